@@ -1,0 +1,131 @@
+"""Files on disk: the only module that reads and writes arrays, tables and JSON.
+
+Every file is written beside its place and renamed, so that a half-written one is never taken for
+whole. Nothing is pickled.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from lens.errors import LensError
+
+PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn")
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path in the target's folder; renames it to `path` on success."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Sorted keys, two spaces, no NaN: the same value gives the same bytes."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path):
+    return json.loads(require_file(path).read_text(encoding="utf-8"))
+
+
+def write_arrays(
+    path: str | Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str] | None = None
+) -> None:
+    """Saves named arrays, with optional string metadata, as safetensors."""
+    from safetensors.numpy import save_file
+
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with replacing(path) as temporary:
+        save_file(contiguous, temporary, metadata=dict(about or {}))
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    return load_file(require_file(path))
+
+
+def read_about(path: str | Path) -> dict[str, str]:
+    """The string metadata saved with `write_arrays`."""
+    from safetensors import safe_open
+
+    with safe_open(str(require_file(path)), framework="numpy") as file:
+        return dict(file.metadata() or {})
+
+
+def write_table(path: str | Path, table) -> None:
+    """Saves a data frame as Parquet or CSV, by the suffix; floats in CSV keep full precision."""
+    with replacing(path) as temporary:
+        if Path(path).suffix == ".parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_table(path: str | Path):
+    """Reads a Parquet or CSV file that `write_table` saved."""
+    import pandas as pd
+
+    path = require_file(path)
+    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+
+
+def write_jsonl(path: str | Path, rows) -> None:
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def require_file(path: str | Path) -> Path:
+    """The path, or an error that names it when no such file exists."""
+    path = Path(path)
+    if not path.is_file():
+        raise LensError(f"{path}: no such file. Check the path, or make the file first.")
+    return path
+
+
+def sha256(path: str | Path) -> str:
+    with open(require_file(path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_metrics(
+    path: str | Path, settings: Mapping, inputs: Mapping[str, str | Path], metrics: Mapping
+) -> None:
+    """Saves what a stage measured beside its settings, versions and the hashes of its inputs.
+
+    Written last, so that its presence says that the stage finished.
+    """
+    hashes = {name: sha256(file) for name, file in inputs.items()}
+    write_json(
+        path,
+        {"metrics": metrics, "settings": settings, "inputs": hashes, "versions": versions()},
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, LENS and the libraries that shape results."""
+    found = {"python": platform.python_version()}
+    for name in ("lens-rm", *PACKAGES):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,8 @@
+"""The one exception whose text is meant for the user."""
+
+
+class LensError(Exception):
+    """Something the user can mend: says what is wrong, where, and what to do.
+
+    The command line prints the message without a traceback and exits with status 1.
+    """
