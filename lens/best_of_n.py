@@ -1,0 +1,43 @@
+"""Best-of-n: the gold reward expected when a proxy reward picks among n candidates."""
+
+from math import comb, log
+
+import numpy as np
+
+
+def best_of_n(proxy: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """Expected gold reward of the best of n by proxy, for n = 1 ... N: float64 [..., N].
+
+    `proxy` and `gold` are [..., N] for N candidates. With them sorted by proxy,
+    E[gold | n] = sum over i >= n of C(i - 1, n - 1) / C(N, n) gold_(i): the mean over all subsets
+    of n candidates, so unbiased for every n. Candidates with equal proxy share their mean gold,
+    as if ties were broken at random.
+    """
+    count = proxy.shape[-1]
+    flat_proxy, flat_gold = proxy.reshape(-1, count), gold.reshape(-1, count).astype(np.float64)
+    order = np.argsort(flat_proxy, axis=1, kind="stable")
+    ranked = np.take_along_axis(flat_gold, order, axis=1)
+    ranked_proxy = np.take_along_axis(flat_proxy, order, axis=1)
+    for row in np.flatnonzero((np.diff(ranked_proxy, axis=1) == 0).any(axis=1)):
+        ranked[row] = _mean_over_ties(ranked_proxy[row], ranked[row])
+    return (ranked @ _weights(count).T).reshape(proxy.shape)
+
+
+def _weights(count: int) -> np.ndarray:
+    """[n, i]: the probability that the i-th smallest of `count` is the best of n, n = 1 ..."""
+    return np.array(
+        [
+            [comb(i - 1, n - 1) / comb(count, n) for i in range(1, count + 1)]
+            for n in range(1, count + 1)
+        ]
+    )
+
+
+def _mean_over_ties(sorted_proxy: np.ndarray, ranked: np.ndarray) -> np.ndarray:
+    _, group, sizes = np.unique(sorted_proxy, return_inverse=True, return_counts=True)
+    return (np.bincount(group, weights=ranked) / sizes)[group]
+
+
+def kl_bound(n: int) -> float:
+    """log n - (n - 1) / n: an upper bound on KL(best-of-n policy || base policy), in nats."""
+    return log(n) - (n - 1) / n

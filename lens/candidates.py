@@ -1,0 +1,90 @@
+"""Candidate pools: several answers a prompt, with gold scores where somebody gave them.
+
+On disk a pool is a table `prompt_id, prompt, group, candidate, response`, one row per candidate,
+prompts in order, the same number of candidates for each; gold scores lie in a file of their own.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lens.data import InvalidRowError, answer, as_messages, check_turns, group_key
+from lens.errors import LensError
+from lens.sources import Row
+
+COLUMNS = ["prompt_id", "prompt", "group", "candidate", "response"]
+
+
+def normalise_pool(
+    rows: Iterable[Row],
+    *,
+    response_field: str = "response",
+    gold_field: str | None = None,
+    max_candidates: int | None = None,
+) -> pd.DataFrame:
+    """A pool file's rows (`prompt`, `candidates`: texts or objects) as a candidate table.
+
+    With a `gold_field`, every candidate kept must carry a finite number there, and the table has a
+    column `gold`. Raises LensError naming file and row.
+    """
+    table = []
+    for place, row in rows:
+        for name in ("prompt", "candidates"):
+            if row.get(name) is None:
+                raise LensError(
+                    f"{place}: column {name} missing or null; found {sorted(row)}. A pool needs "
+                    "`prompt` and `candidates`. Rename with `columns`."
+                )
+        try:
+            messages = as_messages(row["prompt"])
+            check_turns(messages)
+            table += _candidate_rows(
+                row, messages, place, response_field, gold_field, max_candidates
+            )
+        except InvalidRowError as error:
+            raise LensError(f"{place}: {error} Mend or remove the row.") from error
+    columns = [*COLUMNS, "gold"] if gold_field else COLUMNS
+    pool = pd.DataFrame(table, columns=columns)
+    check_pool(pool)
+    return pool
+
+
+def _candidate_rows(row, messages, place, response_field, gold_field, max_candidates):
+    if not isinstance(row["candidates"], list):
+        raise LensError(f"{place}: `candidates` must be a list.")
+    prompt = json.dumps(messages, ensure_ascii=False)
+    prompt_id = str(row.get("id", place.rpartition("row ")[2]))
+    for number, candidate in enumerate(row["candidates"][:max_candidates]):
+        item = candidate if isinstance(candidate, dict) else {response_field: candidate}
+        if response_field not in item:
+            raise LensError(
+                f"{place}, candidate {number}: no field {response_field!r}; found {sorted(item)}. "
+                "Set `response_field`."
+            )
+        cells = [prompt_id, prompt, group_key(messages), number, answer(item[response_field])]
+        yield cells if gold_field is None else [*cells, _gold(item, gold_field, place, number)]
+
+
+def _gold(item: dict, gold_field: str, place: str, number: int) -> float:
+    value = item.get(gold_field)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise LensError(
+            f"{place}, candidate {number}: {gold_field!r} is {value!r}, not a finite number. "
+            "Give every candidate a score, lower `max_candidates`, or set `gold: false`."
+        )
+    return float(value)
+
+
+def check_pool(pool: pd.DataFrame) -> None:
+    """LensError unless every prompt id stands once, with the same number (2 or more) of answers."""
+    sizes = pool.groupby("prompt_id", sort=False).size()
+    if sizes.nunique() != 1 or sizes.iloc[0] < 2:
+        raise LensError(
+            f"every prompt needs the same number of candidates, at least 2; prompt "
+            f"{sizes.idxmin()!r} has {sizes.min()}, {sizes.idxmax()!r} has {sizes.max()}. "
+            "Prompt ids must be unique. Cut longer ones with `max_candidates`."
+        )
+    if pool.duplicated(["prompt_id", "candidate"]).any():
+        raise LensError("a prompt id stands twice. Make ids unique or remove them.")

@@ -1,0 +1,46 @@
+"""Judge reward models: gold reward of the best of n candidates, accuracy on held-out pairs."""
+
+from lens.cli._arguments import settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--models", nargs="+", required=True, help="seed_S.safetensors files")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True, help="in the same order")
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    parser.add_argument("--pair-embeddings", required=True)
+    parser.add_argument("--candidates", required=True, help="candidate table")
+    parser.add_argument("--candidate-embeddings", required=True)
+    parser.add_argument("--gold", required=True, help="gold scores of the candidates")
+    for label in ("dataset", "model", "method", "scale", "n-pairs"):
+        parser.add_argument(f"--{label}", required=True, help="label for tables")
+    parser.add_argument("--out-prompts", required=True, help="one row per seed, prompt and n")
+    parser.add_argument("--out-pairs", required=True, help="one row per seed and test pair")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    from lens import artifacts, evaluation
+    from lens.reward_model import RewardModel
+    from lens.training_set import read_embedded
+
+    pairs, pair_embeddings = read_embedded(args.pairs, args.pair_embeddings)
+    candidates, candidate_embeddings = read_embedded(args.candidates, args.candidate_embeddings)
+    candidates = evaluation.with_gold(candidates, artifacts.read_table(args.gold), args.gold)
+    models = {
+        seed: RewardModel.load(path) for seed, path in zip(args.seeds, args.models, strict=True)
+    }
+    prompts = evaluation.judge_candidates(models, candidates, candidate_embeddings["candidates"])
+    tests = evaluation.judge_pairs(models, pairs, pair_embeddings)
+    artifacts.write_table(args.out_prompts, prompts)
+    artifacts.write_table(args.out_pairs, tests)
+    inputs = {
+        "pairs": args.pairs,
+        "pair_embeddings": args.pair_embeddings,
+        "candidates": args.candidates,
+        "candidate_embeddings": args.candidate_embeddings,
+        "gold": args.gold,
+    }
+    inputs |= {f"model_seed_{s}": path for s, path in zip(args.seeds, args.models, strict=True)}
+    artifacts.write_metrics(
+        args.metrics, settings(args), inputs, evaluation.summary(prompts, tests, candidates)
+    )

@@ -1,0 +1,65 @@
+"""Embed both answers of every preference pair."""
+
+from lens.cli._arguments import add_model_arguments, model_options, settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    add_model_arguments(parser)
+    add_embedding_arguments(parser)
+    parser.add_argument("--out", required=True, help="embeddings (.safetensors)")
+    parser.add_argument("--metrics", required=True)
+
+
+def add_embedding_arguments(parser):
+    parser.add_argument("--pooling", default="last", choices=["last", "mean"])
+    parser.add_argument("--layer", type=int, default=-1, help="-1: final hidden state")
+    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+
+
+def run(args):
+    from lens import artifacts
+
+    pairs = artifacts.read_table(args.pairs)
+    embed_answers(args, args.pairs, pairs, {"chosen": "chosen", "rejected": "rejected"}, "id")
+
+
+def embed_answers(args, table_path, table, answer_columns, id_column):
+    """Embeds the answers of each column beside the table's prompts and saves one array a column."""
+    from transformers import AutoModel
+
+    from lens import artifacts, models
+    from lens.embedding import check_finite, embed
+    from lens.text import render, tokenize
+
+    models.set_threads(args.threads)
+    tokenizer, model = models.load(AutoModel, **model_options(args))
+    limit = models.context_length(tokenizer, model, args.max_length)
+    texts, names = [], []
+    for name, column in answer_columns.items():
+        texts += [
+            render(prompt, answer, args.text_style, tokenizer)
+            for prompt, answer in zip(table["prompt"], table[column], strict=True)
+        ]
+        names += [f"{table_path}, {id_column} {key}, {name}" for key in table[id_column]]
+    token_ids, shortened = tokenize(
+        texts, names, tokenizer, style=args.text_style, limit=limit, too_long=args.too_long
+    )
+    embeddings = embed(
+        model, token_ids, pooling=args.pooling, layer=args.layer, batch_tokens=args.batch_tokens
+    )
+    check_finite(embeddings, names, args.model)
+    parts = embeddings.reshape(len(answer_columns), len(table), -1)
+    about = {"rows_sha256": artifacts.sha256(table_path)}
+    artifacts.write_arrays(args.out, dict(zip(answer_columns, parts, strict=True)), about)
+    artifacts.write_metrics(
+        args.metrics,
+        settings(args),
+        {"rows": table_path},
+        {
+            "texts": len(texts),
+            "tokens": sum(map(len, token_ids)),
+            "texts_shortened": shortened,
+            "dimension": embeddings.shape[1],
+        },
+    )

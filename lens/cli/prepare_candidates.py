@@ -1,0 +1,51 @@
+"""Check a pool of candidate answers (own or public) and bring it into one form."""
+
+import json
+
+from lens.cli._arguments import settings
+
+
+def add_arguments(parser):
+    add_pool_arguments(parser)
+    parser.add_argument("--out", required=True, help="candidate table (.parquet)")
+    parser.add_argument("--metrics", required=True)
+
+
+def add_pool_arguments(parser):
+    parser.add_argument(
+        "--path", required=True, help="local file: .jsonl, .jsonl.gz, .parquet, ..."
+    )
+    parser.add_argument("--columns", type=json.loads, default={}, help='JSON {"ours": "theirs"}')
+    parser.add_argument("--where", type=json.loads, default={}, help='JSON {"column": "value"}')
+    parser.add_argument("--response-field", default="response", help="an answer's text")
+    parser.add_argument("--max-candidates", type=int, help="take the first so many of each prompt")
+
+
+def run(args):
+    from lens import artifacts
+
+    pool = read_pool(args, gold_field=None)
+    artifacts.write_table(args.out, pool)
+    artifacts.write_metrics(
+        args.metrics,
+        settings(args),
+        {"pool": args.path},
+        {"prompts": int(pool["prompt_id"].nunique()), "candidates": len(pool)},
+    )
+
+
+def read_pool(args, gold_field):
+    """The pool file as a candidate table, with a gold column if a field is named."""
+    from lens.candidates import normalise_pool
+    from lens.data import rename_columns, select_rows
+    from lens.sources import read_rows
+
+    rows = read_rows(args.path)
+    if args.where:
+        rows = select_rows(rows, args.where)
+    return normalise_pool(
+        rename_columns(rows, args.columns),
+        response_field=args.response_field,
+        gold_field=gold_field,
+        max_candidates=args.max_candidates,
+    )

@@ -1,0 +1,82 @@
+"""Check preference pairs, bring them into one form and split them by prompt."""
+
+import json
+
+from lens.cli._arguments import settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--path", help="local file: .jsonl, .jsonl.gz, .json, .parquet, .csv")
+    parser.add_argument("--test-path", help="local file with the test pairs")
+    parser.add_argument("--hub", help="Hub dataset id, instead of --path")
+    parser.add_argument("--revision", help="Hub revision")
+    parser.add_argument("--train-split", default="train")
+    parser.add_argument("--test-split", help="split with the test pairs")
+    parser.add_argument("--columns", type=json.loads, default={}, help='JSON {"ours": "theirs"}')
+    parser.add_argument("--where", type=json.loads, default={}, help='JSON {"column": "value"}')
+    parser.add_argument("--keep-prefix", help="keep only prompts whose last turn starts so")
+    parser.add_argument("--group-by", default="prompt", choices=["prompt", "first_turn"])
+    parser.add_argument("--invalid-rows", default="error", choices=["error", "drop"])
+    parser.add_argument("--test-fraction", type=float, default=0.2, help="where no test is given")
+    parser.add_argument("--max-train-pairs", type=int)
+    parser.add_argument("--max-test-pairs", type=int)
+    parser.add_argument("--test-prompts", type=int, default=200, help="prompts for best-of-n")
+    parser.add_argument("--pool", help="candidate table whose prompts may not train")
+    parser.add_argument("--seed", type=int, default=0, help="of the split")
+    parser.add_argument("--out", required=True, help="pair table (.parquet)")
+    parser.add_argument("--out-prompts", required=True, help="test prompts (.parquet)")
+    parser.add_argument("--report", required=True, help="counts of rows kept and dropped (.json)")
+
+
+def run(args):
+    from lens import artifacts, prepare
+    from lens.data import normalise_pairs, rename_columns, select_rows
+    from lens.errors import LensError
+    from lens.sources import read_hub_rows, read_rows
+
+    if bool(args.path) == bool(args.hub):
+        raise LensError("give either --path (a local file) or --hub (a Hub dataset id).")
+    wants_test = args.test_path if args.path else args.test_split
+
+    def load(source):
+        rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
+        if args.where:
+            rows = select_rows(rows, args.where)
+        return normalise_pairs(
+            rename_columns(rows, args.columns),
+            group_by=args.group_by,
+            keep_prefix=args.keep_prefix,
+            invalid_rows=args.invalid_rows,
+        )
+
+    train, report = load(args.path or args.train_split)
+    test, test_report = load(wants_test) if wants_test else (None, None)
+    pool = artifacts.read_table(args.pool) if args.pool else None
+    pairs = prepare.split_pairs(
+        train,
+        test,
+        report,
+        pool=pool,
+        group_by=args.group_by,
+        invalid_rows=args.invalid_rows,
+        test_fraction=args.test_fraction,
+        max_train_pairs=args.max_train_pairs,
+        max_test_pairs=args.max_test_pairs,
+        seed=args.seed,
+    )
+    artifacts.write_table(args.out, pairs)
+    artifacts.write_table(
+        args.out_prompts, prepare.test_prompts(pairs, args.test_prompts, args.seed)
+    )
+    inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
+    artifacts.write_metrics(
+        args.report,
+        settings(args),
+        {name: path for name, path in inputs.items() if path},
+        {
+            "train_source": report.as_dict(),
+            "test_source": test_report.as_dict() if test_report else None,
+            "pairs": pairs["split"].value_counts().to_dict(),
+            "longer_answer_wins": prepare.longer_answer_wins(pairs),
+        },
+    )

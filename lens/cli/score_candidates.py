@@ -1,0 +1,44 @@
+"""Score every candidate answer once with the gold reward model."""
+
+from lens.cli._arguments import add_model_arguments, model_options, settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--candidates", required=True, help="candidate table")
+    add_model_arguments(parser)
+    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+    parser.add_argument("--out", required=True, help="prompt_id, candidate, gold (.parquet)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    from transformers import AutoModelForSequenceClassification
+
+    from lens import artifacts, gold, models
+    from lens.evaluation import describe_gold
+    from lens.text import render, tokenize
+
+    models.set_threads(args.threads)
+    tokenizer, model = models.load(AutoModelForSequenceClassification, **model_options(args))
+    table = artifacts.read_table(args.candidates)
+    texts = [
+        render(prompt, answer, args.text_style, tokenizer)
+        for prompt, answer in zip(table["prompt"], table["response"], strict=True)
+    ]
+    token_ids, shortened = tokenize(
+        texts,
+        [f"{args.candidates}, prompt_id {key}" for key in table["prompt_id"]],
+        tokenizer,
+        style=args.text_style,
+        limit=models.context_length(tokenizer, model, args.max_length),
+        too_long=args.too_long,
+    )
+    scores = gold.score(model, token_ids, batch_tokens=args.batch_tokens)
+    table = table.assign(gold=scores)
+    artifacts.write_table(args.out, table[["prompt_id", "candidate", "gold"]])
+    artifacts.write_metrics(
+        args.metrics,
+        settings(args),
+        {"candidates": args.candidates},
+        {"texts_shortened": shortened, **describe_gold(table)},
+    )

@@ -1,0 +1,87 @@
+"""Train the reward model of one method and scale, one for each seed, on N preference pairs."""
+
+from lens.cli._arguments import settings
+from lens.cli.train_vae import add_training_set_arguments
+
+
+def add_arguments(parser):
+    add_training_set_arguments(parser)
+    parser.add_argument("--method", required=True, help="original, repeat, lens, ...")
+    parser.add_argument("--scale", type=int, default=1, help="pairs in training per original pair")
+    parser.add_argument("--vae-dir", help="from train-vae, for method lens")
+    parser.add_argument(
+        "--noise-variance", type=float, default=0.01, help="of the latent noise (Eq. 7)"
+    )
+    parser.add_argument(
+        "--candidates-per-kept", type=int, default=4, help="latents drawn for each one kept"
+    )
+    parser.add_argument(
+        "--perturbation-variance",
+        type=float,
+        default=0.01,
+        help="per standardised feature, for method direct_perturbation",
+    )
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=20, help="at most")
+    parser.add_argument("--patience", type=int, default=5, help="epochs without a better one")
+    parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts, methods, models
+    from lens.errors import LensError
+    from lens.reward import pair_accuracy
+    from lens.reward_model import RewardModel
+    from lens.training_set import read_embedded, training_set
+
+    if args.method == "lens" and not args.vae_dir:
+        raise LensError("method lens needs --vae-dir, a folder that train-vae made.")
+    models.set_threads(args.threads)
+    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
+    inputs, by_seed = {"pairs": args.pairs, "embeddings": args.embeddings}, {}
+    for seed in args.seeds:
+        data = training_set(
+            pairs,
+            embeddings,
+            n_pairs=args.n_pairs,
+            seed=seed,
+            validation_fraction=args.validation_fraction,
+        )
+        vae_path = Path(args.vae_dir) / f"seed_{seed}.safetensors" if args.vae_dir else None
+        if vae_path:
+            inputs[f"vae_seed_{seed}"] = vae_path
+        training = methods.train(
+            args.method,
+            data,
+            scale=args.scale,
+            seed=seed,
+            vae_path=vae_path,
+            noise_variance=args.noise_variance,
+            candidates_per_kept=args.candidates_per_kept,
+            perturbation_variance=args.perturbation_variance,
+            head={
+                "hidden": args.hidden,
+                "learning_rate": args.learning_rate,
+                "batch_size": args.batch_size,
+                "epochs": args.epochs,
+                "patience": args.patience,
+            },
+        )
+        model = RewardModel(training.weights, data.standardiser)
+        model.save(Path(args.out_dir) / f"seed_{seed}.safetensors")
+        accuracies = {
+            name: float(
+                pair_accuracy(
+                    model(embeddings["chosen"][rows]), model(embeddings["rejected"][rows])
+                ).mean()
+            )
+            for name, rows in (("train", data.rows), ("validation", data.validation_rows))
+        }
+        by_seed[str(seed)] = {**training.metrics, "pair_accuracy": accuracies}
+    artifacts.write_metrics(
+        Path(args.out_dir) / "metrics.json", settings(args), inputs, {"by_seed": by_seed}
+    )

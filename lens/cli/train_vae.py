@@ -1,0 +1,78 @@
+"""Train the contrastive VAE, one for each seed, on N preference pairs."""
+
+from lens.cli._arguments import add_thread_argument, settings
+
+
+def add_arguments(parser):
+    add_training_set_arguments(parser)
+    parser.add_argument("--hidden", type=int, default=64)
+    parser.add_argument("--latent", type=int, default=16)
+    parser.add_argument(
+        "--sharing",
+        default="shared_trunk_separate_heads",
+        choices=["share_everything", "shared_trunk_separate_heads", "separate_everything"],
+        help="what preferred and rejected embeddings share (Table 5)",
+    )
+    parser.add_argument("--beta", type=float, default=1.0, help="weight of the KL term (Eq. 4)")
+    parser.add_argument("--gamma", type=float, default=0.1, help="weight of the distance (Eq. 6)")
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
+
+
+def add_training_set_arguments(parser):
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    parser.add_argument("--embeddings", required=True, help="from embed-pairs")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument(
+        "--validation-fraction", type=float, default=0.1, help="of the N pairs, by prompt"
+    )
+    add_thread_argument(parser)
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts, models
+    from lens.noise import derive_seed
+    from lens.training_set import read_embedded, training_set
+    from lens.vae import diagnose, save_vae, train_vae
+
+    models.set_threads(args.threads)
+    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
+    by_seed = {}
+    for seed in args.seeds:
+        data = training_set(
+            pairs,
+            embeddings,
+            n_pairs=args.n_pairs,
+            seed=seed,
+            validation_fraction=args.validation_fraction,
+        )
+        vae = train_vae(
+            data.chosen,
+            data.rejected,
+            seed=derive_seed(seed, "vae"),
+            hidden=args.hidden,
+            latent=args.latent,
+            sharing=args.sharing,
+            beta=args.beta,
+            gamma=args.gamma,
+            learning_rate=args.learning_rate,
+            batch_size=args.batch_size,
+            epochs=args.epochs,
+        )
+        save_vae(Path(args.out_dir) / f"seed_{seed}.safetensors", vae)
+        by_seed[str(seed)] = {
+            "train": diagnose(vae, data.chosen, data.rejected),
+            "validation": diagnose(vae, data.validation_chosen, data.validation_rejected),
+            "parameters": sum(value.numel() for value in vae.parameters()),
+        }
+    artifacts.write_metrics(
+        Path(args.out_dir) / "metrics.json",
+        settings(args),
+        {"pairs": args.pairs, "embeddings": args.embeddings},
+        {"by_seed": by_seed},
+    )

@@ -1,0 +1,80 @@
+"""Loading Hugging Face models by folder or Hub id, with messages that help."""
+
+import os
+from pathlib import Path
+
+from lens.errors import LensError
+
+
+def load(
+    auto_class,
+    path: str,
+    *,
+    revision: str | None,
+    dtype: str,
+    device: str,
+    trust_remote_code: bool = False,
+    **options,
+):
+    """(tokenizer, model in evaluation mode on the device) from a folder or a Hub id.
+
+    `dtype` is a torch dtype's name. Raises LensError when the folder is not there or the Hub
+    refuses. `trust_remote_code` runs code that comes with the model: off unless asked.
+    """
+    import torch
+    from transformers import AutoTokenizer
+
+    require_model(path)
+    common = {"revision": revision, "trust_remote_code": trust_remote_code}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, **common)
+        model = auto_class.from_pretrained(
+            path, dtype=getattr(torch, dtype), use_safetensors=True, **common, **options
+        )
+    except (OSError, ValueError) as error:
+        raise LensError(
+            f"model {path} (revision {revision}) cannot be loaded: {error} "
+            "A gated model needs its licence accepted on the Hub and HF_TOKEN in the environment; "
+            "without a network, give the path of a folder."
+        ) from error
+    return tokenizer, model.to(pick_device(device)).eval()
+
+
+def require_model(path: str) -> None:
+    """LensError when `path` can only be meant as a folder and no model lies there."""
+    folder = Path(path)
+    is_hub_id = path.count("/") == 1 and not path.startswith((".", "/", "~"))
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise LensError(f"{path}: the folder has no config.json, so it holds no model.")
+    elif not is_hub_id or folder.exists():
+        raise LensError(
+            f"{path}: no such model folder. Check the path, or give a Hub id (organisation/name)."
+        )
+
+
+def pick_device(device: str) -> str:
+    """The device asked for; "auto" takes a GPU where there is one."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def context_length(tokenizer, model, max_length: int | None) -> int:
+    """How many tokens the model may read: the smallest of its own limits and the one asked for."""
+    limits = [
+        getattr(model.config, "max_position_embeddings", None),
+        tokenizer.model_max_length,
+        max_length,
+    ]
+    return min(limit for limit in limits if limit)
+
+
+def set_threads(threads: int) -> None:
+    """Fixes torch's thread count, on which the last bits of a sum can depend."""
+    import torch
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    torch.set_num_threads(threads)

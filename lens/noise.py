@@ -1,0 +1,63 @@
+"""Random numbers that belong to a row, not to a moment.
+
+Noise for row i is a function of (seed, i) alone, so that it can be drawn again batch by batch, in
+any order, on any worker, without being stored. The bits come from SplitMix64 (Steele, Lea and
+Flood, 2014), a counter put through a 64-bit mixer.
+"""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+GOLDEN = 0x9E3779B97F4A7C15
+MIX_1 = 0xBF58476D1CE4E5B9
+MIX_2 = 0x94D049BB133111EB
+
+
+def derive_seed(*parts: object) -> int:
+    """A 63-bit seed for one purpose, from whatever names it: derive_seed(seed, "shuffle")."""
+    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def row_normals(seeds: Tensor, dim: int) -> Tensor:
+    """Standard normals float32 [n, dim] for row seeds int64 [n] (Box-Muller)."""
+    bits = _bits(seeds, dim)
+    first = ((bits >> 40) & 0xFFFFFF).double().add(0.5).div(2**24)
+    second = ((bits >> 16) & 0xFFFFFF).double().div(2**24)
+    return ((-2 * first.log()).sqrt() * (2 * torch.pi * second).cos()).float()
+
+
+def row_gumbels(seeds: Tensor, dim: int) -> Tensor:
+    """Standard Gumbel noise float32 [n, dim] for row seeds int64 [n]: argmax(logits + it) is a
+    draw from softmax(logits)."""
+    uniform = ((_bits(seeds, dim) >> 12) & (2**52 - 1)).double().add(0.5).div(2**52)
+    return (-(-uniform.log()).log()).float()
+
+
+def combine(seed: int, *parts: Tensor | int) -> Tensor:
+    """Row seeds int64 from one seed and integers that name a row (broadcast together)."""
+    state = _mix(torch.as_tensor(seed))
+    for part in parts:
+        state = _mix(state + _mix(torch.as_tensor(part) + 1))
+    return state
+
+
+def _bits(seeds: Tensor, dim: int) -> Tensor:
+    counters = torch.arange(1, dim + 1, device=seeds.device) * _signed(GOLDEN)
+    return _mix(_mix(seeds).unsqueeze(1) + counters)
+
+
+def _mix(value: Tensor) -> Tensor:
+    value = (value ^ _shift(value, 30)) * _signed(MIX_1)
+    value = (value ^ _shift(value, 27)) * _signed(MIX_2)
+    return value ^ _shift(value, 31)
+
+
+def _shift(value: Tensor, count: int) -> Tensor:
+    return (value >> count) & ((1 << (64 - count)) - 1)  # torch has no unsigned right shift
+
+
+def _signed(constant: int) -> int:
+    return constant - (1 << 64) if constant >= 1 << 63 else constant

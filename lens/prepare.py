@@ -1,0 +1,66 @@
+"""From checked pairs to the table that every later stage reads."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from lens.data import COLUMNS, Report, group_key, keep_apart, sample_rows, split_by_group
+from lens.errors import LensError
+from lens.noise import derive_seed
+
+
+def split_pairs(
+    train: pd.DataFrame,
+    test: pd.DataFrame | None,
+    report: Report,
+    *,
+    pool: pd.DataFrame | None,
+    group_by: str,
+    invalid_rows: str,
+    test_fraction: float,
+    max_train_pairs: int | None,
+    max_test_pairs: int | None,
+    seed: int,
+) -> pd.DataFrame:
+    """Pairs with their `split`, train first. No prompt of a test pair or of a pool trains.
+
+    Without test pairs, `test_fraction` of the prompts are held out. The limits on pairs take a
+    sample by seed.
+    """
+    if pool is not None:
+        prompts = map(json.loads, pool.drop_duplicates("prompt_id")["prompt"])
+        held_out = {group_key(p if group_by == "prompt" else p[:1]) for p in prompts}
+        train = keep_apart(train, held_out, "prompt_stands_in_candidate_pool", report, invalid_rows)
+    if test is None:
+        is_test = split_by_group(train["group"], test_fraction, derive_seed(seed, "split"))
+        train, test = train[~is_test], train[is_test]
+    else:
+        held_out = set(test["group"])
+        train = keep_apart(train, held_out, "prompt_stands_in_test_split", report, invalid_rows)
+        test = test.assign(id="test-" + test["id"])
+    if train.empty:
+        raise LensError("no training pair is left once test prompts are kept apart.")
+    train = _limit(train, max_train_pairs, derive_seed(seed, "train"))
+    test = _limit(test, max_test_pairs, derive_seed(seed, "test"))
+    pairs = pd.concat([train.assign(split="train"), test.assign(split="test")], ignore_index=True)
+    return pairs[COLUMNS]
+
+
+def _limit(pairs: pd.DataFrame, most: int | None, seed: int) -> pd.DataFrame:
+    if most is None or len(pairs) <= most:
+        return pairs
+    return pairs.iloc[sample_rows(len(pairs), most, seed)]
+
+
+def test_prompts(pairs: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    """Up to `count` distinct prompts of the test split: prompt_id, prompt, group."""
+    test = pairs[pairs["split"] == "test"].drop_duplicates("group")
+    test = _limit(test, count, derive_seed(seed, "prompts"))
+    return test[["id", "prompt", "group"]].rename(columns={"id": "prompt_id"})
+
+
+def longer_answer_wins(pairs: pd.DataFrame) -> dict[str, float]:
+    """Pair accuracy of "the longer answer wins", by split: a bias to know of (ties count 1/2)."""
+    sign = np.sign(pairs["chosen"].str.len() - pairs["rejected"].str.len())
+    return ((sign + 1) / 2).groupby(pairs["split"]).mean().to_dict()

@@ -1,0 +1,47 @@
+"""A trained reward model: plain arrays, scored with NumPy, saved as safetensors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lens.artifacts import read_about, read_arrays, write_arrays
+from lens.errors import LensError
+from lens.training_set import Standardiser
+
+
+@dataclass
+class RewardModel:
+    """r(e) for embeddings as the language model gives them (not yet standardised).
+
+    `weights` is {"w"} [d] for a linear model, or {"w1" [h, d], "b1" [h], "w2" [h], "b2" []} for
+    the MLP d-h-1 with ReLU of Section 3.3. Rewards have no unit and no zero: only differences
+    count, and sigmoid(r(a) - r(b)) is the probability that a is preferred.
+    """
+
+    weights: dict[str, np.ndarray]
+    standardiser: Standardiser
+
+    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+        """Rewards float32 [...] for embeddings [..., d]."""
+        if embeddings.shape[-1] != len(self.standardiser.mean):
+            raise LensError(
+                f"embeddings have {embeddings.shape[-1]} features, the reward model was trained on "
+                f"{len(self.standardiser.mean)}. Embed with the model that it was trained with."
+            )
+        features = self.standardiser(embeddings)
+        if "w" in self.weights:
+            return features @ self.weights["w"]
+        hidden = np.maximum(features @ self.weights["w1"].T + self.weights["b1"], 0)
+        return hidden @ self.weights["w2"] + self.weights["b2"]
+
+    def save(self, path, about: dict[str, str] | None = None) -> None:
+        arrays = {"mean": self.standardiser.mean, "scale": self.standardiser.scale}
+        write_arrays(path, arrays | self.weights, {"format": "lens-reward-1", **(about or {})})
+
+    @classmethod
+    def load(cls, path) -> "RewardModel":
+        if read_about(path).get("format") != "lens-reward-1":
+            raise LensError(f"{path}: not a LENS reward model.")
+        arrays = read_arrays(path)
+        standardiser = Standardiser(arrays.pop("mean"), arrays.pop("scale"))
+        return cls(arrays, standardiser)

@@ -1,0 +1,125 @@
+"""Reads rows from where people keep them: JSONL, Parquet, CSV or the Hugging Face Hub.
+
+Every row comes with a place ("file, row 7") so that a later complaint can say where to look.
+"""
+
+import csv
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from lens.artifacts import require_file
+from lens.errors import LensError
+
+Row = tuple[str, dict]
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """All rows of a local file as (place, row); rows are numbered from 1 as editors number lines.
+
+    Reads .jsonl, .jsonl.gz, .json (a list), .parquet and .csv. Raises LensError naming file and
+    row when something cannot be read.
+    """
+    path = require_file(path)
+    name = path.name.lower()
+    if name.endswith((".jsonl", ".jsonl.gz")):
+        rows = list(_jsonl_rows(path))
+    elif name.endswith(".json"):
+        rows = _numbered(path, _json_list(path))
+    elif name.endswith(".parquet"):
+        rows = _numbered(path, _parquet_rows(path))
+    elif name.endswith(".csv"):
+        rows = list(_csv_rows(path))
+    else:
+        raise LensError(
+            f"{path}: unknown file type. Use .jsonl, .jsonl.gz, .json, .parquet or .csv."
+        )
+    if not rows:
+        raise LensError(f"{path}: the file has no rows.")
+    return rows
+
+
+def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
+    """All rows of one split of a Hub dataset, at a pinned revision, as (place, row)."""
+    import datasets
+
+    try:
+        loaded = datasets.load_dataset(hub, revision=revision, split=split)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise LensError(
+            f"dataset {hub} (revision {revision}, split {split}) cannot be loaded: {error} "
+            "Check the id and the network, or give a local file as `path` instead."
+        ) from error
+    return _numbered(f"{hub}[{split}]", list(loaded))
+
+
+def _numbered(name: object, rows: list[dict]) -> list[Row]:
+    return [(f"{name}, row {number}", row) for number, row in enumerate(rows, 1)]
+
+
+def _jsonl_rows(path: Path) -> Iterator[Row]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    number = 0
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield f"{path}, row {number}", _json_object(line, f"{path}, row {number}")
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, OSError) as error:
+        raise LensError(
+            f"{path}, after row {number}: cannot be read ({error}). "
+            "Save it as UTF-8 and make sure that the file is whole."
+        ) from error
+
+
+def _json_object(line: str, place: str) -> dict:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise LensError(
+            f"{place}: not valid JSON ({error}). Each line must be one object."
+        ) from error
+    if not isinstance(value, dict):
+        raise LensError(f"{place}: a JSON object is needed, not {type(value).__name__}.")
+    return value
+
+
+def _json_list(path: Path) -> list[dict]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise LensError(f"{path}: not valid JSON in UTF-8 ({error}).") from error
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise LensError(f"{path}: a list of objects is needed. One object a line: name it .jsonl.")
+    return value
+
+
+def _parquet_rows(path: Path) -> list[dict]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise LensError(f"{path}: not a readable Parquet file ({error}).") from error
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(2**31 - 1)
+    number = 1
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file, strict=True):
+                number += 1
+                place = f"{path}, row {number}"
+                if None in row or None in row.values():
+                    raise LensError(
+                        f"{place}: the number of fields differs from the header's. "
+                        "Put double quotes round fields that contain commas or line breaks."
+                    )
+                yield place, row
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise LensError(
+            f"{path}, after row {number}: not readable as CSV in UTF-8 ({error})."
+        ) from error

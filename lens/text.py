@@ -1,0 +1,62 @@
+"""How a prompt and an answer become the text, and then the tokens, that a model reads."""
+
+import json
+from collections.abc import Sequence
+
+from lens.errors import LensError
+
+SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
+# Some chat templates print today's date unless told one: a fixed one keeps results the same.
+TEMPLATE_DATE = "26 Jul 2024"
+
+
+def render(prompt: str, response: str | None, style: str, tokenizer) -> str:
+    """The text of a prompt (JSON messages) with its answer, or asking for one if None.
+
+    `style` is "chat" (the tokenizer's template) or "plain" (turns with speakers; a single turn
+    stands alone, a blank line before the answer).
+    """
+    messages = json.loads(prompt)
+    if style == "plain":
+        if len(messages) == 1:
+            return messages[0]["content"] + "\n\n" + (response or "")
+        turns = [f"{SPEAKERS[m['role']]}: {m['content']}" for m in messages]
+        return "\n\n".join([*turns, "Assistant:"]) + (f" {response}" if response else "")
+    if tokenizer.chat_template is None:
+        raise LensError(f"{tokenizer.name_or_path}: no chat template. Set `text_style: plain`.")
+    if response is not None:
+        messages = [*messages, {"role": "assistant", "content": response}]
+    return tokenizer.apply_chat_template(
+        messages,
+        tokenize=False,
+        add_generation_prompt=response is None,
+        date_string=TEMPLATE_DATE,
+    )
+
+
+def tokenize(
+    texts: Sequence[str], names: Sequence[str], tokenizer, *, style: str, limit: int, too_long: str
+) -> tuple[list[list[int]], int]:
+    """(token ids of each text, how many were shortened).
+
+    A chat template writes its own special tokens, so none are added to it (a second
+    beginning-of-sequence token would change every hidden state). A text longer than `limit` tokens
+    raises LensError naming it, or, with `too_long` "cut_left" or "cut_right", loses tokens on that
+    side, special tokens at the ends kept.
+    """
+    special = style == "plain"
+    if too_long == "error":
+        encoded = tokenizer(list(texts), add_special_tokens=special)["input_ids"]
+        for ids, name in zip(encoded, names, strict=True):
+            if len(ids) > limit:
+                raise LensError(
+                    f"{name}: {len(ids)} tokens, but the model reads {limit}. Remove the row, or "
+                    "set `too_long: cut_left` (keeps the answer) or `cut_right` for the model."
+                )
+        return encoded, 0
+    tokenizer.truncation_side = too_long.removeprefix("cut_")
+    whole = tokenizer(list(texts), add_special_tokens=special)["input_ids"]
+    cut = tokenizer(list(texts), add_special_tokens=special, truncation=True, max_length=limit)[
+        "input_ids"
+    ]
+    return cut, sum(len(ids) > limit for ids in whole)

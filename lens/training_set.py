@@ -1,0 +1,98 @@
+"""What one seed trains on: N pairs, a validation part of them, one scale for every method."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lens.artifacts import read_about, read_arrays, read_table, sha256
+from lens.data import hold_out, sample_rows
+from lens.errors import LensError
+
+
+@dataclass
+class Standardiser:
+    """Per-feature shift and scale, fitted on training embeddings; `mean` and `scale` are [d]."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, embeddings: np.ndarray) -> "Standardiser":
+        """From embeddings [n, d]; a feature that never varies keeps scale 1."""
+        scale = embeddings.std(axis=0, dtype=np.float64)
+        scale[scale == 0] = 1.0
+        mean = embeddings.mean(axis=0, dtype=np.float64)
+        return cls(mean.astype(np.float32), scale.astype(np.float32))
+
+    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+        return ((embeddings - self.mean) / self.scale).astype(np.float32)
+
+
+@dataclass
+class TrainingSet:
+    """Standardised embeddings of one seed's pairs, float32 [n, d] each.
+
+    `validation_*` are the pairs held out, by prompt, for early stopping: they count among the N
+    pairs a method may spend. `rows` and `validation_rows` are their positions in the pair table.
+    """
+
+    chosen: np.ndarray
+    rejected: np.ndarray
+    validation_chosen: np.ndarray
+    validation_rejected: np.ndarray
+    standardiser: Standardiser
+    groups: np.ndarray
+    validation_groups: np.ndarray
+    rows: np.ndarray
+    validation_rows: np.ndarray
+
+
+def training_set(
+    pairs: pd.DataFrame,
+    embeddings: dict[str, np.ndarray],
+    *,
+    n_pairs: int,
+    seed: int,
+    validation_fraction: float,
+) -> TrainingSet:
+    """N pairs of the training split drawn by seed, divided by prompt, standardised on all N.
+
+    `embeddings` holds "chosen" and "rejected", [len(pairs), d], in the table's order.
+    """
+    pool = np.flatnonzero(pairs["split"] == "train")
+    rows = pool[sample_rows(len(pool), n_pairs, seed)]
+    groups = pairs["group"].to_numpy()[rows]
+    held = hold_out(groups, validation_fraction, seed)
+    chosen, rejected = embeddings["chosen"][rows], embeddings["rejected"][rows]
+    standardiser = Standardiser.fit(np.concatenate([chosen, rejected]))
+    chosen, rejected = standardiser(chosen), standardiser(rejected)
+    return TrainingSet(
+        chosen[~held],
+        rejected[~held],
+        chosen[held],
+        rejected[held],
+        standardiser,
+        groups[~held],
+        groups[held],
+        rows[~held],
+        rows[held],
+    )
+
+
+def read_embedded(table_path, embeddings_path) -> tuple[pd.DataFrame, dict]:
+    """(table, its embeddings by name, [rows, d] each), refused unless made for each other."""
+    if read_about(embeddings_path).get("rows_sha256") != sha256(table_path):
+        raise LensError(
+            f"{embeddings_path} was not made from {table_path}: run the embedding stage again."
+        )
+    table, embeddings = read_table(table_path), read_arrays(embeddings_path)
+    for name, array in embeddings.items():
+        bad = ~np.isfinite(array).all(axis=1)
+        if bad.any():
+            raise LensError(
+                f"{embeddings_path}: {name} in row {int(bad.argmax()) + 1} (id "
+                f"{table.iloc[int(bad.argmax()), 0]}) is not finite. Embed again in float32, or "
+                "remove the row."
+            )
+    return table, embeddings

@@ -1,0 +1,186 @@
+"""The contrastive variational autoencoder (Section 3.1, Appendix A.1).
+
+Trunk d-64, heads 64-16 for mean and log-variance, decoder 16-64-d. Three ways of sharing between
+preferred and rejected embeddings (Table 5): everything, the trunk and decoder, or nothing.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from lens.artifacts import read_about, read_arrays, write_arrays
+from lens.errors import LensError
+
+SHARING = ("share_everything", "shared_trunk_separate_heads", "separate_everything")
+SIDES = ("chosen", "rejected")
+
+
+class VAE(nn.Module):
+    """Encoder and decoder for both sides of a pair; `side` is "chosen" or "rejected".
+
+    With `shared_trunk_separate_heads`, d = 4096, hidden 64 and latent 16: 533,696 parameters.
+    """
+
+    def __init__(self, dim: int, hidden: int, latent: int, sharing: str):
+        super().__init__()
+        if sharing not in SHARING:
+            raise LensError(f"sharing {sharing!r} is none of {', '.join(SHARING)}.")
+        self.shape = {"dim": dim, "hidden": hidden, "latent": latent, "sharing": sharing}
+        self.trunk = _per_side(
+            lambda: nn.Sequential(nn.Linear(dim, hidden), nn.ReLU()),
+            shared=sharing != "separate_everything",
+        )
+        self.mean_head = _per_side(
+            lambda: nn.Linear(hidden, latent), shared=sharing == "share_everything"
+        )
+        self.log_variance_head = _per_side(
+            lambda: nn.Linear(hidden, latent), shared=sharing == "share_everything"
+        )
+        self.decoder = _per_side(
+            lambda: nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, dim)),
+            shared=sharing != "separate_everything",
+        )
+
+    def encode(self, embeddings: Tensor, side: str) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance [n, latent] of q(z | e) for embeddings [n, d] (Eq. 3)."""
+        features = _pick(self.trunk, side)(embeddings)
+        mean = _pick(self.mean_head, side)(features)
+        return mean, _pick(self.log_variance_head, side)(features)
+
+    def decode(self, latents: Tensor, side: str) -> Tensor:
+        """Embeddings [n, d] for latents [n, latent]."""
+        return _pick(self.decoder, side)(latents)
+
+
+def _per_side(make, *, shared: bool) -> nn.ModuleDict:
+    return nn.ModuleDict({name: make() for name in (("both",) if shared else SIDES)})
+
+
+def _pick(parts: nn.ModuleDict, side: str) -> nn.Module:
+    return parts["both"] if "both" in parts else parts[side]
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, diag exp(log_variance)) || N(0, I)) of each row, per dimension: [n, latent]."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
+
+
+def wasserstein2(mean_a: Tensor, log_variance_a: Tensor, mean_b: Tensor, log_variance_b: Tensor):
+    """2-Wasserstein distance [n] of diagonal Gaussians: sqrt(|mu_a - mu_b|^2 + |s_a - s_b|^2)."""
+    deviations = (0.5 * log_variance_a).exp() - (0.5 * log_variance_b).exp()
+    return torch.linalg.vector_norm(torch.cat([mean_a - mean_b, deviations], dim=1), dim=1)
+
+
+def sample(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """z = mean + sigma * noise, all [n, latent]."""
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+@dataclass
+class LossTerms:
+    """The parts of Eq. 6, each a mean over the pairs of a batch.
+
+    `reconstruction` and `kl` are summed over both members of a pair; `distance` is W2.
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+    distance: Tensor
+
+    def total(self, beta: float, gamma: float) -> Tensor:
+        """Eq. 4-6: reconstruction + beta KL - gamma W2."""
+        return self.reconstruction + beta * self.kl - gamma * self.distance
+
+
+def loss_terms(vae: VAE, chosen: Tensor, rejected: Tensor, noise: Tensor) -> LossTerms:
+    """Loss terms of pairs [n, d]; `noise` [2, n, latent] draws z. Reconstruction is a squared
+    error summed over the d features."""
+    reconstruction, kl, posteriors = 0.0, 0.0, []
+    for side, embeddings, eps in zip(SIDES, (chosen, rejected), noise, strict=True):
+        mean, log_variance = vae.encode(embeddings, side)
+        decoded = vae.decode(sample(mean, log_variance, eps), side)
+        reconstruction = reconstruction + (decoded - embeddings).square().sum(dim=1).mean()
+        kl = kl + kl_to_standard_normal(mean, log_variance).sum(dim=1).mean()
+        posteriors += [mean, log_variance]
+    return LossTerms(reconstruction, kl, wasserstein2(*posteriors).mean())
+
+
+def train_vae(
+    chosen: np.ndarray,
+    rejected: np.ndarray,
+    *,
+    seed: int,
+    hidden: int,
+    latent: int,
+    sharing: str,
+    beta: float,
+    gamma: float,
+    learning_rate: float,
+    batch_size: int,
+    epochs: int,
+) -> VAE:
+    """A VAE trained with Adam on standardised pair embeddings [n, d]. Same seed, same weights."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        vae = VAE(chosen.shape[1], hidden, latent, sharing)
+    chosen, rejected = torch.from_numpy(chosen), torch.from_numpy(rejected)
+    optimiser = torch.optim.Adam(vae.parameters(), lr=learning_rate, fused=True)
+    for epoch in tqdm(range(epochs), desc=f"vae, seed {seed}", unit="epoch", disable=None):
+        for rows in torch.randperm(len(chosen), generator=generator).split(batch_size):
+            noise = torch.randn(2, len(rows), latent, generator=generator)
+            loss = loss_terms(vae, chosen[rows], rejected[rows], noise).total(beta, gamma)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        if not math.isfinite(loss.item()):
+            raise LensError(
+                f"the VAE's loss became {loss.item()} in epoch {epoch + 1} (seed {seed}). "
+                "Lower `learning_rate` or `gamma`, or look at the embeddings' scale."
+            )
+    return vae.eval()
+
+
+@torch.inference_mode()
+def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
+    """How well a VAE serves pairs [n, d] at the posterior mean (no sampling).
+
+    `reconstruction_error` is the mean of |e - g(mu)|^2; `active_units` counts latent dimensions
+    whose posterior mean varies by more than 0.01 over the data (a collapsed posterior has none).
+    """
+    errors, cosines, kls, means, posteriors = [], [], [], [], []
+    for side, array in zip(SIDES, (chosen, rejected), strict=True):
+        embeddings = torch.from_numpy(array)
+        mean, log_variance = vae.encode(embeddings, side)
+        decoded = vae.decode(mean, side)
+        errors.append((decoded - embeddings).square().sum(dim=1))
+        cosines.append(torch.cosine_similarity(decoded, embeddings))
+        kls.append(kl_to_standard_normal(mean, log_variance))
+        means.append(mean)
+        posteriors += [mean, log_variance]
+    return {
+        "reconstruction_error": torch.cat(errors).mean().item(),
+        "reconstruction_cosine": torch.cat(cosines).mean().item(),
+        "kl_per_dimension": torch.cat(kls).mean(dim=0).tolist(),
+        "active_units": int((torch.cat(means).var(dim=0) > 0.01).sum()),
+        "wasserstein2": wasserstein2(*posteriors).mean().item(),
+    }
+
+
+def save_vae(path, vae: VAE) -> None:
+    """Weights as safetensors, with the shape that `load_vae` needs in the file's metadata."""
+    arrays = {name: value.numpy() for name, value in vae.state_dict().items()}
+    write_arrays(path, arrays, {name: str(value) for name, value in vae.shape.items()})
+
+
+def load_vae(path) -> VAE:
+    """A VAE that `save_vae` wrote."""
+    about = read_about(path)
+    sizes = {name: int(about[name]) for name in ("dim", "hidden", "latent")}
+    vae = VAE(**sizes, sharing=about["sharing"])
+    vae.load_state_dict({name: torch.from_numpy(a) for name, a in read_arrays(path).items()})
+    return vae.eval()
