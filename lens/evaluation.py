@@ -7,8 +7,7 @@ import pandas as pd
 
 from lens.best_of_n import best_of_n
 from lens.errors import LensError
-from lens.reward import pair_accuracy
-from lens.reward_model import RewardModel
+from lens.reward_model import RewardModel, pair_accuracy
 
 
 def with_gold(candidates: pd.DataFrame, gold: pd.DataFrame, source: object) -> pd.DataFrame:

@@ -21,11 +21,6 @@ def bradley_terry_loss(chosen_reward: Tensor, rejected_reward: Tensor) -> Tensor
     return softplus(rejected_reward - chosen_reward).mean()
 
 
-def pair_accuracy(chosen_reward: np.ndarray, rejected_reward: np.ndarray) -> np.ndarray:
-    """1 where the chosen answer scores higher, 0 where lower, 1/2 on a tie."""
-    return (np.sign(chosen_reward - rejected_reward) + 1) / 2
-
-
 @dataclass
 class Training:
     """A trained model's weights and how the training went."""

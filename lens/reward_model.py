@@ -9,6 +9,11 @@ from lens.errors import LensError
 from lens.training_set import Standardiser
 
 
+def pair_accuracy(chosen_reward: np.ndarray, rejected_reward: np.ndarray) -> np.ndarray:
+    """1 where the chosen answer scores higher, 0 where lower, 1/2 on a tie."""
+    return (np.sign(chosen_reward - rejected_reward) + 1) / 2
+
+
 @dataclass
 class RewardModel:
     """r(e) for embeddings as the language model gives them (not yet standardised).

@@ -34,8 +34,7 @@ def run(args):
 
     from lens import artifacts, methods, models
     from lens.errors import LensError
-    from lens.reward import pair_accuracy
-    from lens.reward_model import RewardModel
+    from lens.reward_model import RewardModel, pair_accuracy
     from lens.training_set import read_embedded, training_set
 
     if args.method == "lens" and not args.vae_dir:

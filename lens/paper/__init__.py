@@ -1,0 +1,1 @@
+"""From data frames to the paper's tables and figures, beside the numbers it reported."""

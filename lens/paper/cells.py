@@ -1,0 +1,116 @@
+"""Judged reward models, read back: one cell is a dataset, model, method, scale and N."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lens.artifacts import read_json, read_table
+from lens.intervals import Interval, crossed_interval
+
+LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
+
+
+@dataclass
+class Cell:
+    """Per-item results of one cell, each with a row per seed.
+
+    `gold_curve` [seeds, prompts, n] is the gold reward of the best of 1 ... N candidates,
+    `correct` [seeds, test pairs] whether a held-out pair is ordered as labelled.
+    """
+
+    dataset: str
+    model: str
+    method: str
+    scale: int
+    n_pairs: int
+    seeds: list[int]
+    gold_curve: np.ndarray
+    correct: np.ndarray
+    summary: dict
+
+    @property
+    def key(self) -> tuple:
+        return (self.dataset, self.model, self.n_pairs, self.method, self.scale)
+
+    @property
+    def gold(self) -> np.ndarray:
+        """Gold reward [seeds, prompts] of the best of all N candidates."""
+        return self.gold_curve[:, :, -1]
+
+    @property
+    def labels(self) -> dict:
+        return {name: getattr(self, name) for name in LABELS}
+
+
+def read_cells(folders: Iterable[str | Path]) -> list[Cell]:
+    """The cells that `lens best-of-n` wrote into these folders, in order."""
+    return [_read_cell(Path(folder)) for folder in folders]
+
+
+def _read_cell(folder: Path) -> Cell:
+    metrics = read_json(folder / "metrics.json")
+    labels, seeds = metrics["settings"], metrics["settings"]["seeds"]
+    prompts = read_table(folder / "prompts.parquet")
+    pairs = read_table(folder / "pairs.parquet")
+    candidates = int(prompts["n"].max())
+    return Cell(
+        labels["dataset"],
+        labels["model"],
+        labels["method"],
+        int(labels["scale"]),
+        int(labels["n_pairs"]),
+        seeds,
+        prompts["gold_reward"].to_numpy().reshape(len(seeds), -1, candidates),
+        pairs["correct"].to_numpy().reshape(len(seeds), -1),
+        metrics["metrics"],
+    )
+
+
+def control_of(cell: Cell, cells: dict[tuple, Cell]) -> Cell | None:
+    """The repeat control at the cell's scale: at scale 1 that is `original` itself."""
+    method = "original" if cell.scale == 1 else "repeat"
+    key = (cell.dataset, cell.model, cell.n_pairs, method, cell.scale)
+    return None if key == cell.key else cells.get(key)
+
+
+def observations(cells: Iterable[Cell]) -> pd.DataFrame:
+    """One row per cell and seed: mean gold reward and pair accuracy."""
+    rows = [
+        {**cell.labels, "seed": seed, "gold_reward": gold, "pair_accuracy": accuracy}
+        for cell in cells
+        for seed, gold, accuracy in zip(
+            cell.seeds, cell.gold.mean(axis=1), cell.correct.mean(axis=1), strict=True
+        )
+    ]
+    return pd.DataFrame(rows)
+
+
+def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
+    """One row per cell: mean and 95 % interval of `measure` ("gold" or "correct"), and of its
+    paired difference (same seed, same item) to the repeat control."""
+    by_key = {cell.key: cell for cell in cells}
+    rows = []
+    for cell in cells:
+        values = getattr(cell, measure)
+        control = control_of(cell, by_key)
+        level = crossed_interval(values)
+        difference = (
+            crossed_interval(values - getattr(control, measure))
+            if control
+            else Interval(np.nan, np.nan, np.nan)
+        )
+        rows.append(
+            {
+                **cell.labels,
+                "mean": level.mean,
+                "low": level.low,
+                "high": level.high,
+                "difference_to_repeat": difference.mean,
+                "difference_low": difference.low,
+                "difference_high": difference.high,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,71 @@
+"""Tables as Markdown and LaTeX; every text is escaped."""
+
+from collections.abc import Sequence
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{character: "\\" + character for character in "&%$#_{}"},
+}
+MARKDOWN = "\\`*_{}[]<>#|"
+
+
+def escape_latex(text: str) -> str:
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def escape_markdown(text: str) -> str:
+    return "".join("\\" + c if c in MARKDOWN else c for c in text).replace("\n", " ")
+
+
+def number(value: float, digits: int, *, sign: bool = False) -> str:
+    """A number with a true minus sign avoided (plain hyphen), or a dash for a missing one."""
+    if value != value:
+        return "-"
+    return f"{value:{'+' if sign else ''}.{digits}f}"
+
+
+def with_interval(mean: float, low: float, high: float, digits: int, *, sign: bool = False) -> str:
+    """ "1.23 [1.10, 1.36]", or a dash for a missing value."""
+    if mean != mean:
+        return "-"
+    parts = [number(value, digits, sign=sign) for value in (mean, low, high)]
+    return f"{parts[0]} [{parts[1]}, {parts[2]}]"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, padded so that it reads well in a terminal; first column to the left."""
+    cells = [[escape_markdown(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
+    rule = [":" + "-" * (widths[0] - 1)] + ["-" * (width - 1) + ":" for width in widths[1:]]
+    cells.insert(1, rule)
+    lines = []
+    for row in cells:
+        first, *others = zip(row, widths, strict=True)
+        aligned = [first[0].ljust(first[1])] + [cell.rjust(width) for cell, width in others]
+        lines.append("| " + " | ".join(aligned) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def latex_table(
+    header: Sequence[str], blocks: Sequence[tuple[str, Sequence[Sequence[str]]]], caption: str
+) -> str:
+    """A booktabs table with one titled block of rows after another."""
+    width = len(header)
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escape_latex(caption)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (width - 1)}}}",
+        r"\toprule",
+        " & ".join(map(escape_latex, header)) + r" \\",
+    ]
+    for title, rows in blocks:
+        lines += [
+            r"\midrule",
+            rf"\multicolumn{{{width}}}{{l}}{{\emph{{{escape_latex(title)}}}}} \\",
+        ]
+        lines += [" & ".join(map(escape_latex, row)) + r" \\" for row in rows]
+    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
