@@ -23,8 +23,10 @@ def load(
     """
     import torch
     from transformers import AutoTokenizer
+    from transformers.utils import logging
 
     require_model(path)
+    logging.disable_progress_bar()
     common = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **common)

@@ -40,7 +40,7 @@ def combine(seed: int, *parts: Tensor | int) -> Tensor:
     """Row seeds int64 from one seed and integers that name a row (broadcast together)."""
     state = _mix(torch.as_tensor(seed))
     for part in parts:
-        state = _mix(state + _mix(torch.as_tensor(part) + 1))
+        state = _mix(_mix(state) + torch.as_tensor(part) + 1)
     return state
 
 

@@ -44,19 +44,17 @@ def tokenize(
     raises LensError naming it, or, with `too_long` "cut_left" or "cut_right", loses tokens on that
     side, special tokens at the ends kept.
     """
-    special = style == "plain"
+    options = {"add_special_tokens": style == "plain", "verbose": False}
+    whole = tokenizer(list(texts), **options)["input_ids"]
+    shortened = sum(len(ids) > limit for ids in whole)
+    if not shortened:
+        return whole, 0
     if too_long == "error":
-        encoded = tokenizer(list(texts), add_special_tokens=special)["input_ids"]
-        for ids, name in zip(encoded, names, strict=True):
-            if len(ids) > limit:
-                raise LensError(
-                    f"{name}: {len(ids)} tokens, but the model reads {limit}. Remove the row, or "
-                    "set `too_long: cut_left` (keeps the answer) or `cut_right` for the model."
-                )
-        return encoded, 0
+        ids, name = next(pair for pair in zip(whole, names, strict=True) if len(pair[0]) > limit)
+        raise LensError(
+            f"{name}: {len(ids)} tokens, but the model reads {limit} ({shortened} rows in all). "
+            "Remove them, or set `too_long: cut_left` (keeps the answer) or `cut_right`."
+        )
     tokenizer.truncation_side = too_long.removeprefix("cut_")
-    whole = tokenizer(list(texts), add_special_tokens=special)["input_ids"]
-    cut = tokenizer(list(texts), add_special_tokens=special, truncation=True, max_length=limit)[
-        "input_ids"
-    ]
-    return cut, sum(len(ids) > limit for ids in whole)
+    cut = tokenizer(list(texts), truncation=True, max_length=limit, **options)["input_ids"]
+    return cut, shortened

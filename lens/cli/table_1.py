@@ -2,6 +2,8 @@
 
 import json
 
+from lens.cli._arguments import settings
+
 
 def add_arguments(parser):
     parser.add_argument("--cells", nargs="+", required=True, help="folders from best-of-n")
@@ -27,3 +29,5 @@ def run(args):
     artifacts.write_table(out / "table_1_pair_accuracy.csv", accuracy)
     artifacts.write_text(out / "table_1.tex", table_1.latex(titled_rows))
     artifacts.write_text(out / "table_1.md", table_1.markdown(titled_rows))
+    inputs = {folder: Path(folder) / "metrics.json" for folder in args.cells}
+    artifacts.write_metrics(out / "table_1_settings.json", settings(args), inputs, {})

@@ -1,4 +1,4 @@
-"""Tables as Markdown and LaTeX; every text is escaped."""
+"""Tables as Markdown and LaTeX."""
 
 from collections.abc import Sequence
 
@@ -35,8 +35,11 @@ def with_interval(mean: float, low: float, high: float, digits: int, *, sign: bo
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, padded so that it reads well in a terminal; first column to the left."""
-    cells = [[escape_markdown(cell) for cell in row] for row in (header, *rows)]
+    """A Markdown table, padded so that it reads well in a terminal; first column to the left.
+
+    Cells are taken as Markdown: escape what comes from data.
+    """
+    cells = [list(row) for row in (header, *rows)]
     widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
     rule = [":" + "-" * (widths[0] - 1)] + ["-" * (width - 1) + ":" for width in widths[1:]]
     cells.insert(1, rule)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lens.paper.cells import Cell, aggregate
-from lens.paper.render import latex_table, markdown_table, number, with_interval
+from lens.paper.render import escape_markdown, latex_table, markdown_table, number, with_interval
 from lens.paper.reported import table_1_value
 
 METHOD_NAMES = {
@@ -21,9 +21,9 @@ HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy
 NOTE = (
     "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate picked among "
     "all of a prompt's. Pair accuracy: on held-out pairs. vs repeat: paired difference to the "
-    "original pairs repeated as often, so trained for as many steps (at 1x: to Original). Intervals "
-    "are not corrected for the number of comparisons. paper: what the paper reports for the dataset "
-    "and model that these stand for."
+    "original pairs repeated as often, so trained on as many pairs an epoch (at 1x: to Original). "
+    "Intervals are not corrected for the number of comparisons. paper: what the paper reports for "
+    "the dataset and model that these stand for."
 )
 
 
@@ -84,7 +84,10 @@ def _difference(row: pd.Series, digits: int, factor: float = 1.0) -> str:
 
 
 def markdown(titled_rows: list[tuple]) -> str:
-    parts = [f"**{heading}**\n\n{markdown_table(HEADER, rows)}" for heading, rows in titled_rows]
+    parts = [
+        f"**{escape_markdown(heading)}**\n\n{markdown_table(HEADER, rows)}"
+        for heading, rows in titled_rows
+    ]
     return "\n".join([*parts, NOTE + "\n"])
 
 

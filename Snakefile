@@ -1,0 +1,40 @@
+from snakemake.utils import min_version
+
+min_version("9.10")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    results=f"results/{config['run']}",
+    logs=f"logs/{config['run']}",
+    benchmarks=f"results/{config['run']}/benchmarks",
+
+
+wildcard_constraints:
+    dataset="|".join(map(re.escape, config["datasets"])),
+    model="|".join(map(re.escape, config["models"])),
+    source="|".join(map(re.escape, [*config["models"], "pool"])),
+    method="[a-z_]+",
+    scale="[0-9]+",
+    n_pairs="[0-9]+",
+
+
+include: "workflow/rules/demo.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/embedding.smk"
+include: "workflow/rules/synthesis.smk"
+include: "workflow/rules/reward.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/paper.smk"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        [getattr(rules, artefact).output for artefact in config["artefacts"]],

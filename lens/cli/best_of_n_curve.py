@@ -1,0 +1,18 @@
+"""Draw the gold reward of the best of n over n, method by method."""
+
+
+def add_arguments(parser):
+    parser.add_argument("--cells", nargs="+", required=True, help="folders from best-of-n")
+    parser.add_argument("--out-dir", required=True, help="gets best_of_n_curve.csv, .png, .pdf")
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts
+    from lens.paper import curves, style
+    from lens.paper.cells import read_cells
+
+    table = curves.best_of_n_table(read_cells(args.cells))
+    artifacts.write_table(Path(args.out_dir) / "best_of_n_curve.csv", table)
+    style.save(curves.draw_best_of_n(table), args.out_dir, "best_of_n_curve")

@@ -1,0 +1,122 @@
+"""Curves over n (best-of-n) and over N (labelled pairs), with their intervals."""
+
+import numpy as np
+import pandas as pd
+
+from lens.best_of_n import kl_bound
+from lens.intervals import crossed_interval
+from lens.paper import style
+from lens.paper.cells import Cell, aggregate
+from lens.paper.render import markdown_table, with_interval
+from lens.paper.table_1 import METHOD_NAMES
+
+
+def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
+    """Gold reward of the best of n for every n, cell by cell, with 95 % intervals."""
+    rows = []
+    for cell in largest_scales(cells):
+        for n in range(1, cell.gold_curve.shape[2] + 1):
+            interval = crossed_interval(cell.gold_curve[:, :, n - 1])
+            rows.append({**cell.labels, "n": n, "kl_bound": kl_bound(n), **vars(interval)})
+    return pd.DataFrame(rows)
+
+
+def largest_scales(cells: list[Cell]) -> list[Cell]:
+    """Of each dataset, model, N and method the cell with the largest scale."""
+    best: dict[tuple, Cell] = {}
+    for cell in cells:
+        key = (cell.dataset, cell.model, cell.n_pairs, cell.method)
+        if key not in best or cell.scale > best[key].scale:
+            best[key] = cell
+    return list(best.values())
+
+
+def draw_best_of_n(table: pd.DataFrame):
+    """Gold reward over n, one panel for each dataset, model and N; bars are 95 % intervals."""
+    panels = list(table.groupby(["dataset", "model", "n_pairs"], sort=False))
+    columns = min(2, len(panels))
+    fig, axes = style.figure(-(-len(panels) // columns), columns, height=2.6)
+    for axis, ((dataset, model, n_pairs), panel) in zip(axes.flat, panels, strict=False):
+        for shift, ((method, scale), line) in enumerate(
+            panel.groupby(["method", "scale"], sort=False)
+        ):
+            look = style.LOOKS[method]
+            label = METHOD_NAMES[method] + (f" {scale}x" if scale > 1 else "")
+            axis.plot(line["n"], line["mean"], **{**look, "marker": ""}, label=label)
+            end = line.iloc[-1]
+            axis.errorbar(
+                end["n"] + 0.4 + 0.35 * shift,
+                end["mean"],
+                yerr=[[end["mean"] - end["low"]], [end["high"] - end["mean"]]],
+                color=look["color"],
+                marker=look["marker"],
+                elinewidth=0.8,
+            )
+        axis.set_title(f"{dataset}, {model}, N = {n_pairs}")
+        axis.set_xlabel("n candidates")
+        axis.set_ylabel("gold reward of the pick")
+        axis.set_xticks([n for n in (1, 2, 4, 8, 12, 16) if n <= table["n"].max()])
+    for axis in list(axes.flat)[len(panels) :]:
+        axis.axis("off")
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=4)
+    return fig
+
+
+def learning_table(cells: list[Cell]) -> pd.DataFrame:
+    """Pair accuracy and gold reward by N, with 95 % intervals."""
+    accuracy, gold = aggregate(cells, "correct"), aggregate(cells, "gold")
+    table = gold.iloc[:, :5].copy()
+    for name, part in (("pair_accuracy", accuracy), ("gold_reward", gold)):
+        for column in ("mean", "low", "high"):
+            table[f"{name}_{column}"] = part[column]
+    return table
+
+
+def draw_learning_curve(table: pd.DataFrame):
+    """Pair accuracy (left) and gold reward (right) over N, a row for each dataset and model."""
+    panels = list(table.groupby(["dataset", "model"], sort=False))
+    fig, axes = style.figure(len(panels), 2, height=2.2)
+    measures = (("pair_accuracy", "held-out pair accuracy"), ("gold_reward", "gold reward"))
+    for row, ((dataset, model), panel) in zip(axes, panels, strict=True):
+        for axis, (measure, label) in zip(row, measures, strict=True):
+            for shift, (method, line) in enumerate(panel.groupby("method", sort=False)):
+                mean = line[f"{measure}_mean"]
+                axis.errorbar(
+                    line["n_pairs"] * (1 + 0.05 * shift),
+                    mean,
+                    yerr=[mean - line[f"{measure}_low"], line[f"{measure}_high"] - mean],
+                    elinewidth=0.8,
+                    label=METHOD_NAMES[method],
+                    **style.LOOKS[method],
+                )
+            axis.set_xscale("log")
+            sizes = sorted(table["n_pairs"].unique())
+            axis.set_xticks(sizes, labels=[f"{size:,}" for size in sizes])
+            axis.minorticks_off()
+            axis.set_xlabel("labelled pairs N")
+            axis.set_ylabel(label)
+            axis.set_title(f"{dataset}, {model}")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return fig
+
+
+def learning_markdown(table: pd.DataFrame) -> str:
+    """The learning curve as a table to read."""
+    header = ["dataset", "model", "method", "N", "pair accuracy %", "gold reward"]
+    rows = []
+    for _, row in table.iterrows():
+        accuracy = 100 * row[[f"pair_accuracy_{part}" for part in ("mean", "low", "high")]]
+        gold = row[[f"gold_reward_{part}" for part in ("mean", "low", "high")]]
+        rows.append(
+            [
+                row["dataset"],
+                row["model"],
+                METHOD_NAMES[row["method"]],
+                f"{row['n_pairs']:,}",
+                with_interval(*np.asarray(accuracy, float), 1),
+                with_interval(*np.asarray(gold, float), 3),
+            ]
+        )
+    return markdown_table(header, rows)

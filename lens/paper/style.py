@@ -1,0 +1,58 @@
+"""One look for all figures: readable at column width, in grey and by the colour-blind."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+from lens.artifacts import replacing
+
+COLUMN_WIDTH = 5.5  # inches: NeurIPS text width
+SETTINGS = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "lens",
+    "savefig.dpi": 200,
+}
+# Okabe and Ito's colours; line and marker tell the methods apart without them.
+LOOKS = {
+    "original": {"color": "#000000", "linestyle": "-", "marker": "o"},
+    "repeat": {"color": "#666666", "linestyle": "--", "marker": "s"},
+    "lens": {"color": "#D55E00", "linestyle": "-", "marker": "D"},
+    "direct_perturbation": {"color": "#0072B2", "linestyle": "-.", "marker": "^"},
+    "gaussian_sampling": {"color": "#56B4E9", "linestyle": ":", "marker": "v"},
+    "mean_difference": {"color": "#009E73", "linestyle": "--", "marker": "P"},
+    "linear_probe": {"color": "#CC79A7", "linestyle": "-.", "marker": "X"},
+}
+
+
+def figure(rows: int, columns: int, height: float):
+    """(figure, axes [rows, columns]) at column width, `height` inches a row, in our style."""
+    mpl.rcParams.update(SETTINGS)
+    return plt.subplots(
+        rows,
+        columns,
+        figsize=(COLUMN_WIDTH, height * rows),
+        squeeze=False,
+        layout="constrained",
+    )
+
+
+def save(fig, folder: str | Path, name: str) -> None:
+    """Writes name.png and name.pdf, without dates, so that the same figure gives the same bytes."""
+    for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+        with replacing(Path(folder) / f"{name}.{suffix}") as temporary:
+            fig.savefig(temporary, format=suffix, metadata=metadata)
+    plt.close(fig)

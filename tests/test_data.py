@@ -1,0 +1,305 @@
+"""From files as people have them to checked, split pairs; bad input gets one clear message."""
+
+import gzip
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lens.data import (
+    InvalidRowError,
+    group_key,
+    normalise_pairs,
+    parse_pair,
+    sample_rows,
+    split_by_group,
+)
+from lens.errors import LensError
+
+TRANSCRIPT = "\n\nHuman: Hi\n\nAssistant: Hello.\n\nHuman: Why?\n\nAssistant: "
+MESSAGES = [
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hello."},
+    {"role": "user", "content": "Why?"},
+]
+
+
+def said(text):
+    return [{"role": "assistant", "content": text}]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"chosen": TRANSCRIPT + "So.", "rejected": TRANSCRIPT + "No."},
+        {"prompt": TRANSCRIPT.rstrip(), "chosen": "So.", "rejected": "No."},
+        {"prompt": MESSAGES, "chosen": said("So."), "rejected": said("No.")},
+        {"prompt": MESSAGES, "chosen": "So.", "rejected": " No. "},
+        {"chosen": MESSAGES + said("So."), "rejected": MESSAGES + said("No.")},
+    ],
+)
+def test_every_form_gives_the_same_pair(row):
+    assert parse_pair(row) == (MESSAGES, "So.", "No.")
+
+
+def test_a_plain_prompt_is_one_turn():
+    row = {"prompt": " Say: \n\nAssistant: x ", "chosen": "a", "rejected": "b"}
+    assert parse_pair(row)[0] == [{"role": "user", "content": "Say: \n\nAssistant: x"}]
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"prompt": "p", "chosen": " ", "rejected": "b"}, "empty_response"),
+        ({"prompt": "p", "chosen": "b", "rejected": "b "}, "identical_responses"),
+        (
+            {"chosen": TRANSCRIPT + "a", "rejected": TRANSCRIPT.replace("Hi", "Ho") + "b"},
+            "prompts_differ",
+        ),
+        ({"prompt": MESSAGES[:2], "chosen": "a", "rejected": "b"}, "turns_do_not_alternate"),
+        ({"prompt": MESSAGES[::2], "chosen": "a", "rejected": "b"}, "turns_do_not_alternate"),
+        ({"prompt": [], "chosen": "a", "rejected": "b"}, "turns_do_not_alternate"),
+        ({"prompt": " ", "chosen": "a", "rejected": "b"}, "empty_turn"),
+        ({"prompt": 3, "chosen": "a", "rejected": "b"}, "wrong_type"),
+        ({"prompt": "p", "chosen": 1, "rejected": "b"}, "wrong_type"),
+        ({"prompt": [{"role": "user"}], "chosen": "a", "rejected": "b"}, "wrong_type"),
+        ({"chosen": MESSAGES, "rejected": MESSAGES}, "no_final_answer"),
+    ],
+)
+def test_unusable_rows_are_counted_by_reason_or_stop(row, reason):
+    with pytest.raises(InvalidRowError) as error:
+        parse_pair(row)
+    assert error.value.reason == reason
+    good = {"prompt": "q", "chosen": "a", "rejected": "b"}
+    rows = [("f, row 1", good), ("f, row 2", row)]
+    with pytest.raises(LensError, match=r"f, row 2: .*invalid_rows: drop"):
+        normalise_pairs(rows)
+    pairs, report = normalise_pairs(rows, invalid_rows="drop")
+    assert len(pairs) == 1
+    assert report.as_dict() == {
+        "rows_read": 2,
+        "rows_kept": 1,
+        "rows_dropped": {reason: 1},
+        "first_dropped": {reason: ["f, row 2"]},
+    }
+
+
+def test_missing_columns_stop_even_when_rows_may_be_dropped():
+    rows = [("f, row 1", {"prompt": "p", "winner": "a", "rejected": "b"})]
+    with pytest.raises(LensError, match=r"row 1: column chosen missing.*'winner'"):
+        normalise_pairs(rows, invalid_rows="drop")
+
+
+def test_filtered_prompts_are_counted():
+    rows = [
+        (f"f, row {i}", {"prompt": p, "chosen": "a", "rejected": "b"})
+        for i, p in enumerate(["SUBREDDIT: x", "TITLE: y"])
+    ]
+    pairs, report = normalise_pairs(rows, keep_prefix="SUBREDDIT:")
+    assert len(pairs) == 1
+    assert report.dropped == {"prompt_filtered_out": 1}
+
+
+def test_group_key_sets_case_spacing_and_unicode_form_aside():
+    keys = {group_key([{"role": "user", "content": text}]) for text in ("A  b", "a b ", "\uff41 b")}
+    assert len(keys) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=60),
+    st.floats(0.01, 0.99),
+    st.integers(0, 99),
+)
+def test_no_group_stands_on_both_sides(groups, fraction, seed):
+    groups = pd.Series(groups)
+    if groups.nunique() < 2:
+        with pytest.raises(LensError, match="share one prompt"):
+            split_by_group(groups, fraction, seed)
+        return
+    test = split_by_group(groups, fraction, seed)
+    assert not set(groups[test]) & set(groups[~test])
+    assert test.any()
+    assert not test.all()
+
+
+def test_samples_are_nested_and_follow_the_seed():
+    small, large = sample_rows(1000, 50, seed=4), sample_rows(1000, 300, seed=4)
+    assert set(small) < set(large)
+    assert len(set(large)) == 300
+    assert not np.array_equal(small, sample_rows(1000, 50, seed=5))
+    with pytest.raises(LensError, match="2000 training pairs are asked for but only 1000"):
+        sample_rows(1000, 2000, seed=4)
+
+
+# The command on files
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def some_rows(count=30):
+    return [
+        {"prompt": f"p{i}", "chosen": f"good {i}", "rejected": f"bad {i}"} for i in range(count)
+    ]
+
+
+def outputs(tmp_path):
+    return (
+        "--out",
+        tmp_path / "pairs.parquet",
+        "--out-prompts",
+        tmp_path / "prompts.parquet",
+        "--report",
+        tmp_path / "report.json",
+    )
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "json", "csv", "parquet"])
+def test_file_types_give_the_same_pairs(tmp_path, lens, kind):
+    rows, path = some_rows(), tmp_path / f"pairs.{kind}"
+    if kind == "jsonl":
+        path.write_bytes(b"\xef\xbb\xbf" + b"".join(json.dumps(r).encode() + b"\r\n" for r in rows))
+    elif kind == "jsonl.gz":
+        path.write_bytes(gzip.compress("".join(json.dumps(r) + "\n" for r in rows).encode()))
+    elif kind == "json":
+        path.write_text(json.dumps(rows))
+    elif kind == "csv":
+        pd.DataFrame(rows).to_csv(path, index=False)
+    else:
+        pd.DataFrame(rows).to_parquet(path)
+    lens("prepare-pairs", "--path", path, *outputs(tmp_path))
+    pairs = pd.read_parquet(tmp_path / "pairs.parquet")
+    assert sorted(pairs["chosen"]) == sorted(row["chosen"] for row in rows)
+    assert pairs["split"].value_counts().to_dict() == {"train": 24, "test": 6}
+    prompts = pd.read_parquet(tmp_path / "prompts.parquet")
+    assert set(prompts["prompt_id"]) == set(pairs.loc[pairs["split"] == "test", "id"])
+
+
+def test_renamed_columns_and_chosen_rows(tmp_path, lens):
+    rows = [{"q": f"p{i}", "a": "x", "b": "y", "part": "ab"[i % 2]} for i in range(20)]
+    path = write(tmp_path / "own.jsonl", rows)
+    lens(
+        "prepare-pairs",
+        "--path",
+        path,
+        "--where",
+        '{"part": "a"}',
+        "--columns",
+        '{"prompt": "q", "chosen": "a", "rejected": "b"}',
+        *outputs(tmp_path),
+    )
+    pairs = pd.read_parquet(tmp_path / "pairs.parquet")
+    assert len(pairs) == 10
+    assert set(pairs["chosen"]) == {"x"}
+
+
+BAD_FILES = {
+    "misnamed column": (b'{"prompt": "p", "winner": "a", "rejected": "b"}\n', r"row 1: .*chosen"),
+    "empty answer": (b'{"prompt": "p", "chosen": "", "rejected": "b"}\n', r"row 1: .*empty"),
+    "same answers": (b'{"prompt": "p", "chosen": "b", "rejected": "b"}\n', r"row 1: .*the same"),
+    "no JSON": (b'{"prompt": "p"\n', r"row 1: not valid JSON"),
+    "no object": (b"[1, 2]\n", r"row 1: a JSON object is needed"),
+    "no rows": (b"\n", r"no rows"),
+    "not UTF-8": (b'{"prompt": "\xff\xfe"}\n', r"after row 0: cannot be read .*UTF-8"),
+    "one prompt": (b'{"prompt": "p", "chosen": "a", "rejected": "b"}\n' * 2, r"share one prompt"),
+    "same id": (b'{"id": 1, "prompt": "p", "chosen": "a", "rejected": "b"}\n' * 2, r"stands twice"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files_get_one_message_and_leave_earlier_results(tmp_path, fail, lens, name):
+    content, message = BAD_FILES[name]
+    good = write(tmp_path / "good.jsonl", some_rows())
+    lens("prepare-pairs", "--path", good, *outputs(tmp_path))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    bad = tmp_path / "bad.jsonl"
+    bad.write_bytes(content)
+    text = fail("prepare-pairs", "--path", bad, *outputs(tmp_path))
+    assert re.search(message, text), text
+    assert {path: path.read_bytes() for path in before} == before
+    assert not list(tmp_path.glob(".*tmp"))
+
+
+def test_other_unreadable_inputs(tmp_path, fail):
+    tail = outputs(tmp_path)
+    assert "no such file" in fail("prepare-pairs", "--path", tmp_path / "none.jsonl", *tail)
+    (tmp_path / "x.xlsx").write_bytes(b"x")
+    assert "unknown file type" in fail("prepare-pairs", "--path", tmp_path / "x.xlsx", *tail)
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 cut short")
+    assert "not a readable Parquet" in fail(
+        "prepare-pairs", "--path", tmp_path / "x.parquet", *tail
+    )
+    (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(b'{"prompt": "p"}\n' * 99)[:-9])
+    assert "make sure that the file is whole" in fail(
+        "prepare-pairs", "--path", tmp_path / "x.jsonl.gz", *tail
+    )
+    (tmp_path / "x.csv").write_text("prompt,chosen,rejected\np,a,b\np,a,b,c\n")
+    assert "row 3: the number of fields" in fail(
+        "prepare-pairs", "--path", tmp_path / "x.csv", *tail
+    )
+    assert "either --path" in fail("prepare-pairs", *tail)
+
+
+def test_prompts_of_the_test_split_may_not_train(tmp_path, fail, lens):
+    train = write(tmp_path / "train.jsonl", some_rows(10))
+    test = write(tmp_path / "test.jsonl", [{**row, "prompt": "P3 "} for row in some_rows(1)])
+    command = ("prepare-pairs", "--path", train, "--test-path", test, *outputs(tmp_path))
+    assert "training pair 4: prompt stands in test split" in fail(*command)
+    lens(*command, "--invalid-rows", "drop")
+    pairs = pd.read_parquet(tmp_path / "pairs.parquet")
+    assert len(pairs[pairs["split"] == "train"]) == 9
+    report = json.loads((tmp_path / "report.json").read_text())["metrics"]["train_source"]
+    assert report["rows_dropped"] == {"prompt_stands_in_test_split": 1}
+    assert report["rows_kept"] == 9
+
+
+def test_prompts_of_a_pool_may_not_train(tmp_path, fail, lens):
+    train = write(tmp_path / "train.jsonl", some_rows(10))
+    pool = write(tmp_path / "pool.jsonl", [{"prompt": "p4", "candidates": ["a", "b"]}])
+    lens(
+        "prepare-candidates",
+        "--path",
+        pool,
+        "--out",
+        tmp_path / "pool.parquet",
+        "--metrics",
+        tmp_path / "pool.json",
+    )
+    command = (
+        "prepare-pairs",
+        "--path",
+        train,
+        "--pool",
+        tmp_path / "pool.parquet",
+        *outputs(tmp_path),
+    )
+    assert "training pair 5: prompt stands in candidate pool" in fail(*command)
+    lens(*command, "--invalid-rows", "drop")
+    pairs = pd.read_parquet(tmp_path / "pairs.parquet")
+    assert "p4" not in set(pairs["group"])
+
+
+def test_limits_take_samples(tmp_path, lens):
+    path = write(tmp_path / "own.jsonl", some_rows(100))
+    lens(
+        "prepare-pairs",
+        "--path",
+        path,
+        "--max-train-pairs",
+        30,
+        "--max-test-pairs",
+        10,
+        "--test-prompts",
+        5,
+        *outputs(tmp_path),
+    )
+    pairs = pd.read_parquet(tmp_path / "pairs.parquet")
+    assert pairs["split"].value_counts().to_dict() == {"train": 30, "test": 10}
+    assert len(pd.read_parquet(tmp_path / "prompts.parquet")) == 5

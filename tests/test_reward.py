@@ -1,0 +1,257 @@
+"""Reward models: the loss, the training path, the probes, scoring and saving."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lens import methods, reward, synthesis
+from lens.errors import LensError
+from lens.reward_model import RewardModel, pair_accuracy
+from lens.training_set import Standardiser, TrainingSet, training_set
+from lens.vae import VAE, save_vae
+
+HEAD = {"hidden": 16, "learning_rate": 1e-2, "batch_size": 32, "epochs": 15, "patience": 5}
+SYNTHESIS = {"noise_variance": 0.01, "candidates_per_kept": 2, "perturbation_variance": 0.01}
+
+
+def linear_world(count=200, validation=40, dim=6, noise=1.0, seed=0):
+    """Pairs whose label follows a Bradley-Terry model with a known linear reward."""
+    rng = np.random.default_rng(seed)
+    truth = np.zeros(dim)
+    truth[:2] = 2.0, -1.0
+    first, second = rng.normal(size=(2, count + validation, dim))
+    swap = rng.random(count + validation) > 1 / (1 + np.exp(-(first - second) @ truth / noise))
+    chosen = np.where(swap[:, None], second, first).astype(np.float32)
+    rejected = np.where(swap[:, None], first, second).astype(np.float32)
+    rows = np.arange(count + validation)
+    data = TrainingSet(
+        chosen[:count],
+        rejected[:count],
+        chosen[count:],
+        rejected[count:],
+        Standardiser(np.zeros(dim, np.float32), np.ones(dim, np.float32)),
+        rows[:count].astype(str),
+        rows[count:].astype(str),
+        rows[:count],
+        rows[count:],
+    )
+    return data, truth
+
+
+def mlp(data, scale=1, seed=0, **changes):
+    chosen, rejected = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
+    composition = synthesis.compose(len(chosen), scale, seed)
+    source = synthesis.originals(chosen, rejected)
+    return reward.train_mlp(data, source, composition, seed=seed, **{**HEAD, **changes})
+
+
+def test_loss_is_minus_log_sigmoid_of_the_difference():
+    loss = reward.bradley_terry_loss(torch.tensor([2.0, 0.0]), torch.tensor([1.0, 3.0]))
+    expected = -(math.log(1 / (1 + math.exp(-1))) + math.log(1 / (1 + math.exp(3)))) / 2
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_pair_accuracy_counts_a_tie_as_half():
+    assert list(pair_accuracy(np.array([2.0, 1.0, 1.0]), np.array([1.0, 2.0, 1.0]))) == [1, 0, 0.5]
+
+
+def test_mlp_learns_the_order(capsys):
+    data, truth = linear_world()
+    model = RewardModel(mlp(data).weights, data.standardiser)
+    test, _ = linear_world(count=2000, seed=9)
+    right = (test.chosen - test.rejected) @ truth > 0
+    assert ((model(test.chosen) > model(test.rejected)) == right).mean() > 0.9
+
+
+def test_best_epoch_is_kept_and_patience_ends_training():
+    data, _ = linear_world(count=40, noise=5.0)
+    result = mlp(data, epochs=60, learning_rate=0.05, patience=3)
+    losses = result.metrics["validation_losses"]
+    assert result.metrics["best_epoch"] == 1 + int(np.argmin(losses))
+    assert len(losses) == result.metrics["best_epoch"] + 3 < 60
+    model = RewardModel(result.weights, data.standardiser)
+    margins = model(data.validation_chosen) - model(data.validation_rejected)
+    assert np.logaddexp(0, -margins).mean() == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_repeat_takes_k_times_the_steps():
+    data, _ = linear_world(count=64)
+    once, thrice = (mlp(data, scale=k, epochs=2, patience=9).metrics for k in (1, 3))
+    assert (once["steps"], thrice["steps"]) == (2 * 2, 2 * 6)
+    assert thrice["pairs_per_epoch"] == 3 * 64
+
+
+def test_every_pair_is_seen_once_an_epoch():
+    data, _ = linear_world(count=20, validation=4)
+    seen = []
+
+    def source(side, rows, variants):
+        seen.append((side, rows, variants))
+        return torch.from_numpy(getattr(data, side))[rows]
+
+    composition = synthesis.compose(20, 4, seed=0)
+    reward.train_mlp(data, source, composition, seed=0, **{**HEAD, "epochs": 1})
+    chosen = torch.cat([torch.stack([r, v], 1) for side, r, v in seen if side == "chosen"])
+    rejected = torch.cat([torch.stack([r, v], 1) for side, r, v in seen if side == "rejected"])
+    assert torch.equal(chosen[:, 0], rejected[:, 0])  # never across triplets
+    used = sorted(zip(*torch.cat([chosen, rejected[:, 1:]], dim=1).T.tolist(), strict=True))
+    expected = sorted(
+        (row, *map(int, pair)) for row, pairs in enumerate(composition) for pair in pairs
+    )
+    assert used == expected
+
+
+def test_same_seed_same_bits_other_seed_other_weights():
+    data, _ = linear_world(count=50)
+    first, again, other = (mlp(data, seed=s, epochs=2).weights for s in (1, 1, 2))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["w1"], other["w1"])
+
+
+def test_an_exploding_loss_is_reported():
+    data, _ = linear_world(count=40)
+    data.validation_chosen[0, 0] = np.inf
+    with pytest.raises(LensError, match="validation loss became"):
+        mlp(data)
+
+
+def test_mean_difference_by_hand():
+    data, _ = linear_world(count=5, validation=2)
+    both = np.concatenate(
+        [data.chosen - data.rejected, data.validation_chosen - data.validation_rejected]
+    )
+    np.testing.assert_allclose(
+        reward.mean_difference(data).weights["w"], both.sum(0) / 7, rtol=1e-5
+    )
+
+
+def test_logistic_fit_meets_its_first_order_condition():
+    data, _ = linear_world()
+    differences, penalty = (data.chosen - data.rejected).astype(np.float64), 0.05
+    weights = reward.fit_logistic(differences, penalty)
+    probability_wrong = 1 / (1 + np.exp(differences @ weights))
+    gradient = -(differences * probability_wrong[:, None]).mean(axis=0) + penalty * weights
+    assert np.abs(gradient).max() < 1e-4
+
+
+def test_linear_probe_regularises_more_where_labels_are_noise():
+    clear, truth = linear_world(count=400, noise=0.3)
+    probe = reward.linear_probe(clear)
+    cosine = probe.weights["w"] @ truth
+    cosine /= np.linalg.norm(probe.weights["w"]) * np.linalg.norm(truth)
+    assert cosine > 0.97
+    pure_noise, _ = linear_world(count=60, dim=40, noise=1e9)
+    assert reward.linear_probe(pure_noise).metrics["penalty"] > probe.metrics["penalty"]
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_every_method_trains_and_follows_its_seed(tmp_path, method):
+    data, _ = linear_world(count=60)
+    torch.manual_seed(0)
+    save_vae(tmp_path / "vae.safetensors", VAE(6, 8, 2, "shared_trunk_separate_heads"))
+    options = {
+        "scale": 4 if method in methods.SYNTHETIC else 1,
+        "vae_path": tmp_path / "vae.safetensors",
+        "head": {**HEAD, "epochs": 2},
+        **SYNTHESIS,
+    }
+    first, again, other = (
+        methods.train(method, data, seed=seed, **options).weights for seed in (0, 0, 1)
+    )
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    if method not in methods.PROBES:
+        assert any(not np.array_equal(first[name], other[name]) for name in first)
+
+
+def test_methods_of_one_seed_start_alike(tmp_path):
+    data, _ = linear_world(count=60)
+    options = {
+        "scale": 4,
+        "vae_path": None,
+        **SYNTHESIS,
+        "head": {**HEAD, "learning_rate": 1e-30, "epochs": 1},
+    }
+    repeat = methods.train("repeat", data, seed=0, **options).weights
+    noisy = methods.train("direct_perturbation", data, seed=0, **options).weights
+    assert all(np.array_equal(repeat[name], noisy[name]) for name in repeat)
+
+
+def test_unknown_methods_and_scales_are_named():
+    data, _ = linear_world(count=10)
+    options = {"seed": 0, "vae_path": None, "head": HEAD, **SYNTHESIS}
+    with pytest.raises(LensError, match="'mixup' is none of"):
+        methods.train("mixup", data, scale=1, **options)
+    with pytest.raises(LensError, match="called repeat"):
+        methods.train("original", data, scale=2, **options)
+
+
+def test_numpy_scores_equal_torch_and_survive_saving(tmp_path):
+    data, _ = linear_world(count=50)
+    rng = np.random.default_rng(0)
+    standardiser = Standardiser.fit(rng.normal(3, 2, size=(30, 6)).astype(np.float32))
+    weights = mlp(data, epochs=2).weights
+    network = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
+    network.load_state_dict(
+        {
+            "0.weight": torch.tensor(weights["w1"]),
+            "0.bias": torch.tensor(weights["b1"]),
+            "2.weight": torch.tensor(weights["w2"])[None],
+            "2.bias": torch.tensor(weights["b2"])[None],
+        }
+    )
+    raw = rng.normal(size=(4, 5, 6)).astype(np.float32)
+    model = RewardModel(weights, standardiser)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(standardiser(raw))).squeeze(-1).numpy()
+    np.testing.assert_allclose(model(raw), expected, atol=1e-5)
+    model.save(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(RewardModel.load(tmp_path / "model.safetensors")(raw), model(raw))
+    with pytest.raises(LensError, match="3 features"):
+        model(raw[..., :3])
+
+
+def test_other_files_are_no_reward_model(tmp_path):
+    save_vae(tmp_path / "vae.safetensors", VAE(6, 8, 2, "share_everything"))
+    with pytest.raises(LensError, match="not a LENS reward model"):
+        RewardModel.load(tmp_path / "vae.safetensors")
+
+
+def pair_table(count=100):
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "id": [str(i) for i in range(count)],
+            "group": [str(i // 2) for i in range(count)],
+            "split": ["train"] * (count - 20) + ["test"] * 20,
+        }
+    )
+
+
+def test_training_set_spends_n_pairs_and_keeps_prompts_apart():
+    pairs, rng = pair_table(), np.random.default_rng(0)
+    embeddings = {
+        side: rng.normal(5, 3, size=(100, 4)).astype(np.float32) for side in ("chosen", "rejected")
+    }
+    data = training_set(pairs, embeddings, n_pairs=60, seed=1, validation_fraction=0.2)
+    used = np.concatenate([data.rows, data.validation_rows])
+    assert len(used) == len(set(used)) == 60
+    assert used.max() < 80  # no test pair
+    assert not set(data.groups) & set(data.validation_groups)
+    assert 8 <= len(data.validation_rows) <= 16
+    # standardised on all N pairs, both sides together
+    everything = np.concatenate(
+        [data.chosen, data.rejected, data.validation_chosen, data.validation_rejected]
+    )
+    np.testing.assert_allclose(everything.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(everything.std(axis=0), 1, atol=1e-5)
+    np.testing.assert_allclose(
+        data.chosen, data.standardiser(embeddings["chosen"][data.rows]), atol=1e-6
+    )
+
+
+def test_a_feature_that_never_varies_stays_finite():
+    constant = np.ones((10, 2), np.float32)
+    assert np.array_equal(Standardiser.fit(constant)(constant), np.zeros((10, 2)))

@@ -1,0 +1,223 @@
+"""Composition, selection and the sources of synthetic pairs."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lens import synthesis
+from lens.errors import LensError
+from lens.reward import train_mlp
+from lens.training_set import Standardiser, TrainingSet
+from lens.vae import VAE
+
+
+@pytest.mark.parametrize(
+    ("scale", "needed"), [(1, 0), (2, 1), (4, 1), (5, 2), (8, 2), (9, 2), (10, 3), (16, 3), (64, 7)]
+)
+def test_synthetic_embeddings_needed(scale, needed):
+    assert synthesis.synthetic_per_embedding(scale) == needed
+
+
+def test_scale_below_one_is_refused():
+    with pytest.raises(LensError, match="scale 0"):
+        synthesis.synthetic_per_embedding(0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(count=st.integers(1, 30), scale=st.integers(1, 40), seed=st.integers(0, 2**40))
+def test_composition(count, scale, seed):
+    """kN pairs, every original among them, no combination of a triplet twice, none invented."""
+    composition = synthesis.compose(count, scale, seed)
+    assert composition.shape == (count, scale, 2)
+    assert (composition[:, 0] == 0).all()
+    width = 1 + synthesis.synthetic_per_embedding(scale)
+    assert composition.min() >= 0
+    assert composition.max() < width
+    flat = composition[..., 0] * width + composition[..., 1]
+    assert all(len(row.unique()) == scale for row in flat)
+
+
+def test_a_full_scale_uses_every_combination():
+    composition = synthesis.compose(5, 9, seed=0)
+    for triplet in composition.tolist():
+        assert sorted(map(tuple, triplet)) == [(a, b) for a in range(3) for b in range(3)]
+
+
+def test_composition_draws_all_combinations_alike():
+    composition = synthesis.compose(30_000, 2, seed=1)[:, 1]  # one of the three others
+    shares = torch.bincount(composition[:, 0] * 2 + composition[:, 1], minlength=4) / 30_000
+    assert shares[0] == 0
+    assert (shares[1:] - 1 / 3).abs().max() < 0.015
+
+
+def test_log_density_equals_torch_distributions():
+    generator = torch.Generator().manual_seed(0)
+    z, mean, log_variance = torch.randn(3, 20, 4, generator=generator)
+    expected = torch.distributions.Normal(mean, (0.5 * log_variance).exp()).log_prob(z).sum(dim=-1)
+    torch.testing.assert_close(synthesis.log_density(z, mean, log_variance), expected)
+
+
+def test_top_k_keeps_exactly_the_most_likely():
+    generator = torch.Generator().manual_seed(0)
+    candidates = torch.randn(50, 12, 3, generator=generator)
+    mean, log_variance = torch.randn(2, 50, 3, generator=generator)
+    kept = synthesis.most_likely(candidates, mean, log_variance, keep=4)
+    density = torch.distributions.Normal(mean.unsqueeze(1), (0.5 * log_variance).exp().unsqueeze(1))
+    scores = density.log_prob(candidates).sum(dim=-1)
+    for row in range(50):
+        best = sorted(range(12), key=lambda c: -scores[row, c].item())[:4]
+        assert torch.equal(kept[row], candidates[row, best])
+
+
+def test_latents_have_posterior_plus_noise_variance():
+    mean, log_variance = torch.full((40_000, 1), 3.0), torch.full((40_000, 1), math.log(0.25))
+    latents = synthesis.draw_latents(
+        mean,
+        log_variance,
+        keep=1,
+        candidates_per_kept=1,
+        noise_variance=0.5,
+        generator=torch.Generator().manual_seed(0),
+    )
+    assert latents.shape == (40_000, 1, 1)
+    assert latents.mean().item() == pytest.approx(3.0, abs=0.02)
+    assert latents.var().item() == pytest.approx(0.25 + 0.5, rel=0.03)
+
+
+def test_candidates_of_one_embedding_share_their_posterior_draw():
+    latents = synthesis.draw_latents(
+        torch.zeros(500, 2),
+        torch.zeros(500, 2),
+        keep=3,
+        candidates_per_kept=1,
+        noise_variance=0.0,
+        generator=torch.Generator().manual_seed(0),
+    )
+    assert torch.equal(latents[:, 0], latents[:, 1])
+    assert latents[:, 0].std() > 0.9
+
+
+def data_set(count=24, dim=4, seed=0):
+    generator = np.random.default_rng(seed)
+    arrays = generator.normal(size=(2, count, dim)).astype(np.float32)
+    arrays[0] += 0.5
+    validation = generator.normal(size=(2, 6, dim)).astype(np.float32)
+    return TrainingSet(
+        *arrays,
+        *validation,
+        Standardiser(np.zeros(dim, np.float32), np.ones(dim, np.float32)),
+        np.arange(count).astype(str),
+        np.arange(6).astype(str),
+        np.arange(count),
+        np.arange(6),
+    )
+
+
+def identity_vae(dim):
+    """An exact autoencoder without spread: relu(x) - relu(-x) = x on both ways."""
+    vae = VAE(dim, 2 * dim, dim, "share_everything")
+    eye = torch.eye(dim)
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.zero_()
+        for layer in (vae.trunk["both"][0], vae.decoder["both"][0]):
+            layer.weight.copy_(torch.cat([eye, -eye]))
+        for layer in (vae.mean_head["both"], vae.decoder["both"][2]):
+            layer.weight.copy_(torch.cat([eye, -eye], dim=1))
+        vae.log_variance_head["both"].bias.fill_(-1e4)
+    return vae
+
+
+HEAD = {"hidden": 8, "learning_rate": 1e-2, "batch_size": 7, "epochs": 4, "patience": 4}
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_lens_without_noise_and_error_is_the_repeat_control_bit_for_bit(scale):
+    data = data_set()
+    chosen, rejected = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
+    vae = identity_vae(4)
+    latents = {
+        side: mean.unsqueeze(1).expand(-1, synthesis.synthetic_per_embedding(scale), -1)
+        for side, mean in (
+            ("chosen", vae.encode(chosen, "chosen")[0]),
+            ("rejected", vae.encode(rejected, "rejected")[0]),
+        )
+    }
+    drawn = synthesis.lens_latents(
+        vae,
+        chosen,
+        rejected,
+        keep=synthesis.synthetic_per_embedding(scale),
+        candidates_per_kept=3,
+        noise_variance=0.0,
+        seed=5,
+    )
+    assert torch.equal(drawn["chosen"], latents["chosen"])
+    composition = synthesis.compose(len(chosen), scale, seed=1)
+    lens = train_mlp(
+        data, synthesis.lens(vae, chosen, rejected, drawn), composition, seed=2, **HEAD
+    )
+    repeat = train_mlp(data, synthesis.originals(chosen, rejected), composition, seed=2, **HEAD)
+    for name, value in repeat.weights.items():
+        assert np.array_equal(value, lens.weights[name])
+    assert lens.metrics == repeat.metrics
+
+
+def test_sources_keep_originals_and_never_cross_triplets():
+    """Direct perturbation by little noise: every member stays beside its own original."""
+    data = data_set()
+    chosen, rejected = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
+    source = synthesis.direct_perturbation(chosen, rejected, noise_variance=1e-8, seed=0)
+    rows = torch.tensor([3, 3, 17, 0])
+    variants = torch.tensor([0, 1, 2, 1])
+    for side, originals in (("chosen", chosen), ("rejected", rejected)):
+        got = source(side, rows, variants)
+        torch.testing.assert_close(got, originals[rows], atol=1e-3, rtol=0)
+        assert torch.equal(got[0], originals[3])
+        assert not torch.equal(got[1], originals[3])
+
+
+def test_a_synthetic_embedding_is_the_same_whenever_it_is_drawn():
+    data = data_set()
+    chosen, rejected = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
+    for source in (
+        synthesis.direct_perturbation(chosen, rejected, noise_variance=0.1, seed=0),
+        synthesis.gaussian_sampling(chosen, rejected, seed=0),
+    ):
+        rows, variants = torch.tensor([1, 5, 9]), torch.tensor([2, 1, 1])
+        whole = source("chosen", rows, variants)
+        alone = source("chosen", rows[1:2], variants[1:2])
+        torch.testing.assert_close(whole[1:2], alone)
+        assert not torch.allclose(whole[1:2], source("rejected", rows[1:2], variants[1:2]))
+
+
+def test_direct_perturbation_has_the_variance_asked_for():
+    zeros = torch.zeros(2000, 30)
+    source = synthesis.direct_perturbation(zeros, zeros, noise_variance=0.04, seed=1)
+    noise = source("chosen", torch.arange(2000), torch.ones(2000, dtype=torch.long))
+    assert noise.var().item() == pytest.approx(0.04, rel=0.03)
+
+
+def test_gaussian_sampling_has_the_class_s_mean_and_covariance():
+    generator = torch.Generator().manual_seed(0)
+    mixing = torch.randn(3, 3, generator=generator)
+    chosen = torch.randn(400, 3, generator=generator) @ mixing + 2
+    rejected = torch.randn(400, 3, generator=generator) - 2
+    source = synthesis.gaussian_sampling(chosen, rejected, seed=0)
+    rows = torch.arange(400).repeat(100)
+    drawn = source("chosen", rows, 1 + torch.arange(40_000) // 400)
+    torch.testing.assert_close(drawn.mean(dim=0), chosen.mean(dim=0), atol=0.05, rtol=0)
+    torch.testing.assert_close(drawn.T.cov(), chosen.T.cov(), atol=0.1, rtol=0.05)
+    assert source("rejected", rows, torch.ones_like(rows)).mean() < -1.5
+
+
+@pytest.mark.parametrize("count", [3, 50])
+def test_covariance_root(count):
+    data = torch.randn(count, 6, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    root = synthesis.covariance_root(data)
+    torch.testing.assert_close(root.T @ root, data.T.cov())
+    assert len(root) == min(count, 6)

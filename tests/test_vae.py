@@ -1,0 +1,236 @@
+"""The VAE's losses against hand-computed closed forms, its size, its gradients, its seeds."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lens.errors import LensError
+from lens.vae import (
+    VAE,
+    diagnose,
+    kl_to_standard_normal,
+    load_vae,
+    loss_terms,
+    sample,
+    save_vae,
+    train_vae,
+    wasserstein2,
+)
+
+SETTINGS = {
+    "seed": 3,
+    "hidden": 8,
+    "latent": 2,
+    "sharing": "shared_trunk_separate_heads",
+    "beta": 1.0,
+    "gamma": 0.1,
+    "learning_rate": 1e-2,
+    "batch_size": 16,
+    "epochs": 5,
+}
+
+
+def pairs(count=40, dim=6, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(2, count, dim, generator=generator).numpy()
+
+
+def test_kl_equals_the_closed_form():
+    mean = torch.tensor([[0.0, 1.0, -2.0]])
+    log_variance = torch.tensor([[0.0, math.log(4.0), math.log(0.25)]])
+    # 1/2 (mu^2 + s^2 - 1 - ln s^2), one dimension at a time
+    expected = [0.0, 0.5 * (1 + 4 - 1 - math.log(4)), 0.5 * (4 + 0.25 - 1 + math.log(4))]
+    torch.testing.assert_close(kl_to_standard_normal(mean, log_variance)[0], torch.tensor(expected))
+
+
+def test_kl_equals_torch_distributions():
+    generator = torch.Generator().manual_seed(0)
+    mean, log_variance = torch.randn(2, 50, 4, generator=generator)
+    posterior = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+    expected = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0, 1))
+    torch.testing.assert_close(kl_to_standard_normal(mean, log_variance), expected)
+
+
+def test_wasserstein_equals_the_closed_form():
+    # means differ by (3, 0), standard deviations (1, 6) and (1, 2) by (0, 4): distance 5
+    distance = wasserstein2(
+        torch.tensor([[3.0, 0.0]]),
+        torch.tensor([[0.0, math.log(36.0)]]),
+        torch.tensor([[0.0, 0.0]]),
+        torch.tensor([[0.0, math.log(4.0)]]),
+    )
+    assert distance.item() == pytest.approx(5.0, rel=1e-6)
+
+
+def test_wasserstein_of_equal_posteriors_has_a_finite_gradient():
+    mean = torch.zeros(1, 2, requires_grad=True)
+    wasserstein2(mean, torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, 2)).sum().backward()
+    assert torch.isfinite(mean.grad).all()
+
+
+def test_total_loss_by_hand():
+    vae = VAE(dim=2, hidden=2, latent=1, sharing="share_everything")
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.zero_()
+        vae.mean_head["both"].bias.fill_(1.0)  # q(z | e) = N(1, 1) for every e
+    chosen, rejected = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 2.0]])
+    terms = loss_terms(vae, chosen, rejected, torch.zeros(2, 1, 1))
+    # the decoder gives 0: squared errors 25 and 4, summed over features and over both members
+    assert terms.reconstruction.item() == pytest.approx(29.0)
+    assert terms.kl.item() == pytest.approx(2 * 0.5)
+    assert terms.distance.item() == 0
+    assert terms.total(beta=2.0, gamma=0.7).item() == pytest.approx(31.0)
+
+
+def test_distance_is_subtracted_with_weight_gamma():
+    torch.manual_seed(0)
+    vae = VAE(dim=4, hidden=8, latent=2, sharing="separate_everything")
+    terms = loss_terms(vae, *torch.randn(2, 5, 4), torch.randn(2, 5, 2))
+    assert terms.distance.item() > 0
+    plain = terms.reconstruction + terms.kl
+    torch.testing.assert_close(terms.total(1.0, 0.0), plain)
+    torch.testing.assert_close(terms.total(1.0, 0.5), plain - 0.5 * terms.distance)
+
+
+def test_loss_is_a_mean_over_pairs():
+    torch.manual_seed(0)
+    vae = VAE(dim=4, hidden=8, latent=2, sharing="shared_trunk_separate_heads")
+    data, noise = torch.randn(2, 6, 4), torch.randn(2, 6, 2)
+    whole = loss_terms(vae, *data, noise).total(1.0, 0.3)
+    halves = [
+        loss_terms(vae, *data[:, part], noise[:, part]).total(1.0, 0.3)
+        for part in (slice(3), slice(3, 6))
+    ]
+    torch.testing.assert_close(whole, sum(halves) / 2)
+
+
+@pytest.mark.parametrize(
+    ("sharing", "parameters"),
+    [
+        ("shared_trunk_separate_heads", 533_696),  # the paper's "0.5M"
+        ("share_everything", 533_696 - 2 * (64 * 16 + 16)),
+        ("separate_everything", 2 * (533_696 - 2 * (64 * 16 + 16))),
+    ],
+)
+def test_number_of_parameters(sharing, parameters):
+    vae = VAE(dim=4096, hidden=64, latent=16, sharing=sharing)
+    assert sum(value.numel() for value in vae.parameters()) == parameters
+
+
+def test_what_is_shared():
+    torch.manual_seed(0)
+    data = torch.randn(3, 5)
+    shared, heads, separate = (
+        VAE(5, 8, 2, sharing)
+        for sharing in ("share_everything", "shared_trunk_separate_heads", "separate_everything")
+    )
+
+    def offset(vae):
+        return (vae.encode(data, "chosen")[0] - vae.encode(data, "rejected")[0]).abs().max().item()
+
+    latents = torch.randn(3, 2)
+    assert offset(shared) == 0
+    assert offset(heads) > 0
+    assert torch.equal(heads.decode(latents, "chosen"), heads.decode(latents, "rejected"))
+    assert not torch.equal(separate.decode(latents, "chosen"), separate.decode(latents, "rejected"))
+
+
+def test_unknown_sharing_is_named():
+    with pytest.raises(LensError, match="half"):
+        VAE(4, 8, 2, "half")
+
+
+@pytest.mark.parametrize("sharing", ["shared_trunk_separate_heads", "separate_everything"])
+def test_gradients(sharing):
+    torch.manual_seed(1)
+    vae = VAE(3, 4, 2, sharing).double()
+    chosen, rejected = torch.randn(2, 2, 3, dtype=torch.double)
+    noise = torch.randn(2, 2, 2, dtype=torch.double)
+    names, values = zip(*vae.named_parameters(), strict=True)
+
+    def loss(*weights):
+        part = dict(zip(names, weights, strict=True))
+        return torch.func.functional_call(
+            _Loss(vae), {f"vae.{n}": w for n, w in part.items()}, (chosen, rejected, noise)
+        )
+
+    assert torch.autograd.gradcheck(loss, values)
+
+
+class _Loss(torch.nn.Module):
+    def __init__(self, vae):
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, chosen, rejected, noise):
+        return loss_terms(self.vae, chosen, rejected, noise).total(beta=0.7, gamma=0.3)
+
+
+def test_sampling_has_the_posterior_s_moments():
+    mean, log_variance = torch.tensor([[2.0]]), torch.tensor([[math.log(9.0)]])
+    noise = torch.randn(200_000, 1, generator=torch.Generator().manual_seed(0))
+    z = sample(mean, log_variance, noise)
+    assert z.mean().item() == pytest.approx(2.0, abs=0.03)
+    assert z.std().item() == pytest.approx(3.0, abs=0.03)
+
+
+def test_training_lowers_the_loss_and_follows_the_seed():
+    chosen, rejected = pairs()
+    first, again = (train_vae(chosen, rejected, **SETTINGS) for _ in range(2))
+    other = train_vae(chosen, rejected, **{**SETTINGS, "seed": 4})
+    untrained = train_vae(chosen, rejected, **{**SETTINGS, "learning_rate": 1e-12})
+    for a, b in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(first.decoder["both"][0].weight, other.decoder["both"][0].weight)
+    assert (
+        diagnose(first, chosen, rejected)["reconstruction_error"]
+        < diagnose(untrained, chosen, rejected)["reconstruction_error"]
+    )
+
+
+def test_training_leaves_the_global_generator_alone():
+    chosen, rejected = pairs()
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    train_vae(chosen, rejected, **SETTINGS)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_large_gamma_separates_the_posteriors():
+    chosen, rejected = pairs()
+    near = train_vae(chosen, rejected, **{**SETTINGS, "gamma": 0.0, "epochs": 30})
+    far = train_vae(chosen, rejected, **{**SETTINGS, "gamma": 5.0, "epochs": 30})
+    assert (
+        diagnose(far, chosen, rejected)["wasserstein2"]
+        > 1.5 * diagnose(near, chosen, rejected)["wasserstein2"]
+    )
+
+
+def test_an_exploding_loss_is_reported():
+    chosen, rejected = pairs()
+    chosen = np.full_like(chosen, 1e30)
+    with pytest.raises(LensError, match=r"epoch 1 .*seed 3"):
+        train_vae(chosen, rejected, **SETTINGS)
+
+
+def test_diagnosis_names_a_collapsed_posterior():
+    chosen, rejected = pairs()
+    vae = VAE(6, 8, 2, "share_everything")
+    with torch.no_grad():
+        vae.mean_head["both"].weight.zero_()
+    found = diagnose(vae, chosen, rejected)
+    assert found["active_units"] == 0
+    assert len(found["kl_per_dimension"]) == 2
+
+
+def test_saved_and_loaded(tmp_path):
+    vae = train_vae(*pairs(), **SETTINGS)
+    save_vae(tmp_path / "vae.safetensors", vae)
+    loaded = load_vae(tmp_path / "vae.safetensors")
+    latents = torch.randn(3, 2)
+    assert torch.equal(vae.decode(latents, "chosen"), loaded.decode(latents, "chosen"))
+    assert loaded.shape == vae.shape

@@ -1,0 +1,197 @@
+"""Helpers of the workflow. The other rule files define rules and nothing else."""
+
+import ast
+import json
+import re
+import shlex
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+ROOT = Path(workflow.basedir)
+UNAUGMENTED = ("original", "mean_difference", "linear_probe")
+
+
+def fill_in(value, names):
+    """The config with {run} and the names under `paths` put in wherever a text mentions them."""
+    if isinstance(value, dict):
+        return {key: fill_in(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [fill_in(item, names) for item in value]
+    if isinstance(value, str):
+        return re.sub(r"\{(\w+)\}", lambda match: path_for(match[1], names), value)
+    return value
+
+
+def path_for(name, names):
+    if names.get(name) is None:
+        raise WorkflowError(
+            f"config: the path {name!r} is not set. "
+            f"Give it on the command line: --config paths='{{{name}: /path/to/it}}'"
+        )
+    return str(names[name])
+
+
+def check_config():
+    """Validates the config and what it refers to; every error names the key."""
+    validate(config, str(ROOT / "workflow/schemas/config.schema.yaml"), set_default=False)
+    names = {**config["paths"], "run": config["run"]}
+    for key in ("datasets", "models"):
+        unknown = set(config["compare"][key]) - set(config[key])
+        if unknown:
+            raise WorkflowError(f"config: compare.{key} names {sorted(unknown)}, not under {key}.")
+        used = {name: config[key][name] for name in config["compare"][key]}
+        config[key] = fill_in(used, names)
+    config["gold"] = fill_in(config["gold"], names) if needs_gold_model() else None
+
+
+def needs_gold_model():
+    return any(not d.get("pool", {}).get("gold") for d in config["datasets"].values())
+
+
+def flags(settings):
+    """A config section as command-line flags: {"noise_variance": 0.01} -> --noise-variance 0.01."""
+    parts = []
+    for name, value in settings.items():
+        if value is None or value is False:
+            continue
+        parts.append("--" + name.replace("_", "-"))
+        if isinstance(value, dict):
+            parts.append(json.dumps(value))
+        elif isinstance(value, list):
+            parts += map(str, value)
+        elif value is not True:
+            parts.append(str(value))
+    return shlex.join(parts)
+
+
+def code(command):
+    """The source files that a subcommand runs: its module and all of lens that it imports."""
+    found, waiting = set(), [ROOT / "lens/cli" / f"{command}.py"]
+    while waiting:
+        file = waiting.pop()
+        if file in found or not file.is_file():
+            continue
+        found.add(file)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                continue
+            waiting += [
+                ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("lens.")
+            ]
+    return sorted(map(str, found))
+
+
+def local_files(*paths):
+    """Those of the paths that are given, as inputs; a missing one is named with what to do."""
+    given = [path for path in paths if path]
+    for path in given:
+        if not path.startswith("results/") and not Path(path).is_file():
+            raise WorkflowError(f"config: {path}: no such file. Check the path in the config.")
+    return given
+
+
+def model_files(path):
+    """What to wait for before a model is loaded: nothing for a Hub id, else its config.json."""
+    if path.count("/") == 1 and not path.startswith((".", "/", "~")) and not Path(path).is_dir():
+        return []
+    if not path.startswith("results/") and not (Path(path) / "config.json").is_file():
+        raise WorkflowError(
+            f"config: {path}: no such model folder (no config.json in it). "
+            "Check the path, or give a Hub id (organisation/name)."
+        )
+    return [f"{path}/config.json"]
+
+
+def pairs_files(wildcards):
+    settings = config["datasets"][wildcards.dataset]["pairs"]
+    return local_files(settings.get("path"), settings.get("test_path"))
+
+
+def pool_files(wildcards):
+    return local_files(config["datasets"][wildcards.dataset]["pool"]["path"])
+
+
+def pool_candidates(wildcards):
+    """The pool's candidates, whose prompts may not train, where the dataset brings a pool."""
+    if "pool" in config["datasets"][wildcards.dataset]:
+        return f"results/{config['run']}/prepare_candidates/{wildcards.dataset}/candidates.parquet"
+    return []
+
+
+def source_of(wildcards):
+    """Where candidates come from: the dataset's pool, or else the base model."""
+    return "pool" if "pool" in config["datasets"][wildcards.dataset] else wildcards.model
+
+
+def candidate_table(wildcards):
+    source = getattr(wildcards, "source", None) or source_of(wildcards)
+    if source == "pool":
+        return pool_candidates(wildcards)
+    folder = f"results/{config['run']}/generate_candidates/{wildcards.dataset}/{source}"
+    return f"{folder}/candidates.parquet"
+
+
+def gold_table(wildcards):
+    if config["datasets"][wildcards.dataset].get("pool", {}).get("gold"):
+        return f"results/{config['run']}/import_gold/{wildcards.dataset}/gold.parquet"
+    folder = f"results/{config['run']}/score_candidates/{wildcards.dataset}"
+    return f"{folder}/{source_of(wildcards)}/gold.parquet"
+
+
+def pool_settings(wildcards):
+    """The flags of the pool's file; the gold field is for import_gold alone."""
+    pool = config["datasets"][wildcards.dataset]["pool"]
+    return flags({key: pool[key] for key in pool if key not in ("gold", "gold_field")})
+
+
+def vae_files(wildcards):
+    if wildcards.method != "lens":
+        return []
+    folder = "results/{}/train_vae/{}/{}/n{}".format(
+        config["run"], wildcards.dataset, wildcards.model, wildcards.n_pairs
+    )
+    return [f"{folder}/seed_{seed}.safetensors" for seed in config["compare"]["seeds"]]
+
+
+def vae_flag(wildcards, input):
+    return flags({"vae_dir": str(Path(input.vae[0]).parent)}) if input.vae else ""
+
+
+def cells(sizes, methods_and_scales):
+    """Folders of judged reward models: every dataset and model, these sizes, methods, scales."""
+    return [
+        f"results/{config['run']}/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}"
+        for dataset in config["compare"]["datasets"]
+        for model in config["compare"]["models"]
+        for n_pairs in sizes
+        for method, scale in methods_and_scales
+    ]
+
+
+def compared():
+    """(method, scale) of every row of Table 1: methods that add no pairs have scale 1 alone."""
+    return [
+        (method, scale)
+        for method in config["compare"]["methods"]
+        for scale in ([1] if method in UNAUGMENTED else config["compare"]["scales"])
+    ]
+
+
+def unaugmented():
+    """(method, scale) of the learning curve."""
+    return [(m, 1) for m in config["compare"]["methods"] if m in UNAUGMENTED]
+
+
+def paper_names():
+    """Our names of datasets and models -> the paper's, where they stand for one."""
+    entries = {**config["datasets"], **config["models"]}
+    return {name: e["paper_name"] for name, e in entries.items() if e.get("paper_name")}
+
+
+check_config()

@@ -1,0 +1,119 @@
+rule build_world:
+    input:
+        code=code("build_world"),
+    output:
+        dialogue="<results>/build_world/dialogue.jsonl",
+        summary="<results>/build_world/summary.jsonl",
+        corpus="<results>/build_world/corpus.jsonl",
+        gold_corpus="<results>/build_world/gold_corpus.jsonl",
+        truth="<results>/build_world/truth.json",
+    log:
+        "<logs>/build_world.log",
+    benchmark:
+        "<benchmarks>/build_world.jsonl"
+    params:
+        folder=subpath(output.truth, parent=True),
+        settings=lambda wildcards: flags(config["world"]["texts"]),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python -m lens build-world {params.settings} --out {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule train_base_model:
+    input:
+        corpus="<results>/build_world/corpus.jsonl",
+        code=code("train_base_model"),
+    output:
+        config="<results>/train_base_model/model/config.json",
+        weights="<results>/train_base_model/model/model.safetensors",
+        tokenizer="<results>/train_base_model/model/tokenizer.json",
+        metrics="<results>/train_base_model/metrics.json",
+    log:
+        "<logs>/train_base_model.log",
+    benchmark:
+        "<benchmarks>/train_base_model.jsonl"
+    params:
+        folder=subpath(output.config, parent=True),
+        settings=lambda wildcards: flags(config["world"]["base_model"]),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        "python -m lens train-base-model --corpus {input.corpus:q} {params.settings}"
+        " --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+
+
+rule train_gold_model:
+    input:
+        corpus="<results>/build_world/gold_corpus.jsonl",
+        base="<results>/train_base_model/model/model.safetensors",
+        code=code("train_gold_model"),
+    output:
+        config="<results>/train_gold_model/model/config.json",
+        weights="<results>/train_gold_model/model/model.safetensors",
+        tokenizer="<results>/train_gold_model/model/tokenizer.json",
+        metrics="<results>/train_gold_model/metrics.json",
+    log:
+        "<logs>/train_gold_model.log",
+    benchmark:
+        "<benchmarks>/train_gold_model.jsonl"
+    params:
+        base=subpath(input.base, parent=True),
+        folder=subpath(output.config, parent=True),
+        settings=lambda wildcards: flags(config["world"]["gold_model"]),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    shell:
+        "python -m lens train-gold-model --base {params.base:q} --corpus {input.corpus:q}"
+        " {params.settings} --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+
+
+rule describe_world:
+    localrule: True
+    input:
+        truth="<results>/build_world/truth.json",
+        gold_model="<results>/train_gold_model/metrics.json",
+        candidates=expand(
+            "<results>/generate_candidates/{dataset}/{model}/candidates.parquet",
+            dataset=config["compare"]["datasets"],
+            model=config["compare"]["models"],
+        ),
+        gold=expand(
+            "<results>/score_candidates/{dataset}/{model}/gold.parquet",
+            dataset=config["compare"]["datasets"],
+            model=config["compare"]["models"],
+        ),
+        learning_curve="<results>/paper/learning_curve.csv",
+        code=code("describe_world"),
+    output:
+        report(
+            "<results>/paper/world.md",
+            caption="../report/world.rst",
+            category="The offline world",
+        ),
+        metrics="<results>/paper/world.json",
+    log:
+        "<logs>/describe_world.log",
+    benchmark:
+        "<benchmarks>/describe_world.jsonl"
+    params:
+        kinds=config["compare"]["datasets"],
+        folder=subpath(output.metrics, parent=True),
+    conda:
+        "../../environment.yml"
+    shell:
+        "python -m lens describe-world --truth {input.truth:q} --gold-model {input.gold_model:q}"
+        " --kinds {params.kinds:q} --candidates {input.candidates:q} --gold {input.gold:q}"
+        " --learning-curve {input.learning_curve:q} --out-dir {params.folder:q} 2>&1 | tee {log:q}"

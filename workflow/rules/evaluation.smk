@@ -1,0 +1,64 @@
+rule score_candidates:
+    input:
+        candidates=candidate_table,
+        model=lambda wildcards: model_files(config["gold"]["load"]["model"]),
+        code=code("score_candidates"),
+    output:
+        gold="<results>/score_candidates/{dataset}/{source}/gold.parquet",
+        metrics="<results>/score_candidates/{dataset}/{source}/metrics.json",
+    log:
+        "<logs>/score_candidates/{dataset}/{source}.log",
+    benchmark:
+        "<benchmarks>/score_candidates/{dataset}/{source}.jsonl"
+    params:
+        load=lambda wildcards: flags(config["gold"]["load"]),
+        batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        gpu=lambda wildcards: config["gold"]["gpu"],
+        mem_mb=16000,
+        runtime=720,
+    shell:
+        "python -m lens score-candidates --candidates {input.candidates:q} {params.load}"
+        " --batch-tokens {params.batch_tokens} --out {output.gold:q} --metrics {output.metrics:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule best_of_n:
+    input:
+        models=expand(
+            "<results>/train_reward/{{dataset}}/{{model}}/n{{n_pairs}}/{{method}}/x{{scale}}/seed_{seed}.safetensors",
+            seed=config["compare"]["seeds"],
+        ),
+        pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
+        pair_embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        candidates=candidate_table,
+        candidate_embeddings="<results>/embed_candidates/{dataset}/{model}/embeddings.safetensors",
+        gold=gold_table,
+        code=code("best_of_n"),
+    output:
+        prompts="<results>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/prompts.parquet",
+        pairs="<results>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/pairs.parquet",
+        metrics="<results>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/metrics.json",
+    log:
+        "<logs>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.log",
+    benchmark:
+        "<benchmarks>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.jsonl"
+    params:
+        seeds=config["compare"]["seeds"],
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    shell:
+        "python -m lens best-of-n --models {input.models:q} --seeds {params.seeds}"
+        " --pairs {input.pairs:q} --pair-embeddings {input.pair_embeddings:q}"
+        " --candidates {input.candidates:q} --candidate-embeddings {input.candidate_embeddings:q}"
+        " --gold {input.gold:q} --dataset {wildcards.dataset} --model {wildcards.model}"
+        " --method {wildcards.method} --scale {wildcards.scale} --n-pairs {wildcards.n_pairs}"
+        " --out-prompts {output.prompts:q} --out-pairs {output.pairs:q}"
+        " --metrics {output.metrics:q} 2>&1 | tee {log:q}"

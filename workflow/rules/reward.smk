@@ -1,0 +1,32 @@
+rule train_reward:
+    input:
+        pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
+        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        vae=vae_files,
+        code=code("train_reward"),
+    output:
+        models=expand(
+            "<results>/train_reward/{{dataset}}/{{model}}/n{{n_pairs}}/{{method}}/x{{scale}}/seed_{seed}.safetensors",
+            seed=config["compare"]["seeds"],
+        ),
+        metrics="<results>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/metrics.json",
+    log:
+        "<logs>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.log",
+    benchmark:
+        "<benchmarks>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.jsonl"
+    params:
+        folder=subpath(output.metrics, parent=True),
+        seeds=config["compare"]["seeds"],
+        settings=flags(config["training"] | config["synthesis"] | config["reward"]),
+        vae=vae_flag,
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    shell:
+        "python -m lens train-reward --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
+        " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} --method {wildcards.method}"
+        " --scale {wildcards.scale} {params.vae} {params.settings} --out-dir {params.folder:q}"
+        " 2>&1 | tee {log:q}"

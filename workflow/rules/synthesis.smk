@@ -1,0 +1,29 @@
+rule train_vae:
+    input:
+        pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
+        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        code=code("train_vae"),
+    output:
+        models=expand(
+            "<results>/train_vae/{{dataset}}/{{model}}/n{{n_pairs}}/seed_{seed}.safetensors",
+            seed=config["compare"]["seeds"],
+        ),
+        metrics="<results>/train_vae/{dataset}/{model}/n{n_pairs}/metrics.json",
+    log:
+        "<logs>/train_vae/{dataset}/{model}/n{n_pairs}.log",
+    benchmark:
+        "<benchmarks>/train_vae/{dataset}/{model}/n{n_pairs}.jsonl"
+    params:
+        folder=subpath(output.metrics, parent=True),
+        seeds=config["compare"]["seeds"],
+        settings=flags(config["training"] | config["vae"]),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    shell:
+        "python -m lens train-vae --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
+        " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} {params.settings}"
+        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
