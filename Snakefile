@@ -3,7 +3,7 @@ from snakemake.utils import min_version
 min_version("9.10")
 
 
-configfile: "config.yaml"
+configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "workflow/rules/common.smk"
@@ -35,6 +35,6 @@ include: "workflow/rules/paper.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         [getattr(rules, artefact).output for artefact in config["artefacts"]],
+    localrule: True

@@ -1,6 +1,7 @@
 """Loading Hugging Face models by folder or Hub id, with messages that help."""
 
 import os
+import re
 from pathlib import Path
 
 from lens.errors import LensError
@@ -45,7 +46,7 @@ def load(
 def require_model(path: str) -> None:
     """LensError when `path` can only be meant as a folder and no model lies there."""
     folder = Path(path)
-    is_hub_id = path.count("/") == 1 and not path.startswith((".", "/", "~"))
+    is_hub_id = re.fullmatch(r"\w[\w.-]*/[\w.-]+", path)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise LensError(f"{path}: the folder has no config.json, so it holds no model.")

@@ -56,7 +56,7 @@ def flags(settings):
     for name, value in settings.items():
         if value is None or value is False:
             continue
-        parts.append("--" + name.replace("_", "-"))
+        parts.append(f"--{name.replace('_', '-')}")
         if isinstance(value, dict):
             parts.append(json.dumps(value))
         elif isinstance(value, list):
@@ -98,7 +98,7 @@ def local_files(*paths):
 
 def model_files(path):
     """What to wait for before a model is loaded: nothing for a Hub id, else its config.json."""
-    if path.count("/") == 1 and not path.startswith((".", "/", "~")) and not Path(path).is_dir():
+    if re.fullmatch(r"\w[\w.-]*/[\w.-]+", path) and not Path(path).is_dir():
         return []
     if not path.startswith("results/") and not (Path(path) / "config.json").is_file():
         raise WorkflowError(

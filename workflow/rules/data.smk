@@ -11,16 +11,16 @@ rule prepare_pairs:
         "<logs>/prepare_pairs/{dataset}.log",
     benchmark:
         "<benchmarks>/prepare_pairs/{dataset}.jsonl"
-    params:
-        settings=lambda wildcards, input: flags(
-            {**config["datasets"][wildcards.dataset]["pairs"], "pool": input.pool or None}
-        ),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        settings=lambda wildcards, input: flags(
+            {**config["datasets"][wildcards.dataset]["pairs"], "pool": input.pool or None}
+        ),
     shell:
         "python -m lens prepare-pairs {params.settings} --out {output.pairs:q}"
         " --out-prompts {output.prompts:q} --report {output.report:q} 2>&1 | tee {log:q}"
@@ -37,14 +37,14 @@ rule prepare_candidates:
         "<logs>/prepare_candidates/{dataset}.log",
     benchmark:
         "<benchmarks>/prepare_candidates/{dataset}.jsonl"
-    params:
-        settings=pool_settings,
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        settings=pool_settings,
     shell:
         "python -m lens prepare-candidates {params.settings} --out {output.candidates:q}"
         " --metrics {output.metrics:q} 2>&1 | tee {log:q}"
@@ -61,15 +61,15 @@ rule import_gold:
         "<logs>/import_gold/{dataset}.log",
     benchmark:
         "<benchmarks>/import_gold/{dataset}.jsonl"
-    params:
-        settings=pool_settings,
-        gold_field=lookup("datasets/{dataset}/pool/gold_field", within=config, default="gold"),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        settings=pool_settings,
+        gold_field=lookup("datasets/{dataset}/pool/gold_field", within=config, default="gold"),
     shell:
         "python -m lens import-gold {params.settings} --gold-field {params.gold_field:q}"
         " --out {output.gold:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"

@@ -11,15 +11,15 @@ rule build_world:
         "<logs>/build_world.log",
     benchmark:
         "<benchmarks>/build_world.jsonl"
-    params:
-        folder=subpath(output.truth, parent=True),
-        settings=lambda wildcards: flags(config["world"]["texts"]),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        folder=subpath(output.truth, parent=True),
+        settings=lambda wildcards: flags(config["world"]["texts"]),
     shell:
         "python -m lens build-world {params.settings} --out {params.folder:q} 2>&1 | tee {log:q}"
 
@@ -37,15 +37,15 @@ rule train_base_model:
         "<logs>/train_base_model.log",
     benchmark:
         "<benchmarks>/train_base_model.jsonl"
-    params:
-        folder=subpath(output.config, parent=True),
-        settings=lambda wildcards: flags(config["world"]["base_model"]),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        folder=subpath(output.config, parent=True),
+        settings=lambda wildcards: flags(config["world"]["base_model"]),
     shell:
         "python -m lens train-base-model --corpus {input.corpus:q} {params.settings}"
         " --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
@@ -65,23 +65,22 @@ rule train_gold_model:
         "<logs>/train_gold_model.log",
     benchmark:
         "<benchmarks>/train_gold_model.jsonl"
-    params:
-        base=subpath(input.base, parent=True),
-        folder=subpath(output.config, parent=True),
-        settings=lambda wildcards: flags(config["world"]["gold_model"]),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        base=subpath(input.base, parent=True),
+        folder=subpath(output.config, parent=True),
+        settings=lambda wildcards: flags(config["world"]["gold_model"]),
     shell:
         "python -m lens train-gold-model --base {params.base:q} --corpus {input.corpus:q}"
         " {params.settings} --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule describe_world:
-    localrule: True
     input:
         truth="<results>/build_world/truth.json",
         gold_model="<results>/train_gold_model/metrics.json",
@@ -108,11 +107,12 @@ rule describe_world:
         "<logs>/describe_world.log",
     benchmark:
         "<benchmarks>/describe_world.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
     params:
         kinds=config["compare"]["datasets"],
         folder=subpath(output.metrics, parent=True),
-    conda:
-        "../../environment.yml"
     shell:
         "python -m lens describe-world --truth {input.truth:q} --gold-model {input.gold_model:q}"
         " --kinds {params.kinds:q} --candidates {input.candidates:q} --gold {input.gold:q}"

@@ -10,9 +10,6 @@ rule embed_pairs:
         "<logs>/embed_pairs/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/embed_pairs/{dataset}/{model}.jsonl"
-    params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
     conda:
         "../../environment.yml"
     threads: 1
@@ -20,6 +17,9 @@ rule embed_pairs:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=16000,
         runtime=720,
+    params:
+        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
+        embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
     shell:
         "python -m lens embed-pairs --pairs {input.pairs:q} {params.load} {params.embedding}"
         " --out {output.embeddings:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
@@ -37,9 +37,6 @@ rule generate_candidates:
         "<logs>/generate_candidates/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/generate_candidates/{dataset}/{model}.jsonl"
-    params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        generation=lambda wildcards: flags(config["models"][wildcards.model]["generation"]),
     conda:
         "../../environment.yml"
     threads: 1
@@ -47,6 +44,9 @@ rule generate_candidates:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=16000,
         runtime=1440,
+    params:
+        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
+        generation=lambda wildcards: flags(config["models"][wildcards.model]["generation"]),
     shell:
         "python -m lens generate-candidates --prompts {input.prompts:q} {params.load}"
         " {params.generation} --out {output.candidates:q} --metrics {output.metrics:q}"
@@ -65,9 +65,6 @@ rule embed_candidates:
         "<logs>/embed_candidates/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/embed_candidates/{dataset}/{model}.jsonl"
-    params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
     conda:
         "../../environment.yml"
     threads: 1
@@ -75,6 +72,9 @@ rule embed_candidates:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=16000,
         runtime=720,
+    params:
+        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
+        embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
     shell:
         "python -m lens embed-candidates --candidates {input.candidates:q} {params.load}"
         " {params.embedding} --out {output.embeddings:q} --metrics {output.metrics:q}"

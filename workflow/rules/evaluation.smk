@@ -10,9 +10,6 @@ rule score_candidates:
         "<logs>/score_candidates/{dataset}/{source}.log",
     benchmark:
         "<benchmarks>/score_candidates/{dataset}/{source}.jsonl"
-    params:
-        load=lambda wildcards: flags(config["gold"]["load"]),
-        batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
     conda:
         "../../environment.yml"
     threads: 1
@@ -20,6 +17,9 @@ rule score_candidates:
         gpu=lambda wildcards: config["gold"]["gpu"],
         mem_mb=16000,
         runtime=720,
+    params:
+        load=lambda wildcards: flags(config["gold"]["load"]),
+        batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
     shell:
         "python -m lens score-candidates --candidates {input.candidates:q} {params.load}"
         " --batch-tokens {params.batch_tokens} --out {output.gold:q} --metrics {output.metrics:q}"
@@ -46,14 +46,14 @@ rule best_of_n:
         "<logs>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.log",
     benchmark:
         "<benchmarks>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.jsonl"
-    params:
-        seeds=config["compare"]["seeds"],
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=8000,
         runtime=30,
+    params:
+        seeds=config["compare"]["seeds"],
     shell:
         "python -m lens best-of-n --models {input.models:q} --seeds {params.seeds}"
         " --pairs {input.pairs:q} --pair-embeddings {input.pair_embeddings:q}"

@@ -1,5 +1,4 @@
 rule table_1:
-    localrule: True
     input:
         cells=expand(
             "{cell}/{file}",
@@ -29,19 +28,19 @@ rule table_1:
         "<logs>/table_1.log",
     benchmark:
         "<benchmarks>/table_1.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
     params:
         cells=cells(config["compare"]["n_pairs"], compared()),
         paper_names=json.dumps(paper_names()),
         folder=subpath(output.observations, parent=True),
-    conda:
-        "../../environment.yml"
     shell:
         "python -m lens table-1 --cells {params.cells:q} --paper-names {params.paper_names:q}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule best_of_n_curve:
-    localrule: True
     input:
         cells=expand(
             "{cell}/{file}",
@@ -61,18 +60,18 @@ rule best_of_n_curve:
         "<logs>/best_of_n_curve.log",
     benchmark:
         "<benchmarks>/best_of_n_curve.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
     params:
         cells=cells(config["compare"]["n_pairs"], compared()),
         folder=subpath(output.table, parent=True),
-    conda:
-        "../../environment.yml"
     shell:
         "python -m lens best-of-n-curve --cells {params.cells:q} --out-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"
 
 
 rule learning_curve:
-    localrule: True
     input:
         cells=expand(
             "{cell}/{file}",
@@ -93,11 +92,12 @@ rule learning_curve:
         "<logs>/learning_curve.log",
     benchmark:
         "<benchmarks>/learning_curve.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
     params:
         cells=cells(config["learning_curve"]["n_pairs"], unaugmented()),
         folder=subpath(output.table, parent=True),
-    conda:
-        "../../environment.yml"
     shell:
         "python -m lens learning-curve --cells {params.cells:q} --out-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"

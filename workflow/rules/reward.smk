@@ -14,17 +14,17 @@ rule train_reward:
         "<logs>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.log",
     benchmark:
         "<benchmarks>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.jsonl"
-    params:
-        folder=subpath(output.metrics, parent=True),
-        seeds=config["compare"]["seeds"],
-        settings=flags(config["training"] | config["synthesis"] | config["reward"]),
-        vae=vae_flag,
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=8000,
         runtime=120,
+    params:
+        folder=subpath(output.metrics, parent=True),
+        seeds=config["compare"]["seeds"],
+        settings=flags(config["training"] | config["synthesis"] | config["reward"]),
+        vae=vae_flag,
     shell:
         "python -m lens train-reward --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
         " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} --method {wildcards.method}"

@@ -13,16 +13,16 @@ rule train_vae:
         "<logs>/train_vae/{dataset}/{model}/n{n_pairs}.log",
     benchmark:
         "<benchmarks>/train_vae/{dataset}/{model}/n{n_pairs}.jsonl"
-    params:
-        folder=subpath(output.metrics, parent=True),
-        seeds=config["compare"]["seeds"],
-        settings=flags(config["training"] | config["vae"]),
     conda:
         "../../environment.yml"
     threads: 1
     resources:
         mem_mb=8000,
         runtime=120,
+    params:
+        folder=subpath(output.metrics, parent=True),
+        seeds=config["compare"]["seeds"],
+        settings=flags(config["training"] | config["vae"]),
     shell:
         "python -m lens train-vae --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
         " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} {params.settings}"

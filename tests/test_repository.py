@@ -1,0 +1,62 @@
+"""Files that have to say the same thing."""
+
+import re
+import tomllib
+
+import yaml
+from workflow_tools import ROOT
+
+from lens import __version__
+from lens.cli import build_parser
+
+
+def pins(lines):
+    return {
+        re.sub("[-_.]+", "-", name).lower(): version
+        for name, version in re.findall(r"^\s*(?:- )?([\w.-]+)==(\S+)$", lines, re.MULTILINE)
+    }
+
+
+def test_pins_agree():
+    constraints = pins((ROOT / "constraints.txt").read_text())
+    environment = pins((ROOT / "environment.yml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    direct = {re.split("[<>=]", line)[0] for line in project["dependencies"]}
+    assert set(environment) == direct
+    assert environment.items() <= constraints.items()
+    for extra in project["optional-dependencies"].values():
+        assert {re.split("[<>=]", line)[0] for line in extra} <= set(constraints)
+
+
+def test_versions_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_rules_commands_modules_and_logs_share_a_name():
+    commands = {
+        action.dest if isinstance(action, str) else name
+        for action in build_parser()._subparsers._group_actions
+        for name in action.choices
+    }
+    rules = set()
+    for file in (ROOT / "workflow/rules").glob("*.smk"):
+        text = file.read_text()
+        for name, body in re.findall(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", text, re.M | re.S):
+            rules.add(name)
+            command = name.replace("_", "-")
+            assert f"python -m lens {command} " in body
+            assert f'code("{name}")' in body
+            assert f"<logs>/{name}" in body
+            assert f"<benchmarks>/{name}" in body
+    assert {rule.replace("_", "-") for rule in rules} <= commands
+
+
+def test_nothing_is_pickled():
+    for file in (ROOT / "lens").rglob("*.py"):
+        text = file.read_text()
+        assert not re.search(r"^\s*(import|from) (pickle|dill|joblib)", text, re.MULTILINE), file
+        assert "torch.load" not in text, file
+        assert "torch.save" not in text, file
+        assert "allow_pickle=True" not in text, file

@@ -1,0 +1,46 @@
+"""Running Snakemake as a user does, and reading its graph."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ROOT / "tests/small.yaml"
+
+
+def snakemake(*arguments, directory):
+    """Runs Snakemake on the project's Snakefile in another folder."""
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        ROOT / "Snakefile",
+        "--directory",
+        directory,
+        *arguments,
+    ]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=900)
+
+
+def ancestors(dot):
+    """{job number: (rule, rules of all jobs that it depends on)} of `snakemake --dag` output."""
+    names = {
+        int(number): label.split("\\n")[0]
+        for number, label in re.findall(r'^\s*(\d+)\[label = "([^"]*)"', dot, re.MULTILINE)
+    }
+    parents = {number: set() for number in names}
+    for source, target in re.findall(r"^\s*(\d+) -> (\d+)", dot, re.MULTILINE):
+        parents[int(target)].add(int(source))
+
+    def above(number, seen):
+        for parent in parents[number] - seen:
+            seen.add(parent)
+            above(parent, seen)
+        return seen
+
+    return {
+        number: (name, {names[one] for one in above(number, set())})
+        for number, name in names.items()
+    }
