@@ -1,5 +1,6 @@
 """Running Snakemake as a user does, and reading its graph."""
 
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,14 @@ def snakemake(*arguments, directory):
         directory,
         *arguments,
     ]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=900)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the rules' `python`
+    return subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env={**os.environ, "PATH": path},
+    )
 
 
 def ancestors(dot):
