@@ -15,7 +15,6 @@ def load(
     dtype: str,
     device: str,
     trust_remote_code: bool = False,
-    **options,
 ):
     """(tokenizer, model in evaluation mode on the device) from a folder or a Hub id.
 
@@ -28,11 +27,16 @@ def load(
 
     require_model(path)
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what its load report would say is checked below
     common = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **common)
-        model = auto_class.from_pretrained(
-            path, dtype=getattr(torch, dtype), use_safetensors=True, **common, **options
+        model, report = auto_class.from_pretrained(
+            path,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            output_loading_info=True,
+            **common,
         )
     except (OSError, ValueError) as error:
         raise LensError(
@@ -40,6 +44,12 @@ def load(
             "A gated model needs its licence accepted on the Hub and HF_TOKEN in the environment; "
             "without a network, give the path of a folder."
         ) from error
+    missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise LensError(
+            f"model {path} has no trained weights for {', '.join(missing)}, which this stage needs "
+            "(a reward model needs its head, a generator its language model). Choose another model."
+        )
     return tokenizer, model.to(pick_device(device)).eval()
 
 

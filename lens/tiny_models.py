@@ -3,6 +3,8 @@
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from transformers import (
     LlamaForSequenceClassification,
     PreTrainedTokenizerFast,
 )
+from transformers.utils import logging
 
 from lens.embedding import pad
 from lens.errors import LensError
@@ -227,3 +230,15 @@ def _order_accuracy(rewards: np.ndarray, scores: np.ndarray) -> float:
     first, second = np.triu_indices(len(rewards), 1)
     gaps, score_gaps = rewards[first] - rewards[second], scores[first] - scores[second]
     return float((gaps * score_gaps > 0)[gaps != 0].mean())
+
+
+def save(folder: str | Path, model: nn.Module, tokenizer) -> None:
+    """An ordinary Hugging Face folder; files are written beside it and then moved in."""
+    logging.disable_progress_bar()
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        for file in sorted(Path(temporary).iterdir()):
+            file.replace(folder / file.name)

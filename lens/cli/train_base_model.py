@@ -45,8 +45,7 @@ def run(args):
         learning_rate=args.learning_rate,
         seed=args.seed,
     )
-    model.save_pretrained(args.out)
-    tokenizer.save_pretrained(args.out)
+    tiny_models.save(args.out, model, tokenizer)
     artifacts.write_metrics(
         args.metrics,
         settings(args),

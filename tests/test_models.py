@@ -1,0 +1,159 @@
+"""Stages that load models: what goes wrong is said, with where and what to do."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from lens.artifacts import sha256, write_arrays, write_table
+from lens.models import require_model
+
+
+def prompt(text):
+    return json.dumps([{"role": "user", "content": text}])
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    count = 30
+    write_table(tmp_path / "pairs.parquet", pd.DataFrame({
+        "id": [f"row-{i}" for i in range(count)],
+        "prompt": [prompt(f"w{i} w{i + 1}") for i in range(count)],
+        "chosen": [f"w{i} w3" for i in range(count)],
+        "rejected": [f"w{i} w4 w5" for i in range(count)],
+        "group": [str(i) for i in range(count)],
+        "split": ["train"] * 24 + ["test"] * 6,
+    }))  # fmt: skip
+    return tmp_path / "pairs.parquet"
+
+
+@pytest.fixture
+def candidates(tmp_path):
+    write_table(tmp_path / "candidates.parquet", pd.DataFrame({
+        "prompt_id": ["a", "a"], "prompt": [prompt("w1")] * 2, "group": ["w1"] * 2,
+        "candidate": [0, 1], "response": ["w2", "w3 w4"],
+    }))  # fmt: skip
+    return tmp_path / "candidates.parquet"
+
+
+def embed(pairs, model, *more):
+    out = pairs.parent / "embeddings.safetensors"
+    return ("embed-pairs", "--pairs", pairs, "--model", model, "--device", "cpu", "--out", out,
+            "--metrics", pairs.parent / "metrics.json", *more)  # fmt: skip
+
+
+def test_pairs_are_embedded_in_order(pairs, llama_folder, lens):
+    lens(*embed(pairs, llama_folder, "--batch-tokens", 50))
+    whole = load_file(pairs.parent / "embeddings.safetensors")
+    assert whole["chosen"].shape == whole["rejected"].shape == (30, 16)
+    metrics = json.loads((pairs.parent / "metrics.json").read_text())
+    assert metrics["metrics"]["texts"] == 60
+    assert metrics["inputs"]["rows"] == sha256(pairs)
+    table = pd.read_parquet(pairs)
+    write_table(pairs, table.iloc[::-1])
+    lens(*embed(pairs, llama_folder, "--batch-tokens", 1))
+    turned = load_file(pairs.parent / "embeddings.safetensors")
+    np.testing.assert_allclose(turned["chosen"][::-1], whole["chosen"], atol=1e-5)
+
+
+def test_a_missing_model_folder_is_named(pairs, tmp_path, fail):
+    message = fail(*embed(pairs, tmp_path / "no-model"))
+    assert "no-model: no such model folder. Check the path" in message
+    (tmp_path / "empty").mkdir()
+    assert "no config.json" in fail(*embed(pairs, tmp_path / "empty"))
+
+
+def test_hub_ids_are_left_to_the_hub():
+    require_model("meta-llama/Llama-3.1-8B-Instruct")
+
+
+def test_a_pair_longer_than_the_context_is_named(pairs, llama_folder, fail, lens):
+    table = pd.read_parquet(pairs)
+    table.loc[7, "rejected"] = " ".join(["w1"] * 80)
+    write_table(pairs, table)
+    message = fail(*embed(pairs, llama_folder))
+    assert "pairs.parquet, id row-7, rejected" in message
+    assert "the model reads 64" in message
+    assert "cut_left" in message
+    assert not (pairs.parent / "embeddings.safetensors").exists()
+    lens(*embed(pairs, llama_folder, "--too-long", "cut_left"))
+    metrics = json.loads((pairs.parent / "metrics.json").read_text())
+    assert metrics["metrics"]["texts_shortened"] == 1
+
+
+def test_embeddings_that_are_not_finite_are_named(pairs, llama_folder, tmp_path, fail):
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in llama_folder.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    weights = load_file(broken / "model.safetensors")
+    weights["model.embed_tokens.weight"] = weights["model.embed_tokens.weight"].copy()
+    weights["model.embed_tokens.weight"][6 + 20] = np.nan  # the word w20
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    message = fail(*embed(pairs, broken))
+    assert "id row-19, chosen is not finite" in message
+
+
+def train(pairs, *more):
+    folder = pairs.parent
+    return ("train-vae", "--pairs", pairs, "--embeddings", folder / "embeddings.safetensors",
+            "--n-pairs", 20, "--seeds", 0, "--epochs", 1, "--out-dir", folder / "vae",
+            *more)  # fmt: skip
+
+
+def test_training_refuses_embeddings_that_are_not_finite(pairs, fail):
+    arrays = {side: np.ones((30, 4), np.float32) for side in ("chosen", "rejected")}
+    arrays["rejected"][11, 2] = np.inf
+    write_arrays(pairs.parent / "embeddings.safetensors", arrays, {"rows_sha256": sha256(pairs)})
+    message = fail(*train(pairs))
+    assert "rejected in row 12 (id row-11) is not finite" in message
+    assert not (pairs.parent / "vae").exists()
+
+
+def test_training_refuses_embeddings_of_another_table(pairs, fail):
+    arrays = {side: np.ones((30, 4), np.float32) for side in ("chosen", "rejected")}
+    write_arrays(pairs.parent / "embeddings.safetensors", arrays, {"rows_sha256": "other"})
+    assert "was not made from" in fail(*train(pairs))
+
+
+def test_more_pairs_than_there_are(pairs, fail):
+    arrays = {side: np.ones((30, 4), np.float32) for side in ("chosen", "rejected")}
+    write_arrays(pairs.parent / "embeddings.safetensors", arrays, {"rows_sha256": sha256(pairs)})
+    assert "25 training pairs are asked for but only 24" in fail(*train(pairs, "--n-pairs", 25))
+
+
+def score(candidates, model):
+    folder = candidates.parent
+    return ("score-candidates", "--candidates", candidates, "--model", model, "--device", "cpu",
+            "--out", folder / "gold.parquet", "--metrics", folder / "gold.json")  # fmt: skip
+
+
+def test_candidates_are_scored_once(candidates, gold_folder, lens):
+    lens(*score(candidates, gold_folder))
+    table = pd.read_parquet(candidates.parent / "gold.parquet")
+    assert list(table) == ["prompt_id", "candidate", "gold"]
+    assert table["gold"].nunique() == 2
+
+
+def test_a_model_without_a_reward_head_cannot_judge(candidates, llama_folder, fail):
+    message = fail(*score(candidates, llama_folder))
+    assert "no trained weights for score.weight" in message
+
+
+def test_generated_candidates_fill_the_table(tmp_path, llama_folder, lens, fail):
+    write_table(tmp_path / "prompts.parquet", pd.DataFrame({
+        "prompt_id": ["a", "b"], "prompt": [prompt("w1"), prompt("w2 w3")],
+        "group": ["w1", "w2 w3"],
+    }))  # fmt: skip
+    command = (
+        "generate-candidates", "--prompts", tmp_path / "prompts.parquet", "--model", llama_folder,
+        "--device", "cpu", "--candidates", 3, "--out", tmp_path / "candidates.parquet",
+        "--metrics", tmp_path / "m.json",
+    )  # fmt: skip
+    lens(*command, "--max-new-tokens", 5)
+    table = pd.read_parquet(tmp_path / "candidates.parquet")
+    assert list(table["prompt_id"]) == ["a"] * 3 + ["b"] * 3
+    assert list(table["candidate"]) == [0, 1, 2] * 2
+    assert "no room for prompts" in fail(*command, "--max-new-tokens", 64)
