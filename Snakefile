@@ -15,6 +15,10 @@ pathvars:
     benchmarks=f"results/{config['run']}/benchmarks",
 
 
+resource_scopes:
+    gpu="local",
+
+
 wildcard_constraints:
     dataset="|".join(map(re.escape, config["datasets"])),
     model="|".join(map(re.escape, config["models"])),

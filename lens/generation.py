@@ -52,6 +52,7 @@ def generate(
     ends = model.generation_config.eos_token_id or tokenizer.eos_token_id
     settings = GenerationConfig(
         do_sample=False,
+        repetition_penalty=1.0,  # some models bring their own, which would change the softmax
         max_new_tokens=max_new_tokens,
         pad_token_id=tokenizer.eos_token_id,  # a special token, so that decoding drops it
         eos_token_id=ends,

@@ -303,3 +303,20 @@ def test_limits_take_samples(tmp_path, lens):
     pairs = pd.read_parquet(tmp_path / "pairs.parquet")
     assert pairs["split"].value_counts().to_dict() == {"train": 30, "test": 10}
     assert len(pd.read_parquet(tmp_path / "prompts.parquet")) == 5
+
+
+def test_hub_datasets(tmp_path, lens, fail, monkeypatch):
+    """A local folder stands for the Hub: the loading code is the same."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    write(folder / "train.jsonl", some_rows(10))
+    write(folder / "test.jsonl", [{**row, "prompt": f"t{i}"} for i, row in enumerate(some_rows(4))])
+    lens(
+        "prepare-pairs", "--hub", folder, "--train-split", "train", "--test-split", "test",
+        *outputs(tmp_path),
+    )  # fmt: skip
+    pairs = pd.read_parquet(tmp_path / "pairs.parquet")
+    assert pairs["split"].value_counts().to_dict() == {"train": 10, "test": 4}
+    message = fail("prepare-pairs", "--hub", tmp_path / "none", *outputs(tmp_path))
+    assert "cannot be loaded" in message

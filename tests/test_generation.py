@@ -74,3 +74,15 @@ def test_no_answer_is_longer_than_asked(model_and_tokenizer):
     answers = sample(model_and_tokenizer, max_new_tokens=3)
     assert max(len(text.split()) for row in answers for text in row) <= 3
     assert not any("<" in text for row in answers for text in row)
+
+
+def test_a_model_s_own_sampling_defaults_do_not_creep_in(model_and_tokenizer):
+    """Llama and Qwen ship temperature, top-p and repetition penalty in generation_config.json."""
+    from copy import deepcopy
+
+    model, tokenizer = model_and_tokenizer
+    opinionated = deepcopy(model)
+    opinionated.generation_config.update(
+        do_sample=True, temperature=0.1, top_k=1, top_p=0.1, repetition_penalty=5.0
+    )
+    assert sample((opinionated, tokenizer)) == sample(model_and_tokenizer)
