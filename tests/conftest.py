@@ -123,3 +123,18 @@ def shared():
     if not folder.is_dir():
         pytest.skip("the folder ../shared with real data is not there")
     return folder
+
+
+@pytest.fixture
+def cell_folders(tmp_path):
+    import numpy as np
+    from cell_files import write_cell
+
+    rng = np.random.default_rng(0)
+    base, correct = rng.normal(size=(3, 10)), np.ones((3, 4))
+    return [
+        write_cell(tmp_path / "o", "original", 1, base, correct),
+        write_cell(tmp_path / "r", "repeat", 4, base + 1, correct),
+        write_cell(tmp_path / "l", "lens", 4, base + 3, correct),
+        write_cell(tmp_path / "p", "linear_probe", 1, base + 2, 0 * correct),
+    ], base

@@ -13,9 +13,14 @@ from lens.errors import LensError
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "table.txt"
     artifacts.write_text(path, "old")
-    with pytest.raises(RuntimeError), artifacts.replacing(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def write_half():
+        with artifacts.replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["table.txt"]
 

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from test_evaluation import cell_folders  # noqa: F401 (a fixture)
 
 from lens import world_card
 from lens.best_of_n import kl_bound
@@ -14,7 +13,7 @@ from lens.paper.cells import read_cells
 from lens.world import true_reward
 
 
-def test_best_of_n_curve_has_a_row_for_every_n(cell_folders, tmp_path):  # noqa: F811
+def test_best_of_n_curve_has_a_row_for_every_n(cell_folders, tmp_path):
     folders, base = cell_folders
     table = curves.best_of_n_table(read_cells(folders))
     assert list(table["n"]) == [1, 2] * 4
@@ -26,14 +25,14 @@ def test_best_of_n_curve_has_a_row_for_every_n(cell_folders, tmp_path):  # noqa:
     assert (tmp_path / "curve.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_the_largest_scale_of_each_method_is_drawn(cell_folders):  # noqa: F811
+def test_the_largest_scale_of_each_method_is_drawn(cell_folders):
     cells = read_cells(cell_folders[0])
     smaller = [type(cell)(**{**vars(cell), "scale": 2}) for cell in cells if cell.scale == 4]
     kept = {(cell.method, cell.scale) for cell in curves.largest_scales([*cells, *smaller])}
     assert kept == {("original", 1), ("repeat", 4), ("lens", 4), ("linear_probe", 1)}
 
 
-def test_figures_have_the_same_bytes_twice(cell_folders, tmp_path):  # noqa: F811
+def test_figures_have_the_same_bytes_twice(cell_folders, tmp_path):
     table = curves.learning_table(read_cells(cell_folders[0])[:1])
     for name in ("one", "two"):
         style.save(curves.draw_learning_curve(table), tmp_path, name)

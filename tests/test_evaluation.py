@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from lens import evaluation
-from lens.artifacts import write_metrics, write_table
 from lens.errors import LensError
 from lens.paper import table_1
 from lens.paper.cells import aggregate, observations, read_cells
@@ -70,62 +69,6 @@ def test_gold_must_cover_every_candidate():
     assert list(evaluation.with_gold(table, shuffled, "g")["gold"]) == list(gold["gold"])
     with pytest.raises(LensError, match="not every candidate"):
         evaluation.with_gold(table, gold.iloc[1:], "g")
-
-
-def write_cell(folder, method, scale, gold, correct, n_pairs=1000):
-    seeds, prompts = gold.shape
-    names = [f"p{i}" for i in range(prompts)]
-    write_table(
-        folder / "prompts.parquet",
-        pd.DataFrame(
-            {
-                "seed": np.repeat(range(seeds), prompts * 2),
-                "prompt_id": np.tile(np.repeat(names, 2), seeds),
-                "n": np.tile([1, 2], seeds * prompts),
-                "gold_reward": np.stack([np.zeros_like(gold), gold], axis=-1).ravel(),
-            }
-        ),
-    )
-    write_table(
-        folder / "pairs.parquet",
-        pd.DataFrame(
-            {
-                "seed": np.repeat(range(seeds), correct.shape[1]),
-                "id": np.tile(np.arange(correct.shape[1]).astype(str), seeds),
-                "correct": correct.ravel(),
-            }
-        ),
-    )
-    settings = {
-        "dataset": "d",
-        "model": "m",
-        "method": method,
-        "scale": str(scale),
-        "n_pairs": str(n_pairs),
-        "seeds": list(range(seeds)),
-    }
-    summary = {
-        "candidates_per_prompt": 2,
-        "test_prompts": prompts,
-        "test_pairs": 3,
-        "mean_gold": 0.0,
-        "oracle_gold": 1.0,
-        "longest_answer_gold": 0.5,
-    }
-    write_metrics(folder / "metrics.json", settings, {}, summary)
-    return folder
-
-
-@pytest.fixture
-def cell_folders(tmp_path):
-    rng = np.random.default_rng(0)
-    base, correct = rng.normal(size=(3, 10)), np.ones((3, 4))
-    return [
-        write_cell(tmp_path / "o", "original", 1, base, correct),
-        write_cell(tmp_path / "r", "repeat", 4, base + 1, correct),
-        write_cell(tmp_path / "l", "lens", 4, base + 3, correct),
-        write_cell(tmp_path / "p", "linear_probe", 1, base + 2, 0 * correct),
-    ], base
 
 
 def test_aggregates_pair_each_method_with_its_control(cell_folders):
