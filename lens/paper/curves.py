@@ -52,10 +52,11 @@ def draw_best_of_n(table: pd.DataFrame):
                 marker=look["marker"],
                 elinewidth=0.8,
             )
-        axis.set_title(f"{dataset}, {model}, N = {n_pairs}")
+        axis.set_title(f"{dataset}, {model}\nN = {n_pairs:,}")
         axis.set_xlabel("n candidates")
         axis.set_ylabel("gold reward of the pick")
-        axis.set_xticks([n for n in (1, 2, 4, 8, 12, 16) if n <= table["n"].max()])
+        most = int(panel["n"].max())
+        axis.set_xticks([*(n for n in (1, 2, 4, 8) if n < most), most])
     for axis in list(axes.flat)[len(panels) :]:
         axis.axis("off")
     handles, labels = axes.flat[0].get_legend_handles_labels()

@@ -68,7 +68,7 @@ def title(cell: Cell) -> str:
     """What a block of rows has in common, with the picks of judges that need no training."""
     facts = cell.summary
     return (
-        f"{cell.dataset}, {cell.model}, N = {cell.n_pairs}: best of "
+        f"{cell.dataset}, {cell.model}, N = {cell.n_pairs:,}: best of "
         f"{facts['candidates_per_prompt']} on {facts['test_prompts']} prompts (gold of a random "
         f"pick {facts['mean_gold']:.3f}, of the longest {facts['longest_answer_gold']:.3f}, of the "
         f"best {facts['oracle_gold']:.3f}); {facts['test_pairs']} held-out pairs; "
