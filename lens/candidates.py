@@ -63,7 +63,13 @@ def _candidate_rows(row, messages, place, response_field, gold_field, max_candid
                 f"{place}, candidate {number}: no field {response_field!r}; found {sorted(item)}. "
                 "Set `response_field`."
             )
-        cells = [prompt_id, prompt, group_key(messages), number, answer(item[response_field])]
+        cells = [
+            prompt_id,
+            prompt,
+            group_key(messages, "prompt"),
+            number,
+            answer(item[response_field]),
+        ]
         yield cells if gold_field is None else [*cells, _gold(item, gold_field, place, number)]
 
 

@@ -39,6 +39,7 @@ class Report:
     kept: int = 0
     dropped: Counter = field(default_factory=Counter)
     first_places: dict[str, list[str]] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)  # of rows kept, by id
 
     def drop(self, reason: str, place: str) -> None:
         self.dropped[reason] += 1
@@ -89,9 +90,9 @@ def normalise_pairs(
                 f"{place}: the id {key!r} stands twice. Make ids unique or remove them."
             )
         seen.add(key)
-        group = group_key(messages if group_by == "prompt" else messages[:1])
         prompt = json.dumps(messages, ensure_ascii=False)
-        pairs.append((key, prompt, chosen, rejected, group))
+        pairs.append((key, prompt, chosen, rejected, group_key(messages, group_by)))
+        report.places[key] = place
     report.kept = len(pairs)
     if not pairs:
         raise LensError(f"no usable pair among {report.read} rows: {dict(report.dropped)}")
@@ -100,13 +101,15 @@ def normalise_pairs(
 
 def parse_pair(row: dict) -> tuple[list[dict], str, str]:
     """(prompt messages, chosen answer, rejected answer) of one row; InvalidRowError if unusable."""
-    missing = [name for name in ("chosen", "rejected") if row.get(name) is None]
+    missing = [name for name in ("chosen", "rejected") if name not in row]
     if missing:
         raise LensError(
-            f"column {' and '.join(missing)} missing or null; found {sorted(row)}. A pair needs "
+            f"column {' and '.join(missing)} missing; found {sorted(row)}. A pair needs "
             "`chosen` and `rejected`, and `prompt` unless both repeat it. Rename with `columns`."
         )
     prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
+    if chosen is None or rejected is None:
+        raise InvalidRowError("empty_response", "an answer is null.")
     if prompt is None:
         prompt, chosen = split_answer(chosen)
         other, rejected = split_answer(rejected)
@@ -189,9 +192,14 @@ def _message(value: object) -> dict:
     return {"role": value["role"], "content": value["content"].strip()}
 
 
-def group_key(messages: list[dict]) -> str:
-    """What two prompts share when they count as one: case, spacing and Unicode form set aside."""
-    text = "\n".join(message["content"] for message in messages)
+def group_key(messages: list[dict], group_by: str) -> str:
+    """What two prompts share when they count as one: case, spacing and Unicode form set aside.
+
+    `group_by` "prompt" takes all turns, "first_turn" the user's first; system messages are many
+    prompts' own and count for neither.
+    """
+    turns = [message["content"] for message in messages if message["role"] != "system"]
+    text = "\n".join(turns if group_by == "prompt" else turns[:1])
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -230,8 +238,10 @@ def keep_apart(
     clash = pairs["group"].isin(held_out)
     for key in pairs.loc[clash, "id"]:
         if invalid_rows != "drop":
-            raise LensError(f"training pair {key}: {reason.replace('_', ' ')}. {REMEDY}")
-        report.drop(reason, f"id {key}")
+            raise LensError(
+                f"{report.places[key]} (training pair {key}): {reason.replace('_', ' ')}. {REMEDY}"
+            )
+        report.drop(reason, report.places[key])
     report.kept -= int(clash.sum())
     return pairs[~clash]
 

@@ -56,7 +56,7 @@ def load(
 def require_model(path: str) -> None:
     """LensError when `path` can only be meant as a folder and no model lies there."""
     folder = Path(path)
-    is_hub_id = re.fullmatch(r"\w[\w.-]*/[\w.-]+", path)
+    is_hub_id = re.fullmatch(r"\w[\w.-]*/[\w.-]+", path) and not folder.parent.is_dir()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise LensError(f"{path}: the folder has no config.json, so it holds no model.")
@@ -86,8 +86,10 @@ def context_length(tokenizer, model, max_length: int | None) -> int:
 
 
 def set_threads(threads: int) -> None:
-    """Fixes torch's thread count, on which the last bits of a sum can depend."""
+    """Fixes the thread count of torch and NumPy, on which the last bits of a sum can depend."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    threadpool_limits(threads)
     torch.set_num_threads(threads)

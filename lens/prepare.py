@@ -30,7 +30,7 @@ def split_pairs(
     """
     if pool is not None:
         prompts = map(json.loads, pool.drop_duplicates("prompt_id")["prompt"])
-        held_out = {group_key(p if group_by == "prompt" else p[:1]) for p in prompts}
+        held_out = {group_key(messages, group_by) for messages in prompts}
         train = keep_apart(train, held_out, "prompt_stands_in_candidate_pool", report, invalid_rows)
     if test is None:
         is_test = split_by_group(train["group"], test_fraction, derive_seed(seed, "split"))

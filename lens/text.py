@@ -55,6 +55,21 @@ def tokenize(
             f"{name}: {len(ids)} tokens, but the model reads {limit} ({shortened} rows in all). "
             "Remove them, or set `too_long: cut_left` (keeps the answer) or `cut_right`."
         )
-    tokenizer.truncation_side = too_long.removeprefix("cut_")
-    cut = tokenizer(list(texts), truncation=True, max_length=limit, **options)["input_ids"]
-    return cut, shortened
+    if too_long == "cut_right":
+        tokenizer.truncation_side = "right"
+        cut = tokenizer(list(texts), truncation=True, max_length=limit, **options)["input_ids"]
+        return cut, shortened
+    return [cut_left(ids, limit, tokenizer) for ids in whole], shortened
+
+
+def cut_left(token_ids: list[int], limit: int, tokenizer) -> list[int]:
+    """At most `limit` ids: the last ones, behind a beginning-of-sequence token if there was one.
+
+    Special tokens at the end stay, as do a classifier's at the start ([CLS]).
+    """
+    firsts = (tokenizer.bos_token_id, tokenizer.cls_token_id)
+    if len(token_ids) <= limit:
+        return token_ids
+    if token_ids[0] in firsts and limit > 1:
+        return [token_ids[0], *token_ids[len(token_ids) - limit + 1 :]]
+    return token_ids[len(token_ids) - limit :]

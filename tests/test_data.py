@@ -55,6 +55,7 @@ def test_a_plain_prompt_is_one_turn():
     ("row", "reason"),
     [
         ({"prompt": "p", "chosen": " ", "rejected": "b"}, "empty_response"),
+        ({"prompt": "p", "chosen": "a", "rejected": None}, "empty_response"),
         ({"prompt": "p", "chosen": "b", "rejected": "b "}, "identical_responses"),
         (
             {"chosen": TRANSCRIPT + "a", "rejected": TRANSCRIPT.replace("Hi", "Ho") + "b"},
@@ -105,8 +106,18 @@ def test_filtered_prompts_are_counted():
 
 
 def test_group_key_sets_case_spacing_and_unicode_form_aside():
-    keys = {group_key([{"role": "user", "content": text}]) for text in ("A  b", "a b ", "\uff41 b")}
+    keys = {
+        group_key([{"role": "user", "content": text}], "prompt")
+        for text in ("A  b", "a b ", "\uff41 b")
+    }
     assert len(keys) == 1
+
+
+def test_groups_by_first_turn_set_system_messages_aside():
+    system = {"role": "system", "content": "Be brief."}
+    other = [*MESSAGES[:2], {"role": "user", "content": "When?"}]
+    assert group_key([system, *MESSAGES], "first_turn") == group_key(other, "first_turn") == "hi"
+    assert group_key([system, *MESSAGES], "prompt") != group_key(other, "prompt")
 
 
 @settings(max_examples=60, deadline=None)
@@ -251,7 +262,7 @@ def test_prompts_of_the_test_split_may_not_train(tmp_path, fail, lens):
     train = write(tmp_path / "train.jsonl", some_rows(10))
     test = write(tmp_path / "test.jsonl", [{**row, "prompt": "P3 "} for row in some_rows(1)])
     command = ("prepare-pairs", "--path", train, "--test-path", test, *outputs(tmp_path))
-    assert "training pair 4: prompt stands in test split" in fail(*command)
+    assert "train.jsonl, row 4 (training pair 4): prompt stands in test split" in fail(*command)
     lens(*command, "--invalid-rows", "drop")
     pairs = pd.read_parquet(tmp_path / "pairs.parquet")
     assert len(pairs[pairs["split"] == "train"]) == 9
@@ -280,7 +291,7 @@ def test_prompts_of_a_pool_may_not_train(tmp_path, fail, lens):
         tmp_path / "pool.parquet",
         *outputs(tmp_path),
     )
-    assert "training pair 5: prompt stands in candidate pool" in fail(*command)
+    assert "train.jsonl, row 5 (training pair 5): prompt stands in candidate pool" in fail(*command)
     lens(*command, "--invalid-rows", "drop")
     pairs = pd.read_parquet(tmp_path / "pairs.parquet")
     assert "p4" not in set(pairs["group"])

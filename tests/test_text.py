@@ -67,5 +67,18 @@ def test_too_long_texts(tokenizer):
     whole = tokenizer("w1 w2 w3 w4 w5", add_special_tokens=False)["input_ids"]
     left, shortened = tokenize(texts, ["a", "b"], tokenizer, too_long="cut_left", **options)
     assert (left[0], shortened) == (whole[2:], 1)
+    assert left[1] == whole[:1]
     right, _ = tokenize(texts, ["a", "b"], tokenizer, too_long="cut_right", **options)
     assert right[0] == whole[:3]
+
+
+@pytest.mark.parametrize("style", ["chat", "plain"])
+def test_a_text_cut_on_the_left_keeps_its_beginning_and_its_end(tokenizer, style):
+    text = render(ONE, "w3 w4 w5", style, tokenizer)
+    options = {"style": style, "too_long": "error", "limit": 64}
+    (whole,), _ = tokenize([text], ["a"], tokenizer, **options)
+    (cut,), shortened = tokenize(
+        [text], ["a"], tokenizer, **{**options, "too_long": "cut_left", "limit": 4}
+    )
+    assert shortened == 1
+    assert cut == [tokenizer.bos_token_id, *whole[-3:]]

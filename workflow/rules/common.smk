@@ -98,7 +98,7 @@ def local_files(*paths):
 
 def model_files(path):
     """What to wait for before a model is loaded: nothing for a Hub id, else its config.json."""
-    if re.fullmatch(r"\w[\w.-]*/[\w.-]+", path) and not Path(path).is_dir():
+    if re.fullmatch(r"\w[\w.-]*/[\w.-]+", path) and not Path(path).parent.is_dir():
         return []
     if not path.startswith("results/") and not (Path(path) / "config.json").is_file():
         raise WorkflowError(
