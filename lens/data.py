@@ -37,6 +37,8 @@ class Report:
 
     read: int = 0
     kept: int = 0
+    not_selected: int = 0
+    beyond_limits: int = 0
     dropped: Counter = field(default_factory=Counter)
     first_places: dict[str, list[str]] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)  # of rows kept, by id
@@ -49,8 +51,10 @@ class Report:
 
     def as_dict(self) -> dict:
         return {
+            "rows_not_selected": self.not_selected,
             "rows_read": self.read,
             "rows_kept": self.kept,
+            "pairs_beyond_limits": self.beyond_limits,
             "rows_dropped": dict(self.dropped),
             "first_dropped": self.first_places,
         }

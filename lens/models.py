@@ -93,3 +93,8 @@ def set_threads(threads: int) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     threadpool_limits(threads)
     torch.set_num_threads(threads)
+
+
+def weight_files(path: str) -> dict[str, Path]:
+    """A local model's weight files by name, for hashing; empty for a Hub id."""
+    return {f"model/{file.name}": file for file in sorted(Path(path).glob("*.safetensors"))}

@@ -41,8 +41,10 @@ def split_pairs(
         test = test.assign(id="test-" + test["id"])
     if train.empty:
         raise LensError("no training pair is left once test prompts are kept apart.")
+    before = len(train) + len(test)
     train = _limit(train, max_train_pairs, derive_seed(seed, "train"))
     test = _limit(test, max_test_pairs, derive_seed(seed, "test"))
+    report.beyond_limits = before - len(train) - len(test)
     pairs = pd.concat([train.assign(split="train"), test.assign(split="test")], ignore_index=True)
     return pairs[COLUMNS]
 

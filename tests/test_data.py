@@ -82,8 +82,10 @@ def test_unusable_rows_are_counted_by_reason_or_stop(row, reason):
     pairs, report = normalise_pairs(rows, invalid_rows="drop")
     assert len(pairs) == 1
     assert report.as_dict() == {
+        "rows_not_selected": 0,
         "rows_read": 2,
         "rows_kept": 1,
+        "pairs_beyond_limits": 0,
         "rows_dropped": {reason: 1},
         "first_dropped": {reason: ["f, row 2"]},
     }
@@ -209,6 +211,8 @@ def test_renamed_columns_and_chosen_rows(tmp_path, lens):
     pairs = pd.read_parquet(tmp_path / "pairs.parquet")
     assert len(pairs) == 10
     assert set(pairs["chosen"]) == {"x"}
+    report = json.loads((tmp_path / "report.json").read_text())["metrics"]["train_source"]
+    assert report["rows_not_selected"] == 10
 
 
 BAD_FILES = {
@@ -313,6 +317,8 @@ def test_limits_take_samples(tmp_path, lens):
     )
     pairs = pd.read_parquet(tmp_path / "pairs.parquet")
     assert pairs["split"].value_counts().to_dict() == {"train": 30, "test": 10}
+    report = json.loads((tmp_path / "report.json").read_text())["metrics"]["train_source"]
+    assert report["pairs_beyond_limits"] == 60
     assert len(pd.read_parquet(tmp_path / "prompts.parquet")) == 5
 
 

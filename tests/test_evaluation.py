@@ -57,6 +57,9 @@ def test_summary_names_what_needs_no_training():
     pairs = pd.DataFrame({"seed": [0], "id": ["p"], "correct": [1.0]})
     found = evaluation.summary(prompts, pairs, candidates())
     assert found["mean_gold"] == pytest.approx(13 / 6)
+    features[:, 0] = candidates()["gold"]  # a perfect judge picks the best of all three
+    perfect = evaluation.judge_candidates({0: linear(1.0, 0.0)}, candidates(), features)
+    assert evaluation.summary(perfect, pairs, candidates())["gold_reward"] == {"0": 4.5}
     assert found["oracle_gold"] == 4.5
     assert found["longest_answer_gold"] == 2.0
     assert found["gold_reward"] == {"0": pytest.approx(13 / 6)}  # all ties: a random pick
@@ -119,6 +122,9 @@ def test_table_1_has_the_promised_columns(cell_folders, tmp_path):
         "pair_accuracy",
     ]
     assert len(observations(cells)) == 4 * 3
+    seen = observations(cells)
+    lens = seen[seen["method"] == "lens"].set_index("seed")["gold_reward"]
+    np.testing.assert_allclose(lens[[0, 1, 2]], cell_folders[1].mean(axis=1) + 3)
     text = table_1.markdown(table_1.blocks(table, aggregate(cells, "correct"), cells))
     assert "LENS" in text
     assert "+2.000 [+2.000, +2.000]" in text

@@ -157,3 +157,85 @@ def test_generated_candidates_fill_the_table(tmp_path, llama_folder, lens, fail)
     assert list(table["prompt_id"]) == ["a"] * 3 + ["b"] * 3
     assert list(table["candidate"]) == [0, 1, 2] * 2
     assert "no room for prompts" in fail(*command, "--max-new-tokens", 64)
+
+
+def test_pooling_layer_and_style_reach_the_model(pairs, llama_folder, lens):
+    from transformers import AutoModel, AutoTokenizer
+
+    from lens.embedding import embed as embed_texts
+    from lens.text import render
+
+    lens(*embed(pairs, llama_folder, "--pooling", "mean", "--layer", 1, "--text-style", "plain"))
+    got = load_file(pairs.parent / "embeddings.safetensors")["rejected"]
+    tokenizer = AutoTokenizer.from_pretrained(llama_folder)
+    table = pd.read_parquet(pairs)
+    texts = [
+        render(prompt, answer, "plain", tokenizer)
+        for prompt, answer in zip(table["prompt"], table["rejected"], strict=True)
+    ]
+    model = AutoModel.from_pretrained(llama_folder).eval()
+    expected = embed_texts(
+        model, tokenizer(texts)["input_ids"], pooling="mean", layer=1, batch_tokens=1
+    )
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
+def test_saved_reward_models_are_the_trained_ones_seed_by_seed(pairs, lens):
+    """From the files alone: accuracies in metrics.json, and each judged seed is its own model."""
+    from lens.reward_model import RewardModel, pair_accuracy
+
+    folder, rng = pairs.parent, np.random.default_rng(0)
+    arrays = {s: rng.normal(3, 2, (30, 4)).astype(np.float32) for s in ("chosen", "rejected")}
+    write_arrays(folder / "embeddings.safetensors", arrays, {"rows_sha256": sha256(pairs)})
+    lens(
+        "train-reward", "--pairs", pairs, "--embeddings", folder / "embeddings.safetensors",
+        "--n-pairs", 24, "--seeds", 5, 6, "--method", "repeat", "--scale", 2, "--epochs", 3,
+        "--validation-fraction", 0.3, "--out-dir", folder / "reward",
+    )  # fmt: skip
+    metrics = json.loads((folder / "reward/metrics.json").read_text())["metrics"]["by_seed"]
+    models = {s: RewardModel.load(folder / f"reward/seed_{s}.safetensors") for s in (5, 6)}
+    right = {
+        s: pair_accuracy(m(arrays["chosen"]), m(arrays["rejected"])) for s, m in models.items()
+    }
+    for seed in (5, 6):
+        shares = metrics[str(seed)]["pair_accuracy"]
+        pairs_used = metrics[str(seed)]["pairs_per_epoch"] // 2
+        overall = pairs_used * shares["train"] + (24 - pairs_used) * shares["validation"]
+        assert overall == pytest.approx(right[seed][:24].sum())
+
+    write_table(folder / "pool.parquet", pd.DataFrame({
+        "prompt_id": ["a", "a"], "prompt": [prompt("w1")] * 2, "group": ["w1"] * 2,
+        "candidate": [0, 1], "response": ["w2", "w3 w4"],
+    }))  # fmt: skip
+    write_arrays(
+        folder / "pool.safetensors", {"candidates": arrays["chosen"][:2]},
+        {"rows_sha256": sha256(folder / "pool.parquet")},
+    )  # fmt: skip
+    write_table(folder / "gold.parquet", pd.DataFrame({
+        "prompt_id": ["a", "a"], "candidate": [0, 1], "gold": [0.0, 1.0],
+    }))  # fmt: skip
+    lens(
+        "best-of-n", "--models", *(folder / f"reward/seed_{s}.safetensors" for s in (5, 6)),
+        "--seeds", 5, 6, "--pairs", pairs, "--pair-embeddings", folder / "embeddings.safetensors",
+        "--candidates", folder / "pool.parquet", "--candidate-embeddings",
+        folder / "pool.safetensors", "--gold", folder / "gold.parquet", "--dataset", "d",
+        "--model", "m", "--method", "repeat", "--scale", 2, "--n-pairs", 24,
+        "--out-prompts", folder / "p.parquet", "--out-pairs", folder / "q.parquet",
+        "--metrics", folder / "judged.json",
+    )  # fmt: skip
+    judged = pd.read_parquet(folder / "q.parquet")
+    for seed in (5, 6):
+        assert list(judged.loc[judged["seed"] == seed, "correct"]) == list(right[seed][24:])
+    assert list(right[5][24:]) != list(right[6][24:]), "the seeds must differ for this to tell"
+
+
+def test_each_seed_trains_its_own_vae(pairs, lens):
+    rng = np.random.default_rng(0)
+    arrays = {s: rng.normal(size=(30, 4)).astype(np.float32) for s in ("chosen", "rejected")}
+    write_arrays(pairs.parent / "embeddings.safetensors", arrays, {"rows_sha256": sha256(pairs)})
+    command = list(train(pairs, "--learning-rate", 1e-30))
+    command[command.index("--seeds") + 1] = 1
+    command.insert(command.index("--seeds") + 2, 2)
+    lens(*command)
+    one, two = (load_file(pairs.parent / f"vae/seed_{seed}.safetensors") for seed in (1, 2))
+    assert not np.allclose(one["trunk.both.0.weight"], two["trunk.both.0.weight"])

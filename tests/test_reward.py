@@ -8,6 +8,7 @@ import torch
 
 from lens import methods, reward, synthesis
 from lens.errors import LensError
+from lens.noise import derive_seed
 from lens.reward_model import RewardModel, pair_accuracy
 from lens.training_set import Standardiser, TrainingSet, training_set
 from lens.vae import VAE, save_vae
@@ -165,6 +166,49 @@ def test_every_method_trains_and_follows_its_seed(tmp_path, method):
         assert any(not np.array_equal(first[name], other[name]) for name in first)
 
 
+@pytest.mark.parametrize("method", methods.SYNTHETIC)
+def test_a_method_is_its_source_on_the_one_training_path(tmp_path, method):
+    """What `methods.train` does, put together by hand: source, composition, seeds, settings."""
+    data, _ = linear_world(count=60)
+    chosen, rejected = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
+    torch.manual_seed(0)
+    vae = VAE(6, 8, 2, "separate_everything")
+    save_vae(tmp_path / "vae.safetensors", vae)
+    noise_seed = derive_seed(3, "synthesis")
+    if method == "repeat":
+        source = synthesis.originals(chosen, rejected)
+    elif method == "lens":
+        latents = synthesis.lens_latents(
+            vae, chosen, rejected, keep=2, candidates_per_kept=5, noise_variance=0.3,
+            seed=noise_seed,
+        )  # fmt: skip
+        source = synthesis.lens(vae, chosen, rejected, latents)
+    elif method == "direct_perturbation":
+        source = synthesis.direct_perturbation(
+            chosen, rejected, noise_variance=0.7, seed=noise_seed
+        )
+    else:
+        source = synthesis.gaussian_sampling(chosen, rejected, seed=noise_seed)
+    head = {**HEAD, "epochs": 2}
+    expected = reward.train_mlp(
+        data, source, synthesis.compose(60, 8, derive_seed(3, "compose")),
+        seed=derive_seed(3, "head"), **head,
+    )  # fmt: skip
+    got = methods.train(
+        method, data, scale=8, seed=3, vae_path=tmp_path / "vae.safetensors", noise_variance=0.3,
+        candidates_per_kept=5, perturbation_variance=0.7, head=head,
+    )  # fmt: skip
+    assert all(np.array_equal(got.weights[name], expected.weights[name]) for name in got.weights)
+    assert got.metrics == expected.metrics
+
+
+def test_initial_weights_and_order_follow_the_seed():
+    data, _ = linear_world(count=50)
+    still = {"learning_rate": 1e-30, "epochs": 1}
+    first, other = (mlp(data, seed=seed, **still).weights["w1"] for seed in (0, 1))
+    assert not np.allclose(first, other)
+
+
 def test_methods_of_one_seed_start_alike(tmp_path):
     data, _ = linear_world(count=60)
     options = {
@@ -250,6 +294,19 @@ def test_training_set_spends_n_pairs_and_keeps_prompts_apart():
     np.testing.assert_allclose(
         data.chosen, data.standardiser(embeddings["chosen"][data.rows]), atol=1e-6
     )
+
+
+def test_each_seed_draws_its_own_pairs_and_validation_pairs():
+    pairs = pair_table()
+    embeddings = {side: np.ones((100, 2), np.float32) for side in ("chosen", "rejected")}
+    options = {"n_pairs": 60, "validation_fraction": 0.2}
+    first, again, other = (training_set(pairs, embeddings, seed=s, **options) for s in (0, 0, 1))
+    assert np.array_equal(first.rows, again.rows)
+    drawn = [set(d.rows) | set(d.validation_rows) for d in (first, other)]
+    assert drawn[0] != drawn[1]
+    everything = {"n_pairs": 80, "validation_fraction": 0.2}
+    held = [training_set(pairs, embeddings, seed=s, **everything).validation_rows for s in (0, 1)]
+    assert set(held[0]) != set(held[1])
 
 
 def test_a_feature_that_never_varies_stays_finite():

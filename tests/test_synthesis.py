@@ -193,6 +193,34 @@ def test_a_synthetic_embedding_is_the_same_whenever_it_is_drawn():
         alone = source("chosen", rows[1:2], variants[1:2])
         torch.testing.assert_close(whole[1:2], alone)
         assert not torch.allclose(whole[1:2], source("rejected", rows[1:2], variants[1:2]))
+        assert not torch.allclose(whole[1:2], source("chosen", rows[1:2], variants[1:2] + 1))
+
+
+def test_noise_of_the_two_sides_and_of_the_variants_is_independent():
+    zeros = torch.zeros(300, 40)
+    source = synthesis.direct_perturbation(zeros, zeros, noise_variance=1.0, seed=0)
+    rows, ones = torch.arange(300), torch.ones(300, dtype=torch.long)
+    draws = [
+        source(side, rows, variant * ones).flatten()
+        for side in ("chosen", "rejected")
+        for variant in (1, 2)
+    ]
+    correlations = torch.corrcoef(torch.stack(draws)) - torch.eye(4)
+    assert correlations.abs().max() < 0.05
+
+
+def test_more_candidates_give_likelier_latents():
+    mean, log_variance = torch.zeros(400, 4), torch.zeros(400, 4)
+    few, many = (
+        synthesis.draw_latents(
+            mean, log_variance, keep=2, candidates_per_kept=count, noise_variance=1.0,
+            generator=torch.Generator().manual_seed(0),
+        )
+        for count in (1, 8)
+    )  # fmt: skip
+    assert few.shape == many.shape == (400, 2, 4)
+    density = [synthesis.log_density(z, mean[:, None], log_variance[:, None]) for z in (few, many)]
+    assert density[1].mean() > density[0].mean() + 1
 
 
 def test_direct_perturbation_has_the_variance_asked_for():

@@ -153,6 +153,20 @@ def test_default_config_has_every_training_key():
             {"models": {"tiny-llama": {"load": {"model": "/no/model"}}}},
             r"/no/model: no such model folder",
         ),
+        (
+            {
+                "compare": {"models": ["mute"]},
+                "models": {"mute": {"gpu": 0, "load": {"model": "a/b"}, "embedding": {}}},
+            },
+            r"models \['mute'\] have no `generation`",
+        ),
+        (
+            {
+                "compare": {"datasets": ["own"]},
+                "datasets": {"own": {"pairs": {"hub": "a/b"}}},
+            },
+            r"describe_world is for one model.*Take it out",
+        ),
     ],
 )
 def test_bad_configs_get_a_clear_message(tmp_path, change, message):

@@ -55,7 +55,7 @@ def embed_answers(args, table_path, table, answer_columns, id_column):
     artifacts.write_metrics(
         args.metrics,
         settings(args),
-        {"rows": table_path},
+        {"rows": table_path, **models.weight_files(args.model)},
         {
             "texts": len(texts),
             "tokens": sum(map(len, token_ids)),

@@ -56,7 +56,7 @@ def run(args):
     artifacts.write_metrics(
         args.metrics,
         settings(args),
-        {"prompts": args.prompts},
+        {"prompts": args.prompts, **models.weight_files(args.model)},
         {
             "prompts": len(prompts),
             "candidates": len(table),

@@ -40,14 +40,15 @@ def run(args):
 
     def load(source):
         rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
-        if args.where:
-            rows = select_rows(rows, args.where)
-        return normalise_pairs(
-            rename_columns(rows, args.columns),
+        selected = select_rows(rows, args.where)
+        pairs, report = normalise_pairs(
+            rename_columns(selected, args.columns),
             group_by=args.group_by,
             keep_prefix=args.keep_prefix,
             invalid_rows=args.invalid_rows,
         )
+        report.not_selected = len(rows) - len(selected)
+        return pairs, report
 
     train, report = load(args.path or args.train_split)
     test, test_report = load(wants_test) if wants_test else (None, None)

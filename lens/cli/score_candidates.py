@@ -39,6 +39,6 @@ def run(args):
     artifacts.write_metrics(
         args.metrics,
         settings(args),
-        {"candidates": args.candidates},
+        {"candidates": args.candidates, **models.weight_files(args.model)},
         {"texts_shortened": shortened, **describe_gold(table)},
     )

@@ -23,7 +23,8 @@ NOTE = (
     "all of a prompt's. Pair accuracy: on held-out pairs. vs repeat: paired difference to the "
     "original pairs repeated as often, so trained on as many pairs an epoch (at 1x: to Original). "
     "Intervals are not corrected for the number of comparisons. paper: what the paper reports for "
-    "the dataset and model that these stand for."
+    "the dataset and model that these stand for; in another world or with another gold model it "
+    "can be compared in direction, not in size."
 )
 
 

@@ -44,6 +44,19 @@ def check_config():
         used = {name: config[key][name] for name in config["compare"][key]}
         config[key] = fill_in(used, names)
     config["gold"] = fill_in(config["gold"], names) if needs_gold_model() else None
+    silent = [name for name, model in config["models"].items() if "generation" not in model]
+    without_pool = [name for name, dataset in config["datasets"].items() if "pool" not in dataset]
+    if silent and without_pool:
+        raise WorkflowError(
+            f"config: models {silent} have no `generation`, so they cannot answer the test prompts "
+            f"of {without_pool}. Give the datasets a `pool`, or the models a `generation`."
+        )
+    strange = [name for name in config["datasets"] if name not in ("dialogue", "summary")]
+    if "describe_world" in config["artefacts"] and (strange or len(config["models"]) > 1):
+        raise WorkflowError(
+            "config: artefact describe_world is for one model on `dialogue` and `summary` of the "
+            "offline world, whose true reward is known. Take it out of `artefacts`."
+        )
 
 
 def needs_gold_model():
@@ -97,7 +110,7 @@ def local_files(*paths):
 
 
 def model_files(path):
-    """What to wait for before a model is loaded: nothing for a Hub id, else its config.json."""
+    """A model's config and weights, to wait for and to notice a change; nothing for a Hub id."""
     if re.fullmatch(r"\w[\w.-]*/[\w.-]+", path) and not Path(path).parent.is_dir():
         return []
     if not path.startswith("results/") and not (Path(path) / "config.json").is_file():
@@ -105,7 +118,14 @@ def model_files(path):
             f"config: {path}: no such model folder (no config.json in it). "
             "Check the path, or give a Hub id (organisation/name)."
         )
-    return [f"{path}/config.json"]
+    if path.startswith("results/"):
+        return [f"{path}/config.json", f"{path}/model.safetensors"]
+    return [f"{path}/config.json", *sorted(map(str, Path(path).glob("*.safetensors")))]
+
+
+def model_memory(wildcards):
+    """Main memory in MB for a job that loads the model: weights pass through it on their way."""
+    return config["models"][wildcards.model].get("mem_mb", 16000)
 
 
 def pairs_files(wildcards):

@@ -15,7 +15,7 @@ rule embed_pairs:
     threads: 1
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=16000,
+        mem_mb=model_memory,
         runtime=720,
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
@@ -42,7 +42,7 @@ rule generate_candidates:
     threads: 1
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=16000,
+        mem_mb=model_memory,
         runtime=1440,
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
@@ -70,7 +70,7 @@ rule embed_candidates:
     threads: 1
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=16000,
+        mem_mb=model_memory,
         runtime=720,
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),

@@ -15,7 +15,7 @@ rule score_candidates:
     threads: 1
     resources:
         gpu=lambda wildcards: config["gold"]["gpu"],
-        mem_mb=16000,
+        mem_mb=lambda wildcards: config["gold"].get("mem_mb", 16000),
         runtime=720,
     params:
         load=lambda wildcards: flags(config["gold"]["load"]),
