@@ -94,14 +94,14 @@ def test_one_core_gives_the_same_tables(finished, tmp_path):
             assert one.read_bytes() == two.read_bytes(), figure
 
 
-def test_bad_input_stops_with_a_message_and_leaves_earlier_results(finished, tmp_path):
+def test_bad_input_stops_with_a_message_and_leaves_earlier_results(finished):
     """Own pairs with a bad row: the message reaches the terminal, the tables stay as they were."""
     before = {name: (paper(finished) / name).read_bytes() for name in TABLES}
-    bad = tmp_path / "own pairs.jsonl"
+    bad = Path(finished) / "results/own pairs.jsonl"
     rows = [{"prompt": f"p{i}", "chosen": "a", "rejected": "b"} for i in range(40)]
     rows[16]["chosen"] = " "
     bad.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    change = {"datasets": {"dialogue": {"pairs": {"path": str(bad)}}}}
+    change = {"datasets": {"dialogue": {"pairs": {"path": "results/own pairs.jsonl"}}}}
     result = run(finished, "--cores", 2, change=change)
     assert result.returncode != 0
     message = "own pairs.jsonl, row 17: the chosen answer is empty. Mend or remove the rows"

@@ -136,6 +136,13 @@ def test_default_config_has_every_training_key():
         assert set(config[section]) == set(SCHEMA["properties"][section]["properties"])
 
 
+OWN = {
+    "artefacts": ["table_1"],
+    "compare": {"datasets": ["own"], "models": ["encoder"]},
+    "models": {"encoder": {"gpu": 0, "load": {"model": "a/b"}, "embedding": {}}},
+}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -144,7 +151,29 @@ def test_default_config_has_every_training_key():
         ({"compare": {"seeds": [0, 1]}}, r"\[0, 1\] is too short"),
         ({"compare": {"methods": ["lens", "original"]}}, r"does not contain"),
         ({"run": "../up"}, r"'../up' does not match"),
-        ({"datasets": {"dialogue": {"pairs": {"path": "no.jsonl"}}}}, r"no.jsonl: no such file"),
+        (
+            {"datasets": {"dialogue": {"pairs": {"path": "own.jsonl"}}}},
+            r"\['models.tiny-llama', 'gold'\] would read \['dialogue'\]",
+        ),
+        (
+            {
+                **OWN,
+                "datasets": {"own": {"pairs": {"path": "a.jsonl"}, "pool": {"path": "b.jsonl"}}},
+            },
+            r"\['gold'\] would read \['own'\].*gold: true",
+        ),
+        (
+            {
+                **OWN,
+                "datasets": {
+                    "own": {
+                        "pairs": {"path": "no.jsonl"},
+                        "pool": {"path": "no.jsonl", "gold": True},
+                    }
+                },
+            },
+            r"no.jsonl: no such file",
+        ),
         (
             {"datasets": {"dialogue": {"pairs": {"path": "{own}"}}}},
             r"the path 'own' is not set.*--config",
@@ -162,8 +191,11 @@ def test_default_config_has_every_training_key():
         ),
         (
             {
-                "compare": {"datasets": ["own"]},
-                "datasets": {"own": {"pairs": {"hub": "a/b"}}},
+                **OWN,
+                "artefacts": ["describe_world"],
+                "datasets": {
+                    "own": {"pairs": {"hub": "a/b"}, "pool": {"path": "b.jsonl", "gold": True}}
+                },
             },
             r"describe_world is for one model.*Take it out",
         ),

@@ -51,11 +51,32 @@ def check_config():
             f"config: models {silent} have no `generation`, so they cannot answer the test prompts "
             f"of {without_pool}. Give the datasets a `pool`, or the models a `generation`."
         )
+    check_built_models()
     strange = [name for name in config["datasets"] if name not in ("dialogue", "summary")]
     if "describe_world" in config["artefacts"] and (strange or len(config["models"]) > 1):
         raise WorkflowError(
             "config: artefact describe_world is for one model on `dialogue` and `summary` of the "
             "offline world, whose true reward is known. Take it out of `artefacts`."
+        )
+
+
+def check_built_models():
+    """A model that the run builds knows the words of the texts that the run builds, and no others."""
+    own = [
+        name
+        for name, dataset in config["datasets"].items()
+        if not dataset["pairs"].get("path", "").startswith("results/")
+    ]
+    models = {f"models.{name}": model for name, model in config["models"].items()}
+    if config["gold"]:
+        models["gold"] = config["gold"]
+    built = [name for name, m in models.items() if m["load"]["model"].startswith("results/")]
+    if own and built:
+        raise WorkflowError(
+            f"config: {built} would read {own}, but they are the offline world's and know its few "
+            "words alone. Name an encoder or language model of your own under `models` and "
+            "`compare.models`; for gold scores set `gold.load.model`, or give a `pool` with "
+            "`gold: true`."
         )
 
 
