@@ -1,15 +1,19 @@
 """Training reward models on pairs of embeddings with the Bradley-Terry loss (Section 3.3)."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.functional import softplus
 from tqdm import tqdm
 
 from lens.errors import LensError
+from lens.stacked import Linear, Stack, batches, seeded
 from lens.synthesis import Source
 from lens.training_set import TrainingSet
 
@@ -17,8 +21,8 @@ LINEAR_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 
 
 def bradley_terry_loss(chosen_reward: Tensor, rejected_reward: Tensor) -> Tensor:
-    """-log sigmoid(r(chosen) - r(rejected)), mean over pairs (Eq. 1)."""
-    return softplus(rejected_reward - chosen_reward).mean()
+    """-log sigmoid(r(chosen) - r(rejected)) of each pair (Eq. 1 before its mean)."""
+    return softplus(rejected_reward - chosen_reward)
 
 
 @dataclass
@@ -29,74 +33,105 @@ class Training:
     metrics: dict
 
 
-def train_mlp(
-    data: TrainingSet,
-    source: Source,
-    composition: Tensor,
+@dataclass
+class Run:
+    """One training of the MLP: pairs that `source` makes from `composition` [n, k, 2].
+
+    `composition` is from `synthesis.compose`; weights and order follow `seed`.
+    """
+
+    data: TrainingSet
+    source: Source
+    composition: Tensor
+    seed: int
+
+
+def train_mlps(
+    runs: Sequence[Run],
     *,
-    seed: int,
     hidden: int,
     learning_rate: float,
     batch_size: int,
     epochs: int,
     patience: int,
-) -> Training:
-    """The MLP d-hidden-1, trained with Adam on pairs that `source` makes from `composition`.
+) -> list[Training]:
+    """The MLP d-hidden-1 for each run, trained with Adam, all runs side by side.
 
-    `composition` [n, k, 2] is from `synthesis.compose`. An epoch is a shuffled pass over all n k
-    pairs, in an order set by the seed alone, so that methods of one scale see the same triplets
-    in the same steps. After each epoch the loss on the validation pairs decides: training ends
-    after `patience` epochs without a new best, and the best epoch's weights are kept.
+    An epoch is a shuffled pass over all n k pairs, in an order set by the seed alone, so that
+    methods of one scale see the same triplets in the same steps. After each epoch the loss on the
+    validation pairs decides: a run ends after `patience` epochs without a new best, and the best
+    epoch's weights are kept.
     """
-    generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = nn.Sequential(nn.Linear(data.chosen.shape[1], hidden), nn.ReLU())
-        model.append(nn.Linear(hidden, 1))
-    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
-    count, scale, _ = composition.shape
-    best_loss, best_epoch, best_state, losses = math.inf, 0, {}, []
+    make = partial(_mlp, runs[0].data.chosen.shape[1], hidden)
+    models = [seeded(make, run.seed) for run in runs]
+    stack = Stack(models, learning_rate)
+    generators = [torch.Generator().manual_seed(run.seed) for run in runs]
+    counts = [run.composition[..., 0].numel() for run in runs]
+    watches = [_Watch(run.data, patience) for run in runs]
     for epoch in tqdm(range(1, epochs + 1), desc="reward", unit="epoch", leave=False, disable=None):
-        for batch in torch.randperm(count * scale, generator=generator).split(batch_size):
-            rows, which = batch % count, batch // count
-            variants = composition[rows, which]
-            pairs = torch.cat(
-                [source("chosen", rows, variants[:, 0]), source("rejected", rows, variants[:, 1])]
-            )
-            loss = bradley_terry_loss(*model(pairs).squeeze(1).chunk(2))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        losses.append(_validation_loss(model, data))
-        if not math.isfinite(losses[-1]):
-            raise LensError(
-                f"the validation loss became {losses[-1]} in epoch {epoch}. Lower `learning_rate`, "
-                "or look at the embeddings' scale."
-            )
-        if losses[-1] < best_loss:
-            best_loss, best_epoch = losses[-1], epoch
-            best_state = {name: value.clone() for name, value in model.state_dict().items()}
-        elif epoch - best_epoch >= patience:
+        for batch in batches(counts, batch_size, generators):
+            pairs = torch.stack([_pairs(*item) for item in zip(runs, batch.rows, strict=True)])
+            chosen, rejected = functional_call(models[0], stack.weights, (pairs,)).chunk(2, dim=1)
+            losses = bradley_terry_loss(chosen, rejected).squeeze(2)
+            stack.step(batch.total(losses), batch.active)
+        for run, watch in enumerate(watches):
+            watch.look(epoch, stack.state(run), models[0])
+        if all(watch.over for watch in watches):
             break
-    return Training(
-        _arrays(best_state),
-        {
-            "validation_loss": best_loss,
-            "validation_losses": losses,
-            "best_epoch": best_epoch,
-            "epochs": len(losses),
-            "steps": len(losses) * math.ceil(count * scale / batch_size),
-            "pairs_per_epoch": count * scale,
-        },
+    return [watch.training(count, batch_size) for watch, count in zip(watches, counts, strict=True)]
+
+
+def _mlp(dim: int, hidden: int) -> nn.Sequential:
+    return nn.Sequential(Linear(dim, hidden), nn.ReLU(), Linear(hidden, 1))
+
+
+def _pairs(run: Run, batch: Tensor) -> Tensor:
+    """Embeddings [2 b, d], chosen before rejected, of a batch of positions among all n k pairs."""
+    count = len(run.composition)
+    rows, which = batch % count, batch // count
+    variants = run.composition[rows, which]
+    return torch.cat(
+        [run.source("chosen", rows, variants[:, 0]), run.source("rejected", rows, variants[:, 1])]
     )
 
 
-@torch.inference_mode()
-def _validation_loss(model: nn.Module, data: TrainingSet) -> float:
-    chosen = model(torch.from_numpy(data.validation_chosen)).squeeze(1)
-    return bradley_terry_loss(
-        chosen, model(torch.from_numpy(data.validation_rejected)).squeeze(1)
-    ).item()
+class _Watch:
+    """Early stopping of one run: its validation losses and its best weights so far."""
+
+    def __init__(self, data: TrainingSet, patience: int):
+        self.pairs = torch.from_numpy(np.stack([data.validation_chosen, data.validation_rejected]))
+        self.patience, self.over = patience, False
+        self.best_loss, self.best_epoch, self.best_state, self.losses = math.inf, 0, {}, []
+
+    @torch.inference_mode()
+    def look(self, epoch: int, state: dict[str, Tensor], model: nn.Module) -> None:
+        """Takes note of the weights after an epoch, unless the run was over before."""
+        if self.over:
+            return
+        rewards = functional_call(model, state, (self.pairs.flatten(0, 1),)).squeeze(1)
+        loss = bradley_terry_loss(*rewards.chunk(2)).mean().item()
+        if not math.isfinite(loss):
+            raise LensError(
+                f"the validation loss became {loss} in epoch {epoch}. Lower `learning_rate`, "
+                "or look at the embeddings' scale."
+            )
+        self.losses.append(loss)
+        if loss < self.best_loss:
+            self.best_loss, self.best_epoch, self.best_state = loss, epoch, state
+        self.over = epoch - self.best_epoch >= self.patience
+
+    def training(self, pairs_per_epoch: int, batch_size: int) -> Training:
+        return Training(
+            _arrays(self.best_state),
+            {
+                "validation_loss": self.best_loss,
+                "validation_losses": self.losses,
+                "best_epoch": self.best_epoch,
+                "epochs": len(self.losses),
+                "steps": len(self.losses) * math.ceil(pairs_per_epoch / batch_size),
+                "pairs_per_epoch": pairs_per_epoch,
+            },
+        )
 
 
 def _arrays(state: dict[str, Tensor]) -> dict[str, np.ndarray]:

@@ -5,15 +5,18 @@ preferred and rejected embeddings (Table 5): everything, the trunk and decoder, 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from tqdm import tqdm
 
 from lens.artifacts import read_about, read_arrays, write_arrays
 from lens.errors import LensError
+from lens.stacked import Linear, Stack, batches, seeded
 
 SHARING = ("share_everything", "shared_trunk_separate_heads", "separate_everything")
 SIDES = ("chosen", "rejected")
@@ -31,17 +34,17 @@ class VAE(nn.Module):
             raise LensError(f"sharing {sharing!r} is none of {', '.join(SHARING)}.")
         self.shape = {"dim": dim, "hidden": hidden, "latent": latent, "sharing": sharing}
         self.trunk = _per_side(
-            lambda: nn.Sequential(nn.Linear(dim, hidden), nn.ReLU()),
+            lambda: nn.Sequential(Linear(dim, hidden), nn.ReLU()),
             shared=sharing != "separate_everything",
         )
         self.mean_head = _per_side(
-            lambda: nn.Linear(hidden, latent), shared=sharing == "share_everything"
+            lambda: Linear(hidden, latent), shared=sharing == "share_everything"
         )
         self.log_variance_head = _per_side(
-            lambda: nn.Linear(hidden, latent), shared=sharing == "share_everything"
+            lambda: Linear(hidden, latent), shared=sharing == "share_everything"
         )
         self.decoder = _per_side(
-            lambda: nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), nn.Linear(hidden, dim)),
+            lambda: nn.Sequential(Linear(latent, hidden), nn.ReLU(), Linear(hidden, dim)),
             shared=sharing != "separate_everything",
         )
 
@@ -54,6 +57,9 @@ class VAE(nn.Module):
     def decode(self, latents: Tensor, side: str) -> Tensor:
         """Embeddings [n, d] for latents [n, latent]."""
         return _pick(self.decoder, side)(latents)
+
+    def forward(self, chosen: Tensor, rejected: Tensor, noise: Tensor) -> "LossTerms":
+        return loss_terms(self, chosen, rejected, noise)
 
 
 def _per_side(make, *, shared: bool) -> nn.ModuleDict:
@@ -70,9 +76,10 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def wasserstein2(mean_a: Tensor, log_variance_a: Tensor, mean_b: Tensor, log_variance_b: Tensor):
-    """2-Wasserstein distance [n] of diagonal Gaussians: sqrt(|mu_a - mu_b|^2 + |s_a - s_b|^2)."""
+    """2-Wasserstein distance [...] of diagonal Gaussians [..., latent]:
+    sqrt(|mu_a - mu_b|^2 + |s_a - s_b|^2)."""
     deviations = (0.5 * log_variance_a).exp() - (0.5 * log_variance_b).exp()
-    return torch.linalg.vector_norm(torch.cat([mean_a - mean_b, deviations], dim=1), dim=1)
+    return torch.linalg.vector_norm(torch.cat([mean_a - mean_b, deviations], dim=-1), dim=-1)
 
 
 def sample(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
@@ -82,7 +89,7 @@ def sample(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
 
 @dataclass
 class LossTerms:
-    """The parts of Eq. 6, each a mean over the pairs of a batch.
+    """The parts of Eq. 6 for each pair, [..., n].
 
     `reconstruction` and `kl` are summed over both members of a pair; `distance` is W2.
     """
@@ -97,23 +104,22 @@ class LossTerms:
 
 
 def loss_terms(vae: VAE, chosen: Tensor, rejected: Tensor, noise: Tensor) -> LossTerms:
-    """Loss terms of pairs [n, d]; `noise` [2, n, latent] draws z. Reconstruction is a squared
-    error summed over the d features."""
+    """Loss terms of pairs [..., n, d]; `noise` [2, ..., n, latent] draws z. Reconstruction is a
+    squared error summed over the d features."""
     reconstruction, kl, posteriors = 0.0, 0.0, []
     for side, embeddings, eps in zip(SIDES, (chosen, rejected), noise, strict=True):
         mean, log_variance = vae.encode(embeddings, side)
         decoded = vae.decode(sample(mean, log_variance, eps), side)
-        reconstruction = reconstruction + (decoded - embeddings).square().sum(dim=1).mean()
-        kl = kl + kl_to_standard_normal(mean, log_variance).sum(dim=1).mean()
+        reconstruction = reconstruction + (decoded - embeddings).square().sum(dim=-1)
+        kl = kl + kl_to_standard_normal(mean, log_variance).sum(dim=-1)
         posteriors += [mean, log_variance]
-    return LossTerms(reconstruction, kl, wasserstein2(*posteriors).mean())
+    return LossTerms(reconstruction, kl, wasserstein2(*posteriors))
 
 
-def train_vae(
-    chosen: np.ndarray,
-    rejected: np.ndarray,
+def train_vaes(
+    data: Sequence[tuple[np.ndarray, np.ndarray]],
     *,
-    seed: int,
+    seeds: Sequence[int],
     hidden: int,
     latent: int,
     sharing: str,
@@ -122,27 +128,40 @@ def train_vae(
     learning_rate: float,
     batch_size: int,
     epochs: int,
-) -> VAE:
-    """A VAE trained with Adam on standardised pair embeddings [n, d]. Same seed, same weights."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        vae = VAE(chosen.shape[1], hidden, latent, sharing)
-    chosen, rejected = torch.from_numpy(chosen), torch.from_numpy(rejected)
-    optimiser = torch.optim.Adam(vae.parameters(), lr=learning_rate, fused=True)
-    for epoch in tqdm(range(epochs), desc=f"vae, seed {seed}", unit="epoch", disable=None):
-        for rows in torch.randperm(len(chosen), generator=generator).split(batch_size):
-            noise = torch.randn(2, len(rows), latent, generator=generator)
-            loss = loss_terms(vae, chosen[rows], rejected[rows], noise).total(beta, gamma)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        if not math.isfinite(loss.item()):
-            raise LensError(
-                f"the VAE's loss became {loss.item()} in epoch {epoch + 1} (seed {seed}). "
-                "Lower `learning_rate` or `gamma`, or look at the embeddings' scale."
+) -> list[VAE]:
+    """A VAE for each (chosen, rejected) of `data`, standardised embeddings [n, d], and its seed.
+
+    Trained side by side with Adam; a run's weights follow its own data and seed.
+    """
+    pairs = [torch.from_numpy(np.stack(sides)) for sides in data]
+    dim = pairs[0].shape[2]
+    vaes = [seeded(lambda: VAE(dim, hidden, latent, sharing), seed) for seed in seeds]
+    stack = Stack(vaes, learning_rate)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    counts = [both.shape[1] for both in pairs]
+    for epoch in tqdm(range(epochs), desc="vae", unit="epoch", disable=None):
+        for batch in batches(counts, batch_size, generators):
+            chosen, rejected = (
+                torch.stack([both[i, rows] for both, rows in zip(pairs, batch.rows, strict=True)])
+                for i in range(2)
             )
-    return vae.eval()
+            noise = torch.zeros(2, *batch.rows.shape, latent)
+            for run in batch.active:
+                length = batch.lengths[run]
+                noise[:, run, :length] = torch.randn(2, length, latent, generator=generators[run])
+            losses = functional_call(vaes[0], stack.weights, (chosen, rejected, noise)).total(
+                beta, gamma
+            )
+            stack.step(batch.total(losses), batch.active)
+        for seed, last in zip(seeds, losses[:, 0].tolist(), strict=True):
+            if not math.isfinite(last):
+                raise LensError(
+                    f"the VAE's loss became {last} in epoch {epoch + 1} (seed {seed}). "
+                    "Lower `learning_rate` or `gamma`, or look at the embeddings' scale."
+                )
+    for run, vae in enumerate(vaes):
+        vae.load_state_dict(stack.state(run))
+    return [vae.eval() for vae in vaes]
 
 
 @torch.inference_mode()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lens import synthesis
 from lens.errors import LensError
-from lens.reward import train_mlp
+from lens.reward import Run, train_mlps
 from lens.training_set import Standardiser, TrainingSet
 from lens.vae import VAE
 
@@ -158,10 +158,8 @@ def test_lens_without_noise_and_error_is_the_repeat_control_bit_for_bit(scale):
     )
     assert torch.equal(drawn["chosen"], latents["chosen"])
     composition = synthesis.compose(len(chosen), scale, seed=1)
-    lens = train_mlp(
-        data, synthesis.lens(vae, chosen, rejected, drawn), composition, seed=2, **HEAD
-    )
-    repeat = train_mlp(data, synthesis.originals(chosen, rejected), composition, seed=2, **HEAD)
+    sources = synthesis.lens(vae, chosen, rejected, drawn), synthesis.originals(chosen, rejected)
+    lens, repeat = train_mlps([Run(data, s, composition, 2) for s in sources], **HEAD)
     for name, value in repeat.weights.items():
         assert np.array_equal(value, lens.weights[name])
     assert lens.metrics == repeat.metrics

@@ -1,7 +1,7 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
 from lens.cli._arguments import settings
-from lens.cli.train_vae import add_training_set_arguments
+from lens.cli.train_vae import add_training_set_arguments, training_sets
 
 
 def add_arguments(parser):
@@ -35,42 +35,39 @@ def run(args):
     from lens import artifacts, methods, models
     from lens.errors import LensError
     from lens.reward_model import RewardModel, pair_accuracy
-    from lens.training_set import read_embedded, training_set
+    from lens.training_set import read_embedded
+    from lens.vae import load_vae
 
     if args.method == "lens" and not args.vae_dir:
         raise LensError("method lens needs --vae-dir, a folder that train-vae made.")
     models.set_threads(args.threads)
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    inputs, by_seed = {"pairs": args.pairs, "embeddings": args.embeddings}, {}
-    for seed in args.seeds:
-        data = training_set(
-            pairs,
-            embeddings,
-            n_pairs=args.n_pairs,
-            seed=seed,
-            validation_fraction=args.validation_fraction,
-        )
-        vae_path = Path(args.vae_dir) / f"seed_{seed}.safetensors" if args.vae_dir else None
-        if vae_path:
-            inputs[f"vae_seed_{seed}"] = vae_path
-        training = methods.train(
-            args.method,
-            data,
-            scale=args.scale,
-            seed=seed,
-            vae_path=vae_path,
-            noise_variance=args.noise_variance,
-            candidates_per_kept=args.candidates_per_kept,
-            perturbation_variance=args.perturbation_variance,
-            head={
-                "hidden": args.hidden,
-                "learning_rate": args.learning_rate,
-                "batch_size": args.batch_size,
-                "epochs": args.epochs,
-                "patience": args.patience,
-            },
-        )
-        model = RewardModel(training.weights, data.standardiser)
+    data = training_sets(pairs, embeddings, args)
+    inputs, vaes = {"pairs": args.pairs, "embeddings": args.embeddings}, {}
+    if args.method == "lens":
+        for seed in args.seeds:
+            inputs[f"vae_seed_{seed}"] = Path(args.vae_dir) / f"seed_{seed}.safetensors"
+            vaes[seed] = load_vae(inputs[f"vae_seed_{seed}"])
+    trainings = methods.train(
+        args.method,
+        data,
+        scale=args.scale,
+        vaes=vaes,
+        noise_variance=args.noise_variance,
+        candidates_per_kept=args.candidates_per_kept,
+        perturbation_variance=args.perturbation_variance,
+        head={
+            "hidden": args.hidden,
+            "learning_rate": args.learning_rate,
+            "batch_size": args.batch_size,
+            "epochs": args.epochs,
+            "patience": args.patience,
+        },
+    )
+    by_seed = {}
+    for seed, training in trainings.items():
+        part = data[seed]
+        model = RewardModel(training.weights, part.standardiser)
         model.save(Path(args.out_dir) / f"seed_{seed}.safetensors")
         accuracies = {
             name: float(
@@ -78,7 +75,10 @@ def run(args):
                     model(embeddings["chosen"][rows]), model(embeddings["rejected"][rows])
                 ).mean()
             )
-            for name, rows in (("train", data.rows), ("validation", data.validation_rows))
+            for name, rows in (
+                ("train", data[seed].rows),
+                ("validation", data[seed].validation_rows),
+            )
         }
         by_seed[str(seed)] = {**training.metrics, "pair_accuracy": accuracies}
     artifacts.write_metrics(

@@ -32,42 +32,50 @@ def add_training_set_arguments(parser):
     add_thread_argument(parser)
 
 
-def run(args):
-    from pathlib import Path
+def training_sets(pairs, embeddings, args):
+    """{seed: its TrainingSet} for the arguments above."""
+    from lens.training_set import training_set
 
-    from lens import artifacts, models
-    from lens.noise import derive_seed
-    from lens.training_set import read_embedded, training_set
-    from lens.vae import diagnose, save_vae, train_vae
-
-    models.set_threads(args.threads)
-    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    by_seed = {}
-    for seed in args.seeds:
-        data = training_set(
+    return {
+        seed: training_set(
             pairs,
             embeddings,
             n_pairs=args.n_pairs,
             seed=seed,
             validation_fraction=args.validation_fraction,
         )
-        vae = train_vae(
-            data.chosen,
-            data.rejected,
-            seed=derive_seed(seed, "vae"),
-            hidden=args.hidden,
-            latent=args.latent,
-            sharing=args.sharing,
-            beta=args.beta,
-            gamma=args.gamma,
-            learning_rate=args.learning_rate,
-            batch_size=args.batch_size,
-            epochs=args.epochs,
-        )
+        for seed in args.seeds
+    }
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts, models
+    from lens.noise import derive_seed
+    from lens.training_set import read_embedded
+    from lens.vae import diagnose, save_vae, train_vaes
+
+    models.set_threads(args.threads)
+    data = training_sets(*read_embedded(args.pairs, args.embeddings), args)
+    vaes = train_vaes(
+        [(part.chosen, part.rejected) for part in data.values()],
+        seeds=[derive_seed(seed, "vae") for seed in data],
+        hidden=args.hidden,
+        latent=args.latent,
+        sharing=args.sharing,
+        beta=args.beta,
+        gamma=args.gamma,
+        learning_rate=args.learning_rate,
+        batch_size=args.batch_size,
+        epochs=args.epochs,
+    )
+    by_seed = {}
+    for (seed, part), vae in zip(data.items(), vaes, strict=True):
         save_vae(Path(args.out_dir) / f"seed_{seed}.safetensors", vae)
         by_seed[str(seed)] = {
-            "train": diagnose(vae, data.chosen, data.rejected),
-            "validation": diagnose(vae, data.validation_chosen, data.validation_rejected),
+            "train": diagnose(vae, part.chosen, part.rejected),
+            "validation": diagnose(vae, part.validation_chosen, part.validation_rejected),
             "parameters": sum(value.numel() for value in vae.parameters()),
         }
     artifacts.write_metrics(
