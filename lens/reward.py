@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.functional import softplus
 from tqdm import tqdm
 
@@ -68,16 +67,21 @@ def train_mlps(
     generators = [torch.Generator().manual_seed(run.seed) for run in runs]
     counts = [run.composition[..., 0].numel() for run in runs]
     watches = [_Watch(run.data, patience) for run in runs]
+    live = list(range(len(runs)))
     for epoch in tqdm(range(1, epochs + 1), desc="reward", unit="epoch", leave=False, disable=None):
-        for batch in batches(counts, batch_size, generators):
-            pairs = torch.stack([_pairs(*item) for item in zip(runs, batch.rows, strict=True)])
-            chosen, rejected = functional_call(models[0], stack.weights, (pairs,)).chunk(2, dim=1)
-            losses = bradley_terry_loss(chosen, rejected).squeeze(2)
-            stack.step(batch.total(losses), batch.active)
-        for run, watch in enumerate(watches):
-            watch.look(epoch, stack.state(run), models[0])
-        if all(watch.over for watch in watches):
+        sizes, sources = [counts[i] for i in live], [generators[i] for i in live]
+        for batch in batches(sizes, batch_size, sources):
+            pairs = torch.stack([_pairs(runs[i], b) for i, b in zip(live, batch.rows, strict=True)])
+            chosen, rejected = stack.module(pairs).squeeze(2).chunk(2, dim=1)
+            stack.step(batch.total(bradley_terry_loss(chosen, rejected)), batch.active)
+        for i in live:
+            watches[i].look(epoch, stack.state(i), models[i])
+        going = [i for i in live if not watches[i].over]
+        if not going:
             break
+        if going != live:
+            live = going
+            stack.keep(live)
     return [watch.training(count, batch_size) for watch, count in zip(watches, counts, strict=True)]
 
 
@@ -105,10 +109,9 @@ class _Watch:
 
     @torch.inference_mode()
     def look(self, epoch: int, state: dict[str, Tensor], model: nn.Module) -> None:
-        """Takes note of the weights after an epoch, unless the run was over before."""
-        if self.over:
-            return
-        rewards = functional_call(model, state, (self.pairs.flatten(0, 1),)).squeeze(1)
+        """Takes note of the weights after an epoch, with `model` to put them into."""
+        model.load_state_dict(state)
+        rewards = model(self.pairs.flatten(0, 1)).squeeze(1)
         loss = bradley_terry_loss(*rewards.chunk(2)).mean().item()
         if not math.isfinite(loss):
             raise LensError(

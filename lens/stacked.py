@@ -3,6 +3,7 @@
 Each run keeps its own data, seed, batches and optimiser state, so that it ends as it would alone.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,37 +21,46 @@ class Linear(nn.Linear):
 
 
 class Stack:
-    """The weights of R models of one shape, [R, ...] each, under one Adam.
+    """R models of one shape, made of `stacked.Linear`, under one Adam.
 
-    `weights` goes to `torch.func.functional_call` with a module made of `stacked.Linear`.
+    `module` computes all that are kept at once, its weights being [kept, ...].
     """
 
     def __init__(self, models: Sequence[nn.Module], learning_rate: float):
-        states = [model.state_dict() for model in models]
-        self.weights = {
-            name: torch.stack([state[name] for state in states]).requires_grad_()
-            for name in states[0]
-        }
+        self.module = copy.deepcopy(models[0])
         self._own = [
-            {name: stacked.detach()[run] for name, stacked in self.weights.items()}
-            for run in range(len(models))
-        ]  # views: what Adam does to them, it does to the stack
+            {name: value.clone() for name, value in model.state_dict().items()} for model in models
+        ]
         self._optimiser = torch.optim.Adam(
-            [view for own in self._own for view in own.values()], lr=learning_rate, fused=True
+            [value for own in self._own for value in own.values()], lr=learning_rate, fused=True
         )
+        self.keep(range(len(models)))
+
+    def keep(self, kept: Sequence[int]) -> None:
+        """Goes on with these runs alone; the others stay as they are."""
+        self._kept, self._weights = list(kept), []
+        for name in self._own[0]:
+            stacked = torch.stack([self._own[run][name] for run in kept]).requires_grad_()
+            for place, run in enumerate(kept):  # views: what Adam does to one, it does to the stack
+                self._own[run][name].data = stacked.detach()[place]
+            self._weights.append(stacked)
+            owner, _, leaf = name.rpartition(".")
+            part = self.module.get_submodule(owner)
+            part._parameters.pop(leaf, None)
+            setattr(part, leaf, stacked)
 
     def step(self, loss: Tensor, active: Sequence[int]) -> None:
-        """One step of the `active` runs down the gradient of `loss`, the sum of their losses."""
+        """One step of the kept runs at these places down the gradient of `loss`, their sum."""
         # contiguous, because the fused Adam reads memory without regard to strides
-        gradients = [g.contiguous() for g in torch.autograd.grad(loss, [*self.weights.values()])]
-        for run, own in enumerate(self._own):
-            for view, gradient in zip(own.values(), gradients, strict=True):
-                view.grad = gradient[run] if run in active else None
+        gradients = [g.contiguous() for g in torch.autograd.grad(loss, self._weights)]
+        for place, run in enumerate(self._kept):
+            for value, gradient in zip(self._own[run].values(), gradients, strict=True):
+                value.grad = gradient[place] if place in active else None
         self._optimiser.step()
 
     def state(self, run: int) -> dict[str, Tensor]:
         """A copy of one model's weights."""
-        return {name: view.clone() for name, view in self._own[run].items()}
+        return {name: value.clone() for name, value in self._own[run].items()}
 
 
 @dataclass

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from tqdm import tqdm
 
 from lens.artifacts import read_about, read_arrays, write_arrays
@@ -57,9 +56,6 @@ class VAE(nn.Module):
     def decode(self, latents: Tensor, side: str) -> Tensor:
         """Embeddings [n, d] for latents [n, latent]."""
         return _pick(self.decoder, side)(latents)
-
-    def forward(self, chosen: Tensor, rejected: Tensor, noise: Tensor) -> "LossTerms":
-        return loss_terms(self, chosen, rejected, noise)
 
 
 def _per_side(make, *, shared: bool) -> nn.ModuleDict:
@@ -149,9 +145,7 @@ def train_vaes(
             for run in batch.active:
                 length = batch.lengths[run]
                 noise[:, run, :length] = torch.randn(2, length, latent, generator=generators[run])
-            losses = functional_call(vaes[0], stack.weights, (chosen, rejected, noise)).total(
-                beta, gamma
-            )
+            losses = loss_terms(stack.module, chosen, rejected, noise).total(beta, gamma)
             stack.step(batch.total(losses), batch.active)
         for seed, last in zip(seeds, losses[:, 0].tolist(), strict=True):
             if not math.isfinite(last):
