@@ -34,6 +34,7 @@ include: "workflow/rules/embedding.smk"
 include: "workflow/rules/synthesis.smk"
 include: "workflow/rules/reward.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/theory.smk"
 include: "workflow/rules/paper.smk"
 
 

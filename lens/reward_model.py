@@ -33,7 +33,10 @@ class RewardModel:
                 f"embeddings have {embeddings.shape[-1]} features, the reward model was trained on "
                 f"{len(self.standardiser.mean)}. Embed with the model that it was trained with."
             )
-        features = self.standardiser(embeddings)
+        return self.score_standardised(self.standardiser(embeddings))
+
+    def score_standardised(self, features: np.ndarray) -> np.ndarray:
+        """Rewards [...] for features [..., d] that the standardiser has been through."""
         if "w" in self.weights:
             return features @ self.weights["w"]
         hidden = np.maximum(features @ self.weights["w1"].T + self.weights["b1"], 0)

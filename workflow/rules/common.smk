@@ -53,10 +53,12 @@ def check_config():
         )
     check_built_models()
     strange = [name for name in config["datasets"] if name not in ("dialogue", "summary")]
-    if "describe_world" in config["artefacts"] and (strange or len(config["models"]) > 1):
+    of_the_world = {"describe_world", "theory_proxy"} & set(config["artefacts"])
+    if of_the_world and (strange or len(config["models"]) > 1):
         raise WorkflowError(
-            "config: artefact describe_world is for one model on `dialogue` and `summary` of the "
-            "offline world, whose true reward is known. Take it out of `artefacts`."
+            f"config: artefacts {sorted(of_the_world)} are for one model on `dialogue` and "
+            "`summary` of the offline world, whose true reward is known. Take them out of "
+            "`artefacts`."
         )
 
 
@@ -227,6 +229,27 @@ def compared():
 def unaugmented():
     """(method, scale) of the learning curve."""
     return [(m, 1) for m in config["compare"]["methods"] if m in UNAUGMENTED]
+
+
+def theories(stage):
+    """Folders of a theory stage, one for each dataset and model."""
+    return [
+        f"results/{config['run']}/{stage}/{dataset}/{model}"
+        for dataset in config["compare"]["datasets"]
+        for model in config["compare"]["models"]
+    ]
+
+
+def theory_settings():
+    """The flags of theory-points: its own section, and the pipeline's with what it changes."""
+    own = config["theory"]
+    settings = {key: value for key, value in own.items() if key not in ("vae", "reward")}
+    parts = {
+        "vae": config["vae"] | own.get("vae", {}),
+        "reward": config["reward"] | own.get("reward", {}),
+        "synthesis": config["synthesis"],
+    }
+    return flags(config["training"] | settings | parts)
 
 
 def paper_names():

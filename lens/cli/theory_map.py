@@ -1,0 +1,23 @@
+"""Draw the predicted ratio of estimation errors over N and k, with the measured ones on it."""
+
+
+def add_arguments(parser):
+    parser.add_argument("--theory", nargs="+", required=True, help="folders from fit-theory")
+    parser.add_argument("--out-dir", required=True, help="gets theory_map.png, .pdf and .csv")
+
+
+def run(args):
+    from pathlib import Path
+
+    import pandas as pd
+
+    from lens import artifacts
+    from lens.paper import style, theory_figures
+    from lens.paper.theory import read_theories
+
+    theories = read_theories(args.theory)
+    style.save(theory_figures.draw_map(theories), args.out_dir, "theory_map")
+    tables = [
+        one["predictions"].assign(dataset=one["dataset"], model=one["model"]) for one in theories
+    ]
+    artifacts.write_table(Path(args.out_dir) / "theory_map.csv", pd.concat(tables))

@@ -1,0 +1,62 @@
+"""Train on growing subsets, with a reference on all pairs: the points behind the theory (B.5)."""
+
+from lens.cli._arguments import add_thread_argument, settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    parser.add_argument("--embeddings", required=True, help="from embed-pairs")
+    parser.add_argument(
+        "--n-pairs", type=int, nargs="+", required=True, help="subset sizes, below all the pairs"
+    )
+    parser.add_argument("--scales", type=int, nargs="+", default=[2], help="must hold 2, for B0")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True, help="one run for each")
+    parser.add_argument("--max-test-pairs", type=int, default=10000)
+    parser.add_argument("--delta", type=float, default=0.05, help="1 - confidence of the bounds")
+    parser.add_argument(
+        "--vae-steps", type=int, default=800, help="of the VAEs trained alike at every size"
+    )
+    parser.add_argument("--validation-fraction", type=float, default=0.1)
+    parser.add_argument("--vae", required=True, help="JSON: the VAE's settings, as in the config")
+    parser.add_argument("--synthesis", required=True, help="JSON: settings of the synthesis")
+    parser.add_argument("--reward", required=True, help="JSON: settings of the reward MLP")
+    add_thread_argument(parser)
+    parser.add_argument(
+        "--out-dir",
+        required=True,
+        help="gets estimation.csv, reconstruction.csv, theorem_1.csv, reference.safetensors, "
+        "metrics.json",
+    )
+
+
+def run(args):
+    import json
+    import sys
+    from pathlib import Path
+
+    from lens import artifacts, models, theory_points
+    from lens.training_set import read_embedded
+
+    models.set_threads(args.threads)
+    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
+    reference, tables, metrics = theory_points.measure(
+        pairs,
+        embeddings,
+        sizes=args.n_pairs,
+        scales=args.scales,
+        seeds=args.seeds,
+        max_test_pairs=args.max_test_pairs,
+        validation_fraction=args.validation_fraction,
+        delta=args.delta,
+        vae_steps=args.vae_steps,
+        vae=json.loads(args.vae),
+        head=json.loads(args.reward),
+        synthesis=json.loads(args.synthesis),
+        progress=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    out = Path(args.out_dir)
+    reference.save(out / "reference.safetensors")
+    for name, table in tables.items():
+        artifacts.write_table(out / f"{name}.csv", table)
+    inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
+    artifacts.write_metrics(out / "metrics.json", settings(args), inputs, metrics)

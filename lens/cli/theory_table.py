@@ -1,0 +1,36 @@
+"""Write the theory's constants, predictions and checks beside the paper's, and the audit panel."""
+
+
+def add_arguments(parser):
+    parser.add_argument("--theory", nargs="+", required=True, help="folders from fit-theory")
+    parser.add_argument("--points", nargs="+", required=True, help="folders from theory-points")
+    parser.add_argument("--paper-names", default="{}", help="JSON: our names -> the paper's")
+    parser.add_argument(
+        "--out-dir", required=True, help="gets theory.csv, .md, .tex, .html and theorem_1.csv"
+    )
+
+
+def run(args):
+    import json
+    from pathlib import Path
+
+    import pandas as pd
+
+    from lens import artifacts
+    from lens.paper import theory, theory_panel
+
+    theories, out = theory.read_theories(args.theory), Path(args.out_dir)
+    checks = [
+        artifacts.read_table(Path(folder) / "theorem_1.csv").assign(
+            dataset=one["dataset"], model=one["model"]
+        )
+        for folder, one in zip(args.points, theories, strict=True)
+    ]
+    theorem = pd.concat(checks, ignore_index=True)
+    constants = theory.constants_table(theories, json.loads(args.paper_names))
+    tables = theory.printed(theories, theorem, constants)
+    artifacts.write_table(out / "theory.csv", constants)
+    artifacts.write_table(out / "theorem_1.csv", theorem)
+    artifacts.write_text(out / "theory.md", theory.markdown(theories, tables))
+    artifacts.write_text(out / "theory.tex", theory.latex(tables))
+    artifacts.write_text(out / "theory.html", theory_panel.html(theories, tables))

@@ -1,0 +1,118 @@
+"""Figure 5, the fits of C1 and B0, and the map of predicted and measured ratios."""
+
+import numpy as np
+from matplotlib import colors, ticker
+
+from lens.paper import style
+from lens.paper.theory import label
+from lens.theory_predictions import constants_of
+
+LINE, DOTS, CONTROL = "#D55E00", "#0072B2", "#666666"
+
+
+def _panels(theories: list[dict], height: float):
+    columns = min(2, len(theories))
+    fig, axes = style.figure(-(-len(theories) // columns), columns, height)
+    for axis in list(axes.flat)[len(theories) :]:
+        axis.axis("off")
+    return fig, list(axes.flat)[: len(theories)]
+
+
+def draw_figure_5(theories: list[dict]):
+    """Reconstruction error over N, log-log, with A N^-p and its 95 % band."""
+    fig, axes = _panels(theories, 2.5)
+    for axis, theory in zip(axes, theories, strict=True):
+        everything = theory["points"]["p"]
+        points = everything[everything["budget"] == "epochs"]
+        control = everything[everything["budget"] == "equal_steps"]
+        sizes = np.geomspace(points["n_pairs"].min(), points["n_pairs"].max(), 50)
+        drawn = theory["replicates"]
+        curves = drawn["A"].to_numpy()[:, None] * sizes ** -drawn["p"].to_numpy()[:, None]
+        low, high = np.quantile(curves, [0.025, 0.975], axis=0)
+        axis.fill_between(sizes, low, high, color=LINE, alpha=0.15, linewidth=0)
+        fit = theory["A"]["estimate"] * sizes ** -theory["p"]["estimate"]
+        axis.plot(sizes, fit, color=LINE, label="A N^(-p)")
+        for table, marker, color, name in (
+            (points, "o", DOTS, "published epochs"),
+            (control, "s", CONTROL, "equal steps at every N (control)"),
+        ):
+            axis.plot(
+                table["n_pairs"], table["observed"], marker, color=color, alpha=0.7, label=name
+            )
+        axis.set(xscale="log", yscale="log", xlabel="training pairs N")
+        axis.set_ylabel("held-out squared error")
+        ends = theory["p"]
+        axis.set_title(
+            f"{label(theory)}\np = {ends['estimate']:.2f} [{ends['low']:.2f}, {ends['high']:.2f}], "
+            f"R² = {theory['r_squared']['p']:.2f}"
+        )
+        axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.yaxis.set_minor_formatter(ticker.NullFormatter())
+        axis.yaxis.set_major_locator(ticker.LogLocator(base=10, subs=(1, 2, 5)))
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return fig
+
+
+def draw_fits(theories: list[dict]):
+    """Left: zeta against sqrt(C2 / N), slope C1. Right: synthesis bias against N^-p / 2."""
+    fig, axes = style.figure(len(theories), 2, 2.4)
+    for row, theory in zip(axes, theories, strict=True):
+        for axis, name in zip(row, ("C1", "B0"), strict=True):
+            points, ends = theory["points"][name], theory[name]
+            top = np.linspace(0, points["x"].max() * 1.05, 2)
+            low, high = np.quantile(theory["replicates"][name], [0.025, 0.975])
+            axis.fill_between(top, low * top, high * top, color=LINE, alpha=0.15, linewidth=0)
+            axis.plot(top, ends["estimate"] * top, color=LINE)
+            axis.plot(points["x"], points["observed"], "o", color=DOTS, alpha=0.7)
+            axis.axhline(0, color="black", linewidth=0.6)
+            axis.set_title(
+                f"{label(theory)}\n{name} = {ends['estimate']:.3g} [{low:.3g}, {high:.3g}], "
+                f"R² = {theory['r_squared'][name]:.2f}"
+            )
+        row[0].set(xlabel="√(C₂ / N)", ylabel="estimation error (nats)")
+        row[1].set(xlabel="N^(-p) / 2", ylabel="synthesis bias (nats)")
+    return fig
+
+
+def draw_map(theories: list[dict]):
+    """Predicted zeta_aug / zeta over (N, k) by colour, measured ratios of LENS as dots."""
+    fig, axes = _panels(theories, 2.9)
+    scale = colors.TwoSlopeNorm(vmin=0.5, vcenter=1.0, vmax=1.5)
+    for axis, theory in zip(axes, theories, strict=True):
+        measured, constants = theory["predictions"], constants_of(theory)
+        sizes = np.geomspace(measured["n_pairs"].min() / 2, measured["n_pairs"].max() * 4, 80)
+        ks = np.geomspace(1, 2 * measured["scale"].max(), 60)
+        if constants:
+            ratios = np.array([[constants.ratio(n, k) for n in sizes] for k in ks])
+            image = axis.pcolormesh(
+                sizes, ks, ratios, norm=scale, cmap="RdBu_r", shading="gouraud", rasterized=True
+            )
+            if ratios[1:].min() < 1 < ratios[1:].max():
+                axis.contour(sizes, ks[1:], ratios[1:], [1.0], colors="black", linewidths=1)
+        dots = axis.scatter(
+            measured["n_pairs"],
+            measured["scale"],
+            c=measured["lens"],
+            norm=scale,
+            cmap="RdBu_r",
+            edgecolors="black",
+            s=70,
+            zorder=3,
+        )
+        for _, row in measured.iterrows():
+            axis.annotate(
+                f"{row['lens']:.2f}\n({row['repeat']:.2f})",
+                (row["n_pairs"], row["scale"]),
+                xytext=(0, 7),
+                textcoords="offset points",
+                ha="center",
+                fontsize=5.5,
+            )
+        axis.set(xscale="log", xlabel="training pairs N", ylabel="augmentation scale k")
+        axis.set_yscale("log", base=2)
+        axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_title(label(theory))
+        axis.grid(False)
+    bar = fig.colorbar(image if constants else dots, ax=axes, extend="both", shrink=0.9)
+    bar.set_label("ζ_aug / ζ (line: predicted ratio 1)")
+    return fig

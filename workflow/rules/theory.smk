@@ -1,0 +1,212 @@
+rule theory_points:
+    input:
+        pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
+        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        code=code("theory_points"),
+    output:
+        reference="<results>/theory_points/{dataset}/{model}/reference.safetensors",
+        estimation="<results>/theory_points/{dataset}/{model}/estimation.csv",
+        reconstruction="<results>/theory_points/{dataset}/{model}/reconstruction.csv",
+        theorem_1="<results>/theory_points/{dataset}/{model}/theorem_1.csv",
+        metrics="<results>/theory_points/{dataset}/{model}/metrics.json",
+    log:
+        "<logs>/theory_points/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/theory_points/{dataset}/{model}.jsonl"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        folder=subpath(output.metrics, parent=True),
+        settings=theory_settings(),
+    shell:
+        "python -m lens theory-points --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
+        " {params.settings} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule fit_theory:
+    input:
+        estimation="<results>/theory_points/{dataset}/{model}/estimation.csv",
+        reconstruction="<results>/theory_points/{dataset}/{model}/reconstruction.csv",
+        metrics="<results>/theory_points/{dataset}/{model}/metrics.json",
+        code=code("fit_theory"),
+    output:
+        constants="<results>/theory/{dataset}/{model}/constants.json",
+        predictions="<results>/theory/{dataset}/{model}/predictions.csv",
+        replicates="<results>/theory/{dataset}/{model}/replicates.csv",
+        points=expand(
+            "<results>/theory/{{dataset}}/{{model}}/points_{constant}.csv",
+            constant=["C1", "p", "B0"],
+        ),
+    log:
+        "<logs>/fit_theory/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/fit_theory/{dataset}/{model}.jsonl"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        points=subpath(input.metrics, parent=True),
+        folder=subpath(output.constants, parent=True),
+    shell:
+        "python -m lens fit-theory --points {params.points:q} --dataset {wildcards.dataset:q}"
+        " --model {wildcards.model:q} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule figure_5:
+    input:
+        theory=collect("{folder}/constants.json", folder=theories("theory")),
+        code=code("figure_5"),
+    output:
+        report(
+            expand("<results>/paper/figure_5.{suffix}", suffix=["png", "pdf"]),
+            caption="../report/figure_5.rst",
+            category="Theory",
+            labels={"figure": "5"},
+        ),
+        table="<results>/paper/figure_5.csv",
+    log:
+        "<logs>/figure_5.log",
+    benchmark:
+        "<benchmarks>/figure_5.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        theory=theories("theory"),
+        folder=subpath(output.table, parent=True),
+    shell:
+        "python -m lens figure-5 --theory {params.theory:q} --out-dir {params.folder:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule theory_fits:
+    input:
+        theory=collect("{folder}/constants.json", folder=theories("theory")),
+        code=code("theory_fits"),
+    output:
+        report(
+            "<results>/paper/theory_fits.png",
+            caption="../report/theory_fits.rst",
+            category="Theory",
+            labels={"figure": "fits of C1 and B0"},
+        ),
+        pdf="<results>/paper/theory_fits.pdf",
+    log:
+        "<logs>/theory_fits.log",
+    benchmark:
+        "<benchmarks>/theory_fits.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        theory=theories("theory"),
+        folder=subpath(output.pdf, parent=True),
+    shell:
+        "python -m lens theory-fits --theory {params.theory:q} --out-dir {params.folder:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule theory_map:
+    input:
+        theory=collect("{folder}/constants.json", folder=theories("theory")),
+        code=code("theory_map"),
+    output:
+        report(
+            expand("<results>/paper/theory_map.{suffix}", suffix=["png", "pdf"]),
+            caption="../report/theory_map.rst",
+            category="Theory",
+            labels={"figure": "predicted and measured ratio"},
+        ),
+        table="<results>/paper/theory_map.csv",
+    log:
+        "<logs>/theory_map.log",
+    benchmark:
+        "<benchmarks>/theory_map.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        theory=theories("theory"),
+        folder=subpath(output.table, parent=True),
+    shell:
+        "python -m lens theory-map --theory {params.theory:q} --out-dir {params.folder:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule theory_table:
+    input:
+        theory=collect("{folder}/constants.json", folder=theories("theory")),
+        points=collect("{folder}/theorem_1.csv", folder=theories("theory_points")),
+        reported=ROOT / "lens/paper/reported.json",
+        code=code("theory_table"),
+    output:
+        report(
+            "<results>/paper/theory.html",
+            caption="../report/theory_table.rst",
+            category="Theory",
+            labels={"table": "constants, predictions, audit"},
+        ),
+        report(
+            "<results>/paper/theory.csv",
+            caption="../report/theory_table.rst",
+            category="Theory",
+            labels={"table": "constants (CSV)"},
+        ),
+        "<results>/paper/theory.md",
+        "<results>/paper/theory.tex",
+        theorem_1="<results>/paper/theorem_1.csv",
+    log:
+        "<logs>/theory_table.log",
+    benchmark:
+        "<benchmarks>/theory_table.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        theory=theories("theory"),
+        points=theories("theory_points"),
+        paper_names=json.dumps(paper_names()),
+        folder=subpath(output.theorem_1, parent=True),
+    shell:
+        "python -m lens theory-table --theory {params.theory:q} --points {params.points:q}"
+        " --paper-names {params.paper_names:q} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule theory_proxy:
+    input:
+        truth="<results>/build_world/truth.json",
+        pairs=collect(
+            "<results>/prepare_pairs/{dataset}/pairs.parquet",
+            dataset=config["compare"]["datasets"],
+        ),
+        points=collect("{folder}/estimation.csv", folder=theories("theory_points")),
+        code=code("theory_proxy"),
+    output:
+        report(
+            "<results>/paper/theory_proxy.md",
+            caption="../report/theory_proxy.rst",
+            category="The offline world",
+        ),
+        metrics="<results>/paper/theory_proxy.json",
+    log:
+        "<logs>/theory_proxy.log",
+    benchmark:
+        "<benchmarks>/theory_proxy.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        kinds=config["compare"]["datasets"],
+        points=theories("theory_points"),
+        folder=subpath(output.metrics, parent=True),
+    shell:
+        "python -m lens theory-proxy --truth {input.truth:q} --kinds {params.kinds:q}"
+        " --pairs {input.pairs:q} --points {params.points:q} --out-dir {params.folder:q}"
+        " 2>&1 | tee {log:q}"
