@@ -136,10 +136,12 @@ def plain(errors: Points, augmented: Points, reconstruction: Points, *, c2: floa
 
 
 def r_squared(observed: np.ndarray, fitted: np.ndarray) -> float:
-    """1 - residual / total sum of squares about the mean: below 0 is worse than a constant."""
-    return 1 - float(
-        np.square(observed - fitted).sum() / np.square(observed - observed.mean()).sum()
-    )
+    """1 - residual / total sum of squares about the mean: below 0 is worse than a constant.
+
+    0 where the observed values do not vary.
+    """
+    total = np.square(observed - observed.mean()).sum()
+    return float(1 - np.square(observed - fitted).sum() / total) if total > 0 else 0.0
 
 
 def interval(values: np.ndarray) -> tuple[float | None, float | None]:

@@ -53,7 +53,8 @@ def compare(points: pd.DataFrame, fitted: dict, drawn: pd.DataFrame) -> pd.DataF
         for scale in sorted(points.loc[points["scale"] > 1, "scale"].unique()):
             row = {"n_pairs": int(n_pairs), "scale": int(scale)}
             row["predicted"] = constants.ratio(n_pairs, scale) if constants else None
-            ends = interval(predicted_ratios(drawn, n_pairs, scale, _c2(fitted)))
+            replicates = predicted_ratios(drawn, n_pairs, scale, _c2(fitted))
+            ends = interval(replicates) if constants else (None, None)
             row["predicted_low"], row["predicted_high"] = ends
             for method in ("lens", "repeat"):
                 values = ratio_of_means(part[method, scale].to_numpy(), base)

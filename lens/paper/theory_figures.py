@@ -107,6 +107,7 @@ def draw_map(theories: list[dict]):
                 textcoords="offset points",
                 ha="center",
                 fontsize=5.5,
+                bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.7},
             )
         axis.set(xscale="log", xlabel="training pairs N", ylabel="augmentation scale k")
         axis.set_yscale("log", base=2)

@@ -1,0 +1,189 @@
+"""Lipschitz constants against closed forms and autograd; the bound met with equality."""
+
+import numpy as np
+import pytest
+import torch
+
+from lens import theorem_1
+from lens.reward_model import RewardModel
+from lens.theory import noise_radius
+from lens.training_set import Standardiser, TrainingSet
+from lens.vae import VAE
+
+
+def always_active(vae):
+    """Makes the ReLU of a shared decoder linear around 0 and takes the shift out again."""
+    first, _, last = vae.decoder["both"]
+    with torch.no_grad():
+        first.bias.fill_(1e3)
+        last.bias.copy_(-last.weight @ first.bias)
+    return vae
+
+
+def plain(dim):
+    return Standardiser(np.zeros(dim, np.float32), np.ones(dim, np.float32))
+
+
+def data_of(chosen, rejected, standardiser=None):
+    rows = np.arange(len(chosen))
+    return TrainingSet(
+        chosen, rejected, chosen[:1], rejected[:1],
+        standardiser or plain(chosen.shape[1]), rows, rows[:1], rows, rows[:1],
+    )  # fmt: skip
+
+
+def test_decoder_constant_of_a_linear_decoder_is_its_largest_singular_value():
+    torch.manual_seed(0)
+    vae = always_active(VAE(5, 7, 3, "share_everything"))
+    first, _, last = vae.decoder["both"]
+    units = torch.tensor([1.0, 2.0, 0.5, 1.0, 3.0])
+    found = theorem_1.decoder_lipschitz(vae, "chosen", torch.randn(10, 3), units)
+    jacobian = units[:, None] * (last.weight @ first.weight)
+    expected = torch.linalg.matrix_norm(jacobian, 2).item()
+    assert found.seen == pytest.approx(expected, rel=1e-4)
+    assert found.upper >= found.seen
+    product = torch.linalg.matrix_norm(units[:, None] * last.weight, 2) * torch.linalg.matrix_norm(
+        first.weight, 2
+    )
+    assert found.upper == pytest.approx(product.item(), rel=1e-5)
+
+
+def test_largest_local_value_equals_autograd_s():
+    torch.manual_seed(1)
+    vae = VAE(6, 8, 3, "separate_everything")
+    latents, units = torch.randn(20, 3), torch.rand(6) + 0.5
+    norms = [
+        torch.linalg.matrix_norm(
+            torch.autograd.functional.jacobian(lambda z: units * vae.decode(z, "rejected"), one), 2
+        ).item()
+        for one in latents
+    ]
+    found = theorem_1.decoder_lipschitz(vae, "rejected", latents, units)
+    assert found.seen == pytest.approx(max(norms), rel=1e-4)
+    assert found.seen <= found.upper
+
+
+def test_no_two_latents_are_pulled_further_apart_than_the_bound():
+    torch.manual_seed(2)
+    vae, units = VAE(6, 8, 3, "share_everything"), torch.ones(6)
+    a, b = torch.randn(2, 500, 3)
+    found = theorem_1.decoder_lipschitz(vae, "chosen", a, units)
+    moved = (vae.decode(a, "chosen") - vae.decode(b, "chosen")).norm(dim=1)
+    assert (moved <= found.upper * (a - b).norm(dim=1) * (1 + 1e-5)).all()
+
+
+def test_reward_constants():
+    linear = RewardModel({"w": np.array([3.0, 4.0], np.float32)}, plain(2))
+    found = theorem_1.reward_lipschitz(linear, np.zeros((1, 2), np.float32))
+    assert (found.upper, found.seen) == (5.0, 5.0)
+    rng = np.random.default_rng(0)
+    weights = {
+        "w1": rng.normal(size=(4, 3)).astype(np.float32),
+        "b1": rng.normal(size=4).astype(np.float32),
+        "w2": rng.normal(size=4).astype(np.float32),
+        "b2": np.float32(0),
+    }
+    points = rng.normal(size=(30, 3)).astype(np.float32)
+    found = theorem_1.reward_lipschitz(RewardModel(weights, plain(3)), points)
+    active = points @ weights["w1"].T + weights["b1"] > 0
+    gradients = (active * weights["w2"]) @ weights["w1"]
+    assert found.seen == pytest.approx(np.linalg.norm(gradients, axis=1).max(), rel=1e-4)
+    expected = np.linalg.svd(weights["w1"])[1][0] * np.linalg.norm(weights["w2"])
+    assert found.upper == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_bound_is_met_with_equality_where_it_should_be():
+    """Linear decoder g(z) = 2 z e1, linear reward 3 e1: noise of length t_delta against the pair's
+    order on both sides moves the gap by exactly 2 L_r L_g t_delta."""
+    radius = noise_radius(0.01, 1, 0.05)
+    decode = lambda z: np.array([2 * z, 0.0])  # noqa: E731
+    reward = lambda e: 3 * e[0]  # noqa: E731
+    original = reward(decode(1.0)) - reward(decode(-1.0))
+    synthetic = reward(decode(1.0 - radius)) - reward(decode(-1.0 + radius))
+    taken = theorem_1.subtracted(reward=3.0, decoder=2.0, radius=radius, reconstruction=0.0)
+    assert synthetic == pytest.approx(original - taken)
+    with_error = theorem_1.subtracted(reward=3.0, decoder=2.0, radius=radius, reconstruction=0.5)
+    assert with_error == pytest.approx(taken + 2 * 3 * 0.5)
+
+
+def perfect_vae(dim):
+    """Reconstructs every embedding: encoder and decoder are the identity, the posterior narrow."""
+    vae = VAE(dim, dim, dim, "share_everything")
+    with torch.no_grad():
+        for part in (vae.trunk["both"][0], vae.decoder["both"][0]):
+            part.weight.copy_(torch.eye(dim))
+            part.bias.fill_(50.0)
+        vae.mean_head["both"].weight.copy_(torch.eye(dim))
+        vae.mean_head["both"].bias.fill_(-50.0)
+        vae.decoder["both"][2].weight.copy_(torch.eye(dim))
+        vae.decoder["both"][2].bias.fill_(-50.0)
+        vae.log_variance_head["both"].weight.zero_()
+        vae.log_variance_head["both"].bias.fill_(-40.0)
+    return vae
+
+
+def check(vae, data, reference, **changes):
+    options = {"noise_variance": 0.01, "candidates_per_kept": 1, "delta": 0.05, "seed": 0}
+    return theorem_1.check(vae, data, reference, **{**options, **changes})
+
+
+def test_a_perfect_vae_without_noise_changes_nothing():
+    rng = np.random.default_rng(0)
+    chosen, rejected = rng.normal(size=(2, 50, 3)).astype(np.float32)
+    reference = RewardModel({"w": np.array([1.0, 0, 0], np.float32)}, plain(3))
+    found = check(perfect_vae(3), data_of(chosen, rejected), reference, noise_variance=0.0)
+    assert found["order_kept"] == 1
+    assert found["gap_synthetic"] == pytest.approx(found["gap_original"], abs=1e-4)
+    assert found["eps_rec_largest"] < 1e-4
+    assert found["t_delta"] == 0
+    # the bound promises order wherever the original order is right, and keeps what it promises
+    assert found["as_stated_promises"] == pytest.approx(
+        (chosen[:, 0] - rejected[:, 0] > 0).mean(), abs=0.021
+    )
+
+
+def test_noise_lowers_the_share_of_order_kept_and_the_bound_still_holds():
+    rng = np.random.default_rng(0)
+    chosen, rejected = rng.normal(size=(2, 400, 3)).astype(np.float32)
+    reference = RewardModel({"w": np.array([1.0, 0, 0], np.float32)}, plain(3))
+    data = data_of(chosen, rejected)
+    quiet, loud = (
+        check(perfect_vae(3), data, reference, noise_variance=variance) for variance in (0.001, 1.0)
+    )
+    assert quiet["order_kept"] > 0.95 > loud["order_kept"] > 0.6
+    for found in (quiet, loud):
+        assert found["noise_within_t_delta"] >= 0.95
+        assert found["as_stated_holds"] >= 0.95
+        assert found["as_stated_subtracted"] == pytest.approx(
+            2 * (found["t_delta"] + found["eps_rec_largest"]), rel=1e-3
+        )
+
+
+def test_a_bound_that_is_too_tight_is_seen_to_fail():
+    """With the root mean square in place of the largest error the statement is not a theorem."""
+    rng = np.random.default_rng(1)
+    chosen, rejected = rng.normal(size=(2, 200, 3)).astype(np.float32)
+    chosen[0], rejected[0] = 40.0, -40.0  # beyond the decoder's identity range on one side
+    vae = perfect_vae(3)
+    with torch.no_grad():
+        vae.decoder["both"][0].bias.fill_(10.0)
+        vae.decoder["both"][2].bias.fill_(-10.0)
+    reference = RewardModel({"w": np.array([1.0, 0, 0], np.float32)}, plain(3))
+    found = check(vae, data_of(chosen, rejected), reference, noise_variance=0.0)
+    assert found["as_stated_holds"] == 1
+    assert found["mean_square_holds"] == pytest.approx(1 - 1 / 200)
+
+
+def test_lengths_are_in_the_reference_s_units():
+    """Twice as large units of the reference: half the lengths and gaps of a linear reward."""
+    rng = np.random.default_rng(0)
+    chosen, rejected = rng.normal(size=(2, 60, 3)).astype(np.float32)
+    weights = {"w": np.array([1.0, 2.0, 0], np.float32)}
+    torch.manual_seed(0)
+    vae = VAE(3, 8, 2, "share_everything")
+    double = Standardiser(np.zeros(3, np.float32), np.full(3, 2.0, np.float32))
+    one = check(vae, data_of(chosen, rejected), RewardModel(weights, plain(3)))
+    half = check(vae, data_of(chosen, rejected), RewardModel(weights, double))
+    for name in ("eps_rec_largest", "gap_original", "gap_synthetic", "decoder_lipschitz_upper"):
+        assert half[name] == pytest.approx(one[name] / 2, rel=1e-4)
+    assert half["order_kept"] == one["order_kept"]

@@ -1,0 +1,114 @@
+"""Theorem 2's formulas: the paper's own numbers, brute force, and both readings of the bound."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lens.errors import LensError
+from lens.paper.reported import reported
+from lens.theory import Constants, noise_radius, sentences
+
+PAPER = Constants(C1=0.24, p=0.26, B0=5.63, dim=4096, delta=0.05)
+
+
+def test_the_paper_s_threshold_ratio_and_noise_radius():
+    paper = reported()["theory"]
+    assert PAPER.threshold == pytest.approx(paper["N0"], abs=0.05)
+    assert PAPER.rho == pytest.approx(0.366, abs=0.0005)
+    assert PAPER.limit_ratio(1000) == pytest.approx(1.92, abs=0.005)
+    assert noise_radius(0.01, 16, 0.05) == pytest.approx(0.644, abs=0.0005)
+
+
+def test_the_corrected_bound_promises_nothing_at_the_paper_s_own_size():
+    assert PAPER.helped_sizes() == (0, pytest.approx(65.59, abs=0.05))
+    assert PAPER.smallest_scale(1000) is None
+    assert PAPER.smallest_scale(65) is not None
+    assert PAPER.smallest_scale(66) is None
+
+
+def test_ratio_is_the_ratio_of_the_two_bounds():
+    for n_pairs, scale in ((10, 2), (1000, 4), (77, 64)):
+        bounds = PAPER.error(n_pairs, scale) / PAPER.error(n_pairs)
+        assert PAPER.ratio(n_pairs, scale) == pytest.approx(bounds, rel=1e-12)
+    assert PAPER.ratio(123, 1) == 1
+    assert PAPER.ratio(123, 1e12) == pytest.approx(PAPER.limit_ratio(123), rel=1e-5)
+
+
+def test_error_by_hand():
+    one = Constants(C1=2.0, p=0.5, B0=3.0, dim=8, delta=math.exp(-1))  # C2 = 9
+    assert one.error(4) == pytest.approx(2 * math.sqrt(9 / 4))
+    assert one.error(4, 9) == pytest.approx(2 * math.sqrt(9 / 36) + 8 / 9 * 3 * 4**-0.5)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.26, 0.45, 0.5, 0.7])
+@pytest.mark.parametrize("B0", [0.4, 5.63, 30.0])
+def test_smallest_scale_and_helped_sizes_agree_with_brute_force(p, B0):  # noqa: N803
+    constants = Constants(C1=0.24, p=p, B0=B0, dim=64, delta=0.05)
+    for n_pairs in (2, 10, 40, 100, 1000, 50_000):
+        ks = np.arange(2, 3000)
+        helping = ks[[constants.ratio(n_pairs, k) < 1 for k in ks]]
+        smallest = constants.smallest_scale(n_pairs)
+        if len(helping):
+            assert smallest == helping[0]
+            assert constants.ratio(n_pairs, smallest * 10) < 1  # and all larger k help too
+        else:
+            assert smallest is None or smallest >= 3000
+        sizes = constants.helped_sizes()
+        inside = sizes is not None and sizes[0] < n_pairs < sizes[1]
+        assert inside == (smallest is not None)
+
+
+def test_without_synthesis_bias_every_scale_helps():
+    free = Constants(C1=0.24, p=0.26, B0=0.0, dim=64, delta=0.05)
+    assert free.smallest_scale(10**6) == 2
+    assert free.helped_sizes() == (0, math.inf)
+    assert free.threshold is None
+
+
+def test_threshold_is_not_defined_from_one_half_on():
+    assert Constants(C1=0.24, p=0.5, B0=5.63, dim=64, delta=0.05).threshold is None
+    steep = Constants(C1=0.24, p=0.7, B0=5.63, dim=64, delta=0.05)
+    assert steep.threshold is None
+    assert steep.helped_sizes()[1] == math.inf  # a lower limit, there
+
+
+def test_noise_radius_covers_both_noises_of_a_pair():
+    rng = np.random.default_rng(0)
+    lengths = np.linalg.norm(0.1 * rng.normal(size=(20_000, 2, 16)), axis=2).max(axis=1)
+    assert (lengths <= noise_radius(0.01, 16, 0.05)).mean() >= 0.95
+    assert noise_radius(0.04, 16, 0.05) == pytest.approx(2 * noise_radius(0.01, 16, 0.05))
+
+
+@pytest.mark.parametrize("change", [{"C1": 0.0}, {"dim": 0}, {"delta": 1.0}])
+def test_constants_that_say_nothing_are_refused(change):
+    with pytest.raises(LensError, match="theory:"):
+        Constants(**{"C1": 0.24, "p": 0.26, "B0": 5.63, "dim": 64, "delta": 0.05, **change})
+
+
+def test_sentences_give_both_readings():
+    text = "\n".join(sentences(PAPER, 1000, 4))
+    assert "N0 = 65.59" in text
+    assert "some k helps for every N above it" in text
+    assert "promises a gain only for N < 65.59" in text
+    assert "tends to 1.923" in text
+    assert "no k has a predicted ratio below 1" in text
+
+
+def test_command_answers_from_the_paper_s_constants(lens, capsys):
+    lens("theory", "--n-pairs", 1000, "--noise-variance", 0.01)
+    told = capsys.readouterr().out
+    assert "N0 = 65.59" in told
+    assert "1.923" in told
+    assert "t_delta = 0.6443" in told
+
+
+def test_command_takes_single_constants(lens, capsys):
+    lens("theory", "--b0", 0.5, "--dim", 64, "--c1", 0.2, "--p", 0.3, "--n-pairs", 100)
+    assert "smallest k with a predicted ratio below 1 is" in capsys.readouterr().out
+
+
+def test_command_names_what_is_missing_or_wrong(fail):
+    assert "--n-pairs too" in fail("theory", "--scale", 4)
+    assert "--scale must be 1 or more" in fail("theory", "--scale", 0.5, "--n-pairs", 10)
+    assert "C1" in fail("theory", "--c1", -1)
