@@ -9,6 +9,7 @@ units of the reference reward model: features standardised by its training pairs
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -74,8 +75,10 @@ def check(
     candidates_per_kept: int,
     delta: float,
     seed: int,
-) -> dict:
+) -> tuple[dict, pd.DataFrame]:
     """One synthetic pair for each training pair of `data`, held against the bound.
+
+    (summary, one row per pair with its position in the pair table, gaps, and whether it holds).
 
     The decoder sees latents z + noise with z from the posterior; eps_rec is |g(z) - e|, largest
     and root mean square. `holds` is the share of pairs whose synthetic gap keeps the bound,
@@ -123,6 +126,9 @@ def check(
         "gap_synthetic": float(gaps["synthetic"].mean()),
         "order_kept": float((np.sign(gaps["original"]) == np.sign(gaps["synthetic"])).mean()),
     }
+    pairs = pd.DataFrame(
+        {"row": data.rows, **{f"gap_{kind}": values for kind, values in gaps.items()}}
+    )
     for name, constants, eps in (
         ("as_stated", (reward.upper, decoder.upper), largest),
         ("seen_constants", (reward.seen, decoder.seen), largest),
@@ -131,7 +137,8 @@ def check(
     ):
         taken = subtracted(*constants, radius, eps)
         slack = gaps["synthetic"] - (gaps["original"] - taken)
+        pairs[f"{name}_holds"] = slack >= -1e-6 * (1 + taken)
         found[f"{name}_subtracted"] = taken
-        found[f"{name}_holds"] = float((slack >= -1e-6 * (1 + taken)).mean())
+        found[f"{name}_holds"] = float(pairs[f"{name}_holds"].mean())
         found[f"{name}_promises"] = float((gaps["original"] - taken > 0).mean())
-    return found
+    return found, pairs

@@ -81,8 +81,9 @@ class Constants:
             return (0, math.inf)
         if self.p == 0.5:
             return (0, math.inf) if self.rho < 1 else None
-        boundary = (1 / self.rho) ** (1 / (0.5 - self.p))
-        return (0, boundary) if self.p < 0.5 else (boundary, math.inf)
+        boundary = _exp(-math.log(self.rho) / (0.5 - self.p))
+        low, high = (0, boundary) if self.p < 0.5 else (boundary, math.inf)
+        return (low, high) if low < high else None
 
 
 def complexity(dim: int, delta: float) -> float:
@@ -94,7 +95,10 @@ def threshold(c1: float, p: float, b0: float, c2: float) -> float | None:
     """N0 of Eq. 38, or None where it is not defined (p >= 1/2, or C1 or B0 not positive)."""
     if p >= 0.5 or b0 <= 0 or c1 <= 0:
         return None
-    exponent = math.log(c1 * math.sqrt(c2) / b0) / (0.5 - p)
+    return _exp(math.log(c1 * math.sqrt(c2) / b0) / (0.5 - p))
+
+
+def _exp(exponent: float) -> float:
     return math.exp(exponent) if exponent < 700 else math.inf
 
 

@@ -20,7 +20,10 @@ FLAGS = {
     "estimation_error_negative": "the mean estimation error is negative at some size: models of "
     "that size do better than the reference, which is therefore not the best possible one",
     "estimation_error_fit_poor": "C1 sqrt(C2 / N) fits the estimation errors worse than a constant",
+    "C1_not_positive": "C1 is not positive: the bounds compare nothing and nothing is predicted",
     "C1_not_distinguishable_from_0": "the interval of C1 holds 0",
+    "p_not_positive": "p is not positive: the reconstruction error does not fall with N, as "
+    "Assumption 1 has it",
     "p_not_distinguishable_from_0": "the interval of p holds 0: no decay with N is shown",
     "p_not_below_half": "p is 1/2 or more: N0 is not defined",
     "p_may_not_be_below_half": "the interval of p holds 1/2: N0 has no upper end",
@@ -29,12 +32,15 @@ FLAGS = {
     "bias_fit_poor": "B0 N^-p / 2 fits the synthesis bias worse than a constant",
     "B0_not_distinguishable_from_0": "the interval of B0 holds 0",
     "B0_not_positive": "B0 is not positive: N0 is not defined",
+    "N0_beyond_every_number": "p is so near 1/2 that N0 is too large for a number",
+    "replicates_without_C1": "C1 is not positive in some bootstrap replicates: predicted ratios "
+    "and their intervals leave those out",
     "runs_few": "fewer than 3 runs",
 }
 FLAGS_OF = {
-    "C1": ("estimation_error_negative", "estimation_error_fit_poor", "C1_not_dist", "runs_few"),
+    "C1": ("estimation_error_", "C1_", "replicates_", "runs_few"),
     "p": ("p_", "runs_few"),
-    "A": ("p_not_dist", "runs_few"),
+    "A": ("p_not_dist", "p_not_positive", "runs_few"),
     "B0": ("bias_", "B0_", "estimation_error_", "runs_few"),
     "N0": ("",),
 }
@@ -42,9 +48,10 @@ FLAGS_OF = {
 
 @dataclass
 class Points:
-    """Errors by size and run: `sizes` [S] and `values` [S, R]."""
+    """Errors by size and run: `sizes` [S], `seeds` [R] and `values` [S, R]."""
 
     sizes: np.ndarray
+    seeds: list
     values: np.ndarray
 
     @classmethod
@@ -56,11 +63,25 @@ class Points:
                 f"theory: {value} is needed at two sizes or more, finite, with the same seeds at "
                 f"each; found sizes {list(wide.index)} and seeds {list(wide.columns)}."
             )
-        return cls(wide.index.to_numpy(float), wide.to_numpy(float))
+        return cls(wide.index.to_numpy(float), list(wide.columns), wide.to_numpy(float))
 
     @property
     def means(self) -> np.ndarray:
         return self.values.mean(axis=1)
+
+
+def both_errors(points: pd.DataFrame) -> tuple[Points, Points]:
+    """zeta of `original` and of `lens` at scale 2, at the same sizes and runs."""
+    synthetic = (points["method"] == "lens") & (points["scale"] == SCALE)
+    errors = Points.of(points[points["method"] == "original"], "error")
+    augmented = Points.of(points[synthetic], "error")
+    same = np.array_equal(errors.sizes, augmented.sizes) and errors.seeds == augmented.seeds
+    if not same:
+        raise LensError(
+            f"theory: original was measured at sizes {errors.sizes} with seeds {errors.seeds}, "
+            f"lens {SCALE}x at {augmented.sizes} with {augmented.seeds}. Both need the same."
+        )
+    return errors, augmented
 
 
 def fit_linear(points: Points, terms: np.ndarray, weights: np.ndarray, offsets=0.0) -> np.ndarray:
@@ -112,9 +133,17 @@ def estimate(
     statistical = c1[:, None] * np.sqrt(c2 / (SCALE * augmented.sizes))
     terms = (SCALE - 1) / SCALE * augmented.sizes ** -p[:, None]
     b0 = fit_linear(augmented, terms, weights[0], statistical)
-    thresholds = [threshold(*values, c2) for values in zip(c1, p, b0, strict=True)]
-    defined = np.array([np.nan if value is None else value for value in thresholds])
-    return {"C1": c1, "p": p, "A": factor, "B0": b0, "N0": defined}
+    n0 = [_threshold(*values, c2) for values in zip(c1, p, b0, strict=True)]
+    return {"C1": c1, "p": p, "A": factor, "B0": b0, "N0": np.array(n0)}
+
+
+def _threshold(c1: float, p: float, b0: float, c2: float) -> float:
+    """N0, by its limits where it is not defined: 0 as C1 falls to 0, infinite as p rises to 1/2 or
+    B0 falls to 0."""
+    if c1 <= 0:
+        return 0.0
+    value = threshold(c1, p, b0, c2)
+    return np.inf if value is None else value
 
 
 def bootstrap(
@@ -132,7 +161,9 @@ def plain(errors: Points, augmented: Points, reconstruction: Points, *, c2: floa
     """The constants fitted to all points, as floats (N0 NaN where it is not defined)."""
     weights = tuple(np.ones((1, *points.values.shape)) for points in (errors, reconstruction))
     found = estimate(errors, augmented, reconstruction, weights, c2=c2)
-    return {name: float(values[0]) for name, values in found.items()}
+    result = {name: float(values[0]) for name, values in found.items()}
+    value = threshold(result["C1"], result["p"], result["B0"], c2)
+    return result | {"N0": np.nan if value is None else value}
 
 
 def r_squared(observed: np.ndarray, fitted: np.ndarray) -> float:
@@ -145,12 +176,8 @@ def r_squared(observed: np.ndarray, fitted: np.ndarray) -> float:
 
 
 def interval(values: np.ndarray) -> tuple[float | None, float | None]:
-    """95 % percentile interval; an end is None where the replicates there are not finite.
-
-    An undefined N0 (p >= 1/2, or no bias) counts as beyond every size.
-    """
-    ordered = np.sort(np.where(np.isfinite(values), values, np.inf))
-    ends = np.quantile(ordered, [0.025, 0.975], method="inverted_cdf")
+    """95 % percentile interval; an end is None where the replicates there are not finite."""
+    ends = np.quantile(values, [0.025, 0.975], method="inverted_cdf")
     low, high = (float(end) if np.isfinite(end) else None for end in ends)
     return low, high
 
@@ -170,9 +197,7 @@ def fit(
     at 2); `reconstruction` n_pairs, seed, mean_square and budget, of which `epochs` is used.
     """
     c2 = complexity(dim, delta)
-    errors = Points.of(points[points["method"] == "original"], "error")
-    synthetic = (points["method"] == "lens") & (points["scale"] == SCALE)
-    augmented = Points.of(points[synthetic], "error")
+    errors, augmented = both_errors(points)
     measured = Points.of(reconstruction[reconstruction["budget"] == "epochs"], "mean_square")
     found = plain(errors, augmented, measured, c2=c2)
     drawn = bootstrap(errors, augmented, measured, c2=c2, count=replicates, seed=seed)
@@ -187,6 +212,8 @@ def fit(
     }
     ends = {name: interval(drawn[name].to_numpy()) for name in NAMES}
     flags = _flags(found, ends, quality, errors, bias)
+    if (drawn["C1"] <= 0).any():
+        flags.append("replicates_without_C1")
     result = {
         name: {
             "estimate": found[name] if np.isfinite(found[name]) else None,
@@ -245,7 +272,9 @@ def _flags(found: dict, ends: dict, quality: dict, errors: Points, bias: np.ndar
     raised = {
         "estimation_error_negative": (errors.means < 0).any(),
         "estimation_error_fit_poor": quality["C1"] < 0,
+        "C1_not_positive": found["C1"] <= 0,
         "C1_not_distinguishable_from_0": holds("C1", 0),
+        "p_not_positive": found["p"] <= 0,
         "p_not_distinguishable_from_0": holds("p", 0),
         "p_not_below_half": found["p"] >= 0.5,
         "p_may_not_be_below_half": found["p"] < 0.5 and holds("p", 0.5),
@@ -253,6 +282,7 @@ def _flags(found: dict, ends: dict, quality: dict, errors: Points, bias: np.ndar
         "bias_fit_poor": quality["B0"] < 0,
         "B0_not_distinguishable_from_0": holds("B0", 0),
         "B0_not_positive": found["B0"] <= 0,
+        "N0_beyond_every_number": np.isinf(found["N0"]),
         "runs_few": errors.values.shape[1] < 3,
     }
     return [name for name, is_raised in raised.items() if is_raised]

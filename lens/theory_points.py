@@ -128,7 +128,8 @@ def measure(
     synthesis: dict,
     progress=lambda text: None,
 ) -> tuple[RewardModel, dict[str, pd.DataFrame], dict]:
-    """(reference, tables `estimation`, `reconstruction` and `theorem_1`, metrics).
+    """(reference, tables, metrics); tables are `estimation`, `reconstruction`, `theorem_1` and
+    `theorem_1_pairs`.
 
     Every size below the largest is trained with `original`, and with `repeat` and `lens` at each
     scale; VAEs at every size with the published epochs, and again with `vae_steps` steps whatever
@@ -154,7 +155,7 @@ def measure(
     data = sets(sizes[-1], [seed])[seed]
     reference, reference_metrics = train_reference(data, seed, head, synthesis)
     reference_losses = bradley_terry_losses(reference, embeddings, test)
-    estimation, reconstruction, theorem = [], [], []
+    estimation, reconstruction, theorem, every_pair = [], [], [], []
     for n_pairs in sizes:
         progress(f"N = {n_pairs}")
         data = sets(n_pairs, seeds)
@@ -168,7 +169,7 @@ def measure(
                 row = {"n_pairs": n_pairs, "seed": seed, "budget": budget}
                 reconstruction.append(row | errors)
         for seed, model in vaes.items():
-            found = theorem_1.check(
+            found, checked = theorem_1.check(
                 model,
                 data[seed],
                 reference,
@@ -178,6 +179,7 @@ def measure(
                 seed=derive_seed(seed, "synthesis"),
             )
             theorem.append({"n_pairs": n_pairs, "seed": seed, **found})
+            every_pair.append(checked.assign(n_pairs=n_pairs, seed=seed))
         if n_pairs == sizes[-1]:
             continue
         variants = [("original", 1), *((m, k) for k in scales for m in ("repeat", "lens"))]
@@ -190,6 +192,7 @@ def measure(
         "estimation": pd.DataFrame(estimation),
         "reconstruction": pd.DataFrame(reconstruction),
         "theorem_1": pd.DataFrame(theorem),
+        "theorem_1_pairs": pd.concat(every_pair, ignore_index=True),
     }
     metrics = {
         "reference": reference_metrics | {"pairs": sizes[-1]},

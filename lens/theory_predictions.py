@@ -4,7 +4,16 @@ import numpy as np
 import pandas as pd
 
 from lens.theory import Constants, complexity
-from lens.theory_fit import NAMES, Points, bootstrap, interval, plain, r_squared
+from lens.theory_fit import (
+    NAMES,
+    SCALE,
+    Points,
+    bootstrap,
+    both_errors,
+    interval,
+    plain,
+    r_squared,
+)
 
 READINGS = {
     "mean_square": "mean square error, as B.5.3 measures it: the paper's N0",
@@ -27,6 +36,16 @@ def ratio_of_means(numerator: np.ndarray, denominator: np.ndarray) -> tuple[floa
     return float(ratio), float(ratio - half), float(ratio + half)
 
 
+def above_zero(errors: np.ndarray, standard_errors: np.ndarray) -> bool:
+    """Whether a mean estimation error [R] is told from 0: by its test pairs (two standard errors,
+    the same pairs in every run) and, where there are several runs, by Student's t over them."""
+    from scipy.stats import t
+
+    mean, count = errors.mean(), len(errors)
+    spread = t.ppf(0.975, count - 1) * errors.std(ddof=1) / np.sqrt(count) if count > 1 else 0.0
+    return bool(mean > 2 * standard_errors.mean() and mean > spread)
+
+
 def limit_ratios(drawn: pd.DataFrame, n_pairs: float, c2: float) -> np.ndarray:
     """rho N^(1/2 - p) of Eq. 36 for each bootstrap replicate with C1 > 0."""
     use = drawn[drawn["C1"] > 0]
@@ -42,31 +61,38 @@ def predicted_ratios(drawn: pd.DataFrame, n_pairs: float, scale: float, c2: floa
 def compare(points: pd.DataFrame, fitted: dict, drawn: pd.DataFrame) -> pd.DataFrame:
     """One row per (N, k): predicted ratio, measured ratio of LENS and of the repeat control.
 
-    Each with its 95 % interval; `agrees` says whether prediction and LENS overlap.
+    Each with its 95 % interval. Nothing is measured where zeta(N) itself is not told from 0.
+    `fitted` marks the scale that B0 is fitted to; `overlap` says whether the intervals of
+    prediction and LENS overlap (NaN where either is unknown).
     """
     constants = constants_of(fitted)
-    wide = points.pivot(index=["n_pairs", "seed"], columns=["method", "scale"], values="error")
+    wide = points.pivot(index=["n_pairs", "seed"], columns=["method", "scale"])
     rows = []
     for n_pairs in sorted(points["n_pairs"].unique()):
-        part = wide.loc[n_pairs]
-        base = part["original", 1].to_numpy()
+        errors = wide.loc[n_pairs, "error"]
+        base = errors["original", 1].to_numpy()
+        known = above_zero(base, wide.loc[n_pairs, "standard_error"]["original", 1].to_numpy())
         for scale in sorted(points.loc[points["scale"] > 1, "scale"].unique()):
-            row = {"n_pairs": int(n_pairs), "scale": int(scale)}
-            row["predicted"] = constants.ratio(n_pairs, scale) if constants else None
+            row = {"n_pairs": int(n_pairs), "scale": int(scale), "fitted": bool(scale == SCALE)}
+            row["predicted"] = constants.ratio(n_pairs, scale) if constants else np.nan
             replicates = predicted_ratios(drawn, n_pairs, scale, _c2(fitted))
-            ends = interval(replicates) if constants else (None, None)
+            ends = np.quantile(replicates, [0.025, 0.975]) if constants else (np.nan, np.nan)
             row["predicted_low"], row["predicted_high"] = ends
             for method in ("lens", "repeat"):
-                values = ratio_of_means(part[method, scale].to_numpy(), base)
-                for name, value in zip(("", "_low", "_high"), values, strict=True):
+                values = errors[method, scale].to_numpy()
+                measured = ratio_of_means(values, base) if known else (np.nan,) * 3
+                for name, value in zip(("", "_low", "_high"), measured, strict=True):
                     row[f"{method}{name}"] = value
-            row["agrees"] = bool(
-                constants
-                and row["lens_low"] <= (np.inf if ends[1] is None else ends[1])
-                and row["lens_high"] >= (-np.inf if ends[0] is None else ends[0])
-            )
+            row["overlap"] = _overlap(row, "lens", "predicted")
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _overlap(row: dict, one: str, other: str) -> float:
+    """1 where two intervals overlap, 0 where not, NaN where one is unknown."""
+    low = np.maximum(row[f"{one}_low"], row[f"{other}_low"])
+    high = np.minimum(row[f"{one}_high"], row[f"{other}_high"])
+    return np.nan if np.isnan(low) or np.isnan(high) else float(low <= high)
 
 
 def corrected(fitted: dict, drawn: pd.DataFrame, sizes: list[int]) -> list[dict]:
@@ -96,8 +122,7 @@ def readings(
 ) -> dict[str, dict]:
     """p, B0 and N0 when the reconstruction error is read in other ways (`READINGS`)."""
     c2 = _c2(fitted)
-    errors = Points.of(points[points["method"] == "original"], "error")
-    augmented = Points.of(points[(points["method"] == "lens") & (points["scale"] == 2)], "error")
+    errors, augmented = both_errors(points)
     result = {}
     for name, meaning in READINGS.items():
         budget = "equal_steps" if name == "equal_steps" else "epochs"
@@ -115,6 +140,18 @@ def readings(
             estimate = found[constant] if np.isfinite(found[constant]) else None
             result[name][constant] = {"estimate": estimate, "low": low, "high": high}
     return result
+
+
+def helped_range(fitted: dict) -> dict | None:
+    """The open range of N where some k is promised a gain, corrected; None where there is none.
+
+    `low` 0 and `high` None (no end) where the bound does not limit them.
+    """
+    constants = constants_of(fitted)
+    sizes = constants.helped_sizes() if constants else None
+    if sizes is None:
+        return None
+    return {"low": sizes[0], "high": None if np.isinf(sizes[1]) else sizes[1]}
 
 
 def constants_of(fitted: dict) -> Constants | None:

@@ -93,17 +93,30 @@ def test_reward_constants():
 
 
 def test_the_bound_is_met_with_equality_where_it_should_be():
-    """Linear decoder g(z) = 2 z e1, linear reward 3 e1: noise of length t_delta against the pair's
-    order on both sides moves the gap by exactly 2 L_r L_g t_delta."""
+    """A linear decoder of rank 1 and a linear reward along it, with the constants measured on
+    them: noise of length t_delta against the pair's order moves the gap by all that is allowed."""
+    torch.manual_seed(0)
+    vae = always_active(VAE(3, 4, 1, "share_everything"))
+    first, _, last = vae.decoder["both"]
+    with torch.no_grad():  # both layers of rank 1 and in line, so that the norms' product is exact
+        last.weight.copy_(torch.outer(torch.randn(3), first.weight[:, 0]))
+        last.bias.copy_(-last.weight @ first.bias)
+    direction = (last.weight @ first.weight)[:, 0].detach()
+    reward = RewardModel({"w": 3 * (direction / direction.norm()).numpy()}, plain(3))
+    latents = torch.tensor([[1.0], [-1.0]])
+    decoder = theorem_1.decoder_lipschitz(vae, "chosen", latents, torch.ones(3))
+    slope = theorem_1.reward_lipschitz(reward, np.zeros((1, 3), np.float32))
+    assert decoder.upper == pytest.approx(decoder.seen, rel=1e-3)
     radius = noise_radius(0.01, 1, 0.05)
-    decode = lambda z: np.array([2 * z, 0.0])  # noqa: E731
-    reward = lambda e: 3 * e[0]  # noqa: E731
-    original = reward(decode(1.0)) - reward(decode(-1.0))
-    synthetic = reward(decode(1.0 - radius)) - reward(decode(-1.0 + radius))
-    taken = theorem_1.subtracted(reward=3.0, decoder=2.0, radius=radius, reconstruction=0.0)
-    assert synthetic == pytest.approx(original - taken)
-    with_error = theorem_1.subtracted(reward=3.0, decoder=2.0, radius=radius, reconstruction=0.5)
-    assert with_error == pytest.approx(taken + 2 * 3 * 0.5)
+
+    def gap(chosen, rejected):
+        decoded = vae.decode(torch.tensor([[chosen], [rejected]]), "chosen").detach().numpy()
+        return float(np.subtract(*reward(decoded)))
+
+    taken = theorem_1.subtracted(slope.upper, decoder.upper, radius, 0.0)
+    assert gap(1 - radius, -1 + radius) == pytest.approx(gap(1.0, -1.0) - taken, rel=2e-3)
+    with_error = theorem_1.subtracted(slope.upper, decoder.upper, radius, 0.5)
+    assert with_error == pytest.approx(taken + 2 * slope.upper * 0.5)
 
 
 def perfect_vae(dim):
@@ -124,7 +137,7 @@ def perfect_vae(dim):
 
 def check(vae, data, reference, **changes):
     options = {"noise_variance": 0.01, "candidates_per_kept": 1, "delta": 0.05, "seed": 0}
-    return theorem_1.check(vae, data, reference, **{**options, **changes})
+    return theorem_1.check(vae, data, reference, **{**options, **changes})[0]
 
 
 def test_a_perfect_vae_without_noise_changes_nothing():
@@ -172,6 +185,63 @@ def test_a_bound_that_is_too_tight_is_seen_to_fail():
     found = check(vae, data_of(chosen, rejected), reference, noise_variance=0.0)
     assert found["as_stated_holds"] == 1
     assert found["mean_square_holds"] == pytest.approx(1 - 1 / 200)
+
+
+def test_gaps_do_not_depend_on_where_the_embeddings_lie():
+    """A common shift and scale of raw embeddings, taken out by both standardisers, and a reference
+    whose own standardiser differs: rewards equal those of the raw embeddings."""
+    rng = np.random.default_rng(0)
+    raw = rng.normal(5, 3, size=(2, 40, 3)).astype(np.float32)
+    own = Standardiser.fit(np.concatenate(raw))
+    other = Standardiser(np.array([1.0, -2, 3], np.float32), np.array([2.0, 0.5, 1], np.float32))
+    weights = {
+        "w1": rng.normal(size=(4, 3)).astype(np.float32),
+        "b1": rng.normal(size=4).astype(np.float32),
+        "w2": rng.normal(size=4).astype(np.float32),
+        "b2": np.float32(0),
+    }
+    reference = RewardModel(weights, other)
+    data = data_of(*map(own, raw), own)
+    found = check(perfect_vae(3), data, reference, noise_variance=0.0)
+    expected = (reference(raw[0]) - reference(raw[1])).mean()
+    assert found["gap_original"] == pytest.approx(expected, rel=1e-4)
+    assert found["gap_synthetic"] == pytest.approx(expected, rel=1e-2)
+    assert found["eps_rec_largest"] < 1e-3
+
+
+def test_the_worse_side_counts():
+    torch.manual_seed(0)
+    vae = VAE(3, 8, 2, "separate_everything")
+    with torch.no_grad():
+        vae.decoder["rejected"][2].weight.mul_(10)
+    rng = np.random.default_rng(0)
+    data = data_of(*rng.normal(size=(2, 20, 3)).astype(np.float32))
+    reference = RewardModel({"w": np.array([1.0, 2.0, 0], np.float32)}, plain(3))
+    found = check(vae, data, reference)
+    sides = [
+        theorem_1.decoder_lipschitz(vae, side, torch.zeros(1, 2), torch.ones(3)).upper
+        for side in ("chosen", "rejected")
+    ]
+    assert found["decoder_lipschitz_upper"] == pytest.approx(max(sides))
+    assert found["decoder_lipschitz_seen"] <= max(sides)
+    norm = 5**0.5
+    for name, decoder, eps in (
+        ("as_stated", "upper", "largest"),
+        ("seen_constants", "seen", "largest"),
+        ("mean_square", "upper", "root_mean_square"),
+        ("seen_constants_mean_square", "seen", "root_mean_square"),
+    ):
+        taken = found[f"decoder_lipschitz_{decoder}"] * found["t_delta"] + found[f"eps_rec_{eps}"]
+        assert found[f"{name}_subtracted"] == pytest.approx(2 * norm * taken, rel=1e-5)
+
+
+def test_what_the_bound_promises_is_what_is_left_of_the_gap():
+    chosen = np.array([[10.0, 0, 0], [1, 0, 0], [0, 0, 0]], np.float32)
+    rejected = np.zeros((3, 3), np.float32)
+    reference = RewardModel({"w": np.array([1.0, 0, 0], np.float32)}, plain(3))
+    found = check(perfect_vae(3), data_of(chosen, rejected), reference, noise_variance=0.1)
+    assert 1 < found["as_stated_subtracted"] < 10
+    assert found["as_stated_promises"] == pytest.approx(1 / 3)
 
 
 def test_lengths_are_in_the_reference_s_units():

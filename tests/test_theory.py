@@ -42,7 +42,7 @@ def test_error_by_hand():
 
 
 @pytest.mark.parametrize("p", [0.1, 0.26, 0.45, 0.5, 0.7])
-@pytest.mark.parametrize("B0", [0.4, 5.63, 30.0])
+@pytest.mark.parametrize("B0", [-1.0, 0.4, 5.63, 30.0])
 def test_smallest_scale_and_helped_sizes_agree_with_brute_force(p, B0):  # noqa: N803
     constants = Constants(C1=0.24, p=p, B0=B0, dim=64, delta=0.05)
     for n_pairs in (2, 10, 40, 100, 1000, 50_000):
@@ -57,6 +57,17 @@ def test_smallest_scale_and_helped_sizes_agree_with_brute_force(p, B0):  # noqa:
         sizes = constants.helped_sizes()
         inside = sizes is not None and sizes[0] < n_pairs < sizes[1]
         assert inside == (smallest is not None)
+
+
+@pytest.mark.parametrize("p", [0.4999, 0.4995, 0.501, 0.5001])
+@pytest.mark.parametrize("B0", [0.4, 5.63])  # rho below and above 1
+def test_near_one_half_the_boundary_has_no_number(p, B0):  # noqa: N803
+    constants = Constants(C1=0.19, p=p, B0=B0, dim=64, delta=0.05)
+    for n_pairs in (10, 1000):
+        sizes = constants.helped_sizes()
+        inside = sizes is not None and sizes[0] < n_pairs < sizes[1]
+        assert inside == (constants.smallest_scale(n_pairs) is not None)
+    assert sentences(constants, 1000, 4)
 
 
 def test_without_synthesis_bias_every_scale_helps():

@@ -106,10 +106,19 @@ def test_summary_counts_what_was_measured(folders):
     theories = paper_theory.read_theories(folders[0])
     cells = theories[0]["predictions"]
     below, above = (cells["lens_high"] < 1).sum(), (cells["lens_low"] > 1).sum()
-    assert (
-        f"in {below} of 5 settings (N, k) and raises it in {above}"
-        in (paper_theory.summary(theories)[0])
+    words = (
+        "of 5 settings (N, k) whose errors can be told from 0, LENS lowers the estimation error "
+        f"in {below} and raises it in {above}"
     )
+    assert words in paper_theory.summary(theories)[0]
+    theories[0]["predictions"] = cells.assign(lens_low=float("nan"), lens_high=float("nan"))
+    assert "of 0 settings" in paper_theory.summary(theories)[0]
+
+
+def test_ends_of_intervals():
+    assert paper_theory.span(1, None) == "[1, inf]"
+    assert paper_theory.span(0.5, 12345.6) == "[0.5, 12,346]"
+    assert paper_theory.span(float("nan"), 1.0) == "-"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def run(args):
         "dataset": args.dataset,
         "model": args.model,
         "reference": metrics["metrics"],
+        "helped_range": theory_predictions.helped_range(fitted),
         "corrected": theory_predictions.corrected(fitted, drawn, metrics["metrics"]["sizes"]),
         "readings": theory_predictions.readings(
             estimation, reconstruction, fitted, replicates=args.replicates, seed=0

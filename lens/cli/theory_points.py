@@ -24,8 +24,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--out-dir",
         required=True,
-        help="gets estimation.csv, reconstruction.csv, theorem_1.csv, reference.safetensors, "
-        "metrics.json",
+        help="gets estimation, reconstruction and theorem_1.csv, theorem_1_pairs.parquet, "
+        "reference.safetensors, metrics.json",
     )
 
 
@@ -57,6 +57,7 @@ def run(args):
     out = Path(args.out_dir)
     reference.save(out / "reference.safetensors")
     for name, table in tables.items():
-        artifacts.write_table(out / f"{name}.csv", table)
+        suffix = "parquet" if name == "theorem_1_pairs" else "csv"
+        artifacts.write_table(out / f"{name}.{suffix}", table)
     inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
     artifacts.write_metrics(out / "metrics.json", settings(args), inputs, metrics)

@@ -76,9 +76,11 @@ def significant(value: float | None) -> str:
 
 
 def span(low: float | None, high: float | None) -> str:
-    """An interval; an end without a finite value is open."""
-    ends = [significant(value) for value in (low, high)]
-    return f"[{ends[0]}, {'inf' if ends[1] == '-' else ends[1]}]"
+    """An interval; None is an open end, NaN an unknown one."""
+    if low != low or high != high:
+        return "-"
+    ends = ["inf" if value is None else significant(value) for value in (low, high)]
+    return f"[{ends[0]}, {ends[1]}]"
 
 
 def printed(theories: list[dict], theorem: pd.DataFrame, constants: pd.DataFrame) -> Tables:
@@ -101,7 +103,7 @@ def _constants(table: pd.DataFrame) -> tuple:
         [
             *row[["dataset", "model", "constant"]],
             significant(row["estimate"]),
-            span(row["low"], row["high"]),
+            span(*(None if value != value else value for value in row[["low", "high"]])),
             number(row["r_squared"], 3),
             significant(row["reported"]),
             _words(row["flags"]),
@@ -164,7 +166,7 @@ def _readings(theories: list[dict]) -> tuple:
 
 def _predictions(theories: list[dict]) -> tuple:
     header = ["dataset", "model", "N", "k", "predicted", "95 % interval", "LENS", "95 % interval"]
-    header += ["repeat (control)", "95 % interval", "LENS within prediction"]
+    header += ["repeat (control)", "95 % interval", "intervals overlap"]
     rows = []
     for theory in theories:
         for _, row in theory["predictions"].iterrows():
@@ -176,9 +178,9 @@ def _predictions(theories: list[dict]) -> tuple:
                     theory["dataset"],
                     theory["model"],
                     f"{row['n_pairs']:,.0f}",
-                    f"{row['scale']:.0f}",
+                    f"{row['scale']:.0f}" + (" (fitted)" if row["fitted"] else ""),
                     *cells,
-                    "yes" if row["agrees"] else "no",
+                    {1.0: "yes", 0.0: "no"}.get(row["overlap"], "-"),
                 ]
             )
     return header, rows
@@ -239,18 +241,20 @@ def summary(theories: list[dict]) -> list[str]:
             lines.append(f"{label(theory)}: C1 is not positive, so nothing can be predicted.")
             continue
         n0 = theory["N0"]
-        paper = (
-            "N0 is not defined (p is 1/2 or more, or B0 not positive)"
-            if n0["estimate"] is None
-            else f"N0 = {significant(n0['estimate'])} {span(n0['low'], n0['high'])}, which the "
-            "paper reads as: some k helps above it"
-        )
+        if "N0_beyond_every_number" in theory["flags"]:
+            paper = "p is so near 1/2 that N0 has no number"
+        elif n0["estimate"] is None:
+            paper = "N0 is not defined (p is 1/2 or more, or B0 not positive)"
+        else:
+            paper = f"N0 = {significant(n0['estimate'])} {span(n0['low'], n0['high'])}, which the "
+            paper += "paper reads as: some k helps above it"
         cells = theory["predictions"]
-        below, above = (cells["lens_high"] < 1).sum(), (cells["lens_low"] > 1).sum()
+        known = cells[cells["lens_low"].notna()]
         lines.append(
-            f"{label(theory)}: {paper}. Corrected: {helped_words(constants)}. Measured: LENS "
-            f"lowers the estimation error in {below} of {len(cells)} settings (N, k) and raises it "
-            f"in {above}; in the others the interval of the ratio holds 1."
+            f"{label(theory)}: {paper}. Corrected: {helped_words(constants)}. Measured: of "
+            f"{len(known)} settings (N, k) whose errors can be told from 0, LENS lowers the "
+            f"estimation error in {(known['lens_high'] < 1).sum()} and raises it in "
+            f"{(known['lens_low'] > 1).sum()}; in the others the interval of the ratio holds 1."
         )
     return lines
 

@@ -99,7 +99,7 @@ def draw_map(theories: list[dict]):
             s=70,
             zorder=3,
         )
-        for _, row in measured.iterrows():
+        for _, row in measured.dropna(subset="lens").iterrows():
             axis.annotate(
                 f"{row['lens']:.2f}\n({row['repeat']:.2f})",
                 (row["n_pairs"], row["scale"]),

@@ -29,6 +29,13 @@ ALGEBRA = (
         "and the largest error may decay more slowly still. The table of readings fits them all.",
     ),
     (
+        "The noise does not shrink with N",
+        "Lemma 3 takes &epsilon;<sub>N</sub> from Eq. 23, where it is L<sub>g</sub> "
+        "t<sub>&delta;</sub> + &epsilon;<sub>rec</sub>. The first term is the latent noise: it "
+        "does not fall with N, so neither does &epsilon;<sub>N</sub> beyond it, and the bias has a "
+        "floor. Eq. 23 also holds for one pair with probability 1 - &delta;, not for all at once.",
+    ),
+    (
         "A decay with N may be a decay with training time",
         "At a fixed number of epochs a larger set also gives more gradient steps. VAEs trained "
         "with the same number of steps at every N show what is left of the decay.",

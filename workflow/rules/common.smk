@@ -243,7 +243,7 @@ def theories(stage):
 def theory_settings():
     """The flags of theory-points: its own section, and the pipeline's with what it changes."""
     own = config["theory"]
-    settings = {key: value for key, value in own.items() if key not in ("vae", "reward")}
+    settings = {key: value for key, value in own.items() if key not in ("vae", "reward", "mem_mb")}
     parts = {
         "vae": config["vae"] | own.get("vae", {}),
         "reward": config["reward"] | own.get("reward", {}),

@@ -8,6 +8,7 @@ rule theory_points:
         estimation="<results>/theory_points/{dataset}/{model}/estimation.csv",
         reconstruction="<results>/theory_points/{dataset}/{model}/reconstruction.csv",
         theorem_1="<results>/theory_points/{dataset}/{model}/theorem_1.csv",
+        pairs="<results>/theory_points/{dataset}/{model}/theorem_1_pairs.parquet",
         metrics="<results>/theory_points/{dataset}/{model}/metrics.json",
     log:
         "<logs>/theory_points/{dataset}/{model}.log",
@@ -17,7 +18,7 @@ rule theory_points:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=16000,
+        mem_mb=config["theory"].get("mem_mb", 16000),
         runtime=1440,
     params:
         folder=subpath(output.metrics, parent=True),
