@@ -24,9 +24,17 @@ class Constants:
     delta: float
 
     def __post_init__(self):
-        if not (self.dim >= 1 and 0 < self.delta < 1):
-            raise LensError("theory: the dimension must be 1 or more and delta between 0 and 1.")
-        if not self.C1 > 0:
+        if not (self.dim >= 1 and 0 < self.delta < 1 and math.isfinite(self.p)):
+            raise LensError(
+                "theory: the dimension must be 1 or more, delta between 0 and 1, and p a number."
+            )
+        if not 0 <= self.B0 < math.inf:
+            raise LensError(
+                f"theory: B0 = {self.B0:g} is negative or no number, so the form of the bound does "
+                "not hold and nothing can be said. (Measured, it means that the augmented error is "
+                "below its statistical term alone.)"
+            )
+        if not 0 < self.C1 < math.inf:
             raise LensError(
                 f"theory: C1 = {self.C1:g} is not positive, so the bound compares nothing. "
                 "The reference model is no better than those trained on fewer pairs."
@@ -44,7 +52,7 @@ class Constants:
 
     @property
     def threshold(self) -> float | None:
-        """N0 = (1 / rho)^(1 / (1/2 - p)) of Eq. 38; None where p >= 1/2 or B0 <= 0."""
+        """N0 = (1 / rho)^(1 / (1/2 - p)) of Eq. 38; None where p >= 1/2 or B0 = 0."""
         return threshold(self.C1, self.p, self.B0, self.complexity)
 
     def error(self, n_pairs: float, scale: float = 1) -> float:
@@ -77,7 +85,7 @@ class Constants:
         positive number keeps the sign, so Eq. 37 has it the wrong way round. Where p > 1/2 the
         same number bounds N from below.
         """
-        if self.B0 <= 0:
+        if self.B0 == 0:
             return (0, math.inf)
         if self.p == 0.5:
             return (0, math.inf) if self.rho < 1 else None
@@ -108,8 +116,8 @@ def noise_radius(noise_variance: float, latent: int, delta: float) -> float:
     return math.sqrt(noise_variance * (latent + 2 * math.sqrt(latent * log) + 2 * log))
 
 
-def sentences(constants: Constants, n_pairs: float | None = None, scale: float | None = None):
-    """What the constants say, in words: a list of lines."""
+def sentences(constants: Constants, sizes=(), scales=()) -> list[str]:
+    """What the constants say in words: line by line, for each N and each k asked about."""
     lines = [
         f"C1 = {constants.C1:g}, p = {constants.p:g}, B0 = {constants.B0:g}, "
         f"d = {constants.dim}, delta = {constants.delta:g}",
@@ -119,22 +127,29 @@ def sentences(constants: Constants, n_pairs: float | None = None, scale: float |
         lines.append("N0 is not defined: that takes p < 1/2 and B0 > 0.")
     else:
         lines.append(
-            f"N0 = {constants.threshold:,.2f} as the paper defines it (Eq. 38). The paper reads: "
-            "some k helps for every N above it."
+            f"N0 = {size_words(constants.threshold)} as the paper defines it (Eq. 38). The paper "
+            "reads: some k helps for every N above it."
         )
     lines.append(f"Corrected (Eq. 37 turns the inequality round): {helped_words(constants)}.")
-    if n_pairs is not None:
+    for n_pairs in sizes:
         lines.append(
             f"At N = {n_pairs:g} the ratio tends to {constants.limit_ratio(n_pairs):.3f} as k "
             f"grows: {scale_words(constants, n_pairs)}."
         )
-        if scale is not None:
-            lines.append(
-                f"At N = {n_pairs:g}, k = {scale:g} the predicted ratio zeta_aug / zeta is "
-                f"{constants.ratio(n_pairs, scale):.3f} ({constants.error(n_pairs, scale):.4f} / "
-                f"{constants.error(n_pairs):.4f})."
-            )
+        lines += [
+            f"At N = {n_pairs:g}, k = {scale:g} the predicted ratio zeta_aug / zeta is "
+            f"{constants.ratio(n_pairs, scale):.3f} ({constants.error(n_pairs, scale):.3g} / "
+            f"{constants.error(n_pairs):.3g})."
+            for scale in scales
+        ]
     return lines
+
+
+def size_words(size: float) -> str:
+    """A number of pairs: two decimals while they are few, three digits when they are many."""
+    if size < 10_000:
+        return f"{size:,.2f}"
+    return f"{size:,.0f}" if size < 1e7 else f"{size:.2e}"
 
 
 def helped_words(constants: Constants) -> str:
@@ -146,8 +161,8 @@ def helped_words(constants: Constants) -> str:
     if low == 0 and high == math.inf:
         return "the bound promises a gain for every N"
     boundary = high if low == 0 else low
-    digits = 2 if boundary < 10_000 else 0
-    return f"the bound promises a gain only for N {'<' if low == 0 else '>'} {boundary:,.{digits}f}"
+    sign = "<" if low == 0 else ">"
+    return f"the bound promises a gain only for N {sign} {size_words(boundary)}"
 
 
 def scale_words(constants: Constants, n_pairs: float) -> str:

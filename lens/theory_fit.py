@@ -31,7 +31,8 @@ FLAGS = {
     "below the statistical term alone",
     "bias_fit_poor": "B0 N^-p / 2 fits the synthesis bias worse than a constant",
     "B0_not_distinguishable_from_0": "the interval of B0 holds 0",
-    "B0_not_positive": "B0 is not positive: N0 is not defined",
+    "B0_not_positive": "B0 is not positive: N0 is not defined, and nothing is predicted from a "
+    "negative one",
     "N0_beyond_every_number": "p is so near 1/2 that N0 is too large for a number",
     "replicates_without_C1": "C1 is not positive in some bootstrap replicates: predicted ratios "
     "and their intervals leave those out",

@@ -47,9 +47,9 @@ def above_zero(errors: np.ndarray, standard_errors: np.ndarray) -> bool:
 
 
 def limit_ratios(drawn: pd.DataFrame, n_pairs: float, c2: float) -> np.ndarray:
-    """rho N^(1/2 - p) of Eq. 36 for each bootstrap replicate with C1 > 0."""
+    """rho N^(1/2 - p) of Eq. 36 for each bootstrap replicate with C1 > 0; B0 at least 0."""
     use = drawn[drawn["C1"] > 0]
-    rho = use["B0"] / (use["C1"] * np.sqrt(c2))
+    rho = use["B0"].clip(lower=0) / (use["C1"] * np.sqrt(c2))
     return (rho * n_pairs ** (0.5 - use["p"])).to_numpy()
 
 
@@ -155,9 +155,9 @@ def helped_range(fitted: dict) -> dict | None:
 
 
 def constants_of(fitted: dict) -> Constants | None:
-    """The fitted estimates, or None where C1 is not positive and nothing can be predicted."""
+    """The fitted estimates; None where C1 is not positive or B0 negative, which predict nothing."""
     values = {name: fitted[name]["estimate"] for name in ("C1", "p", "B0")}
-    if values["C1"] <= 0:
+    if values["C1"] <= 0 or values["B0"] < 0:
         return None
     return Constants(**values, dim=fitted["dim"], delta=fitted["delta"])
 

@@ -7,7 +7,7 @@ import pytest
 
 from lens.errors import LensError
 from lens.paper.reported import reported
-from lens.theory import Constants, noise_radius, sentences
+from lens.theory import Constants, noise_radius, sentences, size_words
 
 PAPER = Constants(C1=0.24, p=0.26, B0=5.63, dim=4096, delta=0.05)
 
@@ -42,7 +42,7 @@ def test_error_by_hand():
 
 
 @pytest.mark.parametrize("p", [0.1, 0.26, 0.45, 0.5, 0.7])
-@pytest.mark.parametrize("B0", [-1.0, 0.4, 5.63, 30.0])
+@pytest.mark.parametrize("B0", [0.0, 0.4, 5.63, 30.0])
 def test_smallest_scale_and_helped_sizes_agree_with_brute_force(p, B0):  # noqa: N803
     constants = Constants(C1=0.24, p=p, B0=B0, dim=64, delta=0.05)
     for n_pairs in (2, 10, 40, 100, 1000, 50_000):
@@ -67,7 +67,7 @@ def test_near_one_half_the_boundary_has_no_number(p, B0):  # noqa: N803
         sizes = constants.helped_sizes()
         inside = sizes is not None and sizes[0] < n_pairs < sizes[1]
         assert inside == (constants.smallest_scale(n_pairs) is not None)
-    assert sentences(constants, 1000, 4)
+    assert sentences(constants, [1000], [4])
 
 
 def test_without_synthesis_bias_every_scale_helps():
@@ -91,14 +91,17 @@ def test_noise_radius_covers_both_noises_of_a_pair():
     assert noise_radius(0.04, 16, 0.05) == pytest.approx(2 * noise_radius(0.01, 16, 0.05))
 
 
-@pytest.mark.parametrize("change", [{"C1": 0.0}, {"dim": 0}, {"delta": 1.0}])
+@pytest.mark.parametrize(
+    "change",
+    [{"C1": 0.0}, {"C1": math.inf}, {"dim": 0}, {"delta": 1.0}, {"B0": -1.0}, {"p": math.nan}],
+)
 def test_constants_that_say_nothing_are_refused(change):
     with pytest.raises(LensError, match="theory:"):
         Constants(**{"C1": 0.24, "p": 0.26, "B0": 5.63, "dim": 64, "delta": 0.05, **change})
 
 
 def test_sentences_give_both_readings():
-    text = "\n".join(sentences(PAPER, 1000, 4))
+    text = "\n".join(sentences(PAPER, [1000], [4]))
     assert "N0 = 65.59" in text
     assert "some k helps for every N above it" in text
     assert "promises a gain only for N < 65.59" in text
@@ -119,7 +122,43 @@ def test_command_takes_single_constants(lens, capsys):
     assert "smallest k with a predicted ratio below 1 is" in capsys.readouterr().out
 
 
-def test_command_names_what_is_missing_or_wrong(fail):
-    assert "--n-pairs too" in fail("theory", "--scale", 4)
-    assert "--scale must be 1 or more" in fail("theory", "--scale", 0.5, "--n-pairs", 10)
-    assert "C1" in fail("theory", "--c1", -1)
+def test_command_answers_for_several_sizes_and_scales(lens, capsys):
+    lens("theory", "--n-pairs", 10, 1000, "--scale", 2, 4)
+    told = capsys.readouterr().out
+    for n_pairs in (10, 1000):
+        for scale in (2, 4):
+            ratio = PAPER.ratio(n_pairs, scale)
+            assert f"At N = {n_pairs}, k = {scale} the predicted ratio" in told
+            assert f"is {ratio:.3f}" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--scale", "4"], "--n-pairs too"),
+        (["--scale", "0.5", "--n-pairs", "10"], "--scale takes numbers of 1 or more"),
+        (["--n-pairs", "nan"], "--n-pairs takes numbers of 1 or more"),
+        (["--n-pairs", "10", "--scale", "inf"], "--scale takes numbers"),
+        (["--c1", "-1"], "C1 = -1 is not positive"),
+        (["--b0", "-1"], "B0 = -1 is negative"),
+        (["--p", "nan"], "p a number"),
+        (["--noise-variance", "-1"], "--noise-variance must be 0 or more"),
+        (["--latent", "0"], "--latent 1 or more"),
+        (["--constants", "nowhere.json"], "no such file"),
+    ],
+)
+def test_command_names_what_is_missing_or_wrong(fail, arguments, words):
+    assert words in fail("theory", *arguments)
+
+
+def test_command_refuses_other_files(fail, tmp_path):
+    for number, text in enumerate(("a: 1", "{}", "[1]")):
+        (tmp_path / f"{number}.json").write_text(text)
+        told = fail("theory", "--constants", tmp_path / f"{number}.json")
+        assert "not a constants.json of fit-theory" in told
+
+
+def test_sizes_are_printed_with_the_digits_they_deserve():
+    assert size_words(65.59034) == "65.59"
+    assert size_words(54_784.4) == "54,784"
+    assert size_words(7.2148e13) == "7.21e+13"

@@ -287,9 +287,16 @@ def test_other_readings_have_their_own_exponent():
     assert readings["mean_square"]["B0"]["estimate"] == pytest.approx(1.0)
 
 
-def test_nothing_is_predicted_without_a_positive_c1():
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda points: -points["error"],
+        lambda points: points["error"].where(points["method"] != "lens", 0),
+    ],
+)
+def test_nothing_is_predicted_without_a_positive_c1_or_from_a_negative_b0(change):
     points, decay = simulated()
-    found, drawn = fit(points.assign(error=-points["error"]), decay)
+    found, drawn = fit(points.assign(error=change(points)), decay)
     assert theory_predictions.constants_of(found) is None
     assert theory_predictions.corrected(found, drawn, [100]) == []
     assert theory_predictions.helped_range(found) is None

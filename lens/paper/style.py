@@ -50,6 +50,16 @@ def figure(rows: int, columns: int, height: float):
     )
 
 
+def plain_sizes(axis, sizes) -> None:
+    """Ticks of a logarithmic axis of N at the sizes themselves, leaving out those too close."""
+    shown: list[int] = []
+    for size in sorted(set(map(int, sizes))):
+        if not shown or size >= 1.9 * shown[-1]:
+            shown.append(size)
+    axis.set_xticks(shown, labels=[f"{size:,}" for size in shown])
+    axis.tick_params(axis="x", which="minor", bottom=False)
+
+
 def save(fig, folder: str | Path, name: str) -> None:
     """Writes name.png and name.pdf, without dates, so that the same figure gives the same bytes."""
     for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):

@@ -69,10 +69,12 @@ def constants_table(theories: list[dict], paper_names: Mapping[str, str]) -> pd.
 
 
 def significant(value: float | None) -> str:
-    """Four significant digits; a dash for nothing."""
+    """Three significant digits; a dash for nothing."""
     if value is None or value != value:
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.4g}"
+    if abs(value) >= 1e7:
+        return f"{value:.2e}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def span(low: float | None, high: float | None) -> str:
@@ -119,7 +121,7 @@ def _words(flags: str) -> str:
 
 def _corrected(theories: list[dict]) -> tuple:
     header = ["dataset", "model", "N", "limit of the ratio", "95 % interval", "smallest k"]
-    header += ["the paper's reading", "corrected"]
+    header += ["the paper's reading", "corrected", "sure?"]
     rows = []
     for theory in theories:
         constants = constants_of(theory)
@@ -136,9 +138,15 @@ def _corrected(theories: list[dict]) -> tuple:
                     "none" if row["smallest_scale"] is None else f"{row['smallest_scale']:,}",
                     paper,
                     "not" if row["smallest_scale"] is None else "helps",
+                    _sure(row["low"], row["high"]),
                 ]
             )
     return header, rows
+
+
+def _sure(low: float | None, high: float | None) -> str:
+    """Whether an interval leaves 1 out."""
+    return "no" if (low or 0) <= 1 and (high is None or high >= 1) else "yes"
 
 
 def _readings(theories: list[dict]) -> tuple:
@@ -238,20 +246,25 @@ def summary(theories: list[dict]) -> list[str]:
     for theory in theories:
         constants = constants_of(theory)
         if constants is None:
-            lines.append(f"{label(theory)}: C1 is not positive, so nothing can be predicted.")
+            lines.append(
+                f"{label(theory)}: C1 is not positive or B0 negative, so the form of the bound "
+                "does not hold here and nothing can be predicted."
+            )
             continue
-        n0 = theory["N0"]
+        n0, unsure = theory["N0"], ""
         if "N0_beyond_every_number" in theory["flags"]:
             paper = "p is so near 1/2 that N0 has no number"
         elif n0["estimate"] is None:
-            paper = "N0 is not defined (p is 1/2 or more, or B0 not positive)"
+            paper = "N0 is not defined (p is 1/2 or more, or B0 is 0)"
         else:
             paper = f"N0 = {significant(n0['estimate'])} {span(n0['low'], n0['high'])}, which the "
             paper += "paper reads as: some k helps above it"
+        if "p_may_not_be_below_half" in theory["flags"]:
+            unsure = "; but p may be 1/2 or more"
         cells = theory["predictions"]
         known = cells[cells["lens_low"].notna()]
         lines.append(
-            f"{label(theory)}: {paper}. Corrected: {helped_words(constants)}. Measured: of "
+            f"{label(theory)}: {paper}. Corrected: {helped_words(constants)}{unsure}. Measured: of "
             f"{len(known)} settings (N, k) whose errors can be told from 0, LENS lowers the "
             f"estimation error in {(known['lens_high'] < 1).sum()} and raises it in "
             f"{(known['lens_low'] > 1).sum()}; in the others the interval of the ratio holds 1."
@@ -262,7 +275,8 @@ def summary(theories: list[dict]) -> list[str]:
 def markdown(theories: list[dict], tables: Tables) -> str:
     lines = [f"- {escape_markdown(line)}" for line in summary(theories)]
     parts = [
-        f"**{title}**\n\n" + markdown_table(header, [list(map(escape_markdown, r)) for r in rows])
+        f"**{title}**\n\n"
+        + markdown_table(header, [[*map(escape_markdown, row[:2]), *row[2:]] for row in rows])
         for title, (header, rows) in tables.items()
     ]
     return "\n".join([*lines, "", *parts])

@@ -31,14 +31,15 @@ def draw_figure_5(theories: list[dict]):
         low, high = np.quantile(curves, [0.025, 0.975], axis=0)
         axis.fill_between(sizes, low, high, color=LINE, alpha=0.15, linewidth=0)
         fit = theory["A"]["estimate"] * sizes ** -theory["p"]["estimate"]
-        axis.plot(sizes, fit, color=LINE, label="A N^(-p)")
+        axis.plot(sizes, fit, color=LINE, label="$A N^{-p}$")
         for table, marker, color, name in (
             (points, "o", DOTS, "published epochs"),
-            (control, "s", CONTROL, "equal steps at every N (control)"),
+            (control, "x", CONTROL, "equal steps at every N (control)"),
         ):
             axis.plot(
                 table["n_pairs"], table["observed"], marker, color=color, alpha=0.7, label=name
             )
+        style.plain_sizes(axis, everything["n_pairs"])
         axis.set(xscale="log", yscale="log", xlabel="training pairs N")
         axis.set_ylabel("held-out squared error")
         ends = theory["p"]
@@ -60,7 +61,7 @@ def draw_fits(theories: list[dict]):
         for axis, name in zip(row, ("C1", "B0"), strict=True):
             points, ends = theory["points"][name], theory[name]
             top = np.linspace(0, points["x"].max() * 1.05, 2)
-            low, high = np.quantile(theory["replicates"][name], [0.025, 0.975])
+            low, high = ends["low"], ends["high"]
             axis.fill_between(top, low * top, high * top, color=LINE, alpha=0.15, linewidth=0)
             axis.plot(top, ends["estimate"] * top, color=LINE)
             axis.plot(points["x"], points["observed"], "o", color=DOTS, alpha=0.7)
@@ -69,8 +70,8 @@ def draw_fits(theories: list[dict]):
                 f"{label(theory)}\n{name} = {ends['estimate']:.3g} [{low:.3g}, {high:.3g}], "
                 f"R² = {theory['r_squared'][name]:.2f}"
             )
-        row[0].set(xlabel="√(C₂ / N)", ylabel="estimation error (nats)")
-        row[1].set(xlabel="N^(-p) / 2", ylabel="synthesis bias (nats)")
+        row[0].set(xlabel="$\\sqrt{C_2 / N}$", ylabel="estimation error (nats)")
+        row[1].set(xlabel="$N^{-p} / 2$", ylabel="synthesis bias (nats)")
     return fig
 
 
@@ -84,7 +85,7 @@ def draw_map(theories: list[dict]):
         ks = np.geomspace(1, 2 * measured["scale"].max(), 60)
         if constants:
             ratios = np.array([[constants.ratio(n, k) for n in sizes] for k in ks])
-            image = axis.pcolormesh(
+            axis.pcolormesh(
                 sizes, ks, ratios, norm=scale, cmap="RdBu_r", shading="gouraud", rasterized=True
             )
             if ratios[1:].min() < 1 < ratios[1:].max():
@@ -103,17 +104,21 @@ def draw_map(theories: list[dict]):
             axis.annotate(
                 f"{row['lens']:.2f}\n({row['repeat']:.2f})",
                 (row["n_pairs"], row["scale"]),
-                xytext=(0, 7),
+                xytext=(0, 6),
                 textcoords="offset points",
                 ha="center",
                 fontsize=5.5,
-                bbox={"boxstyle": "round,pad=0.15", "color": "white", "alpha": 0.7},
+                bbox={"boxstyle": "round,pad=0.1", "color": "white", "alpha": 0.6, "linewidth": 0},
             )
         axis.set(xscale="log", xlabel="training pairs N", ylabel="augmentation scale k")
         axis.set_yscale("log", base=2)
         axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_title(label(theory))
         axis.grid(False)
-    bar = fig.colorbar(image if constants else dots, ax=axes, extend="both", shrink=0.9)
-    bar.set_label("ζ_aug / ζ (line: predicted ratio 1)")
+        style.plain_sizes(axis, measured["n_pairs"])
+    bar = fig.colorbar(dots, ax=axes, extend="both", shrink=0.9)
+    bar.set_label("$\\zeta_{aug} / \\zeta$ (line: predicted ratio 1)")
+    fig.supxlabel(
+        "dots and numbers: measured with LENS; in brackets: the repeat control", fontsize=7
+    )
     return fig
