@@ -54,7 +54,7 @@ def plain_sizes(axis, sizes) -> None:
     """Ticks of a logarithmic axis of N at the sizes themselves, leaving out those too close."""
     shown: list[int] = []
     for size in sorted(set(map(int, sizes))):
-        if not shown or size >= 1.9 * shown[-1]:
+        if not shown or size >= 3 * shown[-1]:
             shown.append(size)
     axis.set_xticks(shown, labels=[f"{size:,}" for size in shown])
     axis.tick_params(axis="x", which="minor", bottom=False)

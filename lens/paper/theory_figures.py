@@ -39,8 +39,8 @@ def draw_figure_5(theories: list[dict]):
             axis.plot(
                 table["n_pairs"], table["observed"], marker, color=color, alpha=0.7, label=name
             )
-        style.plain_sizes(axis, everything["n_pairs"])
         axis.set(xscale="log", yscale="log", xlabel="training pairs N")
+        style.plain_sizes(axis, everything["n_pairs"])
         axis.set_ylabel("held-out squared error")
         ends = theory["p"]
         axis.set_title(
