@@ -139,6 +139,22 @@ def test_figures_are_drawn_and_repeat_bit_for_bit(lens, folders, tmp_path, comma
         assert len(first) > 500
 
 
+def test_map_of_what_is_neither_predicted_nor_measured(folders, tmp_path):
+    from lens.paper import style
+    from lens.paper.theory_figures import draw_map
+
+    theories = paper_theory.read_theories(folders[0])
+    unknown = ["predicted", "predicted_low", "predicted_high", "lens", "lens_low", "lens_high"]
+    for theory in theories:
+        theory["C1"]["estimate"] = -1.0
+        theory["predictions"][unknown] = float("nan")
+    figure = draw_map(theories)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["nothing can be predicted"]
+    style.save(figure, tmp_path, "map")
+    assert (tmp_path / "map.pdf").stat().st_size > 500
+    assert "nothing can be predicted" in paper_theory.summary(theories)[0]
+
+
 def test_figure_5_shows_the_fit_and_the_control(folders):
     from lens.paper.theory_figures import draw_figure_5, draw_map
 

@@ -110,8 +110,11 @@ def draw_map(theories: list[dict]):
                 fontsize=5.5,
                 bbox={"boxstyle": "round,pad=0.1", "color": "white", "alpha": 0.6, "linewidth": 0},
             )
+        axis.set(xlim=sizes[[0, -1]], ylim=ks[[0, -1]])
         axis.set(xscale="log", xlabel="training pairs N", ylabel="augmentation scale k")
         axis.set_yscale("log", base=2)
+        if not constants:
+            axis.text(0.5, 0.05, "nothing can be predicted", transform=axis.transAxes, ha="center")
         axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_title(label(theory))
         axis.grid(False)
