@@ -6,7 +6,7 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/local
 # The rules call `python`: the environment's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint
+.PHONY: demo test lint study
 
 demo: .venv/installed
 	$(SNAKEMAKE)
@@ -15,6 +15,9 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest
+
+study: .venv/installed
+	$(BIN)/python benchmarks/study.py --world linear bent few_strong many_weak noise
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

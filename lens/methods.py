@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import torch
 
-from lens import reward, synthesis
+from lens import evidence, reward, synthesis
 from lens.errors import LensError
 from lens.noise import derive_seed
 from lens.training_set import TrainingSet
 from lens.vae import VAE
 
-PROBES = ("mean_difference", "linear_probe")
-SYNTHETIC = ("repeat", "lens", "direct_perturbation", "gaussian_sampling")
+PROBES = ("mean_difference", "linear_probe", "evidence_probe")
+SYNTHETIC = ("repeat", "lens", "direct_perturbation", "gaussian_sampling", "difference_mixing")
 METHODS = ("original", *SYNTHETIC, *PROBES)
 
 
@@ -24,6 +24,7 @@ def train(
     noise_variance: float,
     candidates_per_kept: int,
     perturbation_variance: float,
+    mixed_differences: int,
     head: dict,
 ) -> dict[int, reward.Training]:
     """Trains the reward models of one method and scale, one for each seed in `data`.
@@ -36,6 +37,8 @@ def train(
         return {seed: reward.mean_difference(part) for seed, part in data.items()}
     if method == "linear_probe":
         return {seed: reward.linear_probe(part) for seed, part in data.items()}
+    if method == "evidence_probe":
+        return {seed: evidence.evidence_probe(part) for seed, part in data.items()}
     if method not in METHODS:
         raise LensError(f"method {method!r} is none of {', '.join(METHODS)}.")
     if method == "original" and scale != 1:
@@ -61,8 +64,15 @@ def train(
             )
         elif method == "gaussian_sampling":
             source = synthesis.gaussian_sampling(chosen, rejected, seed=noise_seed)
+        elif method == "difference_mixing":
+            source = synthesis.difference_mixing(
+                chosen, rejected, mixed=mixed_differences, seed=noise_seed
+            )
         else:
             source = synthesis.originals(chosen, rejected)
-        composition = synthesis.compose(len(chosen), scale, derive_seed(seed, "compose"))
+        if method == "difference_mixing":
+            composition = synthesis.compose_mixtures(len(chosen), scale)
+        else:
+            composition = synthesis.compose(len(chosen), scale, derive_seed(seed, "compose"))
         runs.append(reward.Run(part, source, composition, derive_seed(seed, "head")))
     return dict(zip(data, reward.train_mlps(runs, **head), strict=True))

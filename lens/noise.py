@@ -36,6 +36,11 @@ def row_gumbels(seeds: Tensor, dim: int) -> Tensor:
     return (-(-uniform.log()).log()).float()
 
 
+def row_integers(seeds: Tensor, dim: int, below: int) -> Tensor:
+    """Integers int64 [n, dim] from 0 to below - 1 for row seeds int64 [n]."""
+    return ((_bits(seeds, dim) >> 12) & (2**52 - 1)) % below
+
+
 def combine(seed: int, *parts: Tensor | int) -> Tensor:
     """Row seeds int64 from one seed and integers that name a row (broadcast together)."""
     state = _mix(torch.as_tensor(seed))

@@ -53,26 +53,36 @@ def train_mlps(
     batch_size: int,
     epochs: int,
     patience: int,
+    centred: bool = False,
 ) -> list[Training]:
     """The MLP d-hidden-1 for each run, trained with Adam, all runs side by side.
 
     An epoch is a shuffled pass over all n k pairs, in an order set by the seed alone, so that
     methods of one scale see the same triplets in the same steps. After each epoch the loss on the
     validation pairs decides: a run ends after `patience` epochs without a new best, and the best
-    epoch's weights are kept.
+    epoch's weights are kept. A `centred` head is the network less what it was at the start, so that
+    it starts at 0 everywhere; its weights are those of an MLP twice as wide.
     """
     make = partial(_mlp, runs[0].data.chosen.shape[1], hidden)
     models = [seeded(make, run.seed) for run in runs]
-    stack = Stack(models, learning_rate)
+    stack, start = Stack(models, learning_rate), Stack(models, learning_rate)
     generators = [torch.Generator().manual_seed(run.seed) for run in runs]
     counts = [run.composition[..., 0].numel() for run in runs]
-    watches = [_Watch(run.data, patience) for run in runs]
+    watches = [
+        _Watch(run.data, patience, start.state(i) if centred else None, models[i])
+        for i, run in enumerate(runs)
+    ]
     live = list(range(len(runs)))
     for epoch in tqdm(range(1, epochs + 1), desc="reward", unit="epoch", leave=False, disable=None):
         sizes, sources = [counts[i] for i in live], [generators[i] for i in live]
         for batch in batches(sizes, batch_size, sources):
             pairs = torch.stack([_pairs(runs[i], b) for i, b in zip(live, batch.rows, strict=True)])
-            chosen, rejected = stack.module(pairs).squeeze(2).chunk(2, dim=1)
+            rewards = stack.module(pairs)
+            if centred:
+                with torch.no_grad():
+                    before = start.module(pairs)
+                rewards = rewards - before
+            chosen, rejected = rewards.squeeze(2).chunk(2, dim=1)
             stack.step(batch.total(bradley_terry_loss(chosen, rejected)), batch.active)
         for i in live:
             watches[i].look(epoch, stack.state(i), models[i])
@@ -82,6 +92,7 @@ def train_mlps(
         if going != live:
             live = going
             stack.keep(live)
+            start.keep(live)
     return [watch.training(count, batch_size) for watch, count in zip(watches, counts, strict=True)]
 
 
@@ -102,16 +113,22 @@ def _pairs(run: Run, batch: Tensor) -> Tensor:
 class _Watch:
     """Early stopping of one run: its validation losses and its best weights so far."""
 
-    def __init__(self, data: TrainingSet, patience: int):
+    def __init__(self, data: TrainingSet, patience: int, start: dict | None, model: nn.Module):
         self.pairs = torch.from_numpy(np.stack([data.validation_chosen, data.validation_rejected]))
         self.patience, self.over = patience, False
         self.best_loss, self.best_epoch, self.best_state, self.losses = math.inf, 0, {}, []
+        self.start, self.offset = start, 0.0
+        if start:
+            self.offset = self._rewards(start, model)
 
     @torch.inference_mode()
+    def _rewards(self, state: dict[str, Tensor], model: nn.Module) -> Tensor:
+        model.load_state_dict(state)
+        return model(self.pairs.flatten(0, 1)).squeeze(1)
+
     def look(self, epoch: int, state: dict[str, Tensor], model: nn.Module) -> None:
         """Takes note of the weights after an epoch, with `model` to put them into."""
-        model.load_state_dict(state)
-        rewards = model(self.pairs.flatten(0, 1)).squeeze(1)
+        rewards = self._rewards(state, model) - self.offset
         loss = bradley_terry_loss(*rewards.chunk(2)).mean().item()
         if not math.isfinite(loss):
             raise LensError(
@@ -125,7 +142,7 @@ class _Watch:
 
     def training(self, pairs_per_epoch: int, batch_size: int) -> Training:
         return Training(
-            _arrays(self.best_state),
+            _arrays(self.best_state, self.start),
             {
                 "validation_loss": self.best_loss,
                 "validation_losses": self.losses,
@@ -137,13 +154,19 @@ class _Watch:
         )
 
 
-def _arrays(state: dict[str, Tensor]) -> dict[str, np.ndarray]:
-    return {
-        "w1": state["0.weight"].numpy(),
-        "b1": state["0.bias"].numpy(),
-        "w2": state["2.weight"].numpy()[0],
-        "b2": state["2.bias"].numpy()[0],
-    }
+def _arrays(state: dict[str, Tensor], start: dict[str, Tensor] | None) -> dict[str, np.ndarray]:
+    """Weights as `RewardModel` has them; with those of the start, r(e) - r_0(e) as one MLP."""
+    names = {"w1": "0.weight", "b1": "0.bias", "w2": "2.weight", "b2": "2.bias"}
+    own = {name: state[key].numpy() for name, key in names.items()}
+    if start:
+        before = {name: start[key].numpy() for name, key in names.items()}
+        own = {
+            "w1": np.concatenate([own["w1"], before["w1"]]),
+            "b1": np.concatenate([own["b1"], before["b1"]]),
+            "w2": np.concatenate([own["w2"], -before["w2"]], axis=1),
+            "b2": own["b2"] - before["b2"],
+        }
+    return own | {"w2": own["w2"][0], "b2": own["b2"][0]}
 
 
 def all_differences(data: TrainingSet) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,12 @@ from lens.training_set import Standardiser, TrainingSet, training_set
 from lens.vae import VAE, save_vae
 
 HEAD = {"hidden": 16, "learning_rate": 1e-2, "batch_size": 32, "epochs": 15, "patience": 5}
-SYNTHESIS = {"noise_variance": 0.01, "candidates_per_kept": 2, "perturbation_variance": 0.01}
+SYNTHESIS = {
+    "noise_variance": 0.01,
+    "candidates_per_kept": 2,
+    "perturbation_variance": 0.01,
+    "mixed_differences": 4,
+}
 
 
 def linear_world(count=200, validation=40, dim=6, noise=1.0, seed=0):
@@ -161,6 +166,43 @@ def test_training_is_plain_adam_on_the_bradley_terry_loss():
     np.testing.assert_allclose(plain[0].weight.detach().numpy(), trained.weights["w1"], atol=1e-6)
 
 
+def test_a_centred_head_is_the_network_less_its_start():
+    data, _ = linear_world(count=50)
+    fresh = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+
+    def rewards(**changes):
+        return RewardModel(mlp(data, **changes).weights, data.standardiser)(fresh)
+
+    still = {"learning_rate": 1e-30, "epochs": 1}
+    np.testing.assert_allclose(rewards(centred=True, **still), 0, atol=1e-6)
+    assert np.abs(rewards(**still)).max() > 0.01
+    centred = mlp(data, centred=True, **still)
+    assert centred.metrics["validation_loss"] == pytest.approx(math.log(2), abs=1e-6)
+    trained = mlp(data, centred=True, epochs=4)
+    half = len(trained.weights["b1"]) // 2
+    network = {name: value[:half] for name, value in trained.weights.items() if name != "b2"}
+    start = mlp(data, **still).weights
+    np.testing.assert_allclose(trained.weights["w1"][half:], start["w1"], atol=1e-6)
+    np.testing.assert_allclose(trained.weights["w2"][half:], -start["w2"], atol=1e-6)
+    assert not np.allclose(network["w1"], start["w1"])
+    model = RewardModel(trained.weights, data.standardiser)
+    margins = model(data.validation_chosen) - model(data.validation_rejected)
+    loss = np.logaddexp(0, -margins).mean()
+    assert loss == pytest.approx(min(trained.metrics["validation_losses"]), rel=1e-4)
+
+
+def test_centred_runs_side_by_side_end_as_they_would_alone():
+    sets = [linear_world(count=count, noise=5.0, seed=count)[0] for count in (64, 20)]
+    head = {**HEAD, "epochs": 40, "patience": 3, "learning_rate": 0.03, "centred": True}
+    options = {"scale": 3, "head": head, **SYNTHESIS}
+    together = methods.train("repeat", dict(enumerate(sets)), vaes={}, **options)
+    for seed, data in enumerate(sets):
+        alone = train("repeat", data, seed=seed, **options)
+        assert together[seed].metrics["epochs"] == alone.metrics["epochs"]
+        for name in ("w1", "b1", "w2"):
+            np.testing.assert_allclose(together[seed].weights[name], alone.weights[name], atol=1e-5)
+
+
 def test_mean_difference_by_hand():
     data, _ = linear_world(count=5, validation=2)
     both = np.concatenate(
@@ -226,15 +268,19 @@ def test_a_method_is_its_source_on_the_one_training_path(method):
         source = synthesis.direct_perturbation(
             chosen, rejected, noise_variance=0.7, seed=noise_seed
         )
+    elif method == "difference_mixing":
+        source = synthesis.difference_mixing(chosen, rejected, mixed=7, seed=noise_seed)
     else:
         source = synthesis.gaussian_sampling(chosen, rejected, seed=noise_seed)
     head = {**HEAD, "epochs": 2}
     composition = synthesis.compose(60, 8, derive_seed(3, "compose"))
+    if method == "difference_mixing":
+        composition = synthesis.compose_mixtures(60, 8)
     run = reward.Run(data, source, composition, derive_seed(3, "head"))
     expected = reward.train_mlps([run], **head)[0]
     got = train(
         method, data, scale=8, seed=3, vae=vae, noise_variance=0.3,
-        candidates_per_kept=5, perturbation_variance=0.7, head=head,
+        candidates_per_kept=5, perturbation_variance=0.7, mixed_differences=7, head=head,
     )  # fmt: skip
     assert all(np.array_equal(got.weights[name], expected.weights[name]) for name in got.weights)
     assert got.metrics == expected.metrics

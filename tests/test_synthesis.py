@@ -247,3 +247,40 @@ def test_covariance_root(count):
     root = synthesis.covariance_root(data)
     torch.testing.assert_close(root.T @ root, data.T.cov())
     assert len(root) == min(count, 6)
+
+
+def test_mixtures_keep_a_difference_s_spread_and_raise_its_mean():
+    rng = np.random.default_rng(0)
+    rejected = torch.from_numpy(rng.normal(size=(4000, 2)).astype(np.float32))
+    noise = torch.from_numpy(rng.normal(size=(4000, 2)).astype(np.float32))
+    chosen = rejected + noise + torch.tensor([0.5, 0.0])
+    source = synthesis.difference_mixing(chosen, rejected, mixed=9, seed=1)
+    rows, variants = torch.arange(4000), torch.ones(4000, dtype=torch.int64)
+    mixed = source("chosen", rows, variants) - rejected
+    one = chosen - rejected
+    np.testing.assert_allclose(mixed.mean(dim=0), 3 * one.mean(dim=0), atol=0.06)  # sqrt(9) times
+    np.testing.assert_allclose(mixed.std(dim=0), one.std(dim=0), atol=0.05)
+
+
+def test_mixtures_by_hand_and_by_row():
+    chosen, rejected = torch.tensor([[3.0], [5.0]]), torch.tensor([[1.0], [2.0]])
+    source = synthesis.difference_mixing(chosen, rejected, mixed=2, seed=0)
+    rows, variants = torch.tensor([0, 0, 1]), torch.tensor([0, 1, 2])
+    got = source("chosen", rows, variants)
+    assert got[0].item() == 3  # variant 0 is the original
+    sums = {(2 + 2) / 2**0.5, (2 + 3) / 2**0.5, (3 + 3) / 2**0.5}
+    assert min(abs(got[1].item() - 1 - one) for one in sums) < 1e-6
+    assert min(abs(got[2].item() - 2 - one) for one in sums) < 1e-6
+    assert torch.equal(source("chosen", rows[2:], variants[2:]), got[2:])  # whatever the batch
+    other = synthesis.difference_mixing(chosen, rejected, mixed=2, seed=1)
+    many = torch.zeros(50, dtype=torch.int64), torch.arange(1, 51)
+    assert not torch.equal(source("chosen", *many), other("chosen", *many))
+    with pytest.raises(LensError, match="chosen embeddings alone"):
+        source("rejected", rows, variants)
+
+
+def test_mixtures_stand_against_the_original_rejected_embedding():
+    composition = synthesis.compose_mixtures(3, 4)
+    assert composition.shape == (3, 4, 2)
+    assert composition[..., 1].eq(0).all()
+    assert composition[1, :, 0].tolist() == [0, 1, 2, 3]

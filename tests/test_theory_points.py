@@ -40,7 +40,12 @@ SETTINGS = {
         "epochs": 4,
         "patience": 2,
     },
-    "synthesis": {"noise_variance": 0.01, "candidates_per_kept": 2, "perturbation_variance": 0.01},
+    "synthesis": {
+        "noise_variance": 0.01,
+        "candidates_per_kept": 2,
+        "perturbation_variance": 0.01,
+        "mixed_differences": 4,
+    },
 }
 
 

@@ -21,11 +21,20 @@ def add_arguments(parser):
         default=0.01,
         help="per standardised feature, for method direct_perturbation",
     )
+    parser.add_argument(
+        "--mixed-differences",
+        type=int,
+        default=16,
+        help="in a mixture, for difference_mixing",
+    )
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=20, help="at most")
     parser.add_argument("--patience", type=int, default=5, help="epochs without a better one")
+    parser.add_argument(
+        "--centred", action="store_true", help="subtract the MLP's initial function from it"
+    )
     parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
 
 
@@ -56,12 +65,14 @@ def run(args):
         noise_variance=args.noise_variance,
         candidates_per_kept=args.candidates_per_kept,
         perturbation_variance=args.perturbation_variance,
+        mixed_differences=args.mixed_differences,
         head={
             "hidden": args.hidden,
             "learning_rate": args.learning_rate,
             "batch_size": args.batch_size,
             "epochs": args.epochs,
             "patience": args.patience,
+            "centred": args.centred,
         },
     )
     by_seed = {}

@@ -35,6 +35,8 @@ LOOKS = {
     "gaussian_sampling": {"color": "#56B4E9", "linestyle": ":", "marker": "v"},
     "mean_difference": {"color": "#009E73", "linestyle": "--", "marker": "P"},
     "linear_probe": {"color": "#CC79A7", "linestyle": "-.", "marker": "X"},
+    "evidence_probe": {"color": "#7B3294", "linestyle": ":", "marker": "p"},
+    "difference_mixing": {"color": "#E69F00", "linestyle": "-", "marker": "*"},
 }
 
 

@@ -14,8 +14,10 @@ METHOD_NAMES = {
     "lens": "LENS",
     "direct_perturbation": "Direct perturbation",
     "gaussian_sampling": "Gaussian sampling",
+    "difference_mixing": "Difference mixing",
     "mean_difference": "Mean-difference probe",
     "linear_probe": "Linear probe",
+    "evidence_probe": "Evidence probe",
 }
 HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %", "vs repeat"]
 NOTE = (

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 ROOT = Path(workflow.basedir)
-UNAUGMENTED = ("original", "mean_difference", "linear_probe")
+UNAUGMENTED = ("original", "mean_difference", "linear_probe", "evidence_probe")
 
 
 def fill_in(value, names):
