@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from lens.training_set import Standardiser, TrainingSet, training_set
 from lens.vae import SIDES, VAE, train_vaes
 
 Embeddings = Mapping[str, np.ndarray]
+TABLES = ("estimation", "reconstruction", "theorem_1", "theorem_1_pairs")
 
 
 def check_sizes(sizes: list[int], available: int) -> list[int]:
@@ -32,49 +34,6 @@ def bradley_terry_losses(model: RewardModel, embeddings: Embeddings, rows) -> np
     """-log sigmoid(r(chosen) - r(rejected)) of each of the pairs at `rows`."""
     chosen, rejected = (model(embeddings[side][rows]) for side in SIDES)
     return np.logaddexp(0, rejected.astype(np.float64) - chosen)
-
-
-def train_reference(
-    data: TrainingSet, seed: int, options: dict, synthesis: dict
-) -> tuple[RewardModel, dict]:
-    """r*: the reward MLP on the largest set (B.5.1), and how its training went."""
-    training = methods.train("original", {seed: data}, scale=1, vaes={}, head=options, **synthesis)[
-        seed
-    ]
-    return RewardModel(training.weights, data.standardiser), training.metrics
-
-
-def estimation_errors(
-    method: str,
-    scale: int,
-    data: Mapping[int, TrainingSet],
-    vaes: Mapping[int, VAE],
-    embeddings: Embeddings,
-    test: np.ndarray,
-    reference_losses: np.ndarray,
-    head: dict,
-    synthesis: dict,
-) -> list[dict]:
-    """zeta of each seed: mean test loss beyond the reference's, with its standard error."""
-    trainings = methods.train(method, data, scale=scale, vaes=vaes, head=head, **synthesis)
-    rows = []
-    for seed, training in trainings.items():
-        model = RewardModel(training.weights, data[seed].standardiser)
-        losses = bradley_terry_losses(model, embeddings, test)
-        beyond = losses - reference_losses
-        rows.append(
-            {
-                "method": method,
-                "scale": scale,
-                "seed": seed,
-                "test_loss": losses.mean(),
-                "error": beyond.mean(),
-                "standard_error": beyond.std(ddof=1) / math.sqrt(len(beyond)),
-                "steps": training.metrics["steps"],
-                "best_epoch": training.metrics["best_epoch"],
-            }
-        )
-    return rows
 
 
 @torch.inference_mode()
@@ -96,20 +55,114 @@ def reconstruction_errors(
     }
 
 
-def train_vaes_on(data: Mapping[int, TrainingSet], options: dict) -> dict[int, VAE]:
-    """One VAE for each seed, as the pipeline trains them."""
-    vaes = train_vaes(
-        [(part.chosen, part.rejected) for part in data.values()],
-        seeds=[derive_seed(seed, "vae") for seed in data],
-        **options,
-    )
-    return dict(zip(data, vaes, strict=True))
-
-
-def equal_steps(vae: dict, data: Mapping[int, TrainingSet], steps: int) -> dict:
-    """VAE settings with as many epochs as come nearest to `steps` steps."""
-    count = len(next(iter(data.values())).chosen)
+def equal_steps(vae: dict, count: int, steps: int) -> dict:
+    """VAE settings with as many epochs over `count` pairs as come nearest to `steps` steps."""
     return {**vae, "epochs": max(1, round(steps / math.ceil(count / vae["batch_size"])))}
+
+
+@dataclass
+class Sweep:
+    """What all sizes share: the data, the settings, and the reference to measure from.
+
+    `test` are positions of test pairs; `vae`, `head` and `synthesis` settings as the pipeline's.
+    """
+
+    pairs: pd.DataFrame
+    embeddings: Embeddings
+    test: np.ndarray
+    validation_fraction: float
+    vae: dict
+    head: dict
+    synthesis: dict
+    reference: RewardModel | None = None
+    reference_losses: np.ndarray | None = None
+
+    def sets(self, n_pairs: int, seeds: list[int]) -> dict[int, TrainingSet]:
+        """The training set of each seed, N pairs each."""
+        return {
+            seed: training_set(
+                self.pairs,
+                self.embeddings,
+                n_pairs=n_pairs,
+                seed=seed,
+                validation_fraction=self.validation_fraction,
+            )
+            for seed in seeds
+        }
+
+    def train_reference(self, n_pairs: int) -> dict:
+        """Trains r*, the reward MLP on the largest set (B.5.1); returns how it went."""
+        seed = derive_seed("reference") % 2**31
+        data = self.sets(n_pairs, [seed])
+        training = methods.train(
+            "original", data, scale=1, vaes={}, head=self.head, **self.synthesis
+        )[seed]
+        self.reference = RewardModel(training.weights, data[seed].standardiser)
+        self.reference_losses = bradley_terry_losses(self.reference, self.embeddings, self.test)
+        return training.metrics
+
+    def train_vaes(self, data: Mapping[int, TrainingSet], options: dict) -> dict[int, VAE]:
+        """One VAE for each seed, as the pipeline trains them."""
+        vaes = train_vaes(
+            [(part.chosen, part.rejected) for part in data.values()],
+            seeds=[derive_seed(seed, "vae") for seed in data],
+            **options,
+        )
+        return dict(zip(data, vaes, strict=True))
+
+    def reconstruction(self, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE]) -> list:
+        """Held-out reconstruction errors of each seed's VAE, in the reference's units."""
+        unit = self.reference.standardiser
+        return [
+            {"seed": seed}
+            | reconstruction_errors(vae, data[seed].standardiser, unit, self.embeddings, self.test)
+            for seed, vae in vaes.items()
+        ]
+
+    def theorem_1(
+        self, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE], delta: float
+    ) -> tuple[list[dict], list[pd.DataFrame]]:
+        """Theorem 1 held against each seed's synthetic pairs: summaries, and tables of pairs."""
+        summaries, tables = [], []
+        for seed, vae in vaes.items():
+            summary, table = theorem_1.check(
+                vae,
+                data[seed],
+                self.reference,
+                noise_variance=self.synthesis["noise_variance"],
+                candidates_per_kept=self.synthesis["candidates_per_kept"],
+                delta=delta,
+                seed=derive_seed(seed, "synthesis"),
+            )
+            summaries.append({"seed": seed, **summary})
+            tables.append(table.assign(seed=seed))
+        return summaries, tables
+
+    def estimation(
+        self, method: str, scale: int, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE]
+    ) -> list[dict]:
+        """zeta of each seed: mean test loss beyond the reference's, with its standard error."""
+        trainings = methods.train(
+            method, data, scale=scale, vaes=vaes, head=self.head, **self.synthesis
+        )
+        rows = []
+        for seed, training in trainings.items():
+            model = RewardModel(training.weights, data[seed].standardiser)
+            losses = bradley_terry_losses(model, self.embeddings, self.test)
+            beyond = losses - self.reference_losses
+            rows.append(
+                {
+                    "method": method,
+                    "scale": scale,
+                    "seed": seed,
+                    "test_loss": losses.mean(),
+                    "error": beyond.mean(),
+                    "standard_error": beyond.std(ddof=1) / math.sqrt(len(beyond)),
+                    "steps": training.metrics["steps"],
+                    "best_epoch": training.metrics["best_epoch"],
+                }
+            )
+        return rows
 
 
 def measure(
@@ -137,68 +190,45 @@ def measure(
     """
     test = np.flatnonzero(pairs["split"] == "test")[:max_test_pairs]
     sizes = check_sizes(sizes, int((pairs["split"] == "train").sum()))
-
-    def sets(n_pairs: int, chosen_seeds: list[int]) -> dict[int, TrainingSet]:
-        return {
-            seed: training_set(
-                pairs,
-                embeddings,
-                n_pairs=n_pairs,
-                seed=seed,
-                validation_fraction=validation_fraction,
-            )
-            for seed in chosen_seeds
-        }
-
+    sweep = Sweep(pairs, embeddings, test, validation_fraction, vae, head, synthesis)
     progress(f"reference on {sizes[-1]} pairs")
-    seed = derive_seed("reference") % 2**31
-    data = sets(sizes[-1], [seed])[seed]
-    reference, reference_metrics = train_reference(data, seed, head, synthesis)
-    reference_losses = bradley_terry_losses(reference, embeddings, test)
-    estimation, reconstruction, theorem, every_pair = [], [], [], []
+    reference_metrics = sweep.train_reference(sizes[-1])
+    variants = [("original", 1), *((m, k) for k in scales for m in ("repeat", "lens"))]
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for n_pairs in sizes:
         progress(f"N = {n_pairs}")
-        data = sets(n_pairs, seeds)
-        vaes = train_vaes_on(data, vae)
-        controls = train_vaes_on(data, equal_steps(vae, data, vae_steps))
-        for budget, trained in (("epochs", vaes), ("equal_steps", controls)):
-            for seed, model in trained.items():
-                errors = reconstruction_errors(
-                    model, data[seed].standardiser, reference.standardiser, embeddings, test
-                )
-                row = {"n_pairs": n_pairs, "seed": seed, "budget": budget}
-                reconstruction.append(row | errors)
-        for seed, model in vaes.items():
-            found, checked = theorem_1.check(
-                model,
-                data[seed],
-                reference,
-                noise_variance=synthesis["noise_variance"],
-                candidates_per_kept=synthesis["candidates_per_kept"],
-                delta=delta,
-                seed=derive_seed(seed, "synthesis"),
-            )
-            theorem.append({"n_pairs": n_pairs, "seed": seed, **found})
-            every_pair.append(checked.assign(n_pairs=n_pairs, seed=seed))
-        if n_pairs == sizes[-1]:
-            continue
-        variants = [("original", 1), *((m, k) for k in scales for m in ("repeat", "lens"))]
-        for method, scale in variants:
-            rows = estimation_errors(
-                method, scale, data, vaes, embeddings, test, reference_losses, head, synthesis
-            )
-            estimation += [{"n_pairs": n_pairs, **row} for row in rows]
+        data = sweep.sets(n_pairs, seeds)
+        count = len(data[seeds[0]].chosen)
+        vaes = sweep.train_vaes(data, vae)
+        controls = sweep.train_vaes(data, equal_steps(vae, count, vae_steps))
+        summaries, checked = sweep.theorem_1(data, vaes, delta)
+        found = {
+            "reconstruction": [
+                {"budget": budget, **row}
+                for budget, trained in (("epochs", vaes), ("equal_steps", controls))
+                for row in sweep.reconstruction(data, trained)
+            ],
+            "theorem_1": summaries,
+            "theorem_1_pairs": pd.concat(checked),
+            "estimation": [
+                row
+                for method, scale in (variants if n_pairs < sizes[-1] else [])
+                for row in sweep.estimation(method, scale, data, vaes)
+            ],
+        }
+        for name, rows in found.items():
+            table = pd.DataFrame(rows)
+            table.insert(0, "n_pairs", n_pairs)
+            parts[name].append(table)
     tables = {
-        "estimation": pd.DataFrame(estimation),
-        "reconstruction": pd.DataFrame(reconstruction),
-        "theorem_1": pd.DataFrame(theorem),
-        "theorem_1_pairs": pd.concat(every_pair, ignore_index=True),
+        name: pd.concat([part for part in found if len(part)], ignore_index=True)
+        for name, found in parts.items()
     }
     metrics = {
         "reference": reference_metrics | {"pairs": sizes[-1]},
-        "reference_test_loss": float(reference_losses.mean()),
+        "reference_test_loss": float(sweep.reference_losses.mean()),
         "test_pairs": len(test),
         "dim": int(embeddings["chosen"].shape[1]),
         "sizes": sizes,
     }
-    return reference, tables, metrics
+    return sweep.reference, tables, metrics
