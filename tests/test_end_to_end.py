@@ -43,14 +43,14 @@ def test_table_1_is_complete(finished):
     for _, block in table.groupby("dataset"):
         got = set(zip(block["method"], block["scale"], strict=True))
         assert got == {(m, 4) for m in augmented} | {
-            ("original", 1), ("mean_difference", 1), ("linear_probe", 1)
+            ("original", 1), ("mean_difference", 1), ("linear_probe", 1), ("evidence_probe", 1)
         }  # fmt: skip
         lens = block[block["method"] == "lens"]
         assert lens["difference_to_repeat"].notna().all()
         assert (block["low"] <= block["mean"]).all()
         assert (block["mean"] <= block["high"]).all()
     seen = pd.read_csv(paper(finished) / "table_1_observations.csv")
-    assert len(seen) == 2 * 7 * 3
+    assert len(seen) == 2 * 8 * 3
     means = seen.groupby(["dataset", "method", "scale"])["gold_reward"].mean()
     expected = table.set_index(["dataset", "method", "scale"])["mean"]
     pd.testing.assert_series_equal(means, expected.sort_index(), check_names=False)
