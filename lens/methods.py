@@ -47,6 +47,7 @@ def train(
     for seed, part in data.items():
         chosen, rejected = torch.from_numpy(part.chosen), torch.from_numpy(part.rejected)
         noise_seed = derive_seed(seed, "synthesis")
+        composition = synthesis.compose(len(chosen), scale, derive_seed(seed, "compose"))
         if method == "lens":
             latents = synthesis.lens_latents(
                 vaes[seed],
@@ -65,14 +66,11 @@ def train(
         elif method == "gaussian_sampling":
             source = synthesis.gaussian_sampling(chosen, rejected, seed=noise_seed)
         elif method == "difference_mixing":
+            composition = synthesis.compose_mixtures(len(chosen), scale)
             source = synthesis.difference_mixing(
                 chosen, rejected, mixed=mixed_differences, seed=noise_seed
             )
         else:
             source = synthesis.originals(chosen, rejected)
-        if method == "difference_mixing":
-            composition = synthesis.compose_mixtures(len(chosen), scale)
-        else:
-            composition = synthesis.compose(len(chosen), scale, derive_seed(seed, "compose"))
         runs.append(reward.Run(part, source, composition, derive_seed(seed, "head")))
     return dict(zip(data, reward.train_mlps(runs, **head), strict=True))

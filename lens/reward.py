@@ -65,11 +65,12 @@ def train_mlps(
     """
     make = partial(_mlp, runs[0].data.chosen.shape[1], hidden)
     models = [seeded(make, run.seed) for run in runs]
-    stack, start = Stack(models, learning_rate), Stack(models, learning_rate)
+    stack = Stack(models, learning_rate)
+    start = Stack(models, learning_rate) if centred else None
     generators = [torch.Generator().manual_seed(run.seed) for run in runs]
     counts = [run.composition[..., 0].numel() for run in runs]
     watches = [
-        _Watch(run.data, patience, start.state(i) if centred else None, models[i])
+        _Watch(run.data, patience, start.state(i) if start else None, models[i])
         for i, run in enumerate(runs)
     ]
     live = list(range(len(runs)))
@@ -78,7 +79,7 @@ def train_mlps(
         for batch in batches(sizes, batch_size, sources):
             pairs = torch.stack([_pairs(runs[i], b) for i, b in zip(live, batch.rows, strict=True)])
             rewards = stack.module(pairs)
-            if centred:
+            if start:
                 with torch.no_grad():
                     before = start.module(pairs)
                 rewards = rewards - before
@@ -92,7 +93,8 @@ def train_mlps(
         if going != live:
             live = going
             stack.keep(live)
-            start.keep(live)
+            if start:
+                start.keep(live)
     return [watch.training(count, batch_size) for watch, count in zip(watches, counts, strict=True)]
 
 

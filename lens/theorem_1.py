@@ -126,9 +126,21 @@ def check(
         "gap_synthetic": float(gaps["synthetic"].mean()),
         "order_kept": float((np.sign(gaps["original"]) == np.sign(gaps["synthetic"])).mean()),
     }
-    pairs = pd.DataFrame(
-        {"row": data.rows, **{f"gap_{kind}": values for kind, values in gaps.items()}}
-    )
+    shares, held = hold_against_bound(gaps, reward, decoder, radius, largest, root_mean_square)
+    return found | shares, held.assign(row=data.rows)
+
+
+def hold_against_bound(
+    gaps: dict[str, np.ndarray],
+    reward: Lipschitz,
+    decoder: Lipschitz,
+    radius: float,
+    largest: float,
+    root_mean_square: float,
+) -> tuple[dict, pd.DataFrame]:
+    """(what each reading of Eq. 14 takes off, for what share it holds and promises; a row per pair
+    with its gaps and whether each reading holds). `gaps` holds "original" and "synthetic" [n]."""
+    shares, held = {}, pd.DataFrame({f"gap_{kind}": values for kind, values in gaps.items()})
     for name, constants, eps in (
         ("as_stated", (reward.upper, decoder.upper), largest),
         ("seen_constants", (reward.seen, decoder.seen), largest),
@@ -137,8 +149,8 @@ def check(
     ):
         taken = subtracted(*constants, radius, eps)
         slack = gaps["synthetic"] - (gaps["original"] - taken)
-        pairs[f"{name}_holds"] = slack >= -1e-6 * (1 + taken)
-        found[f"{name}_subtracted"] = taken
-        found[f"{name}_holds"] = float(pairs[f"{name}_holds"].mean())
-        found[f"{name}_promises"] = float((gaps["original"] - taken > 0).mean())
-    return found, pairs
+        held[f"{name}_holds"] = slack >= -1e-6 * (1 + taken)
+        shares[f"{name}_subtracted"] = taken
+        shares[f"{name}_holds"] = float(held[f"{name}_holds"].mean())
+        shares[f"{name}_promises"] = float((gaps["original"] - taken > 0).mean())
+    return shares, held

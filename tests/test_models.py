@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from lens.artifacts import sha256, write_arrays, write_table
+from lens.errors import LensError
 from lens.models import require_model
 
 
@@ -67,6 +68,8 @@ def test_a_missing_model_folder_is_named(pairs, tmp_path, fail):
 
 def test_hub_ids_are_left_to_the_hub():
     require_model("meta-llama/Llama-3.1-8B-Instruct")
+    with pytest.raises(LensError, match="no such model folder"):  # a path, though of the same shape
+        require_model("./meta-llama/Llama-3.1-8B-Instruct")
 
 
 def test_a_pair_longer_than_the_context_is_named(pairs, llama_folder, fail, lens):

@@ -9,15 +9,11 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    import pandas as pd
-
     from lens import artifacts
     from lens.paper import style, theory_figures
-    from lens.paper.theory import read_theories
+    from lens.paper.theory import read_theories, together
 
     theories = read_theories(args.theory)
     style.save(theory_figures.draw_figure_5(theories), args.out_dir, "figure_5")
-    tables = [
-        one["points"]["p"].assign(dataset=one["dataset"], model=one["model"]) for one in theories
-    ]
-    artifacts.write_table(Path(args.out_dir) / "figure_5.csv", pd.concat(tables))
+    table = together(theories, [one["points"]["p"] for one in theories])
+    artifacts.write_table(Path(args.out_dir) / "figure_5.csv", table)

@@ -9,15 +9,11 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    import pandas as pd
-
     from lens import artifacts
     from lens.paper import style, theory_figures
-    from lens.paper.theory import read_theories
+    from lens.paper.theory import read_theories, together
 
     theories = read_theories(args.theory)
     style.save(theory_figures.draw_map(theories), args.out_dir, "theory_map")
-    tables = [
-        one["predictions"].assign(dataset=one["dataset"], model=one["model"]) for one in theories
-    ]
-    artifacts.write_table(Path(args.out_dir) / "theory_map.csv", pd.concat(tables))
+    table = together(theories, [one["predictions"] for one in theories])
+    artifacts.write_table(Path(args.out_dir) / "theory_map.csv", table)

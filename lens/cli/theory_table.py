@@ -14,19 +14,12 @@ def run(args):
     import json
     from pathlib import Path
 
-    import pandas as pd
-
     from lens import artifacts
     from lens.paper import theory, theory_panel
 
     theories, out = theory.read_theories(args.theory), Path(args.out_dir)
-    checks = [
-        artifacts.read_table(Path(folder) / "theorem_1.csv").assign(
-            dataset=one["dataset"], model=one["model"]
-        )
-        for folder, one in zip(args.points, theories, strict=True)
-    ]
-    theorem = pd.concat(checks, ignore_index=True)
+    checks = [artifacts.read_table(Path(folder) / "theorem_1.csv") for folder in args.points]
+    theorem = theory.together(theories, checks)
     constants = theory.constants_table(theories, json.loads(args.paper_names))
     tables = theory.printed(theories, theorem, constants)
     artifacts.write_table(out / "theory.csv", constants)

@@ -1,6 +1,6 @@
 """The theory's tables: constants beside the paper's, readings, predictions, Theorem 1."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -35,6 +35,15 @@ def read_theories(folders) -> list[dict]:
 
 def label(theory: Mapping) -> str:
     return f"{theory['dataset']}, {theory['model']}"
+
+
+def together(theories: list[dict], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One table of a table for each theory, with its dataset and model."""
+    named = [
+        table.assign(dataset=theory["dataset"], model=theory["model"])
+        for theory, table in zip(theories, tables, strict=True)
+    ]
+    return pd.concat(named, ignore_index=True)
 
 
 def constants_table(theories: list[dict], paper_names: Mapping[str, str]) -> pd.DataFrame:
