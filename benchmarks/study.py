@@ -2,13 +2,15 @@
 
 Each seed splits a set anew by prompt (40 % test), draws N training pairs, and trains every method
 on them; differences are paired by seed, intervals are Student's t over seeds. Sets are embedded
-pairs (files from prepare-pairs and embed-pairs) and simulated worlds whose reward is known.
+pairs (files from prepare-pairs and embed-pairs, any number joined in one), with their own labels or
+with labels drawn from a known reward on the same embeddings, and Gaussian embeddings with such.
 
-    python benchmarks/study.py --set NAME PAIRS.parquet EMBEDDINGS.safetensors --world linear \
+    python benchmarks/study.py --set NAME PAIRS.parquet EMBEDDINGS.safetensors --world bent \
         --n-pairs 100 300 1000 --seeds 12 --out-dir results/study
 """
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,64 +20,125 @@ from tqdm import tqdm
 
 from lens import artifacts, methods, models
 from lens.data import split_by_group
+from lens.errors import LensError
 from lens.noise import derive_seed
 from lens.paper.render import markdown_table
 from lens.reward_model import RewardModel, pair_accuracy
-from lens.training_set import read_embedded, training_set
+from lens.training_set import Standardiser, read_embedded, training_set
 from lens.vae import train_vaes
 
-SCALE = 8
-HEAD = {"hidden": 256, "learning_rate": 1e-4, "batch_size": 128, "epochs": 20, "patience": 5}
+HEAD = {
+    "hidden": 256, "learning_rate": 1e-4, "batch_size": 128, "epochs": 20, "patience": 5,
+    "centred": False,
+}  # fmt: skip
 VAE = {
     "hidden": 64, "latent": 16, "sharing": "shared_trunk_separate_heads", "beta": 1.0,
     "gamma": 0.1, "learning_rate": 1e-4, "batch_size": 128, "epochs": 100,
 }  # fmt: skip
-SYNTHESIS = {"noise_variance": 0.01, "candidates_per_kept": 4, "perturbation_variance": 0.01}
-CONTROL, PROBE = "repeat", "linear_probe"
-# name -> (method, scale, mixed differences, centred head)
-VARIANTS = {
-    "repeat": ("repeat", SCALE, 1, False),
-    "repeat, centred": ("repeat", SCALE, 1, True),
-    "lens": ("lens", SCALE, 1, False),
-    "lens, centred": ("lens", SCALE, 1, True),
-    "mixing of 4, centred": ("difference_mixing", SCALE, 4, True),
-    "mixing of 16, centred": ("difference_mixing", SCALE, 16, True),
-    "mixing of 64, centred": ("difference_mixing", SCALE, 64, True),
-    "mixing of 16": ("difference_mixing", SCALE, 16, False),
-    "mean_difference": ("mean_difference", 1, 1, False),
-    "linear_probe": ("linear_probe", 1, 1, False),
-    "evidence_probe": ("evidence_probe", 1, 1, False),
+SYNTHESIS = {
+    "noise_variance": 0.01, "candidates_per_kept": 4, "perturbation_variance": 0.25,
+    "mixed_differences": 16, "posterior_widening": 1.0,
+}  # fmt: skip
+CENTRED, FAST = {"centred": True}, {"centred": True, "learning_rate": 5e-4}
+CONTROL, PROBE = "repeat", "linear probe"
+# name -> (method, changes to HEAD, changes to SYNTHESIS)
+MAIN = {
+    CONTROL: ("repeat", {}, {}),
+    "repeat, centred": ("repeat", CENTRED, {}),
+    "repeat, centred, fast": ("repeat", FAST, {}),
+    "LENS": ("lens", {}, {}),
+    "mean difference": ("mean_difference", {}, {}),
+    PROBE: ("linear_probe", {}, {}),
+    "evidence probe": ("evidence_probe", {}, {}),
+    "LENS+": ("lens_plus", {}, {}),
 }
-WORLDS = ("linear", "bent", "few_strong", "many_weak", "noise")
+GENERATORS = {
+    "LENS, centred": ("lens", CENTRED, {}),
+    "residual decoding": ("residual_decoding", CENTRED, {}),
+    "posterior noise": ("posterior_noise", CENTRED, {}),
+    "latent mixing of 16": ("latent_mixing", CENTRED, {}),
+    "latent flow": ("latent_flow", CENTRED, {}),
+    "conditional VAE": ("conditional_sampling", CENTRED, {}),
+    "mixing of 4": ("difference_mixing", CENTRED, {"mixed_differences": 4}),
+    "mixing of 16": ("difference_mixing", CENTRED, {}),
+    "mixing of 64": ("difference_mixing", CENTRED, {"mixed_differences": 64}),
+    "mixup": ("mixup", CENTRED, {}),
+    "plain noise": ("direct_perturbation", CENTRED, {}),
+    "heavy-tailed noise": ("heavy_tailed", CENTRED, {}),
+    "noise along": ("along_preference", CENTRED, {}),
+    "noise across": ("across_preference", CENTRED, {}),
+}
+REWARDS = ("linear", "few_strong", "many_weak", "noise", "bent", "hinge")
 
 
-def simulate(kind: str, count: int = 8000, dim: int = 384, seed: int = 0):
-    """(pair table, embeddings): Gaussian embeddings with a decaying spectrum, Bradley-Terry labels.
+def rewards(kind: str, sides: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Known rewards [2, n] of embeddings [2, n, d] whose leading features come first.
 
-    `linear`: reward along 20 of the leading directions; `few_strong`: along 2; `many_weak`: along
-    all; `bent`: |z1| + z2 / 3 of two such directions; `noise`: linear with labels near chance.
+    `linear`: along 20 of the leading features; `few_strong`: along 2; `many_weak`: along all;
+    `noise`: linear, with labels near chance; `bent`: 3 |z1| + z2 of two such directions; `hinge`:
+    z1+ + z2+ - z3+ of three.
     """
+    width = {"few_strong": 2, "many_weak": sides.shape[2]}.get(kind, 20)
+    z = sides[..., :width] @ rng.normal(size=(min(width, sides.shape[2]), 3))
+    z /= z.std(axis=(0, 1))
+    if kind == "bent":
+        return 3 * np.abs(z[..., 0]) + z[..., 1]
+    if kind == "hinge":
+        return np.maximum(z, 0) @ np.array([1, 1, -1])
+    return z[..., 0]
+
+
+def relabel(kind: str, sides: np.ndarray, features: np.ndarray, seed: int = 0) -> dict:
+    """Embeddings [2, n, d] as chosen and rejected, by Bradley-Terry labels drawn from `rewards` of
+    the features [2, n, d]; reward gaps have a standard deviation of 2 (`noise`: 0.4)."""
     rng = np.random.default_rng(derive_seed(kind, seed))
-    spectrum = np.arange(1, dim + 1) ** -0.5
-    sides = rng.normal(size=(2, count, dim)) * spectrum
-    width = min(dim, {"few_strong": 2, "many_weak": dim}.get(kind, 20))
-    weights = np.zeros((2, dim))
-    weights[:, :width] = rng.normal(size=(2, width)) / np.sqrt(width)
-    first, second = (sides @ one for one in weights)
-    scale = first.std()
-    reward = np.abs(first) / scale + second / second.std() / 3 if kind == "bent" else first / scale
-    gap = reward[0] - reward[1]
+    gap = np.subtract(*rewards(kind, features, rng))
     gap *= (0.4 if kind == "noise" else 2.0) / gap.std()
-    wins = rng.random(count) < 1 / (1 + np.exp(-gap))
-    chosen = np.where(wins[:, None], sides[0], sides[1]).astype(np.float32)
-    rejected = np.where(wins[:, None], sides[1], sides[0]).astype(np.float32)
+    wins = (rng.random(len(gap)) < 1 / (1 + np.exp(-gap)))[:, None]
+    return {
+        "chosen": np.where(wins, *sides).astype(np.float32),
+        "rejected": np.where(wins, *sides[::-1]).astype(np.float32),
+    }
+
+
+def gaussian(kind: str, count: int = 8000, dim: int = 384) -> tuple[pd.DataFrame, dict]:
+    """(pair table, embeddings): Gaussian embeddings with a decaying spectrum, labelled anew."""
+    spectrum = np.arange(1, dim + 1) ** -0.5
+    sides = np.random.default_rng(derive_seed("gaussian")).normal(size=(2, count, dim)) * spectrum
     names = [str(i) for i in range(count)]
-    table = pd.DataFrame({"id": names, "group": names, "split": "train"})
-    return table, {"chosen": chosen, "rejected": rejected}
+    return pd.DataFrame({"id": names, "group": names}), relabel(kind, sides, sides)
 
 
-def accuracies(pairs, embeddings, n_pairs: int, seeds: range) -> dict[str, np.ndarray]:
-    """Accuracy on held-out pairs [seeds] of every variant trained on N pairs."""
+def known_reward(kind: str, pairs: pd.DataFrame, embeddings: dict) -> tuple[pd.DataFrame, dict]:
+    """The same pairs with labels of a known reward on their embeddings' principal components."""
+    sides = np.stack([embeddings["chosen"], embeddings["rejected"]])
+    features = Standardiser.fit(sides.reshape(-1, sides.shape[2]))(sides).astype(np.float64)
+    flat = features.reshape(-1, features.shape[2])
+    _, directions = np.linalg.eigh(flat.T @ flat)
+    return pairs, relabel(kind, sides, features @ directions[:, ::-1])
+
+
+def join(name: str, files: list[str]) -> tuple[pd.DataFrame, dict]:
+    """One set from (pair table, embeddings) files, two for each part."""
+    if len(files) % 2 or not files:
+        raise LensError(f"set {name}: give PAIRS EMBEDDINGS, once for each part.")
+    parts = [read_embedded(*files[i : i + 2]) for i in range(0, len(files), 2)]
+    pairs = pd.concat(
+        [table[["id", "group"]].assign(part=i) for i, (table, _) in enumerate(parts)],
+        ignore_index=True,
+    )
+    return pairs, {
+        side: np.concatenate([embeddings[side] for _, embeddings in parts])
+        for side in ("chosen", "rejected")
+    }
+
+
+def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range) -> pd.DataFrame:
+    """Accuracy on held-out pairs of every variant trained on N pairs: a row for each seed.
+
+    `seconds` is the time of one seed's share of the training, with that of its VAE where one is
+    needed.
+    """
     data, tests = {}, {}
     for seed in seeds:
         held = split_by_group(pairs["group"], 0.4, derive_seed("study", seed) % 2**31)
@@ -84,29 +147,36 @@ def accuracies(pairs, embeddings, n_pairs: int, seeds: range) -> dict[str, np.nd
         data[seed] = training_set(
             split, embeddings, n_pairs=n_pairs, seed=seed, validation_fraction=0.1
         )
+    start = time.perf_counter()
     vaes = train_vaes(
         [(part.chosen, part.rejected) for part in data.values()],
         seeds=[derive_seed(seed, "vae") for seed in data],
         **VAE,
     )
-    result = {}
-    for name, (method, scale, mixed, centred) in tqdm(VARIANTS.items(), leave=False, disable=None):
+    for_vae, rows = time.perf_counter() - start, []
+    for name, (method, head, synthesis) in tqdm(variants.items(), leave=False, disable=None):
+        start = time.perf_counter()
         trainings = methods.train(
             method,
             data,
             scale=scale,
             vaes=dict(zip(data, vaes, strict=True)),
-            mixed_differences=mixed,
-            head={**HEAD, "centred": centred},
-            **SYNTHESIS,
+            settings=SYNTHESIS | synthesis,
+            head=HEAD | head,
         )
-        values = []
+        seconds = time.perf_counter() - start + for_vae * (method in methods.LATENT)
         for seed, training in trainings.items():
             model = RewardModel(training.weights, data[seed].standardiser)
             sides = [model(embeddings[side][tests[seed]]) for side in ("chosen", "rejected")]
-            values.append(pair_accuracy(*sides).mean())
-        result[name] = np.array(values)
-    return result
+            rows.append(
+                {
+                    "variant": name,
+                    "seed": seed,
+                    "accuracy": pair_accuracy(*sides).mean(),
+                    "seconds": seconds / len(data),
+                }
+            )
+    return pd.DataFrame(rows).assign(n_pairs=n_pairs, scale=scale)
 
 
 def paired(values: np.ndarray, control: np.ndarray) -> tuple[float, float]:
@@ -115,53 +185,61 @@ def paired(values: np.ndarray, control: np.ndarray) -> tuple[float, float]:
     return gaps.mean(), t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--set", nargs=3, action="append", default=[], metavar="NAME_AND_FILES")
-    parser.add_argument("--world", nargs="*", default=[], choices=WORLDS)
-    parser.add_argument("--n-pairs", type=int, nargs="+", default=[100, 300, 1000])
-    parser.add_argument("--seeds", type=int, default=12)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out-dir", default="results/study")
-    args = parser.parse_args()
-    models.set_threads(args.threads)
-    sets = {name: read_embedded(*files) for name, *files in args.set}
-    sets |= {f"simulated, {kind}": simulate(kind) for kind in args.world}
-    out, rows = Path(args.out_dir), []
-    for name, (pairs, embeddings) in sets.items():
-        for n_pairs in args.n_pairs:
-            if n_pairs > 0.55 * len(pairs):
-                continue
-            found = accuracies(pairs, embeddings, n_pairs, range(args.seeds))
-            for variant, values in found.items():
-                rows += [
-                    {
-                        "set": name,
-                        "n_pairs": n_pairs,
-                        "variant": variant,
-                        "seed": seed,
-                        "accuracy": a,
-                    }
-                    for seed, a in enumerate(values)
-                ]
-            artifacts.write_table(out / "study.csv", pd.DataFrame(rows))
-            artifacts.write_text(out / "study.md", report(pd.DataFrame(rows)))
-    print((out / "study.md").read_text(encoding="utf-8"))
-
-
 def report(table: pd.DataFrame) -> str:
-    """A Markdown table: accuracy, and paired differences to the repeat control and the probe."""
+    """A Markdown table: accuracy, paired differences to the repeat control and the probe, time."""
     rows = []
-    for (name, n_pairs), part in table.groupby(["set", "n_pairs"], sort=False):
+    for (name, n_pairs, scale), part in table.groupby(["set", "n_pairs", "scale"], sort=False):
         wide = part.pivot(index="seed", columns="variant", values="accuracy")
-        for variant in VARIANTS:
+        seconds = part.groupby("variant")["seconds"].mean()
+        for variant in part["variant"].unique():
             cells = [f"{100 * wide[variant].mean():.1f}"]
             for control in (CONTROL, PROBE):
                 mean, half = paired(wide[variant].to_numpy(), wide[control].to_numpy())
                 cells.append("-" if variant == control else f"{mean:+.1f} ± {half:.1f}")
-            rows.append([name, f"{n_pairs:,}", variant.replace("_", " "), *cells])
-    header = ["set", "N", "variant", "accuracy %", "vs repeat", "vs linear probe"]
+            cells.append(f"{seconds[variant]:.2f}")
+            rows.append([name, f"{n_pairs:,}", f"{scale}x", variant, *cells])
+    header = ["set", "N", "scale", "variant", "accuracy %", "vs repeat", "vs linear probe", "s"]
     return markdown_table(header, rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--set", nargs="+", action="append", default=[], metavar="NAME PAIRS EMBEDDINGS",
+        help="a name, then one or more times a pair table and its embeddings",
+    )  # fmt: skip
+    parser.add_argument(
+        "--known-reward", nargs="*", choices=REWARDS,
+        help="label the pairs of the sets anew by these rewards, in place of their own labels",
+    )  # fmt: skip
+    parser.add_argument("--world", nargs="*", default=[], choices=REWARDS, help="Gaussian sets")
+    parser.add_argument("--n-pairs", type=int, nargs="+", default=[100, 300, 1000])
+    parser.add_argument("--scale", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--generators", action="store_true", help="measure every generator, too")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out-dir", default="results/study")
+    args = parser.parse_args()
+    models.set_threads(args.threads)
+    sets = {name: join(name, files) for name, *files in args.set}
+    if args.known_reward:
+        sets = {
+            f"{name}, {kind}": known_reward(kind, *files)
+            for name, files in sets.items()
+            for kind in args.known_reward
+        }
+    sets |= {f"Gaussian, {kind}": gaussian(kind) for kind in args.world}
+    variants = MAIN | (GENERATORS if args.generators else {})
+    out, tables = Path(args.out_dir), []
+    for name, (pairs, embeddings) in sets.items():
+        for n_pairs in args.n_pairs:
+            if n_pairs > 0.55 * len(pairs):
+                continue
+            found = measure(pairs, embeddings, variants, n_pairs, args.scale, range(args.seeds))
+            tables.append(found.assign(set=name))
+            artifacts.write_table(out / "study.csv", pd.concat(tables))
+            artifacts.write_text(out / "study.md", report(pd.concat(tables)))
+    print((out / "study.md").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

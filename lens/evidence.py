@@ -53,23 +53,41 @@ def solve(differences: np.ndarray, shrinkages: np.ndarray = SHRINKAGES) -> Shrun
     return Shrunken(np.array(directions), posterior / posterior.sum(), np.array(margins))
 
 
-def evidence_probe(data: TrainingSet) -> Training:
-    """The probe r(e) = w . e with w averaged over shrinkages by their evidence, from all N pairs.
+@dataclass
+class LinearReward:
+    """w [d], the margin [N] of each pair from a fit without it, and the shrinkage found."""
+
+    weights: np.ndarray
+    margins: np.ndarray
+    shrinkage: float
+
+
+def fit(differences: np.ndarray) -> LinearReward:
+    """w averaged over shrinkages by their evidence, from differences [N, d].
 
     Its length, which decides the probabilities and not the order, minimises the Bradley-Terry loss
     of margins that leave their own pair out.
     """
-    differences, _ = all_differences(data)
     found = solve(differences)
     margins = found.posterior @ found.margins
     losses = np.logaddexp(0, -MARGIN_SCALES[:, None] * margins).mean(axis=1)
-    best = int(losses.argmin())
-    weights = MARGIN_SCALES[best] * (found.posterior @ found.directions)
+    length = MARGIN_SCALES[int(losses.argmin())]
+    return LinearReward(
+        (length * (found.posterior @ found.directions)).astype(np.float32),
+        length * margins,
+        float(np.exp(found.posterior @ np.log(SHRINKAGES))),
+    )
+
+
+def evidence_probe(data: TrainingSet) -> Training:
+    """The probe r(e) = w . e with `fit`'s w, from all N pairs."""
+    differences, _ = all_differences(data)
+    found = fit(differences)
     return Training(
-        {"w": weights.astype(np.float32)},
+        {"w": found.weights},
         {
             "pairs_per_epoch": len(differences),
-            "shrinkage": float(np.exp(found.posterior @ np.log(SHRINKAGES))),
-            "left_out_loss": float(losses[best]),
+            "shrinkage": found.shrinkage,
+            "left_out_loss": float(np.logaddexp(0, -found.margins).mean()),
         },
     )

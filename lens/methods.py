@@ -3,16 +3,27 @@
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
-from lens import evidence, reward, synthesis
+from lens import evidence, lens_plus, reward, synthesis
 from lens.errors import LensError
+from lens.generators import conditional, directed, flow, mixing, mixup, residual
 from lens.noise import derive_seed
+from lens.synthesis import Source
 from lens.training_set import TrainingSet
 from lens.vae import VAE
 
-PROBES = ("mean_difference", "linear_probe", "evidence_probe")
-SYNTHETIC = ("repeat", "lens", "direct_perturbation", "gaussian_sampling", "difference_mixing")
-METHODS = ("original", *SYNTHETIC, *PROBES)
+PROBES = {
+    "mean_difference": reward.mean_difference,
+    "linear_probe": reward.linear_probe,
+    "evidence_probe": evidence.evidence_probe,
+}
+LATENT = ("lens", "residual_decoding", "posterior_noise", "latent_mixing", "latent_flow")
+SYNTHETIC = (
+    "repeat", "direct_perturbation", "gaussian_sampling", *LATENT, "difference_mixing",
+    "conditional_sampling", "mixup", "heavy_tailed", "along_preference", "across_preference",
+)  # fmt: skip
+METHODS = ("original", *SYNTHETIC, *PROBES, "lens_plus")
 
 
 def train(
@@ -21,56 +32,109 @@ def train(
     *,
     scale: int,
     vaes: Mapping[int, VAE],
-    noise_variance: float,
-    candidates_per_kept: int,
-    perturbation_variance: float,
-    mixed_differences: int,
+    settings: dict,
     head: dict,
 ) -> dict[int, reward.Training]:
     """Trains the reward models of one method and scale, one for each seed in `data`.
 
-    `vaes` holds each seed's VAE where the method is lens; `head` goes to `train_mlps`. Everything
-    random follows the seed; initial weights and the order of triplets do not depend on the method,
-    so that methods can be compared seed by seed.
+    `vaes` holds each seed's VAE where the method is one of `LATENT`; `settings` is the section
+    `synthesis` of the configuration, `head` goes to `train_mlps`. Everything random follows the
+    seed; initial weights and the order of triplets do not depend on the method, so that methods can
+    be compared seed by seed.
     """
-    if method == "mean_difference":
-        return {seed: reward.mean_difference(part) for seed, part in data.items()}
-    if method == "linear_probe":
-        return {seed: reward.linear_probe(part) for seed, part in data.items()}
-    if method == "evidence_probe":
-        return {seed: evidence.evidence_probe(part) for seed, part in data.items()}
+    if method in PROBES:
+        return {seed: PROBES[method](part) for seed, part in data.items()}
+    if method == "lens_plus":
+        return lens_plus.train(data, scale=scale, head=head)
     if method not in METHODS:
         raise LensError(f"method {method!r} is none of {', '.join(METHODS)}.")
     if method == "original" and scale != 1:
         raise LensError("method original has scale 1; its larger scales are called repeat.")
+    pairs = {
+        seed: (torch.from_numpy(part.chosen), torch.from_numpy(part.rejected))
+        for seed, part in data.items()
+    }
+    models = generators(method, pairs, vaes)
     runs = []
     for seed, part in data.items():
-        chosen, rejected = torch.from_numpy(part.chosen), torch.from_numpy(part.rejected)
-        noise_seed = derive_seed(seed, "synthesis")
-        composition = synthesis.compose(len(chosen), scale, derive_seed(seed, "compose"))
-        if method == "lens":
-            latents = synthesis.lens_latents(
-                vaes[seed],
-                chosen,
-                rejected,
-                keep=synthesis.synthetic_per_embedding(scale),
-                candidates_per_kept=candidates_per_kept,
-                noise_variance=noise_variance,
-                seed=noise_seed,
-            )
-            source = synthesis.lens(vaes[seed], chosen, rejected, latents)
-        elif method == "direct_perturbation":
-            source = synthesis.direct_perturbation(
-                chosen, rejected, noise_variance=perturbation_variance, seed=noise_seed
-            )
-        elif method == "gaussian_sampling":
-            source = synthesis.gaussian_sampling(chosen, rejected, seed=noise_seed)
-        elif method == "difference_mixing":
-            composition = synthesis.compose_mixtures(len(chosen), scale)
-            source = synthesis.difference_mixing(
-                chosen, rejected, mixed=mixed_differences, seed=noise_seed
-            )
-        else:
-            source = synthesis.originals(chosen, rejected)
+        source = make_source(
+            method, *pairs[seed], scale=scale, vae=vaes.get(seed), model=models.get(seed),
+            settings=settings, seed=derive_seed(seed, "synthesis"),
+        )  # fmt: skip
+        composition = compose(method, len(part.chosen), scale, derive_seed(seed, "compose"))
         runs.append(reward.Run(part, source, composition, derive_seed(seed, "head")))
     return dict(zip(data, reward.train_mlps(runs, **head), strict=True))
+
+
+def compose(method: str, count: int, scale: int, seed: int) -> Tensor:
+    """Which variants make up each pair [count, scale, 2], as the method's source has them."""
+    if method in ("difference_mixing", "latent_mixing", "conditional_sampling"):
+        return mixing.compose_mixtures(count, scale)
+    if method in ("mixup", "latent_flow"):
+        return mixup.compose_coupled(count, scale)
+    return synthesis.compose(count, scale, seed)
+
+
+def generators(
+    method: str, pairs: Mapping[int, tuple[Tensor, Tensor]], vaes: Mapping[int, VAE]
+) -> dict:
+    """Models by seed that a method trains besides the VAE."""
+    seeds = [derive_seed(seed, method) for seed in pairs]
+    if method == "conditional_sampling":
+        trained = conditional.train_conditional_vaes(list(pairs.values()), seeds=seeds)
+    elif method == "latent_flow":
+        latents = [flow.latent_pairs(vaes[seed], *both) for seed, both in pairs.items()]
+        trained = flow.train_flows(latents, seeds=seeds)
+    else:
+        return {}
+    return dict(zip(pairs, trained, strict=True))
+
+
+def make_source(
+    method: str,
+    chosen: Tensor,
+    rejected: Tensor,
+    *,
+    scale: int,
+    vae: VAE | None,
+    model: torch.nn.Module | None,
+    settings: dict,
+    seed: int,
+) -> Source:
+    """The method's synthetic embeddings; `model` is from `generators`."""
+    pairs, variance = (chosen, rejected), settings["perturbation_variance"]
+    match method:
+        case "lens" | "residual_decoding":
+            latents = synthesis.lens_latents(
+                vae,
+                *pairs,
+                keep=synthesis.synthetic_per_embedding(scale),
+                candidates_per_kept=settings["candidates_per_kept"],
+                noise_variance=settings["noise_variance"],
+                seed=seed,
+            )
+            make = synthesis.lens if method == "lens" else residual.residual_decoding
+            return make(vae, *pairs, latents)
+        case "posterior_noise":
+            widening = settings["posterior_widening"]
+            return residual.posterior_noise(vae, *pairs, widening=widening, seed=seed)
+        case "latent_flow":
+            return flow.latent_flow(vae, model, *pairs, seed=seed)
+        case "latent_mixing":
+            mixed = settings["mixed_differences"]
+            return mixing.latent_mixing(vae, *pairs, mixed=mixed, seed=seed)
+        case "difference_mixing":
+            mixed = settings["mixed_differences"]
+            return mixing.difference_mixing(*pairs, mixed=mixed, seed=seed)
+        case "conditional_sampling":
+            return conditional.conditional_sampling(model, *pairs, seed=seed)
+        case "mixup":
+            return mixup.mixup(*pairs, seed=seed)
+        case "gaussian_sampling":
+            return synthesis.gaussian_sampling(*pairs, seed=seed)
+        case "direct_perturbation":
+            return synthesis.direct_perturbation(*pairs, noise_variance=variance, seed=seed)
+        case "heavy_tailed" | "along_preference" | "across_preference":
+            return getattr(directed, method)(*pairs, noise_variance=variance, seed=seed)
+        case _:
+            return synthesis.originals(*pairs)

@@ -36,6 +36,11 @@ def row_gumbels(seeds: Tensor, dim: int) -> Tensor:
     return (-(-uniform.log()).log()).float()
 
 
+def row_uniforms(seeds: Tensor, dim: int) -> Tensor:
+    """Numbers float32 [n, dim], uniform in (0, 1), for row seeds int64 [n]."""
+    return ((_bits(seeds, dim) >> 40) & 0xFFFFFF).double().add(0.5).div(2**24).float()
+
+
 def row_integers(seeds: Tensor, dim: int, below: int) -> Tensor:
     """Integers int64 [n, dim] from 0 to below - 1 for row seeds int64 [n]."""
     return ((_bits(seeds, dim) >> 12) & (2**52 - 1)) % below

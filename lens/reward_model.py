@@ -18,9 +18,9 @@ def pair_accuracy(chosen_reward: np.ndarray, rejected_reward: np.ndarray) -> np.
 class RewardModel:
     """r(e) for embeddings as the language model gives them (not yet standardised).
 
-    `weights` is {"w"} [d] for a linear model, or {"w1" [h, d], "b1" [h], "w2" [h], "b2" []} for
-    the MLP d-h-1 with ReLU of Section 3.3. Rewards have no unit and no zero: only differences
-    count, and sigmoid(r(a) - r(b)) is the probability that a is preferred.
+    `weights` is {"w"} [d] for a linear model, {"w1" [h, d], "b1" [h], "w2" [h], "b2" []} for the
+    MLP d-h-1 with ReLU of Section 3.3, or both for their sum. Rewards have no unit and no zero:
+    only differences count, and sigmoid(r(a) - r(b)) is the probability that a is preferred.
     """
 
     weights: dict[str, np.ndarray]
@@ -37,10 +37,11 @@ class RewardModel:
 
     def score_standardised(self, features: np.ndarray) -> np.ndarray:
         """Rewards [...] for features [..., d] that the standardiser has been through."""
-        if "w" in self.weights:
-            return features @ self.weights["w"]
-        hidden = np.maximum(features @ self.weights["w1"].T + self.weights["b1"], 0)
-        return hidden @ self.weights["w2"] + self.weights["b2"]
+        rewards = features @ self.weights["w"] if "w" in self.weights else np.float32(0)
+        if "w1" in self.weights:
+            hidden = np.maximum(features @ self.weights["w1"].T + self.weights["b1"], 0)
+            rewards = rewards + (hidden @ self.weights["w2"] + self.weights["b2"])
+        return rewards
 
     def save(self, path, about: dict[str, str] | None = None) -> None:
         arrays = {"mean": self.standardiser.mean, "scale": self.standardiser.scale}

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lens.errors import LensError
-from lens.noise import combine, row_integers, row_normals
+from lens.noise import combine, row_normals
 from lens.vae import SIDES, VAE, sample
 
 Source = Callable[[str, Tensor, Tensor], Tensor]
@@ -39,13 +39,6 @@ def compose(count: int, scale: int, seed: int) -> Tensor:
         [np.zeros((count, 1), np.int64), 1 + ranks[:, : scale - 1].astype(np.int64)], axis=1
     )
     return torch.from_numpy(np.stack(np.divmod(flat, width), axis=-1))
-
-
-def compose_mixtures(count: int, scale: int) -> Tensor:
-    """Variants [count, scale, 2] for `difference_mixing`: the original pair, and the mixtures
-    1 ... scale - 1 against the original rejected embedding."""
-    chosen = torch.arange(scale).expand(count, scale)
-    return torch.stack([chosen, torch.zeros_like(chosen)], dim=-1)
 
 
 def log_density(latents: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -126,7 +119,7 @@ def lens(vae: VAE, chosen: Tensor, rejected: Tensor, latents: dict[str, Tensor])
     def synthesise(side: str, rows: Tensor, variants: Tensor) -> Tensor:
         return vae.decode(latents[side][rows, variants - 1], side)
 
-    return _with_originals(chosen, rejected, synthesise)
+    return with_originals(chosen, rejected, synthesise)
 
 
 def direct_perturbation(
@@ -139,7 +132,7 @@ def direct_perturbation(
         noise = row_normals(combine(seed, SIDES.index(side), rows, variants), chosen.shape[1])
         return sides[side][rows] + math.sqrt(noise_variance) * noise
 
-    return _with_originals(chosen, rejected, synthesise)
+    return with_originals(chosen, rejected, synthesise)
 
 
 def gaussian_sampling(chosen: Tensor, rejected: Tensor, *, seed: int) -> Source:
@@ -152,24 +145,7 @@ def gaussian_sampling(chosen: Tensor, rejected: Tensor, *, seed: int) -> Source:
         noise = row_normals(combine(seed, SIDES.index(side), rows, variants), len(root))
         return means[side] + noise @ root
 
-    return _with_originals(chosen, rejected, synthesise)
-
-
-def difference_mixing(chosen: Tensor, rejected: Tensor, *, mixed: int, seed: int) -> Source:
-    """e-_j + (1 / sqrt(m)) * sum of m random pairs' e+ - e-, to stand against e-_j.
-
-    The sum has the covariance of one difference and sqrt(m) times its mean: noise is averaged
-    down, the preference direction is not (docs/study.md).
-    """
-    differences = chosen - rejected
-
-    def synthesise(side: str, rows: Tensor, variants: Tensor) -> Tensor:
-        if side == "rejected":
-            raise LensError("difference mixing makes chosen embeddings alone: compose_mixtures.")
-        partners = row_integers(combine(seed, rows, variants), mixed, len(differences))
-        return rejected[rows] + differences[partners].sum(dim=1) / math.sqrt(mixed)
-
-    return _with_originals(chosen, rejected, synthesise)
+    return with_originals(chosen, rejected, synthesise)
 
 
 def covariance_root(embeddings: Tensor) -> Tensor:
@@ -178,7 +154,8 @@ def covariance_root(embeddings: Tensor) -> Tensor:
     return torch.linalg.qr(centred, mode="r").R / math.sqrt(len(embeddings) - 1)
 
 
-def _with_originals(chosen: Tensor, rejected: Tensor, synthesise: Source) -> Source:
+def with_originals(chosen: Tensor, rejected: Tensor, synthesise: Source) -> Source:
+    """The source that asks `synthesise` for variants above 0 and gives originals for 0."""
     sides = {"chosen": chosen, "rejected": rejected}
 
     def source(side: str, rows: Tensor, variants: Tensor) -> Tensor:

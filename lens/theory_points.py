@@ -95,7 +95,7 @@ class Sweep:
         seed = derive_seed("reference") % 2**31
         data = self.sets(n_pairs, [seed])
         training = methods.train(
-            "original", data, scale=1, vaes={}, head=self.head, **self.synthesis
+            "original", data, scale=1, vaes={}, head=self.head, settings=self.synthesis
         )[seed]
         self.reference = RewardModel(training.weights, data[seed].standardiser)
         self.reference_losses = bradley_terry_losses(self.reference, self.embeddings, self.test)
@@ -143,7 +143,7 @@ class Sweep:
     ) -> list[dict]:
         """zeta of each seed: mean test loss beyond the reference's, with its standard error."""
         trainings = methods.train(
-            method, data, scale=scale, vaes=vaes, head=self.head, **self.synthesis
+            method, data, scale=scale, vaes=vaes, head=self.head, settings=self.synthesis
         )
         rows = []
         for seed, training in trainings.items():

@@ -8,6 +8,7 @@ import torch
 
 from lens import methods, reward, synthesis
 from lens.errors import LensError
+from lens.generators import conditional, directed, flow, mixing, mixup, residual
 from lens.noise import derive_seed
 from lens.reward_model import RewardModel, pair_accuracy
 from lens.training_set import Standardiser, TrainingSet, training_set
@@ -19,6 +20,7 @@ SYNTHESIS = {
     "candidates_per_kept": 2,
     "perturbation_variance": 0.01,
     "mixed_differences": 4,
+    "posterior_widening": 1.0,
 }
 
 
@@ -133,11 +135,11 @@ def test_runs_side_by_side_end_as_they_would_alone():
     sets = [linear_world(count=count, noise=5.0, seed=count)[0] for count in (64, 50, 20)]
     settings = {**HEAD, "epochs": 40, "patience": 3, "learning_rate": 0.03}
     trainings = methods.train(
-        "repeat", dict(enumerate(sets)), scale=3, vaes={}, head=settings, **SYNTHESIS
+        "repeat", dict(enumerate(sets)), scale=3, vaes={}, head=settings, settings=SYNTHESIS
     )
     ends = set()
     for seed, data in enumerate(sets):
-        alone = train("repeat", data, seed=seed, scale=3, head=settings, **SYNTHESIS)
+        alone = train("repeat", data, seed=seed, scale=3, head=settings, settings=SYNTHESIS)
         ends.add(alone.metrics["epochs"])
         for name in ("w1", "b1", "w2"):  # b2 cancels in every pair: its steps are rounding errors
             np.testing.assert_allclose(
@@ -194,7 +196,7 @@ def test_a_centred_head_is_the_network_less_its_start():
 def test_centred_runs_side_by_side_end_as_they_would_alone():
     sets = [linear_world(count=count, noise=5.0, seed=count)[0] for count in (64, 20)]
     head = {**HEAD, "epochs": 40, "patience": 3, "learning_rate": 0.03, "centred": True}
-    options = {"scale": 3, "head": head, **SYNTHESIS}
+    options = {"scale": 3, "head": head, "settings": SYNTHESIS}
     together = methods.train("repeat", dict(enumerate(sets)), vaes={}, **options)
     for seed, data in enumerate(sets):
         alone = train("repeat", data, seed=seed, **options)
@@ -240,7 +242,7 @@ def test_every_method_trains_and_follows_its_seed(method):
         "scale": 4 if method in methods.SYNTHETIC else 1,
         "vae": VAE(6, 8, 2, "shared_trunk_separate_heads"),
         "head": {**HEAD, "epochs": 2},
-        **SYNTHESIS,
+        "settings": SYNTHESIS,
     }
     first, again, other = (train(method, data, seed=seed, **options).weights for seed in (0, 0, 1))
     assert all(np.array_equal(first[name], again[name]) for name in first)
@@ -252,36 +254,52 @@ def test_every_method_trains_and_follows_its_seed(method):
 def test_a_method_is_its_source_on_the_one_training_path(method):
     """What `methods.train` does, put together by hand: source, composition, seeds, settings."""
     data, _ = linear_world(count=60)
-    chosen, rejected = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
+    pairs = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
     torch.manual_seed(0)
-    vae = VAE(6, 8, 2, "separate_everything")
-    noise_seed = derive_seed(3, "synthesis")
-    if method == "repeat":
-        source = synthesis.originals(chosen, rejected)
-    elif method == "lens":
-        latents = synthesis.lens_latents(
-            vae, chosen, rejected, keep=2, candidates_per_kept=5, noise_variance=0.3,
-            seed=noise_seed,
-        )  # fmt: skip
-        source = synthesis.lens(vae, chosen, rejected, latents)
-    elif method == "direct_perturbation":
-        source = synthesis.direct_perturbation(
-            chosen, rejected, noise_variance=0.7, seed=noise_seed
-        )
-    elif method == "difference_mixing":
-        source = synthesis.difference_mixing(chosen, rejected, mixed=7, seed=noise_seed)
-    else:
-        source = synthesis.gaussian_sampling(chosen, rejected, seed=noise_seed)
+    vae, seed = VAE(6, 8, 2, "separate_everything"), derive_seed(3, "synthesis")
+    latents = synthesis.lens_latents(
+        vae, *pairs, keep=2, candidates_per_kept=5, noise_variance=0.3, seed=seed
+    )
+    noise = {"noise_variance": 0.7, "seed": seed}
+    own = [derive_seed(3, method)]
+    sources = {
+        "repeat": lambda: synthesis.originals(*pairs),
+        "lens": lambda: synthesis.lens(vae, *pairs, latents),
+        "residual_decoding": lambda: residual.residual_decoding(vae, *pairs, latents),
+        "posterior_noise": lambda: residual.posterior_noise(vae, *pairs, widening=2.5, seed=seed),
+        "latent_mixing": lambda: mixing.latent_mixing(vae, *pairs, mixed=7, seed=seed),
+        "latent_flow": lambda: flow.latent_flow(
+            vae,
+            flow.train_flows([flow.latent_pairs(vae, *pairs)], seeds=own)[0],
+            *pairs,
+            seed=seed,
+        ),
+        "conditional_sampling": lambda: conditional.conditional_sampling(
+            conditional.train_conditional_vaes([pairs], seeds=own)[0], *pairs, seed=seed
+        ),
+        "difference_mixing": lambda: mixing.difference_mixing(*pairs, mixed=7, seed=seed),
+        "mixup": lambda: mixup.mixup(*pairs, seed=seed),
+        "gaussian_sampling": lambda: synthesis.gaussian_sampling(*pairs, seed=seed),
+        "direct_perturbation": lambda: synthesis.direct_perturbation(*pairs, **noise),
+        "heavy_tailed": lambda: directed.heavy_tailed(*pairs, **noise),
+        "along_preference": lambda: directed.along_preference(*pairs, **noise),
+        "across_preference": lambda: directed.across_preference(*pairs, **noise),
+    }
+    composition = {
+        "difference_mixing": mixing.compose_mixtures(60, 8),
+        "latent_mixing": mixing.compose_mixtures(60, 8),
+        "conditional_sampling": mixing.compose_mixtures(60, 8),
+        "mixup": mixup.compose_coupled(60, 8),
+        "latent_flow": mixup.compose_coupled(60, 8),
+    }.get(method, synthesis.compose(60, 8, derive_seed(3, "compose")))
     head = {**HEAD, "epochs": 2}
-    composition = synthesis.compose(60, 8, derive_seed(3, "compose"))
-    if method == "difference_mixing":
-        composition = synthesis.compose_mixtures(60, 8)
-    run = reward.Run(data, source, composition, derive_seed(3, "head"))
+    run = reward.Run(data, sources[method](), composition, derive_seed(3, "head"))
     expected = reward.train_mlps([run], **head)[0]
-    got = train(
-        method, data, scale=8, seed=3, vae=vae, noise_variance=0.3,
-        candidates_per_kept=5, perturbation_variance=0.7, mixed_differences=7, head=head,
-    )  # fmt: skip
+    settings = {
+        "noise_variance": 0.3, "candidates_per_kept": 5, "perturbation_variance": 0.7,
+        "mixed_differences": 7, "posterior_widening": 2.5,
+    }  # fmt: skip
+    got = train(method, data, scale=8, seed=3, vae=vae, settings=settings, head=head)
     assert all(np.array_equal(got.weights[name], expected.weights[name]) for name in got.weights)
     assert got.metrics == expected.metrics
 
@@ -297,7 +315,7 @@ def test_methods_of_one_seed_start_alike():
     data, _ = linear_world(count=60)
     options = {
         "scale": 4,
-        **SYNTHESIS,
+        "settings": SYNTHESIS,
         "head": {**HEAD, "learning_rate": 1e-30, "epochs": 1},
     }
     repeat = train("repeat", data, seed=0, **options).weights
@@ -307,9 +325,9 @@ def test_methods_of_one_seed_start_alike():
 
 def test_unknown_methods_and_scales_are_named():
     data, _ = linear_world(count=10)
-    options = {"seed": 0, "head": HEAD, **SYNTHESIS}
-    with pytest.raises(LensError, match="'mixup' is none of"):
-        train("mixup", data, scale=1, **options)
+    options = {"seed": 0, "head": HEAD, "settings": SYNTHESIS}
+    with pytest.raises(LensError, match="'shuffling' is none of"):
+        train("shuffling", data, scale=1, **options)
     with pytest.raises(LensError, match="called repeat"):
         train("original", data, scale=2, **options)
 

@@ -3,12 +3,20 @@
 from lens.cli._arguments import settings
 from lens.cli.train_vae import add_training_set_arguments, training_sets
 
+SYNTHESIS = (
+    "noise_variance",
+    "candidates_per_kept",
+    "perturbation_variance",
+    "mixed_differences",
+    "posterior_widening",
+)
+
 
 def add_arguments(parser):
     add_training_set_arguments(parser)
     parser.add_argument("--method", required=True, help="original, repeat, lens, ...")
     parser.add_argument("--scale", type=int, default=1, help="pairs in training per original pair")
-    parser.add_argument("--vae-dir", help="from train-vae, for method lens")
+    parser.add_argument("--vae-dir", help="from train-vae, for lens and others that decode latents")
     parser.add_argument(
         "--noise-variance", type=float, default=0.01, help="of the latent noise (Eq. 7)"
     )
@@ -19,13 +27,19 @@ def add_arguments(parser):
         "--perturbation-variance",
         type=float,
         default=0.01,
-        help="per standardised feature, for method direct_perturbation",
+        help="per standardised feature, for direct_perturbation and other noise",
     )
     parser.add_argument(
         "--mixed-differences",
         type=int,
         default=16,
-        help="in a mixture, for difference_mixing",
+        help="in a mixture, for difference_mixing and latent_mixing",
+    )
+    parser.add_argument(
+        "--posterior-widening",
+        type=float,
+        default=1.0,
+        help="times the posterior's variance, for posterior_noise",
     )
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
@@ -47,13 +61,14 @@ def run(args):
     from lens.training_set import read_embedded
     from lens.vae import load_vae
 
-    if args.method == "lens" and not args.vae_dir:
-        raise LensError("method lens needs --vae-dir, a folder that train-vae made.")
+    latent = args.method in methods.LATENT
+    if latent and not args.vae_dir:
+        raise LensError(f"method {args.method} needs --vae-dir, a folder that train-vae made.")
     models.set_threads(args.threads)
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
     data = training_sets(pairs, embeddings, args)
     inputs, vaes = {"pairs": args.pairs, "embeddings": args.embeddings}, {}
-    if args.method == "lens":
+    if latent:
         for seed in args.seeds:
             inputs[f"vae_seed_{seed}"] = Path(args.vae_dir) / f"seed_{seed}.safetensors"
             vaes[seed] = load_vae(inputs[f"vae_seed_{seed}"])
@@ -62,10 +77,7 @@ def run(args):
         data,
         scale=args.scale,
         vaes=vaes,
-        noise_variance=args.noise_variance,
-        candidates_per_kept=args.candidates_per_kept,
-        perturbation_variance=args.perturbation_variance,
-        mixed_differences=args.mixed_differences,
+        settings={name: getattr(args, name) for name in SYNTHESIS},
         head={
             "hidden": args.hidden,
             "learning_rate": args.learning_rate,

@@ -1,0 +1,38 @@
+"""Pairs from a pool of candidates with a judge's scores: random disjoint pairs of each prompt.
+
+    python benchmarks/pool_pairs.py POOL.jsonl.gz PAIRS.jsonl
+
+Candidates have fields `output` and `gold` (null: not judged); ties and empty answers are left out.
+"""
+
+import gzip
+import json
+import random
+import sys
+
+
+def pairs(prompt: str, candidates: list[dict], rng: random.Random) -> list[dict]:
+    """{prompt, chosen, rejected} of one prompt, each candidate in one pair at most."""
+    judged = [one for one in candidates if one["gold"] is not None and one["output"].strip()]
+    rng.shuffle(judged)
+    result = []
+    for first, second in zip(judged[::2], judged[1::2], strict=False):
+        better, worse = sorted((first, second), key=lambda one: one["gold"], reverse=True)
+        if better["gold"] > worse["gold"] and better["output"] != worse["output"]:
+            result.append(
+                {"prompt": prompt, "chosen": better["output"], "rejected": worse["output"]}
+            )
+    return result
+
+
+def main(pool: str, out: str) -> None:
+    rng = random.Random(0)
+    with gzip.open(pool, "rt", encoding="utf-8") as lines, open(out, "w", encoding="utf-8") as file:
+        for line in lines:
+            row = json.loads(line)
+            for pair in pairs(row["instruction"], row["candidates"], rng):
+                file.write(json.dumps(pair, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,158 @@
+"""LENS+: a linear reward, and beside it what networks find where a linear reward can say nothing.
+
+The linear part is the evidence probe. The networks train on pairs with strong noise along the
+probe's direction, drawn batch by batch, so that only what bends can lower their loss; each leaves a
+third of the prompts out, and its margins there decide how much the networks count.
+docs/study.md derives it and says what it is worth.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+
+from lens import evidence
+from lens.generators.directed import along
+from lens.generators.mixup import compose_coupled
+from lens.noise import derive_seed
+from lens.reward import Run, Training, train_mlps
+from lens.reward_model import RewardModel
+from lens.training_set import TrainingSet
+
+FOLDS = 3
+NOISE = 10.0  # standard deviation of the noise, in units of the embeddings' own on that line
+LEARNING_RATE = 5e-4
+TOLD_APART = 2.0  # standard errors
+
+
+@dataclass
+class Fold:
+    """The training of one network, and the positions among all N pairs that it leaves out."""
+
+    run: Run
+    held: np.ndarray
+
+
+def train(data: Mapping[int, TrainingSet], *, scale: int, head: dict) -> dict[int, Training]:
+    """The reward model of each seed, from all of its N pairs.
+
+    `head` as for `train_mlps`, but for the learning rate and early stopping: the networks of a seed
+    take as many steps together as one MLP at most takes at this scale, each pair with new noise.
+    """
+    folds = {
+        seed: leave_out(part, seed, passes=head["epochs"] * scale) for seed, part in data.items()
+    }
+    runs = [fold.run for each in folds.values() for fold in each]
+    options = {"epochs": 1, "patience": 1, "learning_rate": LEARNING_RATE, "centred": True}
+    trained = iter(train_mlps(runs, **head | options))
+    return {
+        seed: _combine(data[seed], each, [next(trained) for _ in each])
+        for seed, each in folds.items()
+    }
+
+
+def leave_out(part: TrainingSet, seed: int, passes: int) -> list[Fold]:
+    """Trainings that leave a third of the prompts out each, in all of `passes` passes over what a
+    single MLP trains on."""
+    from sklearn.model_selection import GroupKFold
+
+    chosen = np.concatenate([part.chosen, part.validation_chosen])
+    rejected = np.concatenate([part.rejected, part.validation_rejected])
+    groups = np.concatenate([part.groups, part.validation_groups])
+    rows = np.concatenate([part.rows, part.validation_rows])
+    count = min(FOLDS, len(np.unique(groups)))
+    draws = max(1, passes * len(part.chosen) // ((count - 1) * len(chosen)))
+    folds = []
+    for fold, (kept, held) in enumerate(GroupKFold(count).split(chosen, groups=groups)):
+        own = TrainingSet(
+            chosen[kept], rejected[kept], chosen[held], rejected[held], part.standardiser,
+            groups[kept], groups[held], rows[kept], rows[held],
+        )  # fmt: skip
+        source = along(
+            torch.from_numpy(own.chosen),
+            torch.from_numpy(own.rejected),
+            torch.from_numpy(noise_step(own.chosen, own.rejected)),
+            seed=derive_seed(seed, "synthesis", fold),
+        )
+        composition = compose_coupled(len(kept), 1 + draws)[:, 1:]  # never without noise
+        folds.append(Fold(Run(own, source, composition, derive_seed(seed, "head", fold)), held))
+    return folds
+
+
+def noise_step(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+    """The noise's standard deviation as a vector [d] along the evidence probe of pairs [n, d]."""
+    weights = evidence.fit(chosen - rejected).weights
+    direction = weights / np.linalg.norm(weights)
+    return NOISE * (np.concatenate([chosen, rejected]) @ direction).std() * direction
+
+
+@dataclass
+class Shares:
+    """Weights of the linear and the bent margins, and the latter's z value before shrinkage."""
+
+    linear: float
+    bent: float
+    z: float
+
+
+def shares(linear: np.ndarray, bent: np.ndarray) -> Shares:
+    """Bradley-Terry weights of two margins [N] of pairs that neither was fitted to.
+
+    The weight of the bent margins is shrunk by Breiman's garrote, max(0, 1 - (2 / z)^2), and 0 if
+    it is negative: what is not told from nothing by two standard errors is left out.
+    """
+    scale = bent.std()
+    if scale == 0:
+        return Shares(_weight(linear, 0.0), 0.0, 0.0)
+    margins = np.stack([linear, bent / scale], axis=1)
+    both = minimize(lambda w: np.logaddexp(0, -margins @ w).sum(), np.array([1.0, 0.0])).x
+    slope = 1 / (2 + 2 * np.cosh(margins @ both))
+    information = (margins * slope[:, None]).T @ margins
+    z = float(both[1] * np.sqrt(np.linalg.det(information) / information[0, 0]))
+    kept = max(0.0, 1 - (TOLD_APART / z) ** 2) if z > 0 else 0.0
+    return Shares(_weight(linear, kept * both[1] * margins[:, 1]), float(kept * both[1] / scale), z)
+
+
+def _weight(margins: np.ndarray, offset: np.ndarray | float) -> float:
+    return float(minimize(lambda w: np.logaddexp(0, -w * margins - offset).sum(), 1.0).x[0])
+
+
+def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> Training:
+    chosen, rejected = (
+        np.concatenate([part.chosen, part.validation_chosen]),
+        np.concatenate([part.rejected, part.validation_rejected]),
+    )
+    linear = evidence.fit(chosen - rejected)
+    bent = np.zeros(len(chosen))
+    for fold, training in zip(folds, trained, strict=True):
+        model = RewardModel(training.weights, part.standardiser)
+        bent[fold.held] = model.score_standardised(chosen[fold.held])
+        bent[fold.held] -= model.score_standardised(rejected[fold.held])
+    found = shares(linear.margins, bent)
+    weights = {"w": np.float32(found.linear) * linear.weights}
+    if found.bent > 0:
+        weights |= _mean([training.weights for training in trained], found.bent)
+    return Training(
+        weights,
+        {
+            "pairs_per_epoch": sum(fold.run.composition[..., 0].numel() for fold in folds),
+            "steps": sum(training.metrics["steps"] for training in trained),
+            "shrinkage": linear.shrinkage,
+            "linear_share": found.linear,
+            "bent_share": found.bent,
+            "bent_z": found.z,
+        },
+    )
+
+
+def _mean(networks: list[dict[str, np.ndarray]], factor: float) -> dict[str, np.ndarray]:
+    """`factor` times the mean of MLPs, as one MLP."""
+    each = np.float32(factor / len(networks))
+    return {
+        "w1": np.concatenate([network["w1"] for network in networks]),
+        "b1": np.concatenate([network["b1"] for network in networks]),
+        "w2": each * np.concatenate([network["w2"] for network in networks]),
+        "b2": each * sum(network["b2"] for network in networks),
+    }
