@@ -7,7 +7,7 @@ docs/study.md derives it and says what it is worth.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from lens.training_set import TrainingSet
 
 FOLDS = 3
 NOISE = 10.0  # standard deviation of the noise, in units of the embeddings' own on that line
-LEARNING_RATE = 5e-4
+LEARNING_RATE = 1e-3
 TOLD_APART = 2.0  # standard errors
 
 
@@ -39,10 +39,12 @@ def train(data: Mapping[int, TrainingSet], *, scale: int, head: dict) -> dict[in
     """The reward model of each seed, from all of its N pairs.
 
     `head` as for `train_mlps`, but for the learning rate and early stopping: the networks of a seed
-    take as many steps together as one MLP at most takes at this scale, each pair with new noise.
+    take half as many steps together as one MLP at most takes at this scale, each pair with new
+    noise.
     """
     folds = {
-        seed: leave_out(part, seed, passes=head["epochs"] * scale) for seed, part in data.items()
+        seed: leave_out(part, seed, passes=head["epochs"] * scale // 2)
+        for seed, part in data.items()
     }
     runs = [fold.run for each in folds.values() for fold in each]
     options = {"epochs": 1, "patience": 1, "learning_rate": LEARNING_RATE, "centred": True}
@@ -100,23 +102,31 @@ class Shares:
 def shares(linear: np.ndarray, bent: np.ndarray) -> Shares:
     """Bradley-Terry weights of two margins [N] of pairs that neither was fitted to.
 
-    The weight of the bent margins is shrunk by Breiman's garrote, max(0, 1 - (2 / z)^2), and 0 if
-    it is negative: what is not told from nothing by two standard errors is left out.
+    The bent weight is shrunk by Breiman's garrote, max(0, 1 - (2 / z)^2), and 0 if it is negative:
+    what is not told from nothing by two standard errors is left out. The linear margins then keep
+    their weight of 1; beside a bent part they are weighted anew, but never turned round.
     """
-    scale = bent.std()
-    if scale == 0:
-        return Shares(_weight(linear, 0.0), 0.0, 0.0)
-    margins = np.stack([linear, bent / scale], axis=1)
-    both = minimize(lambda w: np.logaddexp(0, -margins @ w).sum(), np.array([1.0, 0.0])).x
-    slope = 1 / (2 + 2 * np.cosh(margins @ both))
+    alone = Shares(1.0, 0.0, 0.0)
+    if bent.std() == 0:
+        return alone
+    margins = np.stack([linear, bent / bent.std()], axis=1)
+    _, weight = fitted = _fit(margins)
+    slope = 1 / (2 + 2 * np.cosh(margins @ fitted))
     information = (margins * slope[:, None]).T @ margins
-    z = float(both[1] * np.sqrt(np.linalg.det(information) / information[0, 0]))
-    kept = max(0.0, 1 - (TOLD_APART / z) ** 2) if z > 0 else 0.0
-    return Shares(_weight(linear, kept * both[1] * margins[:, 1]), float(kept * both[1] / scale), z)
+    z = float(weight * np.sqrt(np.linalg.det(information) / information[0, 0]))
+    if z <= TOLD_APART:
+        return replace(alone, z=z)
+    weight *= 1 - (TOLD_APART / z) ** 2
+    (again,) = _fit(margins[:, :1], weight * margins[:, 1])
+    return Shares(float(again), float(weight / bent.std()), z)
 
 
-def _weight(margins: np.ndarray, offset: np.ndarray | float) -> float:
-    return float(minimize(lambda w: np.logaddexp(0, -w * margins - offset).sum(), 1.0).x[0])
+def _fit(margins: np.ndarray, offset: np.ndarray | float = 0.0) -> np.ndarray:
+    """Weights [k] of margins [N, k] with the smallest Bradley-Terry loss, the first not below 0."""
+    bounds = [(0, None)] + [(None, None)] * (margins.shape[1] - 1)
+    start = np.eye(margins.shape[1])[0]
+    loss = lambda weights: np.logaddexp(0, -margins @ weights - offset).sum()  # noqa: E731
+    return minimize(loss, start, bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-8}).x
 
 
 def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> Training:

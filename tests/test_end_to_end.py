@@ -40,7 +40,7 @@ def paper(directory, name="small"):
 
 def test_table_1_is_complete(finished):
     table = pd.read_csv(paper(finished) / "table_1.csv")
-    augmented = {"repeat", "lens", "direct_perturbation", "gaussian_sampling"}
+    augmented = {"repeat", "lens", "direct_perturbation", "gaussian_sampling", "lens_plus"}
     for _, block in table.groupby("dataset"):
         got = set(zip(block["method"], block["scale"], strict=True))
         assert got == {(m, 4) for m in augmented} | {
@@ -51,7 +51,7 @@ def test_table_1_is_complete(finished):
         assert (block["low"] <= block["mean"]).all()
         assert (block["mean"] <= block["high"]).all()
     seen = pd.read_csv(paper(finished) / "table_1_observations.csv")
-    assert len(seen) == 2 * 8 * 3
+    assert len(seen) == 2 * 9 * 3
     means = seen.groupby(["dataset", "method", "scale"])["gold_reward"].mean()
     expected = table.set_index(["dataset", "method", "scale"])["mean"]
     pd.testing.assert_series_equal(means, expected.sort_index(), check_names=False)

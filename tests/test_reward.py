@@ -246,7 +246,7 @@ def test_every_method_trains_and_follows_its_seed(method):
     }
     first, again, other = (train(method, data, seed=seed, **options).weights for seed in (0, 0, 1))
     assert all(np.array_equal(first[name], again[name]) for name in first)
-    if method not in methods.PROBES:
+    if method not in (*methods.PROBES, "lens_plus"):  # closed form, where no network has a share
         assert any(not np.array_equal(first[name], other[name]) for name in first)
 
 

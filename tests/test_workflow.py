@@ -1,6 +1,7 @@
 """The workflow: every config resolves, the schema fits the commands, gold never trains."""
 
 import argparse
+import ast
 import json
 import re
 
@@ -8,10 +9,23 @@ import pytest
 import yaml
 from workflow_tools import ROOT, SMALL, ancestors, snakemake
 
+from lens import methods
 from lens.cli import build_parser
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 CONFIGS = sorted((ROOT / "workflow/configs").glob("*.yaml"))
+
+
+def test_workflow_and_library_know_the_same_methods():
+    rules = (ROOT / "workflow/rules/common.smk").read_text()
+    lists = {
+        name: ast.literal_eval(value)
+        for name, value in re.findall(r"^(LATENT|UNAUGMENTED) = (\(.*?\))$", rules, re.M | re.S)
+    }
+    assert lists["LATENT"] == methods.LATENT
+    assert lists["UNAUGMENTED"] == ("original", *methods.PROBES)
+    allowed = SCHEMA["properties"]["compare"]["properties"]["methods"]["items"]["enum"]
+    assert sorted(allowed) == sorted(methods.METHODS)
 
 
 @pytest.fixture

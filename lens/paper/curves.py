@@ -8,7 +8,7 @@ from lens.intervals import crossed_interval
 from lens.paper import style
 from lens.paper.cells import Cell, aggregate
 from lens.paper.render import markdown_table, with_interval
-from lens.paper.table_1 import METHOD_NAMES
+from lens.paper.table_1 import method_name
 
 
 def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
@@ -40,8 +40,8 @@ def draw_best_of_n(table: pd.DataFrame):
         for shift, ((method, scale), line) in enumerate(
             panel.groupby(["method", "scale"], sort=False)
         ):
-            look = style.LOOKS[method]
-            label = METHOD_NAMES[method] + (f" {scale}x" if scale > 1 else "")
+            look = style.look(method)
+            label = method_name(method) + (f" {scale}x" if scale > 1 else "")
             axis.plot(line["n"], line["mean"], **{**look, "marker": ""}, label=label)
             end = line.iloc[-1]
             axis.errorbar(
@@ -88,8 +88,8 @@ def draw_learning_curve(table: pd.DataFrame):
                     mean,
                     yerr=[mean - line[f"{measure}_low"], line[f"{measure}_high"] - mean],
                     elinewidth=0.8,
-                    label=METHOD_NAMES[method],
-                    **style.LOOKS[method],
+                    label=method_name(method),
+                    **style.look(method),
                 )
             axis.set_xscale("log")
             sizes = sorted(table["n_pairs"].unique())
@@ -114,7 +114,7 @@ def learning_markdown(table: pd.DataFrame) -> str:
             [
                 row["dataset"],
                 row["model"],
-                METHOD_NAMES[row["method"]],
+                method_name(row["method"]),
                 f"{row['n_pairs']:,}",
                 with_interval(*np.asarray(accuracy, float), 1),
                 with_interval(*np.asarray(gold, float), 3),

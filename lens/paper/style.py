@@ -36,8 +36,13 @@ LOOKS = {
     "mean_difference": {"color": "#009E73", "linestyle": "--", "marker": "P"},
     "linear_probe": {"color": "#CC79A7", "linestyle": "-.", "marker": "X"},
     "evidence_probe": {"color": "#7B3294", "linestyle": ":", "marker": "p"},
-    "difference_mixing": {"color": "#E69F00", "linestyle": "-", "marker": "*"},
+    "lens_plus": {"color": "#E69F00", "linestyle": "-", "marker": "*"},
 }
+
+
+def look(method: str) -> dict:
+    """Colour, line and marker of a method; those without their own share a thin grey."""
+    return LOOKS.get(method, {"color": "#999999", "linestyle": "-", "marker": "."})
 
 
 def figure(rows: int, columns: int, height: float):

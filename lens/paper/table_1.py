@@ -9,15 +9,10 @@ from lens.paper.render import escape_markdown, latex_table, markdown_table, numb
 from lens.paper.reported import table_1_value
 
 METHOD_NAMES = {
-    "original": "Original",
     "repeat": "Repeat (control)",
     "lens": "LENS",
-    "direct_perturbation": "Direct perturbation",
-    "gaussian_sampling": "Gaussian sampling",
-    "difference_mixing": "Difference mixing",
     "mean_difference": "Mean-difference probe",
-    "linear_probe": "Linear probe",
-    "evidence_probe": "Evidence probe",
+    "lens_plus": "LENS+",
 }
 HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %", "vs repeat"]
 NOTE = (
@@ -28,6 +23,11 @@ NOTE = (
     "the dataset and model that these stand for; in another world or with another gold model it "
     "can be compared in direction, not in size."
 )
+
+
+def method_name(method: str) -> str:
+    """How a method is called in print."""
+    return METHOD_NAMES.get(method, method.replace("_", " ").capitalize())
 
 
 def table_1(cells: list[Cell], paper_names: Mapping[str, str]) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def blocks(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> lis
     result: dict[str, list] = {}
     for (_, g), (_, a), cell in zip(gold.iterrows(), accuracy.iterrows(), cells, strict=True):
         row = [
-            METHOD_NAMES.get(cell.method, cell.method),
+            method_name(cell.method),
             f"{cell.scale}x",
             with_interval(g["mean"], g["low"], g["high"], 3),
             _difference(g, 3),

@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 ROOT = Path(workflow.basedir)
+LATENT = ("lens", "residual_decoding", "posterior_noise", "latent_mixing", "latent_flow")
 UNAUGMENTED = ("original", "mean_difference", "linear_probe", "evidence_probe")
 
 
@@ -194,7 +195,7 @@ def pool_settings(wildcards):
 
 
 def vae_files(wildcards):
-    if wildcards.method != "lens":
+    if wildcards.method not in LATENT:
         return []
     folder = "results/{}/train_vae/{}/{}/n{}".format(
         config["run"], wildcards.dataset, wildcards.model, wildcards.n_pairs
