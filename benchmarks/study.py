@@ -1,9 +1,8 @@
 """Which way of training on N pairs serves held-out pairs best? Small, step-matched, seed-paired.
 
 Each seed splits a set anew by prompt (40 % test), draws N training pairs, and trains every method
-on them; differences are paired by seed, intervals are Student's t over seeds. Sets are embedded
-pairs (files from prepare-pairs and embed-pairs, any number joined in one), with their own labels or
-with labels drawn from a known reward on the same embeddings, and Gaussian embeddings with such.
+on them; study_report.py makes tables of what this writes. Sets are embedded pairs (files from prepare-pairs
+and embed-pairs, any number joined in one), with their own labels or with labels drawn from a known reward on the same embeddings, and Gaussian embeddings with such.
 
     python benchmarks/study.py --set NAME PAIRS.parquet EMBEDDINGS.safetensors --world bent \
         --n-pairs 100 300 1000 --seeds 12 --out-dir results/study
@@ -15,14 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 from tqdm import tqdm
 
 from lens import artifacts, methods, models
 from lens.data import split_by_group
 from lens.errors import LensError
 from lens.noise import derive_seed
-from lens.paper.render import markdown_table
 from lens.reward_model import RewardModel, pair_accuracy
 from lens.training_set import Standardiser, read_embedded, training_set
 from lens.vae import train_vaes
@@ -40,15 +37,14 @@ SYNTHESIS = {
     "mixed_differences": 16, "posterior_widening": 1.0,
 }  # fmt: skip
 CENTRED, FAST = {"centred": True}, {"centred": True, "learning_rate": 5e-4}
-CONTROL, PROBE = "repeat", "linear probe"
 # name -> (method, changes to HEAD, changes to SYNTHESIS)
 MAIN = {
-    CONTROL: ("repeat", {}, {}),
+    "repeat": ("repeat", {}, {}),
     "repeat, centred": ("repeat", CENTRED, {}),
     "repeat, centred, fast": ("repeat", FAST, {}),
     "LENS": ("lens", {}, {}),
     "mean difference": ("mean_difference", {}, {}),
-    PROBE: ("linear_probe", {}, {}),
+    "linear probe": ("linear_probe", {}, {}),
     "evidence probe": ("evidence_probe", {}, {}),
     "LENS+": ("lens_plus", {}, {}),
 }
@@ -179,29 +175,6 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
     return pd.DataFrame(rows).assign(n_pairs=n_pairs, scale=scale)
 
 
-def paired(values: np.ndarray, control: np.ndarray) -> tuple[float, float]:
-    """(mean, half of the 95 % interval) of the difference in points, over seeds."""
-    gaps = 100 * (values - control)
-    return gaps.mean(), t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps))
-
-
-def report(table: pd.DataFrame) -> str:
-    """A Markdown table: accuracy, paired differences to the repeat control and the probe, time."""
-    rows = []
-    for (name, n_pairs, scale), part in table.groupby(["set", "n_pairs", "scale"], sort=False):
-        wide = part.pivot(index="seed", columns="variant", values="accuracy")
-        seconds = part.groupby("variant")["seconds"].mean()
-        for variant in part["variant"].unique():
-            cells = [f"{100 * wide[variant].mean():.1f}"]
-            for control in (CONTROL, PROBE):
-                mean, half = paired(wide[variant].to_numpy(), wide[control].to_numpy())
-                cells.append("-" if variant == control else f"{mean:+.1f} ± {half:.1f}")
-            cells.append(f"{seconds[variant]:.2f}")
-            rows.append([name, f"{n_pairs:,}", f"{scale}x", variant, *cells])
-    header = ["set", "N", "scale", "variant", "accuracy %", "vs repeat", "vs linear probe", "s"]
-    return markdown_table(header, rows)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
@@ -238,8 +211,7 @@ def main() -> None:
             found = measure(pairs, embeddings, variants, n_pairs, args.scale, range(args.seeds))
             tables.append(found.assign(set=name))
             artifacts.write_table(out / "study.csv", pd.concat(tables))
-            artifacts.write_text(out / "study.md", report(pd.concat(tables)))
-    print((out / "study.md").read_text(encoding="utf-8"))
+            print(f"{name}, N = {n_pairs:,}: {out / 'study.csv'}", flush=True)
 
 
 if __name__ == "__main__":

@@ -159,8 +159,10 @@ def with_originals(chosen: Tensor, rejected: Tensor, synthesise: Source) -> Sour
     sides = {"chosen": chosen, "rejected": rejected}
 
     def source(side: str, rows: Tensor, variants: Tensor) -> Tensor:
-        result = sides[side][rows]
         new = variants > 0
+        if new.all():
+            return synthesise(side, rows, variants)
+        result = sides[side][rows]
         if new.any():
             result[new] = synthesise(side, rows[new], variants[new])
         return result

@@ -1,0 +1,119 @@
+"""Tables and the figure of the study, from the CSV files that benchmarks/study.py wrote.
+
+    python benchmarks/study_report.py results/study/study.csv --out-dir results/study
+
+Differences are paired by seed, in points of accuracy on held-out pairs, with half of their 95 %
+interval (Student's t over seeds); bold where it leaves out 0.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+from lens import artifacts
+from lens.paper import style
+from lens.paper.render import markdown_table
+
+CONTROL, PROBES = "repeat", ("mean difference", "linear probe")
+DRAWN = {"LENS": "lens", "evidence probe": "evidence_probe", "LENS+": "lens_plus"}
+BETTER = "better probe"
+
+
+def paired(values: np.ndarray, control: np.ndarray) -> tuple[float, float]:
+    """(mean, half of the 95 % interval) of the difference in points, over seeds."""
+    gaps = 100 * (values - control)
+    return gaps.mean(), t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps))
+
+
+def cell(mean: float, half: float) -> str:
+    text = f"{mean:+.1f} ± {half:.1f}"
+    return f"**{text}**" if abs(mean) > half else text
+
+
+def settings(table: pd.DataFrame):
+    """((set, N, scale), accuracies [seeds, variants]) for each, with the better of the two older
+    probes, by its mean, as one more variant."""
+    for key, part in table.groupby(["set", "n_pairs", "scale"], sort=False):
+        wide = part.pivot(index="seed", columns="variant", values="accuracy")
+        best = max(PROBES, key=lambda probe: wide[probe].mean())
+        yield key, wide.assign(**{BETTER: wide[best]})
+
+
+def against(table: pd.DataFrame, variants: list[str], control: str) -> str:
+    """A Markdown table: a row for each setting, a column for each variant's difference."""
+    rows = []
+    for (name, n_pairs, scale), wide in settings(table):
+        row = [
+            name,
+            f"{n_pairs:,}",
+            f"{scale}x",
+            str(len(wide)),
+            f"{100 * wide[control].mean():.1f}",
+        ]
+        for variant in variants:
+            known = variant in wide and variant != control
+            row.append(cell(*paired(wide[variant], wide[control])) if known else "-")
+        rows.append(row)
+    header = ["set", "N", "scale", "seeds", f"{control}, %", *variants]
+    return markdown_table(header, rows)
+
+
+def seconds(table: pd.DataFrame, variants: list[str]) -> str:
+    """A Markdown table: seconds of training for one seed, where every variant was measured."""
+    wide = table.pivot_table(
+        index=["n_pairs", "scale"], columns="variant", values="seconds", aggfunc="median"
+    )
+    rows = [
+        [f"{n_pairs:,}", f"{scale}x", *(f"{row[variant]:.2f}" for variant in variants)]
+        for (n_pairs, scale), row in wide.iterrows()
+    ]
+    return markdown_table(["N", "scale", *variants], rows)
+
+
+def draw(table: pd.DataFrame):
+    """LENS, the evidence probe and LENS+ against the repeat control and the better older probe."""
+    found = list(settings(table))
+    fig, axes = style.figure(1, 2, height=0.32 * len(found) + 0.8)
+    for axis, control in zip(axes.flat, (CONTROL, BETTER), strict=True):
+        for place, (_, wide) in enumerate(found):
+            for shift, (variant, method) in enumerate(DRAWN.items()):
+                mean, half = paired(wide[variant], wide[control])
+                look = style.look(method)
+                axis.errorbar(
+                    mean, place + 0.22 * (shift - 1), xerr=half, color=look["color"],
+                    marker=look["marker"], markersize=3, elinewidth=0.8,
+                    label=variant if place == 0 else None,
+                )  # fmt: skip
+        axis.axvline(0, color="black", linewidth=0.8)
+        axis.set_xlabel("points of accuracy")
+        axis.set_title(f"against the {'repeat control' if control == CONTROL else control}")
+        axis.set_ylim(len(found) - 0.5, -0.5)
+    names = [f"{name}, N = {n_pairs:,}" for (name, n_pairs, _), _ in found]
+    axes[0, 0].set_yticks(range(len(found)), labels=names)
+    axes[0, 1].set_yticks(range(len(found)), labels=[])
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=3)
+    return fig
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("tables", nargs="+", help="study.csv files")
+    parser.add_argument("--out-dir", default="results/study")
+    args = parser.parse_args()
+    table = pd.concat([pd.read_csv(path) for path in args.tables], ignore_index=True)
+    variants = [name for name in table["variant"].unique() if name != CONTROL]
+    parts = [
+        against(table, variants, CONTROL),
+        against(table, ["LENS+"], BETTER),
+        seconds(table, [CONTROL, *variants]),
+    ]
+    artifacts.write_text(Path(args.out_dir) / "study.md", "\n".join(parts))
+    style.save(draw(table), args.out_dir, "study")
+
+
+if __name__ == "__main__":
+    main()
