@@ -1,8 +1,9 @@
 """Which way of training on N pairs serves held-out pairs best? Small, step-matched, seed-paired.
 
 Each seed splits a set anew by prompt (40 % test), draws N training pairs, and trains every method
-on them; study_report.py makes tables of what this writes. Sets are embedded pairs (files from prepare-pairs
-and embed-pairs, any number joined in one), with their own labels or with labels drawn from a known reward on the same embeddings, and Gaussian embeddings with such.
+on them; study_report.py makes tables of what this writes. Sets are embedded pairs (files from
+prepare-pairs and embed-pairs, any number joined in one), with their own labels or with labels drawn
+from a known reward on the same embeddings, and Gaussian embeddings with such labels.
 
     python benchmarks/study.py --set NAME PAIRS.parquet EMBEDDINGS.safetensors --world bent \
         --n-pairs 100 300 1000 --seeds 12 --out-dir results/study
