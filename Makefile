@@ -17,7 +17,9 @@ test: .venv/installed-dev
 	$(BIN)/python -m pytest
 
 study: .venv/installed
-	$(BIN)/python benchmarks/study.py --world linear bent few_strong many_weak noise
+	$(BIN)/python benchmarks/study.py --world linear bent --n-pairs 300 1000 --seeds 4
+	$(BIN)/python benchmarks/study_report.py results/study/study.csv
+	@cat results/study/study.md
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

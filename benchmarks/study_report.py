@@ -3,7 +3,8 @@
     python benchmarks/study_report.py results/study/study.csv --out-dir results/study
 
 Differences are paired by seed, in points of accuracy on held-out pairs, with half of their 95 %
-interval (Student's t over seeds); bold where it leaves out 0.
+interval (Student's t over seeds); bold where it leaves out 0, with a star where that survives
+Holm's correction for all settings of its column.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from lens.paper.render import markdown_table
 CONTROL, PROBES = "repeat", ("mean difference", "linear probe")
 DRAWN = {"LENS": "lens", "evidence probe": "evidence_probe", "LENS+": "lens_plus"}
 BETTER = "better probe"
+STAR = r"\*"
 
 
 def paired(values: np.ndarray, control: np.ndarray) -> tuple[float, float]:
@@ -28,9 +30,26 @@ def paired(values: np.ndarray, control: np.ndarray) -> tuple[float, float]:
     return gaps.mean(), t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps))
 
 
-def cell(mean: float, half: float) -> str:
+def p_value(values: np.ndarray, control: np.ndarray) -> float:
+    """Two-sided, of the paired t test over seeds."""
+    gaps = values - control
+    spread = gaps.std(ddof=1) / np.sqrt(len(gaps))
+    return float(2 * t.sf(abs(gaps.mean()) / spread, len(gaps) - 1)) if spread > 0 else 1.0
+
+
+def holm(p_values: list[float], level: float = 0.05) -> list[bool]:
+    """Which hypotheses fall when all are tested together (Holm, 1979)."""
+    order, falls = np.argsort(p_values), np.zeros(len(p_values), bool)
+    for place, index in enumerate(order):
+        if p_values[index] > level / (len(p_values) - place):
+            break
+        falls[index] = True
+    return falls.tolist()
+
+
+def cell(mean: float, half: float, star: bool) -> str:
     text = f"{mean:+.1f} ± {half:.1f}"
-    return f"**{text}**" if abs(mean) > half else text
+    return f"**{text}**{STAR * star}" if abs(mean) > half else text
 
 
 def settings(table: pd.DataFrame):
@@ -44,8 +63,12 @@ def settings(table: pd.DataFrame):
 
 def against(table: pd.DataFrame, variants: list[str], control: str) -> str:
     """A Markdown table: a row for each setting, a column for each variant's difference."""
-    rows = []
-    for (name, n_pairs, scale), wide in settings(table):
+    found, rows, stars = list(settings(table)), [], {}
+    for variant in variants:
+        has = [i for i, (_, wide) in enumerate(found) if variant in wide and variant != control]
+        tests = [p_value(found[i][1][variant], found[i][1][control]) for i in has]
+        stars |= {(i, variant): star for i, star in zip(has, holm(tests), strict=True)}
+    for i, ((name, n_pairs, scale), wide) in enumerate(found):
         row = [
             name,
             f"{n_pairs:,}",
@@ -54,8 +77,10 @@ def against(table: pd.DataFrame, variants: list[str], control: str) -> str:
             f"{100 * wide[control].mean():.1f}",
         ]
         for variant in variants:
-            known = variant in wide and variant != control
-            row.append(cell(*paired(wide[variant], wide[control])) if known else "-")
+            known = (i, variant) in stars
+            row.append(
+                cell(*paired(wide[variant], wide[control]), stars[i, variant]) if known else "-"
+            )
         rows.append(row)
     header = ["set", "N", "scale", "seeds", f"{control}, %", *variants]
     return markdown_table(header, rows)

@@ -147,9 +147,21 @@ def test_report_compares_with_the_control_and_with_the_better_probe():
     assert f"**+{place['LENS+'] + 0.1:.1f} ± {half:.1f}**" in line
     (line,) = study_report.against(table, ["LENS+"], "better probe").splitlines()[2:]
     assert f"**+{place['LENS+'] - place['linear probe'] + 0.1:.1f} ± {half:.1f}**" in line
-    assert study_report.cell(0.4, 0.5) == "+0.4 ± 0.5"
-    assert study_report.cell(-0.6, 0.5) == "**-0.6 ± 0.5**"
+    assert study_report.cell(0.4, 0.5, False) == "+0.4 ± 0.5"
+    assert study_report.cell(-0.6, 0.5, False) == "**-0.6 ± 0.5**"
+    assert study_report.cell(-0.6, 0.5, True) == r"**-0.6 ± 0.5**\*"
     assert "2.00" in study_report.seconds(table, ["repeat"])
+
+
+def test_many_comparisons_are_corrected():
+    assert study_report.holm([0.04, 0.001, 0.02]) == [True, True, True]
+    assert study_report.holm([0.04, 0.03, 0.02]) == [False, False, False]  # 0.02 > 0.05 / 3
+    assert study_report.holm([0.5, 0.001, 0.03]) == [False, True, False]
+    rng = np.random.default_rng(0)
+    values, control = rng.normal(size=(2, 9))
+    from scipy.stats import ttest_rel
+
+    assert study_report.p_value(values, control) == pytest.approx(ttest_rel(values, control).pvalue)
 
 
 def test_the_figure_shows_every_setting():
