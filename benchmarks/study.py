@@ -191,6 +191,13 @@ def main() -> None:
     parser.add_argument("--scale", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--generators", action="store_true", help="measure every generator, too")
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        choices=[*MAIN, *GENERATORS],
+        metavar="NAME",
+        help="measure these alone; default: all that the options above ask for",
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out-dir", default="results/study")
     args = parser.parse_args()
@@ -204,6 +211,7 @@ def main() -> None:
         }
     sets |= {f"Gaussian, {kind}": gaussian(kind) for kind in args.world}
     variants = MAIN | (GENERATORS if args.generators else {})
+    variants = {name: variants[name] for name in args.variants or variants}
     out, tables = Path(args.out_dir), []
     for name, (pairs, embeddings) in sets.items():
         for n_pairs in args.n_pairs:

@@ -5,7 +5,7 @@ import pytest
 from test_reward import linear_world
 
 from lens import reward
-from lens.evidence import MARGIN_SCALES, SHRINKAGES, evidence_probe, solve
+from lens.evidence import MARGIN_SCALES, SHRINKAGES, evidence_probe, fit, solve
 from lens.reward_model import RewardModel
 
 
@@ -22,10 +22,16 @@ def ridge(x, shrinkage):
     return np.linalg.solve(x.T @ x / count + shrinkage * scale * np.eye(dim), x.mean(axis=0))
 
 
+def prior(x, exponent):
+    """Covariance of w, up to its size: X'X/N to a power."""
+    values, vectors = np.linalg.eigh(x.T @ x / len(x))
+    return vectors * np.maximum(values, 0) ** exponent @ vectors.T
+
+
 @pytest.mark.parametrize("shape", [(30, 8), (6, 20)])
 def test_directions_are_the_ridge_solutions(shape):
     x = some_differences(*shape)
-    found = solve(x, np.array([0.1, 3.0]))
+    found = solve(x, np.array([0.1, 3.0]), exponents=(0,))
     for direction, shrinkage in zip(found.directions, (0.1, 3.0), strict=True):
         expected = ridge(x, shrinkage)
         expected /= np.sqrt(np.square(x @ expected).mean())
@@ -34,7 +40,7 @@ def test_directions_are_the_ridge_solutions(shape):
 
 def test_margins_leave_their_own_pair_out():
     x = some_differences(count=15, dim=5)
-    found = solve(x, np.array([0.5]))
+    found = solve(x, np.array([0.5]), exponents=(0,))
     count, dim = x.shape
     penalty = 0.5 * np.square(x).sum() / count / dim * count
     full = np.linalg.solve(x.T @ x + penalty * np.eye(dim), x.sum(axis=0))
@@ -55,12 +61,47 @@ def test_evidence_is_that_of_the_gaussian_model():
         quadratic = np.ones(12) @ np.linalg.solve(covariance, np.ones(12))
         logs.append(-0.5 * np.linalg.slogdet(covariance)[1] - 6 * np.log(quadratic))
     expected = np.exp(np.array(logs) - max(logs))
-    np.testing.assert_allclose(solve(x, shrinkages).posterior, expected / expected.sum())
+    found = solve(x, shrinkages, exponents=(0,))
+    np.testing.assert_allclose(found.posterior, expected / expected.sum())
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0])
+def test_a_prior_that_follows_the_spectrum_by_brute_force(exponent):
+    """Posterior mean and evidence with w ~ N(0, v C), C = (X'X/N)^exponent."""
+    x, shrinkages = some_differences(count=25, dim=6), np.array([0.2, 2.0])
+    found = solve(x, shrinkages, exponents=(exponent,))
+    covariance, logs = prior(x, exponent), []
+    scale = np.trace(x @ covariance @ x.T) / 25 / 6
+    for shrinkage, direction in zip(shrinkages, found.directions, strict=True):
+        precision = x.T @ x / 25 + shrinkage * scale * np.linalg.inv(covariance)
+        expected = np.linalg.solve(precision, x.mean(axis=0))
+        expected /= np.sqrt(np.square(x @ expected).mean())
+        np.testing.assert_allclose(direction, expected, rtol=1e-6)
+        marginal = np.eye(25) + x @ covariance @ x.T / (shrinkage * scale * 25)
+        quadratic = np.ones(25) @ np.linalg.solve(marginal, np.ones(25))
+        logs.append(-0.5 * np.linalg.slogdet(marginal)[1] - 12.5 * np.log(quadratic))
+    expected = np.exp(np.array(logs) - max(logs))
+    np.testing.assert_allclose(found.posterior, expected / expected.sum(), rtol=1e-6)
+
+
+def test_the_prior_that_fits_is_found():
+    """Rewards along the strongest directions speak for the spectrum, along the weakest against."""
+    rng = np.random.default_rng(0)
+    spectrum = np.linspace(0.3, 3, 30)
+    sides = rng.normal(size=(2, 600, 30)) * spectrum
+    found = []
+    for part in (slice(20, 30), slice(0, 10)):
+        rewards = (sides[..., part] / spectrum[part]).sum(axis=2)
+        wins = (rng.random(600) < 1 / (1 + np.exp(rewards[1] - rewards[0])))[:, None]
+        found.append(fit(np.where(wins, sides[0] - sides[1], sides[1] - sides[0])).spectral)
+    strong, weak = found
+    assert strong > 0.7
+    assert weak < 0.3
 
 
 def test_large_shrinkage_is_the_mean_difference():
     x = some_differences()
-    direction = solve(x, np.array([1e9])).directions[0]
+    direction = solve(x, np.array([1e9]), exponents=(0,)).directions[0]
     mean = x.mean(axis=0)
     assert direction @ mean / np.linalg.norm(direction) / np.linalg.norm(mean) > 1 - 1e-9
 
