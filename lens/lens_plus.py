@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 
 from lens import evidence
 from lens.generators.directed import along
@@ -111,8 +110,8 @@ def shares(linear: np.ndarray, bent: np.ndarray) -> Shares:
         return alone
     margins = np.stack([linear, bent / bent.std()], axis=1)
     _, weight = fitted = _fit(margins)
-    slope = 1 / (2 + 2 * np.cosh(margins @ fitted))
-    information = (margins * slope[:, None]).T @ margins
+    chance = np.exp(-np.logaddexp(0, -margins @ fitted))
+    information = (margins * (chance * (1 - chance))[:, None]).T @ margins
     z = float(weight * np.sqrt(np.linalg.det(information) / information[0, 0]))
     if z <= TOLD_APART:
         return replace(alone, z=z)
@@ -123,6 +122,8 @@ def shares(linear: np.ndarray, bent: np.ndarray) -> Shares:
 
 def _fit(margins: np.ndarray, offset: np.ndarray | float = 0.0) -> np.ndarray:
     """Weights [k] of margins [N, k] with the smallest Bradley-Terry loss, the first not below 0."""
+    from scipy.optimize import minimize
+
     bounds = [(0, None)] + [(None, None)] * (margins.shape[1] - 1)
     start = np.eye(margins.shape[1])[0]
     loss = lambda weights: np.logaddexp(0, -margins @ weights - offset).sum()  # noqa: E731

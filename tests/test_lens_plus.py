@@ -145,6 +145,14 @@ def test_a_bent_part_that_misleads_or_hardly_tells_is_left_out():
     assert (weak.linear, weak.bent) == (1, 0)
 
 
+def test_pairs_that_one_part_orders_without_error_keep_the_probe_alone():
+    rng = np.random.default_rng(0)
+    linear, bent = np.abs(rng.normal(2, 1, size=(2, 60))) + 0.1
+    found = lens_plus.shares(linear, bent)
+    assert (found.linear, found.bent) == (1, 0)
+    assert abs(found.z) < 0.1
+
+
 def test_linear_margins_are_never_turned_round():
     rng = np.random.default_rng(0)
     against, bent = rng.normal(-0.5, 1, size=400), rng.normal(0.9, 1, size=400)
