@@ -35,8 +35,9 @@ VAE = {
 }  # fmt: skip
 SYNTHESIS = {
     "noise_variance": 0.01, "candidates_per_kept": 4, "perturbation_variance": 0.25,
-    "mixed_differences": 16, "posterior_widening": 1.0,
+    "mixed_differences": 16, "posterior_widening": 1.0, "complement_noise": 10.0,
 }  # fmt: skip
+TEST, LARGEST = 0.4, 0.59  # shares of the pairs: for test, and the most that N can be
 CENTRED, FAST = {"centred": True}, {"centred": True, "learning_rate": 5e-4}
 # name -> (method, changes to HEAD, changes to SYNTHESIS)
 MAIN = {
@@ -48,6 +49,7 @@ MAIN = {
     "linear probe": ("linear_probe", {}, {}),
     "evidence probe": ("evidence_probe", {}, {}),
     "LENS+": ("lens_plus", {}, {}),
+    "LENS+ without noise": ("lens_plus", {}, {"complement_noise": 0.0}),
 }
 GENERATORS = {
     "LENS, centred": ("lens", CENTRED, {}),
@@ -85,7 +87,7 @@ def rewards(kind: str, sides: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return z[..., 0]
 
 
-def relabel(kind: str, sides: np.ndarray, features: np.ndarray, seed: int = 0) -> dict:
+def relabel(kind: str, sides: np.ndarray, features: np.ndarray, seed: int) -> dict:
     """Embeddings [2, n, d] as chosen and rejected, by Bradley-Terry labels drawn from `rewards` of
     the features [2, n, d]; reward gaps have a standard deviation of 2 (`noise`: 0.4)."""
     rng = np.random.default_rng(derive_seed(kind, seed))
@@ -98,21 +100,25 @@ def relabel(kind: str, sides: np.ndarray, features: np.ndarray, seed: int = 0) -
     }
 
 
-def gaussian(kind: str, count: int = 8000, dim: int = 384) -> tuple[pd.DataFrame, dict]:
+def gaussian(
+    kind: str, seed: int = 0, count: int = 8500, dim: int = 384
+) -> tuple[pd.DataFrame, dict]:
     """(pair table, embeddings): Gaussian embeddings with a decaying spectrum, labelled anew."""
     spectrum = np.arange(1, dim + 1) ** -0.5
     sides = np.random.default_rng(derive_seed("gaussian")).normal(size=(2, count, dim)) * spectrum
     names = [str(i) for i in range(count)]
-    return pd.DataFrame({"id": names, "group": names}), relabel(kind, sides, sides)
+    return pd.DataFrame({"id": names, "group": names}), relabel(kind, sides, sides, seed)
 
 
-def known_reward(kind: str, pairs: pd.DataFrame, embeddings: dict) -> tuple[pd.DataFrame, dict]:
+def known_reward(
+    kind: str, pairs: pd.DataFrame, embeddings: dict, seed: int = 0
+) -> tuple[pd.DataFrame, dict]:
     """The same pairs with labels of a known reward on their embeddings' principal components."""
     sides = np.stack([embeddings["chosen"], embeddings["rejected"]])
     features = Standardiser.fit(sides.reshape(-1, sides.shape[2]))(sides).astype(np.float64)
     flat = features.reshape(-1, features.shape[2])
     _, directions = np.linalg.eigh(flat.T @ flat)
-    return pairs, relabel(kind, sides, features @ directions[:, ::-1])
+    return pairs, relabel(kind, sides, features @ directions[:, ::-1], seed)
 
 
 def join(name: str, files: list[str]) -> tuple[pd.DataFrame, dict]:
@@ -138,7 +144,7 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
     """
     data, tests = {}, {}
     for seed in seeds:
-        held = split_by_group(pairs["group"], 0.4, derive_seed("study", seed) % 2**31)
+        held = split_by_group(pairs["group"], TEST, derive_seed("study", seed) % 2**31)
         split = pairs.assign(split=np.where(held, "test", "train"))
         tests[seed] = np.flatnonzero(held)
         data[seed] = training_set(
@@ -190,6 +196,7 @@ def main() -> None:
     parser.add_argument("--n-pairs", type=int, nargs="+", default=[100, 300, 1000])
     parser.add_argument("--scale", type=int, default=8)
     parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--first-seed", type=int, default=0, help="of splits and of known rewards")
     parser.add_argument("--generators", action="store_true", help="measure every generator, too")
     parser.add_argument(
         "--variants",
@@ -205,19 +212,21 @@ def main() -> None:
     sets = {name: join(name, files) for name, *files in args.set}
     if args.known_reward:
         sets = {
-            f"{name}, {kind}": known_reward(kind, *files)
+            f"{name}, {kind}": known_reward(kind, *files, seed=args.first_seed)
             for name, files in sets.items()
             for kind in args.known_reward
         }
-    sets |= {f"Gaussian, {kind}": gaussian(kind) for kind in args.world}
+    sets |= {f"Gaussian, {kind}": gaussian(kind, args.first_seed) for kind in args.world}
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
     variants = MAIN | (GENERATORS if args.generators else {})
     variants = {name: variants[name] for name in args.variants or variants}
     out, tables = Path(args.out_dir), []
     for name, (pairs, embeddings) in sets.items():
         for n_pairs in args.n_pairs:
-            if n_pairs > 0.55 * len(pairs):
+            if n_pairs > LARGEST * len(pairs):
+                print(f"{name}: too few pairs for N = {n_pairs:,}", flush=True)
                 continue
-            found = measure(pairs, embeddings, variants, n_pairs, args.scale, range(args.seeds))
+            found = measure(pairs, embeddings, variants, n_pairs, args.scale, seeds)
             tables.append(found.assign(set=name))
             artifacts.write_table(out / "study.csv", pd.concat(tables))
             print(f"{name}, N = {n_pairs:,}: {out / 'study.csv'}", flush=True)

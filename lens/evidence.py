@@ -65,8 +65,8 @@ def solve(
 
 @dataclass
 class LinearReward:
-    """w [d], the margin [N] of each pair from a fit without it, the shrinkage found (geometric
-    mean) and how probable the prior that follows the spectrum is."""
+    """w [d], the margin [N] of each pair from a fit without it (given prior and shrinkage), the
+    geometric mean of the flat prior's shrinkage, and the probability of the spectral prior."""
 
     weights: np.ndarray
     margins: np.ndarray
@@ -88,7 +88,7 @@ def fit(differences: np.ndarray) -> LinearReward:
     return LinearReward(
         (length * (found.posterior @ found.directions)).astype(np.float32),
         length * margins,
-        float(np.exp(posterior.sum(axis=0) @ np.log(SHRINKAGES))),
+        float(np.exp(posterior[0] @ np.log(SHRINKAGES) / posterior[0].sum())),
         float(posterior[1].sum()),
     )
 

@@ -1,9 +1,9 @@
-"""LENS+: a linear reward, and beside it what networks find where a linear reward can say nothing.
+"""LENS+: a linear reward, and beside it networks trained on pairs that hide what it has found.
 
 The linear part is the evidence probe. The networks train on pairs with strong noise along the
-probe's direction, drawn batch by batch, so that only what bends can lower their loss; each leaves a
-third of the prompts out, and its margins there decide how much the networks count.
-docs/study.md derives it and says what it is worth.
+probe's direction, drawn batch by batch, so that other directions and bends have to lower their
+loss; each leaves a third of the prompts out, and its margins there decide how much the networks
+count. docs/study.md derives it and says what it is worth.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from lens import evidence
+from lens.errors import LensError
 from lens.generators.directed import along
 from lens.generators.mixup import compose_coupled
 from lens.noise import derive_seed
@@ -21,7 +22,6 @@ from lens.reward_model import RewardModel
 from lens.training_set import TrainingSet
 
 FOLDS = 3
-NOISE = 10.0  # standard deviation of the noise, in units of the embeddings' own on that line
 LEARNING_RATE = 1e-3
 TOLD_APART = 2.0  # standard errors
 
@@ -34,15 +34,17 @@ class Fold:
     held: np.ndarray
 
 
-def train(data: Mapping[int, TrainingSet], *, scale: int, head: dict) -> dict[int, Training]:
+def train(
+    data: Mapping[int, TrainingSet], *, scale: int, noise: float, head: dict
+) -> dict[int, Training]:
     """The reward model of each seed, from all of its N pairs.
 
-    `head` as for `train_mlps`, but for the learning rate and early stopping: the networks of a seed
-    take half as many steps together as one MLP at most takes at this scale, each pair with new
-    noise.
+    `noise` is a standard deviation in units of the embeddings' own along the probe. `head` as for
+    `train_mlps`, but for the learning rate and early stopping: the networks of a seed take half as
+    many steps together as one MLP at most takes at this scale, each pair with new noise.
     """
     folds = {
-        seed: leave_out(part, seed, passes=head["epochs"] * scale // 2)
+        seed: leave_out(part, seed, passes=head["epochs"] * scale // 2, noise=noise)
         for seed, part in data.items()
     }
     runs = [fold.run for each in folds.values() for fold in each]
@@ -54,9 +56,9 @@ def train(data: Mapping[int, TrainingSet], *, scale: int, head: dict) -> dict[in
     }
 
 
-def leave_out(part: TrainingSet, seed: int, passes: int) -> list[Fold]:
+def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> list[Fold]:
     """Trainings that leave a third of the prompts out each, in all of `passes` passes over what a
-    single MLP trains on."""
+    single MLP trains on. LensError if all pairs share one prompt."""
     from sklearn.model_selection import GroupKFold
 
     chosen = np.concatenate([part.chosen, part.validation_chosen])
@@ -64,6 +66,8 @@ def leave_out(part: TrainingSet, seed: int, passes: int) -> list[Fold]:
     groups = np.concatenate([part.groups, part.validation_groups])
     rows = np.concatenate([part.rows, part.validation_rows])
     count = min(FOLDS, len(np.unique(groups)))
+    if count < 2:
+        raise LensError("all pairs share one prompt, so none can be left out. Add other prompts.")
     draws = max(1, passes * len(part.chosen) // ((count - 1) * len(chosen)))
     folds = []
     for fold, (kept, held) in enumerate(GroupKFold(count).split(chosen, groups=groups)):
@@ -74,7 +78,7 @@ def leave_out(part: TrainingSet, seed: int, passes: int) -> list[Fold]:
         source = along(
             torch.from_numpy(own.chosen),
             torch.from_numpy(own.rejected),
-            torch.from_numpy(noise_step(own.chosen, own.rejected)),
+            torch.from_numpy(noise * spread(own.chosen, own.rejected)),
             seed=derive_seed(seed, "synthesis", fold),
         )
         composition = compose_coupled(len(kept), 1 + draws)[:, 1:]  # never without noise
@@ -82,11 +86,12 @@ def leave_out(part: TrainingSet, seed: int, passes: int) -> list[Fold]:
     return folds
 
 
-def noise_step(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
-    """The noise's standard deviation as a vector [d] along the evidence probe of pairs [n, d]."""
+def spread(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+    """Standard deviation of embeddings [n, d] on the line of their pairs' evidence probe, as a
+    vector [d] along it."""
     weights = evidence.fit(chosen - rejected).weights
     direction = weights / np.linalg.norm(weights)
-    return NOISE * (np.concatenate([chosen, rejected]) @ direction).std() * direction
+    return (np.concatenate([chosen, rejected]) @ direction).std() * direction
 
 
 @dataclass

@@ -45,7 +45,8 @@ def train(
     if method in PROBES:
         return {seed: PROBES[method](part) for seed, part in data.items()}
     if method == "lens_plus":
-        return lens_plus.train(data, scale=scale, head=head)
+        noise = settings["complement_noise"]
+        return lens_plus.train(data, scale=scale, noise=noise, head=head)
     if method not in METHODS:
         raise LensError(f"method {method!r} is none of {', '.join(METHODS)}.")
     if method == "original" and scale != 1:

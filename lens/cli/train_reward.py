@@ -9,6 +9,7 @@ SYNTHESIS = (
     "perturbation_variance",
     "mixed_differences",
     "posterior_widening",
+    "complement_noise",
 )
 
 
@@ -40,6 +41,12 @@ def add_arguments(parser):
         type=float,
         default=1.0,
         help="times the posterior's variance, for posterior_noise",
+    )
+    parser.add_argument(
+        "--complement-noise",
+        type=float,
+        default=10.0,
+        help="for lens_plus: along the probe, in standard deviations of the embeddings",
     )
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
