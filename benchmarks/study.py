@@ -150,20 +150,21 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
         data[seed] = training_set(
             split, embeddings, n_pairs=n_pairs, seed=seed, validation_fraction=0.1
         )
-    start = time.perf_counter()
-    vaes = train_vaes(
-        [(part.chosen, part.rejected) for part in data.values()],
-        seeds=[derive_seed(seed, "vae") for seed in data],
-        **VAE,
-    )
-    for_vae, rows = time.perf_counter() - start, []
+    start, vaes, rows = time.perf_counter(), [], []
+    if any(method in methods.LATENT for method, *_ in variants.values()):
+        vaes = train_vaes(
+            [(part.chosen, part.rejected) for part in data.values()],
+            seeds=[derive_seed(seed, "vae") for seed in data],
+            **VAE,
+        )
+    for_vae = time.perf_counter() - start
     for name, (method, head, synthesis) in tqdm(variants.items(), leave=False, disable=None):
         start = time.perf_counter()
         trainings = methods.train(
             method,
             data,
             scale=scale,
-            vaes=dict(zip(data, vaes, strict=True)),
+            vaes=dict(zip(data, vaes, strict=False)),
             settings=SYNTHESIS | synthesis,
             head=HEAD | head,
         )

@@ -21,6 +21,7 @@ from lens.paper.render import markdown_table
 CONTROL, PROBES = "repeat", ("mean difference", "linear probe")
 DRAWN = {"LENS": "lens", "evidence probe": "evidence_probe", "LENS+": "lens_plus"}
 BETTER = "better probe"
+NEIGHBOURS = ("evidence probe", "LENS+ without noise", "repeat, centred, fast")
 STAR = r"\*"
 
 
@@ -87,15 +88,17 @@ def against(table: pd.DataFrame, variants: list[str], control: str) -> str:
 
 
 def seconds(table: pd.DataFrame, variants: list[str]) -> str:
-    """A Markdown table: seconds of training for one seed, where every variant was measured."""
+    """A Markdown table: seconds of training for one seed. Comparable within a row at most, and only
+    if nothing else ran meanwhile."""
     wide = table.pivot_table(
-        index=["n_pairs", "scale"], columns="variant", values="seconds", aggfunc="median"
+        index=["set", "n_pairs", "scale"], columns="variant", values="seconds", sort=False
     )
     rows = [
-        [f"{n_pairs:,}", f"{scale}x", *(f"{row[variant]:.2f}" for variant in variants)]
-        for (n_pairs, scale), row in wide.iterrows()
+        [name, f"{n_pairs:,}", f"{scale}x"]
+        + [f"{row[variant]:.2f}" if row[variant] == row[variant] else "-" for variant in variants]
+        for (name, n_pairs, scale), row in wide.iterrows()
     ]
-    return markdown_table(["N", "scale", *variants], rows)
+    return markdown_table(["set", "N", "scale", *variants], rows)
 
 
 def draw(table: pd.DataFrame):
@@ -133,6 +136,7 @@ def main() -> None:
     variants = [name for name in table["variant"].unique() if name != CONTROL]
     parts = [
         against(table, variants, CONTROL),
+        *(against(table, ["LENS+"], control) for control in NEIGHBOURS if control in variants),
         against(table, ["LENS+"], BETTER),
         seconds(table, [CONTROL, *variants]),
     ]

@@ -96,24 +96,24 @@ def spread(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Shares:
-    """Weights of the linear and the bent margins, and the latter's z value before shrinkage."""
+    """Weights of the linear part and of the networks, and the latter's z value before shrinkage."""
 
     linear: float
-    bent: float
+    networks: float
     z: float
 
 
-def shares(linear: np.ndarray, bent: np.ndarray) -> Shares:
+def shares(linear: np.ndarray, networks: np.ndarray) -> Shares:
     """Bradley-Terry weights of two margins [N] of pairs that neither was fitted to.
 
-    The bent weight is shrunk by Breiman's garrote, max(0, 1 - (2 / z)^2), and 0 if it is negative:
-    what is not told from nothing by two standard errors is left out. The linear margins then keep
-    their weight of 1; beside a bent part they are weighted anew, but never turned round.
+    The networks' weight is shrunk by Breiman's garrote, max(0, 1 - (2 / z)^2), and 0 if it is
+    negative: what is not told from nothing by two standard errors is left out. The linear margins
+    then keep their weight of 1; beside networks they are weighted anew, but never turned round.
     """
     alone = Shares(1.0, 0.0, 0.0)
-    if bent.std() == 0:
+    if networks.std() == 0:
         return alone
-    margins = np.stack([linear, bent / bent.std()], axis=1)
+    margins = np.stack([linear, networks / networks.std()], axis=1)
     _, weight = fitted = _fit(margins)
     chance = np.exp(-np.logaddexp(0, -margins @ fitted))
     information = (margins * (chance * (1 - chance))[:, None]).T @ margins
@@ -122,7 +122,7 @@ def shares(linear: np.ndarray, bent: np.ndarray) -> Shares:
         return replace(alone, z=z)
     weight *= 1 - (TOLD_APART / z) ** 2
     (again,) = _fit(margins[:, :1], weight * margins[:, 1])
-    return Shares(float(again), float(weight / bent.std()), z)
+    return Shares(float(again), float(weight / networks.std()), z)
 
 
 def _fit(margins: np.ndarray, offset: np.ndarray | float = 0.0) -> np.ndarray:
@@ -141,15 +141,15 @@ def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> T
         np.concatenate([part.rejected, part.validation_rejected]),
     )
     linear = evidence.fit(chosen - rejected)
-    bent = np.zeros(len(chosen))
+    margins = np.zeros(len(chosen))
     for fold, training in zip(folds, trained, strict=True):
         model = RewardModel(training.weights, part.standardiser)
-        bent[fold.held] = model.score_standardised(chosen[fold.held])
-        bent[fold.held] -= model.score_standardised(rejected[fold.held])
-    found = shares(linear.margins, bent)
+        margins[fold.held] = model.score_standardised(chosen[fold.held])
+        margins[fold.held] -= model.score_standardised(rejected[fold.held])
+    found = shares(linear.margins, margins)
     weights = {"w": np.float32(found.linear) * linear.weights}
-    if found.bent > 0:
-        weights |= _mean([training.weights for training in trained], found.bent)
+    if found.networks > 0:
+        weights |= _mean([training.weights for training in trained], found.networks)
     return Training(
         weights,
         {
@@ -157,8 +157,8 @@ def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> T
             "steps": sum(training.metrics["steps"] for training in trained),
             "shrinkage": linear.shrinkage,
             "linear_share": found.linear,
-            "bent_share": found.bent,
-            "bent_z": found.z,
+            "network_share": found.networks,
+            "network_z": found.z,
         },
     )
 

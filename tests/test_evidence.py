@@ -149,3 +149,21 @@ def test_its_length_gives_calibrated_probabilities():
     for factor in (0.5, 2.0):
         assert np.logaddexp(0, -factor * margins).mean() > loss
     assert MARGIN_SCALES[0] < np.sqrt(np.square(margins).mean()) < MARGIN_SCALES[-1]
+
+
+def test_its_length_is_not_that_of_the_pairs_it_was_fitted_to():
+    """With as many pairs as features, margins of the fitted pairs promise too much."""
+    excess = []
+    for seed in range(6):
+        data, _ = linear_world(count=60, validation=20, dim=60, noise=3.0, seed=seed)
+        fresh, _ = linear_world(count=4000, dim=60, noise=3.0, seed=100 + seed)
+        weights = evidence_probe(data).weights["w"]
+        margins = (fresh.chosen - fresh.rejected) @ weights
+        differences, _ = reward.all_differences(data)
+        lengths = MARGIN_SCALES / np.sqrt(np.square(differences @ weights).mean())
+        losses = np.logaddexp(0, -lengths[:, None] * (differences @ weights)).mean(axis=1)
+        in_sample = lengths[losses.argmin()]
+        excess.append(
+            np.logaddexp(0, -in_sample * margins).mean() - np.logaddexp(0, -margins).mean()
+        )
+    assert np.mean(excess) > 0.05

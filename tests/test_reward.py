@@ -21,6 +21,7 @@ SYNTHESIS = {
     "perturbation_variance": 0.01,
     "mixed_differences": 4,
     "posterior_widening": 1.0,
+    "complement_noise": 10.0,
 }
 
 

@@ -80,6 +80,30 @@ def test_every_variant_is_measured_on_the_same_splits(monkeypatch):
     pd.testing.assert_frame_equal(found.head(len(again)), again)
 
 
+def test_accuracy_is_that_of_pairs_not_trained_on():
+    """Labels that say nothing: what was trained on would be ordered without error."""
+    rng = np.random.default_rng(0)
+    embeddings = {side: rng.normal(size=(300, 200)).astype(np.float32)
+                  for side in ("chosen", "rejected")}  # fmt: skip
+    names = [str(i // 2) for i in range(300)]
+    pairs = pd.DataFrame({"id": [str(i) for i in range(300)], "group": names})
+    probe = {"linear probe": study.MAIN["linear probe"]}
+    found = study.measure(pairs, embeddings, probe, 100, 8, range(4))
+    assert found["accuracy"].between(0.35, 0.65).all()
+
+
+def test_sizes_beyond_the_pairs_are_left_out_and_named(monkeypatch, tmp_path, capsys):
+    command = ["study.py", "--world", "linear", "--n-pairs", "20", "6000", "--seeds", "2",
+               "--first-seed", "7", "--variants", "mean difference",
+               "--out-dir", str(tmp_path)]  # fmt: skip
+    monkeypatch.setattr("sys.argv", command)
+    study.main()
+    assert "too few pairs for N = 6,000" in capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "study.csv")
+    assert table["n_pairs"].unique().tolist() == [20]
+    assert table["seed"].tolist() == [7, 8]
+
+
 def test_variants_name_methods_that_exist_and_leave_none_out():
     named = {method for method, *_ in (study.MAIN | study.GENERATORS).values()}
     assert named == set(methods.METHODS) - {"original", "gaussian_sampling"}
@@ -150,7 +174,9 @@ def test_report_compares_with_the_control_and_with_the_better_probe():
     assert study_report.cell(0.4, 0.5, False) == "+0.4 ± 0.5"
     assert study_report.cell(-0.6, 0.5, False) == "**-0.6 ± 0.5**"
     assert study_report.cell(-0.6, 0.5, True) == r"**-0.6 ± 0.5**\*"
-    assert "2.00" in study_report.seconds(table, ["repeat"])
+    assert "| 2.00 |      - |" in study_report.seconds(
+        pd.concat([table, table.assign(n_pairs=9, variant="LENS")]), ["LENS", "repeat"]
+    )
 
 
 def test_many_comparisons_are_corrected():
