@@ -139,8 +139,8 @@ def join(name: str, files: list[str]) -> tuple[pd.DataFrame, dict]:
 def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range) -> pd.DataFrame:
     """Accuracy on held-out pairs of every variant trained on N pairs: a row for each seed.
 
-    `seconds` is the time of one seed's share of the training, with that of its VAE where one is
-    needed.
+    `seconds` is processor time of one seed's share of the training, with that of its VAE where one
+    is needed.
     """
     data, tests = {}, {}
     for seed in seeds:
@@ -150,16 +150,16 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
         data[seed] = training_set(
             split, embeddings, n_pairs=n_pairs, seed=seed, validation_fraction=0.1
         )
-    start, vaes, rows = time.perf_counter(), [], []
+    start, vaes, rows = time.process_time(), [], []
     if any(method in methods.LATENT for method, *_ in variants.values()):
         vaes = train_vaes(
             [(part.chosen, part.rejected) for part in data.values()],
             seeds=[derive_seed(seed, "vae") for seed in data],
             **VAE,
         )
-    for_vae = time.perf_counter() - start
+    for_vae = time.process_time() - start
     for name, (method, head, synthesis) in tqdm(variants.items(), leave=False, disable=None):
-        start = time.perf_counter()
+        start = time.process_time()
         trainings = methods.train(
             method,
             data,
@@ -168,7 +168,7 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
             settings=SYNTHESIS | synthesis,
             head=HEAD | head,
         )
-        seconds = time.perf_counter() - start + for_vae * (method in methods.LATENT)
+        seconds = time.process_time() - start + for_vae * (method in methods.LATENT)
         for seed, training in trainings.items():
             model = RewardModel(training.weights, data[seed].standardiser)
             sides = [model(embeddings[side][tests[seed]]) for side in ("chosen", "rejected")]

@@ -88,8 +88,7 @@ def against(table: pd.DataFrame, variants: list[str], control: str) -> str:
 
 
 def seconds(table: pd.DataFrame, variants: list[str]) -> str:
-    """A Markdown table: seconds of training for one seed. Comparable within a row at most, and only
-    if nothing else ran meanwhile."""
+    """A Markdown table: seconds of processor time that the training of one seed took."""
     wide = table.pivot_table(
         index=["set", "n_pairs", "scale"], columns="variant", values="seconds", sort=False
     )
