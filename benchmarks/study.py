@@ -204,12 +204,14 @@ def main() -> None:
         nargs="+",
         choices=[*MAIN, *GENERATORS],
         metavar="NAME",
-        help="measure these alone; default: all that the options above ask for",
+        help="measure these alone, of: " + ", ".join([*MAIN, *GENERATORS]),
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out-dir", default="results/study")
     args = parser.parse_args()
     models.set_threads(args.threads)
+    if not args.set and not args.world:
+        parser.error("nothing to measure: give --set or --world.")
     sets = {name: join(name, files) for name, *files in args.set}
     if args.known_reward:
         sets = {

@@ -15,12 +15,14 @@ import pandas as pd
 from scipy.stats import t
 
 from lens import artifacts
+from lens.errors import LensError
 from lens.paper import style
 from lens.paper.render import markdown_table
 
 CONTROL, PROBES = "repeat", ("mean difference", "linear probe")
 DRAWN = {"LENS": "lens", "evidence probe": "evidence_probe", "LENS+": "lens_plus"}
 BETTER = "better probe"
+OLDER = "better of mean difference and linear probe"
 NEIGHBOURS = ("evidence probe", "LENS+ without noise", "repeat, centred, fast")
 STAR = r"\*"
 
@@ -116,7 +118,7 @@ def draw(table: pd.DataFrame):
                 )  # fmt: skip
         axis.axvline(0, color="black", linewidth=0.8)
         axis.set_xlabel("points of accuracy")
-        axis.set_title(f"against the {'repeat control' if control == CONTROL else control}")
+        axis.set_title(f"against the {'repeat control' if control == CONTROL else OLDER}")
         axis.set_ylim(len(found) - 0.5, -0.5)
     names = [f"{name}, N = {n_pairs:,}" for (name, n_pairs, _), _ in found]
     axes[0, 0].set_yticks(range(len(found)), labels=names)
@@ -132,15 +134,17 @@ def main() -> None:
     parser.add_argument("--out-dir", default="results/study")
     args = parser.parse_args()
     table = pd.concat([pd.read_csv(path) for path in args.tables], ignore_index=True)
+    missing = {CONTROL, *PROBES, *DRAWN} - set(table["variant"])
+    if missing:
+        raise LensError(f"not measured: {', '.join(sorted(missing))}. Measure them with study.py.")
     variants = [name for name in table["variant"].unique() if name != CONTROL]
-    parts = [
-        against(table, variants, CONTROL),
-        *(against(table, ["LENS+"], control) for control in NEIGHBOURS if control in variants),
-        against(table, ["LENS+"], BETTER),
-        seconds(table, [CONTROL, *variants]),
-    ]
+    parts = [f"Points of accuracy against {CONTROL}.", against(table, variants, CONTROL)]
+    for control in (*(name for name in NEIGHBOURS if name in variants), BETTER):
+        parts += [f"LENS+ against {control}.", against(table, ["LENS+"], control)]
+    parts += ["Processor seconds of training for one seed.", seconds(table, [CONTROL, *variants])]
     artifacts.write_text(Path(args.out_dir) / "study.md", "\n".join(parts))
     style.save(draw(table), args.out_dir, "study")
+    print(f"{args.out_dir}/study.md, study.png, study.pdf")
 
 
 if __name__ == "__main__":

@@ -78,11 +78,13 @@ def fit(differences: np.ndarray) -> LinearReward:
     """w averaged over priors and shrinkages by their evidence, from differences [N, d].
 
     Its length, which decides the probabilities and not the order, minimises the Bradley-Terry loss
-    of margins that leave their own pair out.
+    of margins that leave their own pair out, with half a pair more on either side, so that it stays
+    finite where every pair is ordered rightly.
     """
     found = solve(differences)
     margins = found.posterior @ found.margins
-    losses = np.logaddexp(0, -MARGIN_SCALES[:, None] * margins).mean(axis=1)
+    losses = np.logaddexp(0, -MARGIN_SCALES[:, None] * margins).sum(axis=1)
+    losses += (np.logaddexp(0, -MARGIN_SCALES) + np.logaddexp(0, MARGIN_SCALES)) / 2
     posterior = found.posterior.reshape(len(EXPONENTS), len(SHRINKAGES))
     length = MARGIN_SCALES[int(losses.argmin())]
     return LinearReward(

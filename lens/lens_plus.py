@@ -43,6 +43,8 @@ def train(
     `train_mlps`, but for the learning rate and early stopping: the networks of a seed take half as
     many steps together as one MLP at most takes at this scale, each pair with new noise.
     """
+    if noise < 0:
+        raise LensError(f"complement noise {noise}: a standard deviation is 0 or more.")
     folds = {
         seed: leave_out(part, seed, passes=head["epochs"] * scale // 2, noise=noise)
         for seed, part in data.items()
@@ -115,8 +117,10 @@ def shares(linear: np.ndarray, networks: np.ndarray) -> Shares:
         return alone
     margins = np.stack([linear, networks / networks.std()], axis=1)
     _, weight = fitted = _fit(margins)
-    chance = np.exp(-np.logaddexp(0, -margins @ fitted))
-    information = (margins * (chance * (1 - chance))[:, None]).T @ margins
+    slope = np.exp(-np.logaddexp(0, margins @ fitted) - np.logaddexp(0, -margins @ fitted))
+    information = (margins * slope[:, None]).T @ margins
+    if not np.linalg.det(information) > 0:  # a part orders every pair: nothing left to tell
+        return alone
     z = float(weight * np.sqrt(np.linalg.det(information) / information[0, 0]))
     if z <= TOLD_APART:
         return replace(alone, z=z)

@@ -167,3 +167,11 @@ def test_its_length_is_not_that_of_the_pairs_it_was_fitted_to():
             np.logaddexp(0, -in_sample * margins).mean() - np.logaddexp(0, -margins).mean()
         )
     assert np.mean(excess) > 0.05
+
+
+def test_pairs_without_error_get_a_finite_length():
+    """Two clusters far apart: the more pairs, the surer, and never without bound."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 10)) * 0.1 + np.eye(10)[0] * 5
+    lengths = [np.abs(fit(x[:count]).margins).mean() for count in (10, 80)]
+    assert 1 < lengths[0] < lengths[1] < 10

@@ -153,6 +153,15 @@ def test_pairs_that_one_part_orders_without_error_keep_the_probe_alone():
     found = lens_plus.shares(linear, bent)
     assert (found.linear, found.networks) == (1, 0)
     assert abs(found.z) < 0.1
+    for sure in (38.0, 60.0, 900.0):
+        found = lens_plus.shares(rng.normal(sure, 0.1, size=40), bent[:40])
+        assert (found.linear, found.networks) == (1, 0)
+        assert np.isfinite(found.z)
+
+
+def test_noise_below_0_is_refused():
+    with pytest.raises(LensError, match="0 or more"):
+        lens_plus.train({0: world("linear", count=40)[0]}, scale=2, noise=-1.0, head=HEAD)
 
 
 def test_linear_margins_are_never_turned_round():

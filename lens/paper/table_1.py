@@ -18,7 +18,8 @@ HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy
 NOTE = (
     "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate picked among "
     "all of a prompt's. Pair accuracy: on held-out pairs. vs repeat: paired difference to the "
-    "original pairs repeated as often, so trained on as many pairs an epoch (at 1x: to Original). "
+    "original pairs repeated as often, so trained on as many pairs an epoch (LENS+: on half "
+    "as many at most; at 1x: to Original). "
     "Intervals are not corrected for the number of comparisons. paper: what the paper reports for "
     "the dataset and model that these stand for; in another world or with another gold model it "
     "can be compared in direction, not in size."
