@@ -22,7 +22,10 @@ from lens.paper.render import markdown_table
 CONTROL, PROBES = "repeat", ("mean difference", "linear probe")
 DRAWN = {"LENS": "lens", "evidence probe": "evidence_probe", "LENS+": "lens_plus"}
 BETTER = "better probe"
-OLDER = "better of mean difference and linear probe"
+TITLES = {
+    CONTROL: "against the repeat control",
+    BETTER: "against the better of\nthe two older probes",
+}
 NEIGHBOURS = ("evidence probe", "LENS+ without noise", "repeat, centred, fast")
 STAR = r"\*"
 
@@ -105,20 +108,22 @@ def seconds(table: pd.DataFrame, variants: list[str]) -> str:
 def draw(table: pd.DataFrame):
     """LENS, the evidence probe and LENS+ against the repeat control and the better older probe."""
     found = list(settings(table))
-    fig, axes = style.figure(1, 2, height=0.32 * len(found) + 0.8)
+    fig, axes = style.figure(1, 2, height=0.2 * len(found) + 1.0)
     for axis, control in zip(axes.flat, (CONTROL, BETTER), strict=True):
         for place, (_, wide) in enumerate(found):
             for shift, (variant, method) in enumerate(DRAWN.items()):
+                if variant not in wide:
+                    continue
                 mean, half = paired(wide[variant], wide[control])
                 look = style.look(method)
                 axis.errorbar(
                     mean, place + 0.22 * (shift - 1), xerr=half, color=look["color"],
-                    marker=look["marker"], markersize=3, elinewidth=0.8,
+                    marker=look["marker"], markersize=2.5, elinewidth=0.8,
                     label=variant if place == 0 else None,
                 )  # fmt: skip
         axis.axvline(0, color="black", linewidth=0.8)
         axis.set_xlabel("points of accuracy")
-        axis.set_title(f"against the {'repeat control' if control == CONTROL else OLDER}")
+        axis.set_title(TITLES[control])
         axis.set_ylim(len(found) - 0.5, -0.5)
     names = [f"{name}, N = {n_pairs:,}" for (name, n_pairs, _), _ in found]
     axes[0, 0].set_yticks(range(len(found)), labels=names)

@@ -191,7 +191,8 @@ def test_many_comparisons_are_corrected():
 
 
 def test_the_figure_shows_every_setting():
-    fig = study_report.draw(pd.concat([observations(), observations().assign(n_pairs=1000)]))
+    fewer = observations().query("variant != 'LENS'").assign(n_pairs=1000)
+    fig = study_report.draw(pd.concat([observations(), fewer]))
     labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
     assert labels == ["s, N = 100", "s, N = 1,000"]
     assert {text.get_text() for text in fig.legends[0].get_texts()} == set(study_report.DRAWN)
