@@ -147,7 +147,7 @@ def main() -> None:
     for control in (*(name for name in NEIGHBOURS if name in variants), BETTER):
         parts += [f"LENS+ against {control}.", against(table, ["LENS+"], control)]
     parts += ["Processor seconds of training for one seed.", seconds(table, [CONTROL, *variants])]
-    artifacts.write_text(Path(args.out_dir) / "study.md", "\n".join(parts))
+    artifacts.write_text(Path(args.out_dir) / "study.md", "\n\n".join(parts))
     style.save(draw(table), args.out_dir, "study")
     print(f"{args.out_dir}/study.md, study.png, study.pdf")
 
