@@ -63,9 +63,7 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
     single MLP trains on. LensError if all pairs share one prompt."""
     from sklearn.model_selection import GroupKFold
 
-    chosen = np.concatenate([part.chosen, part.validation_chosen])
-    rejected = np.concatenate([part.rejected, part.validation_rejected])
-    groups = np.concatenate([part.groups, part.validation_groups])
+    chosen, rejected, groups = part.all_pairs()
     rows = np.concatenate([part.rows, part.validation_rows])
     count = min(FOLDS, len(np.unique(groups)))
     if count < 2:
@@ -140,10 +138,7 @@ def _fit(margins: np.ndarray, offset: np.ndarray | float = 0.0) -> np.ndarray:
 
 
 def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> Training:
-    chosen, rejected = (
-        np.concatenate([part.chosen, part.validation_chosen]),
-        np.concatenate([part.rejected, part.validation_rejected]),
-    )
+    chosen, rejected, _ = part.all_pairs()
     linear = evidence.fit(chosen - rejected)
     margins = np.zeros(len(chosen))
     for fold, training in zip(folds, trained, strict=True):

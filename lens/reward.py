@@ -173,10 +173,8 @@ def _arrays(state: dict[str, Tensor], start: dict[str, Tensor] | None) -> dict[s
 
 def all_differences(data: TrainingSet) -> tuple[np.ndarray, np.ndarray]:
     """(chosen - rejected [N, d], groups [N]) of all N pairs: the probes need no early stopping."""
-    differences = np.concatenate(
-        [data.chosen - data.rejected, data.validation_chosen - data.validation_rejected]
-    )
-    return differences, np.concatenate([data.groups, data.validation_groups])
+    chosen, rejected, groups = data.all_pairs()
+    return chosen - rejected, groups
 
 
 def mean_difference(data: TrainingSet) -> Training:

@@ -47,6 +47,14 @@ class TrainingSet:
     rows: np.ndarray
     validation_rows: np.ndarray
 
+    def all_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(chosen [N, d], rejected [N, d], groups [N]) of all N pairs, validation pairs last."""
+        return (
+            np.concatenate([self.chosen, self.validation_chosen]),
+            np.concatenate([self.rejected, self.validation_rejected]),
+            np.concatenate([self.groups, self.validation_groups]),
+        )
+
 
 def training_set(
     pairs: pd.DataFrame,
