@@ -6,7 +6,7 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/local
 # The rules call `python`: the environment's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint study
+.PHONY: demo test lint study bench
 
 demo: .venv/installed
 	$(SNAKEMAKE)
@@ -20,6 +20,9 @@ study: .venv/installed
 	$(BIN)/python benchmarks/study.py --world linear bent --n-pairs 300 1000 --seeds 4
 	$(BIN)/python benchmarks/study_report.py results/study/study.csv
 	@cat results/study/study.md
+
+bench: .venv/installed-dev
+	$(BIN)/python benchmarks/bench.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -2,14 +2,17 @@
 
 Batches hold texts of like length up to a token budget and results go back in order, so that an
 embedding depends on its own text alone (to about 1e-5 in float32: sums may run in another order).
+Texts that share a prompt have it read once where the model allows (`lens.shared_prefix`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from lens import shared_prefix
+from lens.batching import pad, token_batches
 from lens.errors import LensError
 
 
@@ -37,34 +40,6 @@ def first_token(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 POOLING = {"last": last_token, "mean": mean_tokens, "first": first_token}
 
 
-def token_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Row numbers in batches, longest first, each at most `budget` tokens with its padding.
-
-    A single row longer than the budget makes a batch of its own.
-    """
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > budget:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
-
-
-def pad(
-    rows: Sequence[Sequence[int]], pad_id: int, device: str
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and mask, both [n, longest], padded on the right."""
-    width = max(map(len, rows))
-    ids = torch.full((len(rows), width), pad_id)
-    mask = torch.zeros_like(ids)
-    for number, row in enumerate(rows):
-        ids[number, : len(row)] = torch.tensor(row)
-        mask[number, : len(row)] = 1
-    return ids.to(device), mask.to(device)
-
-
 @torch.inference_mode()
 def embed(
     model,
@@ -73,9 +48,13 @@ def embed(
     pooling: str,
     layer: int,
     batch_tokens: int,
+    groups: Sequence[Hashable] | None = None,
     progress: bool = True,
 ) -> np.ndarray:
     """Embeddings float32 [n, d] of tokenised texts, in their order.
+
+    `groups` names the prompt of each text, so that what texts of one prompt share goes through the
+    model once.
 
     `layer` -1 is the model's final hidden state (after its last norm), 0 the input embeddings,
     i > 0 the output of block i. Raises LensError naming the row when a value is not finite.
@@ -83,20 +62,31 @@ def embed(
     depth = model.config.get_text_config().num_hidden_layers
     if not -1 <= layer <= depth:
         raise LensError(f"layer {layer}: the model has layers 0 to {depth}, or -1 for the last.")
+    if groups is not None and pooling == "last" and shared_prefix.can_share(model):
+        parted = shared_prefix.group_texts(token_ids, groups)
+        batches = shared_prefix.last_states(
+            model, token_ids, parted, layer=layer, budget=batch_tokens
+        )
+    else:
+        batches = _whole_texts(model, token_ids, POOLING[pooling], layer, batch_tokens)
     result = None
-    lengths = [len(ids) for ids in token_ids]
     bar = tqdm(total=len(token_ids), unit="text", desc="embed", disable=None if progress else True)
-    for rows in token_batches(lengths, batch_tokens):
-        ids, mask = pad([token_ids[row] for row in rows], 0, model.device)
-        output = model(input_ids=ids, attention_mask=mask, output_hidden_states=layer != -1)
-        hidden = output.last_hidden_state if layer == -1 else output.hidden_states[layer]
-        pooled = POOLING[pooling](hidden, mask).float().cpu().numpy()
+    for rows, states in batches:
         if result is None:
-            result = np.empty((len(token_ids), pooled.shape[1]), np.float32)
-        result[rows] = pooled
+            result = np.empty((len(token_ids), states.shape[1]), np.float32)
+        result[rows] = states.float().cpu().numpy()
         bar.update(len(rows))
     bar.close()
     return result
+
+
+def _whole_texts(model, token_ids, pool, layer: int, budget: int):
+    """(rows, their pooled states [n, d]) batch by batch."""
+    for rows in token_batches(list(map(len, token_ids)), budget, model.device.type):
+        ids, mask = pad([token_ids[row] for row in rows], 0, model.device)
+        output = model(input_ids=ids, attention_mask=mask, output_hidden_states=layer != -1)
+        hidden = output.last_hidden_state if layer == -1 else output.hidden_states[layer]
+        yield rows, pool(hidden, mask)
 
 
 def check_finite(embeddings: np.ndarray, names: Sequence[str], source: object) -> None:

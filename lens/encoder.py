@@ -128,9 +128,15 @@ class Encoder:
         )
 
     def embed_tokens(
-        self, token_ids: list[list[int]], names: Sequence[str], *, progress: bool = True
+        self,
+        token_ids: list[list[int]],
+        names: Sequence[str],
+        *,
+        prompts: Sequence[str] | None = None,
+        progress: bool = True,
     ) -> np.ndarray:
-        """Embeddings float32 [n, d] of tokenised texts; LensError where one is not finite."""
+        """Embeddings float32 [n, d] of tokenised texts; LensError where one is not finite. With
+        their `prompts`, a causal model reads each prompt once."""
         from lens.embedding import check_finite, embed
 
         _, model = self.load()
@@ -140,6 +146,7 @@ class Encoder:
             pooling=self.pooling,
             layer=self.layer,
             batch_tokens=self.batch_tokens,
+            groups=prompts,
             progress=progress,
         )
         check_finite(found, names, self.model)
@@ -153,7 +160,7 @@ class Encoder:
         """Embeddings float32 [n, d] of prompts (JSON messages) with their responses."""
         names = [f"text {number}" for number in range(1, len(prompts) + 1)]
         token_ids, _ = self.token_ids(prompts, responses, names)
-        return self.embed_tokens(token_ids, names, progress=progress)
+        return self.embed_tokens(token_ids, names, prompts=prompts, progress=progress)
 
 
 def sees_ahead(model) -> bool:

@@ -1,27 +1,68 @@
 """Gold scores: the raw logit of a sequence classifier with one label."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from lens.embedding import pad, token_batches
+from lens import shared_prefix
+from lens.batching import pad, token_batches
 from lens.errors import LensError
 
 
 @torch.inference_mode()
-def score(model, token_ids: Sequence[Sequence[int]], *, batch_tokens: int) -> np.ndarray:
-    """Gold scores float32 [n] of tokenised (prompt, answer) texts, in their order."""
+def score(
+    model,
+    token_ids: Sequence[Sequence[int]],
+    *,
+    batch_tokens: int,
+    groups: Sequence[Hashable] | None = None,
+) -> np.ndarray:
+    """Gold scores float32 [n] of tokenised (prompt, answer) texts, in their order.
+
+    `groups` names the prompt of each text, so that what texts of one prompt share goes through the
+    model once, where its head is a plain `score` on the last token.
+    """
     if model.config.num_labels != 1:
         raise LensError(
             f"the gold model has {model.config.num_labels} labels; a reward model has one. "
             "Choose a sequence classifier with num_labels = 1."
         )
+    head = getattr(model, "score", None)
+    if groups is not None and isinstance(head, torch.nn.Linear) and _can_share(model):
+        parted = shared_prefix.group_texts(token_ids, groups)
+        states = shared_prefix.last_states(
+            model.base_model, token_ids, parted, layer=-1, budget=batch_tokens
+        )
+        batches = ((rows, head(state)[:, 0]) for rows, state in states)
+    else:
+        batches = _whole_texts(model, token_ids, batch_tokens)
     scores = np.empty(len(token_ids), np.float32)
-    lengths = [len(ids) for ids in token_ids]
     progress = tqdm(total=len(token_ids), unit="text", desc="gold", disable=None)
-    for rows in token_batches(lengths, batch_tokens):
+    for rows, logits in batches:
+        scores[rows] = logits.float().cpu().numpy()
+        progress.update(len(rows))
+    progress.close()
+    if not np.isfinite(scores).all():
+        raise LensError(f"{(~np.isfinite(scores)).sum()} gold scores are not finite. Use float32.")
+    return scores
+
+
+def _can_share(model) -> bool:
+    """Whether the head on the last token's state is all that the classifier does, by trying it."""
+    if not shared_prefix.can_share(model.base_model):
+        return False
+    ids = torch.tensor([shared_prefix.TRIAL[0]], device=model.device)
+    state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
+    return torch.allclose(model.score(state), model(input_ids=ids).logits, atol=1e-3, rtol=1e-3)
+
+
+def _whole_texts(
+    model, token_ids: Sequence[Sequence[int]], budget: int
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """(rows, their logits [n]) batch by batch."""
+    for rows in token_batches(list(map(len, token_ids)), budget, model.device.type):
         batch = [token_ids[row] for row in rows]
         # Causal classifiers read the last token that is not padding by its id: an id that occurs
         # in no text of the batch keeps that right when the padding token is also the end token.
@@ -30,12 +71,7 @@ def score(model, token_ids: Sequence[Sequence[int]], *, batch_tokens: int) -> np
             raise LensError("a batch uses every token of the gold model: lower `batch_tokens`.")
         model.config.get_text_config().pad_token_id = filler
         ids, mask = pad(batch, filler, model.device)
-        scores[rows] = model(input_ids=ids, attention_mask=mask).logits[:, 0].float().cpu().numpy()
-        progress.update(len(rows))
-    progress.close()
-    if not np.isfinite(scores).all():
-        raise LensError(f"{(~np.isfinite(scores)).sum()} gold scores are not finite. Use float32.")
-    return scores
+        yield rows, model(input_ids=ids, attention_mask=mask).logits[:, 0]
 
 
 def unused_id(rows: Sequence[Sequence[int]]) -> int:

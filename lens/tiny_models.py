@@ -21,7 +21,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from lens.embedding import pad
+from lens.batching import pad
 from lens.errors import LensError
 from lens.sources import read_rows
 

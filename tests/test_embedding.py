@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lens.embedding import check_finite, embed, last_token, mean_tokens, pad, token_batches
+from lens.batching import pad, token_batches
+from lens.embedding import check_finite, embed, last_token, mean_tokens
 from lens.errors import LensError
 
 TOLERANCE = 1e-5  # float32; sums run in another order in another batch shape

@@ -37,7 +37,7 @@ def embed_answers(args, table_path, table, answer_columns, id_column):
         answers += list(table[column])
         names += [f"{table_path}, {id_column} {key}, {name}" for key in table[id_column]]
     token_ids, shortened = reader.token_ids(prompts, answers, names)
-    embeddings = reader.embed_tokens(token_ids, names)
+    embeddings = reader.embed_tokens(token_ids, names, prompts=prompts)
     parts = embeddings.reshape(len(answer_columns), len(table), -1)
     about = {"rows_sha256": artifacts.sha256(table_path)}
     artifacts.write_arrays(args.out, dict(zip(answer_columns, parts, strict=True)), about)

@@ -33,7 +33,9 @@ def run(args):
         limit=models.context_length(tokenizer, model, args.max_length),
         too_long=args.too_long,
     )
-    scores = gold.score(model, token_ids, batch_tokens=args.batch_tokens)
+    scores = gold.score(
+        model, token_ids, batch_tokens=args.batch_tokens, groups=list(table["prompt_id"])
+    )
     table = table.assign(gold=scores)
     artifacts.write_table(args.out, table[["prompt_id", "candidate", "gold"]])
     artifacts.write_metrics(

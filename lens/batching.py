@@ -1,0 +1,43 @@
+"""Rows of unlike lengths in padded batches."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+FULL = {"cpu": 512}  # tokens that keep a device busy: more gain nothing from rows to be padded
+FULL_ELSEWHERE = 8192
+PADDING = 0.1  # of a row, that is worth its place in a full batch
+
+
+def token_batches(lengths: Sequence[int], budget: int, device: str = "cpu") -> Iterator[list[int]]:
+    """Row numbers in batches, longest first, each at most `budget` tokens with its padding.
+
+    A batch that keeps the kind of device busy ends early where the next row would be padded by more
+    than a tenth. A single row longer than the budget makes a batch of its own.
+    """
+    full = FULL.get(device, FULL_ELSEWHERE)
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        longest = lengths[batch[0]] if batch else 0
+        over = (len(batch) + 1) * longest > budget
+        padded = lengths[row] < (1 - PADDING) * longest and len(batch) * longest >= full
+        if batch and (over or padded):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def pad(
+    rows: Sequence[Sequence[int]], pad_id: int, device: str, *, left: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and mask, both [n, longest], padded on the right or left."""
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad_id)
+    mask = torch.zeros_like(ids)
+    for number, row in enumerate(rows):
+        where = slice(width - len(row), width) if left else slice(len(row))
+        ids[number, where] = torch.tensor(row, dtype=ids.dtype)
+        mask[number, where] = 1
+    return ids.to(device), mask.to(device)

@@ -1,0 +1,175 @@
+"""Prompts read once: the same states as text by text, whatever the architecture."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lens.embedding import embed
+from lens.gold import score
+from lens.shared_prefix import can_share, distinct_tokens, group_texts, last_states
+
+SHAPE = {
+    "vocab_size": 60,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "initializer_range": 0.2,  # attention far from even, so that positions and masks matter
+}
+
+
+def build(name):
+    """A tiny random model of an architecture, its states far from even."""
+    import transformers as t
+
+    torch.manual_seed(0)
+    window = {"sliding_window": 6}
+    makers = {
+        "llama": lambda: t.LlamaModel(t.LlamaConfig(**SHAPE)),
+        "qwen2": lambda: t.Qwen2Model(t.Qwen2Config(**SHAPE)),
+        "qwen3": lambda: t.Qwen3Model(t.Qwen3Config(**SHAPE, head_dim=8)),
+        "mistral, window 6": lambda: t.MistralModel(t.MistralConfig(**SHAPE, **window)),
+        "gemma2, window 6": lambda: t.Gemma2Model(t.Gemma2Config(**SHAPE, **window, head_dim=8)),
+        "gemma3, window 6": lambda: t.Gemma3TextModel(
+            t.Gemma3TextConfig(**SHAPE, **window, head_dim=8)
+        ),
+        "gpt2": lambda: t.GPT2Model(
+            t.GPT2Config(
+                vocab_size=60,
+                n_embd=32,
+                n_layer=3,
+                n_head=4,
+                n_positions=128,
+                initializer_range=0.2,
+            )
+        ),
+    }
+    return makers[name]().eval()
+
+
+NAMES = [
+    "llama", "qwen2", "qwen3", "mistral, window 6", "gemma2, window 6", "gemma3, window 6", "gpt2",
+]  # fmt: skip
+
+
+def some_texts(seed=0):
+    """Prompts of 1 to 20 tokens with 1 to 5 answers, some of which begin alike or stand twice."""
+    rng = np.random.default_rng(seed)
+    texts, keys = [], []
+    for number in range(9):
+        prompt = rng.integers(5, 60, size=rng.integers(1, 21)).tolist()
+        for _ in range(rng.integers(1, 6)):
+            texts.append(prompt + rng.integers(5, 60, size=rng.integers(1, 15)).tolist())
+            keys.append(number)
+        texts.append(list(texts[-1]))
+        keys.append(number)
+    texts.append(texts[0][:1])  # a text that is the beginning of its group's others
+    keys.append(0)
+    order = rng.permutation(len(texts))
+    return [texts[i] for i in order], [keys[i] for i in order]
+
+
+@pytest.mark.parametrize("layer", [-1, 0, 2])
+@pytest.mark.parametrize("name", NAMES)
+def test_states_are_those_of_each_text_alone(name, layer):
+    model = build(name)
+    texts, keys = some_texts()
+    assert can_share(model)
+    options = {"pooling": "last", "layer": layer, "progress": False}
+    shared = embed(model, texts, groups=keys, batch_tokens=64, **options)
+    alone = np.concatenate([embed(model, [t], batch_tokens=64, **options) for t in texts])
+    np.testing.assert_allclose(shared, alone, atol=1e-5)
+    assert alone.std() > 0.1
+
+
+@pytest.mark.parametrize("budget", [1, 30, 4096])
+def test_budgets_and_orders_change_nothing(budget):
+    model = build("llama")
+    texts, keys = some_texts(1)
+    options = {"pooling": "last", "layer": -1, "progress": False}
+    plain = embed(model, texts, batch_tokens=64, **options)
+    shared = embed(model, texts, groups=keys, batch_tokens=budget, **options)
+    np.testing.assert_allclose(shared, plain, atol=1e-5)
+    back = embed(model, texts[::-1], groups=keys[::-1], batch_tokens=budget, **options)
+    np.testing.assert_allclose(back[::-1], plain, atol=1e-5)
+
+
+def test_texts_that_share_nothing_may_share_a_key():
+    model = build("llama")
+    texts = [[5, 6, 7], [8, 9], [10, 11, 12, 13]]
+    options = {"pooling": "last", "layer": -1, "batch_tokens": 64, "progress": False}
+    one_key = embed(model, texts, groups=["same"] * 3, **options)
+    np.testing.assert_allclose(one_key, embed(model, texts, **options), atol=1e-5)
+
+
+def test_a_prompt_goes_through_the_model_once():
+    model, seen = build("llama"), []
+    model.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(int(kwargs["input_ids"].numel())),
+        with_kwargs=True,
+    )
+    prompt = list(range(5, 45))
+    texts = [[*prompt, answer] for answer in range(45, 53)]
+    groups = group_texts(texts, [0] * 8)
+    assert [(group.prefix, len(group.rows)) for group in groups] == [(40, 8)]
+    states = list(last_states(model, texts, groups, layer=-1, budget=1024))
+    assert sum(len(rows) for rows, _ in states) == 8
+    assert sum(seen) == 48 == distinct_tokens(groups, [41] * 8)
+
+
+@given(
+    st.lists(st.lists(st.integers(5, 7), min_size=1, max_size=6), min_size=1, max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_groups_hold_every_row_once_and_share_their_prefix(texts, random):
+    keys = [random.randrange(4) for _ in texts]
+    groups = group_texts(texts, keys)
+    assert sorted(row for group in groups for row in group.rows) == list(range(len(texts)))
+    for group in groups:
+        assert len({keys[row] for row in group.rows}) == 1
+        prefixes = {tuple(texts[row][: group.prefix]) for row in group.rows}
+        assert len(prefixes) == 1
+        assert all(len(texts[row]) > group.prefix for row in group.rows)
+        longer = {tuple(texts[row][: group.prefix + 1]) for row in group.rows}
+        ends = any(len(texts[row]) == group.prefix + 1 for row in group.rows)
+        assert len(group.rows) == 1 or len(longer) > 1 or ends
+
+
+def test_an_encoder_reads_every_text_whole_and_says_so(caplog):
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    shape = {name: value for name, value in SHAPE.items() if name != "num_key_value_heads"}
+    model = BertModel(BertConfig(**shape)).eval()
+    texts, keys = some_texts()
+    options = {"pooling": "last", "layer": -1, "batch_tokens": 64, "progress": False}
+    with caplog.at_level(logging.WARNING):
+        got = embed(model, texts, groups=keys, **options)
+    assert "BertModel: prompts are read once for every answer" in caplog.text
+    np.testing.assert_allclose(got, embed(model, texts, **options), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["Llama", "Qwen2", "Mistral", "GPT2"])
+def test_gold_scores_are_the_classifiers_own(name):
+    import transformers as t
+
+    torch.manual_seed(0)
+    config = getattr(t, f"{name}Config")
+    shape = {"n_embd": 32, "n_layer": 3, "n_head": 4, "vocab_size": 60, "pad_token_id": 0}
+    config = config(**(shape if name == "GPT2" else SHAPE), num_labels=1)
+    model = getattr(t, f"{name}ForSequenceClassification")(config).eval()
+    texts, keys = some_texts(2)
+    with torch.inference_mode():
+        own = [model(input_ids=torch.tensor([text])).logits[0, 0].item() for text in texts]
+    got = score(model, texts, batch_tokens=64, groups=keys)
+    np.testing.assert_allclose(got, own, atol=1e-5)
+    np.testing.assert_allclose(score(model, texts, batch_tokens=64), own, atol=1e-5)
