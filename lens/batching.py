@@ -4,27 +4,37 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-FULL = {"cpu": 512}  # tokens that keep a device busy: more gain nothing from rows to be padded
+FULL = {"cpu": 256}  # tokens that keep a device busy: more gain nothing from rows to be padded
 FULL_ELSEWHERE = 8192
 PADDING = 0.1  # of a row, that is worth its place in a full batch
 
 
-def token_batches(lengths: Sequence[int], budget: int, device: str = "cpu") -> Iterator[list[int]]:
+def token_batches(
+    lengths: Sequence[int],
+    budget: int,
+    device: str = "cpu",
+    before: Sequence[int] | None = None,
+) -> Iterator[list[int]]:
     """Row numbers in batches, longest first, each at most `budget` tokens with its padding.
+
+    `before` are tokens that stand before each row in the cache: held, but not gone through again.
 
     A batch that keeps the kind of device busy ends early where the next row would be padded by more
     than a tenth. A single row longer than the budget makes a batch of its own.
     """
     full = FULL.get(device, FULL_ELSEWHERE)
+    before = before or [0] * len(lengths)
     batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+    held = 0
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], -before[row], row)):
         longest = lengths[batch[0]] if batch else 0
-        over = (len(batch) + 1) * longest > budget
+        over = (len(batch) + 1) * (longest + max(held, before[row])) > budget
         padded = lengths[row] < (1 - PADDING) * longest and len(batch) * longest >= full
         if batch and (over or padded):
             yield batch
-            batch = []
+            batch, held = [], 0
         batch.append(row)
+        held = max(held, before[row])
     if batch:
         yield batch
 

@@ -1,10 +1,11 @@
 """Texts that begin alike, read once: the keys and values of a prompt serve all of its answers.
 
 A causal model's states at a prompt do not depend on what follows, so the texts of a group (one
-prompt) are cut where they part. Prompts go through the model in padded batches; their keys and
-values are then copied to the rows of their answers, which go through it after them. Prompts are
-padded on the left and answers on the right, so that the distance between two tokens in the cache is
-their distance in the text: right for rotary and learned positions and for sliding windows.
+prompt) are cut where they part. Prompts go through the model in batches of like length and leave
+their keys and values, from which the rows of their answers are then given what comes before them:
+answers batch by their own length, whatever the length of their prompts. Prompts are padded on the
+left and answers on the right, so that the distance between two tokens in the cache is their distance
+in the text: right for rotary and learned positions and for sliding windows.
 """
 
 import logging
@@ -59,47 +60,93 @@ def last_states(
 
     `layer` as for `lens.embedding.embed`, `budget` is tokens in a batch with their padding.
     """
-    from transformers import DynamicCache
-
-    kind = model.device.type
-    for batch in token_batches([group.prefix for group in groups], budget, kind):
-        some = [groups[number] for number in batch]
-        width = max(group.prefix for group in some)
-        prefixes = [token_ids[g.rows[0]][: g.prefix] for g in some]
-        ids, seen = pad(prefixes, 0, model.device, left=True)
-        cache = None
-        if width:
-            positions = (seen.cumsum(dim=1) - 1).clamp(min=0)
-            cache = model(
-                input_ids=ids,
-                attention_mask=seen,
-                position_ids=positions,
-                past_key_values=DynamicCache(),
-                use_cache=True,
-            ).past_key_values
+    order = sorted(groups, key=lambda group: (-group.prefix, group.rows[0]))
+    for some in _portions(order, budget):
+        prefixes = [token_ids[group.rows[0]][: group.prefix] for group in some]
+        store = _Store(model, prefixes, budget)
         members = [(row, place) for place, group in enumerate(some) for row in group.rows]
         rests = [token_ids[row][some[place].prefix :] for row, place in members]
-        for part in token_batches(list(map(len, rests)), budget, kind):
-            places = torch.tensor([members[number][1] for number in part], device=model.device)
-            start = torch.tensor([some[p].prefix for p in places.tolist()], device=model.device)
+        before = [some[place].prefix for _, place in members]
+        for part in token_batches(list(map(len, rests)), budget, model.device.type, before):
             ids, mask = pad([rests[number] for number in part], 0, model.device)
-            own = None
-            if cache is not None:
-                own = DynamicCache()
-                for number, kept in enumerate(cache.layers):
-                    own.update(kept.keys[places], kept.values[places], number)
+            cache, seen, start = store.cache([members[number][1] for number in part])
             output = model(
                 input_ids=ids,
-                attention_mask=torch.cat([seen[places], mask], dim=1),
-                position_ids=start.unsqueeze(1) + torch.arange(ids.shape[1], device=model.device),
-                past_key_values=own,
-                use_cache=own is not None,
+                attention_mask=torch.cat([seen, mask], dim=1),
+                position_ids=start.unsqueeze(1) + torch.arange(ids.shape[1], device=ids.device),
+                past_key_values=cache,
+                use_cache=cache is not None,
                 output_hidden_states=layer != -1,
             )
             hidden = output.last_hidden_state if layer == -1 else output.hidden_states[layer]
             last = mask.sum(dim=1) - 1
             states = hidden[torch.arange(len(part), device=hidden.device), last]
             yield [members[number][0] for number in part], states
+
+
+def _portions(groups: Sequence[Group], budget: int) -> Iterator[list[Group]]:
+    """The groups in order, in portions whose prefixes hold at most `budget` tokens."""
+    portion: list[Group] = []
+    for group in groups:
+        if portion and sum(g.prefix for g in portion) + group.prefix > budget:
+            yield portion
+            portion = []
+        portion.append(group)
+    yield portion
+
+
+class _Store:
+    """Keys and values of prefixes, [tokens, heads, size] for each layer, without padding."""
+
+    def __init__(self, model, prefixes: Sequence[Sequence[int]], budget: int):
+        from transformers import DynamicCache
+
+        lengths = list(map(len, prefixes))
+        self.lengths = torch.tensor(lengths, device=model.device)
+        self.starts = torch.zeros_like(self.lengths)
+        self.layers: list[tuple[Tensor, Tensor]] = []
+        parts, filled = [], 0
+        for batch in token_batches(lengths, budget, model.device.type):
+            if not lengths[batch[0]]:
+                break  # longest first: the others are empty too
+            ids, seen = pad([prefixes[place] for place in batch], 0, model.device, left=True)
+            cache = model(
+                input_ids=ids,
+                attention_mask=seen,
+                position_ids=(seen.cumsum(dim=1) - 1).clamp(min=0),
+                past_key_values=DynamicCache(),
+                use_cache=True,
+            ).past_key_values
+            kept = seen.bool()
+            parts.append(
+                [
+                    tuple(state.transpose(1, 2)[kept] for state in (kv.keys, kv.values))
+                    for kv in cache.layers
+                ]
+            )
+            for place in batch:
+                self.starts[place] = filled
+                filled += lengths[place]
+        for same in zip(*parts, strict=True):
+            self.layers.append(tuple(torch.cat(states) for states in zip(*same, strict=True)))
+
+    def cache(self, places: Sequence[int]):
+        """(a cache with these prefixes padded on the left, its mask [n, longest], lengths [n])."""
+        from transformers import DynamicCache
+
+        rows = torch.tensor(places, device=self.lengths.device)
+        lengths, width = self.lengths[rows], int(self.lengths[rows].max())
+        back = torch.arange(width, 0, -1, device=rows.device)
+        seen = back <= lengths.unsqueeze(1)
+        if not width:
+            return None, seen.long(), lengths
+        where = (self.starts[rows] + lengths).unsqueeze(1) - back
+        where = where.where(seen, 0)
+        cache = DynamicCache()
+        for number, states in enumerate(self.layers):
+            keys, values = (state[where].transpose(1, 2) for state in states)
+            cache.update(keys, values, number)
+        return cache, seen.long(), lengths
 
 
 def can_share(model) -> bool:
