@@ -2,10 +2,10 @@
 
 A causal model's states at a prompt do not depend on what follows, so the texts of a group (one
 prompt) are cut where they part. Prompts go through the model in batches of like length and leave
-their keys and values, from which the rows of their answers are then given what comes before them:
-answers batch by their own length, whatever the length of their prompts. Prompts are padded on the
-left and answers on the right, so that the distance between two tokens in the cache is their distance
-in the text: right for rotary and learned positions and for sliding windows.
+their keys and values; answers batch by their own length, whatever that of their prompts, each row
+with its prompt's keys and values before it. Prompts are padded on the left and answers on the
+right, so that the distance between two tokens in the cache is their distance in the text: right for
+rotary and learned positions and for sliding windows.
 """
 
 import logging
