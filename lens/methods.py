@@ -114,7 +114,7 @@ def make_source(
                 noise_variance=settings["noise_variance"],
                 seed=seed,
             )
-            make = synthesis.lens if method == "lens" else residual.residual_decoding
+            make = synthesis.Decoded if method == "lens" else residual.residual_decoding
             return make(vae, *pairs, latents)
         case "posterior_noise":
             widening = settings["posterior_widening"]

@@ -12,6 +12,7 @@ from torch.nn.functional import softplus
 from tqdm import tqdm
 
 from lens.errors import LensError
+from lens.first_layer import Batches
 from lens.stacked import Linear, Stack, batches, seeded
 from lens.synthesis import Source
 from lens.training_set import TrainingSet
@@ -73,17 +74,21 @@ def train_mlps(
         _Watch(run.data, patience, start.state(i) if start else None, models[i])
         for i, run in enumerate(runs)
     ]
+    make_pairs = Batches([run.source for run in runs])
     live = list(range(len(runs)))
     for epoch in tqdm(range(1, epochs + 1), desc="reward", unit="epoch", leave=False, disable=None):
         sizes, sources = [counts[i] for i in live], [generators[i] for i in live]
         for batch in batches(sizes, batch_size, sources):
-            pairs = torch.stack([_pairs(runs[i], b) for i, b in zip(live, batch.rows, strict=True)])
-            rewards = stack.module(pairs)
+            rows, variants = zip(
+                *(_members(runs[i], b) for i, b in zip(live, batch.rows, strict=True)), strict=True
+            )
+            pairs = make_pairs(live, rows, variants)
+            rewards = pairs.rewards(stack.module)
             if start:
                 with torch.no_grad():
-                    before = start.module(pairs)
+                    before = pairs.rewards(start.module)
                 rewards = rewards - before
-            chosen, rejected = rewards.squeeze(2).chunk(2, dim=1)
+            chosen, rejected = rewards.chunk(2, dim=1)
             stack.step(batch.total(bradley_terry_loss(chosen, rejected)), batch.active)
         for i in live:
             watches[i].look(epoch, stack.state(i), models[i])
@@ -102,14 +107,11 @@ def _mlp(dim: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(Linear(dim, hidden), nn.ReLU(), Linear(hidden, 1))
 
 
-def _pairs(run: Run, batch: Tensor) -> Tensor:
-    """Embeddings [2 b, d], chosen before rejected, of a batch of positions among all n k pairs."""
+def _members(run: Run, batch: Tensor) -> tuple[Tensor, Tensor]:
+    """(rows [b], variants [b, 2]) of a batch of positions among all n k pairs."""
     count = len(run.composition)
-    rows, which = batch % count, batch // count
-    variants = run.composition[rows, which]
-    return torch.cat(
-        [run.source("chosen", rows, variants[:, 0]), run.source("rejected", rows, variants[:, 1])]
-    )
+    rows = batch % count
+    return rows, run.composition[rows, batch // count]
 
 
 class _Watch:

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
+
+ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+ADAM |= {"amsgrad": False, "maximize": False, "fused": True, "foreach": False}
+LARGE = 1024  # rows or columns from which a product keeps all threads busy by itself
 
 
 class Linear(nn.Linear):
@@ -17,7 +22,48 @@ class Linear(nn.Linear):
     def forward(self, inputs: Tensor) -> Tensor:
         if self.weight.dim() == 2:
             return super().forward(inputs)
-        return torch.baddbmm(self.bias.unsqueeze(1), inputs, self.weight.transpose(1, 2))
+        return product(inputs, self.weight) + self.bias.unsqueeze(1)
+
+
+def product(inputs: Tensor, weight: Tensor) -> Tensor:
+    """inputs @ weight^T for each of R models: [R, n, in] and [R, out, in] -> [R, n, out]."""
+    return _Product.apply(inputs, weight, True)
+
+
+def product_with(inputs: Tensor, weight: Tensor) -> Tensor:
+    """inputs @ weight for each of R models: [R, n, in] and [R, in, out] -> [R, n, out]."""
+    return _Product.apply(inputs, weight, False)
+
+
+class _Product(torch.autograd.Function):
+    """Gives the weight's gradient in the weight's own layout, which the optimiser needs."""
+
+    @staticmethod
+    def forward(ctx, inputs, weight, turned):
+        ctx.save_for_backward(inputs, weight)
+        ctx.turned = turned
+        return _products(inputs, weight.transpose(1, 2) if turned else weight)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        inputs, weight = ctx.saved_tensors
+        to_inputs = to_weight = None
+        if ctx.needs_input_grad[0]:
+            to_inputs = _products(gradient, weight if ctx.turned else weight.transpose(1, 2))
+        if ctx.needs_input_grad[1]:
+            pair = (gradient, inputs) if ctx.turned else (inputs, gradient)
+            to_weight = _products(pair[0].transpose(1, 2), pair[1])
+        return to_inputs, to_weight, None
+
+
+def _products(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right: large ones in turn, for a batched product would give each to one thread."""
+    if max(*left.shape[1:], right.shape[2]) < LARGE:
+        return torch.bmm(left, right)
+    out = left.new_empty(len(left), left.shape[1], right.shape[2])
+    for one, other, result in zip(left, right, out, strict=True):
+        torch.mm(one, other, out=result)
+    return out
 
 
 class Stack:
@@ -31,9 +77,11 @@ class Stack:
         self._own = [
             {name: value.clone() for name, value in model.state_dict().items()} for model in models
         ]
-        self._optimiser = torch.optim.Adam(
-            [value for own in self._own for value in own.values()], lr=learning_rate, fused=True
-        )
+        self._learning_rate = learning_rate
+        self._moments = [
+            [(torch.zeros_like(v), torch.zeros_like(v), torch.zeros(())) for v in own.values()]
+            for own in self._own
+        ]
         self.keep(range(len(models)))
 
     def keep(self, kept: Sequence[int]) -> None:
@@ -50,13 +98,26 @@ class Stack:
             setattr(part, leaf, stacked)
 
     def step(self, loss: Tensor, active: Sequence[int]) -> None:
-        """One step of the kept runs at these places down the gradient of `loss`, their sum."""
+        """One step of the kept runs at these places down the gradient of `loss`, their sum.
+
+        (`torch.optim.Adam` would import the compiler with it, a second in every process.)
+        """
         # contiguous, because the fused Adam reads memory without regard to strides
         gradients = [g.contiguous() for g in torch.autograd.grad(loss, self._weights)]
-        for place, run in enumerate(self._kept):
-            for value, gradient in zip(self._own[run].values(), gradients, strict=True):
-                value.grad = gradient[place] if place in active else None
-        self._optimiser.step()
+        runs = [(place, self._kept[place]) for place in active]
+        means, squares, counts = zip(
+            *(m for _, run in runs for m in self._moments[run]), strict=True
+        )
+        adam(
+            [value for _, run in runs for value in self._own[run].values()],
+            [gradient[place] for place, _ in runs for gradient in gradients],
+            list(means),
+            list(squares),
+            [],
+            list(counts),
+            lr=self._learning_rate,
+            **ADAM,
+        )
 
     def state(self, run: int) -> dict[str, Tensor]:
         """A copy of one model's weights."""

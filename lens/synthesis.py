@@ -112,14 +112,42 @@ def lens_latents(
     }
 
 
-def lens(vae: VAE, chosen: Tensor, rejected: Tensor, latents: dict[str, Tensor]) -> Source:
-    """Synthetic embeddings decoded from `lens_latents`."""
+class Decoded:
+    """The source of synthetic embeddings decoded from `lens_latents`.
+
+    The decoder's last layer is linear, so that each of them is a combination of a few `vectors`
+    [v, d]: the columns of that layer and its bias. `weights[side]` [n, keep, v] holds them.
+    """
 
     @torch.no_grad()
-    def synthesise(side: str, rows: Tensor, variants: Tensor) -> Tensor:
-        return vae.decode(latents[side][rows, variants - 1], side)
+    def __init__(self, vae: VAE, chosen: Tensor, rejected: Tensor, latents: dict[str, Tensor]):
+        self.vae, self.latents = vae, latents
+        self.originals = {"chosen": chosen, "rejected": rejected}
+        self._source = with_originals(chosen, rejected, self._decode)
 
-    return with_originals(chosen, rejected, synthesise)
+    def __call__(self, side: str, rows: Tensor, variants: Tensor) -> Tensor:
+        return self._source(side, rows, variants)
+
+    @torch.no_grad()
+    def _decode(self, side: str, rows: Tensor, variants: Tensor) -> Tensor:
+        return self.vae.decode(self.latents[side][rows, variants - 1], side)
+
+    @torch.no_grad()
+    def factors(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """(vectors, weights) as above."""
+        vectors, features = [], {}
+        for side in SIDES:
+            features[side], layer = self.vae.decoder_features(self.latents[side], side)
+            vectors.append(torch.cat([layer.weight.T, layer.bias.unsqueeze(0)]))
+        ones = {side: h.new_ones(*h.shape[:2], 1) for side, h in features.items()}
+        weights = {side: torch.cat([features[side], ones[side]], dim=2) for side in SIDES}
+        if torch.equal(*vectors):
+            return vectors[0], weights
+        own = len(vectors[0])
+        return torch.cat(vectors), {
+            "chosen": torch.nn.functional.pad(weights["chosen"], (0, own)),
+            "rejected": torch.nn.functional.pad(weights["rejected"], (own, 0)),
+        }
 
 
 def direct_perturbation(

@@ -15,10 +15,11 @@ from tqdm import tqdm
 
 from lens.artifacts import read_about, read_arrays, write_arrays
 from lens.errors import LensError
-from lens.stacked import Linear, Stack, batches, seeded
+from lens.stacked import Linear, Stack, batches, product, product_with, seeded
 
 SHARING = ("share_everything", "shared_trunk_separate_heads", "separate_everything")
 SIDES = ("chosen", "rejected")
+WIDE = 4  # times as wide as the decoder's hidden layer, embeddings are not written out
 
 
 class VAE(nn.Module):
@@ -53,9 +54,28 @@ class VAE(nn.Module):
         mean = _pick(self.mean_head, side)(features)
         return mean, _pick(self.log_variance_head, side)(features)
 
+    def encode_pairs(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """The same [..., 2 n, latent] for n pairs [..., 2 n, d], chosen before rejected."""
+        features = _on_both(self.trunk, pairs)
+        return _on_both(self.mean_head, features), _on_both(self.log_variance_head, features)
+
     def decode(self, latents: Tensor, side: str) -> Tensor:
         """Embeddings [n, d] for latents [n, latent]."""
         return _pick(self.decoder, side)(latents)
+
+    def decoder_features(self, latents: Tensor, side: str) -> tuple[Tensor, Linear]:
+        """(h [n, hidden], the decoder's last layer), of which `decode` is layer(h)."""
+        decoder = _pick(self.decoder, side)
+        return decoder[:-1](latents), decoder[-1]
+
+    def errors(self, pairs: Tensor, latents: Tensor) -> Tensor:
+        """|e - g(z)|^2 [..., 2 n] of pairs [..., 2 n, d], chosen before rejected."""
+        if "both" in self.decoder:
+            return squared_error(pairs, *self.decoder_features(latents, "both"))
+        halves = zip(pairs.chunk(2, dim=-2), latents.chunk(2, dim=-2), SIDES, strict=True)
+        return torch.cat(
+            [squared_error(e, *self.decoder_features(z, side)) for e, z, side in halves], dim=-1
+        )
 
 
 def _per_side(make, *, shared: bool) -> nn.ModuleDict:
@@ -64,6 +84,14 @@ def _per_side(make, *, shared: bool) -> nn.ModuleDict:
 
 def _pick(parts: nn.ModuleDict, side: str) -> nn.Module:
     return parts["both"] if "both" in parts else parts[side]
+
+
+def _on_both(parts: nn.ModuleDict, pairs: Tensor) -> Tensor:
+    """What a part makes of both sides [..., 2 n, in], chosen before rejected."""
+    if "both" in parts:
+        return parts["both"](pairs)
+    halves = zip(SIDES, pairs.chunk(2, dim=-2), strict=True)
+    return torch.cat([parts[side](half) for side, half in halves], dim=-2)
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -99,17 +127,33 @@ class LossTerms:
         return self.reconstruction + beta * self.kl - gamma * self.distance
 
 
-def loss_terms(vae: VAE, chosen: Tensor, rejected: Tensor, noise: Tensor) -> LossTerms:
-    """Loss terms of pairs [..., n, d]; `noise` [2, ..., n, latent] draws z. Reconstruction is a
-    squared error summed over the d features."""
-    reconstruction, kl, posteriors = 0.0, 0.0, []
-    for side, embeddings, eps in zip(SIDES, (chosen, rejected), noise, strict=True):
-        mean, log_variance = vae.encode(embeddings, side)
-        decoded = vae.decode(sample(mean, log_variance, eps), side)
-        reconstruction = reconstruction + (decoded - embeddings).square().sum(dim=-1)
-        kl = kl + kl_to_standard_normal(mean, log_variance).sum(dim=-1)
-        posteriors += [mean, log_variance]
-    return LossTerms(reconstruction, kl, wasserstein2(*posteriors))
+def squared_error(embeddings: Tensor, features: Tensor, layer: Linear) -> Tensor:
+    """|e - W h - b|^2 [..., n] of embeddings [..., n, d] for features [..., n, m] and the linear
+    layer (W [..., d, m], b [..., d]).
+
+    Where d is much larger than m it is written out as |e|^2 - 2 e.(W h + b) + |W h + b|^2, of which
+    every term is had without W h [..., n, d]: one product of that size less, and no pass over it.
+    """
+    weight, bias = layer.weight, layer.bias.unsqueeze(-2)
+    if embeddings.shape[-1] < WIDE * features.shape[-1]:
+        return (layer(features) - embeddings).square().sum(dim=-1)
+    squares = torch.linalg.vector_norm(embeddings, dim=-1).square()
+    along = product_with(embeddings, weight) - product_with(bias, weight)
+    gram = product_with(weight.transpose(1, 2), weight)
+    quadratic = ((features @ gram - 2 * along) * features).sum(dim=-1)
+    offset = bias.square().sum(dim=-1) - 2 * product(embeddings, bias).squeeze(-1)
+    return squares + quadratic + offset
+
+
+def loss_terms(vae: VAE, pairs: Tensor, noise: Tensor) -> LossTerms:
+    """Loss terms of n pairs [..., 2 n, d], all chosen before all rejected; `noise`
+    [..., 2 n, latent] draws z. Reconstruction is a squared error summed over the d features."""
+    mean, log_variance = vae.encode_pairs(pairs)
+    errors = vae.errors(pairs, sample(mean, log_variance, noise))
+    kl = kl_to_standard_normal(mean, log_variance).sum(dim=-1)
+    means, log_variances = mean.chunk(2, dim=-2), log_variance.chunk(2, dim=-2)
+    distance = wasserstein2(means[0], log_variances[0], means[1], log_variances[1])
+    return LossTerms(sum(errors.chunk(2, dim=-1)), sum(kl.chunk(2, dim=-1)), distance)
 
 
 def train_vaes(
@@ -129,23 +173,25 @@ def train_vaes(
 
     Trained side by side with Adam; a run's weights follow its own data and seed.
     """
-    pairs = [torch.from_numpy(np.stack(sides)) for sides in data]
-    dim = pairs[0].shape[2]
+    sides = [tuple(map(torch.from_numpy, pair)) for pair in data]
+    dim = sides[0][0].shape[1]
     vaes = [seeded(lambda: VAE(dim, hidden, latent, sharing), seed) for seed in seeds]
     stack = Stack(vaes, learning_rate)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    counts = [both.shape[1] for both in pairs]
+    counts = [len(chosen) for chosen, _ in sides]
+    room = torch.empty(len(sides), 2 * min(batch_size, max(counts)), dim)
     for epoch in tqdm(range(epochs), desc="vae", unit="epoch", disable=None):
         for batch in batches(counts, batch_size, generators):
-            chosen, rejected = (
-                torch.stack([both[i, rows] for both, rows in zip(pairs, batch.rows, strict=True)])
-                for i in range(2)
-            )
-            noise = torch.zeros(2, *batch.rows.shape, latent)
+            width = batch.rows.shape[1]
+            pairs = room[:, : 2 * width]
+            for own, rows, place in zip(sides, batch.rows, pairs, strict=True):
+                for side, half in zip(own, place.chunk(2), strict=True):
+                    torch.index_select(side, 0, rows, out=half)
+            noise = torch.zeros(len(sides), 2, width, latent)
             for run in batch.active:
                 length = batch.lengths[run]
-                noise[:, run, :length] = torch.randn(2, length, latent, generator=generators[run])
-            losses = loss_terms(stack.module, chosen, rejected, noise).total(beta, gamma)
+                noise[run, :, :length] = torch.randn(2, length, latent, generator=generators[run])
+            losses = loss_terms(stack.module, pairs, noise.flatten(1, 2)).total(beta, gamma)
             stack.step(batch.total(losses), batch.active)
         for seed, last in zip(seeds, losses[:, 0].tolist(), strict=True):
             if not math.isfinite(last):

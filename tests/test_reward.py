@@ -265,7 +265,7 @@ def test_a_method_is_its_source_on_the_one_training_path(method):
     own = [derive_seed(3, method)]
     sources = {
         "repeat": lambda: synthesis.originals(*pairs),
-        "lens": lambda: synthesis.lens(vae, *pairs, latents),
+        "lens": lambda: synthesis.Decoded(vae, *pairs, latents),
         "residual_decoding": lambda: residual.residual_decoding(vae, *pairs, latents),
         "posterior_noise": lambda: residual.posterior_noise(vae, *pairs, widening=2.5, seed=seed),
         "latent_mixing": lambda: mixing.latent_mixing(vae, *pairs, mixed=7, seed=seed),

@@ -158,7 +158,7 @@ def test_lens_without_noise_and_error_is_the_repeat_control_bit_for_bit(scale):
     )
     assert torch.equal(drawn["chosen"], latents["chosen"])
     composition = synthesis.compose(len(chosen), scale, seed=1)
-    sources = synthesis.lens(vae, chosen, rejected, drawn), synthesis.originals(chosen, rejected)
+    sources = synthesis.Decoded(vae, chosen, rejected, drawn), synthesis.originals(chosen, rejected)
     lens, repeat = train_mlps([Run(data, s, composition, 2) for s in sources], **HEAD)
     for name, value in repeat.weights.items():
         assert np.array_equal(value, lens.weights[name])

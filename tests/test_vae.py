@@ -82,7 +82,7 @@ def test_total_loss_by_hand():
             parameter.zero_()
         vae.mean_head["both"].bias.fill_(1.0)  # q(z | e) = N(1, 1) for every e
     chosen, rejected = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 2.0]])
-    terms = loss_terms(vae, chosen, rejected, torch.zeros(2, 1, 1))
+    terms = loss_terms(vae, torch.cat([chosen, rejected]), torch.zeros(2, 1))
     # the decoder gives 0: squared errors 25 and 4, summed over features and over both members
     assert terms.reconstruction.item() == pytest.approx(29.0)
     assert terms.kl.item() == pytest.approx(2 * 0.5)
@@ -93,7 +93,7 @@ def test_total_loss_by_hand():
 def test_distance_is_subtracted_with_weight_gamma():
     torch.manual_seed(0)
     vae = VAE(dim=4, hidden=8, latent=2, sharing="separate_everything")
-    terms = loss_terms(vae, *torch.randn(2, 5, 4), torch.randn(2, 5, 2))
+    terms = loss_terms(vae, torch.randn(10, 4), torch.randn(10, 2))
     assert terms.distance.min().item() > 0
     plain = terms.reconstruction + terms.kl
     torch.testing.assert_close(terms.total(1.0, 0.0), plain)
@@ -104,8 +104,8 @@ def test_each_pair_has_its_own_loss():
     torch.manual_seed(0)
     vae = VAE(dim=4, hidden=8, latent=2, sharing="shared_trunk_separate_heads")
     data, noise = torch.randn(2, 6, 4), torch.randn(2, 6, 2)
-    whole = loss_terms(vae, *data, noise).total(1.0, 0.3)
-    single = loss_terms(vae, *data[:, 4:5], noise[:, 4:5]).total(1.0, 0.3)
+    whole = loss_terms(vae, data.flatten(0, 1), noise.flatten(0, 1)).total(1.0, 0.3)
+    single = loss_terms(vae, data[:, 4], noise[:, 4]).total(1.0, 0.3)
     torch.testing.assert_close(whole[4:5], single)
 
 
@@ -133,9 +133,9 @@ def test_training_is_plain_adam_on_the_mean_loss():
     for _ in range(5):
         for rows in torch.randperm(40, generator=generator).split(16):
             noise = torch.randn(2, len(rows), 2, generator=generator)
-            sides = torch.from_numpy(chosen[rows]), torch.from_numpy(rejected[rows])
+            both = torch.from_numpy(np.concatenate([chosen[rows], rejected[rows]]))
             optimiser.zero_grad()
-            loss_terms(plain, *sides, noise).total(1.0, 0.1).mean().backward()
+            loss_terms(plain, both, noise.flatten(0, 1)).total(1.0, 0.1).mean().backward()
             optimiser.step()
     for a, b in zip(plain.parameters(), train_vae(*pairs(), **SETTINGS).parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
@@ -200,7 +200,8 @@ class _Loss(torch.nn.Module):
         self.vae = vae
 
     def forward(self, chosen, rejected, noise):
-        return loss_terms(self.vae, chosen, rejected, noise).total(beta=0.7, gamma=0.3).mean()
+        pairs, noise = torch.cat([chosen, rejected]), noise.flatten(0, 1)
+        return loss_terms(self.vae, pairs, noise).total(beta=0.7, gamma=0.3).mean()
 
 
 def test_sampling_has_the_posterior_s_moments():

@@ -1,0 +1,170 @@
+"""The fast ways of training against the plain ones: values, gradients, whole trainings."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_reward import HEAD, SYNTHESIS, linear_world
+
+from lens import first_layer, methods, stacked
+from lens.first_layer import Batches, Factored, Written
+from lens.noise import derive_seed
+from lens.synthesis import Decoded, lens_latents
+from lens.vae import SHARING, VAE, squared_error, train_vaes
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import plain_training
+
+DIM, HIDDEN = 40, 8
+SIDES = ("chosen", "rejected")
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@pytest.mark.parametrize("large", [1, 10**9])
+@pytest.mark.parametrize("turned", [True, False])
+def test_products_and_their_gradients(monkeypatch, large, turned):
+    """Large ones in turn and small ones at once are both what matrix products should be."""
+    monkeypatch.setattr(stacked, "LARGE", large)
+    torch.manual_seed(0)
+    inputs = torch.randn(3, 4, 5, dtype=torch.double, requires_grad=True)
+    weight = torch.randn(3, 2, 5, dtype=torch.double)
+    weight = (weight if turned else weight.transpose(1, 2).contiguous()).requires_grad_()
+    function = stacked.product if turned else stacked.product_with
+    expected = torch.einsum("rni,roi->rno" if turned else "rni,rio->rno", inputs, weight)
+    torch.testing.assert_close(function(inputs, weight), expected)
+    assert torch.autograd.gradcheck(function, (inputs, weight))
+    (gradient,) = torch.autograd.grad(function(inputs, weight).sum(), weight)
+    assert gradient.is_contiguous()
+
+
+@pytest.mark.parametrize("dim", [3, DIM])
+def test_squared_error_and_its_gradients_equal_the_written_out_form(dim):
+    """Below and above the width from which the embeddings are not written out."""
+    torch.manual_seed(0)
+    layer = stacked.Linear(HIDDEN, dim).double()
+    for name, value in (("weight", torch.randn(2, dim, HIDDEN)), ("bias", torch.randn(2, dim))):
+        setattr(layer, name, torch.nn.Parameter(value.double()))
+    embeddings = torch.randn(2, 6, dim, dtype=torch.double)
+    features = torch.randn(2, 6, HIDDEN, dtype=torch.double, requires_grad=True)
+    decoded = features @ layer.weight.transpose(1, 2) + layer.bias.unsqueeze(1)
+    plain = (decoded - embeddings).square().sum(dim=2)
+    found = squared_error(embeddings, features, layer)
+    torch.testing.assert_close(found, plain)
+    weights = torch.randn(2, 6, dtype=torch.double)  # so that no two rows count alike
+    inputs = (features, layer.weight, layer.bias)
+    for ours, theirs in zip(
+        torch.autograd.grad((found * weights).sum(), inputs),
+        torch.autograd.grad((plain * weights).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def decoded_sources(sharing, counts=(20, 20, 11), keep=2):
+    sources = []
+    for seed, count in enumerate(counts):
+        torch.manual_seed(seed)
+        vae = VAE(DIM, HIDDEN, 3, sharing)
+        sides = torch.randn(2, count, DIM)
+        options = {"keep": keep, "candidates_per_kept": 2, "noise_variance": 0.5, "seed": seed}
+        sources.append(Decoded(vae, *sides, lens_latents(vae, *sides, **options)))
+    return sources
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+def test_rewards_without_synthetic_embeddings_equal_those_with(sharing):
+    """The same pairs, factored and written out: rewards and gradients, as runs come to an end."""
+    sources = decoded_sources(sharing)
+    batches = Batches(sources)
+    head = torch.nn.Sequential(stacked.Linear(DIM, 5), torch.nn.ReLU(), stacked.Linear(5, 1))
+    rng = np.random.default_rng(0)
+    for live in ((0, 1, 2), (0, 2), (2,)):
+        for layer, shape in ((head[0], (5, DIM)), (head[2], (1, 5))):
+            layer.weight = torch.nn.Parameter(torch.randn(len(live), *shape))
+            layer.bias = torch.nn.Parameter(torch.randn(len(live), shape[0]))
+        rows = [torch.from_numpy(rng.integers(0, 11, size=9)) for _ in live]
+        variants = [torch.from_numpy(rng.integers(0, 3, size=(9, 2))) for _ in live]
+        variants[0][:] = 0  # originals alone
+        if len(live) > 1:
+            variants[1][:] = 2  # synthetic ones alone
+        factored = batches(live, rows, variants)
+        assert isinstance(factored, Factored)
+        written = torch.stack(
+            [
+                torch.cat([sources[run](side, r, v[:, i]) for i, side in enumerate(SIDES)])
+                for run, r, v in zip(live, rows, variants, strict=True)
+            ]
+        )
+        weights = torch.randn(len(live), 18)
+        ours = factored.rewards(head)
+        plain = Written(written).rewards(head)
+        torch.testing.assert_close(ours, plain, **CLOSE)
+        for a, b in zip(
+            torch.autograd.grad((ours * weights).sum(), head.parameters()),
+            torch.autograd.grad((plain * weights).sum(), head.parameters()),
+            strict=True,
+        ):
+            torch.testing.assert_close(a, b, **CLOSE)
+
+
+def test_narrow_embeddings_are_written_out():
+    torch.manual_seed(0)
+    sides = torch.randn(2, 5, 3 * HIDDEN)
+    vae = VAE(3 * HIDDEN, HIDDEN, 3, SHARING[0])
+    options = {"keep": 1, "candidates_per_kept": 1, "noise_variance": 0.1, "seed": 0}
+    source = Decoded(vae, *sides, lens_latents(vae, *sides, **options))
+    row = torch.zeros(1, dtype=torch.int64)
+    assert isinstance(Batches([source])([0], [row], [torch.zeros(1, 2).long()]), Written)
+
+
+@pytest.mark.parametrize("narrow", [first_layer.WIDE, 10**9])
+def test_training_equals_plain_training(monkeypatch, narrow):
+    """Three seeds side by side against plain loops, one after another: the benchmark's peer."""
+    monkeypatch.setattr(first_layer, "WIDE", narrow)
+    vae = {
+        "hidden": HIDDEN, "latent": 3, "beta": 1.0, "gamma": 0.1, "learning_rate": 1e-3,
+        "batch_size": 32, "epochs": 3,
+    }  # fmt: skip
+    data = {seed: linear_world(count=70, dim=DIM, seed=seed)[0] for seed in range(3)}
+    head = HEAD | {"learning_rate": 1e-3, "epochs": 4}
+    vaes = train_vaes(
+        [(part.chosen, part.rejected) for part in data.values()],
+        seeds=[derive_seed(seed, "vae") for seed in data],
+        sharing="shared_trunk_separate_heads",
+        **vae,
+    )
+    ours = methods.train(
+        "lens", data, scale=8, vaes=dict(zip(data, vaes, strict=True)), settings=SYNTHESIS,
+        head=head | {"centred": False},
+    )  # fmt: skip
+    plain = plain_training.train(data, scale=8, vae=vae, synthesis=SYNTHESIS, head=head)
+    for seed, losses in plain.items():
+        found = ours[seed].metrics["validation_losses"]
+        np.testing.assert_allclose(found, losses, rtol=1e-5)
+
+
+def test_factors_make_the_embeddings_of_the_source():
+    for sharing in SHARING:
+        (source,) = decoded_sources(sharing, counts=(6,))
+        vectors, weights = source.factors()
+        rows = torch.arange(6).repeat_interleave(2)
+        for side in SIDES:
+            variants = torch.tensor([1, 2]).repeat(6)
+            expected = source(side, rows, variants)
+            torch.testing.assert_close(weights[side].flatten(0, 1) @ vectors, expected, **CLOSE)
+
+
+def test_training_does_not_import_the_compiler():
+    """It costs a second of every process, and a workflow has hundreds."""
+    code = (
+        "import sys, numpy as np\n"
+        "from lens.vae import train_vaes\n"
+        "x = np.zeros((2, 8, 4), np.float32)\n"
+        "train_vaes([tuple(x)], seeds=[0], hidden=4, latent=2, sharing='share_everything',"
+        " beta=1.0, gamma=0.1, learning_rate=1e-3, batch_size=4, epochs=1)\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
