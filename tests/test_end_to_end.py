@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def finished(tmp_path_factory):
     result = run(directory, "--cores", 2)
     assert result.returncode == 0, result.stderr + result.stdout
     return directory
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_one_core(finished, tmp_path_factory):
+    """(folder, future) of the same world on one core, running beside the other tests."""
+    directory = tmp_path_factory.mktemp("one_core")
+    with ThreadPoolExecutor(1) as pool:
+        yield directory, pool.submit(run, directory, "--cores", 1)
 
 
 def paper(directory, name="small"):
@@ -82,17 +91,6 @@ def test_a_second_run_has_nothing_to_do(finished):
     result = run(finished, "--cores", 2)
     assert result.returncode == 0
     assert "Nothing to be done" in result.stdout + result.stderr
-
-
-def test_one_core_gives_the_same_tables(finished, tmp_path):
-    result = run(tmp_path, "--cores", 1)
-    assert result.returncode == 0, result.stderr
-    for name in TABLES:
-        assert (paper(tmp_path) / name).read_bytes() == (paper(finished) / name).read_bytes(), name
-    for figure in ("best_of_n_curve", "learning_curve"):
-        for suffix in ("png", "pdf"):
-            one, two = (paper(d) / f"{figure}.{suffix}" for d in (tmp_path, finished))
-            assert one.read_bytes() == two.read_bytes(), figure
 
 
 def test_bad_input_stops_with_a_message_and_leaves_earlier_results(finished):
@@ -172,3 +170,16 @@ def test_human_preferences_with_a_real_encoder(shared, tmp_path):
     assert sorted(table["method"]) == sorted(methods)
     assert table["mean"].between(0, 1).all()  # the judge's scores are probabilities
     assert "of the longest" in (paper(tmp_path, "hh") / "table_1.md").read_text()
+
+
+def test_one_core_gives_the_same_tables(finished, on_one_core):
+    """Last in this file, because it waits."""
+    directory, running = on_one_core
+    result = running.result()
+    assert result.returncode == 0, result.stderr
+    for name in TABLES:
+        assert (paper(directory) / name).read_bytes() == (paper(finished) / name).read_bytes(), name
+    for figure in ("best_of_n_curve", "learning_curve"):
+        for suffix in ("png", "pdf"):
+            one, two = (paper(d) / f"{figure}.{suffix}" for d in (directory, finished))
+            assert one.read_bytes() == two.read_bytes(), figure

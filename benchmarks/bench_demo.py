@@ -1,0 +1,55 @@
+"""Row of `make bench` on the workflow: how much of `make demo` is not computation."""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from timing import add
+
+ROOT = Path(__file__).resolve().parents[1]
+IMPORT = re.compile(r"^import time:\s+\d+ \|\s+(\d+) \| \S", re.MULTILINE)  # not one within another
+
+
+def demo(rows: list, threads: int) -> None:
+    """The share of `threads` x wall time in which no job computes: start-up of interpreters,
+    imports, scheduling, and cores that wait for the last job of a chain."""
+    boot = statistics.median(boots())
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        subprocess.run(
+            [
+                "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder,
+                "--workflow-profile", ROOT / "workflow/profiles/local", "--cores", str(threads),
+                "--configfile", ROOT / "config.yaml",
+            ],
+            env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1", "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
+        )  # fmt: skip
+        wall = time.perf_counter() - start
+        walls, imports = {}, {}
+        for file in Path(folder).glob("results/demo/benchmarks/**/*.jsonl"):
+            name = str(file.relative_to(Path(folder) / "results/demo/benchmarks").with_suffix(""))
+            walls[name] = json.loads(file.read_text().splitlines()[-1])["s"]
+            log = (Path(folder) / "logs/demo" / f"{name}.log").read_text()
+            imports[name] = sum(map(int, IMPORT.findall(log))) / 1e6
+    computing = sum(walls[name] - imports[name] - boot for name in walls)
+    print(f"    {wall:.0f} s, {len(walls)} jobs, {sum(imports.values()):.0f} s of imports, "
+          f"{computing:.0f} s of computation on {threads} cores")  # fmt: skip
+    add(rows, "make demo: share of time outside computation", "-",
+        1 - computing / (threads * wall), 0.35, at_most=True)  # fmt: skip
+
+
+def boots() -> list[float]:
+    """Seconds that an interpreter takes to start and end, five times."""
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", ""], check=True)
+        times.append(time.perf_counter() - start)
+    return times

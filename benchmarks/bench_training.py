@@ -1,0 +1,175 @@
+"""Rows of `make bench` on training: time at the paper's width, memory at 64x, a theory sweep."""
+
+import argparse
+import resource
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plain_training
+import torch
+import yaml
+from timing import add, seconds
+
+from lens import methods
+from lens.noise import derive_seed
+from lens.training_set import training_set
+from lens.vae import VAE, train_vaes
+
+CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
+SEEDS = (0, 1, 2)
+SIZES = (25, 50, 100, 200, 400, 800, 1600, 3200)
+SWEEP_DIM = 64  # the offline world's; at the paper's width products hide the cost of a process
+
+
+def some_embeddings(count: int, dim: int) -> dict[str, np.ndarray]:
+    """Noise and 48 common directions, labelled by a Bradley-Terry model; {side: [n, d]}."""
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(48, dim)).astype(np.float32)
+    sides = np.stack(
+        [
+            rng.normal(size=(count, 48)).astype(np.float32) @ directions / 4
+            + rng.normal(size=(count, dim)).astype(np.float32)
+            for _ in range(2)
+        ]
+    )
+    margins = (sides[0] - sides[1]) @ rng.normal(size=dim) / np.sqrt(dim)
+    turned = rng.random(count) > 1 / (1 + np.exp(-margins))
+    sides[:, turned] = sides[::-1, turned]
+    return {"chosen": sides[0], "rejected": sides[1]}
+
+
+def training_sets(n_pairs: int, dim: int, seeds=SEEDS, count: int | None = None) -> dict:
+    count = count or n_pairs
+    pairs = pd.DataFrame({"split": "train", "group": range(count)})
+    embeddings = some_embeddings(count, dim)
+    return {
+        seed: training_set(pairs, embeddings, n_pairs=n_pairs, seed=seed, validation_fraction=0.1)
+        for seed in seeds
+    }
+
+
+def trained_vaes(data: dict) -> dict[int, VAE]:
+    vaes = train_vaes(
+        [(part.chosen, part.rejected) for part in data.values()],
+        seeds=[derive_seed(seed, "vae") for seed in data],
+        **CONFIG["vae"],
+    )
+    return dict(zip(data, vaes, strict=True))
+
+
+def trained_rewards(method: str, data: dict, scale: int, vaes: dict, **changes) -> dict:
+    """Validation losses by seed."""
+    trained = methods.train(
+        method, data, scale=scale, vaes=vaes, settings=CONFIG["synthesis"],
+        head=CONFIG["reward"] | changes,
+    )  # fmt: skip
+    return {seed: one.metrics["validation_losses"] for seed, one in trained.items()}
+
+
+def training(rows: list, runs: int) -> None:
+    """LENS at N = 1,000, d = 4,096, 8x and three seeds, against plain loops."""
+    data = training_sets(1000, 4096)
+    small = training_sets(50, 4096)
+    found = {}
+
+    def ours(warm):
+        some = small if warm else data
+        found["ours"] = trained_rewards("lens", some, 8, trained_vaes(some))
+
+    def plain(warm):
+        found["plain"] = plain_training.train(
+            small if warm else data, scale=8, vae=CONFIG["vae"], synthesis=CONFIG["synthesis"],
+            head=CONFIG["reward"],
+        )  # fmt: skip
+
+    own, peer = seconds(runs, ours, plain)
+    best = {way: [min(losses) for losses in by_seed.values()] for way, by_seed in found.items()}
+    difference = max(abs(a / b - 1) for a, b in zip(best["ours"], best["plain"], strict=True))
+    print(f"    best validation losses differ by at most {difference:.1%}")
+    name = "VAE + synthesis + MLP, N = 1,000, d = 4,096, 8x, 3 seeds"
+    add(rows, name, "plain DataLoader loops", peer / own, 3.0)
+
+
+def memory(rows: list) -> None:
+    """Peak memory of an epoch at 64x beyond that at 1x, each in a process of its own."""
+    peaks = [float(run_self("peak", "--scale", str(scale)).splitlines()[-1]) for scale in (1, 64)]
+    everything = 64 * 9000 * 2 * 4096 * 4 / 2**20
+    print(f"    1x: {peaks[0]:,.0f} MiB; the 64x set in memory would be {everything:,.0f} MiB")
+    add(rows, "peak memory of 64x over 1x, MiB, N = 10,000, d = 4,096", "the 64x set in memory",
+        peaks[1] - peaks[0], 256, at_most=True)  # fmt: skip
+
+
+def peak(scale: int) -> None:
+    """Prints this process's peak memory in MiB after one epoch; the VAE is as it starts."""
+    data = training_sets(10_000, 4096, seeds=(0,))
+    torch.manual_seed(0)
+    shape = {key: CONFIG["vae"][key] for key in ("hidden", "latent", "sharing")}
+    trained_rewards("lens", data, scale, {0: VAE(4096, **shape).eval()}, epochs=1)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def sweep(rows: list, runs: int, threads: int) -> None:
+    """Eight sizes, three runs, VAE and MLP: one process, against one process for each training,
+    as many at a time as there are threads."""
+    jobs = [
+        (kind, str(size), str(seed)) for size in SIZES for seed in SEEDS for kind in ("vae", "mlp")
+    ]
+
+    def ours(warm):
+        if not warm:
+            run_self("sweep")
+
+    def peers(warm):
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda job: run_self("one", *job), jobs[:2] if warm else jobs))
+
+    own, peer = seconds(runs, ours, peers)
+    name = f"a theory sweep: 8 sizes x 3 runs x VAE and MLP, d = {SWEEP_DIM}"
+    add(rows, name, "one process per training", peer / own, 5.0)
+
+
+def whole_sweep() -> None:
+    """LENS's way: the runs of a size side by side."""
+    for size in SIZES:
+        data = training_sets(size, SWEEP_DIM, count=max(SIZES))
+        trained_vaes(data)
+        trained_rewards("original", data, 1, {})
+
+
+def one_training(kind: str, size: int, seed: int) -> None:
+    """A plain training, alone in its process."""
+    (part,) = training_sets(size, SWEEP_DIM, seeds=(seed,), count=max(SIZES)).values()
+    sides = torch.from_numpy(part.chosen), torch.from_numpy(part.rejected)
+    if kind == "vae":
+        plain_training.train_vae(*sides, derive_seed(seed, "vae"), CONFIG["vae"])
+    else:
+        validation = (part.validation_chosen, part.validation_rejected)
+        plain_training.train_mlp(
+            *sides, tuple(map(torch.from_numpy, validation)), derive_seed(seed, "head"),
+            CONFIG["reward"],
+        )  # fmt: skip
+
+
+def run_self(*arguments: str) -> str:
+    command = [sys.executable, __file__, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["peak", "sweep", "one"])
+    parser.add_argument("job", nargs="*")
+    parser.add_argument("--scale", type=int)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.what == "peak":
+        peak(args.scale)
+    elif args.what == "sweep":
+        whole_sweep()
+    else:
+        kind, size, seed = args.job
+        one_training(kind, int(size), int(seed))

@@ -1,0 +1,27 @@
+"""How `make bench` takes its times and lists its ratios."""
+
+import statistics
+import time
+
+
+def seconds(runs: int, *ways) -> list[float]:
+    """Median time of each way over `runs`, run in turns so that a busy moment hits all alike."""
+    for way in ways:
+        way(warm=True)
+    times = [[] for _ in ways]
+    for _ in range(runs):
+        for way, own in zip(ways, times, strict=True):
+            start = time.perf_counter()
+            way(warm=False)
+            own.append(time.perf_counter() - start)
+    return [statistics.median(own) for own in times]
+
+
+def add(
+    rows: list, name: str, peer: str, ratio: float, goal: float, *, at_most: bool = False
+) -> None:
+    """Appends a row of the table and prints it; `at_most` where less is better."""
+    met = ratio <= goal if at_most else ratio >= goal
+    rows.append({"name": name, "peer": peer, "ratio": round(ratio, 2), "goal": goal, "met": met})
+    sign, verdict = "<=" if at_most else ">=", "met" if met else "NOT MET"
+    print(f"{name:<56} {peer:<26} {ratio:>8.2f}  goal {sign} {goal:<5} {verdict}", flush=True)
