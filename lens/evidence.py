@@ -14,8 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from lens.reward import Training, all_differences
-from lens.training_set import TrainingSet
+from lens.training_set import Training, TrainingSet
 
 SHRINKAGES = np.geomspace(0.01, 1000, 26)  # a flat prior on the logarithm
 EXPONENTS = (0.0, 0.5)  # prior variance of w along a direction: its power to this
@@ -97,7 +96,7 @@ def fit(differences: np.ndarray) -> LinearReward:
 
 def evidence_probe(data: TrainingSet) -> Training:
     """The probe r(e) = w . e with `fit`'s w, from all N pairs."""
-    differences, _ = all_differences(data)
+    differences, _ = data.differences()
     found = fit(differences)
     return Training(
         {"w": found.weights},

@@ -17,9 +17,9 @@ from lens.errors import LensError
 from lens.generators.directed import along
 from lens.generators.mixup import compose_coupled
 from lens.noise import derive_seed
-from lens.reward import Run, Training, train_mlps
+from lens.reward import Run, train_mlps
 from lens.reward_head import RewardHead
-from lens.training_set import TrainingSet
+from lens.training_set import Training, TrainingSet
 
 FOLDS = 3
 LEARNING_RATE = 1e-3

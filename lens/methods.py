@@ -5,19 +5,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from lens import evidence, lens_plus, reward, synthesis
+from lens import lens_plus, reward, synthesis
 from lens.errors import LensError
 from lens.generators import conditional, directed, flow, mixing, mixup, residual
 from lens.noise import derive_seed
+from lens.probes import PROBES
 from lens.synthesis import Source
-from lens.training_set import TrainingSet
+from lens.training_set import Training, TrainingSet
 from lens.vae import VAE
 
-PROBES = {
-    "mean_difference": reward.mean_difference,
-    "linear_probe": reward.linear_probe,
-    "evidence_probe": evidence.evidence_probe,
-}
 LATENT = ("lens", "residual_decoding", "posterior_noise", "latent_mixing", "latent_flow")
 SYNTHETIC = (
     "repeat", "direct_perturbation", "gaussian_sampling", *LATENT, "difference_mixing",
@@ -34,7 +30,7 @@ def train(
     vaes: Mapping[int, VAE],
     settings: dict,
     head: dict,
-) -> dict[int, reward.Training]:
+) -> dict[int, Training]:
     """Trains the reward models of one method and scale, one for each seed in `data`.
 
     `vaes` holds each seed's VAE where the method is one of `LATENT`; `settings` is the section

@@ -96,11 +96,17 @@ def context_length(tokenizer, model, max_length: int | None) -> int:
 def set_threads(threads: int) -> None:
     """Fixes the thread count of torch and NumPy, on which the last bits of a sum can depend."""
     import torch
-    from threadpoolctl import threadpool_limits
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    threadpool_limits(threads)
+    set_numpy_threads(threads)
     torch.set_num_threads(threads)
+
+
+def set_numpy_threads(threads: int) -> None:
+    """The same for stages that spare themselves torch, which takes more than a second to import."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(threads)
 
 
 def weight_files(path: str) -> dict[str, Path]:

@@ -56,6 +56,19 @@ class TrainingSet:
             np.concatenate([self.groups, self.validation_groups]),
         )
 
+    def differences(self) -> tuple[np.ndarray, np.ndarray]:
+        """(chosen - rejected [N, d], groups [N]) of all N pairs: probes need no early stopping."""
+        chosen, rejected, groups = self.all_pairs()
+        return chosen - rejected, groups
+
+
+@dataclass
+class Training:
+    """A trained model's weights and how the training went."""
+
+    weights: dict[str, np.ndarray]
+    metrics: dict
+
 
 def training_set(
     pairs: pd.DataFrame,

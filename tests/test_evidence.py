@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_reward import linear_world
 
-from lens import reward
+from lens import linear
 from lens.evidence import MARGIN_SCALES, SHRINKAGES, evidence_probe, fit, solve
 from lens.reward_head import RewardHead
 
@@ -133,7 +133,7 @@ def test_it_keeps_up_with_the_better_of_the_two_other_probes():
             def accuracy(training, fresh=fresh, right=right):
                 return (np.sign(fresh @ training.weights["w"]) == right).mean()
 
-            others = [reward.mean_difference(data), reward.linear_probe(data)]
+            others = [linear.mean_difference(data), linear.linear_probe(data)]
             gaps.append(accuracy(evidence_probe(data)) - max(map(accuracy, others)))
         assert np.mean(gaps) > -0.02
 
@@ -159,7 +159,7 @@ def test_its_length_is_not_that_of_the_pairs_it_was_fitted_to():
         fresh, _ = linear_world(count=4000, dim=60, noise=3.0, seed=100 + seed)
         weights = evidence_probe(data).weights["w"]
         margins = (fresh.chosen - fresh.rejected) @ weights
-        differences, _ = reward.all_differences(data)
+        differences, _ = data.differences()
         lengths = MARGIN_SCALES / np.sqrt(np.square(differences @ weights).mean())
         losses = np.logaddexp(0, -lengths[:, None] * (differences @ weights)).mean(axis=1)
         in_sample = lengths[losses.argmin()]

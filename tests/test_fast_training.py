@@ -168,3 +168,12 @@ def test_training_does_not_import_the_compiler():
         "assert 'torch._dynamo' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "modules",
+    ["lens.probes, lens.training_set", "lens.evaluation, lens.best_of_n, lens.reward_head"],
+)
+def test_probes_and_judging_do_without_torch(modules):
+    code = f"import sys, {modules}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

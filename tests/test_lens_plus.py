@@ -6,7 +6,6 @@ import torch
 
 from lens import evidence, lens_plus, methods
 from lens.errors import LensError
-from lens.reward import all_differences
 from lens.reward_head import RewardHead, pair_accuracy
 from lens.training_set import Standardiser, TrainingSet
 
@@ -72,7 +71,7 @@ def test_labels_that_say_nothing_give_no_share():
 def test_folds_keep_prompts_whole_and_share_out_the_steps():
     data, *_ = world("bent", count=200, prompts=60)
     folds = lens_plus.leave_out(data, seed=3, passes=80, noise=10.0)
-    _, groups = all_differences(data)
+    _, groups = data.differences()
     left_out = np.sort(np.concatenate([fold.held for fold in folds]))
     assert left_out.tolist() == list(range(200))
     for fold in folds:
@@ -178,7 +177,7 @@ def test_the_model_is_the_sum_of_its_parts():
     options = {"epochs": 1, "patience": 1, "learning_rate": 1e-3, "centred": True}
     networks = lens_plus.train_mlps([fold.run for fold in folds], **HEAD | options)
     parts = [RewardHead(one.weights, data.standardiser)(chosen) for one in networks]
-    linear = chosen @ evidence.fit(all_differences(data)[0]).weights
+    linear = chosen @ evidence.fit(data.differences()[0]).weights
     metrics = training.metrics
     assert metrics["network_share"] > 0
     expected = metrics["linear_share"] * linear + metrics["network_share"] * np.mean(parts, axis=0)

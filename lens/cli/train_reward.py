@@ -59,27 +59,22 @@ def add_arguments(parser):
     parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
 
 
-def run(args):
+def train_networks(args, data, inputs):
+    """Trainings by seed; the VAEs that they use are added to `inputs`."""
     from pathlib import Path
 
-    from lens import artifacts, methods, models
+    from lens import methods
     from lens.errors import LensError
-    from lens.reward_head import RewardHead, pair_accuracy
-    from lens.training_set import read_embedded
     from lens.vae import load_vae
 
-    latent = args.method in methods.LATENT
-    if latent and not args.vae_dir:
-        raise LensError(f"method {args.method} needs --vae-dir, a folder that train-vae made.")
-    models.set_threads(args.threads)
-    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    data = training_sets(pairs, embeddings, args)
-    inputs, vaes = {"pairs": args.pairs, "embeddings": args.embeddings}, {}
-    if latent:
+    vaes = {}
+    if args.method in methods.LATENT:
+        if not args.vae_dir:
+            raise LensError(f"method {args.method} needs --vae-dir, a folder that train-vae made.")
         for seed in args.seeds:
             inputs[f"vae_seed_{seed}"] = Path(args.vae_dir) / f"seed_{seed}.safetensors"
             vaes[seed] = load_vae(inputs[f"vae_seed_{seed}"])
-    trainings = methods.train(
+    return methods.train(
         args.method,
         data,
         scale=args.scale,
@@ -94,6 +89,25 @@ def run(args):
             "centred": args.centred,
         },
     )
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts, models
+    from lens.probes import PROBES
+    from lens.reward_head import RewardHead, pair_accuracy
+    from lens.training_set import read_embedded
+
+    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
+    data = training_sets(pairs, embeddings, args)
+    inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
+    if args.method in PROBES:
+        models.set_numpy_threads(args.threads)
+        trainings = {seed: PROBES[args.method](part) for seed, part in data.items()}
+    else:
+        models.set_threads(args.threads)
+        trainings = train_networks(args, data, inputs)
     by_seed = {}
     for seed, training in trainings.items():
         part = data[seed]
