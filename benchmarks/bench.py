@@ -32,8 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--pairs", type=int, default=60)
-    parser.add_argument("--prompts", type=int, default=12, help="with 16 candidates each")
+    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--prompts", type=int, default=10, help="with 16 candidates each")
     parser.add_argument("--batch", type=int, default=16, help="rows in the peers' batches")
     parser.add_argument("--device", default="cpu", help="of the language models")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -49,7 +49,7 @@ def main() -> None:
         "causal": lambda: causal(
             rows, args.runs, args.device, args.pairs, args.prompts, args.batch
         ),
-        "encoder": lambda: encoder(rows, args.runs, args.device, 8 * args.pairs),
+        "encoder": lambda: encoder(rows, args.runs, args.device, 12 * args.pairs),
         "training": lambda: training(rows, args.runs),
         "memory": lambda: memory(rows),
         "sweep": lambda: sweep(rows, args.runs, args.threads),

@@ -13,13 +13,15 @@ from pathlib import Path
 from timing import add
 
 ROOT = Path(__file__).resolve().parents[1]
-IMPORT = re.compile(r"^import time:\s+\d+ \|\s+(\d+) \| \S", re.MULTILINE)  # not one within another
+IMPORTS = re.compile(r"^imports took ([\d.]+) s$", re.MULTILINE)
 
 
 def demo(rows: list, threads: int) -> None:
-    """The share of `threads` x wall time in which no job computes: start-up of interpreters,
-    imports, scheduling, and cores that wait for the last job of a chain."""
+    """The share of cores x wall time in which no job computes: start-up of interpreters, imports,
+    scheduling, and cores that wait for a job on which all others depend."""
     boot = statistics.median(boots())
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}/benchmarks/import_times:{ROOT}"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as on a machine where nobody set it
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         subprocess.run(
@@ -28,17 +30,18 @@ def demo(rows: list, threads: int) -> None:
                 "--workflow-profile", ROOT / "workflow/profiles/local", "--cores", str(threads),
                 "--configfile", ROOT / "config.yaml",
             ],
-            env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1", "PYTHONPATH": str(ROOT)},
+            env=environment,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
         )  # fmt: skip
         wall = time.perf_counter() - start
-        walls, imports = {}, {}
+        walls, imports, computing = {}, {}, 0.0
         for file in Path(folder).glob("results/demo/benchmarks/**/*.jsonl"):
             name = str(file.relative_to(Path(folder) / "results/demo/benchmarks").with_suffix(""))
-            walls[name] = json.loads(file.read_text().splitlines()[-1])["s"]
+            record = json.loads(file.read_text().splitlines()[-1])
+            walls[name] = record["s"]
             log = (Path(folder) / "logs/demo" / f"{name}.log").read_text()
-            imports[name] = sum(map(int, IMPORT.findall(log))) / 1e6
-    computing = sum(walls[name] - imports[name] - boot for name in walls)
+            imports[name] = sum(map(float, IMPORTS.findall(log)))
+            computing += record["threads"] * (walls[name] - imports[name] - boot)
     print(f"    {wall:.0f} s, {len(walls)} jobs, {sum(imports.values()):.0f} s of imports, "
           f"{computing:.0f} s of computation on {threads} cores")  # fmt: skip
     add(rows, "make demo: share of time outside computation", "-",

@@ -62,6 +62,28 @@ def peak(device: str) -> float:
     return best
 
 
+def race(rows: list, runs: int, name: str, data: tuple, goals: tuple, ours, **peers) -> float:
+    """Times functions of (token ids, prompt numbers) on the same texts, adds a row for each peer,
+    prints how far the results are apart, and returns our seconds."""
+    ids, groups = data
+    few, found = groups.index(2), {}
+
+    def turn(key, way):
+        def go(warm):
+            part = slice(few if warm else None)
+            found[key] = way(ids[part], groups[part])
+
+        return go
+
+    ways = {"ours": ours, **peers}
+    own, *theirs = seconds(runs, *(turn(key, way) for key, way in ways.items()))
+    for peer, took, goal in zip(peers, theirs, goals, strict=True):
+        add(rows, name, peer, took / own, goal)
+    apart = max(float(np.abs(found["ours"] - found[peer]).max()) for peer in peers)
+    print(f"    results differ by at most {apart:.1g}, of {np.abs(found['ours']).max():.2g}")
+    return own
+
+
 def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: int) -> None:
     """Embedding of pairs and candidates, and gold scores, against a naive and a sorted loop with
     `batch` rows at a time."""
@@ -70,46 +92,30 @@ def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: 
     torch.manual_seed(0)
     judge = LlamaForSequenceClassification(LlamaConfig(**SHAPE, num_labels=1)).to(device).eval()
     model = judge.model
-    for name, (ids, groups), goals in (
-        ("embed pairs", texts(pairs, 2, 0), (3.0, 1.3)),
-        ("embed 16 candidates", texts(prompts, 16, 1), (6.0, 2.5)),
-    ):
-        few = groups.index(2)
 
-        def ours(warm, ids=ids, groups=groups, few=few):
-            part = slice(few if warm else None)
-            embed(
-                model, ids[part], pooling="last", layer=-1, batch_tokens=BUDGET,
-                groups=groups[part], progress=False,
-            )  # fmt: skip
+    def states(ids, groups):
+        return embed(
+            model, ids, pooling="last", layer=-1, batch_tokens=BUDGET, groups=groups,
+            progress=False,
+        )  # fmt: skip
 
-        peers = [
-            lambda warm, way=way, ids=ids, few=few: way(model, ids[: few if warm else None], batch)
-            for way in (naive_states, sorted_states)
-        ]
-        own, *theirs = seconds(runs, ours, *peers)
-        for peer, took, goal in zip(("naive", "sorted by length"), theirs, goals, strict=True):
-            add(rows, name, peer, took / own, goal)
-        if name == "embed pairs":
-            count = distinct_tokens(group_texts(ids, groups), list(map(len, ids)))
-            weights = sum(p.numel() for n, p in model.named_parameters() if "embed" not in n)
-            add(rows, "share of the matrix-product peak, distinct tokens", "-",
-                2 * weights * count / own / peak(device), 0.6)  # fmt: skip
-    ids, groups = texts(prompts, 16, 2)
-    few = groups.index(2)
-    own, *theirs = seconds(
-        runs,
-        lambda warm: score(
-            judge, ids[: few if warm else None], batch_tokens=BUDGET,
-            groups=groups[: few if warm else None],
-        ),
-        *(
-            lambda warm, way=way: way(judge, ids[: few if warm else None], batch)
-            for way in (naive_scores, sorted_scores)
-        ),
+    plain = {
+        "naive": lambda ids, _: naive_states(model, ids, batch),
+        "sorted": lambda ids, _: sorted_states(model, ids, batch),
+    }
+    ids, groups = data = texts(pairs, 2, 0)
+    own = race(rows, runs, "embed pairs", data, (3.0, 1.3), states, **plain)
+    count = distinct_tokens(group_texts(ids, groups), list(map(len, ids)))
+    weights = sum(p.numel() for n, p in model.named_parameters() if "embed" not in n)
+    add(rows, "share of the matrix-product peak, distinct tokens", "-",
+        2 * weights * count / own / peak(device), 0.6)  # fmt: skip
+    race(rows, runs, "embed 16 candidates", texts(prompts, 16, 1), (6.0, 2.5), states, **plain)
+    race(
+        rows, runs, "gold-score 16 candidates", texts(prompts, 16, 2), (6.0, 2.5),
+        lambda ids, groups: score(judge, ids, batch_tokens=BUDGET, groups=groups),
+        naive=lambda ids, _: naive_scores(judge, ids, batch),
+        sorted=lambda ids, _: sorted_scores(judge, ids, batch),
     )  # fmt: skip
-    for peer, took, goal in zip(("naive", "sorted by length"), theirs, (6.0, 2.5), strict=True):
-        add(rows, "gold-score 16 candidates", peer, took / own, goal)
 
 
 def encoder(rows: list, runs: int, device: str, count: int) -> None:

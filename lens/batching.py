@@ -1,9 +1,13 @@
 """Rows of unlike lengths in padded batches."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
+from lens.errors import LensError
+
+LEAST = 64  # tokens, below which a batch is not halved
 FULL = {"cpu": 256}  # tokens that keep a device busy: more gain nothing from rows to be padded
 FULL_ELSEWHERE = 8192
 PADDING = 0.1  # of a row, that is worth its place in a full batch
@@ -51,3 +55,34 @@ def pad(
         ids[number, where] = torch.tensor(row, dtype=ids.dtype)
         mask[number, where] = 1
     return ids.to(device), mask.to(device)
+
+
+def while_memory_lasts(
+    run: Callable[[Sequence[int], int], Iterator[tuple[list[int], torch.Tensor]]],
+    count: int,
+    budget: int,
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """(rows, results) of `count` rows from run(rows, budget), which names them by their places in
+    `rows`; when the device runs out of memory, what is left goes on with half the budget.
+
+    Raises LensError when even a small batch does not fit.
+    """
+    left = list(range(count))
+    while left:
+        done: set[int] = set()
+        try:
+            for places, results in run(left, budget):
+                rows = [left[place] for place in places]
+                done.update(rows)
+                yield rows, results
+        except torch.OutOfMemoryError as error:
+            if budget <= LEAST:
+                raise LensError(
+                    f"the device has no memory for a batch of {budget} tokens ({error}). Take a "
+                    "smaller model, a half-precision dtype, or a shorter --max-length."
+                ) from error
+            budget //= 2
+            logging.getLogger(__name__).warning(
+                "out of memory: going on with batches of %d tokens", budget
+            )
+        left = [row for row in left if row not in done]

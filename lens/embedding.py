@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from lens import shared_prefix
-from lens.batching import pad, token_batches
+from lens.batching import pad, token_batches, while_memory_lasts
 from lens.errors import LensError
 
 
@@ -62,13 +62,16 @@ def embed(
     depth = model.config.get_text_config().num_hidden_layers
     if not -1 <= layer <= depth:
         raise LensError(f"layer {layer}: the model has layers 0 to {depth}, or -1 for the last.")
-    if groups is not None and pooling == "last" and shared_prefix.can_share(model):
-        parted = shared_prefix.group_texts(token_ids, groups)
-        batches = shared_prefix.last_states(
-            model, token_ids, parted, layer=layer, budget=batch_tokens
-        )
-    else:
-        batches = _whole_texts(model, token_ids, POOLING[pooling], layer, batch_tokens)
+    shared = groups is not None and pooling == "last" and shared_prefix.can_share(model)
+
+    def run(rows, budget):
+        some = [token_ids[row] for row in rows]
+        if not shared:
+            return _whole_texts(model, some, POOLING[pooling], layer, budget)
+        parted = shared_prefix.group_texts(some, [groups[row] for row in rows])
+        return shared_prefix.last_states(model, some, parted, layer=layer, budget=budget)
+
+    batches = while_memory_lasts(run, len(token_ids), batch_tokens)
     result = None
     bar = tqdm(total=len(token_ids), unit="text", desc="embed", disable=None if progress else True)
     for rows, states in batches:

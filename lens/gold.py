@@ -7,7 +7,7 @@ import torch
 from tqdm import tqdm
 
 from lens import shared_prefix
-from lens.batching import pad, token_batches
+from lens.batching import pad, token_batches, while_memory_lasts
 from lens.errors import LensError
 
 
@@ -30,14 +30,17 @@ def score(
             "Choose a sequence classifier with num_labels = 1."
         )
     head = getattr(model, "score", None)
-    if groups is not None and isinstance(head, torch.nn.Linear) and _can_share(model):
-        parted = shared_prefix.group_texts(token_ids, groups)
-        states = shared_prefix.last_states(
-            model.base_model, token_ids, parted, layer=-1, budget=batch_tokens
-        )
-        batches = ((rows, head(state)[:, 0]) for rows, state in states)
-    else:
-        batches = _whole_texts(model, token_ids, batch_tokens)
+    shared = groups is not None and isinstance(head, torch.nn.Linear) and _can_share(model)
+
+    def run(rows, budget):
+        some = [token_ids[row] for row in rows]
+        if not shared:
+            return _whole_texts(model, some, budget)
+        parted = shared_prefix.group_texts(some, [groups[row] for row in rows])
+        states = shared_prefix.last_states(model.base_model, some, parted, layer=-1, budget=budget)
+        return ((places, head(state)[:, 0]) for places, state in states)
+
+    batches = while_memory_lasts(run, len(token_ids), batch_tokens)
     scores = np.empty(len(token_ids), np.float32)
     progress = tqdm(total=len(token_ids), unit="text", desc="gold", disable=None)
     for rows, logits in batches:
