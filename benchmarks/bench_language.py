@@ -8,6 +8,7 @@ not matter to the clock.
 import json
 import time
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -33,20 +34,34 @@ BUDGET = 8192
 
 
 def texts(prompts: int, answers: int, seed: int) -> tuple[list[list[int]], list[int]]:
-    """(token ids, number of the prompt) of `answers` texts for each prompt, prompt by prompt."""
+    """(token ids, number of the prompt) of `answers` texts for each prompt, prompt by prompt.
+
+    Lengths are evenly spaced quantiles, shuffled, so that a small set has the mix of a large one.
+    """
     rng = np.random.default_rng(seed)
 
-    def tokens(log_mean: float, log_sd: float, most: int) -> list[int]:
-        length = int(np.clip(rng.lognormal(log_mean, log_sd), 1, most))
+    def lengths(count: int, log_mean: float, log_sd: float, most: int) -> np.ndarray:
+        normals = NormalDist(log_mean, log_sd)
+        spaced = [normals.inv_cdf((i + 0.5) / count) for i in range(count)]
+        return rng.permutation(np.clip(np.exp(spaced), 1, most).astype(int))
+
+    def tokens(length: int) -> list[int]:
         return rng.integers(10, SHAPE["vocab_size"], size=length).tolist()
 
     rows, groups = [], []
-    for number in range(prompts):
-        prompt = tokens(4.36, 1.18, 1024)
+    after = iter(lengths(prompts * answers, 3.75, 1.02, 512))
+    for number, before in enumerate(lengths(prompts, 4.36, 1.18, 1024)):
+        prompt = tokens(before)
         for _ in range(answers):
-            rows.append(prompt + tokens(3.75, 1.02, 512))
+            rows.append(prompt + tokens(next(after)))
             groups.append(number)
     return rows, groups
+
+
+def tokens_through(lengths: list[int], batch: int) -> int:
+    """Tokens, padding included, that a loop over batches goes through."""
+    parts = [lengths[at : at + batch] for at in range(0, len(lengths), batch)]
+    return sum(len(part) * max(part) for part in parts)
 
 
 def peak(device: str) -> float:
@@ -62,7 +77,9 @@ def peak(device: str) -> float:
     return best
 
 
-def race(rows: list, runs: int, name: str, data: tuple, goals: tuple, ours, **peers) -> float:
+def race(
+    rows: list, runs: int, name: str, data: tuple, goals: tuple, batch: int, ours, **peers
+) -> float:
     """Times functions of (token ids, prompt numbers) on the same texts, adds a row for each peer,
     prints how far the results are apart, and returns our seconds."""
     ids, groups = data
@@ -79,6 +96,11 @@ def race(rows: list, runs: int, name: str, data: tuple, goals: tuple, ours, **pe
     own, *theirs = seconds(runs, *(turn(key, way) for key, way in ways.items()))
     for peer, took, goal in zip(peers, theirs, goals, strict=True):
         add(rows, name, peer, took / own, goal)
+    lengths = list(map(len, ids))
+    distinct = distinct_tokens(group_texts(ids, groups), lengths)
+    for peer, order in (("naive", lengths), ("sorted", sorted(lengths))):
+        tokens = tokens_through(order, batch) / distinct
+        print(f"    {peer} goes through {tokens:.2f} tokens for each distinct one")
     apart = max(float(np.abs(found["ours"] - found[peer]).max()) for peer in peers)
     print(f"    results differ by at most {apart:.1g}, of {np.abs(found['ours']).max():.2g}")
     return own
@@ -104,14 +126,16 @@ def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: 
         "sorted": lambda ids, _: sorted_states(model, ids, batch),
     }
     ids, groups = data = texts(pairs, 2, 0)
-    own = race(rows, runs, "embed pairs", data, (3.0, 1.3), states, **plain)
+    own = race(rows, runs, "embed pairs", data, (3.0, 1.3), batch, states, **plain)
     count = distinct_tokens(group_texts(ids, groups), list(map(len, ids)))
     weights = sum(p.numel() for n, p in model.named_parameters() if "embed" not in n)
     add(rows, "share of the matrix-product peak, distinct tokens", "-",
         2 * weights * count / own / peak(device), 0.6)  # fmt: skip
-    race(rows, runs, "embed 16 candidates", texts(prompts, 16, 1), (6.0, 2.5), states, **plain)
     race(
-        rows, runs, "gold-score 16 candidates", texts(prompts, 16, 2), (6.0, 2.5),
+        rows, runs, "embed 16 candidates", texts(prompts, 16, 1), (6.0, 2.5), batch, states, **plain
+    )
+    race(
+        rows, runs, "gold-score 16 candidates", texts(prompts, 16, 2), (6.0, 2.5), batch,
         lambda ids, groups: score(judge, ids, batch_tokens=BUDGET, groups=groups),
         naive=lambda ids, _: naive_scores(judge, ids, batch),
         sorted=lambda ids, _: sorted_scores(judge, ids, batch),

@@ -4,6 +4,7 @@ import argparse
 import resource
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from timing import add, seconds
 
 from lens import methods
 from lens.noise import derive_seed
-from lens.training_set import training_set
+from lens.training_set import Standardiser, TrainingSet, training_set
 from lens.vae import VAE, train_vaes
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
@@ -95,17 +96,41 @@ def training(rows: list, runs: int) -> None:
 
 
 def memory(rows: list) -> None:
-    """Peak memory of an epoch at 64x beyond that at 1x, each in a process of its own."""
-    peaks = [float(run_self("peak", "--scale", str(scale)).splitlines()[-1]) for scale in (1, 64)]
+    """Peak memory of an epoch at 64x beyond that at 1x, each in a process of its own that does
+    no more than read its training set from disk and train."""
+    with tempfile.TemporaryDirectory() as folder:
+        (part,) = training_sets(10_000, 4096, seeds=(0,)).values()
+        for name, array in sides_of(part).items():
+            np.save(f"{folder}/{name}.npy", array)
+        del part
+        peaks = [float(run_self("peak", folder, "--scale", str(scale))) for scale in (1, 64)]
     everything = 64 * 9000 * 2 * 4096 * 4 / 2**20
     print(f"    1x: {peaks[0]:,.0f} MiB; the 64x set in memory would be {everything:,.0f} MiB")
     add(rows, "peak memory of 64x over 1x, MiB, N = 10,000, d = 4,096", "the 64x set in memory",
         peaks[1] - peaks[0], 256, at_most=True)  # fmt: skip
 
 
-def peak(scale: int) -> None:
+def sides_of(part: TrainingSet) -> dict[str, np.ndarray]:
+    return {
+        "chosen": part.chosen,
+        "rejected": part.rejected,
+        "validation_chosen": part.validation_chosen,
+        "validation_rejected": part.validation_rejected,
+    }
+
+
+def peak(folder: str, scale: int) -> None:
     """Prints this process's peak memory in MiB after one epoch; the VAE is as it starts."""
-    data = training_sets(10_000, 4096, seeds=(0,))
+    arrays = {file.stem: np.load(file) for file in Path(folder).glob("*.npy")}
+    nothing = np.zeros(0)
+    standardiser = Standardiser(nothing, nothing)
+    data = {
+        0: TrainingSet(
+            **arrays,
+            standardiser=standardiser,
+            **dict.fromkeys(("groups", "validation_groups", "rows", "validation_rows"), nothing),
+        )
+    }
     torch.manual_seed(0)
     shape = {key: CONFIG["vae"][key] for key in ("hidden", "latent", "sharing")}
     trained_rewards("lens", data, scale, {0: VAE(4096, **shape).eval()}, epochs=1)
@@ -167,7 +192,7 @@ if __name__ == "__main__":
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "peak":
-        peak(args.scale)
+        peak(*args.job, args.scale)
     elif args.what == "sweep":
         whole_sweep()
     else:
