@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--pairs", type=int, default=40)
-    parser.add_argument("--prompts", type=int, default=10, help="with 16 candidates each")
+    parser.add_argument("--prompts", type=int, default=8, help="with 16 candidates each")
     parser.add_argument("--batch", type=int, default=16, help="rows in the peers' batches")
     parser.add_argument("--device", default="cpu", help="of the language models")
     parser.add_argument("--threads", type=int, default=os.cpu_count())

@@ -1,7 +1,7 @@
 """Rows of `make bench` on training: time at the paper's width, memory at 64x, a theory sweep."""
 
 import argparse
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -134,7 +134,9 @@ def peak(folder: str, scale: int) -> None:
     torch.manual_seed(0)
     shape = {key: CONFIG["vae"][key] for key in ("hidden", "latent", "sharing")}
     trained_rewards("lens", data, scale, {0: VAE(4096, **shape).eval()}, epochs=1)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # not getrusage: what that tells of a process begins with the memory of the one that started it
+    status = Path("/proc/self/status").read_text()
+    print(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024)
 
 
 def sweep(rows: list, runs: int, threads: int) -> None:
