@@ -45,6 +45,7 @@ def main() -> None:
         machine["device"] = torch.cuda.get_device_name()
     print(json.dumps(machine | artifacts.versions()), flush=True)
     rows: list[dict] = []
+    kept = artifacts.read_json(args.out) if Path(args.out).is_file() else []
     parts = {
         "causal": lambda: causal(
             rows, args.runs, args.device, args.pairs, args.prompts, args.batch
@@ -57,7 +58,9 @@ def main() -> None:
     }
     for name in args.only:
         parts[name]()
-    artifacts.write_json(args.out, rows)
+        new = {(row["name"], row["peer"]) for row in rows}
+        others = [row for row in kept if (row["name"], row["peer"]) not in new]
+        artifacts.write_json(args.out, rows + others)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ embedding depends on its own text alone (to about 1e-5 in float32: sums may run 
 Texts that share a prompt have it read once where the model allows (`lens.shared_prefix`).
 """
 
+import logging
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -62,7 +63,11 @@ def embed(
     depth = model.config.get_text_config().num_hidden_layers
     if not -1 <= layer <= depth:
         raise LensError(f"layer {layer}: the model has layers 0 to {depth}, or -1 for the last.")
-    shared = groups is not None and pooling == "last" and shared_prefix.can_share(model)
+    shared = groups is not None and len(set(groups)) < len(groups)
+    if shared and pooling != "last":
+        logging.getLogger(__name__).info("pooling %s reads every text whole", pooling)
+        shared = False
+    shared = shared and shared_prefix.can_share(model)
 
     def run(rows, budget):
         some = [token_ids[row] for row in rows]

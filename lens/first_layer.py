@@ -79,7 +79,7 @@ class Batches:
         originals = int((~new).sum(dim=1).max())
         vectors, weights = self.factors[runs[0]]
         count, dim = vectors.shape
-        if len(self.room) != len(runs) or self.room.shape[1] < count + originals:
+        if len(self.room) != len(runs):  # the first batches are the widest
             self.room = vectors.new_zeros(len(runs), count + new.shape[1], dim)
         embeddings = self.room[:, : count + originals]
         synthetic = vectors.new_zeros(len(runs), int(new.sum(dim=1).max()), count)

@@ -1,5 +1,6 @@
 """Gold scores: the raw logit of a sequence classifier with one label."""
 
+import logging
 from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
@@ -29,8 +30,7 @@ def score(
             f"the gold model has {model.config.num_labels} labels; a reward model has one. "
             "Choose a sequence classifier with num_labels = 1."
         )
-    head = getattr(model, "score", None)
-    shared = groups is not None and isinstance(head, torch.nn.Linear) and _can_share(model)
+    shared = groups is not None and len(set(groups)) < len(groups) and _can_share(model)
 
     def run(rows, budget):
         some = [token_ids[row] for row in rows]
@@ -38,7 +38,7 @@ def score(
             return _whole_texts(model, some, budget)
         parted = shared_prefix.group_texts(some, [groups[row] for row in rows])
         states = shared_prefix.last_states(model.base_model, some, parted, layer=-1, budget=budget)
-        return ((places, head(state)[:, 0]) for places, state in states)
+        return ((places, model.score(state)[:, 0]) for places, state in states)
 
     batches = while_memory_lasts(run, len(token_ids), batch_tokens)
     scores = np.empty(len(token_ids), np.float32)
@@ -56,9 +56,17 @@ def _can_share(model) -> bool:
     """Whether the head on the last token's state is all that the classifier does, by trying it."""
     if not shared_prefix.can_share(model.base_model):
         return False
-    ids = torch.tensor([shared_prefix.TRIAL[0]], device=model.device)
-    state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
-    return torch.allclose(model.score(state), model(input_ids=ids).logits, atol=1e-3, rtol=1e-3)
+    if isinstance(getattr(model, "score", None), torch.nn.Linear):
+        ids = torch.tensor([shared_prefix.TRIAL[0]], device=model.device)
+        state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
+        own = model(input_ids=ids).logits
+        if torch.allclose(model.score(state), own, atol=1e-3, rtol=1e-3):
+            return True
+    logging.getLogger(__name__).warning(
+        "%s: prompts are read once for every answer (its score is more than a linear head on the "
+        "last token)", type(model).__name__,
+    )  # fmt: skip
+    return False
 
 
 def _whole_texts(

@@ -8,6 +8,7 @@ right, so that the distance between two tokens in the cache is their distance in
 rotary and learned positions and for sliding windows.
 """
 
+import itertools
 import logging
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from torch import Tensor
 
 from lens.batching import pad, token_batches
 
-MOST_DIFFERENCE = 1e-3  # of states, relative to their size, in the trial run
+MOST_DIFFERENCE = {torch.float32: 1e-3, torch.float64: 1e-3}  # of states, relative to the largest
+MOST_DIFFERENCE_ELSE = 0.05  # in 16 bits
+LENGTH_DEPENDENT = ("longrope", "dynamic")  # rotations that follow the length of the whole text
 TRIAL = ([5, 6, 7, 8, 9], [5, 6, 7, 10], [5, 6, 7, 8, 11, 12])
 
 
@@ -30,19 +33,44 @@ class Group:
 
 
 def group_texts(token_ids: Sequence[Sequence[int]], keys: Sequence[Hashable]) -> list[Group]:
-    """The texts of each key as a group, cut where they part, with at least one token after it."""
+    """The texts of each key in groups, cut where they part, with at least one token after it.
+
+    One group for each key, or several where that spares more tokens: a text whose beginning was cut
+    off to fit the model shares nothing with its neighbours, and must not end their sharing.
+    """
     rows_of: dict[Hashable, list[int]] = {}
     for row, key in enumerate(keys):
         rows_of.setdefault(key, []).append(row)
     groups = []
     for rows in rows_of.values():
+        rows.sort(key=lambda row: (list(token_ids[row]), row))  # texts that begin alike, together
         texts = [token_ids[row] for row in rows]
-        common = min(map(len, texts)) - 1 if len(texts) > 1 else 0
-        for text in texts[1:]:
-            same = (i for i in range(common) if text[i] != texts[0][i])
-            common = next(same, common)
-        groups.append(Group(rows, common))
+        common = [_common(a, b) for a, b in itertools.pairwise(texts)]
+        groups += [
+            Group(sorted(rows[start:end]), min(common[start : end - 1], default=0))
+            for start, end in _parts(common, 0, len(rows))[1]
+        ]
     return groups
+
+
+def _common(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two texts begin with alike, leaving each at least one of its own."""
+    most = max(0, min(len(first), len(second)) - 1)
+    return next((i for i in range(most) if first[i] != second[i]), most)
+
+
+def _parts(common: list[int], start: int, end: int) -> tuple[int, list[tuple[int, int]]]:
+    """(tokens spared, ranges) of the best way to group texts start to end - 1 of a sorted list,
+    `common` being what neighbours begin with alike: as one, or parted where that is least."""
+    if end - start < 2:
+        return 0, [(start, end)]
+    least = min(common[start : end - 1])
+    cuts = [at + 1 for at in range(start, end - 1) if common[at] == least]
+    parts = [_parts(common, a, b) for a, b in zip([start, *cuts], [*cuts, end], strict=True)]
+    whole, apart = (end - start - 1) * least, sum(spared for spared, _ in parts)
+    if whole >= apart:
+        return whole, [(start, end)]
+    return apart, [part for _, ranges in parts for part in ranges]
 
 
 def distinct_tokens(groups: Sequence[Group], lengths: Sequence[int]) -> int:
@@ -70,10 +98,12 @@ def last_states(
         for part in token_batches(list(map(len, rests)), budget, model.device.type, before):
             ids, mask = pad([rests[number] for number in part], 0, model.device)
             cache, seen, start = store.cache([members[number][1] for number in part])
+            end = start + mask.sum(dim=1) - 1  # padding must not count past the model's positions
+            positions = start.unsqueeze(1) + torch.arange(ids.shape[1], device=ids.device)
             output = model(
                 input_ids=ids,
                 attention_mask=torch.cat([seen, mask], dim=1),
-                position_ids=start.unsqueeze(1) + torch.arange(ids.shape[1], device=ids.device),
+                position_ids=positions.minimum(end.unsqueeze(1)),
                 past_key_values=cache,
                 use_cache=cache is not None,
                 output_hidden_states=layer != -1,
@@ -106,9 +136,9 @@ class _Store:
         self.starts = torch.zeros_like(self.lengths)
         self.layers: list[tuple[Tensor, Tensor]] = []
         parts, filled = [], 0
-        for batch in token_batches(lengths, budget, model.device.type):
-            if not lengths[batch[0]]:
-                break  # longest first: the others are empty too
+        some = [place for place, length in enumerate(lengths) if length]
+        for batch in token_batches([lengths[place] for place in some], budget, model.device.type):
+            batch = [some[number] for number in batch]
             ids, seen = pad([prefixes[place] for place in batch], 0, model.device, left=True)
             cache = model(
                 input_ids=ids,
@@ -153,12 +183,15 @@ def can_share(model) -> bool:
     """Whether the model gives the same states this way, by trying it; the log says why not."""
     texts = [list(text) for text in TRIAL]
     try:
+        if _length_dependent(model.config.get_text_config()):
+            raise ValueError("its rotary positions follow the length of the whole text")
         groups = group_texts(texts, [0] * len(texts))
         shared = _in_order(last_states(model, texts, groups, layer=-1, budget=1024), len(texts))
         alone = group_texts(texts, range(len(texts)))
         plain = _in_order(last_states(model, texts, alone, layer=-1, budget=1), len(texts))
         difference = float((shared - plain).abs().max() / plain.abs().max())
-        why = f"states differ by {difference:.1g}" if not difference <= MOST_DIFFERENCE else ""
+        most = MOST_DIFFERENCE.get(model.dtype, MOST_DIFFERENCE_ELSE)
+        why = f"states differ by {difference:.1g}" if not difference <= most else ""
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         why = f"{type(error).__name__}: {error}"
     if why:
@@ -166,6 +199,13 @@ def can_share(model) -> bool:
             "%s: prompts are read once for every answer (%s)", type(model).__name__, why
         )
     return not why
+
+
+def _length_dependent(config) -> bool:
+    """Whether rotary positions of a prompt change with what follows it."""
+    found = getattr(config, "rope_parameters", None) or {}
+    kinds = [found, *(value for value in found.values() if isinstance(value, dict))]
+    return any(kind.get("rope_type") in LENGTH_DEPENDENT for kind in kinds)
 
 
 def _in_order(batches: Iterator[tuple[list[int], Tensor]], count: int) -> Tensor:

@@ -13,7 +13,7 @@ from lens import first_layer, methods, stacked
 from lens.first_layer import Batches, Factored, Written
 from lens.noise import derive_seed
 from lens.synthesis import Decoded, lens_latents
-from lens.vae import SHARING, VAE, squared_error, train_vaes
+from lens.vae import SHARING, VAE, loss_terms, squared_error, train_vaes
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import plain_training
@@ -177,3 +177,30 @@ def test_training_does_not_import_the_compiler():
 def test_probes_and_judging_do_without_torch(modules):
     code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_squared_error_in_single_precision_at_the_papers_width():
+    """Errors as large as the embeddings: what a VAE of 16 latent dimensions leaves of them."""
+    torch.manual_seed(0)
+    layer = stacked.Linear(64, 4096)
+    layer.weight = torch.nn.Parameter(torch.randn(1, 4096, 64) / 8)
+    layer.bias = torch.nn.Parameter(torch.randn(1, 4096) / 8)
+    embeddings, features = torch.randn(1, 8, 4096), torch.randn(1, 8, 64)
+    found = squared_error(embeddings, features, layer)
+    decoded = features.double() @ layer.weight.double().mT + layer.bias.double()
+    plain = (decoded - embeddings.double()).square().sum(dim=2)
+    torch.testing.assert_close(found.double(), plain, rtol=1e-5, atol=0)
+    inputs = (layer.weight, layer.bias)
+    for ours, theirs in zip(
+        torch.autograd.grad(found.sum(), inputs), torch.autograd.grad(plain.sum(), inputs),
+        strict=True,
+    ):  # fmt: skip
+        assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+def test_losses_of_a_single_wide_vae():
+    torch.manual_seed(0)
+    vae = VAE(DIM, HIDDEN, 3, SHARING[0])
+    pairs, noise = torch.randn(6, DIM), torch.randn(6, 3)
+    terms = loss_terms(vae, pairs, noise)
+    assert terms.reconstruction.shape == (3,)

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from lens.embedding import embed
 from lens.gold import score
-from lens.shared_prefix import can_share, distinct_tokens, group_texts, last_states
+from lens.shared_prefix import (
+    Group,
+    _portions,
+    can_share,
+    distinct_tokens,
+    group_texts,
+    last_states,
+)
 
 SHAPE = {
     "vocab_size": 60,
@@ -173,3 +180,131 @@ def test_gold_scores_are_the_classifiers_own(name):
     got = score(model, texts, batch_tokens=64, groups=keys)
     np.testing.assert_allclose(got, own, atol=1e-5)
     np.testing.assert_allclose(score(model, texts, batch_tokens=64), own, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["GPT2", "OPT"])
+def test_padding_does_not_count_past_learned_positions(name):
+    """A prompt that nearly fills the context, beside a short one with longer answers."""
+    import transformers as t
+
+    torch.manual_seed(0)
+    if name == "GPT2":
+        model = t.GPT2Model(
+            t.GPT2Config(vocab_size=60, n_embd=32, n_layer=2, n_head=4, n_positions=32)
+        )
+    else:
+        shape = {"vocab_size": 60, "hidden_size": 32, "ffn_dim": 48, "word_embed_proj_dim": 32}
+        model = t.OPTModel(
+            t.OPTConfig(
+                **shape, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=32
+            )
+        )
+    rng = np.random.default_rng(0)
+    long, short = rng.integers(5, 60, size=28).tolist(), rng.integers(5, 60, size=3).tolist()
+    texts = [
+        prompt + rng.integers(5, 60, size=size).tolist()
+        for prompt, size in ((long, 2), (long, 4), (short, 12), (short, 11))
+    ]
+    options = {"pooling": "last", "layer": -1, "batch_tokens": 4096, "progress": False}
+    shared = embed(model.eval(), texts, groups=[0, 0, 1, 1], **options)
+    np.testing.assert_allclose(shared, embed(model, texts, **options), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "longrope"])
+def test_positions_that_follow_the_whole_text_are_not_shared(kind, caplog):
+    from transformers import LlamaConfig, LlamaModel
+
+    rope = {"rope_type": kind, "rope_theta": 10000.0, "factor": 2.0}
+    if kind == "longrope":
+        rope |= {
+            "short_factor": [1.0] * 4, "long_factor": [9.0] * 4,
+            "original_max_position_embeddings": 12,
+        }  # fmt: skip
+    model = LlamaModel(LlamaConfig(**SHAPE, rope_parameters=rope)).eval()
+    with caplog.at_level(logging.WARNING):
+        assert not can_share(model)
+    assert "follow the length of the whole text" in caplog.text
+
+
+def test_a_model_whose_states_depend_on_the_split_is_not_shared(caplog):
+    """Nothing fails, but the numbers are others: only the trial can tell."""
+    model = build("llama")
+
+    def more(module, args, kwargs, output):
+        output.last_hidden_state = output.last_hidden_state + kwargs["input_ids"].shape[1]
+        return output
+
+    model.register_forward_hook(more, with_kwargs=True)
+    with caplog.at_level(logging.WARNING):
+        assert not can_share(model)
+    assert "states differ by" in caplog.text
+
+
+def test_other_pooling_reads_every_text_whole():
+    model = build("llama")
+    texts, keys = some_texts()
+    for pooling in ("mean", "first"):
+        options = {"pooling": pooling, "layer": -1, "batch_tokens": 64, "progress": False}
+        got = embed(model, texts, groups=keys, **options)
+        np.testing.assert_allclose(got, embed(model, texts, **options), atol=1e-6)
+
+
+def test_a_classifier_with_more_than_a_linear_head_is_scored_whole(caplog):
+    import transformers as t
+
+    torch.manual_seed(0)
+    model = t.LlamaForSequenceClassification(t.LlamaConfig(**SHAPE, num_labels=1)).eval()
+
+    def squashed(module, args, kwargs, output):
+        output.logits = output.logits + 1
+        return output
+
+    model.register_forward_hook(squashed, with_kwargs=True)
+    texts, keys = some_texts(2)
+    with caplog.at_level(logging.WARNING):
+        got = score(model, texts, batch_tokens=64, groups=keys)
+    assert "more than a linear head" in caplog.text
+    np.testing.assert_allclose(got, score(model, texts, batch_tokens=64), atol=1e-5)
+
+
+def test_no_batch_holds_more_than_the_budget():
+    """Counting padding, and what stands before the answers in the cache."""
+    model, held = build("llama"), []
+
+    def look(module, args, kwargs):
+        held.append(kwargs["attention_mask"].numel())
+
+    model.register_forward_pre_hook(look, with_kwargs=True)
+    texts, keys = some_texts()
+    groups = group_texts(texts, keys)
+    list(last_states(model, texts, groups, layer=-1, budget=60))
+    assert 40 < max(held) <= 60
+    rng = np.random.default_rng(0)
+    alike = [Group([row], int(size)) for row, size in enumerate(rng.integers(1, 20, size=50))]
+    portions = list(_portions(alike, 60))
+    assert [group for portion in portions for group in portion] == alike
+    assert all(sum(group.prefix for group in portion) <= 60 for portion in portions)
+
+
+def test_a_text_that_lost_its_beginning_does_not_end_the_sharing_of_the_others():
+    prompt = list(range(5, 45))
+    texts = [[*prompt, 45 + i] for i in range(6)]
+    texts[2:2] = [[5, *range(20, 45), 50], [5, *range(30, 45), 51]]  # cut on the left, but for BOS
+    groups = group_texts(texts, [0] * 8)
+    assert sorted((group.prefix, group.rows) for group in groups) == [
+        (0, [2]), (0, [3]), (40, [0, 1, 4, 5, 6, 7]),
+    ]  # fmt: skip
+
+
+def test_empty_texts_leave_their_neighbours_alone():
+    assert [group.prefix for group in group_texts([[], [5, 6], [5, 7]], [0, 0, 0])].count(1) == 1
+
+
+def test_half_precision_is_shared_too():
+    model = build("llama").to(torch.bfloat16)
+    assert can_share(model)
+    texts, keys = some_texts()
+    options = {"pooling": "last", "layer": -1, "batch_tokens": 64, "progress": False}
+    shared = embed(model, texts, groups=keys, **options)
+    plain = embed(model, texts, **options)
+    assert np.abs(shared - plain).max() < 0.05 * np.abs(plain).max()
