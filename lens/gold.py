@@ -63,7 +63,7 @@ def _can_share(model) -> bool:
         if torch.allclose(model.score(state), own, atol=1e-3, rtol=1e-3):
             return True
     logging.getLogger(__name__).warning(
-        "%s: prompts are read once for every answer (its score is more than a linear head on the "
+        "%s: prompts are read again for every answer (its score is more than a linear head on the "
         "last token)", type(model).__name__,
     )  # fmt: skip
     return False

@@ -12,6 +12,7 @@ import itertools
 import logging
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from lens.batching import pad, token_batches
 
 MOST_DIFFERENCE = {torch.float32: 1e-3, torch.float64: 1e-3}  # of states, relative to the largest
 MOST_DIFFERENCE_ELSE = 0.05  # in 16 bits
+_tried: WeakKeyDictionary = WeakKeyDictionary()  # model -> whether it can share
 LENGTH_DEPENDENT = ("longrope", "dynamic")  # rotations that follow the length of the whole text
 TRIAL = ([5, 6, 7, 8, 9], [5, 6, 7, 10], [5, 6, 7, 8, 11, 12])
 
@@ -180,7 +182,13 @@ class _Store:
 
 
 def can_share(model) -> bool:
-    """Whether the model gives the same states this way, by trying it; the log says why not."""
+    """Whether the model gives the same states this way, by trying it once; the log says why not."""
+    if model not in _tried:
+        _tried[model] = _try(model)
+    return _tried[model]
+
+
+def _try(model) -> bool:
     texts = [list(text) for text in TRIAL]
     try:
         if _length_dependent(model.config.get_text_config()):
@@ -196,7 +204,7 @@ def can_share(model) -> bool:
         why = f"{type(error).__name__}: {error}"
     if why:
         logging.getLogger(__name__).warning(
-            "%s: prompts are read once for every answer (%s)", type(model).__name__, why
+            "%s: prompts are read again for every answer (%s)", type(model).__name__, why
         )
     return not why
 

@@ -161,7 +161,7 @@ def test_an_encoder_reads_every_text_whole_and_says_so(caplog):
     options = {"pooling": "last", "layer": -1, "batch_tokens": 64, "progress": False}
     with caplog.at_level(logging.WARNING):
         got = embed(model, texts, groups=keys, **options)
-    assert "BertModel: prompts are read once for every answer" in caplog.text
+    assert "BertModel: prompts are read again for every answer" in caplog.text
     np.testing.assert_allclose(got, embed(model, texts, **options), atol=1e-6)
 
 
