@@ -41,8 +41,7 @@ def demo(rows: list, threads: int) -> None:
             walls[name] = record["s"]
             log = (Path(folder) / "logs/demo" / f"{name}.log").read_text()
             imports[name] = sum(map(float, IMPORTS.findall(log)))
-            cores = min(record["threads"], max(1.0, record["cpu_time"] / record["s"]))
-            computing += cores * (walls[name] - imports[name] - boot)
+            computing += walls[name] - imports[name] - boot  # every job has one core
     print(f"    {wall:.0f} s, {len(walls)} jobs, {sum(imports.values()):.0f} s of imports, "
           f"{computing:.0f} s of computation on {threads} cores")  # fmt: skip
     add(rows, "make demo: share of time outside computation", "-",

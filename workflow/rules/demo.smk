@@ -39,7 +39,7 @@ rule train_base_model:
         "<benchmarks>/train_base_model.jsonl"
     conda:
         "../../environment.yml"
-    threads: 2  # nothing else can run yet
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
@@ -48,7 +48,7 @@ rule train_base_model:
         settings=lambda wildcards: flags(config["world"]["base_model"]),
     shell:
         "python -m lens train-base-model --corpus {input.corpus:q} {params.settings}"
-        " --threads 2 --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule train_gold_model:
