@@ -121,3 +121,17 @@ def test_minilm_agrees_with_sentence_transformers():
     texts = [encoder.text(p, a) for p, a in zip(prompts, answers, strict=True)]
     theirs = SentenceTransformer(str(folder), device="cpu").encode(texts)
     np.testing.assert_allclose(encoder.embed(prompts, answers), theirs, atol=1e-5)
+
+
+def test_a_prompt_is_read_once_for_all_of_its_answers(llama_folder):
+    """From texts down to the model: the prompt's tokens go through it once, not eight times."""
+    reader, seen = Encoder(str(llama_folder), device="cpu"), []
+    reader.load()[1].register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    prompt = json.dumps([{"role": "user", "content": " ".join(f"w{i}" for i in range(30))}])
+    answers = [f"w{i}" for i in range(8)]
+    reader.embed([prompt] * 2, answers[:2])  # with the trial whether the model can share
+    seen.clear()
+    reader.embed([prompt] * 8, answers)
+    assert sum(seen) < 2 * 40
