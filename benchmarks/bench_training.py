@@ -17,8 +17,9 @@ from timing import add, seconds
 
 from lens import methods
 from lens.noise import derive_seed
+from lens.recipes import train_vae_of_each
 from lens.training_set import Standardiser, TrainingSet, training_set
-from lens.vae import VAE, train_vaes
+from lens.vae import VAE
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
 SEEDS = (0, 1, 2)
@@ -54,15 +55,6 @@ def training_sets(n_pairs: int, dim: int, seeds=SEEDS, count: int | None = None)
     }
 
 
-def trained_vaes(data: dict) -> dict[int, VAE]:
-    vaes = train_vaes(
-        [(part.chosen, part.rejected) for part in data.values()],
-        seeds=[derive_seed(seed, "vae") for seed in data],
-        **CONFIG["vae"],
-    )
-    return dict(zip(data, vaes, strict=True))
-
-
 def trained_rewards(method: str, data: dict, scale: int, vaes: dict, **changes) -> dict:
     """Validation losses by seed."""
     trained = methods.train(
@@ -80,7 +72,7 @@ def training(rows: list, runs: int) -> None:
 
     def ours(warm):
         some = small if warm else data
-        found["ours"] = trained_rewards("lens", some, 8, trained_vaes(some))
+        found["ours"] = trained_rewards("lens", some, 8, train_vae_of_each(some))
 
     def plain(warm):
         found["plain"] = plain_training.train(
@@ -166,7 +158,7 @@ def whole_sweep() -> None:
     """LENS's way: the runs of a size side by side."""
     for size in SIZES:
         data = training_sets(size, SWEEP_DIM, count=max(SIZES))
-        trained_vaes(data)
+        train_vae_of_each(data)
         trained_rewards("original", data, 1, {})
 
 

@@ -4,43 +4,33 @@ import numpy as np
 import torch
 
 
+def last_states(model, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Last-token states [n, d] of a padded batch."""
+    hidden = model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+    return hidden[torch.arange(len(ids), device=ids.device), mask.sum(dim=1) - 1]
+
+
+def logits(model, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Logits [n] of a one-label classifier."""
+    return model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, 0]
+
+
 @torch.inference_mode()
-def naive_states(model, token_ids: list[list[int]], batch: int) -> np.ndarray:
-    """Last-token states [n, d] of texts as they come, each batch padded to its longest."""
+def naive(read, model, token_ids: list[list[int]], batch: int) -> np.ndarray:
+    """What `read`, one of the above, makes of texts as they come, padded to a batch's longest."""
     found = []
     for start in range(0, len(token_ids), batch):
         ids, mask = padded(token_ids[start : start + batch], model.device)
-        hidden = model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-        last = mask.sum(dim=1) - 1
-        found.append(hidden[torch.arange(len(ids), device=ids.device), last].cpu())
+        found.append(read(model, ids, mask).cpu())
     return torch.cat(found).numpy()
 
 
-def sorted_states(model, token_ids: list[list[int]], batch: int) -> np.ndarray:
+def by_length(read, model, token_ids: list[list[int]], batch: int) -> np.ndarray:
     """The same with texts sorted by length first, as sentence-transformers does."""
     order = sorted(range(len(token_ids)), key=lambda row: -len(token_ids[row]))
-    states = naive_states(model, [token_ids[row] for row in order], batch)
-    found = np.empty_like(states)
-    found[order] = states
-    return found
-
-
-@torch.inference_mode()
-def naive_scores(model, token_ids: list[list[int]], batch: int) -> np.ndarray:
-    """Logits [n] of a one-label classifier for texts as they come."""
-    found = []
-    for start in range(0, len(token_ids), batch):
-        ids, mask = padded(token_ids[start : start + batch], model.device)
-        found.append(model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, 0].cpu())
-    return torch.cat(found).numpy()
-
-
-def sorted_scores(model, token_ids: list[list[int]], batch: int) -> np.ndarray:
-    """The same with texts sorted by length first."""
-    order = sorted(range(len(token_ids)), key=lambda row: -len(token_ids[row]))
-    scores = naive_scores(model, [token_ids[row] for row in order], batch)
-    found = np.empty_like(scores)
-    found[order] = scores
+    results = naive(read, model, [token_ids[row] for row in order], batch)
+    found = np.empty_like(results)
+    found[order] = results
     return found
 
 

@@ -62,7 +62,7 @@ class Batches:
         )
         if self.factored:
             self.factors = [source.factors() for source in sources]
-            self.room = torch.empty(0)  # kept from batch to batch: fresh memory is slow to touch
+            self.room, self.held = torch.empty(0), ()  # kept: fresh memory is slow to touch
 
     def __call__(self, runs: Sequence[int], rows: Sequence[Tensor], variants: Sequence[Tensor]):
         """The pairs at `rows` [b] with `variants` [b, 2] of each of these runs."""
@@ -77,15 +77,17 @@ class Batches:
     def _factored(self, runs, rows, variants) -> Factored:
         new = torch.stack([v.T.flatten() for v in variants]) > 0
         originals = int((~new).sum(dim=1).max())
-        vectors, weights = self.factors[runs[0]]
+        vectors = self.factors[runs[0]][0]
         count, dim = vectors.shape
-        if len(self.room) != len(runs):  # the first batches are the widest
+        if self.held != tuple(runs) or self.room.shape[1] < count + originals:
+            self.held = tuple(runs)
             self.room = vectors.new_zeros(len(runs), count + new.shape[1], dim)
+            for place, run in enumerate(runs):
+                self.room[place, :count] = self.factors[run][0]
         embeddings = self.room[:, : count + originals]
         synthetic = vectors.new_zeros(len(runs), int(new.sum(dim=1).max()), count)
         for place, (run, r, v) in enumerate(zip(runs, rows, variants, strict=True)):
-            vectors, weights = self.factors[run]
-            embeddings[place, :count] = vectors
+            weights = self.factors[run][1]
             old = own = 0
             for i, side in enumerate(SIDES):
                 is_new = v[:, i] > 0

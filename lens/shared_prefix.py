@@ -19,8 +19,8 @@ from torch import Tensor
 
 from lens.batching import pad, token_batches
 
-MOST_DIFFERENCE = {torch.float32: 1e-3, torch.float64: 1e-3}  # of states, relative to the largest
-MOST_DIFFERENCE_ELSE = 0.05  # in 16 bits
+MOST_DIFFERENCE = 1e-3  # of states, relative to the largest, in the trial run
+MOST_DIFFERENCE_16_BIT = 0.05
 _tried: WeakKeyDictionary = WeakKeyDictionary()  # model -> whether it can share
 LENGTH_DEPENDENT = ("longrope", "dynamic")  # rotations that follow the length of the whole text
 TRIAL = ([5, 6, 7, 8, 9], [5, 6, 7, 10], [5, 6, 7, 8, 11, 12])
@@ -119,12 +119,15 @@ def last_states(
 def _portions(groups: Sequence[Group], budget: int) -> Iterator[list[Group]]:
     """The groups in order, in portions whose prefixes hold at most `budget` tokens."""
     portion: list[Group] = []
+    held = 0
     for group in groups:
-        if portion and sum(g.prefix for g in portion) + group.prefix > budget:
+        if portion and held + group.prefix > budget:
             yield portion
-            portion = []
+            portion, held = [], 0
         portion.append(group)
-    yield portion
+        held += group.prefix
+    if portion:
+        yield portion
 
 
 class _Store:
@@ -198,7 +201,7 @@ def _try(model) -> bool:
         alone = group_texts(texts, range(len(texts)))
         plain = _in_order(last_states(model, texts, alone, layer=-1, budget=1), len(texts))
         difference = float((shared - plain).abs().max() / plain.abs().max())
-        most = MOST_DIFFERENCE.get(model.dtype, MOST_DIFFERENCE_ELSE)
+        most = MOST_DIFFERENCE if model.dtype.itemsize > 2 else MOST_DIFFERENCE_16_BIT
         why = f"states differ by {difference:.1g}" if not difference <= most else ""
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         why = f"{type(error).__name__}: {error}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_reward import linear_world
 
-from lens import linear
+from lens import probes
 from lens.evidence import MARGIN_SCALES, SHRINKAGES, evidence_probe, fit, solve
 from lens.reward_head import RewardHead
 
@@ -133,7 +133,7 @@ def test_it_keeps_up_with_the_better_of_the_two_other_probes():
             def accuracy(training, fresh=fresh, right=right):
                 return (np.sign(fresh @ training.weights["w"]) == right).mean()
 
-            others = [linear.mean_difference(data), linear.linear_probe(data)]
+            others = [probes.mean_difference(data), probes.linear_probe(data)]
             gaps.append(accuracy(evidence_probe(data)) - max(map(accuracy, others)))
         assert np.mean(gaps) > -0.02
 

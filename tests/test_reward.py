@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lens import linear, methods, reward, synthesis
+from lens import methods, probes, reward, synthesis
 from lens.errors import LensError
 from lens.generators import conditional, directed, flow, mixing, mixup, residual
 from lens.noise import derive_seed
@@ -212,14 +212,14 @@ def test_mean_difference_by_hand():
         [data.chosen - data.rejected, data.validation_chosen - data.validation_rejected]
     )
     np.testing.assert_allclose(
-        linear.mean_difference(data).weights["w"], both.sum(0) / 7, rtol=1e-5
+        probes.mean_difference(data).weights["w"], both.sum(0) / 7, rtol=1e-5
     )
 
 
 def test_logistic_fit_meets_its_first_order_condition():
     data, _ = linear_world()
     differences, penalty = (data.chosen - data.rejected).astype(np.float64), 0.05
-    weights = linear.fit_logistic(differences, penalty)
+    weights = probes.fit_logistic(differences, penalty)
     probability_wrong = 1 / (1 + np.exp(differences @ weights))
     gradient = -(differences * probability_wrong[:, None]).mean(axis=0) + penalty * weights
     assert np.abs(gradient).max() < 1e-4
@@ -227,12 +227,12 @@ def test_logistic_fit_meets_its_first_order_condition():
 
 def test_linear_probe_regularises_more_where_labels_are_noise():
     clear, truth = linear_world(count=400, noise=0.3)
-    probe = linear.linear_probe(clear)
+    probe = probes.linear_probe(clear)
     cosine = probe.weights["w"] @ truth
     cosine /= np.linalg.norm(probe.weights["w"]) * np.linalg.norm(truth)
     assert cosine > 0.97
     pure_noise, _ = linear_world(count=60, dim=40, noise=1e9)
-    assert linear.linear_probe(pure_noise).metrics["penalty"] > probe.metrics["penalty"]
+    assert probes.linear_probe(pure_noise).metrics["penalty"] > probe.metrics["penalty"]
 
 
 @pytest.mark.parametrize("method", methods.METHODS)
