@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: demo test lint study bench
 
 demo: .venv/installed
-	$(SNAKEMAKE)
+	$(SNAKEMAKE) --configfile workflow/configs/demo.yaml
 	@cat results/demo/paper/table_1.md
 	@echo "The tables and figures lie in results/demo/paper, the reward models in results/demo/train_reward."
 
@@ -34,9 +34,9 @@ lint: .venv/installed-dev
 	$(PYTHON) -m venv .venv || (rm -rf .venv; echo "Python 3.11 or newer with its venv module is needed (on Debian: apt install python3-venv)." >&2; exit 1)
 
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) --editable .
+	$(PIP) --editable ".[text]"
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) --editable ".[dev,minilm,trl,tracking]"
+	$(PIP) --editable ".[dev,minilm,text,judge,tracking]"
 	@touch $@

@@ -26,19 +26,26 @@ wildcard_constraints:
     method="[a-z_]+",
     scale="[0-9]+",
     n_pairs="[0-9]+",
+    prompts="held_out|n[0-9]+",
+    labels="annotator|ipo|self_rewarding",
+    sampling="|".join(map(re.escape, config["textual"]["sampling"])),
+    job="|".join(map(re.escape, [*config["textual"]["jobs"], "table_6"])),
+    picker="|".join(map(re.escape, config["rejection_sampling"]["reward_models"])),
 
 
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/embedding.smk"
 include: "workflow/rules/synthesis.smk"
+include: "workflow/rules/textual.smk"
 include: "workflow/rules/reward.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/rejection.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/paper.smk"
 
 
-rule all:
+rule paper:
     default_target: True
     input:
         [getattr(rules, artefact).output for artefact in config["artefacts"]],

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lens.cost import measured
 from lens.errors import LensError
 from lens.tracking import track
 
@@ -128,13 +129,20 @@ def sha256(path: str | Path) -> str:
 
 
 def write_metrics(
-    path: str | Path, settings: Mapping, inputs: Mapping[str, str | Path], metrics: Mapping
+    path: str | Path,
+    settings: Mapping,
+    inputs: Mapping[str, str | Path],
+    metrics: Mapping,
+    cost: Mapping[str, int] | None = None,
 ) -> None:
     """Saves what a stage measured beside its settings, versions and the hashes of its inputs.
 
-    Written last, so that its presence says that the stage finished.
+    Written last, so that its presence says that the stage finished. With `cost`, the counts of
+    `lens.cost.measured`, a file cost.json beside it says what the stage took.
     """
     hashes = {name: sha256(file) for name, file in inputs.items()}
+    if cost is not None:
+        write_json(Path(path).with_name("cost.json"), measured(**cost))
     write_json(
         path,
         {"metrics": metrics, "settings": settings, "inputs": hashes, "versions": versions()},

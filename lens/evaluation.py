@@ -7,7 +7,7 @@ import pandas as pd
 
 from lens.best_of_n import best_of_n
 from lens.errors import LensError
-from lens.reward_head import RewardHead, pair_accuracy
+from lens.reward_head import pair_accuracy
 
 
 def with_gold(candidates: pd.DataFrame, gold: pd.DataFrame, source: object) -> pd.DataFrame:
@@ -19,13 +19,11 @@ def with_gold(candidates: pd.DataFrame, gold: pd.DataFrame, source: object) -> p
     return merged
 
 
-def judge_candidates(
-    models: Mapping[int, RewardHead], candidates: pd.DataFrame, embeddings: np.ndarray
-) -> pd.DataFrame:
+def judge_candidates(rewards: Mapping[int, np.ndarray], candidates: pd.DataFrame) -> pd.DataFrame:
     """Expected gold reward of the best of n: one row per seed, prompt and n (n = 1 ... N).
 
-    `embeddings` is [len(candidates), d]; every prompt has the same number N of candidates, in
-    consecutive rows.
+    `rewards` holds each seed's reward of every candidate, [len(candidates)]; every prompt has the
+    same number N of candidates, in consecutive rows.
     """
     prompt_ids = candidates["prompt_id"].drop_duplicates().to_numpy()
     count = len(candidates) // len(prompt_ids)
@@ -36,26 +34,31 @@ def judge_candidates(
                 "seed": seed,
                 "prompt_id": np.repeat(prompt_ids, count),
                 "n": np.tile(np.arange(1, count + 1), len(prompt_ids)),
-                "gold_reward": best_of_n(model(embeddings).reshape(-1, count), gold).ravel(),
+                "gold_reward": best_of_n(reward.reshape(-1, count), gold).ravel(),
             }
         )
-        for seed, model in models.items()
+        for seed, reward in rewards.items()
     ]
     return pd.concat(tables, ignore_index=True)
 
 
 def judge_pairs(
-    models: Mapping[int, RewardHead], pairs: pd.DataFrame, embeddings: Mapping[str, np.ndarray]
+    rewards: Mapping[int, tuple[np.ndarray, np.ndarray]], test: pd.DataFrame
 ) -> pd.DataFrame:
-    """Whether held-out pairs are ordered as labelled: one row per seed and test pair."""
-    test = np.flatnonzero(pairs["split"] == "test")
-    chosen, rejected = embeddings["chosen"][test], embeddings["rejected"][test]
-    ids = pairs["id"].to_numpy()[test]
+    """Whether held-out pairs are ordered as labelled: one row per seed and test pair.
+
+    `rewards` holds each seed's rewards of the chosen and of the rejected answers, [len(test)] each.
+    """
     tables = [
-        pd.DataFrame({"seed": seed, "id": ids, "correct": pair_accuracy(m(chosen), m(rejected))})
-        for seed, m in models.items()
+        pd.DataFrame({"seed": seed, "id": test["id"].to_numpy(), "correct": pair_accuracy(*both)})
+        for seed, both in rewards.items()
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def held_out_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The pairs that are held out from all training."""
+    return pairs[pairs["split"] == "test"]
 
 
 def summary(prompts: pd.DataFrame, pairs: pd.DataFrame, candidates: pd.DataFrame) -> dict:

@@ -44,7 +44,8 @@ def generate(
 ) -> list[list[str]]:
     """`candidates` sampled answers for each tokenised prompt; `names` seed their noise.
 
-    Rows of a batch are padded on the left; a batch holds about `batch_size` answers.
+    Rows of a batch are padded on the left; a batch holds about `batch_size` answers. At temperature
+    0 every answer is the most likely one, token by token.
     """
     answers: list[list[str]] = [[] for _ in prompts]
     jobs = [(row, number) for row in range(len(prompts)) for number in range(candidates)]
@@ -61,10 +62,12 @@ def generate(
         batch = jobs[start : start + batch_size]
         ids, mask = _pad_left([prompts[row] for row, _ in batch], model.device)
         seeds = torch.tensor([derive_seed(seed, names[row], number) for row, number in batch])
-        warpers = LogitsProcessorList([TemperatureLogitsWarper(float(temperature))])
-        if top_p < 1:
-            warpers.append(TopPLogitsWarper(top_p))
-        warpers.append(GumbelNoise(seeds.to(model.device), ids.shape[1]))
+        warpers = LogitsProcessorList()
+        if temperature > 0:
+            warpers.append(TemperatureLogitsWarper(float(temperature)))
+            if top_p < 1:
+                warpers.append(TopPLogitsWarper(top_p))
+            warpers.append(GumbelNoise(seeds.to(model.device), ids.shape[1]))
         output = model.generate(
             input_ids=ids, attention_mask=mask, generation_config=settings, logits_processor=warpers
         )

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from lens import cost
 from lens.errors import LensError
 
 
@@ -50,7 +51,9 @@ def load(
             f"model {path} has no trained weights for {', '.join(missing)}, which this stage needs "
             "(a reward model needs its head, a generator its language model). Choose another model."
         )
-    return tokenizer, model.to(pick_device(device)).eval()
+    device = pick_device(device)
+    cost.uses(device)
+    return tokenizer, model.to(device).eval()
 
 
 def require_model(path: str) -> None:

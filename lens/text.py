@@ -73,3 +73,29 @@ def cut_left(token_ids: list[int], limit: int, tokenizer) -> list[int]:
     if token_ids[0] in firsts and limit > 1:
         return [token_ids[0], *token_ids[len(token_ids) - limit + 1 :]]
     return token_ids[len(token_ids) - limit :]
+
+
+class AnswerTokens:
+    """Token ids of prompts with answers, each distinct text tokenised once.
+
+    `shortened` counts the distinct texts that were cut; other arguments as for `tokenize`.
+    """
+
+    def __init__(self, tokenizer, *, style: str, limit: int, too_long: str):
+        self.tokenizer = tokenizer
+        self.options = {"style": style, "limit": limit, "too_long": too_long}
+        self.known: dict[tuple[str, str], list[int]] = {}
+        self.shortened = 0
+
+    def __call__(
+        self, prompts: Sequence[str], answers: Sequence[str], names: Sequence[str]
+    ) -> list[list[int]]:
+        """Token ids of each text; `names` say which one an error is about."""
+        keys = list(zip(prompts, answers, strict=True))
+        new = {key: name for key, name in zip(keys, names, strict=True) if key not in self.known}
+        if new:
+            texts = [render(*key, self.options["style"], self.tokenizer) for key in new]
+            ids, cut = tokenize(texts, list(new.values()), self.tokenizer, **self.options)
+            self.known.update(zip(new, ids, strict=True))
+            self.shortened += cut
+        return [self.known[key] for key in keys]

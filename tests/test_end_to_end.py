@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from workflow_tools import ROOT, SMALL, snakemake
+from workflow_tools import ROOT, SMALL, TEXT, snakemake
 
 PROFILE = ("--workflow-profile", ROOT / "workflow/profiles/local")
 TABLES = ("table_1.csv", "table_1_observations.csv", "table_1_pair_accuracy.csv", "table_1.md",
@@ -170,6 +170,87 @@ def test_human_preferences_with_a_real_encoder(shared, tmp_path):
     assert sorted(table["method"]) == sorted(methods)
     assert table["mean"].between(0, 1).all()  # the judge's scores are probabilities
     assert "of the longest" in (paper(tmp_path, "hh") / "table_1.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def in_text_space(finished, tmp_path_factory):
+    """A copy of the finished folder in which text space has been run: Tables 1, 3 and 6."""
+    pytest.importorskip("trl", reason="extra `text` is not installed")
+    pytest.importorskip("peft", reason="extra `text` is not installed")
+    directory = tmp_path_factory.mktemp("text") / "run"
+    shutil.copytree(finished, directory, copy_function=shutil.copy2)
+    result = run(directory, "--cores", 2, config=TEXT)
+    assert result.returncode == 0, result.stderr + result.stdout
+    return directory
+
+
+def test_table_1_has_text_space_beside_its_own_controls(in_text_space):
+    table = pd.read_csv(paper(in_text_space) / "table_1.csv").set_index(["method", "scale"])
+    text = {"full_finetune": (1, 2), "lora": (1, 2), "full_finetune_repeat": (2,)} | dict.fromkeys(
+        ("embedding_mlp", "self_rewarding", "self_evolved", "ipo"), (2,)
+    )
+    own = {("original", 1), ("repeat", 2), ("lens", 2)}
+    assert set(table.index) == own | {(m, scale) for m, scales in text.items() for scale in scales}
+    seen = pd.read_csv(paper(in_text_space) / "table_1_observations.csv")
+    means = seen.groupby(["method", "scale"])["gold_reward"].mean()
+    for method in ("full_finetune", "self_rewarding", "self_evolved", "ipo"):
+        expected = means[method, 2] - means["full_finetune_repeat", 2]
+        assert table.loc[(method, 2), "difference_to_repeat"] == pytest.approx(expected), method
+    expected = means["embedding_mlp", 2] - means["repeat", 2]
+    assert table.loc[("embedding_mlp", 2), "difference_to_repeat"] == pytest.approx(expected)
+    assert pd.isna(table.loc[("lora", 2), "difference_to_repeat"])  # its control is not run here
+    assert seen.groupby(["method", "scale"]).size().eq(3).all()
+    assert means.nunique() > 6  # the methods are not one and the same model
+
+
+def test_labels_say_how_they_agree_with_the_annotator(in_text_space):
+    results = Path(in_text_space) / "results/small"
+    place = "dialogue/tiny-llama/n40/standard"
+    for labels in ("annotator", "ipo", "self_rewarding"):
+        facts = json.loads((results / f"label_pairs/{place}/{labels}/metrics.json").read_text())
+        agrees = [one["agrees_with_annotator"] for one in facts["metrics"]["by_seed"].values()]
+        assert all(share == 1 for share in agrees) == (labels == "annotator")
+    judge = json.loads((results / f"judge_responses/{place}/metrics.json").read_text())["metrics"]
+    assert sum(judge["preferred"].values()) == judge["pairs"] > 0
+    evolved = json.loads((results / f"evolve_pairs/{place}/metrics.json").read_text())["metrics"]
+    assert [one["joined"] for one in evolved["by_scale"]["2"]["0"]["rounds"]] == [20, 20]
+
+
+def test_table_3_and_6_are_complete(in_text_space):
+    table = pd.read_csv(paper(in_text_space) / "table_3.csv").set_index("picked_by")
+    assert list(table.index) == ["none", "textual", "latent", "control"]
+    assert table["mean"].notna().all()
+    assert table["win_rate"].dropna().sum() == pytest.approx(1)
+    assert table.loc["latent", "reported"] == 1.96
+    assert table.loc["textual", "reported_win_rate"] == 0.39
+    gold = pd.read_csv(paper(in_text_space) / "table_3_observations.csv")
+    means = gold.groupby("picked_by")["gold"].mean()
+    assert table.loc["latent", "mean"] == pytest.approx(means["latent"])
+    assert table.loc["latent", "difference_to_repeat"] == pytest.approx(
+        means["latent"] - means["control"]
+    )
+    table = pd.read_csv(paper(in_text_space) / "table_6.csv")
+    assert table["temperature"].dropna().tolist() == [0.6, 1.0]
+    assert table["difference_to_repeat"].notna().sum() == 3
+    assert table.loc[table["temperature"] == 0.6, "reported"].item() == 1.72
+
+
+def test_every_stage_says_what_it_cost(in_text_space):
+    results = Path(in_text_space) / "results/small"
+    costs = {file.relative_to(results).parts[0]: json.loads(file.read_text())
+             for file in results.rglob("cost.json")}  # fmt: skip
+    stages = {folder.name for folder in results.iterdir() if any(folder.rglob("metrics.json"))}
+    assert stages <= set(costs)
+    for stage, cost in costs.items():
+        assert cost["cpu_seconds"] > 0, stage
+        assert cost["wall_seconds"] > 0, stage
+        assert cost["peak_memory_bytes"] > 1e6, stage
+    assert costs["sample_responses"]["new_tokens"] > 0
+    for stage in ("train_text", "score_responses", "score_likelihood", "train_sft", "embed_pairs"):
+        assert costs[stage]["tokens"] > 1000, stage
+    assert costs["train_annotator"]["trained_parameters"] > 80_000
+    vae = costs["train_vae"]["trained_parameters"]
+    assert 0 < vae < 80_000
 
 
 def test_one_core_gives_the_same_tables(finished, on_one_core):

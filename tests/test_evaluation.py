@@ -33,7 +33,7 @@ def linear(*weights):
 
 def test_judge_candidates_by_hand():
     features = np.array([[1, 0], [3, 0], [2, 0], [0, 1], [0, 5], [0, 9]], np.float32)
-    table = evaluation.judge_candidates({7: linear(1.0, -1.0)}, candidates(), features)
+    table = evaluation.judge_candidates({7: linear(1.0, -1.0)(features)}, candidates())
     best = table[table["n"] == 3].set_index("prompt_id")["gold_reward"]
     assert best.to_dict() == {"a": 2.0, "b": 0.0}  # picks: a1 (proxy 3), b0 (proxy -1)
     mean = table[table["n"] == 1].set_index("prompt_id")["gold_reward"]
@@ -47,18 +47,20 @@ def test_judge_pairs_uses_the_test_split_alone():
         "chosen": np.array([[9, 0], [1, 0], [0, 0]], np.float32),
         "rejected": np.array([[0, 0], [0, 0], [1, 0]], np.float32),
     }
-    table = evaluation.judge_pairs({0: linear(1.0, 0.0)}, pairs, embeddings)
+    held_out = evaluation.held_out_pairs(pairs)
+    sides = [embeddings[side][held_out.index] for side in ("chosen", "rejected")]
+    table = evaluation.judge_pairs({0: tuple(map(linear(1.0, 0.0), sides))}, held_out)
     assert dict(zip(table["id"], table["correct"], strict=True)) == {"q": 1.0, "r": 0.0}
 
 
 def test_summary_names_what_needs_no_training():
     features = np.zeros((6, 2), np.float32)
-    prompts = evaluation.judge_candidates({0: linear(1.0, 0.0)}, candidates(), features)
+    prompts = evaluation.judge_candidates({0: linear(1.0, 0.0)(features)}, candidates())
     pairs = pd.DataFrame({"seed": [0], "id": ["p"], "correct": [1.0]})
     found = evaluation.summary(prompts, pairs, candidates())
     assert found["mean_gold"] == pytest.approx(13 / 6)
     features[:, 0] = candidates()["gold"]  # a perfect judge picks the best of all three
-    perfect = evaluation.judge_candidates({0: linear(1.0, 0.0)}, candidates(), features)
+    perfect = evaluation.judge_candidates({0: linear(1.0, 0.0)(features)}, candidates())
     assert evaluation.summary(perfect, pairs, candidates())["gold_reward"] == {"0": 4.5}
     assert found["oracle_gold"] == 4.5
     assert found["longest_answer_gold"] == 2.0

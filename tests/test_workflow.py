@@ -7,7 +7,7 @@ import re
 
 import pytest
 import yaml
-from workflow_tools import ROOT, SMALL, ancestors, snakemake
+from workflow_tools import ROOT, SMALL, TEXT, jobs, snakemake, sources
 
 from lens import methods
 from lens.cli import build_parser
@@ -26,6 +26,9 @@ def test_workflow_and_library_know_the_same_methods():
     assert lists["UNAUGMENTED"] == ("original", *methods.PROBES)
     allowed = SCHEMA["properties"]["compare"]["properties"]["methods"]["items"]["enum"]
     assert sorted(allowed) == sorted(methods.METHODS)
+    (textual,) = re.findall(r"^TEXTUAL = (\{.*?^\})$", rules, re.M | re.S)
+    allowed = SCHEMA["properties"]["textual"]["properties"]["methods"]["items"]["enum"]
+    assert sorted(allowed) == sorted(ast.literal_eval(textual))
 
 
 @pytest.fixture
@@ -46,21 +49,82 @@ def arguments(tmp_path, bert_folder):
     return for_config
 
 
-@pytest.mark.parametrize(
-    "config", [None, SMALL, *CONFIGS], ids=lambda c: c.name if c else "default"
+TRAINING = {
+    "train_vae", "train_reward", "theory_points", "train_annotator", "train_text", "evolve_pairs",
+    "label_pairs", "train_sft", "embed_pairs", "prepare_pairs",
+}  # fmt: skip
+# These read test prompts in order to keep them apart.
+SPLITTERS = {"prepare_pairs", "held_out_prompts"}
+# Gold scores, test prompts, and answers to them, by the folder of the stage that makes them.
+FORBIDDEN = re.compile(
+    r"/(score_candidates|import_gold|train_gold_model|generate_candidates|prepare_candidates"
+    r"|embed_candidates|best_of_n|best_of_n_text|sample_sft|score_sft|judge_sft)/"
+    r"|/prepare_pairs/[^/]+/prompts\.parquet$"
 )
-def test_every_config_resolves_and_gold_never_trains(tmp_path, arguments, config):
-    run = snakemake("--dag", *arguments(config), directory=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "config", [None, SMALL, TEXT, *CONFIGS], ids=lambda c: c.name if c else "default"
+)
+def test_every_config_resolves_and_no_training_sees_gold_or_test_prompts(
+    tmp_path, arguments, config
+):
+    run = snakemake("-n", *arguments(config), directory=tmp_path)
     assert run.returncode == 0, run.stderr
-    jobs = ancestors(run.stdout)
-    gold = {"score_candidates", "import_gold", "train_gold_model"}
-    trained = [name for name, _ in jobs.values() if name in ("train_vae", "train_reward")]
-    assert trained
-    for name, above in jobs.values():
-        if name in ("train_vae", "train_reward", "theory_points", "prepare_pairs", "embed_pairs"):
-            assert not above & gold, f"{name} depends on {above & gold}"
-        if name == "best_of_n":
-            assert above & gold, "the walk would miss a gold score"
+    found = jobs(run.stdout)
+    rules = {rule for rule, _, _ in found}
+    assert {"train_vae", "train_reward"} <= rules
+    if config is None:
+        assert rules >= TRAINING
+    for job in found:
+        if job[0] in TRAINING - SPLITTERS:
+            bad = {file for file in sources(job, found, lambda rule: rule not in SPLITTERS)
+                   if FORBIDDEN.search(file)}  # fmt: skip
+            assert not bad, f"{job[0]} depends on {bad}"
+        if job[0] in SPLITTERS:
+            # They may see which prompts are kept apart, and a pool's; no score of anything.
+            seen = sources(job, found, lambda rule: rule != "prepare_pairs")
+            scores = re.compile("/(score_candidates|import_gold|score_sft|best_of_n|judge_sft)/")
+            assert not any(map(scores.search, seen)), job[0]
+        if job[0] in ("best_of_n", "best_of_n_text", "score_sft"):
+            seen = sources(job, found, lambda rule: True)
+            assert any(FORBIDDEN.search(file) for file in seen), "the walk would miss them"
+
+
+def test_text_space_is_complete_by_default(tmp_path):
+    """Nine methods of the paper and the controls, two datasets, four scales."""
+    run = snakemake("-n", directory=tmp_path)
+    (table,) = [inputs for rule, inputs, _ in jobs(run.stdout) if rule == "table_1"]
+    text = {
+        tuple(re.findall(r"best_of_n_text/(\w+)/tiny-llama/n300/(\w+)/standard/all/prompts", f)[0])
+        for f in table
+        if "best_of_n_text" in f and f.endswith("prompts.parquet")
+    }
+    methods = {"full_finetune", "full_finetune_repeat", "lora", "lora_repeat", "self_rewarding",
+               "self_evolved", "ipo"}  # fmt: skip
+    assert text == {(d, m) for d in ("dialogue", "summary") for m in methods}
+    embedded = {f for f in table if "/embedding_mlp/" in f and f.endswith("prompts.parquet")}
+    assert len(embedded) == 2 * 3
+    scales = {int(k) for f in embedded for k in re.findall(r"/x(\d+)/", f)}
+    assert scales == {2, 4, 8}
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert config["textual"]["jobs"]["all"] == [1, 2, 4, 8]
+
+
+def test_training_on_text_without_its_packages_names_the_extra(tmp_path):
+    """A config that needs them stops before the first job; the demo's does not need them."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util as u\nf = u.find_spec\n"
+        "u.find_spec = lambda n, *a: None if n == 'peft' else f(n, *a)\n"
+    )
+    run = snakemake("-n", directory=tmp_path, PYTHONPATH=str(tmp_path))
+    assert run.returncode != 0
+    message = run.stdout + run.stderr
+    assert "training on text needs peft" in message
+    assert 'pip install "lens-rm[text]"' in message
+    demo = ROOT / "workflow/configs/demo.yaml"
+    run = snakemake("-n", "--configfile", demo, directory=tmp_path, PYTHONPATH=str(tmp_path))
+    assert run.returncode == 0, run.stderr
 
 
 def test_paper_config_runs_what_the_paper_ran(tmp_path):
@@ -103,19 +167,26 @@ def flags_of(command):
         ("$pool", ["import-gold"]),
         ("$load", ["embed-pairs", "embed-candidates", "generate-candidates", "score-candidates"]),
         ("$embedding", ["embed-pairs", "embed-candidates"]),
-        ("$generation", ["generate-candidates"]),
+        ("$generation", ["generate-candidates", "sample-responses", "sample-sft"]),
         ("training", ["train-vae", "train-reward"]),
         ("$vae", ["train-vae"]),
         ("synthesis", ["train-reward"]),
         ("$reward", ["train-reward"]),
         ("theory", ["theory-points"]),
+        ("$finetuning", ["train-sft", "train-text", "train-annotator", "evolve-pairs"]),
+        ("textual/lora", ["train-text", "train-annotator"]),
+        ("textual/self_rewarding", ["judge-responses"]),
+        ("textual/self_evolved", ["evolve-pairs"]),
+        ("rejection_sampling/judge", ["judge-sft"]),
+        ("rejection_sampling/judge/endpoint", ["judge-sft"]),
         ("world/texts", ["build-world"]),
         ("world/base_model", ["train-base-model"]),
         ("world/gold_model", ["train-gold-model"]),
     ],
 )
 def test_schema_and_commands_agree(section, commands):
-    keys = properties(section) - {"gold", "mem_mb"}  # a switch between rules; a resource
+    # Switches between rules, resources, sections of their own.
+    keys = properties(section) - {"gold", "mem_mb", "gpu", "kind", "compare", "load", "endpoint"}
     for command in commands:
         assert keys <= flags_of(command)
 
@@ -192,6 +263,22 @@ OWN = {
         (
             {"datasets": {"dialogue": {"pairs": {"path": "{own}"}}}},
             r"the path 'own' is not set.*--config",
+        ),
+        (
+            {"textual": {"jobs": {"all": [1, 2, 4]}}},
+            r"textual.jobs trains the scales \[1, 2, 4\]; it should train each of \[1, 2, 4, 8\]",
+        ),
+        (
+            {"textual": {"models": ["other"]}},
+            r"table_3 is for dialogue and tiny-llama, which are not both under `textual`",
+        ),
+        (
+            {"textual": {"annotator": {"model": "other"}}},
+            r"textual.annotator.model 'other' is not compared",
+        ),
+        (
+            {"rejection_sampling": {"judge": {"kind": "endpoint"}}},
+            r"rejection_sampling",
         ),
         (
             {"models": {"tiny-llama": {"load": {"model": "/no/model"}}}},

@@ -8,9 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ROOT / "tests/small.yaml"
+TEXT = ROOT / "tests/text.yaml"
 
 
-def snakemake(*arguments, directory):
+def snakemake(*arguments, directory, **environment):
     """Runs Snakemake on the project's Snakefile in another folder."""
     command = [
         sys.executable,
@@ -28,8 +29,36 @@ def snakemake(*arguments, directory):
         capture_output=True,
         text=True,
         timeout=900,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, **environment},
     )
+
+
+def jobs(listing):
+    """[(rule, inputs, outputs)] of the jobs that `snakemake -n` lists."""
+    found = []
+    for block in re.split(r"^(?:local)?rule ", listing, flags=re.MULTILINE)[1:]:
+        files = {
+            kind: set(names.split(", "))
+            for kind, names in re.findall(r"^    (input|output): (.*)$", block, re.MULTILINE)
+        }
+        found.append(
+            (block.partition(":")[0], files.get("input", set()), files.get("output", set()))
+        )
+    return found
+
+
+def sources(of, found, through):
+    """All files that the job `of` depends on, by way of jobs that `through(rule)` lets pass."""
+    maker = {file: job for job in found for file in job[2]}
+    seen, waiting = set(), list(of[1])
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            rule, inputs, _ = maker.get(file, (None, (), ()))
+            if rule and through(rule):
+                waiting += inputs
+    return seen
 
 
 def ancestors(dot):

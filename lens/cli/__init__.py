@@ -10,7 +10,7 @@ import os
 import pkgutil
 import sys
 
-from lens import __version__
+from lens import __version__, cost
 from lens.errors import LensError
 from lens.tracking import tracker
 
@@ -43,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> None:
     """Entry point; exits with 1 and one clear message when the input is at fault."""
     args = build_parser().parse_args(argv)
+    cost.start()
     try:
         tracker()
         args.run(args)

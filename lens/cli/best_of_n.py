@@ -29,8 +29,15 @@ def run(args):
     models = {
         seed: RewardHead.load(path) for seed, path in zip(args.seeds, args.models, strict=True)
     }
-    prompts = evaluation.judge_candidates(models, candidates, candidate_embeddings["candidates"])
-    tests = evaluation.judge_pairs(models, pairs, pair_embeddings)
+    held_out = evaluation.held_out_pairs(pairs)
+    sides = [pair_embeddings[side][held_out.index] for side in ("chosen", "rejected")]
+    prompts = evaluation.judge_candidates(
+        {seed: model(candidate_embeddings["candidates"]) for seed, model in models.items()},
+        candidates,
+    )
+    tests = evaluation.judge_pairs(
+        {seed: tuple(map(model, sides)) for seed, model in models.items()}, held_out
+    )
     artifacts.write_table(args.out_prompts, prompts)
     artifacts.write_table(args.out_pairs, tests)
     inputs = {
@@ -42,5 +49,5 @@ def run(args):
     }
     inputs |= {f"model_seed_{s}": path for s, path in zip(args.seeds, args.models, strict=True)}
     artifacts.write_metrics(
-        args.metrics, settings(args), inputs, evaluation.summary(prompts, tests, candidates)
+        args.metrics, settings(args), inputs, evaluation.summary(prompts, tests, candidates), {}
     )

@@ -51,4 +51,5 @@ def embed_answers(args, table_path, table, answer_columns, id_column):
             "texts_shortened": shortened,
             "dimension": embeddings.shape[1],
         },
+        {"tokens": sum(map(len, token_ids)), "parameters": reader.load()[1].num_parameters()},
     )

@@ -17,4 +17,6 @@ def run(args):
 
     pool = read_pool(args, args.gold_field)
     artifacts.write_table(args.out, pool[["prompt_id", "candidate", "gold"]])
-    artifacts.write_metrics(args.metrics, settings(args), {"pool": args.path}, describe_gold(pool))
+    artifacts.write_metrics(
+        args.metrics, settings(args), {"pool": args.path}, describe_gold(pool), {}
+    )

@@ -31,6 +31,7 @@ def run(args):
         settings(args),
         {"pool": args.path},
         {"prompts": int(pool["prompt_id"].nunique()), "candidates": len(pool)},
+        {},
     )
 
 

@@ -89,4 +89,5 @@ def run(args):
             "pairs": pairs["split"].value_counts().to_dict(),
             "longer_answer_wins": prepare.longer_answer_wins(pairs),
         },
+        {},
     )

@@ -1,6 +1,12 @@
 """Score every candidate answer once with the gold reward model."""
 
-from lens.cli._arguments import add_model_arguments, model_options, settings
+from lens.cli._arguments import (
+    add_model_arguments,
+    answer_tokens,
+    model_options,
+    settings,
+    token_ids,
+)
 
 
 def add_arguments(parser):
@@ -16,31 +22,19 @@ def run(args):
 
     from lens import artifacts, gold, models
     from lens.evaluation import describe_gold
-    from lens.text import render, tokenize
 
     models.set_threads(args.threads)
     tokenizer, model = models.load(AutoModelForSequenceClassification, **model_options(args))
     table = artifacts.read_table(args.candidates)
-    texts = [
-        render(prompt, answer, args.text_style, tokenizer)
-        for prompt, answer in zip(table["prompt"], table["response"], strict=True)
-    ]
-    token_ids, shortened = tokenize(
-        texts,
-        [f"{args.candidates}, prompt_id {key}" for key in table["prompt_id"]],
-        tokenizer,
-        style=args.text_style,
-        limit=models.context_length(tokenizer, model, args.max_length),
-        too_long=args.too_long,
-    )
-    scores = gold.score(
-        model, token_ids, batch_tokens=args.batch_tokens, groups=list(table["prompt_id"])
-    )
+    tokens = answer_tokens(args, tokenizer, model)
+    ids = token_ids(tokens, table, "response", args.candidates)
+    scores = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=list(table["prompt_id"]))
     table = table.assign(gold=scores)
     artifacts.write_table(args.out, table[["prompt_id", "candidate", "gold"]])
     artifacts.write_metrics(
         args.metrics,
         settings(args),
         {"candidates": args.candidates, **models.weight_files(args.model)},
-        {"texts_shortened": shortened, **describe_gold(table)},
+        {"texts_shortened": tokens.shortened, **describe_gold(table)},
+        {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()},
     )

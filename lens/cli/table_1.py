@@ -10,6 +10,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--paper-names", type=json.loads, default={}, help='JSON {"our name": "the paper\'s"}'
     )
+    parser.add_argument(
+        "--paper-n-pairs", type=int, default=1000, help="the N that stands for the paper's 1,000"
+    )
     parser.add_argument("--out-dir", required=True, help="gets table_1.csv, .tex, .md, ...")
 
 
@@ -22,7 +25,8 @@ def run(args):
 
     out = Path(args.out_dir)
     cells = read_cells(args.cells)
-    gold, accuracy = table_1.table_1(cells, args.paper_names), aggregate(cells, "correct")
+    gold = table_1.table_1(cells, args.paper_names, args.paper_n_pairs)
+    accuracy = aggregate(cells, "correct")
     titled_rows = table_1.blocks(gold, accuracy, cells)
     artifacts.write_table(out / "table_1.csv", gold)
     artifacts.write_table(out / "table_1_observations.csv", observations(cells))

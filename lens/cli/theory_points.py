@@ -60,4 +60,4 @@ def run(args):
         suffix = "parquet" if name == "theorem_1_pairs" else "csv"
         artifacts.write_table(out / f"{name}.{suffix}", table)
     inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
-    artifacts.write_metrics(out / "metrics.json", settings(args), inputs, metrics)
+    artifacts.write_metrics(out / "metrics.json", settings(args), inputs, metrics, {})

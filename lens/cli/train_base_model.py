@@ -56,4 +56,5 @@ def run(args):
             "parameters": model.num_parameters(),
             **tiny_models.describe_losses(losses),
         },
+        {"parameters": model.num_parameters(), "trained": model.num_parameters()},
     )

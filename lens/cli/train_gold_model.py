@@ -61,4 +61,5 @@ def run(args):
                 score(model, token_ids[count:], batch_tokens=8192),
             ),
         },
+        {"parameters": model.num_parameters(), "trained": model.num_parameters()},
     )

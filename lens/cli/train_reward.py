@@ -18,6 +18,9 @@ def add_arguments(parser):
     parser.add_argument("--method", required=True, help="original, repeat, lens, ...")
     parser.add_argument("--scale", type=int, default=1, help="pairs in training per original pair")
     parser.add_argument("--vae-dir", help="from train-vae, for lens and others that decode latents")
+    parser.add_argument("--synthetic", help="from label-pairs, for embedding_mlp")
+    parser.add_argument("--responses", help="that they are made of, from sample-responses")
+    parser.add_argument("--response-embeddings", help="from embed-responses")
     parser.add_argument(
         "--noise-variance", type=float, default=0.01, help="of the latent noise (Eq. 7)"
     )
@@ -59,6 +62,34 @@ def add_arguments(parser):
     parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
 
 
+def with_text(args, data, inputs):
+    """Training sets with synthetic text added; the files they come from are added to `inputs`."""
+    from lens.artifacts import read_table
+    from lens.errors import LensError
+    from lens.textual_embeddings import with_synthetic
+    from lens.training_set import read_embedded
+
+    if not (args.synthetic and args.responses and args.response_embeddings):
+        raise LensError(
+            "method embedding_mlp needs --synthetic, --responses and --response-embeddings."
+        )
+    responses, embeddings = read_embedded(args.responses, args.response_embeddings)
+    synthetic = read_table(args.synthetic)
+    for name in ("synthetic", "responses", "response_embeddings"):
+        inputs[name] = getattr(args, name)
+    found = {}
+    for seed, part in data.items():
+        count = (args.scale - 1) * args.n_pairs
+        mine = synthetic[synthetic["seed"] == seed].iloc[:count]
+        if len(mine) < count:
+            raise LensError(
+                f"{args.synthetic}: {len(mine)} pairs of seed {seed} are too few for scale "
+                f"{args.scale}. Label pairs again."
+            )
+        found[seed] = with_synthetic(part, mine, responses, embeddings["responses"])
+    return found
+
+
 def train_networks(args, data, inputs):
     """Trainings by seed; the VAEs that they use are added to `inputs`."""
     from pathlib import Path
@@ -67,17 +98,19 @@ def train_networks(args, data, inputs):
     from lens.errors import LensError
     from lens.vae import load_vae
 
-    vaes = {}
-    if args.method in methods.LATENT:
+    vaes, method, scale = {}, args.method, args.scale
+    if method == "embedding_mlp":
+        data, method, scale = with_text(args, data, inputs), "original", 1
+    if method in methods.LATENT:
         if not args.vae_dir:
             raise LensError(f"method {args.method} needs --vae-dir, a folder that train-vae made.")
         for seed in args.seeds:
             inputs[f"vae_seed_{seed}"] = Path(args.vae_dir) / f"seed_{seed}.safetensors"
             vaes[seed] = load_vae(inputs[f"vae_seed_{seed}"])
     return methods.train(
-        args.method,
+        method,
         data,
-        scale=args.scale,
+        scale=scale,
         vaes=vaes,
         settings={name: getattr(args, name) for name in SYNTHESIS},
         head={
@@ -125,6 +158,11 @@ def run(args):
             )
         }
         by_seed[str(seed)] = {**training.metrics, "pair_accuracy": accuracies}
+    size = sum(value.size for value in trainings[args.seeds[0]].weights.values())
     artifacts.write_metrics(
-        Path(args.out_dir) / "metrics.json", settings(args), inputs, {"by_seed": by_seed}
+        Path(args.out_dir) / "metrics.json",
+        settings(args),
+        inputs,
+        {"by_seed": by_seed},
+        {"parameters": size, "trained": size},
     )

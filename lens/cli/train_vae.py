@@ -83,4 +83,6 @@ def run(args):
         settings(args),
         {"pairs": args.pairs, "embeddings": args.embeddings},
         {"by_seed": by_seed},
+        {"parameters": by_seed[str(args.seeds[0])]["parameters"]}
+        | {"trained": by_seed[str(args.seeds[0])]["parameters"]},
     )

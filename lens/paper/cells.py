@@ -11,6 +11,10 @@ from lens.artifacts import read_json, read_table
 from lens.intervals import Interval, crossed_interval
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
+CONTROLS = {"lora": "lora_repeat", "lora_repeat": "lora_repeat"} | dict.fromkeys(
+    ("full_finetune", "full_finetune_repeat", "self_rewarding", "self_evolved", "ipo"),
+    "full_finetune_repeat",
+)
 
 
 @dataclass
@@ -46,32 +50,49 @@ class Cell:
 
 
 def read_cells(folders: Iterable[str | Path]) -> list[Cell]:
-    """The cells that `lens best-of-n` wrote into these folders, in order."""
-    return [_read_cell(Path(folder)) for folder in folders]
+    """The cells that `lens best-of-n` and `best-of-n-text` wrote into these folders, in order."""
+    return [cell for folder in folders for cell in _read_cells(Path(folder))]
 
 
-def _read_cell(folder: Path) -> Cell:
+def _read_cells(folder: Path) -> list[Cell]:
+    """One cell, or, from best-of-n-text, one for each scale."""
     metrics = read_json(folder / "metrics.json")
-    labels, seeds = metrics["settings"], metrics["settings"]["seeds"]
+    labels, summary = metrics["settings"], metrics["metrics"]
     prompts = read_table(folder / "prompts.parquet")
     pairs = read_table(folder / "pairs.parquet")
-    candidates = int(prompts["n"].max())
+    if "by_scale" not in summary:
+        return [_cell(labels, int(labels["scale"]), prompts, pairs, summary)]
+    return [
+        _cell(
+            labels,
+            scale,
+            prompts[prompts["scale"] == scale],
+            pairs[pairs["scale"] == scale],
+            summary["by_scale"][str(scale)],
+        )
+        for scale in labels["scales"]
+    ]
+
+
+def _cell(labels: dict, scale: int, prompts, pairs, summary: dict) -> Cell:
+    seeds, candidates = labels["seeds"], int(prompts["n"].max())
     return Cell(
         labels["dataset"],
         labels["model"],
         labels["method"],
-        int(labels["scale"]),
+        scale,
         int(labels["n_pairs"]),
         seeds,
         prompts["gold_reward"].to_numpy().reshape(len(seeds), -1, candidates),
         pairs["correct"].to_numpy().reshape(len(seeds), -1),
-        metrics["metrics"],
+        summary,
     )
 
 
 def control_of(cell: Cell, cells: dict[tuple, Cell]) -> Cell | None:
-    """The repeat control at the cell's scale: at scale 1 that is `original` itself."""
-    method = "original" if cell.scale == 1 else "repeat"
+    """The repeat control at the cell's scale, trained in the cell's way: the reward MLP, full
+    fine-tuning or LoRA. At scale 1 that is `original` itself."""
+    method = "original" if cell.scale == 1 else CONTROLS.get(cell.method, "repeat")
     key = (cell.dataset, cell.model, cell.n_pairs, method, cell.scale)
     return None if key == cell.key else cells.get(key)
 

@@ -29,7 +29,12 @@ def table_1_value(
         row = reported()["table1"]["rows"].get("lens" if method == "original" else method, {})
         values = row.get(dataset)
         return values[SCALES[scale]] if values else None
-    columns = {("original", 1): "latent_original", ("lens", 4): "latent_4x"}
+    columns = {
+        ("original", 1): "latent_original",
+        ("lens", 4): "latent_4x",
+        ("full_finetune", 1): "textual_original",
+        ("full_finetune", 4): "textual_4x",
+    }
     table_4 = reported()["table4"]
     if dataset == "hh_rlhf" and model in table_4["rows"] and (method, scale) in columns:
         return table_4["rows"][model][table_4["columns"].index(columns[method, scale])]

@@ -6,20 +6,29 @@ import pandas as pd
 
 from lens.paper.cells import Cell, aggregate
 from lens.paper.render import escape_markdown, latex_table, markdown_table, number, with_interval
-from lens.paper.reported import table_1_value
+from lens.paper.reported import N_PAIRS, table_1_value
 
 METHOD_NAMES = {
     "repeat": "Repeat (control)",
     "lens": "LENS",
     "mean_difference": "Mean-difference probe",
     "lens_plus": "LENS+",
+    "full_finetune": "Full fine-tuning",
+    "full_finetune_repeat": "Full fine-tuning, repeat (control)",
+    "lora": "LoRA",
+    "lora_repeat": "LoRA, repeat (control)",
+    "embedding_mlp": "Embedding MLP on text",
+    "self_rewarding": "Self-rewarding",
+    "self_evolved": "Self-evolved",
+    "ipo": "IPO",
 }
 HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %", "vs repeat"]
 NOTE = (
     "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate picked among "
     "all of a prompt's. Pair accuracy: on held-out pairs. vs repeat: paired difference to the "
-    "original pairs repeated as often, so trained on as many pairs an epoch (LENS+: on half "
-    "as many at most; at 1x: to Original). "
+    "original pairs repeated as often, so trained on as many pairs an epoch, in the same way: "
+    "the reward MLP, full fine-tuning or LoRA (LENS+: on half as many at most; at 1x: to "
+    "Original). "
     "Intervals are not corrected for the number of comparisons. paper: what the paper reports for "
     "the dataset and model that these stand for; in another world or with another gold model it "
     "can be compared in direction, not in size."
@@ -31,10 +40,13 @@ def method_name(method: str) -> str:
     return METHOD_NAMES.get(method, method.replace("_", " ").capitalize())
 
 
-def table_1(cells: list[Cell], paper_names: Mapping[str, str]) -> pd.DataFrame:
+def table_1(
+    cells: list[Cell], paper_names: Mapping[str, str], paper_n_pairs: int = N_PAIRS
+) -> pd.DataFrame:
     """Aggregates of gold reward, with the paper's number where one exists.
 
-    `paper_names` maps our names of datasets and models to the paper's.
+    `paper_names` maps our names of datasets and models to the paper's; `paper_n_pairs` is the N
+    that stands for the paper's 1,000.
     """
     table = aggregate(cells, "gold")
     table["reported"] = [
@@ -43,7 +55,7 @@ def table_1(cells: list[Cell], paper_names: Mapping[str, str]) -> pd.DataFrame:
             paper_names.get(cell.model),
             cell.method,
             cell.scale,
-            cell.n_pairs,
+            N_PAIRS if cell.n_pairs == paper_n_pairs else cell.n_pairs,
         )
         for cell in cells
     ]

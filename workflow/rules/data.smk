@@ -7,6 +7,7 @@ rule prepare_pairs:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
         prompts="<results>/prepare_pairs/{dataset}/prompts.parquet",
         report="<results>/prepare_pairs/{dataset}/report.json",
+        cost="<results>/prepare_pairs/{dataset}/cost.json",
     log:
         "<logs>/prepare_pairs/{dataset}.log",
     benchmark:
@@ -33,6 +34,7 @@ rule prepare_candidates:
     output:
         candidates="<results>/prepare_candidates/{dataset}/candidates.parquet",
         metrics="<results>/prepare_candidates/{dataset}/metrics.json",
+        cost="<results>/prepare_candidates/{dataset}/cost.json",
     log:
         "<logs>/prepare_candidates/{dataset}.log",
     benchmark:
@@ -57,6 +59,7 @@ rule import_gold:
     output:
         gold="<results>/import_gold/{dataset}/gold.parquet",
         metrics="<results>/import_gold/{dataset}/metrics.json",
+        cost="<results>/import_gold/{dataset}/cost.json",
     log:
         "<logs>/import_gold/{dataset}.log",
     benchmark:

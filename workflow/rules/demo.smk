@@ -33,6 +33,7 @@ rule train_base_model:
         weights="<results>/train_base_model/model/model.safetensors",
         tokenizer="<results>/train_base_model/model/tokenizer.json",
         metrics="<results>/train_base_model/metrics.json",
+        cost="<results>/train_base_model/cost.json",
     log:
         "<logs>/train_base_model.log",
     benchmark:
@@ -61,6 +62,7 @@ rule train_gold_model:
         weights="<results>/train_gold_model/model/model.safetensors",
         tokenizer="<results>/train_gold_model/model/tokenizer.json",
         metrics="<results>/train_gold_model/metrics.json",
+        cost="<results>/train_gold_model/cost.json",
     log:
         "<logs>/train_gold_model.log",
     benchmark:

@@ -6,6 +6,7 @@ rule embed_pairs:
     output:
         embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
         metrics="<results>/embed_pairs/{dataset}/{model}/metrics.json",
+        cost="<results>/embed_pairs/{dataset}/{model}/cost.json",
     log:
         "<logs>/embed_pairs/{dataset}/{model}.log",
     benchmark:
@@ -33,6 +34,7 @@ rule generate_candidates:
     output:
         candidates="<results>/generate_candidates/{dataset}/{model}/candidates.parquet",
         metrics="<results>/generate_candidates/{dataset}/{model}/metrics.json",
+        cost="<results>/generate_candidates/{dataset}/{model}/cost.json",
     log:
         "<logs>/generate_candidates/{dataset}/{model}.log",
     benchmark:
@@ -61,6 +63,7 @@ rule embed_candidates:
     output:
         embeddings="<results>/embed_candidates/{dataset}/{model}/embeddings.safetensors",
         metrics="<results>/embed_candidates/{dataset}/{model}/metrics.json",
+        cost="<results>/embed_candidates/{dataset}/{model}/cost.json",
     log:
         "<logs>/embed_candidates/{dataset}/{model}.log",
     benchmark:

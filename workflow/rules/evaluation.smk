@@ -6,6 +6,7 @@ rule score_candidates:
     output:
         gold="<results>/score_candidates/{dataset}/{source}/gold.parquet",
         metrics="<results>/score_candidates/{dataset}/{source}/metrics.json",
+        cost="<results>/score_candidates/{dataset}/{source}/cost.json",
     log:
         "<logs>/score_candidates/{dataset}/{source}.log",
     benchmark:
@@ -42,6 +43,7 @@ rule best_of_n:
         prompts="<results>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/prompts.parquet",
         pairs="<results>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/pairs.parquet",
         metrics="<results>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/metrics.json",
+        cost="<results>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/cost.json",
     log:
         "<logs>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.log",
     benchmark:

@@ -2,7 +2,7 @@ rule table_1:
     input:
         cells=expand(
             "{cell}/{file}",
-            cell=cells(config["compare"]["n_pairs"], compared()),
+            cell=table_1_cells(),
             file=["prompts.parquet", "pairs.parquet", "metrics.json"],
         ),
         reported=ROOT / "lens/paper/reported.json",
@@ -32,12 +32,13 @@ rule table_1:
     conda:
         "../../environment.yml"
     params:
-        cells=cells(config["compare"]["n_pairs"], compared()),
+        cells=table_1_cells(),
         paper_names=json.dumps(paper_names()),
+        paper_n_pairs=config["compare"].get("paper_n_pairs", 1000),
         folder=subpath(output.observations, parent=True),
     shell:
         "python -m lens table-1 --cells {params.cells:q} --paper-names {params.paper_names:q}"
-        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+        " --paper-n-pairs {params.paper_n_pairs} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule best_of_n_curve:
@@ -101,3 +102,89 @@ rule learning_curve:
     shell:
         "python -m lens learning-curve --cells {params.cells:q} --out-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"
+
+
+rule table_3:
+    input:
+        scores=table_3_files("score_sft", "gold.parquet"),
+        picks=table_3_files("pick_responses", "picks.parquet"),
+        verdicts=f"{table_3_folder('judge_sft')}/verdicts.parquet",
+        judge=f"{table_3_folder('judge_sft')}/metrics.json",
+        untrained=untrained_gold,
+        reported=ROOT / "lens/paper/reported.json",
+        code=code("table_3"),
+    output:
+        report(
+            "<results>/paper/table_3.md",
+            caption="../report/table_3.rst",
+            category="Tables",
+            labels={"table": "3", "shows": "gold reward after SFT"},
+        ),
+        report(
+            "<results>/paper/table_3.csv",
+            caption="../report/table_3.rst",
+            category="Tables",
+            labels={"table": "3", "shows": "gold reward after SFT (CSV)"},
+        ),
+        "<results>/paper/table_3.tex",
+        observations="<results>/paper/table_3_observations.csv",
+        settings="<results>/paper/table_3_settings.json",
+    log:
+        "<logs>/table_3.log",
+    benchmark:
+        "<benchmarks>/table_3.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        names=list(config["rejection_sampling"]["reward_models"]),
+        about=json.dumps(config["rejection_sampling"]["reward_models"]),
+        compared=config["rejection_sampling"]["judge"]["compare"],
+        dataset=config["rejection_sampling"]["dataset"],
+        model=config["rejection_sampling"]["model"],
+        paper_names=json.dumps(paper_names()),
+        folder=subpath(output.observations, parent=True),
+    shell:
+        "python -m lens table-3 --names {params.names:q} --scores {input.scores:q}"
+        " --about {params.about:q} --picks {input.picks[0]:q} --untrained {input.untrained:q}"
+        " --compared {params.compared:q} --verdicts {input.verdicts:q} --judge {input.judge:q}"
+        " --dataset {params.dataset:q} --model {params.model:q} --paper-names {params.paper_names:q}"
+        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule table_6:
+    input:
+        cells=table_6_files,
+        reported=ROOT / "lens/paper/reported.json",
+        code=code("table_6"),
+    output:
+        report(
+            "<results>/paper/table_6.md",
+            caption="../report/table_6.rst",
+            category="Tables",
+            labels={"table": "6", "shows": "gold reward by temperature"},
+        ),
+        report(
+            "<results>/paper/table_6.csv",
+            caption="../report/table_6.rst",
+            category="Tables",
+            labels={"table": "6", "shows": "gold reward by temperature (CSV)"},
+        ),
+        "<results>/paper/table_6.tex",
+        observations="<results>/paper/table_6_observations.csv",
+        settings="<results>/paper/table_6_settings.json",
+    log:
+        "<logs>/table_6.log",
+    benchmark:
+        "<benchmarks>/table_6.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        temperatures=table_6_temperatures,
+        folders=lambda wildcards: flags(table_6_cells(wildcards)),
+        paper_names=json.dumps(paper_names()),
+        folder=subpath(output.observations, parent=True),
+    shell:
+        "python -m lens table-6 --temperatures {params.temperatures} {params.folders}"
+        " --paper-names {params.paper_names:q} --out-dir {params.folder:q} 2>&1 | tee {log:q}"

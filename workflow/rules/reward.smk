@@ -3,6 +3,7 @@ rule train_reward:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
         embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
         vae=vae_files,
+        text=text_files,
         code=code("train_reward"),
     output:
         models=expand(
@@ -10,6 +11,7 @@ rule train_reward:
             seed=config["compare"]["seeds"],
         ),
         metrics="<results>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/metrics.json",
+        cost="<results>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/cost.json",
     log:
         "<logs>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.log",
     benchmark:
@@ -25,8 +27,9 @@ rule train_reward:
         seeds=config["compare"]["seeds"],
         settings=flags(config["training"] | config["synthesis"] | config["reward"]),
         vae=vae_flag,
+        text=text_flag,
     shell:
         "python -m lens train-reward --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
         " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} --method {wildcards.method}"
-        " --scale {wildcards.scale} {params.vae} {params.settings} --out-dir {params.folder:q}"
-        " 2>&1 | tee {log:q}"
+        " --scale {wildcards.scale} {params.vae} {params.text} {params.settings}"
+        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"

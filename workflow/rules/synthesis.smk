@@ -9,6 +9,7 @@ rule train_vae:
             seed=config["compare"]["seeds"],
         ),
         metrics="<results>/train_vae/{dataset}/{model}/n{n_pairs}/metrics.json",
+        cost="<results>/train_vae/{dataset}/{model}/n{n_pairs}/cost.json",
     log:
         "<logs>/train_vae/{dataset}/{model}/n{n_pairs}.log",
     benchmark:

@@ -10,6 +10,7 @@ rule theory_points:
         theorem_1="<results>/theory_points/{dataset}/{model}/theorem_1.csv",
         pairs="<results>/theory_points/{dataset}/{model}/theorem_1_pairs.parquet",
         metrics="<results>/theory_points/{dataset}/{model}/metrics.json",
+        cost="<results>/theory_points/{dataset}/{model}/cost.json",
     log:
         "<logs>/theory_points/{dataset}/{model}.log",
     benchmark:

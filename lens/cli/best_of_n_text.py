@@ -1,0 +1,82 @@
+"""Judge text reward models: gold reward of the best of n candidates, accuracy on held-out pairs."""
+
+from lens.cli._arguments import add_text_reward_arguments, answer_tokens, settings, token_ids
+
+
+def add_arguments(parser):
+    parser.add_argument("--models", required=True, help="folder from train-text")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--scales", type=int, nargs="+", required=True)
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    parser.add_argument("--candidates", required=True, help="candidate table")
+    parser.add_argument("--gold", required=True, help="gold scores of the candidates")
+    add_text_reward_arguments(parser)
+    for label in ("dataset", "model", "method", "n-pairs"):
+        parser.add_argument(f"--{label}", required=True, help="label for tables")
+    parser.add_argument("--out-prompts", required=True, help="one row per scale, seed, prompt, n")
+    parser.add_argument("--out-pairs", required=True, help="one row per scale, seed and test pair")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    from pathlib import Path
+
+    import pandas as pd
+
+    from lens import artifacts, evaluation, models
+
+    models.set_threads(args.threads)
+    held_out = evaluation.held_out_pairs(artifacts.read_table(args.pairs))
+    candidates = artifacts.read_table(args.candidates)
+    candidates = evaluation.with_gold(candidates, artifacts.read_table(args.gold), args.gold)
+    prompts, tests, by_scale, tokens, total = [], [], {}, None, 0
+    inputs = {"pairs": args.pairs, "candidates": args.candidates, "gold": args.gold}
+    for scale in args.scales:
+        rewards = {}
+        for seed in args.seeds:
+            folder = Path(args.models) / f"x{scale}" / f"seed_{seed}"
+            rewards[seed], tokens, read, size = score(
+                args, str(folder), candidates, held_out, tokens
+            )
+            total += read
+            inputs |= {
+                f"model_x{scale}_seed_{seed}/{name}": path
+                for name, path in models.weight_files(folder).items()
+            }
+        some = evaluation.judge_candidates({s: r[0] for s, r in rewards.items()}, candidates)
+        more = evaluation.judge_pairs({s: r[1:] for s, r in rewards.items()}, held_out)
+        prompts.append(some.assign(scale=scale))
+        tests.append(more.assign(scale=scale))
+        by_scale[str(scale)] = evaluation.summary(some, more, candidates)
+    artifacts.write_table(args.out_prompts, pd.concat(prompts, ignore_index=True))
+    artifacts.write_table(args.out_pairs, pd.concat(tests, ignore_index=True))
+    artifacts.write_metrics(
+        args.metrics, settings(args), inputs, {"by_scale": by_scale},
+        {"tokens": total, "parameters": size},
+    )  # fmt: skip
+
+
+def score(args, folder, candidates, held_out, tokens):
+    """((rewards of candidates, of chosen, of rejected answers), tokens of all texts, how many were
+    read, parameters)."""
+    import pandas as pd
+
+    from lens import gold
+    from lens.finetuning import load_reward
+
+    tokenizer, model = load_reward(folder, dtype=args.dtype, device=args.device)
+    columns = ["prompt", "response", "group"]
+    texts = pd.concat(
+        [
+            candidates[columns],
+            held_out.rename(columns={"chosen": "response"})[columns],
+            held_out.rename(columns={"rejected": "response"})[columns],
+        ],
+        ignore_index=True,
+    )
+    tokens = tokens or answer_tokens(args, tokenizer, model)
+    ids = token_ids(tokens, texts, "response", "candidates and pairs")
+    rewards = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=list(texts["prompt"]))
+    ends = [len(candidates), len(candidates) + len(held_out)]
+    parts = rewards[: ends[0]], rewards[ends[0] : ends[1]], rewards[ends[1] :]
+    return parts, tokens, sum(map(len, ids)), model.num_parameters()

@@ -1,0 +1,101 @@
+"""Label pairs by self-evolution: the reward model ranks, confident pairs join, it trains again."""
+
+from lens.cli._arguments import (
+    add_finetuning_arguments,
+    add_model_arguments,
+    answer_tokens,
+    finetuning,
+    model_options,
+    settings,
+    token_ids,
+)
+
+
+def add_arguments(parser):
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--scales", type=int, nargs="+", required=True, help="above 1")
+    parser.add_argument("--responses", required=True, help="from sample-responses")
+    parser.add_argument("--annotated", help="the annotator's scores, to measure agreement with")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument(
+        "--confidence", type=float, default=0.5, help="probability from which a pair joins"
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+    add_finetuning_arguments(parser)
+    parser.add_argument("--out", required=True, help="synthetic pairs of every seed (.parquet)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    import pandas as pd
+
+    from lens import artifacts, models, textual
+    from lens.finetuning import get_ready
+    from lens.self_evolved import evolve
+
+    get_ready("trl.trainer.reward_trainer")
+    models.set_threads(args.threads)
+    pairs, responses = artifacts.read_table(args.pairs), artifacts.read_table(args.responses)
+    annotated = artifacts.read_table(args.annotated) if args.annotated else None
+    made, by_scale, costs = [], {}, []
+    first_scores, tokens = {}, None
+    for scale in args.scales:
+        for seed in args.seeds:
+            rows = textual.spent_rows(pairs, args.n_pairs, seed)
+            mine = responses[responses["prompt"].isin(pairs["prompt"].iloc[rows])]
+
+            def train_and_score(table, seed=seed, rows=rows, mine=mine):
+                nonlocal tokens
+                if len(table) == len(rows) and seed in first_scores:
+                    return first_scores[seed]  # the first round is the same at every scale
+                scores, tokens, cost = _train_and_score(args, table, mine, seed, tokens)
+                costs.append(cost)
+                if len(table) == len(rows):
+                    first_scores[seed] = scores
+                return scores
+
+            found, rounds = evolve(
+                pairs, rows, mine, train_and_score,
+                scale=scale, rounds=args.rounds, confidence=args.confidence, seed=seed,
+            )  # fmt: skip
+            made.append(found.assign(scale=scale))
+            facts = {"synthetic_pairs": len(found), "rounds": rounds}
+            if annotated is not None:
+                facts["agrees_with_annotator"] = textual.agreement(found, annotated)
+            by_scale.setdefault(str(scale), {})[str(seed)] = facts
+    artifacts.write_table(args.out, pd.concat(made, ignore_index=True))
+    inputs = {"pairs": args.pairs, "responses": args.responses, **models.weight_files(args.model)}
+    cost = {"tokens": sum(read for read, _ in costs), "parameters": costs[0][1]}
+    artifacts.write_metrics(
+        args.metrics, settings(args), inputs, {"by_scale": by_scale},
+        cost | {"trained": cost["parameters"]},
+    )  # fmt: skip
+
+
+def _train_and_score(args, table, responses, seed, tokens):
+    """(scores of the responses by a reward model trained on the table, tokens of all texts, (how
+    many were read, parameters))."""
+    from tempfile import TemporaryDirectory
+
+    from lens import gold
+    from lens.finetuning import new_classifier, train_reward
+    from lens.noise import derive_seed
+
+    start = derive_seed(seed, "text") % 2**31
+    tokenizer, model = new_classifier(**model_options(args), seed=start)
+    tokens = tokens or answer_tokens(args, tokenizer, model)
+    ids = {side: token_ids(tokens, table, side, args.pairs) for side in ("chosen", "rejected")}
+    with TemporaryDirectory() as folder:
+        facts = train_reward(
+            model, tokenizer, ids["chosen"], ids["rejected"], finetuning(args),
+            lora=None, seed=start, out=f"{folder}/model",
+        )  # fmt: skip
+    answers = token_ids(tokens, responses, "response", args.responses)
+    scores = gold.score(
+        model.eval(), answers, batch_tokens=args.batch_tokens, groups=list(responses["prompt_id"])
+    )
+    read = facts["tokens"] + sum(map(len, answers))
+    return scores, tokens, (read, facts["parameters"])

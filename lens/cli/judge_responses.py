@@ -1,0 +1,38 @@
+"""Let the base model judge pairs of its own responses, in both orders (self-rewarding)."""
+
+from lens.cli._arguments import settings
+from lens.cli._judge import add_judge_arguments, judge_locally
+
+
+def add_arguments(parser):
+    parser.add_argument("--responses", required=True, help="from sample-responses")
+    parser.add_argument("--pairs", type=int, default=8, help="of a prompt's responses, to judge")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of pairs")
+    add_judge_arguments(parser)
+    parser.add_argument("--out", required=True, help="pairs with their verdicts (.parquet)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    import pandas as pd
+
+    from lens import artifacts, judging, models
+    from lens.noise import derive_seed
+    from lens.textual import pairs_to_judge
+
+    responses = artifacts.read_table(args.responses)
+    rows = []
+    for (key, prompt), part in responses.groupby(["prompt_id", "prompt"], sort=False):
+        texts = part["response"].str.strip().tolist()
+        for a, b in pairs_to_judge(texts, args.pairs, derive_seed(args.seed, "judge", key)):
+            rows.append((key, prompt, texts[a], texts[b]))
+    table = pd.DataFrame(rows, columns=["prompt_id", "prompt", "a", "b"])
+    judged, size = judge_locally(args, table["prompt"], table["a"], table["b"])
+    artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
+    artifacts.write_metrics(
+        args.metrics,
+        settings(args),
+        {"responses": args.responses, **models.weight_files(args.model)},
+        {"pairs": len(table), **judging.describe(judged)},
+        {"parameters": size},
+    )

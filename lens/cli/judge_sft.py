@@ -1,0 +1,38 @@
+"""Let a judge compare the answers of two SFT models, in both orders (Table 3)."""
+
+from lens.cli._arguments import settings
+from lens.cli._judge import (
+    add_endpoint_arguments,
+    add_judge_arguments,
+    judge_by_endpoint,
+    judge_locally,
+)
+
+
+def add_arguments(parser):
+    parser.add_argument("--answers", nargs=2, required=True, help="a and b, from sample-sft")
+    add_judge_arguments(parser)
+    add_endpoint_arguments(parser)
+    parser.add_argument("--out", required=True, help="a row for each seed and prompt (.parquet)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    import pandas as pd
+
+    from lens import artifacts, judging, models
+    from lens.rejection_sampling import same_questions
+
+    a, b = (artifacts.read_table(path) for path in args.answers)
+    table = same_questions(a, b)
+    inputs = {"a": args.answers[0], "b": args.answers[1]}
+    if args.base_url:
+        judged, size = judge_by_endpoint(args, table["prompt"], table["a"], table["b"]), 0
+    else:
+        judged, size = judge_locally(args, table["prompt"], table["a"], table["b"])
+        inputs |= models.weight_files(args.model)
+    artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
+    artifacts.write_metrics(
+        args.metrics, settings(args), inputs,
+        {"pairs": len(table), **judging.describe(judged)}, {"parameters": size},
+    )  # fmt: skip

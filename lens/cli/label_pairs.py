@@ -1,0 +1,47 @@
+"""Pair sampled responses, by scores or by a judge's verdicts, until the scale is met."""
+
+from lens.cli._arguments import settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--scale", type=int, required=True, help="the largest to be met")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--scores", help="from score-responses or score-likelihood")
+    which.add_argument("--verdicts", help="from judge-responses")
+    parser.add_argument("--annotated", help="the annotator's scores, to measure agreement with")
+    parser.add_argument("--out", required=True, help="synthetic pairs of every seed (.parquet)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    import pandas as pd
+
+    from lens import artifacts, textual
+    from lens.noise import derive_seed
+
+    pairs = artifacts.read_table(args.pairs)
+    source = artifacts.read_table(args.scores or args.verdicts)
+    annotated = artifacts.read_table(args.annotated) if args.annotated else None
+    made, by_seed = [], {}
+    for seed in args.seeds:
+        rows = textual.spent_rows(pairs, args.n_pairs, seed)
+        if args.scores:
+            mine = source[source["prompt"].isin(pairs["prompt"].iloc[rows])]
+            options = textual.options_by_score(mine, derive_seed(seed, "label_pairs"))
+        else:
+            options = textual.options_by_preference(source)
+        found = textual.synthetic_pairs(pairs, rows, options, scale=args.scale, seed=seed)
+        made.append(found)
+        by_seed[str(seed)] = {
+            "synthetic_pairs": len(found),
+            **textual.shortage(pairs.iloc[rows], options, args.scale),
+        }
+        if annotated is not None:
+            by_seed[str(seed)]["agrees_with_annotator"] = textual.agreement(found, annotated)
+    artifacts.write_table(args.out, pd.concat(made, ignore_index=True))
+    given = {"scores": args.scores, "verdicts": args.verdicts, "annotated": args.annotated}
+    inputs = {"pairs": args.pairs} | {name: path for name, path in given.items() if path}
+    artifacts.write_metrics(args.metrics, settings(args), inputs, {"by_seed": by_seed}, {})

@@ -1,0 +1,63 @@
+"""Pick, for every held-out prompt, the response that a reward model likes best."""
+
+from lens.cli._arguments import add_text_reward_arguments, answer_tokens, settings, token_ids
+
+
+def add_arguments(parser):
+    parser.add_argument("--responses", required=True, help="from sample-responses")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument(
+        "--models", nargs="+", required=True, help="one a seed: seed_S.safetensors or model folders"
+    )
+    parser.add_argument("--embeddings", help="of the responses, for models of embeddings")
+    add_text_reward_arguments(parser)
+    parser.add_argument("--out", required=True, help="a row for each seed and prompt (.parquet)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    import pandas as pd
+
+    from lens import artifacts, models
+    from lens.rejection_sampling import pick
+
+    models.set_threads(args.threads)
+    responses = artifacts.read_table(args.responses)
+    picks, tokens, files = [], 0, {"responses": args.responses}
+    for seed, path in zip(args.seeds, args.models, strict=True):
+        if args.embeddings:
+            rewards, read, size = _by_embedding(args, path)
+            files |= {"embeddings": args.embeddings, f"model_seed_{seed}": path}
+        else:
+            rewards, read, size = _by_text(args, path, responses)
+            files |= {f"model_seed_{seed}/{n}": f for n, f in models.weight_files(path).items()}
+        picks.append(pick(responses, rewards).assign(seed=seed))
+        tokens += read
+    table = pd.concat(picks, ignore_index=True)
+    artifacts.write_table(args.out, table)
+    facts = {"picks": len(table), "empty": int((table["response"] == "").sum())}
+    cost = {"tokens": tokens, "parameters": size}
+    artifacts.write_metrics(args.metrics, settings(args), files, facts, cost)
+
+
+def _by_embedding(args, path):
+    from lens.reward_head import RewardHead
+    from lens.training_set import read_embedded
+
+    _, embeddings = read_embedded(args.responses, args.embeddings)
+    head = RewardHead.load(path)
+    size = sum(value.size for value in head.weights.values())
+    return head(embeddings["responses"]), 0, size
+
+
+def _by_text(args, path, responses):
+    from lens import gold
+    from lens.finetuning import load_reward
+
+    tokenizer, model = load_reward(path, dtype=args.dtype, device=args.device)
+    tokens = answer_tokens(args, tokenizer, model)
+    ids = token_ids(tokens, responses, "response", args.responses)
+    rewards = gold.score(
+        model, ids, batch_tokens=args.batch_tokens, groups=list(responses["prompt_id"])
+    )
+    return rewards, sum(map(len, ids)), model.num_parameters()

@@ -1,0 +1,43 @@
+"""Sample one fresh answer to every test prompt from each seed's SFT model."""
+
+from lens.cli._arguments import add_model_arguments, settings
+from lens.cli.generate_candidates import add_sampling_arguments
+
+
+def add_arguments(parser):
+    parser.add_argument("--models", required=True, help="folder from train-sft")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--prompts", required=True, help="test prompts from prepare-pairs")
+    add_model_arguments(parser)
+    add_sampling_arguments(parser)
+    parser.add_argument("--out", required=True, help="answers (.parquet); `candidate` is the seed")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    from argparse import Namespace
+    from pathlib import Path
+
+    import pandas as pd
+
+    from lens import artifacts
+    from lens.candidates import COLUMNS
+    from lens.cli.generate_candidates import sampled
+
+    prompts = artifacts.read_table(args.prompts)
+    inputs, answers, costs = {"prompts": args.prompts}, [], []
+    for seed in args.seeds:
+        folder = str(Path(args.models) / f"seed_{seed}")
+        own = Namespace(**{**vars(args), "model": folder, "revision": None, "candidates": 1})
+        own.seed = args.seed + seed
+        texts, _, cost, files = sampled(own, prompts, args.prompts)
+        answers.append(prompts.assign(candidate=seed, response=[row[0] for row in texts]))
+        costs.append(cost)
+        inputs |= {f"seed_{seed}/{name}": path for name, path in files.items()}
+    table = pd.concat(answers, ignore_index=True)[COLUMNS]
+    artifacts.write_table(args.out, table)
+    facts = {"answers": len(table), "empty_answers": int((table["response"] == "").sum())}
+    total = {name: sum(cost[name] for cost in costs) for name in ("tokens", "new_tokens")}
+    artifacts.write_metrics(
+        args.metrics, settings(args), inputs, facts, total | {"parameters": costs[0]["parameters"]}
+    )

@@ -1,0 +1,54 @@
+"""Write Table 6: textual synthesis at several sampling temperatures."""
+
+import json
+
+from lens.cli._arguments import settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--temperatures", type=float, nargs="+", required=True)
+    parser.add_argument("--cells", nargs="+", required=True, help="from best-of-n-text, in order")
+    parser.add_argument("--control", required=True, help="of them all, from best-of-n-text")
+    parser.add_argument("--lens", required=True, help="from best-of-n")
+    parser.add_argument("--lens-control", required=True, help="from best-of-n")
+    parser.add_argument(
+        "--paper-names", type=json.loads, default={}, help='JSON {"our name": "the paper\'s"}'
+    )
+    parser.add_argument("--out-dir", required=True, help="gets table_6.csv, .tex, .md, ...")
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts
+    from lens.paper import table_6
+    from lens.paper.cells import observations, read_cells
+    from lens.paper.reported import MODEL_OF_TABLE_1
+
+    (lens,), (lens_control,) = read_cells([args.lens]), read_cells([args.lens_control])
+    controls = {cell.scale: cell for cell in read_cells([args.control])}
+    textual = {}
+    for temperature, folder in zip(args.temperatures, args.cells, strict=True):
+        found = {cell.scale: cell for cell in read_cells([folder])}
+        textual[temperature] = found[lens.scale]
+    names = args.paper_names
+    paper = (names.get(lens.dataset), names.get(lens.model)) == ("hh_rlhf", MODEL_OF_TABLE_1)
+    control = controls[lens.scale]
+    table = table_6.table_6(textual, control, lens, lens_control, paper)
+    out, title = Path(args.out_dir), table_6.title(lens)
+    seen = [
+        observations([cell]).assign(temperature=temperature)
+        for temperature, cell in [
+            *textual.items(),
+            *((None, c) for c in (control, lens_control, lens)),
+        ]
+    ]
+    import pandas as pd
+
+    artifacts.write_table(out / "table_6.csv", table)
+    artifacts.write_table(out / "table_6_observations.csv", pd.concat(seen, ignore_index=True))
+    artifacts.write_text(out / "table_6.md", table_6.markdown(title, table))
+    artifacts.write_text(out / "table_6.tex", table_6.latex(title, table))
+    folders = [*args.cells, args.control, args.lens, args.lens_control]
+    inputs = {folder: Path(folder) / "metrics.json" for folder in folders}
+    artifacts.write_metrics(out / "table_6_settings.json", settings(args), inputs, {})

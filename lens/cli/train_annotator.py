@@ -1,0 +1,53 @@
+"""Train the annotator, a text reward model on all training pairs, that labels sampled responses."""
+
+from lens.cli._arguments import (
+    add_finetuning_arguments,
+    add_lora_arguments,
+    add_model_arguments,
+    answer_tokens,
+    finetuning,
+    lora,
+    model_options,
+    settings,
+    token_ids,
+)
+
+
+def add_arguments(parser):
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    add_model_arguments(parser)
+    add_finetuning_arguments(parser)
+    add_lora_arguments(parser)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", required=True, help="folder for the annotator")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    from lens import artifacts, models
+    from lens.finetuning import get_ready, new_classifier, train_reward
+
+    get_ready("trl.trainer.reward_trainer", "peft")
+    models.set_threads(args.threads)
+    pairs = artifacts.read_table(args.pairs)
+    pairs = pairs[pairs["split"] == "train"]
+    tokenizer, model = new_classifier(**model_options(args), seed=args.seed)
+    tokens = answer_tokens(args, tokenizer, model)
+    chosen, rejected = (
+        token_ids(tokens, pairs, side, args.pairs) for side in ("chosen", "rejected")
+    )
+    facts = train_reward(
+        model, tokenizer, chosen, rejected, finetuning(args),
+        lora=lora(args), seed=args.seed, out=args.out,
+    )  # fmt: skip
+    artifacts.write_metrics(
+        args.metrics,
+        settings(args),
+        {"pairs": args.pairs, **models.weight_files(args.model)},
+        {"pairs": len(pairs), "texts_shortened": tokens.shortened, **facts},
+        {
+            "tokens": facts["tokens"],
+            "parameters": facts["parameters"],
+            "trained": facts["trained_parameters"],
+        },
+    )

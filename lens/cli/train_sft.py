@@ -1,0 +1,72 @@
+"""Fine-tune the base model on picked responses (SFT), once for each seed."""
+
+from lens.cli._arguments import (
+    add_finetuning_arguments,
+    add_model_arguments,
+    finetuning,
+    model_options,
+    settings,
+)
+
+
+def add_arguments(parser):
+    parser.add_argument("--picks", required=True, help="from pick-responses")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    add_model_arguments(parser)
+    add_finetuning_arguments(parser)
+    parser.add_argument("--out-dir", required=True, help="gets seed_S, a model folder each")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts, models
+    from lens.finetuning import get_ready
+
+    get_ready("trl.trainer.sft_trainer")
+    models.set_threads(args.threads)
+    picks = artifacts.read_table(args.picks)
+    by_seed = {}
+    for seed in args.seeds:
+        by_seed[str(seed)] = facts = train(args, picks, seed, Path(args.out_dir) / f"seed_{seed}")
+    cost = {
+        "tokens": sum(one["tokens"] for one in by_seed.values()),
+        "parameters": facts["parameters"],
+        "trained": facts["trained_parameters"],
+    }
+    inputs = {"picks": args.picks, **models.weight_files(args.model)}
+    artifacts.write_metrics(args.metrics, settings(args), inputs, {"by_seed": by_seed}, cost)
+
+
+def train(args, picks, seed, folder):
+    """Trains and saves one seed's model; texts beyond --max-length tokens lose their end."""
+    from transformers import AutoModelForCausalLM
+
+    from lens import models
+    from lens.finetuning import train_sft
+    from lens.noise import derive_seed
+    from lens.rejection_sampling import to_train_on
+    from lens.text import render, tokenize
+
+    tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))
+    mine = to_train_on(picks, seed)
+    ids = {}
+    for name, answers in (("asked", [None] * len(mine)), ("whole", mine["response"])):
+        texts = [
+            render(prompt, answer, args.text_style, tokenizer)
+            for prompt, answer in zip(mine["prompt"], answers, strict=True)
+        ]
+        ids[name], shortened = tokenize(
+            texts,
+            [f"{args.picks}, prompt_id {key}" for key in mine["prompt_id"]],
+            tokenizer,
+            style=args.text_style,
+            limit=models.context_length(tokenizer, model, args.max_length),
+            too_long=args.too_long,
+        )
+    facts = train_sft(
+        model, tokenizer, ids["asked"], ids["whole"], finetuning(args),
+        seed=derive_seed(seed, "sft") % 2**31, out=folder,
+    )  # fmt: skip
+    return {"texts_shortened": shortened, **facts}

@@ -1,0 +1,80 @@
+"""Train text reward models (full fine-tuning or LoRA), one for each scale and seed."""
+
+from lens.cli._arguments import (
+    add_finetuning_arguments,
+    add_lora_arguments,
+    add_model_arguments,
+    answer_tokens,
+    finetuning,
+    lora,
+    model_options,
+    settings,
+    token_ids,
+)
+
+
+def add_arguments(parser):
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--scales", type=int, nargs="+", required=True)
+    parser.add_argument(
+        "--synthetic", help="from label-pairs or evolve-pairs; without, originals are repeated"
+    )
+    add_model_arguments(parser)
+    add_finetuning_arguments(parser)
+    add_lora_arguments(parser)
+    parser.add_argument("--out-dir", required=True, help="gets xK/seed_S, a model folder each")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts, models
+    from lens.finetuning import get_ready
+
+    get_ready("trl.trainer.reward_trainer", "peft")
+    models.set_threads(args.threads)
+    pairs = artifacts.read_table(args.pairs)
+    synthetic = artifacts.read_table(args.synthetic) if args.synthetic else None
+    by_scale, total, tokens = {}, 0, None
+    for scale in args.scales:
+        by_seed = by_scale.setdefault(str(scale), {})
+        for seed in args.seeds:
+            folder = Path(args.out_dir) / f"x{scale}" / f"seed_{seed}"
+            facts, tokens = train(args, pairs, synthetic, scale, seed, folder, tokens)
+            by_seed[str(seed)] = facts
+            total += facts["tokens"]
+    inputs = {"pairs": args.pairs, **models.weight_files(args.model)}
+    if args.synthetic:
+        inputs["synthetic"] = args.synthetic
+    cost = {
+        "tokens": total,
+        "parameters": facts["parameters"],
+        "trained": facts["trained_parameters"],
+    }
+    facts = {"by_scale": by_scale, "texts_shortened": tokens.shortened}
+    artifacts.write_metrics(args.metrics, settings(args), inputs, facts, cost)
+
+
+def train(args, pairs, synthetic, scale, seed, folder, tokens):
+    """Trains and saves the model of one scale and seed; returns what happened, and the tokens of
+    all texts so far."""
+    from lens import textual
+    from lens.finetuning import new_classifier, train_reward
+    from lens.noise import derive_seed
+
+    rows = textual.spent_rows(pairs, args.n_pairs, seed)
+    table = textual.training_pairs(pairs, rows, synthetic, scale=scale, seed=seed)
+    start = derive_seed(seed, "text") % 2**31  # one for all scales and methods, as for the MLPs
+    tokenizer, model = new_classifier(**model_options(args), seed=start)
+    tokens = tokens or answer_tokens(args, tokenizer, model)
+    chosen, rejected = (
+        token_ids(tokens, table, side, args.pairs) for side in ("chosen", "rejected")
+    )
+    facts = train_reward(
+        model, tokenizer, chosen, rejected, finetuning(args),
+        lora=lora(args), seed=start, out=folder,
+    )  # fmt: skip
+    return facts, tokens

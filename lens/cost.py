@@ -1,0 +1,48 @@
+"""What a stage costs: time, memory, tokens and parameters, for Table 2.
+
+Kept apart from a stage's results, which are the same in every run; this is not.
+"""
+
+import resource
+import sys
+import time
+
+_started = time.perf_counter()
+_on_gpu_since: float | None = None
+
+
+def start() -> None:
+    """Begins to count; a command does so first."""
+    global _started, _on_gpu_since
+    _started, _on_gpu_since = time.perf_counter(), None
+
+
+def uses(device: str) -> None:
+    """Notes that a model goes to this device from now on."""
+    global _on_gpu_since
+    if str(device).startswith("cuda") and _on_gpu_since is None:
+        _on_gpu_since = time.perf_counter()
+
+
+def measured(*, tokens: int = 0, new_tokens: int = 0, parameters: int = 0, trained: int = 0):
+    """What this process has cost so far, as JSON values.
+
+    `tokens` read (each time a model reads one counts), `new_tokens` sampled, `parameters` of the
+    models used and those of them `trained`. `device_seconds`: how long a GPU was held, or, without
+    one, processor time. Bytes of main memory at the peak, and of the GPU's.
+    """
+    now = time.perf_counter()
+    torch = sys.modules.get("torch")
+    cuda = torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized()
+    return {
+        "wall_seconds": now - _started,
+        "cpu_seconds": time.process_time(),
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "device_seconds": now - _on_gpu_since if _on_gpu_since else time.process_time(),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_device_memory_bytes": torch.cuda.max_memory_allocated() if cuda else 0,
+        "tokens": int(tokens),
+        "new_tokens": int(new_tokens),
+        "parameters": int(parameters),
+        "trained_parameters": int(trained),
+    }

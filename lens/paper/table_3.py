@@ -1,0 +1,118 @@
+"""Table 3: what language models are worth that were trained on a reward model's picks."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lens.intervals import Interval, crossed_interval
+from lens.judging import win_rate
+from lens.paper.render import escape_markdown, latex_table, markdown_table, number, with_interval
+from lens.paper.reported import reported
+
+HEADER = ["picked by", "method", "scale", "gold reward", "vs repeat", "paper", "judge prefers %",
+          "paper"]  # fmt: skip
+NOTE = (
+    "Mean [95 % interval over seeds and test prompts] of the gold reward of one fresh answer to "
+    "each test prompt, by a model fine-tuned (SFT) on the response that the named reward model "
+    "picked among a held-out prompt's. vs repeat: paired difference to the picks of the reward "
+    "model trained on repeated original pairs. judge prefers: share of pairs of answers in which "
+    "the judge prefers this one to the other of the two that it was shown, each pair in both "
+    "orders, ties one half. paper: in another world or with another gold model or judge it can be "
+    "compared in direction, not in size."
+)
+
+
+def table_3(
+    gold: Mapping[str, np.ndarray],
+    untrained: np.ndarray,
+    about: Mapping[str, Mapping],
+    compared: tuple[str, str],
+    verdicts: pd.DataFrame,
+    paper: bool,
+) -> pd.DataFrame:
+    """A row for the language model before SFT and one for each reward model.
+
+    `gold` holds gold rewards [seeds, prompts] by the name of what picked, `untrained` [prompts]
+    those of the model before SFT, `about` each one's method and scale. `verdicts` are on answers of
+    the two `compared`, seed by seed on the same prompts. `paper`: whether its numbers belong here.
+    """
+    control = next((n for n in gold if about[n]["method"] == "repeat"), None)
+    rates = win_rates(verdicts)
+    first = {"picked_by": "none", "method": "before SFT", "scale": None}
+    rows = [first | _level(crossed_interval(untrained[None]))]
+    for name, values in gold.items():
+        row = {"picked_by": name, **about[name]} | _level(crossed_interval(values))
+        if control and name != control:
+            row |= _level(
+                crossed_interval(values - gold[control]), "difference_to_repeat", "difference_"
+            )
+        if name in compared and rates.size:
+            won = rates if name == compared[0] else 1 - rates
+            row |= _level(crossed_interval(won), "win_rate", "win_")
+        if paper and name in reported()["table3"]:
+            row["reported"] = reported()["table3"][name]["reward"]
+            row["reported_win_rate"] = reported()["table3"][name]["judge_win_rate"]
+        rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+COLUMNS = [
+    "picked_by", "method", "scale", "mean", "low", "high", "difference_to_repeat",
+    "difference_low", "difference_high", "reported", "win_rate", "win_low", "win_high",
+    "reported_win_rate",
+]  # fmt: skip
+
+
+def _level(interval: Interval, mean: str = "mean", prefix: str = "") -> dict[str, float]:
+    return {mean: interval.mean, f"{prefix}low": interval.low, f"{prefix}high": interval.high}
+
+
+def win_rates(verdicts: pd.DataFrame) -> np.ndarray:
+    """[seeds, prompts]: 1 where a is preferred, 0 where b is, 0.5 for a tie. Prompts that lack a
+    verdict at any seed are left out; [seeds, 0] where none is left."""
+    clear = verdicts[verdicts["preferred"] != "none"]
+    clear = clear.assign(won=win_rate(clear))
+    wide = clear.pivot(index="candidate", columns="prompt_id", values="won")
+    return wide.dropna(axis="columns").to_numpy()
+
+
+def printed(table: pd.DataFrame) -> list[list[str]]:
+    """The rows of `HEADER`."""
+    return [
+        [
+            row.picked_by,
+            row.method.replace("_", " "),
+            "-" if row.scale != row.scale else f"{int(row.scale)}x",
+            with_interval(row.mean, row.low, row.high, 3),
+            with_interval(
+                row.difference_to_repeat, row.difference_low, row.difference_high, 3, sign=True
+            ),
+            number(row.reported, 2),
+            with_interval(100 * row.win_rate, 100 * row.win_low, 100 * row.win_high, 1),
+            number(100 * row.reported_win_rate, 0),
+        ]
+        for row in table.itertuples()
+    ]
+
+
+def title(labels: Mapping, facts: Mapping, judge: Mapping) -> str:
+    """What the rows have in common, and how the judge stands when answers change places."""
+    counts = judge["preferred"]
+    text = (
+        f"{labels['dataset']}, {labels['model']}: SFT on {facts['sft_prompts']} prompts, judged on "
+        f"{facts['test_prompts']}; {facts['seeds']} seeds. Judge: {judge['pairs']} pairs in both "
+        f"orders, {counts['tie']} ties, {counts['none']} without a verdict"
+    )
+    if judge["position_bias"] is not None:
+        text += f"; the same place won both times in {100 * judge['position_bias']:.0f} %"
+    return text
+
+
+def markdown(title: str, table: pd.DataFrame) -> str:
+    rows = [[escape_markdown(cell) for cell in row[:2]] + row[2:] for row in printed(table)]
+    return f"**{escape_markdown(title)}**\n\n{markdown_table(HEADER, rows)}\n{NOTE}\n"
+
+
+def latex(title: str, table: pd.DataFrame) -> str:
+    return latex_table(HEADER, [(title, printed(table))], NOTE)

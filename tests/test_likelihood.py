@@ -1,0 +1,41 @@
+"""The mean log probability of a response, by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from lens import models
+from lens.errors import LensError
+from lens.likelihood import mean_log_likelihood
+
+TEXTS = [[1, 7, 8, 9, 2], [1, 7, 8, 2], [1, 10, 11, 12, 13, 14, 2]]
+PROMPTS = [[1, 7], [1, 7], [1, 10, 11]]
+
+
+@pytest.fixture(scope="module")
+def model(llama_folder):
+    from transformers import AutoModelForCausalLM
+
+    return models.load(
+        AutoModelForCausalLM, str(llama_folder), revision=None, dtype="float32", device="cpu"
+    )[1]
+
+
+def by_hand(model, prompt, text):
+    with torch.no_grad():
+        logs = model(input_ids=torch.tensor([text])).logits[0].double().log_softmax(-1)
+    places = range(len(prompt), len(text))
+    return np.mean([logs[place - 1, text[place]].item() for place in places])
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 12, 8192])
+def test_mean_over_the_tokens_after_the_prompt_whatever_the_batch(model, batch_tokens):
+    found = mean_log_likelihood(model, PROMPTS, TEXTS, batch_tokens=batch_tokens)
+    expected = [by_hand(model, *both) for both in zip(PROMPTS, TEXTS, strict=True)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert (found < 0).all()
+
+
+def test_nothing_after_the_prompt_is_an_error(model):
+    with pytest.raises(LensError, match="text 1: nothing follows its prompt"):
+        mean_log_likelihood(model, [[1], [1, 7]], [[1, 9], [1, 7]], batch_tokens=64)
