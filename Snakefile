@@ -6,6 +6,7 @@ min_version("9.10")
 configfile: f"{workflow.basedir}/config.yaml"
 
 
+include: "workflow/rules/common_text.smk"
 include: "workflow/rules/common.smk"
 
 

@@ -28,7 +28,7 @@ def demo(rows: list, threads: int) -> None:
             [
                 "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder,
                 "--workflow-profile", ROOT / "workflow/profiles/local", "--cores", str(threads),
-                "--configfile", ROOT / "config.yaml",
+                "--configfile", ROOT / "workflow/configs/demo.yaml",
             ],
             env=environment,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,

@@ -218,34 +218,36 @@ def judge_by_probability(
 
     `opening` is how the judge's own answer begins, up to where the label comes; with `style` (see
     `lens.text.render`) and `limit` tokens a text. `p_a` averages (P(first) with a first) and
-    (1 - P(first) with b first): above a half a is preferred, below it b, a half is a tie. Raises
-    LensError for a pair that is too long, since half an answer cannot be judged.
+    (1 - P(first) with b first): above a half a is preferred, below it b, a half is a tie. A text
+    that is too long is "failed" and its pair "none": half an answer cannot be judged.
     """
     texts = [
         render(json.dumps([{"role": "user", "content": text}]), None, style, tokenizer) + opening
         for text in both_orders(template, prompts, answers_a, answers_b)
     ]
     count = len(prompts)
-    names = [f"pair {row} ({order} first)" for order in "ab" for row in range(count)]
     token_ids = tokenizer(texts, add_special_tokens=style == "plain", verbose=False)["input_ids"]
-    for ids, name in zip(token_ids, names, strict=True):
-        if len(ids) > limit:
-            raise LensError(
-                f"{name}: {len(ids)} tokens with the judge's prompt, but the judge reads {limit}. "
-                "Remove the pair, or choose a judge that reads more."
-            )
-    p_first = probability_verdicts(model, tokenizer, token_ids, labels, batch_tokens=batch_tokens)
+    fits = np.array([len(ids) <= limit for ids in token_ids])
+    p_first = np.full(len(texts), np.nan)
+    p_first[fits] = probability_verdicts(
+        model,
+        tokenizer,
+        [ids for ids, fit in zip(token_ids, fits, strict=True) if fit],
+        labels,
+        batch_tokens=batch_tokens,
+    )
     a_first, b_first = p_first[:count], p_first[count:]
     p_a = (a_first + 1 - b_first) / 2
     return pd.DataFrame(
         {
-            "a_first": _above_half(a_first, "first", "second"),
-            "b_first": _above_half(b_first, "first", "second"),
-            "preferred": _above_half(p_a, "a", "b"),
+            "a_first": _above_half(a_first, "first", "second", "failed"),
+            "b_first": _above_half(b_first, "first", "second", "failed"),
+            "preferred": _above_half(p_a, "a", "b", "none"),
             "p_a": p_a,
         }
     )
 
 
-def _above_half(shares: np.ndarray, above: str, below: str) -> list[str]:
-    return [above if share > 0.5 else below if share < 0.5 else "tie" for share in shares]
+def _above_half(shares: np.ndarray, above: str, below: str, unknown: str) -> list[str]:
+    names = [above if share > 0.5 else below if share < 0.5 else "tie" for share in shares]
+    return [unknown if share != share else name for share, name in zip(shares, names, strict=True)]

@@ -26,6 +26,7 @@ def test_workflow_and_library_know_the_same_methods():
     assert lists["UNAUGMENTED"] == ("original", *methods.PROBES)
     allowed = SCHEMA["properties"]["compare"]["properties"]["methods"]["items"]["enum"]
     assert sorted(allowed) == sorted(methods.METHODS)
+    rules = (ROOT / "workflow/rules/common_text.smk").read_text()
     (textual,) = re.findall(r"^TEXTUAL = (\{.*?^\})$", rules, re.M | re.S)
     allowed = SCHEMA["properties"]["textual"]["properties"]["methods"]["items"]["enum"]
     assert sorted(allowed) == sorted(ast.literal_eval(textual))

@@ -60,28 +60,26 @@ def judge_locally(args, prompts, answers_a, answers_b):
 
 
 def _write(args, model, tokenizer, texts, limit):
-    """The most likely answer of a local judge to each text."""
+    """The most likely answer of a local judge to each text; None for one that is too long."""
     import json
 
     from lens.generation import generate
-    from lens.text import render, tokenize
+    from lens.text import render
 
     chats = [json.dumps([{"role": "user", "content": text}]) for text in texts]
-    names = [f"judge's text {number}" for number in range(len(texts))]
-    ids, _ = tokenize(
+    ids = tokenizer(
         [render(chat, None, args.text_style, tokenizer) for chat in chats],
-        names,
-        tokenizer,
-        style=args.text_style,
-        limit=limit - args.max_new_tokens,
-        too_long="error",
-    )
-    answers = generate(
-        model, tokenizer, ids, names,
+        add_special_tokens=args.text_style == "plain",
+        verbose=False,
+    )["input_ids"]
+    fits = [place for place, one in enumerate(ids) if len(one) <= limit - args.max_new_tokens]
+    written = generate(
+        model, tokenizer, [ids[place] for place in fits], fits,
         candidates=1, seed=0, temperature=0.0, top_p=1.0,
         max_new_tokens=args.max_new_tokens, batch_size=args.batch_size,
     )  # fmt: skip
-    return [row[0] for row in answers]
+    answers = dict(zip(fits, written, strict=True))
+    return [answers[place][0] if place in answers else None for place in range(len(texts))]
 
 
 def judge_by_endpoint(args, prompts, answers_a, answers_b):
