@@ -17,9 +17,9 @@ from lens import artifacts
 from lens.advice import advise
 from lens.crossval import correct
 from lens.data import split_by_group
-from lens.noise import derive_seed
 from lens.own_pairs import EmbeddedPairs
 from lens.recipes import VALIDATION, Recipe, train
+from lens.seeds import derive_seed
 from lens.training_set import training_set_of
 
 TEST = 0.35

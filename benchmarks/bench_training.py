@@ -16,8 +16,8 @@ import yaml
 from timing import add, seconds
 
 from lens import methods
-from lens.noise import derive_seed
 from lens.recipes import train_vae_of_each
+from lens.seeds import derive_seed
 from lens.training_set import Standardiser, TrainingSet, training_set
 from lens.vae import VAE
 

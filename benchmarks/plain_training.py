@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from lens.noise import derive_seed
+from lens.seeds import derive_seed
 from lens.synthesis import compose, draw_latents, synthetic_per_embedding
 from lens.training_set import TrainingSet
 

@@ -20,8 +20,8 @@ from tqdm import tqdm
 from lens import artifacts, methods, models
 from lens.data import split_by_group
 from lens.errors import LensError
-from lens.noise import derive_seed
 from lens.reward_head import RewardHead, pair_accuracy
+from lens.seeds import derive_seed
 from lens.training_set import Standardiser, read_embedded, training_set
 from lens.vae import train_vaes
 

@@ -9,9 +9,9 @@ from lens import methods
 from lens.data import sample_rows
 from lens.errors import LensError
 from lens.intervals import Interval, crossed_interval
-from lens.noise import derive_seed
 from lens.own_pairs import EmbeddedPairs
 from lens.recipes import VALIDATION, Recipe, train, train_vae_of_each
+from lens.seeds import derive_seed
 from lens.training_set import TrainingSet, training_set_of
 
 FOLDS = 5

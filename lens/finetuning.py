@@ -34,7 +34,8 @@ class Lora:
 @dataclass(frozen=True)
 class Settings:
     """How a model is trained. `batch_size` pairs (or texts) make a step, of which a device takes
-    `device_batch_size` at a time, all where it is None."""
+    `device_batch_size` at a time, all where it is None. With `bf16` sums run in bfloat16 while
+    weights keep their type: float32 for full fine-tuning, whose small steps bfloat16 would lose."""
 
     epochs: float
     learning_rate: float
@@ -42,6 +43,7 @@ class Settings:
     device_batch_size: int | None = None
     warmup_share: float = 0.0
     gradient_checkpointing: bool = False
+    bf16: bool = False
     max_length: int | None = None
 
 
@@ -64,10 +66,17 @@ def require(*modules: str) -> None:
 
 
 def new_classifier(
-    path: str, *, revision: str | None, dtype: str, device: str, trust_remote_code: bool, seed: int
+    path: str,
+    *,
+    revision: str | None,
+    dtype: str,
+    device: str,
+    trust_remote_code: bool,
+    seed: int,
+    tokenizer=None,
 ):
     """(tokenizer, sequence classifier with one label) on the language model at `path`; the head's
-    random weights follow the seed."""
+    random weights follow the seed. A `tokenizer` that is given is not read again."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, set_seed
     from transformers.utils import logging
@@ -78,7 +87,7 @@ def new_classifier(
     common = {"revision": revision, "trust_remote_code": trust_remote_code}
     set_seed(seed)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, **common)
+        tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
         model = AutoModelForSequenceClassification.from_pretrained(
             path, num_labels=1, dtype=getattr(torch, dtype), use_safetensors=True, **common
         )
@@ -89,15 +98,20 @@ def new_classifier(
     return tokenizer, model.to(device)
 
 
-def load_reward(path: str, *, dtype: str, device: str):
+def load_reward(path: str, *, dtype: str, device: str, tokenizer=None):
     """(tokenizer, classifier in evaluation mode) that `train_reward` saved; an adapter is merged
-    into the model that it was trained on."""
+    into the model that it was trained on. A `tokenizer` that is given is not read again."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     if not (Path(path) / "adapter_config.json").is_file():
         return models.load(
-            AutoModelForSequenceClassification, path, revision=None, dtype=dtype, device=device
+            AutoModelForSequenceClassification,
+            path,
+            revision=None,
+            dtype=dtype,
+            device=device,
+            tokenizer=tokenizer,
         )
     require("peft")
     from peft import AutoPeftModelForSequenceClassification
@@ -110,7 +124,7 @@ def load_reward(path: str, *, dtype: str, device: str):
     ).merge_and_unload()
     device = models.pick_device(device)
     cost.uses(device)
-    return AutoTokenizer.from_pretrained(path), model.to(device).eval()
+    return tokenizer or AutoTokenizer.from_pretrained(path), model.to(device).eval()
 
 
 def train_reward(
@@ -236,7 +250,7 @@ def _trainer(trainer_class, config_class, settings: Settings, model, seed: int, 
         gradient_accumulation_steps=settings.batch_size // at_once,
         warmup_steps=settings.warmup_share,
         gradient_checkpointing=settings.gradient_checkpointing,
-        bf16=False,  # the weights' own type is the type of the sums
+        bf16=settings.bf16,
         use_cpu=model.device.type == "cpu",
         seed=seed,
         train_sampling_strategy="group_by_length",

@@ -6,10 +6,10 @@ from lens import artifacts
 from lens.calibration import fit_temperature, log_loss, reliability
 from lens.crossval import correct, fold_of_each, interval_by_prompt, round_margins
 from lens.errors import LensError
-from lens.noise import derive_seed
 from lens.own_pairs import EmbeddedPairs
 from lens.recipes import VALIDATION, Recipe, train
 from lens.reward_model import RewardModel, calibrated, sigmoid
+from lens.seeds import derive_seed
 from lens.training_set import training_set_of
 
 ROUNDS = 3

@@ -13,7 +13,8 @@ from tqdm import tqdm
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
 
-from lens.noise import combine, derive_seed, row_gumbels
+from lens.noise import combine, row_gumbels
+from lens.seeds import derive_seed
 
 
 class GumbelNoise(LogitsProcessor):

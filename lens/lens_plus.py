@@ -16,9 +16,9 @@ from lens import evidence
 from lens.errors import LensError
 from lens.generators.directed import along
 from lens.generators.mixup import compose_coupled
-from lens.noise import derive_seed
 from lens.reward import Run, train_mlps
 from lens.reward_head import RewardHead
+from lens.seeds import derive_seed
 from lens.training_set import Training, TrainingSet
 
 FOLDS = 3

@@ -8,8 +8,8 @@ from torch import Tensor
 from lens import lens_plus, reward, synthesis
 from lens.errors import LensError
 from lens.generators import conditional, directed, flow, mixing, mixup, residual
-from lens.noise import derive_seed
 from lens.probes import PROBES
+from lens.seeds import derive_seed
 from lens.synthesis import Source
 from lens.training_set import Training, TrainingSet
 from lens.vae import VAE

@@ -16,11 +16,13 @@ def load(
     dtype: str,
     device: str,
     trust_remote_code: bool = False,
+    tokenizer=None,
 ):
     """(tokenizer, model in evaluation mode on the device) from a folder or a Hub id.
 
-    `dtype` is a torch dtype's name. Raises LensError when the folder is not there or the Hub
-    refuses. `trust_remote_code` runs code that comes with the model: off unless asked.
+    A `tokenizer` that is given is not read again. `dtype` is a torch dtype's name. Raises LensError
+    when the folder is not there or the Hub refuses. `trust_remote_code` runs code that comes with
+    the model: off unless asked.
     """
     import torch
     from transformers import AutoTokenizer
@@ -31,7 +33,7 @@ def load(
     logging.set_verbosity_error()  # what its load report would say is checked below
     common = {"revision": revision, "trust_remote_code": trust_remote_code}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, **common)
+        tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
         model, report = auto_class.from_pretrained(
             path,
             dtype=getattr(torch, dtype),
@@ -71,11 +73,16 @@ def require_model(path: str) -> None:
 
 
 def pick_device(device: str) -> str:
-    """The device asked for; "auto" takes a GPU where there is one. LensError if it is not there."""
+    """The device asked for; "auto" takes a GPU where there is one. LensError if it is not there.
+
+    Of several processes that train together each takes its own GPU.
+    """
     import torch
 
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and "LOCAL_RANK" in os.environ:
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

@@ -5,20 +5,12 @@ any order, on any worker, without being stored. The bits come from SplitMix64 (S
 Flood, 2014), a counter put through a 64-bit mixer.
 """
 
-import hashlib
-
 import torch
 from torch import Tensor
 
 GOLDEN = 0x9E3779B97F4A7C15
 MIX_1 = 0xBF58476D1CE4E5B9
 MIX_2 = 0x94D049BB133111EB
-
-
-def derive_seed(*parts: object) -> int:
-    """A 63-bit seed for one purpose, from whatever names it: derive_seed(seed, "shuffle")."""
-    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def row_normals(seeds: Tensor, dim: int) -> Tensor:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lens.data import COLUMNS, Report, group_key, keep_apart, sample_rows, split_by_group
 from lens.errors import LensError
-from lens.noise import derive_seed
+from lens.seeds import derive_seed
 
 
 def split_pairs(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from lens import methods
 from lens.errors import LensError
-from lens.noise import derive_seed
 from lens.reward_head import RewardHead
+from lens.seeds import derive_seed
 from lens.training_set import TrainingSet
 from lens.vae import VAE, train_vaes
 

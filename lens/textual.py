@@ -12,7 +12,7 @@ import pandas as pd
 
 from lens.data import sample_rows
 from lens.errors import LensError
-from lens.noise import derive_seed
+from lens.seeds import derive_seed
 
 COLUMNS = ["seed", "id", "prompt", "group", "chosen", "rejected"]
 

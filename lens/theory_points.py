@@ -10,8 +10,8 @@ import torch
 
 from lens import methods, theorem_1
 from lens.errors import LensError
-from lens.noise import derive_seed
 from lens.reward_head import RewardHead
+from lens.seeds import derive_seed
 from lens.training_set import Standardiser, TrainingSet, training_set
 from lens.vae import SIDES, VAE, train_vaes
 

@@ -7,7 +7,7 @@ is read once and the prompts of a dataset share what they begin with.
 from collections.abc import Sequence
 
 from lens.errors import LensError
-from lens.noise import derive_seed
+from lens.seeds import derive_seed
 
 
 def load(path: str, *, revision: str | None, dtype: str, max_length: int, trust_remote_code: bool):

@@ -11,7 +11,7 @@ from test_reward import HEAD, SYNTHESIS, linear_world
 
 from lens import first_layer, methods, stacked
 from lens.first_layer import Batches, Factored, Written
-from lens.noise import derive_seed
+from lens.seeds import derive_seed
 from lens.synthesis import Decoded, lens_latents
 from lens.vae import SHARING, VAE, loss_terms, squared_error, train_vaes
 

@@ -240,3 +240,22 @@ def test_accelerate_shares_a_batch_among_processes(llama_folder, tmp_path):
     np.testing.assert_allclose(
         score(tmp_path / "two", chosen), score(tmp_path / "one", chosen), atol=1e-4
     )
+
+
+def test_sums_in_bfloat16_leave_the_weights_in_their_type(llama_folder, tmp_path):
+    settings = Settings(epochs=1, learning_rate=1e-2, batch_size=4, bf16=True)
+    before, facts = train(llama_folder, tmp_path / "m", settings=settings)
+    _, after = finetuning.load_reward(str(tmp_path / "m"), dtype="float32", device="cpu")
+    assert after.dtype == torch.float32
+    moved = [n for n, value in after.named_parameters() if not torch.equal(value, before[n])]
+    assert len(moved) == len(before)
+    _, exact = train(llama_folder, tmp_path / "n")
+    assert facts["first_loss"] == pytest.approx(exact["first_loss"], rel=0.05)
+    assert facts["first_loss"] != exact["first_loss"]
+
+
+def test_each_process_takes_its_own_gpu(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    with pytest.raises(LensError, match="device cuda:3: cannot be used here"):
+        models.pick_device("cuda")
+    assert models.pick_device("cpu") == "cpu"

@@ -3,7 +3,8 @@
 import torch
 from scipy import stats
 
-from lens.noise import combine, derive_seed, row_gumbels, row_integers, row_normals
+from lens.noise import combine, row_gumbels, row_integers, row_normals
+from lens.seeds import derive_seed
 
 
 def test_normals_are_standard_normal():

@@ -9,8 +9,8 @@ import torch
 from lens import methods, probes, reward, synthesis
 from lens.errors import LensError
 from lens.generators import conditional, directed, flow, mixing, mixup, residual
-from lens.noise import derive_seed
 from lens.reward_head import RewardHead, pair_accuracy
+from lens.seeds import derive_seed
 from lens.training_set import Standardiser, TrainingSet, training_set
 from lens.vae import VAE, save_vae
 

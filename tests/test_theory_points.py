@@ -10,8 +10,8 @@ import torch
 
 from lens import theory_points, theory_proxy
 from lens.errors import LensError
-from lens.noise import derive_seed
 from lens.reward_head import RewardHead
+from lens.seeds import derive_seed
 from lens.training_set import Standardiser, training_set
 from lens.vae import train_vaes
 

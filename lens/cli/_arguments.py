@@ -252,6 +252,7 @@ def add_finetuning_arguments(parser) -> None:
     parser.add_argument(
         "--gradient-checkpointing", action="store_true", help="less memory, a fifth slower"
     )
+    parser.add_argument("--bf16", action="store_true", help="sums in bfloat16, weights as they are")
 
 
 def finetuning(args):
@@ -265,6 +266,7 @@ def finetuning(args):
         device_batch_size=args.device_batch_size,
         warmup_share=args.warmup_share,
         gradient_checkpointing=args.gradient_checkpointing,
+        bf16=args.bf16,
         max_length=args.max_length,
     )
 

@@ -35,7 +35,7 @@ def add_endpoint_arguments(parser):
 
 
 def judge_locally(args, prompts, answers_a, answers_b):
-    """(verdicts in both orders, parameters of the judge) by the model of the arguments."""
+    """(verdicts in both orders, what it cost) by the model of the arguments."""
     from transformers import AutoModelForCausalLM
 
     from lens import judging, models
@@ -44,19 +44,21 @@ def judge_locally(args, prompts, answers_a, answers_b):
     tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))
     template = judging.read_template(args.template)
     limit = models.context_length(tokenizer, model, args.max_length)
+    texts = judging.both_orders(template, prompts, answers_a, answers_b)
+    read = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    cost = {"tokens": sum(map(len, read)), "parameters": model.num_parameters()}
     if args.verdict == "probability":
         judged = judging.judge_by_probability(
             model, tokenizer, template, prompts, answers_a, answers_b,
             labels=tuple(args.labels), opening=args.opening, style=args.text_style,
             limit=limit, batch_tokens=args.batch_tokens,
         )  # fmt: skip
-        return judged, model.num_parameters()
+        return judged, cost
 
     def ask(texts):
         return _write(args, model, tokenizer, texts, limit)
 
-    judged = judging.judge_pairs(ask, template, prompts, answers_a, answers_b)
-    return judged, model.num_parameters()
+    return judging.judge_pairs(ask, template, prompts, answers_a, answers_b), cost
 
 
 def _write(args, model, tokenizer, texts, limit):

@@ -64,7 +64,10 @@ def score(args, folder, candidates, held_out, tokens):
     from lens import gold
     from lens.finetuning import load_reward
 
-    tokenizer, model = load_reward(folder, dtype=args.dtype, device=args.device)
+    tokenizer = tokens.tokenizer if tokens else None
+    tokenizer, model = load_reward(
+        folder, dtype=args.dtype, device=args.device, tokenizer=tokenizer
+    )
     columns = ["prompt", "response", "group"]
     texts = pd.concat(
         [

@@ -82,10 +82,11 @@ def _train_and_score(args, table, responses, seed, tokens):
 
     from lens import gold
     from lens.finetuning import new_classifier, train_reward
-    from lens.noise import derive_seed
+    from lens.seeds import derive_seed
 
     start = derive_seed(seed, "text") % 2**31
-    tokenizer, model = new_classifier(**model_options(args), seed=start)
+    tokenizer = tokens.tokenizer if tokens else None
+    tokenizer, model = new_classifier(**model_options(args), seed=start, tokenizer=tokenizer)
     tokens = tokens or answer_tokens(args, tokenizer, model)
     ids = {side: token_ids(tokens, table, side, args.pairs) for side in ("chosen", "rejected")}
     with TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ def run(args):
     import pandas as pd
 
     from lens import artifacts, judging, models
-    from lens.noise import derive_seed
+    from lens.seeds import derive_seed
     from lens.textual import pairs_to_judge
 
     responses = artifacts.read_table(args.responses)
@@ -27,12 +27,12 @@ def run(args):
         for a, b in pairs_to_judge(texts, args.pairs, derive_seed(args.seed, "judge", key)):
             rows.append((key, prompt, texts[a], texts[b]))
     table = pd.DataFrame(rows, columns=["prompt_id", "prompt", "a", "b"])
-    judged, size = judge_locally(args, table["prompt"], table["a"], table["b"])
+    judged, cost = judge_locally(args, table["prompt"], table["a"], table["b"])
     artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
     artifacts.write_metrics(
         args.metrics,
         settings(args),
         {"responses": args.responses, **models.weight_files(args.model)},
         {"pairs": len(table), **judging.describe(judged)},
-        {"parameters": size},
+        cost,
     )

@@ -27,12 +27,12 @@ def run(args):
     table = same_questions(a, b)
     inputs = {"a": args.answers[0], "b": args.answers[1]}
     if args.base_url:
-        judged, size = judge_by_endpoint(args, table["prompt"], table["a"], table["b"]), 0
+        judged, cost = judge_by_endpoint(args, table["prompt"], table["a"], table["b"]), {}
     else:
-        judged, size = judge_locally(args, table["prompt"], table["a"], table["b"])
+        judged, cost = judge_locally(args, table["prompt"], table["a"], table["b"])
         inputs |= models.weight_files(args.model)
     artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
     artifacts.write_metrics(
         args.metrics, settings(args), inputs,
-        {"pairs": len(table), **judging.describe(judged)}, {"parameters": size},
+        {"pairs": len(table), **judging.describe(judged)}, cost,
     )  # fmt: skip

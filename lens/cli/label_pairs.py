@@ -20,7 +20,7 @@ def run(args):
     import pandas as pd
 
     from lens import artifacts, textual
-    from lens.noise import derive_seed
+    from lens.seeds import derive_seed
 
     pairs = artifacts.read_table(args.pairs)
     source = artifacts.read_table(args.scores or args.verdicts)

@@ -45,8 +45,8 @@ def train(args, picks, seed, folder):
 
     from lens import models
     from lens.finetuning import train_sft
-    from lens.noise import derive_seed
     from lens.rejection_sampling import to_train_on
+    from lens.seeds import derive_seed
     from lens.text import render, tokenize
 
     tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))

@@ -63,12 +63,13 @@ def train(args, pairs, synthetic, scale, seed, folder, tokens):
     all texts so far."""
     from lens import textual
     from lens.finetuning import new_classifier, train_reward
-    from lens.noise import derive_seed
+    from lens.seeds import derive_seed
 
     rows = textual.spent_rows(pairs, args.n_pairs, seed)
     table = textual.training_pairs(pairs, rows, synthetic, scale=scale, seed=seed)
     start = derive_seed(seed, "text") % 2**31  # one for all scales and methods, as for the MLPs
-    tokenizer, model = new_classifier(**model_options(args), seed=start)
+    tokenizer = tokens.tokenizer if tokens else None
+    tokenizer, model = new_classifier(**model_options(args), seed=start, tokenizer=tokenizer)
     tokens = tokens or answer_tokens(args, tokenizer, model)
     chosen, rejected = (
         token_ids(tokens, table, side, args.pairs) for side in ("chosen", "rejected")

@@ -52,7 +52,7 @@ def run(args):
     from pathlib import Path
 
     from lens import artifacts, models
-    from lens.noise import derive_seed
+    from lens.seeds import derive_seed
     from lens.training_set import read_embedded
     from lens.vae import diagnose, save_vae, train_vaes
 

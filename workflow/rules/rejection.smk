@@ -48,7 +48,7 @@ rule train_sft:
     threads: 1
     resources:
         gpu=textual_gpus,
-        mem_mb=model_memory,
+        mem_mb=textual_memory,
         runtime=2880,
     params:
         launch=launch(),

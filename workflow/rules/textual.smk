@@ -123,7 +123,7 @@ rule train_annotator:
     threads: 1
     resources:
         gpu=textual_gpus,
-        mem_mb=lambda wildcards: annotator().get("mem_mb", 16000),
+        mem_mb=textual_memory,
         runtime=2880,
     params:
         launch=launch(),
@@ -269,7 +269,7 @@ rule evolve_pairs:
     threads: 1
     resources:
         gpu=textual_gpus,
-        mem_mb=model_memory,
+        mem_mb=textual_memory,
         runtime=2880,
     params:
         seeds=config["compare"]["seeds"],
@@ -306,7 +306,7 @@ rule train_text:
     threads: 1
     resources:
         gpu=textual_gpus,
-        mem_mb=model_memory,
+        mem_mb=textual_memory,
         runtime=2880,
     params:
         launch=launch(),
