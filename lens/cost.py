@@ -3,6 +3,7 @@
 Kept apart from a stage's results, which are the same in every run; this is not.
 """
 
+import os
 import resource
 import sys
 import time
@@ -24,25 +25,36 @@ def uses(device: str) -> None:
         _on_gpu_since = time.perf_counter()
 
 
-def measured(*, tokens: int = 0, new_tokens: int = 0, parameters: int = 0, trained: int = 0):
+def measured(
+    *,
+    tokens: int = 0,
+    new_tokens: int = 0,
+    parameters: int = 0,
+    trained: int = 0,
+    seconds: dict[str, float] | None = None,
+) -> dict:
     """What this process has cost so far, as JSON values.
 
     `tokens` read (each time a model reads one counts), `new_tokens` sampled, `parameters` of the
     models used and those of them `trained`. `device_seconds`: how long a GPU was held, or, without
-    one, processor time. Bytes of main memory at the peak, and of the GPU's.
+    one, processor time; times the processes that train together. Bytes of main memory at the peak,
+    and of the GPU's. `seconds`: of the parts of a job that does several things.
     """
     now = time.perf_counter()
     torch = sys.modules.get("torch")
+    processes = int(os.environ.get("WORLD_SIZE", 1))
     cuda = torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized()
     return {
         "wall_seconds": now - _started,
         "cpu_seconds": time.process_time(),
         "device": torch.cuda.get_device_name() if cuda else "cpu",
-        "device_seconds": now - _on_gpu_since if _on_gpu_since else time.process_time(),
+        "device_seconds": processes
+        * (now - _on_gpu_since if _on_gpu_since else time.process_time()),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "peak_device_memory_bytes": torch.cuda.max_memory_allocated() if cuda else 0,
         "tokens": int(tokens),
         "new_tokens": int(new_tokens),
         "parameters": int(parameters),
         "trained_parameters": int(trained),
+        "seconds": seconds or {},
     }

@@ -25,6 +25,7 @@ HERE = ("localhost", "127.0.0.1", "::1")
 CHARACTERS = 4  # taken to be a token
 FAILURES_IN_A_ROW = 20  # after which the endpoint is taken to be down
 LATER = (408, 409, 429)  # statuses that pass, beside those from 500
+THIS_TEXT = (400, 413, 422)  # statuses that may be for one text alone: too long, or filtered
 LINE = b'{"key": "'  # how a line of the cache begins
 
 
@@ -131,10 +132,16 @@ def _cache_key(settings_and_text: list) -> str:
 
 
 def _check_address(base_url: str) -> None:
-    if urlsplit(base_url).scheme not in ("http", "https") or not urlsplit(base_url).hostname:
+    address = urlsplit(base_url)
+    if address.scheme not in ("http", "https") or not address.hostname:
         raise LensError(
             f"base_url {base_url!r}: not the address of an endpoint. Write it as "
             "https://api.openai.com/v1 or http://localhost:8000/v1."
+        )
+    if address.username or address.password:
+        raise LensError(
+            f"base_url at {address.hostname}: it holds a name or password, which configs and logs "
+            "would show. Put the key into the environment instead."
         )
 
 
@@ -201,7 +208,8 @@ def _complete(client, text: str, **request) -> str:
             messages=[{"role": "user", "content": text}], **request
         )
     except openai.APIStatusError as error:
-        passes = error.status_code in LATER or error.status_code >= 500
+        status = error.status_code
+        passes = status in LATER or status in THIS_TEXT or status >= 500
         raise (NoAnswerError if passes else RefusedError)(str(error)) from None
     except openai.APIConnectionError as error:
         raise NoAnswerError(f"{error} {error.__cause__ or ''}") from None

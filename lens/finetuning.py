@@ -4,8 +4,10 @@ Batches hold texts of like length. Under `accelerate launch` (ZeRO-2 over severa
 is shared among the processes; the first of them saves.
 """
 
+import copy
 import gc
 import importlib
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,8 +122,11 @@ def load_reward(path: str, *, dtype: str, device: str, tokenizer=None):
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     model = AutoPeftModelForSequenceClassification.from_pretrained(
-        path, num_labels=1, dtype=getattr(torch, dtype)
+        path,
+        num_labels=1,
+        dtype=torch.float32,  # a small adapter would be lost in a sum of half precision
     ).merge_and_unload()
+    model = model.to(getattr(torch, dtype))
     device = models.pick_device(device)
     cost.uses(device)
     return tokenizer or AutoTokenizer.from_pretrained(path), model.to(device).eval()
@@ -136,18 +141,23 @@ def train_reward(
     *,
     lora: Lora | None,
     seed: int,
-    out: str | Path,
+    out: str | Path | None,
 ) -> dict:
     """Trains the classifier on token ids of n pairs with TRL's RewardTrainer (Bradley-Terry loss)
-    and saves it, or its adapter, in the folder `out`. Returns what happened.
+    and saves it, or its adapter, in the folder `out` if one is given. Returns what happened.
 
-    LensError where a target of `lora` is not in the model, or the loss is not finite.
+    LensError where a target of `lora` is not in the model, or the loss is not finite. The model's
+    `pad_token_id` is then a token that no text holds: pad with it where texts are scored by the
+    model's own forward.
     """
     require("trl", "peft")
     from datasets import Dataset
     from trl import RewardConfig, RewardTrainer
 
-    settle_padding(model, tokenizer, [*chosen_ids, *rejected_ids])
+    padding = copy.deepcopy(tokenizer)  # the trainer's alone: the saved one keeps its words
+    padding.pad_token = tokenizer.convert_ids_to_tokens(
+        padding_token(tokenizer, [*chosen_ids, *rejected_ids])
+    )
     lengths = [max(len(a), len(b)) for a, b in zip(chosen_ids, rejected_ids, strict=True)]
     rows = {"chosen_ids": chosen_ids, "rejected_ids": rejected_ids, "length": lengths}
     trainer = _trainer(
@@ -158,7 +168,7 @@ def train_reward(
         seed,
         max_length=None,  # texts were cut, or refused, when they became tokens
         train_dataset=Dataset.from_dict(rows),
-        processing_class=tokenizer,
+        processing_class=padding,
         peft_config=_lora_config(lora, model),
     )
     tokens = sum(map(len, chosen_ids)) + sum(map(len, rejected_ids))
@@ -170,8 +180,8 @@ def train_reward(
 def train_sft(
     model,
     tokenizer,
-    prompt_ids: Sequence[Sequence[int]],
     text_ids: Sequence[Sequence[int]],
+    starts: Sequence[int],
     settings: Settings,
     *,
     seed: int,
@@ -179,60 +189,87 @@ def train_sft(
 ) -> dict:
     """Trains the causal model on texts (prompt and answer) with TRL's SFTTrainer and saves it.
 
-    The loss is on what follows the prompt; a text beyond `max_length` tokens loses its end.
+    The loss is on the tokens from each text's start of the answer on. A text of more than
+    `max_length` tokens loses its end; one whose prompt leaves no room for an answer is left out and
+    counted. LensError where none is left.
     """
     require("trl")
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    settle_padding(model, tokenizer, text_ids)
-    masks = []
-    for prompt, text in zip(prompt_ids, text_ids, strict=True):
-        start = common_prefix(prompt, text)
-        masks.append([0] * start + [1] * (len(text) - start))
-    rows = {"input_ids": text_ids, "completion_mask": masks, "length": list(map(len, text_ids))}
+    kept = [
+        (list(text[: settings.max_length]), start)
+        for text, start in zip(text_ids, starts, strict=True)
+        if start < min(len(text), settings.max_length or len(text))
+    ]
+    if not kept:
+        raise LensError("no prompt leaves room for an answer: raise `max_length`.")
+    rows = {
+        "input_ids": [text for text, _ in kept],
+        "completion_mask": [[0] * start + [1] * (len(text) - start) for text, start in kept],
+        "length": [len(text) for text, _ in kept],
+    }
     trainer = _trainer(
         SFTTrainer,
         SFTConfig,
         settings,
         model,
         seed,
-        max_length=settings.max_length,
+        max_length=None,  # they are cut already
         completion_only_loss=True,
         train_dataset=Dataset.from_dict(rows),
         processing_class=tokenizer,
     )
-    facts = {"texts": len(text_ids), "tokens": int(sum(map(len, text_ids)) * settings.epochs)}
-    return _run(trainer, tokenizer, out) | facts
+    cut = sum(len(text) > (settings.max_length or len(text)) for text in text_ids)
+    return _run(trainer, tokenizer, out) | {
+        "texts": len(kept),
+        "texts_shortened": cut,
+        "texts_without_room": len(text_ids) - len(kept),
+        "tokens": int(sum(rows["length"]) * settings.epochs),
+    }
 
 
-def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many ids the two begin with alike."""
-    same = (a == b for a, b in zip(first, second, strict=False))
-    return next(
-        (place for place, equal in enumerate(same) if not equal), min(len(first), len(second))
-    )
-
-
-def settle_padding(model, tokenizer, token_ids: Sequence[Sequence[int]]) -> None:
-    """Gives both a padding token that no text holds: a classifier finds a text's last token by it,
-    and would pass over an end token that is the padding token too."""
+def padding_token(tokenizer, token_ids: Sequence[Sequence[int]]) -> int:
+    """The tokenizer's padding token, or, where texts hold that or there is none, the smallest id
+    that no text holds: a classifier finds a text's last token by it, and would pass over an end
+    token that is the padding token too. LensError where the texts use every token."""
     pad = tokenizer.pad_token_id
     if pad is None or any(pad in ids for ids in token_ids):
         pad = unused_id(token_ids)
         if pad >= len(tokenizer):
             raise LensError("the texts use every token of the model, so none is left for padding.")
-        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
-    model.config.get_text_config().pad_token_id = pad
+    return pad
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes, of those that train together."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
+def from_first(value):
+    """The value that the first of the processes that train together has."""
+    import torch.distributed as together
+
+    if not (together.is_available() and together.is_initialized()):
+        return value
+    box = [value]
+    together.broadcast_object_list(box, src=0)
+    return box[0]
 
 
 def _trainer(trainer_class, config_class, settings: Settings, model, seed: int, **options):
-    import os
     import sys
     import tempfile
 
+    import torch
+
     own = {"max_length", "completion_only_loss"}
     processes = int(os.environ.get("WORLD_SIZE", 1))
+    if processes == 1 and model.device.type == "cuda" and torch.cuda.device_count() > 1:
+        raise LensError(
+            f"{torch.cuda.device_count()} GPUs are visible to one process. Start it through "
+            "accelerate (`textual.accelerate`), or show it one: CUDA_VISIBLE_DEVICES=0."
+        )
     each = settings.device_batch_size or max(1, settings.batch_size // processes)
     at_once = each * processes
     if settings.batch_size % at_once:
@@ -294,7 +331,7 @@ def _lora_config(lora: Lora | None, model):
     )
 
 
-def _run(trainer, tokenizer, out: str | Path) -> dict:
+def _run(trainer, tokenizer, out: str | Path | None) -> dict:
     import shutil
 
     trainer.train()
@@ -303,7 +340,7 @@ def _run(trainer, tokenizer, out: str | Path) -> dict:
     if not np.isfinite(losses).all():
         raise LensError(f"the loss ended at {losses[-1]}. Lower `learning_rate`.")
     trained = trainer.model
-    if trainer.is_world_process_zero():
+    if out and is_first():
         save(trainer.accelerator.unwrap_model(trained), tokenizer, out)
     return {
         "steps": trainer.state.global_step,

@@ -21,6 +21,7 @@ PLACES = re.compile(r"\{(prompt|first|second)\}")
 MARKS = {"A": "first", "B": "second", "C": "tie"}
 VERDICTS = ("first", "second", "tie", "unparsable", "failed")
 PREFERRED = ("a", "b", "tie", "none")
+WON = {"a": 1.0, "b": 0.0, "tie": 0.5}
 
 
 def read_template(path: str | None) -> str:
@@ -132,8 +133,7 @@ def _counts(values: pd.Series, names: Sequence[str]) -> dict[str, int]:
 
 def win_rate(judged: pd.DataFrame) -> np.ndarray:
     """1 for each pair that a won, 0 that b won, 0.5 for a tie, float64; "none" is left out."""
-    won = judged["preferred"].map({"a": 1.0, "b": 0.0, "tie": 0.5})
-    return won.dropna().to_numpy(np.float64)
+    return judged["preferred"].map(WON).dropna().to_numpy(np.float64)
 
 
 def probability_verdicts(

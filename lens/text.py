@@ -99,3 +99,30 @@ class AnswerTokens:
             self.known.update(zip(new, ids, strict=True))
             self.shortened += cut
         return [self.known[key] for key in keys]
+
+
+def answer_starts(
+    prompts: Sequence[str], answers: Sequence[str], tokenizer, style: str
+) -> tuple[list[list[int]], list[int]]:
+    """(token ids of each prompt with its answer, nothing cut; where the answer begins in them).
+
+    The beginning is what the text has in common with the prompt that asks for an answer. In plain
+    style, which has no end of its own, the tokenizer's end token is put after the answer.
+    """
+    options = {"add_special_tokens": style == "plain", "verbose": False}
+    distinct = list(dict.fromkeys(prompts))
+    asking = tokenizer([render(prompt, None, style, tokenizer) for prompt in distinct], **options)
+    asked = dict(zip(distinct, asking["input_ids"], strict=True))
+    pairs = list(zip(prompts, answers, strict=True))
+    whole = tokenizer([render(*pair, style, tokenizer) for pair in pairs], **options)["input_ids"]
+    end = tokenizer.eos_token_id
+    if style == "plain" and end is not None:
+        whole = [ids if ids[-1] == end else [*ids, end] for ids in whole]
+    return whole, [common_prefix(asked[p], ids) for p, ids in zip(prompts, whole, strict=True)]
+
+
+def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many ids the two begin with alike."""
+    same = (a == b for a, b in zip(first, second, strict=False))
+    shorter = min(len(first), len(second))
+    return next((place for place, equal in enumerate(same) if not equal), shorter)

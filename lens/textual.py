@@ -61,8 +61,10 @@ def by_score(
     responses: Sequence[str], scores: Sequence[float], seed: int
 ) -> list[tuple[int, int, float]]:
     """(better, worse, margin) for pairs of one prompt's responses: top with bottom, then the other
-    pairs in random order. Equal scores, equal texts and empty ones make no pair."""
-    rows = sorted(usable(responses), key=lambda row: -scores[row])
+    pairs in random order. Equal scores, equal texts and empty ones make no pair, nor does a
+    response without a score (NaN)."""
+    rows = [row for row in usable(responses) if scores[row] == scores[row]]
+    rows.sort(key=lambda row: -scores[row])
     ordered = [(a, b) for a, b in combinations(rows, 2) if scores[a] > scores[b]]
     if not ordered:
         return []
@@ -182,12 +184,12 @@ def training_pairs(
     pairs: pd.DataFrame, rows: np.ndarray, synthetic: pd.DataFrame | None, *, scale: int, seed: int
 ) -> pd.DataFrame:
     """The k N pairs (prompt, chosen, rejected) of one seed at scale k: its originals and the first
-    (k - 1) N of its synthetic ones, or, with None, the originals k times. Synthetic pairs that
-    were made for one scale alone say so in a column."""
+    (k - 1) N of its synthetic ones. With None the N originals alone: the repeat control goes
+    through them k times. Synthetic pairs that were made for one scale alone say so in a column."""
     columns = ["prompt", "chosen", "rejected"]
     own = pairs.iloc[rows][columns]
     if synthetic is None:
-        return pd.concat([own] * scale, ignore_index=True)
+        return own.reset_index(drop=True)
     if "scale" in synthetic:
         synthetic = synthetic[synthetic["scale"] == scale]
     more = synthetic.loc[synthetic["seed"] == seed, columns].iloc[: (scale - 1) * len(rows)]

@@ -218,21 +218,23 @@ def test_labels_say_how_they_agree_with_the_annotator(in_text_space):
 
 def test_table_3_and_6_are_complete(in_text_space):
     table = pd.read_csv(paper(in_text_space) / "table_3.csv").set_index("picked_by")
-    assert list(table.index) == ["none", "textual", "latent", "control"]
+    assert list(table.index) == ["none", "textual", "latent", "latent_control", "textual_control"]
     assert table["mean"].notna().all()
     assert table["win_rate"].dropna().sum() == pytest.approx(1)
-    assert table.loc["latent", "reported"] == 1.96
-    assert table.loc["textual", "reported_win_rate"] == 0.39
+    assert table["reported"].isna().all()  # the paper has no such table at 2x
     gold = pd.read_csv(paper(in_text_space) / "table_3_observations.csv")
     means = gold.groupby("picked_by")["gold"].mean()
     assert table.loc["latent", "mean"] == pytest.approx(means["latent"])
     assert table.loc["latent", "difference_to_repeat"] == pytest.approx(
-        means["latent"] - means["control"]
+        means["latent"] - means["latent_control"]
+    )
+    assert table.loc["textual", "difference_to_repeat"] == pytest.approx(
+        means["textual"] - means["textual_control"]
     )
     table = pd.read_csv(paper(in_text_space) / "table_6.csv")
     assert table["temperature"].dropna().tolist() == [0.6, 1.0]
     assert table["difference_to_repeat"].notna().sum() == 3
-    assert table.loc[table["temperature"] == 0.6, "reported"].item() == 1.72
+    assert table["reported"].isna().all()
 
 
 def test_every_stage_says_what_it_cost(in_text_space):

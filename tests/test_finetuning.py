@@ -1,6 +1,5 @@
 """Training on text with TRL: what moves, what is saved, what is refused."""
 
-import math
 import os
 import subprocess
 import sys
@@ -12,7 +11,8 @@ from conftest import WORDS, save_tokenizer, shape
 
 from lens import finetuning, gold, models
 from lens.errors import LensError
-from lens.finetuning import Lora, Settings, common_prefix
+from lens.finetuning import Lora, Settings
+from lens.text import answer_starts, common_prefix
 
 pytest.importorskip("trl", reason="extra `text` is not installed")
 pytest.importorskip("peft", reason="extra `text` is not installed")
@@ -72,11 +72,10 @@ def test_full_fine_tuning_moves_every_weight_and_learns_the_order(llama_folder, 
 def test_the_loss_is_bradley_terry_on_the_last_token(llama_folder, tmp_path):
     """The first logged loss, before any step, by hand from the untrained model's scores."""
     chosen, rejected = rows(4)
-    tokenizer, model = finetuning.new_classifier(
+    _, model = finetuning.new_classifier(
         str(llama_folder), revision=None, dtype="float32", device="cpu",
         trust_remote_code=False, seed=3,
     )  # fmt: skip
-    finetuning.settle_padding(model, tokenizer, chosen + rejected)
     gaps = gold.score(model.eval(), chosen, batch_tokens=64) - gold.score(
         model, rejected, batch_tokens=64
     )
@@ -132,27 +131,45 @@ def test_a_batch_in_parts_is_the_same_step(llama_folder, tmp_path):
 
 
 def test_an_end_token_that_is_also_padding_still_counts_as_the_last_token(tmp_path):
+    """Training reads the state at the end token, as scoring does, and the tokenizer stays."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     folder = tmp_path / "base"
     torch.manual_seed(0)
     model = LlamaForCausalLM(LlamaConfig(**shape(num_key_value_heads=1, pad_token_id=2)))
     model.save_pretrained(folder)
-    save_tokenizer(folder, pad="<eos>")
+    before = save_tokenizer(folder, pad="<eos>")
     chosen, rejected = rows(4)
-    train(folder, tmp_path / "m", data=(chosen, rejected))
-    tokenizer, trained = finetuning.load_reward(str(tmp_path / "m"), dtype="float32", device="cpu")
-    assert trained.config.pad_token_id == tokenizer.pad_token_id != 2
-    # The classifier's own forward, alone and padded, reads the end token as our scores do.
-    own = trained(input_ids=torch.tensor([chosen[0]])).logits[0, 0].item()
-    padded = chosen[0] + [tokenizer.pad_token_id] * 3
-    mask = [1] * len(chosen[0]) + [0] * 3
-    beside = trained(
-        input_ids=torch.tensor([padded]), attention_mask=torch.tensor([mask])
-    ).logits[0, 0].item()  # fmt: skip
-    ours = score(tmp_path / "m", chosen)[0]
-    assert own == pytest.approx(ours, abs=1e-5)
-    assert beside == pytest.approx(ours, abs=1e-5)
+    _, model = finetuning.new_classifier(
+        str(folder), revision=None, dtype="float32", device="cpu", trust_remote_code=False, seed=3
+    )
+    gaps = gold.score(model.eval(), chosen, batch_tokens=64) - gold.score(
+        model, rejected, batch_tokens=64
+    )
+    _, facts = train(folder, tmp_path / "m", seed=3, data=(chosen, rejected))
+    expected = np.log1p(np.exp(-gaps.astype(np.float64))).mean()
+    assert facts["first_loss"] == pytest.approx(expected, rel=1e-4)
+    saved, trained = finetuning.load_reward(str(tmp_path / "m"), dtype="float32", device="cpu")
+    assert trained.config.pad_token_id not in {id for ids in chosen + rejected for id in ids}
+    assert saved.get_vocab() == before.get_vocab()
+    assert set(saved.all_special_ids) == set(before.all_special_ids)
+
+
+def test_a_tokenizer_without_padding_keeps_its_words(tmp_path):
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path / "base"
+    torch.manual_seed(0)
+    LlamaForCausalLM(
+        LlamaConfig(**shape(num_key_value_heads=1, pad_token_id=None))
+    ).save_pretrained(folder)
+    save_tokenizer(folder, pad=None)
+    train(folder, tmp_path / "m")
+    first, after = (AutoTokenizer.from_pretrained(f) for f in (folder, tmp_path / "m"))
+    text = " ".join(WORDS)
+    assert after(text)["input_ids"] == first(text)["input_ids"]
+    ids = list(range(6, 6 + len(WORDS)))
+    assert after.decode(ids, skip_special_tokens=True) == text
 
 
 def test_a_loss_that_explodes_is_an_error(llama_folder, tmp_path):
@@ -164,16 +181,28 @@ def test_a_loss_that_explodes_is_an_error(llama_folder, tmp_path):
     assert not (tmp_path / "m").exists()
 
 
-def sft(folder, out, settings=ONCE, count=4):
+def sft(folder, out, settings=ONCE, starts=3):
     from transformers import AutoModelForCausalLM
 
     tokenizer, model = models.load(
         AutoModelForCausalLM, str(folder), revision=None, dtype="float32", device="cpu"
     )
-    texts, _ = rows(count)
+    texts, _ = rows(4)
     return finetuning.train_sft(
-        model, tokenizer, [text[:3] for text in texts], texts, settings, seed=0, out=out
+        model, tokenizer, texts, [starts] * 4, settings, seed=0, out=out
     ), texts
+
+
+def loss_by_hand(folder, texts, start, end=None):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    logs = []
+    for ids in texts:
+        logits = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
+        stop = min(len(ids), end or len(ids))
+        logs += [-logits[place - 1, ids[place]].item() for place in range(start, stop)]
+    return np.mean(logs)
 
 
 def test_sft_learns_what_follows_the_prompt_and_nothing_else(llama_folder, tmp_path):
@@ -182,22 +211,35 @@ def test_sft_learns_what_follows_the_prompt_and_nothing_else(llama_folder, tmp_p
 
     settings = Settings(epochs=40, learning_rate=1e-2, batch_size=4, max_length=64)
     facts, texts = sft(llama_folder, tmp_path / "m", settings)
-    model = AutoModelForCausalLM.from_pretrained(llama_folder).eval()
-    logs = []
-    for ids in texts:
-        logits = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
-        logs += [-logits[place - 1, ids[place]].item() for place in range(3, len(ids))]
-    assert facts["first_loss"] == pytest.approx(np.mean(logs), rel=1e-4)
+    assert facts["first_loss"] == pytest.approx(loss_by_hand(llama_folder, texts, 3), rel=1e-4)
     assert facts["last_loss"] < 0.5 * facts["first_loss"]
+    assert (facts["texts"], facts["texts_shortened"], facts["texts_without_room"]) == (4, 0, 0)
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "m").num_parameters() > 0
 
 
 def test_sft_cuts_long_texts_at_their_end(llama_folder, tmp_path):
-    settings = Settings(epochs=1, learning_rate=1e-3, batch_size=4, max_length=4)
-    facts, _ = sft(llama_folder, tmp_path / "m", settings)
-    assert math.isfinite(facts["first_loss"])
-    whole, _ = sft(llama_folder, tmp_path / "n", Settings(1, 1e-3, 4, max_length=64))
-    assert facts["first_loss"] != pytest.approx(whole["first_loss"], rel=1e-3)
+    settings = Settings(epochs=1, learning_rate=1e-3, batch_size=4, max_length=5)
+    facts, texts = sft(llama_folder, tmp_path / "m", settings)
+    expected = loss_by_hand(llama_folder, texts, 3, end=5)
+    assert facts["first_loss"] == pytest.approx(expected, rel=1e-4)
+    assert facts["texts_shortened"] == sum(len(text) > 5 for text in texts) > 0
+
+
+def test_sft_leaves_out_a_prompt_without_room_and_says_so(llama_folder, tmp_path):
+    settings = Settings(epochs=1, learning_rate=1e-3, batch_size=4, max_length=5)
+    with pytest.raises(LensError, match="no prompt leaves room for an answer"):
+        sft(llama_folder, tmp_path / "m", settings, starts=5)
+
+
+@pytest.mark.parametrize("style", ["chat", "plain"])
+def test_answers_begin_where_the_prompt_ends(llama_folder, style):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(llama_folder)
+    prompt = '[{"role": "user", "content": "w1 w2"}]'
+    ids, starts = answer_starts([prompt, prompt], ["w3 w4", "w1"], tokenizer, style)
+    words = [tokenizer.decode(text[start:]) for text, start in zip(ids, starts, strict=True)]
+    assert words == ["w3 w4 <eos>", "w1 <eos>"]
 
 
 def test_common_prefix():
@@ -214,27 +256,29 @@ def test_a_missing_package_is_named_with_the_extra(monkeypatch):
         finetuning.require("trl", "peft")
 
 
-def test_accelerate_shares_a_batch_among_processes(llama_folder, tmp_path):
+def test_several_processes_share_a_batch(llama_folder, tmp_path):
     """Two processes on the CPU, each with half of the batch: the same model as by one."""
     script = tmp_path / "train.py"
     script.write_text(
-        "import sys\n"
-        f"sys.path[:0] = [{str(os.path.dirname(__file__))!r}]\n"
+        "import os, sys\n"
+        f"sys.path[:0] = [{os.path.dirname(__file__)!r}]\n"
         "from test_finetuning import train, Settings\n"
-        "from lens import models\n"
+        "from lens import finetuning, models\n"
         "models.set_threads(1)\n"
         "train(sys.argv[1], sys.argv[2], settings=Settings(2, 1e-3, 8))\n"
+        "rank = finetuning.from_first(os.environ['RANK'])\n"
+        "open(f'{sys.argv[2]}.{os.environ[\"RANK\"]}', 'w').write("
+        "f\"{os.environ['WORLD_SIZE']} {finetuning.is_first()} {rank}\")\n"
     )
     done = subprocess.run(
-        [
-            sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
-            "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-            script, llama_folder, tmp_path / "two",
-        ],
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
+         script, llama_folder, tmp_path / "two"],
         capture_output=True, text=True, timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "two.0").read_text() == "2 True 0"
+    assert (tmp_path / "two.1").read_text() == "2 False 0"
     train(llama_folder, tmp_path / "one", settings=Settings(2, 1e-3, 8))
     chosen, _ = rows(8)
     np.testing.assert_allclose(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,128 @@ def test_without_verdicts_no_scale_is_met(lens, fail, tmp_path, llama_folder, te
     assert "scale 2 needs 3 synthetic pairs" in message
     assert "without a verdict" in message
     assert not (tmp_path / "s.parquet").exists()
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """A pair table: 8 training pairs, and test pairs that prefer the longer answer."""
+    rows = [
+        (f"p{i}", PROMPT, f"w{i}", f"w{i + 10}", f"g{i}", "train") for i in range(8)
+    ] + [(f"t{i}", PROMPT, "w1 w2 w3", f"w{i}", f"h{i}", "test") for i in range(4)]  # fmt: skip
+    columns = ["id", "prompt", "chosen", "rejected", "group", "split"]
+    pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "pairs.parquet")
+    return tmp_path / "pairs.parquet"
+
+
+def needs_trl():
+    pytest.importorskip("trl", reason="extra `text` is not installed")
+    pytest.importorskip("peft", reason="extra `text` is not installed")
+
+
+def test_the_annotator_learns_from_training_pairs_alone(lens, tmp_path, llama_folder, pairs):
+    needs_trl()
+    lens(
+        "train-annotator", "--pairs", pairs, "--model", llama_folder, "--epochs", 2,
+        "--learning-rate", 1e-3, "--batch-size", 4, "--out", tmp_path / "annotator",
+        "--metrics", tmp_path / "metrics.json",
+    )  # fmt: skip
+    facts = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
+    assert facts["pairs"] == facts["pairs_per_epoch"] == 8
+    assert facts["steps"] == 4
+    tokens = json.loads((tmp_path / "cost.json").read_text())["tokens"]
+    assert tokens == 2 * 8 * 2 * 8  # epochs, pairs, sides, tokens of a text
+
+
+def test_a_text_reward_model_is_judged_the_right_way_round(
+    lens, tmp_path, llama_folder, pairs, monkeypatch
+):
+    """With the length of a text for a reward, every test pair is in order and long picks win."""
+    import lens.finetuning
+    import lens.gold
+
+    model = type("Model", (), {"config": type("Config", (), {"max_position_embeddings": 64}),
+                               "num_parameters": lambda self: 1})()  # fmt: skip
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(llama_folder)
+    monkeypatch.setattr(lens.finetuning, "load_reward", lambda *_, **__: (tokenizer, model))
+    monkeypatch.setattr(
+        lens.gold, "score", lambda _, ids, **__: np.array(list(map(len, ids)), np.float32)
+    )
+    pool = candidates(tmp_path / "c.parquet", ["w1", "w1 w2 w3 w4"])
+    scored = pd.read_parquet(pool)[["prompt_id", "candidate"]].assign(gold=[0.0, 5.0] * 3)
+    scored.to_parquet(tmp_path / "g.parquet")
+    from lens.cli import main
+
+    main([str(word) for word in (
+        "best-of-n-text", "--models", tmp_path, "--seeds", 0, "--scales", 2, "--pairs", pairs,
+        "--candidates", pool, "--gold", tmp_path / "g.parquet", "--dataset", "d", "--model", "m",
+        "--method", "f", "--n-pairs", 8, "--out-prompts", tmp_path / "p.parquet",
+        "--out-pairs", tmp_path / "q.parquet", "--metrics", tmp_path / "metrics.json",
+    )])  # fmt: skip
+    tests = pd.read_parquet(tmp_path / "q.parquet")
+    assert tests["correct"].tolist() == [1.0] * 4
+    assert tests["id"].tolist() == ["t0", "t1", "t2", "t3"]
+    best = pd.read_parquet(tmp_path / "p.parquet").query("n == 2")
+    assert (best["gold_reward"] == 5).all()
+    assert set(best["scale"]) == {2}
+
+
+def test_sft_models_follow_their_seed_in_training_and_in_sampling(lens, tmp_path, llama_folder):
+    needs_trl()
+    picks = pd.DataFrame(
+        [(s, f"p{i}", PROMPT, f"g{i}", f"w{i + 5 * s}", 0.0) for s in (0, 1) for i in range(4)],
+        columns=["seed", "prompt_id", "prompt", "group", "response", "reward"],
+    )
+    picks.loc[4:, "response"] = picks.loc[:3, "response"].to_numpy()  # the same picks at both seeds
+    picks.to_parquet(tmp_path / "picks.parquet")
+    lens(
+        "train-sft", "--picks", tmp_path / "picks.parquet", "--seeds", 0, 1, "--model",
+        llama_folder,
+        "--epochs", 3, "--learning-rate", 1e-2, "--batch-size", 2, "--max-length", 32,
+        "--out-dir", tmp_path / "models", "--metrics", tmp_path / "metrics.json",
+    )  # fmt: skip
+    first, second = (
+        (tmp_path / f"models/seed_{seed}/model.safetensors").read_bytes() for seed in (0, 1)
+    )
+    assert first != second  # in another order
+    shutil.copytree(tmp_path / "models/seed_0", tmp_path / "same/seed_0")
+    shutil.copytree(tmp_path / "models/seed_0", tmp_path / "same/seed_1")
+    prompts = picks.drop_duplicates("prompt_id")[["prompt_id", "prompt", "group"]]
+    prompts.to_parquet(tmp_path / "prompts.parquet")
+    lens(
+        "sample-sft", "--models", tmp_path / "same", "--seeds", 0, 1, "--model", llama_folder,
+        "--prompts", tmp_path / "prompts.parquet", "--max-new-tokens", 12, "--temperature", 2.0,
+        "--out", tmp_path / "a.parquet", "--metrics", tmp_path / "sampled.json",
+    )  # fmt: skip
+    answers = pd.read_parquet(tmp_path / "a.parquet").pivot(
+        index="prompt_id", columns="candidate", values="response"
+    )
+    assert (answers[0] != answers[1]).any()  # one model, two seeds
+
+
+@needs_openai
+def test_a_judge_that_fails_too_often_makes_no_verdicts(fail, tmp_path, template, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    files = [
+        candidates(tmp_path / f"{name}.parquet", [f"w{n}"]) for name, n in (("a", 3), ("b", 4))
+    ]
+
+    def script(text, times):
+        if text.index("w3") < text.index("w4"):
+            return says("[[A]]")
+        return 500, {"Retry-After": "0.01"}, {}
+
+    with server(script) as (base_url, _):
+        message = fail(
+            "judge-sft", "--answers", *files, "--model", "judge", "--base-url", base_url,
+            "--template", template, "--cache", tmp_path / "answers.jsonl", "--retries", 1,
+            "--out", tmp_path / "v.parquet", "--metrics", tmp_path / "metrics.json",
+        )  # fmt: skip
+    assert "3 of 6 calls got no answer" in message
+    assert "run again to ask for the rest" in message
+    assert not (tmp_path / "v.parquet").exists()
+    assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 1
 
 
 @needs_openai

@@ -56,21 +56,24 @@ def test_win_rates_keep_prompts_with_a_verdict_at_every_seed():
     found = table_3.win_rates(verdicts("a", "b", "tie", "a", "none", "a"))
     assert found.tolist() == [[1.0, 0.5], [0.0, 1.0]]
     assert table_3.win_rates(verdicts("none", "none")).size == 0
+    assert table_3.win_rates(verdicts("a", "none", "a", "none")).shape == (2, 0)  # no seed is lost
 
 
 ABOUT = {
     "latent": {"method": "lens", "scale": 4},
     "textual": {"method": "full_finetune", "scale": 4},
     "control": {"method": "repeat", "scale": 4},
+    "textual_control": {"method": "full_finetune_repeat", "scale": 4},
 }
 
 
-def made_up(preferred=("a", "a", "a", "b")):
+def made_up(preferred=("a", "a", "a", "b"), about=ABOUT):
     base = RNG.normal(size=(2, 30))
-    gold = {"latent": base + 1, "textual": base + 0.25, "control": base}
+    gold = {"latent": base + 1, "textual": base + 0.25, "control": base,
+            "textual_control": base + 0.125}  # fmt: skip
     untrained = np.full(30, -1.0)
     return table_3.table_3(
-        gold, untrained, ABOUT, ("latent", "textual"), verdicts(*preferred), True
+        gold, untrained, about, ("latent", "textual"), verdicts(*preferred), True
     )
 
 
@@ -78,13 +81,15 @@ def test_table_3_by_hand():
     table = made_up().set_index("picked_by")
     assert table.loc["none", "mean"] == -1
     assert table.loc["latent", "difference_to_repeat"] == pytest.approx(1)
-    assert table.loc["textual", "difference_to_repeat"] == pytest.approx(0.25)
+    assert table.loc["textual", "difference_to_repeat"] == pytest.approx(0.125)  # to its own
     assert np.isnan(table.loc["control", "difference_to_repeat"])
     assert table.loc["latent", "win_rate"] == pytest.approx(0.75)
     assert table.loc["textual", "win_rate"] == pytest.approx(0.25)
     assert np.isnan(table.loc["control", "win_rate"])
     assert table.loc["latent", "reported"] == 1.96
     assert table.loc["textual", "reported_win_rate"] == 0.39
+    other = {name: {**what, "scale": 2} for name, what in ABOUT.items()}
+    assert made_up(about=other)["reported"].isna().all()  # the paper has 4x alone
 
 
 JUDGE = {"pairs": 4, "preferred": {"a": 3, "b": 1, "tie": 0, "none": 0}, "position_bias": 0.25}

@@ -7,6 +7,7 @@ import pytest
 from lens import self_evolved, textual
 from lens.errors import LensError
 from lens.rejection_sampling import gold_by_seed, pick, same_questions, to_train_on
+from lens.textual_embeddings import with_synthetic
 from lens.training_set import training_set
 
 
@@ -152,7 +153,7 @@ def test_training_pairs_repeat_originals_or_add_what_was_made():
     rows = np.array([4, 1])
     made = textual.synthetic_pairs(pairs, rows, options(pairs), scale=4, seed=0)
     repeat = textual.training_pairs(pairs, rows, None, scale=3, seed=0)
-    assert list(repeat["chosen"]) == ["good 4", "good 1"] * 3
+    assert list(repeat["chosen"]) == ["good 4", "good 1"]  # gone through three times
     mixed = textual.training_pairs(pairs, rows, made, scale=2, seed=0)
     assert list(mixed["chosen"]) == ["good 4", "good 1", "r3", "r3"]
     assert list(mixed["rejected"]) == ["bad 4", "bad 1", "r0", "r0"]
@@ -160,6 +161,68 @@ def test_training_pairs_repeat_originals_or_add_what_was_made():
     assert len(alone) == 2
     with pytest.raises(LensError, match="seed 1: 0 synthetic pairs are too few for scale 2"):
         textual.training_pairs(pairs, rows, made, scale=2, seed=1)
+
+
+def test_pairs_made_for_one_scale_serve_that_scale_alone():
+    pairs, rows = table(), np.array([0, 1])
+    made = pd.concat(
+        [
+            pd.DataFrame(
+                {"seed": 0, "prompt": ["x"] * n, "chosen": [f"k{k}"] * n, "rejected": ["y"] * n,
+                 "scale": k}
+            )
+            for k, n in ((4, 6), (2, 2))
+        ]
+    )  # fmt: skip
+    found = textual.training_pairs(pairs, rows, made, scale=2, seed=0)
+    assert list(found["chosen"]) == ["good 0", "good 1", "k2", "k2"]
+
+
+def test_no_test_pair_is_spent():
+    pairs = table(6, 4)
+    pairs["split"] = ["test", "train"] * 5
+    assert set(textual.spent_rows(pairs, 5, 0)) == {1, 3, 5, 7, 9}
+
+
+def test_a_prompt_in_another_spelling_is_not_held_out_beside_itself():
+    pairs = table(2, 3)
+    pairs.loc[[2, 3], "group"] = "the same"
+    used = pairs.iloc[[2]].rename(columns={"id": "prompt_id"})
+    found = textual.held_out_prompts(pairs, used, 1, seed=0)
+    assert list(found["prompt_id"]) == ["p4"]
+
+
+def test_a_response_without_a_score_makes_no_pair():
+    nan = float("nan")
+    assert textual.by_score(["a", "b", "c"], [1.0, nan, 2.0], seed=0) == [(2, 0, 1.0)]
+
+
+def test_synthetic_text_joins_a_training_set_but_not_for_held_out_prompts():
+    pairs = table(20, 0)
+    rng = np.random.default_rng(0)
+    data = training_set(
+        pairs, {side: rng.normal(size=(20, 3)) for side in ("chosen", "rejected")},
+        n_pairs=20, seed=0, validation_fraction=0.2,
+    )  # fmt: skip
+    kept, held = data.groups[0], data.validation_groups[0]
+    responses = pd.DataFrame(
+        {"prompt": [kept, kept, held, held], "response": ["a", "b ", "a", "b"]}
+    )
+    embeddings = np.arange(12, dtype=np.float32).reshape(4, 3)
+    made = pd.DataFrame(
+        {
+            "prompt": [kept, held],
+            "group": [kept, held],
+            "chosen": ["b", "a"],
+            "rejected": ["a", "b"],
+        }
+    )
+    found = with_synthetic(data, made, responses, embeddings)
+    assert len(found.chosen) == len(found.rejected) == len(data.chosen) + 1
+    np.testing.assert_array_equal(found.chosen[-1], data.standardiser(embeddings[1]))
+    np.testing.assert_array_equal(found.rejected[-1], data.standardiser(embeddings[0]))
+    assert found.groups[-1] == kept
+    np.testing.assert_array_equal(found.validation_chosen, data.validation_chosen)
 
 
 def test_agreement_counts_order_and_half_for_ties():

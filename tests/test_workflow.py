@@ -112,6 +112,31 @@ def test_text_space_is_complete_by_default(tmp_path):
     assert config["textual"]["jobs"]["all"] == [1, 2, 4, 8]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"models": {"tiny-llama": {"generation": {"engine": "vllm"}}}}, r"engine vllm needs vllm"),
+        (
+            {"rejection_sampling": {"judge": {"kind": "endpoint", "endpoint": {
+                "base_url": "https://x/v1", "model": "m"}}}},
+            r'an endpoint as judge needs openai: pip install "lens-rm\[judge\]"',
+        ),
+    ],
+)  # fmt: skip
+def test_other_extras_are_named_before_the_first_job(tmp_path, change, message):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util as u\nf = u.find_spec\n"
+        "u.find_spec = lambda n, *a: None if n in ('openai', 'vllm') else f(n, *a)\n"
+    )
+    (tmp_path / "change.yaml").write_text(yaml.safe_dump(change))
+    run = snakemake(
+        "-n", "--configfile", tmp_path / "change.yaml",
+        directory=tmp_path, PYTHONPATH=str(tmp_path),
+    )  # fmt: skip
+    assert run.returncode != 0
+    assert re.search(message, run.stdout + run.stderr), run.stderr
+
+
 def test_training_on_text_without_its_packages_names_the_extra(tmp_path):
     """A config that needs them stops before the first job; the demo's does not need them."""
     (tmp_path / "sitecustomize.py").write_text(
@@ -269,6 +294,12 @@ OWN = {
             {"textual": {"jobs": {"all": [1, 2, 4]}}},
             r"textual.jobs trains the scales \[1, 2, 4\]; it should train each of \[1, 2, 4, 8\]",
         ),
+        ({"textual": {"gpus": 2}}, r"textual.gpus 2 needs textual.accelerate"),
+        (
+            {"textual": {"self_rewarding": {"pairs": 6}}},
+            r"self_rewarding.pairs makes 6 pairs of a prompt at most, but scale 8 needs 7",
+        ),
+        ({"textual": {"responses": 4}}, r"textual.responses makes 6 pairs of a prompt at most"),
         (
             {"textual": {"models": ["other"]}},
             r"table_3 is for dialogue and tiny-llama, which are not both under `textual`",

@@ -31,6 +31,9 @@ def add_endpoint_arguments(parser):
     parser.add_argument("--parallel", type=int, default=8, help="requests at a time")
     parser.add_argument("--input-price", type=float, help="USD for a million tokens")
     parser.add_argument("--output-price", type=float, help="USD for a million tokens")
+    parser.add_argument(
+        "--max-failed", type=float, default=0.0, help="share of calls that may stay unanswered"
+    )
     parser.add_argument("--max-spend", type=float, help="USD; more is refused before any call")
 
 
@@ -96,7 +99,7 @@ def judge_by_endpoint(args, prompts, answers_a, answers_b):
         raise LensError("an endpoint judges by text and needs --cache, where its answers are kept.")
 
     def ask(texts):
-        return ask_endpoint(
+        answers = ask_endpoint(
             texts,
             base_url=args.base_url,
             model=args.model,
@@ -111,5 +114,13 @@ def judge_by_endpoint(args, prompts, answers_a, answers_b):
             output_price=args.output_price,
             max_spend=args.max_spend,
         )
+        failed = sum(answer is None for answer in answers)
+        if failed > args.max_failed * len(texts):
+            raise LensError(
+                f"{failed} of {len(texts)} calls got no answer, more than --max-failed "
+                f"{args.max_failed} allows. The answers had are kept in {args.cache}: run again to "
+                "ask for the rest, or allow more (`max_failed`)."
+            )
+        return answers
 
     return judge_pairs(ask, read_template(args.template), prompts, answers_a, answers_b)

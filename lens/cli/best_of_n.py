@@ -49,5 +49,9 @@ def run(args):
     }
     inputs |= {f"model_seed_{s}": path for s, path in zip(args.seeds, args.models, strict=True)}
     artifacts.write_metrics(
-        args.metrics, settings(args), inputs, evaluation.summary(prompts, tests, candidates), {}
+        args.metrics,
+        settings(args),
+        inputs,
+        evaluation.summary(prompts, tests, candidates),
+        {"parameters": sum(value.size for value in models[args.seeds[0]].weights.values())},
     )

@@ -33,7 +33,7 @@ def run(args):
     import pandas as pd
 
     from lens import artifacts, models, textual
-    from lens.finetuning import get_ready
+    from lens.finetuning import get_ready, is_first
     from lens.self_evolved import evolve
 
     get_ready("trl.trainer.reward_trainer")
@@ -66,6 +66,8 @@ def run(args):
             if annotated is not None:
                 facts["agrees_with_annotator"] = textual.agreement(found, annotated)
             by_scale.setdefault(str(scale), {})[str(seed)] = facts
+    if not is_first():
+        return
     artifacts.write_table(args.out, pd.concat(made, ignore_index=True))
     inputs = {"pairs": args.pairs, "responses": args.responses, **models.weight_files(args.model)}
     cost = {"tokens": sum(read for read, _ in costs), "parameters": costs[0][1]}
@@ -78,10 +80,8 @@ def run(args):
 def _train_and_score(args, table, responses, seed, tokens):
     """(scores of the responses by a reward model trained on the table, tokens of all texts, (how
     many were read, parameters))."""
-    from tempfile import TemporaryDirectory
-
     from lens import gold
-    from lens.finetuning import new_classifier, train_reward
+    from lens.finetuning import from_first, new_classifier, train_reward
     from lens.seeds import derive_seed
 
     start = derive_seed(seed, "text") % 2**31
@@ -89,14 +89,13 @@ def _train_and_score(args, table, responses, seed, tokens):
     tokenizer, model = new_classifier(**model_options(args), seed=start, tokenizer=tokenizer)
     tokens = tokens or answer_tokens(args, tokenizer, model)
     ids = {side: token_ids(tokens, table, side, args.pairs) for side in ("chosen", "rejected")}
-    with TemporaryDirectory() as folder:
-        facts = train_reward(
-            model, tokenizer, ids["chosen"], ids["rejected"], finetuning(args),
-            lora=None, seed=start, out=f"{folder}/model",
-        )  # fmt: skip
+    facts = train_reward(
+        model, tokenizer, ids["chosen"], ids["rejected"], finetuning(args),
+        lora=None, seed=start, out=None,
+    )  # fmt: skip
     answers = token_ids(tokens, responses, "response", args.responses)
     scores = gold.score(
         model.eval(), answers, batch_tokens=args.batch_tokens, groups=list(responses["prompt_id"])
     )
     read = facts["tokens"] + sum(map(len, answers))
-    return scores, tokens, (read, facts["parameters"])
+    return from_first(scores), tokens, (read, facts["parameters"])

@@ -81,7 +81,7 @@ def _options(args):
 def _cost(token_ids, answers, tokenizer, parameters):
     written = tokenizer([a for row in answers for a in row], add_special_tokens=False)["input_ids"]
     return {
-        "tokens": sum(map(len, token_ids)),
+        "tokens": sum(len(ids) * len(row) for ids, row in zip(token_ids, answers, strict=True)),
         "new_tokens": sum(map(len, written)),
         "parameters": parameters,
     }

@@ -1,12 +1,6 @@
 """Score sampled responses by their length-normalised likelihood under the base model (IPO)."""
 
-from lens.cli._arguments import (
-    add_model_arguments,
-    answer_tokens,
-    model_options,
-    settings,
-    token_ids,
-)
+from lens.cli._arguments import add_model_arguments, model_options, settings
 
 
 def add_arguments(parser):
@@ -18,30 +12,27 @@ def add_arguments(parser):
 
 
 def run(args):
+    import numpy as np
     from transformers import AutoModelForCausalLM
 
     from lens import artifacts, models
     from lens.likelihood import mean_log_likelihood
-    from lens.text import render, tokenize
+    from lens.text import answer_starts, cut_left
 
     models.set_threads(args.threads)
     tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))
     table = artifacts.read_table(args.responses)
-    tokens = answer_tokens(args, tokenizer, model)
-    ids = token_ids(tokens, table, "response", args.responses)
-    prompts = table["prompt"].drop_duplicates()
-    asked, _ = tokenize(
-        [render(prompt, None, args.text_style, tokenizer) for prompt in prompts],
-        [f"{args.responses}, prompt {number}" for number in range(len(prompts))],
-        tokenizer,
-        style=args.text_style,
-        limit=models.context_length(tokenizer, model, args.max_length),
-        too_long=args.too_long,
-    )
-    asked = dict(zip(prompts, asked, strict=True))
-    scores = mean_log_likelihood(
-        model, [asked[prompt] for prompt in table["prompt"]], ids, batch_tokens=args.batch_tokens
-    )
+    ids, starts = answer_starts(table["prompt"], table["response"], tokenizer, args.text_style)
+    limit = models.context_length(tokenizer, model, args.max_length)
+    kept = [cut_left(text, limit, tokenizer) for text in ids]
+    starts = [
+        max(0, start - len(a) + len(b)) for start, a, b in zip(starts, ids, kept, strict=True)
+    ]
+    starts = [
+        0 if text.strip() == "" else start
+        for text, start in zip(table["response"], starts, strict=True)
+    ]
+    scores = mean_log_likelihood(model, kept, starts, batch_tokens=args.batch_tokens)
     artifacts.write_table(args.out, table.assign(score=scores))
     artifacts.write_metrics(
         args.metrics,
@@ -49,8 +40,9 @@ def run(args):
         {"responses": args.responses, **models.weight_files(args.model)},
         {
             "responses": len(table),
-            "texts_shortened": tokens.shortened,
-            "mean": float(scores.mean()),
+            "texts_shortened": sum(len(text) > limit for text in ids),
+            "without_score": int(np.isnan(scores).sum()),
+            "mean": float(np.nanmean(scores)) if np.isfinite(scores).any() else None,
         },
-        {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()},
+        {"tokens": sum(map(len, kept)), "parameters": model.num_parameters()},
     )

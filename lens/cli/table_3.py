@@ -21,8 +21,12 @@ def add_arguments(parser):
     parser.add_argument("--judge", required=True, help="metrics from judge-sft")
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--model", required=True)
+    parser.add_argument("--n-pairs", type=int, required=True)
     parser.add_argument(
         "--paper-names", type=json.loads, default={}, help='JSON {"our name": "the paper\'s"}'
+    )
+    parser.add_argument(
+        "--paper-n-pairs", type=int, default=1000, help="the N that stands for the paper's 1,000"
     )
     parser.add_argument("--out-dir", required=True, help="gets table_3.csv, .tex, .md, ...")
 
@@ -44,6 +48,7 @@ def run(args):
     untrained = artifacts.read_table(args.untrained).groupby("prompt_id")["gold"].mean()
     names = args.paper_names
     paper = (names.get(args.dataset), names.get(args.model)) == ("hh_rlhf", MODEL_OF_TABLE_1)
+    paper = paper and args.n_pairs == args.paper_n_pairs
     table = table_3.table_3(
         gold, untrained.to_numpy(), args.about, tuple(args.compared),
         artifacts.read_table(args.verdicts), paper,

@@ -14,6 +14,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--paper-names", type=json.loads, default={}, help='JSON {"our name": "the paper\'s"}'
     )
+    parser.add_argument(
+        "--paper-n-pairs", type=int, default=1000, help="the N that stands for the paper's 1,000"
+    )
     parser.add_argument("--out-dir", required=True, help="gets table_6.csv, .tex, .md, ...")
 
 
@@ -33,6 +36,7 @@ def run(args):
         textual[temperature] = found[lens.scale]
     names = args.paper_names
     paper = (names.get(lens.dataset), names.get(lens.model)) == ("hh_rlhf", MODEL_OF_TABLE_1)
+    paper = paper and lens.scale == 4 and lens.n_pairs == args.paper_n_pairs
     control = controls[lens.scale]
     table = table_6.table_6(textual, control, lens, lens_control, paper)
     out, title = Path(args.out_dir), table_6.title(lens)

@@ -25,7 +25,7 @@ def add_arguments(parser):
 
 def run(args):
     from lens import artifacts, models
-    from lens.finetuning import get_ready, new_classifier, train_reward
+    from lens.finetuning import get_ready, is_first, new_classifier, train_reward
 
     get_ready("trl.trainer.reward_trainer", "peft")
     models.set_threads(args.threads)
@@ -40,6 +40,8 @@ def run(args):
         model, tokenizer, chosen, rejected, finetuning(args),
         lora=lora(args), seed=args.seed, out=args.out,
     )  # fmt: skip
+    if not is_first():
+        return
     artifacts.write_metrics(
         args.metrics,
         settings(args),

@@ -1,5 +1,7 @@
 """Fine-tune the base model on picked responses (SFT), once for each seed."""
 
+from dataclasses import replace
+
 from lens.cli._arguments import (
     add_finetuning_arguments,
     add_model_arguments,
@@ -22,7 +24,7 @@ def run(args):
     from pathlib import Path
 
     from lens import artifacts, models
-    from lens.finetuning import get_ready
+    from lens.finetuning import get_ready, is_first
 
     get_ready("trl.trainer.sft_trainer")
     models.set_threads(args.threads)
@@ -30,6 +32,8 @@ def run(args):
     by_seed = {}
     for seed in args.seeds:
         by_seed[str(seed)] = facts = train(args, picks, seed, Path(args.out_dir) / f"seed_{seed}")
+    if not is_first():
+        return
     cost = {
         "tokens": sum(one["tokens"] for one in by_seed.values()),
         "parameters": facts["parameters"],
@@ -47,26 +51,13 @@ def train(args, picks, seed, folder):
     from lens.finetuning import train_sft
     from lens.rejection_sampling import to_train_on
     from lens.seeds import derive_seed
-    from lens.text import render, tokenize
+    from lens.text import answer_starts
 
     tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))
     mine = to_train_on(picks, seed)
-    ids = {}
-    for name, answers in (("asked", [None] * len(mine)), ("whole", mine["response"])):
-        texts = [
-            render(prompt, answer, args.text_style, tokenizer)
-            for prompt, answer in zip(mine["prompt"], answers, strict=True)
-        ]
-        ids[name], shortened = tokenize(
-            texts,
-            [f"{args.picks}, prompt_id {key}" for key in mine["prompt_id"]],
-            tokenizer,
-            style=args.text_style,
-            limit=models.context_length(tokenizer, model, args.max_length),
-            too_long=args.too_long,
-        )
-    facts = train_sft(
-        model, tokenizer, ids["asked"], ids["whole"], finetuning(args),
+    ids, starts = answer_starts(mine["prompt"], mine["response"], tokenizer, args.text_style)
+    limit = models.context_length(tokenizer, model, args.max_length)
+    return train_sft(
+        model, tokenizer, ids, starts, replace(finetuning(args), max_length=limit),
         seed=derive_seed(seed, "sft") % 2**31, out=folder,
     )  # fmt: skip
-    return {"texts_shortened": shortened, **facts}

@@ -1,5 +1,7 @@
 """Train text reward models (full fine-tuning or LoRA), one for each scale and seed."""
 
+from dataclasses import replace
+
 from lens.cli._arguments import (
     add_finetuning_arguments,
     add_lora_arguments,
@@ -29,23 +31,28 @@ def add_arguments(parser):
 
 
 def run(args):
+    import time
     from pathlib import Path
 
     from lens import artifacts, models
-    from lens.finetuning import get_ready
+    from lens.finetuning import get_ready, is_first
 
     get_ready("trl.trainer.reward_trainer", "peft")
     models.set_threads(args.threads)
     pairs = artifacts.read_table(args.pairs)
     synthetic = artifacts.read_table(args.synthetic) if args.synthetic else None
-    by_scale, total, tokens = {}, 0, None
+    by_scale, seconds, total, tokens = {}, {}, 0, None
     for scale in args.scales:
         by_seed = by_scale.setdefault(str(scale), {})
         for seed in args.seeds:
             folder = Path(args.out_dir) / f"x{scale}" / f"seed_{seed}"
+            begun = time.perf_counter()
             facts, tokens = train(args, pairs, synthetic, scale, seed, folder, tokens)
             by_seed[str(seed)] = facts
+            seconds[f"x{scale}/seed_{seed}"] = time.perf_counter() - begun
             total += facts["tokens"]
+    if not is_first():
+        return
     inputs = {"pairs": args.pairs, **models.weight_files(args.model)}
     if args.synthetic:
         inputs["synthetic"] = args.synthetic
@@ -53,6 +60,7 @@ def run(args):
         "tokens": total,
         "parameters": facts["parameters"],
         "trained": facts["trained_parameters"],
+        "seconds": seconds,
     }
     facts = {"by_scale": by_scale, "texts_shortened": tokens.shortened}
     artifacts.write_metrics(args.metrics, settings(args), inputs, facts, cost)
@@ -67,6 +75,9 @@ def train(args, pairs, synthetic, scale, seed, folder, tokens):
 
     rows = textual.spent_rows(pairs, args.n_pairs, seed)
     table = textual.training_pairs(pairs, rows, synthetic, scale=scale, seed=seed)
+    how = finetuning(args)
+    if synthetic is None:  # k shuffled passes: copies of a pair do not meet in a batch
+        how = replace(how, epochs=how.epochs * scale)
     start = derive_seed(seed, "text") % 2**31  # one for all scales and methods, as for the MLPs
     tokenizer = tokens.tokenizer if tokens else None
     tokenizer, model = new_classifier(**model_options(args), seed=start, tokenizer=tokenizer)
@@ -75,7 +86,7 @@ def train(args, pairs, synthetic, scale, seed, folder, tokens):
         token_ids(tokens, table, side, args.pairs) for side in ("chosen", "rejected")
     )
     facts = train_reward(
-        model, tokenizer, chosen, rejected, finetuning(args),
+        model, tokenizer, chosen, rejected, how,
         lora=lora(args), seed=start, out=folder,
     )  # fmt: skip
     return facts, tokens

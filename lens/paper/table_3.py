@@ -6,20 +6,25 @@ import numpy as np
 import pandas as pd
 
 from lens.intervals import Interval, crossed_interval
-from lens.judging import win_rate
+from lens.judging import WON
+from lens.paper.cells import CONTROLS
 from lens.paper.render import escape_markdown, latex_table, markdown_table, number, with_interval
 from lens.paper.reported import reported
 
+PAPER = {  # the reward models of the paper's Table 3
+    "latent": {"method": "lens", "scale": 4},
+    "textual": {"method": "full_finetune", "scale": 4},
+}
 HEADER = ["picked by", "method", "scale", "gold reward", "vs repeat", "paper", "judge prefers %",
           "paper"]  # fmt: skip
 NOTE = (
     "Mean [95 % interval over seeds and test prompts] of the gold reward of one fresh answer to "
     "each test prompt, by a model fine-tuned (SFT) on the response that the named reward model "
-    "picked among a held-out prompt's. vs repeat: paired difference to the picks of the reward "
-    "model trained on repeated original pairs. judge prefers: share of pairs of answers in which "
-    "the judge prefers this one to the other of the two that it was shown, each pair in both "
-    "orders, ties one half. paper: in another world or with another gold model or judge it can be "
-    "compared in direction, not in size."
+    "picked among a held-out prompt's. vs repeat: paired difference to the picks of a reward "
+    "model trained in the same way on repeated original pairs. judge prefers: share of pairs of "
+    "answers in which the judge prefers this one to the other of the two that it was shown, each "
+    "pair in both orders, ties one half. paper: in another world or with another gold model or "
+    "judge it can be compared in direction, not in size."
 )
 
 
@@ -35,14 +40,16 @@ def table_3(
 
     `gold` holds gold rewards [seeds, prompts] by the name of what picked, `untrained` [prompts]
     those of the model before SFT, `about` each one's method and scale. `verdicts` are on answers of
-    the two `compared`, seed by seed on the same prompts. `paper`: whether its numbers belong here.
+    the two `compared`, seed by seed on the same prompts. `paper`: whether dataset, model and N are
+    the paper's; its numbers stand beside the reward models that it had.
     """
-    control = next((n for n in gold if about[n]["method"] == "repeat"), None)
+    controls = {about[name]["method"]: name for name in gold}
     rates = win_rates(verdicts)
     first = {"picked_by": "none", "method": "before SFT", "scale": None}
     rows = [first | _level(crossed_interval(untrained[None]))]
     for name, values in gold.items():
         row = {"picked_by": name, **about[name]} | _level(crossed_interval(values))
+        control = controls.get(CONTROLS.get(about[name]["method"], "repeat"))
         if control and name != control:
             row |= _level(
                 crossed_interval(values - gold[control]), "difference_to_repeat", "difference_"
@@ -50,7 +57,7 @@ def table_3(
         if name in compared and rates.size:
             won = rates if name == compared[0] else 1 - rates
             row |= _level(crossed_interval(won), "win_rate", "win_")
-        if paper and name in reported()["table3"]:
+        if paper and about[name] == PAPER.get(name):
             row["reported"] = reported()["table3"][name]["reward"]
             row["reported_win_rate"] = reported()["table3"][name]["judge_win_rate"]
         rows.append(row)
@@ -71,9 +78,8 @@ def _level(interval: Interval, mean: str = "mean", prefix: str = "") -> dict[str
 def win_rates(verdicts: pd.DataFrame) -> np.ndarray:
     """[seeds, prompts]: 1 where a is preferred, 0 where b is, 0.5 for a tie. Prompts that lack a
     verdict at any seed are left out; [seeds, 0] where none is left."""
-    clear = verdicts[verdicts["preferred"] != "none"]
-    clear = clear.assign(won=win_rate(clear))
-    wide = clear.pivot(index="candidate", columns="prompt_id", values="won")
+    won = verdicts["preferred"].map(WON)
+    wide = verdicts.assign(won=won).pivot(index="candidate", columns="prompt_id", values="won")
     return wide.dropna(axis="columns").to_numpy()
 
 

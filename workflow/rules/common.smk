@@ -56,6 +56,8 @@ def check_config():
             f"of {without_pool}. Give the datasets a `pool`, or the models a `generation`."
         )
     check_built_models()
+    if any(m.get("generation", {}).get("engine") == "vllm" for m in config["models"].values()):
+        require("engine vllm", "vllm", "vllm")
     check_textual()
     strange = [name for name in config["datasets"] if name not in ("dialogue", "summary")]
     of_the_world = {"describe_world", "theory_proxy"} & set(config["artefacts"])

@@ -52,12 +52,34 @@ def check_textual():
         raise WorkflowError(
             f"config: textual.annotator.model {settings['annotator']['model']!r} is not compared."
         )
-    own_environments = workflow.deployment_settings.deployment_method
-    missing = [p for p in ("trl", "peft") if importlib.util.find_spec(p) is None]
-    if missing and not own_environments:
+    if settings.get("gpus", 1) > 1 and not settings.get("accelerate"):
         raise WorkflowError(
-            f"config: training on text needs {' and '.join(missing)}: "
-            'pip install "lens-rm[text]". Without them: textual.methods: [] and no table_3 or '
+            f"config: textual.gpus {settings['gpus']} needs textual.accelerate, which starts one "
+            "process a GPU; workflow/accelerate/zero2.yaml is one."
+        )
+    needed = max(compare["scales"]) - 1
+    for key, pairs in (
+        ("self_rewarding.pairs", settings["self_rewarding"].get("pairs", 8)),
+        ("responses", settings["responses"] * (settings["responses"] - 1) // 2),
+    ):
+        if pairs < needed:
+            raise WorkflowError(
+                f"config: textual.{key} makes {pairs} pairs of a prompt at most, but scale "
+                f"{needed + 1} needs {needed}. Raise it."
+            )
+    judge = config["rejection_sampling"]["judge"]
+    require("training on text", "text", "trl", "peft")
+    if "table_3" in text_tables and judge["kind"] == "endpoint":
+        require("an endpoint as judge", "judge", "openai")
+
+
+def require(what, extra, *packages):
+    """WorkflowError where packages of an extra are missing, unless jobs have their own environments."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing and not workflow.deployment_settings.deployment_method:
+        raise WorkflowError(
+            f"config: {what} needs {' and '.join(missing)}: "
+            f'pip install "lens-rm[{extra}]". Without it: textual.methods: [] and no table_3 or '
             "table_6 in `artefacts`, as in workflow/configs/demo.yaml."
         )
 
@@ -107,7 +129,8 @@ def launch():
     if settings is None:
         return "python -m lens"
     (file,) = local_files(settings)
-    return f"accelerate launch --config_file {shlex.quote(file)} -m lens"
+    gpus = config["textual"].get("gpus", 1)
+    return f"accelerate launch --config_file {shlex.quote(file)} --num_processes {gpus} -m lens"
 
 
 def annotator():

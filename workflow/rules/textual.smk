@@ -272,6 +272,7 @@ rule evolve_pairs:
         mem_mb=textual_memory,
         runtime=2880,
     params:
+        launch=launch(),
         seeds=config["compare"]["seeds"],
         scales=config["compare"]["scales"],
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
@@ -279,7 +280,7 @@ rule evolve_pairs:
             config["textual"]["self_evolved"] | finetuning_settings("full")
         ),
     shell:
-        "python -m lens evolve-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs}"
+        "{params.launch} evolve-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs}"
         " --seeds {params.seeds} --scales {params.scales} --responses {input.responses:q}"
         " --annotated {input.annotated:q} {params.load} {params.settings}"
         " --out {output.pairs:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
