@@ -310,7 +310,7 @@ OWN = {
         ),
         (
             {"rejection_sampling": {"judge": {"kind": "endpoint"}}},
-            r"rejection_sampling",
+            r"rejection_sampling.judge.kind endpoint needs its section `endpoint`",
         ),
         (
             {"models": {"tiny-llama": {"load": {"model": "/no/model"}}}},

@@ -68,6 +68,11 @@ def check_textual():
                 f"{needed + 1} needs {needed}. Raise it."
             )
     judge = config["rejection_sampling"]["judge"]
+    section = {"model": "load", "endpoint": "endpoint"}[judge["kind"]]
+    if "table_3" in text_tables and section not in judge:
+        raise WorkflowError(
+            f"config: rejection_sampling.judge.kind {judge['kind']} needs its section `{section}`."
+        )
     require("training on text", "text", "trl", "peft")
     if "table_3" in text_tables and judge["kind"] == "endpoint":
         require("an endpoint as judge", "judge", "openai")
@@ -192,10 +197,8 @@ def largest_scale(wildcards):
 
 def labels_file(wildcards):
     stage, kind = STAGE_OF_LABELS[wildcards.labels]
-    return (
-        f"results/{config['run']}/{stage}/{wildcards.dataset}/{wildcards.model}"
-        f"/n{wildcards.n_pairs}/{wildcards.sampling}/{kind}.parquet"
-    )
+    place = f"{wildcards.dataset}/{wildcards.model}/n{wildcards.n_pairs}/{wildcards.sampling}"
+    return f"results/{config['run']}/{stage}/{place}/{kind}.parquet"
 
 
 def labels_flag(wildcards):
