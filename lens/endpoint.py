@@ -167,7 +167,7 @@ def _check_spend(spend: float | None, max_spend: float) -> None:
     if spend > max_spend:
         raise LensError(
             f"the calls may cost ${spend:.2f}, more than max_spend ${max_spend:.2f}. Nothing was "
-            "asked. Raise max_spend, lower max_tokens, or judge fewer pairs."
+            "asked. Raise max_spend, lower max_new_tokens, or judge fewer pairs."
         )
 
 

@@ -61,7 +61,7 @@ def require(*modules: str) -> None:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            package = module.partition(".")[0]
+            package = (error.name or module).partition(".")[0]
             raise LensError(
                 f"training on text needs {package}, which is missing. {EXTRA}"
             ) from error

@@ -124,12 +124,13 @@ def synthetic_pairs(
     dealt = deal(pairs.iloc[rows], options, need, seed)
     if len(dealt) < need:
         asked = set(pairs["prompt"].iloc[rows])
-        bare = sum(not options.get(prompt) for prompt in asked)
+        counts = [len(options.get(prompt, ())) for prompt in asked]
         raise LensError(
             f"seed {seed}: scale {scale} needs {need} synthetic pairs for {len(rows)} original "
-            f"ones, but the sampled responses make {len(dealt)} ({bare} of {len(asked)} prompts "
-            "make none: their responses are empty, alike, tied or without a verdict). Sample "
-            "more `responses`, raise the temperature, or lower the scale."
+            f"ones, but the sampled responses make {len(dealt)}: {max(counts)} of a prompt at "
+            f"most, none of {counts.count(0)} of {len(asked)} prompts (responses that are empty, alike, "
+            "tied or without a verdict make none). Sample more `responses`, raise the temperature, "
+            "or lower the scale."
         )
     return dealt
 

@@ -123,7 +123,9 @@ def test_others_make_up_for_a_prompt_with_too_few_and_too_few_in_all_is_an_error
     assert textual.shortage(pairs, some, 4) == {
         "prompts": 3, "prompts_without_pairs": 1, "prompts_with_too_few_pairs": 1,
     }  # fmt: skip
-    with pytest.raises(LensError, match=r"scale 6 needs 15 .* make 12 \(1 of 3 prompts"):
+    with pytest.raises(
+        LensError, match=r"scale 6 needs 15 .* make 12: 6 .*, none of 1 of 3 prompts"
+    ):
         textual.synthetic_pairs(pairs, np.arange(3), some, scale=6, seed=0)
 
 

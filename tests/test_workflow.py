@@ -294,6 +294,26 @@ OWN = {
             {"textual": {"jobs": {"all": [1, 2, 4]}}},
             r"textual.jobs trains the scales \[1, 2, 4\]; it should train each of \[1, 2, 4, 8\]",
         ),
+        (
+            {"textual": {"methods": ["self_rewarding"]}},
+            r"self_rewarding but not its control: add full_finetune_repeat",
+        ),
+        (
+            {"textual": {"table_6": {"scale": 16}}},
+            r"textual.table_6 is full_finetune at scale 16, which Table 1 does not have",
+        ),
+        (
+            {"rejection_sampling": {"reward_models": {"textual": {"method": "loraa"}}}},
+            r"reward_models.textual is loraa at scale 4, which Table 1 does not have",
+        ),
+        (
+            {"rejection_sampling": {"judge": {"compare": ["latent", "foo"]}}},
+            r"judge.compare names \['foo'\]",
+        ),
+        (
+            {"textual": {"self_rewarding": {"template": "nope.txt"}}},
+            r"nope.txt: no such file",
+        ),
         ({"textual": {"gpus": 2}}, r"textual.gpus 2 needs textual.accelerate"),
         (
             {"textual": {"self_rewarding": {"pairs": 6}}},

@@ -18,6 +18,8 @@ def add_arguments(parser):
 
 
 def run(args):
+    import sys
+
     import pandas as pd
 
     from lens import artifacts, judging, models
@@ -31,6 +33,12 @@ def run(args):
     else:
         judged, cost = judge_locally(args, table["prompt"], table["a"], table["b"])
         inputs |= models.weight_files(args.model)
+    if (judged["preferred"] == "none").all():
+        print(
+            "judge-sft: no pair has a verdict; the judge never wrote [[A]], [[B]] or [[C]] in both "
+            "orders. Table 3 will have no win rate: look at its prompt and at --max-new-tokens.",
+            file=sys.stderr,
+        )
     artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
     artifacts.write_metrics(
         args.metrics, settings(args), inputs,

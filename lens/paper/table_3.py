@@ -56,7 +56,7 @@ def table_3(
             )
         if name in compared and rates.size:
             won = rates if name == compared[0] else 1 - rates
-            row |= _level(crossed_interval(won), "win_rate", "win_")
+            row |= _level(_within(crossed_interval(won)), "win_rate", "win_")
         if paper and about[name] == PAPER.get(name):
             row["reported"] = reported()["table3"][name]["reward"]
             row["reported_win_rate"] = reported()["table3"][name]["judge_win_rate"]
@@ -69,6 +69,11 @@ COLUMNS = [
     "difference_low", "difference_high", "reported", "win_rate", "win_low", "win_high",
     "reported_win_rate",
 ]  # fmt: skip
+
+
+def _within(interval: Interval) -> Interval:
+    """A share's interval, no wider than shares are."""
+    return Interval(interval.mean, max(0.0, interval.low), min(1.0, interval.high))
 
 
 def _level(interval: Interval, mean: str = "mean", prefix: str = "") -> dict[str, float]:

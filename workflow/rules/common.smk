@@ -2,6 +2,7 @@
 rules and nothing else."""
 
 import ast
+import hashlib
 import json
 import re
 import shlex
@@ -267,6 +268,13 @@ def theory_settings():
         "synthesis": config["synthesis"],
     }
     return flags(config["training"] | settings | parts)
+
+
+def made_from():
+    """A hash of the config, for tables and figures: with another config they are out of date even
+    where a stage before them has failed and left no files that are newer than they."""
+    science = {key: value for key, value in config.items() if key != "artefacts"}
+    return hashlib.sha256(json.dumps(science, sort_keys=True).encode()).hexdigest()
 
 
 def paper_names():

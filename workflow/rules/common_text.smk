@@ -13,6 +13,7 @@ TEXTUAL = {  # how a textual method is trained, and whose labels its synthetic p
     "ipo": ("full", "ipo"),
 }
 
+CONTROLS = {"full": "full_finetune_repeat", "lora": "lora_repeat"}
 STAGE_OF_LABELS = {
     "annotator": ("score_responses", "scores"),
     "ipo": ("score_likelihood", "scores"),
@@ -37,6 +38,12 @@ def check_textual():
             f"config: textual.jobs trains the scales {sorted(scales)}; it should train each of "
             f"{sorted({1, *compare['scales']})} (1 and compare.scales) once."
         )
+    for method in settings["methods"]:
+        control = CONTROLS.get(TEXTUAL[method][0])
+        if control and control not in settings["methods"]:
+            raise WorkflowError(
+                f"config: textual.methods has {method} but not its control: add {control}."
+            )
     for table, place in (
         ("table_3", config["rejection_sampling"]),
         ("table_6", settings["table_6"]),
@@ -48,6 +55,10 @@ def check_textual():
                 "both under `textual` and `compare`. Change its section, or take it out of "
                 "`artefacts`."
             )
+    if "table_6" in text_tables:
+        check_cell("textual.table_6", "full_finetune", settings["table_6"]["scale"])
+    if "table_3" in text_tables:
+        check_rejection_sampling()
     if config["textual"]["annotator"]["model"] not in config["models"]:
         raise WorkflowError(
             f"config: textual.annotator.model {settings['annotator']['model']!r} is not compared."
@@ -57,6 +68,7 @@ def check_textual():
             f"config: textual.gpus {settings['gpus']} needs textual.accelerate, which starts one "
             "process a GPU; workflow/accelerate/zero2.yaml is one."
         )
+    local_files(settings["self_rewarding"].get("template"))
     needed = max(compare["scales"]) - 1
     for key, pairs in (
         ("self_rewarding.pairs", settings["self_rewarding"].get("pairs", 8)),
@@ -76,6 +88,33 @@ def check_textual():
     require("training on text", "text", "trl", "peft")
     if "table_3" in text_tables and judge["kind"] == "endpoint":
         require("an endpoint as judge", "judge", "openai")
+
+
+def check_cell(key, method, scale):
+    """WorkflowError unless Table 1 has the method at this scale."""
+    textual = config["textual"]["methods"]
+    if method in TEXTUAL and method in textual:
+        there = any(scale in scales_of(method, job) for job in config["textual"]["jobs"])
+    else:
+        there = (method, scale) in compared()
+    if not there:
+        raise WorkflowError(
+            f"config: {key} is {method} at scale {scale}, which Table 1 does not have. Choose among "
+            f"{sorted({*config['compare']['methods'], *textual})} and the scales of compare.scales "
+            "(1 for methods without augmentation)."
+        )
+
+
+def check_rejection_sampling():
+    chosen = config["rejection_sampling"]
+    for name, entry in chosen["reward_models"].items():
+        check_cell(f"rejection_sampling.reward_models.{name}", entry["method"], entry["scale"])
+    if unknown := set(chosen["judge"]["compare"]) - set(chosen["reward_models"]):
+        raise WorkflowError(
+            f"config: rejection_sampling.judge.compare names {sorted(unknown)}, not under "
+            "rejection_sampling.reward_models."
+        )
+    local_files(chosen["judge"].get("template"))
 
 
 def require(what, extra, *packages):

@@ -113,6 +113,7 @@ rule describe_world:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         kinds=config["compare"]["datasets"],
         folder=subpath(output.metrics, parent=True),
     shell:

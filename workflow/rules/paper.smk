@@ -32,6 +32,7 @@ rule table_1:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         cells=table_1_cells(),
         paper_names=json.dumps(paper_names()),
         paper_n_pairs=config["compare"].get("paper_n_pairs", 1000),
@@ -65,6 +66,7 @@ rule best_of_n_curve:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         cells=cells(config["compare"]["n_pairs"], compared()),
         folder=subpath(output.table, parent=True),
     shell:
@@ -97,6 +99,7 @@ rule learning_curve:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         cells=cells(config["learning_curve"]["n_pairs"], unaugmented()),
         folder=subpath(output.table, parent=True),
     shell:
@@ -137,6 +140,7 @@ rule table_3:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         names=list(config["rejection_sampling"]["reward_models"]),
         about=json.dumps(config["rejection_sampling"]["reward_models"]),
         compared=config["rejection_sampling"]["judge"]["compare"],
@@ -184,6 +188,7 @@ rule table_6:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         temperatures=table_6_temperatures,
         folders=lambda wildcards: flags(table_6_cells(wildcards)),
         paper_names=json.dumps(paper_names()),

@@ -81,6 +81,7 @@ rule figure_5:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         theory=theories("theory"),
         folder=subpath(output.table, parent=True),
     shell:
@@ -108,6 +109,7 @@ rule theory_fits:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         theory=theories("theory"),
         folder=subpath(output.pdf, parent=True),
     shell:
@@ -135,6 +137,7 @@ rule theory_map:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         theory=theories("theory"),
         folder=subpath(output.table, parent=True),
     shell:
@@ -172,6 +175,7 @@ rule theory_table:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         theory=theories("theory"),
         points=theories("theory_points"),
         paper_names=json.dumps(paper_names()),
@@ -205,6 +209,7 @@ rule theory_proxy:
     conda:
         "../../environment.yml"
     params:
+        made_from=made_from(),
         kinds=config["compare"]["datasets"],
         points=theories("theory_points"),
         folder=subpath(output.metrics, parent=True),
