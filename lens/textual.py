@@ -128,9 +128,9 @@ def synthetic_pairs(
         raise LensError(
             f"seed {seed}: scale {scale} needs {need} synthetic pairs for {len(rows)} original "
             f"ones, but the sampled responses make {len(dealt)}: {max(counts)} of a prompt at "
-            f"most, none of {counts.count(0)} of {len(asked)} prompts (responses that are empty, alike, "
-            "tied or without a verdict make none). Sample more `responses`, raise the temperature, "
-            "or lower the scale."
+            f"most, none of {counts.count(0)} of {len(asked)} prompts (responses that are empty, "
+            "alike, tied or without a verdict make none). Sample more `responses`, raise the "
+            "temperature, or lower the scale."
         )
     return dealt
 
