@@ -186,30 +186,20 @@ def in_text_space(finished, tmp_path_factory):
 
 def test_table_1_has_text_space_beside_its_own_controls(in_text_space):
     table = pd.read_csv(paper(in_text_space) / "table_1.csv").set_index(["method", "scale"])
-    text = {"full_finetune": (1, 2), "lora": (1, 2)} | dict.fromkeys(
-        (
-            "full_finetune_repeat",
-            "lora_repeat",
-            "embedding_mlp",
-            "self_rewarding",
-            "self_evolved",
-            "ipo",
-        ),
-        (2,),
+    text = {"full_finetune": (1, 2)} | dict.fromkeys(
+        ("full_finetune_repeat", "embedding_mlp", "self_rewarding", "ipo"), (2,)
     )
     own = {("original", 1), ("repeat", 2), ("lens", 2)}
     assert set(table.index) == own | {(m, scale) for m, scales in text.items() for scale in scales}
     seen = pd.read_csv(paper(in_text_space) / "table_1_observations.csv")
     means = seen.groupby(["method", "scale"])["gold_reward"].mean()
-    for method in ("full_finetune", "self_rewarding", "self_evolved", "ipo"):
+    for method in ("full_finetune", "self_rewarding", "ipo"):
         expected = means[method, 2] - means["full_finetune_repeat", 2]
         assert table.loc[(method, 2), "difference_to_repeat"] == pytest.approx(expected), method
     expected = means["embedding_mlp", 2] - means["repeat", 2]
     assert table.loc[("embedding_mlp", 2), "difference_to_repeat"] == pytest.approx(expected)
-    expected = means["lora", 2] - means["lora_repeat", 2]
-    assert table.loc[("lora", 2), "difference_to_repeat"] == pytest.approx(expected)
     assert seen.groupby(["method", "scale"]).size().eq(3).all()
-    assert means.nunique() > 6  # the methods are not one and the same model
+    assert means.nunique() > 5  # the methods are not one and the same model
 
 
 def test_labels_say_how_they_agree_with_the_annotator(in_text_space):
@@ -221,25 +211,17 @@ def test_labels_say_how_they_agree_with_the_annotator(in_text_space):
         assert all(share == 1 for share in agrees) == (labels == "annotator")
     judge = json.loads((results / f"judge_responses/{place}/metrics.json").read_text())["metrics"]
     assert sum(judge["preferred"].values()) == judge["pairs"] > 0
-    evolved = json.loads((results / f"evolve_pairs/{place}/metrics.json").read_text())["metrics"]
-    assert [one["joined"] for one in evolved["by_scale"]["2"]["0"]["rounds"]] == [20, 20]
 
 
 def test_table_3_and_6_are_complete(in_text_space):
     table = pd.read_csv(paper(in_text_space) / "table_3.csv").set_index("picked_by")
-    assert list(table.index) == ["none", "textual", "latent", "latent_control", "textual_control"]
+    assert list(table.index) == ["none", "textual", "latent"]
     assert table["mean"].notna().all()
     assert table["win_rate"].dropna().sum() == pytest.approx(1)
     assert table["reported"].isna().all()  # the paper has no such table at 2x
     gold = pd.read_csv(paper(in_text_space) / "table_3_observations.csv")
     means = gold.groupby("picked_by")["gold"].mean()
     assert table.loc["latent", "mean"] == pytest.approx(means["latent"])
-    assert table.loc["latent", "difference_to_repeat"] == pytest.approx(
-        means["latent"] - means["latent_control"]
-    )
-    assert table.loc["textual", "difference_to_repeat"] == pytest.approx(
-        means["textual"] - means["textual_control"]
-    )
     table = pd.read_csv(paper(in_text_space) / "table_6.csv")
     assert table["temperature"].dropna().tolist() == [0.6, 1.0]
     assert table["difference_to_repeat"].notna().sum() == 3

@@ -114,6 +114,44 @@ def test_the_annotator_learns_from_training_pairs_alone(lens, tmp_path, llama_fo
     assert tokens == 2 * 8 * 2 * 8  # epochs, pairs, sides, tokens of a text
 
 
+def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pairs):
+    needs_trl()
+    responses = candidates(tmp_path / "r.parquet", ["w3", "w4 w5", "w6", "w7 w8", "w9"], prompts=1)
+    options = (
+        "--pairs", pairs, "--n-pairs", 3, "--seeds", 0, 1, "--model", llama_folder,
+        "--learning-rate", 1e-2, "--batch-size", 2,
+    )  # fmt: skip
+    lens(
+        "evolve-pairs", *options, "--scales", 2, "--responses", responses, "--rounds", 2,
+        "--confidence", 0.5001, "--out", tmp_path / "s.parquet", "--metrics", tmp_path / "e.json",
+    )  # fmt: skip
+    made = pd.read_parquet(tmp_path / "s.parquet")
+    assert made.groupby(["seed", "scale"]).size().to_dict() == {(0, 2): 3, (1, 2): 3}
+    rounds = json.loads((tmp_path / "e.json").read_text())["metrics"]["by_scale"]["2"]["0"][
+        "rounds"
+    ]
+    assert [one["trained_on"] for one in rounds] == [3, 4]
+    lens(
+        "train-text", *options, "--scales", 1, 2, "--synthetic", tmp_path / "s.parquet", "--lora",
+        "--lora-rank", 2, "--out-dir", tmp_path / "models", "--metrics", tmp_path / "t.json",
+    )  # fmt: skip
+    for scale in (1, 2):
+        for seed in (0, 1):
+            folder = tmp_path / f"models/x{scale}/seed_{seed}"
+            assert (folder / "adapter_model.safetensors").is_file()
+    facts = json.loads((tmp_path / "t.json").read_text())["metrics"]["by_scale"]
+    assert facts["2"]["0"]["pairs_per_epoch"] == 6
+    assert facts["2"]["0"]["trained_parameters"] < facts["2"]["0"]["parameters"] / 10
+    seconds = json.loads((tmp_path / "cost.json").read_text())["seconds"]
+    assert set(seconds) == {f"x{scale}/seed_{seed}" for scale in (1, 2) for seed in (0, 1)}
+    lens(
+        "train-text", *options, "--scales", 2, "--out-dir", tmp_path / "repeat",
+        "--metrics", tmp_path / "t.json",
+    )  # fmt: skip
+    facts = json.loads((tmp_path / "t.json").read_text())["metrics"]["by_scale"]["2"]["0"]
+    assert (facts["pairs_per_epoch"], facts["steps"]) == (3, 4)  # two passes over three pairs
+
+
 def test_a_text_reward_model_is_judged_the_right_way_round(
     lens, tmp_path, llama_folder, pairs, monkeypatch
 ):

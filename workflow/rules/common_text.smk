@@ -24,6 +24,8 @@ STAGE_OF_LABELS = {
 def check_textual():
     """That what is trained on text can be: its packages, its scales, its reward models."""
     settings, compare = config["textual"], config["compare"]
+    pickers = config["rejection_sampling"]["reward_models"]
+    config["rejection_sampling"]["reward_models"] = {n: e for n, e in pickers.items() if e}
     settings["jobs"] = {name: scales for name, scales in settings["jobs"].items() if scales}
     for key in ("datasets", "models"):
         settings[key] = [name for name in settings[key] if name in compare[key]]
