@@ -14,7 +14,7 @@ demo: .venv/installed
 	@echo "The tables and figures lie in results/demo/paper, the reward models in results/demo/train_reward."
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 study: .venv/installed
 	$(BIN)/python benchmarks/study.py --world linear bent --n-pairs 300 1000 --seeds 4
