@@ -13,8 +13,9 @@ demo: .venv/installed
 	@cat results/demo/paper/table_1.md
 	@echo "The tables and figures lie in results/demo/paper, the reward models in results/demo/train_reward."
 
+# One thread a process: two workers with two threads each stall one another on two cores.
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 study: .venv/installed
 	$(BIN)/python benchmarks/study.py --world linear bent --n-pairs 300 1000 --seeds 4
