@@ -51,3 +51,9 @@ rule paper:
     input:
         [getattr(rules, artefact).output for artefact in config["artefacts"]],
     localrule: True
+
+
+rule all:
+    input:
+        rules.paper.input,
+    localrule: True

@@ -131,11 +131,6 @@ def _counts(values: pd.Series, names: Sequence[str]) -> dict[str, int]:
     return {name: int((values == name).sum()) for name in names}
 
 
-def win_rate(judged: pd.DataFrame) -> np.ndarray:
-    """1 for each pair that a won, 0 that b won, 0.5 for a tie, float64; "none" is left out."""
-    return judged["preferred"].map(WON).dropna().to_numpy(np.float64)
-
-
 def probability_verdicts(
     model,
     tokenizer,

@@ -11,6 +11,7 @@ from workflow_tools import ROOT, SMALL, TEXT, jobs, snakemake, sources
 
 from lens import methods
 from lens.cli import build_parser
+from lens.paper.cells import CONTROLS
 
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 CONFIGS = sorted((ROOT / "workflow/configs").glob("*.yaml"))
@@ -30,6 +31,10 @@ def test_workflow_and_library_know_the_same_methods():
     (textual,) = re.findall(r"^TEXTUAL = (\{.*?^\})$", rules, re.M | re.S)
     allowed = SCHEMA["properties"]["textual"]["properties"]["methods"]["items"]["enum"]
     assert sorted(allowed) == sorted(ast.literal_eval(textual))
+    (found,) = re.findall(r"^CONTROLS = (\{.*\})$", rules, re.M)
+    controls = ast.literal_eval(found)
+    for method, (training, _) in ast.literal_eval(textual).items():
+        assert controls.get(training) == CONTROLS.get(method)
 
 
 @pytest.fixture

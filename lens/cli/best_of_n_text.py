@@ -1,6 +1,7 @@
 """Judge text reward models: gold reward of the best of n candidates, accuracy on held-out pairs."""
 
-from lens.cli._arguments import add_text_reward_arguments, answer_tokens, settings, token_ids
+from lens.cli._arguments import settings
+from lens.cli._text import add_text_reward_arguments, score_texts
 
 
 def add_arguments(parser):
@@ -21,6 +22,7 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
 
     from lens import artifacts, evaluation, models
@@ -29,16 +31,20 @@ def run(args):
     held_out = evaluation.held_out_pairs(artifacts.read_table(args.pairs))
     candidates = artifacts.read_table(args.candidates)
     candidates = evaluation.with_gold(candidates, artifacts.read_table(args.gold), args.gold)
-    prompts, tests, by_scale, tokens, total = [], [], {}, None, 0
+    columns = ["prompt", "response"]
+    sides = [held_out.rename(columns={side: "response"}) for side in ("chosen", "rejected")]
+    texts = pd.concat([part[columns] for part in (candidates, *sides)], ignore_index=True)
+    prompts, tests, by_scale, tokens, read = [], [], {}, None, 0
     inputs = {"pairs": args.pairs, "candidates": args.candidates, "gold": args.gold}
     for scale in args.scales:
         rewards = {}
         for seed in args.seeds:
             folder = Path(args.models) / f"x{scale}" / f"seed_{seed}"
-            rewards[seed], tokens, read, size = score(
-                args, str(folder), candidates, held_out, tokens
+            scores, tokens, cost = score_texts(
+                args, str(folder), texts, "candidates and pairs", tokens
             )
-            total += read
+            rewards[seed] = np.split(scores, [len(candidates), len(candidates) + len(held_out)])
+            read += cost["tokens"]
             inputs |= {
                 f"model_x{scale}_seed_{seed}/{name}": path
                 for name, path in models.weight_files(folder).items()
@@ -52,34 +58,5 @@ def run(args):
     artifacts.write_table(args.out_pairs, pd.concat(tests, ignore_index=True))
     artifacts.write_metrics(
         args.metrics, settings(args), inputs, {"by_scale": by_scale},
-        {"tokens": total, "parameters": size},
+        cost | {"tokens": read},
     )  # fmt: skip
-
-
-def score(args, folder, candidates, held_out, tokens):
-    """((rewards of candidates, of chosen, of rejected answers), tokens of all texts, how many were
-    read, parameters)."""
-    import pandas as pd
-
-    from lens import gold
-    from lens.finetuning import load_reward
-
-    tokenizer = tokens.tokenizer if tokens else None
-    tokenizer, model = load_reward(
-        folder, dtype=args.dtype, device=args.device, tokenizer=tokenizer
-    )
-    columns = ["prompt", "response", "group"]
-    texts = pd.concat(
-        [
-            candidates[columns],
-            held_out.rename(columns={"chosen": "response"})[columns],
-            held_out.rename(columns={"rejected": "response"})[columns],
-        ],
-        ignore_index=True,
-    )
-    tokens = tokens or answer_tokens(args, tokenizer, model)
-    ids = token_ids(tokens, texts, "response", "candidates and pairs")
-    rewards = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=list(texts["prompt"]))
-    ends = [len(candidates), len(candidates) + len(held_out)]
-    parts = rewards[: ends[0]], rewards[ends[0] : ends[1]], rewards[ends[1] :]
-    return parts, tokens, sum(map(len, ids)), model.num_parameters()

@@ -1,14 +1,7 @@
 """Label pairs by self-evolution: the reward model ranks, confident pairs join, it trains again."""
 
-from lens.cli._arguments import (
-    add_finetuning_arguments,
-    add_model_arguments,
-    answer_tokens,
-    finetuning,
-    model_options,
-    settings,
-    token_ids,
-)
+from lens.cli._arguments import add_model_arguments, settings
+from lens.cli._text import add_finetuning_arguments, finetuning, token_ids, train_classifier
 
 
 def add_arguments(parser):
@@ -20,7 +13,7 @@ def add_arguments(parser):
     parser.add_argument("--annotated", help="the annotator's scores, to measure agreement with")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument(
-        "--confidence", type=float, default=0.5, help="probability from which a pair joins"
+        "--confidence", type=float, default=0.6, help="probability from which a pair joins"
     )
     add_model_arguments(parser)
     parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
@@ -81,18 +74,13 @@ def _train_and_score(args, table, responses, seed, tokens):
     """(scores of the responses by a reward model trained on the table, tokens of all texts, (how
     many were read, parameters))."""
     from lens import gold
-    from lens.finetuning import from_first, new_classifier, train_reward
+    from lens.finetuning import from_first
     from lens.seeds import derive_seed
 
     start = derive_seed(seed, "text") % 2**31
-    tokenizer = tokens.tokenizer if tokens else None
-    tokenizer, model = new_classifier(**model_options(args), seed=start, tokenizer=tokenizer)
-    tokens = tokens or answer_tokens(args, tokenizer, model)
-    ids = {side: token_ids(tokens, table, side, args.pairs) for side in ("chosen", "rejected")}
-    facts = train_reward(
-        model, tokenizer, ids["chosen"], ids["rejected"], finetuning(args),
-        lora=None, seed=start, out=None,
-    )  # fmt: skip
+    model, tokens, facts = train_classifier(
+        args, table, args.pairs, tokens, finetuning(args), lora=None, seed=start, out=None
+    )
     answers = token_ids(tokens, responses, "response", args.responses)
     scores = gold.score(
         model.eval(), answers, batch_tokens=args.batch_tokens, groups=list(responses["prompt_id"])

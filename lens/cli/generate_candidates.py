@@ -4,7 +4,7 @@ from lens.cli._arguments import add_model_arguments, model_options, settings
 
 
 def add_arguments(parser):
-    parser.add_argument("--prompts", required=True, help="test prompts from prepare-pairs")
+    parser.add_argument("--prompts", required=True, help="prompt table")
     add_model_arguments(parser)
     add_sampling_arguments(parser)
     parser.add_argument("--out", required=True, help="candidate table (.parquet)")
@@ -22,18 +22,13 @@ def add_sampling_arguments(parser):
 
 
 def run(args):
-    sample(args, args.prompts)
-
-
-def sample(args, source):
-    """Samples answers to the prompts of the table `source` and saves them as candidates."""
     import numpy as np
 
     from lens import artifacts
     from lens.candidates import COLUMNS
 
-    prompts = artifacts.read_table(source)
-    answers, shortened, cost, files = sampled(args, prompts, source)
+    prompts = artifacts.read_table(args.prompts)
+    answers, shortened, cost, files = sampled(args, prompts)
     table = prompts.loc[prompts.index.repeat(args.candidates)].reset_index(drop=True)
     table["candidate"] = np.tile(np.arange(args.candidates), len(prompts))
     table["response"] = [answer for row in answers for answer in row]
@@ -41,7 +36,7 @@ def sample(args, source):
     artifacts.write_metrics(
         args.metrics,
         settings(args),
-        {"prompts": source, **files},
+        {"prompts": args.prompts, **files},
         {
             "prompts": len(prompts),
             "candidates": len(table),
@@ -53,9 +48,9 @@ def sample(args, source):
     )
 
 
-def sampled(args, prompts, source):
+def sampled(args, prompts):
     """(answers of each prompt, prompts shortened, cost, weight files) by the engine asked for."""
-    names = [f"{source}, prompt_id {key}" for key in prompts["prompt_id"]]
+    names = [f"{args.prompts}, prompt_id {key}" for key in prompts["prompt_id"]]
     return (_with_vllm if args.engine == "vllm" else _with_hf)(args, prompts, names)
 
 
@@ -78,10 +73,11 @@ def _options(args):
     return {name: getattr(args, name) for name in names}
 
 
-def _cost(token_ids, answers, tokenizer, parameters):
+def _cost(token_ids, answers, tokenizer, *, reads, parameters):
+    """`reads`: how often the engine reads a prompt."""
     written = tokenizer([a for row in answers for a in row], add_special_tokens=False)["input_ids"]
     return {
-        "tokens": sum(len(ids) * len(row) for ids, row in zip(token_ids, answers, strict=True)),
+        "tokens": reads * sum(map(len, token_ids)),
         "new_tokens": sum(map(len, written)),
         "parameters": parameters,
     }
@@ -105,7 +101,9 @@ def _with_hf(args, prompts, names):
         batch_size=args.batch_size,
         **_options(args),
     )
-    cost = _cost(token_ids, answers, tokenizer, model.num_parameters())
+    cost = _cost(
+        token_ids, answers, tokenizer, reads=args.candidates, parameters=model.num_parameters()
+    )
     return answers, shortened, cost, models.weight_files(args.model)
 
 
@@ -124,9 +122,5 @@ def _with_vllm(args, prompts, names):
     cost.uses("cuda")
     engine = vllm_engine.load(args.model, dtype=args.dtype, max_length=limit, **common)
     answers = vllm_engine.generate(engine, token_ids, list(prompts["prompt_id"]), **_options(args))
-    return (
-        answers,
-        shortened,
-        _cost(token_ids, answers, tokenizer, 0),
-        models.weight_files(args.model),
-    )
+    used = _cost(token_ids, answers, tokenizer, reads=1, parameters=0)  # vLLM does not tell
+    return answers, shortened, used, models.weight_files(args.model)

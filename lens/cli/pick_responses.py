@@ -1,6 +1,7 @@
 """Pick, for every held-out prompt, the response that a reward model likes best."""
 
-from lens.cli._arguments import add_text_reward_arguments, answer_tokens, settings, token_ids
+from lens.cli._arguments import settings
+from lens.cli._text import add_text_reward_arguments, score_texts
 
 
 def add_arguments(parser):
@@ -23,21 +24,20 @@ def run(args):
 
     models.set_threads(args.threads)
     responses = artifacts.read_table(args.responses)
-    picks, tokens, files = [], 0, {"responses": args.responses}
+    picks, tokens, read, files = [], None, 0, {"responses": args.responses}
     for seed, path in zip(args.seeds, args.models, strict=True):
         if args.embeddings:
-            rewards, read, size = _by_embedding(args, path)
+            rewards, cost = _by_embedding(args, path)
             files |= {"embeddings": args.embeddings, f"model_seed_{seed}": path}
         else:
-            rewards, read, size = _by_text(args, path, responses)
+            rewards, tokens, cost = score_texts(args, path, responses, args.responses, tokens)
             files |= {f"model_seed_{seed}/{n}": f for n, f in models.weight_files(path).items()}
         picks.append(pick(responses, rewards).assign(seed=seed))
-        tokens += read
+        read += cost["tokens"]
     table = pd.concat(picks, ignore_index=True)
     artifacts.write_table(args.out, table)
     facts = {"picks": len(table), "empty": int((table["response"] == "").sum())}
-    cost = {"tokens": tokens, "parameters": size}
-    artifacts.write_metrics(args.metrics, settings(args), files, facts, cost)
+    artifacts.write_metrics(args.metrics, settings(args), files, facts, cost | {"tokens": read})
 
 
 def _by_embedding(args, path):
@@ -47,17 +47,4 @@ def _by_embedding(args, path):
     _, embeddings = read_embedded(args.responses, args.embeddings)
     head = RewardHead.load(path)
     size = sum(value.size for value in head.weights.values())
-    return head(embeddings["responses"]), 0, size
-
-
-def _by_text(args, path, responses):
-    from lens import gold
-    from lens.finetuning import load_reward
-
-    tokenizer, model = load_reward(path, dtype=args.dtype, device=args.device)
-    tokens = answer_tokens(args, tokenizer, model)
-    ids = token_ids(tokens, responses, "response", args.responses)
-    rewards = gold.score(
-        model, ids, batch_tokens=args.batch_tokens, groups=list(responses["prompt_id"])
-    )
-    return rewards, sum(map(len, ids)), model.num_parameters()
+    return head(embeddings["responses"]), {"tokens": 0, "parameters": size}

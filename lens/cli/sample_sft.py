@@ -30,7 +30,7 @@ def run(args):
         folder = str(Path(args.models) / f"seed_{seed}")
         own = Namespace(**{**vars(args), "model": folder, "revision": None, "candidates": 1})
         own.seed = args.seed + seed
-        texts, _, cost, files = sampled(own, prompts, args.prompts)
+        texts, _, cost, files = sampled(own, prompts)
         answers.append(prompts.assign(candidate=seed, response=[row[0] for row in texts]))
         costs.append(cost)
         inputs |= {f"seed_{seed}/{name}": path for name, path in files.items()}

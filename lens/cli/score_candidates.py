@@ -1,12 +1,7 @@
 """Score every candidate answer once with the gold reward model."""
 
-from lens.cli._arguments import (
-    add_model_arguments,
-    answer_tokens,
-    model_options,
-    settings,
-    token_ids,
-)
+from lens.cli._arguments import add_model_arguments, model_options, settings
+from lens.cli._text import answer_tokens, token_ids
 
 
 def add_arguments(parser):

@@ -1,6 +1,7 @@
 """Score sampled responses with the annotator."""
 
-from lens.cli._arguments import add_text_reward_arguments, answer_tokens, settings, token_ids
+from lens.cli._arguments import settings
+from lens.cli._text import add_text_reward_arguments, score_texts
 
 
 def add_arguments(parser):
@@ -12,20 +13,16 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts, gold, models
-    from lens.finetuning import load_reward
+    from lens import artifacts, models
 
     models.set_threads(args.threads)
     table = artifacts.read_table(args.responses)
-    tokenizer, model = load_reward(args.annotator, dtype=args.dtype, device=args.device)
-    tokens = answer_tokens(args, tokenizer, model)
-    ids = token_ids(tokens, table, "response", args.responses)
-    scores = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=list(table["prompt_id"]))
+    scores, tokens, cost = score_texts(args, args.annotator, table, args.responses)
     artifacts.write_table(args.out, table.assign(score=scores))
     artifacts.write_metrics(
         args.metrics,
         settings(args),
         {"responses": args.responses, **models.weight_files(args.annotator)},
         {"responses": len(table), "texts_shortened": tokens.shortened},
-        {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()},
+        cost,
     )

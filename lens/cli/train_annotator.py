@@ -1,15 +1,12 @@
 """Train the annotator, a text reward model on all training pairs, that labels sampled responses."""
 
-from lens.cli._arguments import (
+from lens.cli._arguments import add_model_arguments, settings
+from lens.cli._text import (
     add_finetuning_arguments,
     add_lora_arguments,
-    add_model_arguments,
-    answer_tokens,
     finetuning,
     lora,
-    model_options,
-    settings,
-    token_ids,
+    train_classifier,
 )
 
 
@@ -25,19 +22,14 @@ def add_arguments(parser):
 
 def run(args):
     from lens import artifacts, models
-    from lens.finetuning import get_ready, is_first, new_classifier, train_reward
+    from lens.finetuning import get_ready, is_first
 
     get_ready("trl.trainer.reward_trainer", "peft")
     models.set_threads(args.threads)
     pairs = artifacts.read_table(args.pairs)
     pairs = pairs[pairs["split"] == "train"]
-    tokenizer, model = new_classifier(**model_options(args), seed=args.seed)
-    tokens = answer_tokens(args, tokenizer, model)
-    chosen, rejected = (
-        token_ids(tokens, pairs, side, args.pairs) for side in ("chosen", "rejected")
-    )
-    facts = train_reward(
-        model, tokenizer, chosen, rejected, finetuning(args),
+    _, tokens, facts = train_classifier(
+        args, pairs, args.pairs, None, finetuning(args),
         lora=lora(args), seed=args.seed, out=args.out,
     )  # fmt: skip
     if not is_first():

@@ -2,13 +2,8 @@
 
 from dataclasses import replace
 
-from lens.cli._arguments import (
-    add_finetuning_arguments,
-    add_model_arguments,
-    finetuning,
-    model_options,
-    settings,
-)
+from lens.cli._arguments import add_model_arguments, model_options, settings
+from lens.cli._text import add_finetuning_arguments, finetuning
 
 
 def add_arguments(parser):

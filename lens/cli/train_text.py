@@ -2,16 +2,13 @@
 
 from dataclasses import replace
 
-from lens.cli._arguments import (
+from lens.cli._arguments import add_model_arguments, settings
+from lens.cli._text import (
     add_finetuning_arguments,
     add_lora_arguments,
-    add_model_arguments,
-    answer_tokens,
     finetuning,
     lora,
-    model_options,
-    settings,
-    token_ids,
+    train_classifier,
 )
 
 
@@ -70,7 +67,6 @@ def train(args, pairs, synthetic, scale, seed, folder, tokens):
     """Trains and saves the model of one scale and seed; returns what happened, and the tokens of
     all texts so far."""
     from lens import textual
-    from lens.finetuning import new_classifier, train_reward
     from lens.seeds import derive_seed
 
     rows = textual.spent_rows(pairs, args.n_pairs, seed)
@@ -79,14 +75,7 @@ def train(args, pairs, synthetic, scale, seed, folder, tokens):
     if synthetic is None:  # k shuffled passes: copies of a pair do not meet in a batch
         how = replace(how, epochs=how.epochs * scale)
     start = derive_seed(seed, "text") % 2**31  # one for all scales and methods, as for the MLPs
-    tokenizer = tokens.tokenizer if tokens else None
-    tokenizer, model = new_classifier(**model_options(args), seed=start, tokenizer=tokenizer)
-    tokens = tokens or answer_tokens(args, tokenizer, model)
-    chosen, rejected = (
-        token_ids(tokens, table, side, args.pairs) for side in ("chosen", "rejected")
+    _, tokens, facts = train_classifier(
+        args, table, args.pairs, tokens, how, lora=lora(args), seed=start, out=folder
     )
-    facts = train_reward(
-        model, tokenizer, chosen, rejected, how,
-        lora=lora(args), seed=start, out=folder,
-    )  # fmt: skip
     return facts, tokens

@@ -224,11 +224,6 @@ def prompt_table(wildcards):
     return f"{folder}/training_prompts/{wildcards.dataset}/{wildcards.prompts}/prompts.parquet"
 
 
-def prompts_held_out():
-    settings = config["rejection_sampling"]
-    return {"count": settings["prompts"], "seed": settings["seed"]}
-
-
 def largest_scale(wildcards):
     """Synthetic pairs are labelled once, for the largest scale that is trained on them."""
     if wildcards.sampling == "standard":
@@ -359,10 +354,6 @@ def picking_embeddings(wildcards):
 
 def picking_flag(wildcards, input):
     return flags({"embeddings": str(input.embeddings)}) if input.embeddings else ""
-
-
-def sft_settings():
-    return config["rejection_sampling"]["sft"]
 
 
 def table_3_folder(stage):

@@ -54,7 +54,7 @@ rule train_sft:
         launch=launch(),
         seeds=config["compare"]["seeds"],
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        settings=lambda wildcards: flags(sft_settings()),
+        settings=lambda wildcards: flags(config["rejection_sampling"]["sft"]),
     shell:
         "{params.launch} train-sft --picks {input.picks:q} --seeds {params.seeds} {params.load}"
         " {params.settings} --out-dir {output.models:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"

@@ -43,10 +43,12 @@ rule held_out_prompts:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=lambda wildcards: flags(prompts_held_out()),
+        prompts=lambda wildcards: config["rejection_sampling"]["prompts"],
+        seed=lambda wildcards: config["rejection_sampling"]["seed"],
     shell:
         "python -m lens held-out-prompts --pairs {input.pairs:q} --test-prompts {input.test_prompts:q}"
-        " {params.settings} --out {output.prompts:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " --count {params.prompts} --seed {params.seed} --out {output.prompts:q}"
+        " --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule sample_responses:
