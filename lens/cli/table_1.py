@@ -1,18 +1,11 @@
 """Write Table 1: every method against its control, beside the paper's numbers."""
 
-import json
-
-from lens.cli._arguments import settings
+from lens.cli._arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
     parser.add_argument("--cells", nargs="+", required=True, help="folders from best-of-n")
-    parser.add_argument(
-        "--paper-names", type=json.loads, default={}, help='JSON {"our name": "the paper\'s"}'
-    )
-    parser.add_argument(
-        "--paper-n-pairs", type=int, default=1000, help="the N that stands for the paper's 1,000"
-    )
+    add_paper_arguments(parser)
     parser.add_argument("--out-dir", required=True, help="gets table_1.csv, .tex, .md, ...")
 
 

@@ -1,8 +1,6 @@
 """Write Table 3: language models trained on the picks of reward models, by gold and by a judge."""
 
-import json
-
-from lens.cli._arguments import settings
+from lens.cli._arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -22,12 +20,7 @@ def add_arguments(parser):
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--n-pairs", type=int, required=True)
-    parser.add_argument(
-        "--paper-names", type=json.loads, default={}, help='JSON {"our name": "the paper\'s"}'
-    )
-    parser.add_argument(
-        "--paper-n-pairs", type=int, default=1000, help="the N that stands for the paper's 1,000"
-    )
+    add_paper_arguments(parser)
     parser.add_argument("--out-dir", required=True, help="gets table_3.csv, .tex, .md, ...")
 
 

@@ -1,8 +1,6 @@
 """Write Table 6: textual synthesis at several sampling temperatures."""
 
-import json
-
-from lens.cli._arguments import settings
+from lens.cli._arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -11,12 +9,7 @@ def add_arguments(parser):
     parser.add_argument("--control", required=True, help="of them all, from best-of-n-text")
     parser.add_argument("--lens", required=True, help="from best-of-n")
     parser.add_argument("--lens-control", required=True, help="from best-of-n")
-    parser.add_argument(
-        "--paper-names", type=json.loads, default={}, help='JSON {"our name": "the paper\'s"}'
-    )
-    parser.add_argument(
-        "--paper-n-pairs", type=int, default=1000, help="the N that stands for the paper's 1,000"
-    )
+    add_paper_arguments(parser)
     parser.add_argument("--out-dir", required=True, help="gets table_6.csv, .tex, .md, ...")
 
 

@@ -1,6 +1,7 @@
-"""Tables as Markdown and LaTeX."""
+"""Tables as Markdown, LaTeX and HTML."""
 
 from collections.abc import Sequence
+from html import escape
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -72,3 +73,37 @@ def latex_table(
         lines += [" & ".join(map(escape_latex, row)) + r" \\" for row in rows]
     lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     return "\n".join(lines) + "\n"
+
+
+STYLE = """body{font:15px/1.45 system-ui,sans-serif;color:#222;margin:1.5em auto;
+  max-width:72em;padding:0 1em}
+table{border-collapse:collapse;margin:0 0 1.5em;font-variant-numeric:tabular-nums}
+caption{text-align:left;font-weight:600;padding:.4em 0}
+th,td{padding:.2em .7em;text-align:right;border-bottom:1px solid #ddd;vertical-align:top}
+th{border-bottom:2px solid #444}
+th:first-child,td:first-child{text-align:left}
+.note{color:#555;max-width:50em}
+.scroll{overflow-x:auto}
+pre{white-space:pre-wrap;background:#f5f5f3;padding:.6em;margin:.2em 0}"""
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> str:
+    """A table of texts, all of them escaped."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "\n".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return (
+        f"<div class='scroll'><table><caption>{escape(title)}</caption>"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
+    )
+
+
+def html_page(title: str, body: str) -> str:
+    """A whole page that needs nothing from elsewhere; `body` is HTML."""
+    return (
+        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width'>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body>\n{body}\n</body></html>\n"
+    )

@@ -13,6 +13,8 @@ from snakemake.utils import validate
 
 ROOT = Path(workflow.basedir)
 LATENT = ("lens", "residual_decoding", "posterior_noise", "latent_mixing", "latent_flow")
+OF_SOME_ARTEFACTS = ("artefacts", "sweeps", "inspection", "reward_bench")
+GOLD_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"  # the paper's
 UNAUGMENTED = ("original", "mean_difference", "linear_probe", "evidence_probe")
 
 
@@ -270,17 +272,30 @@ def theory_settings():
     return flags(config["training"] | settings | parts)
 
 
-def made_from():
+def made_from(*own):
     """A hash of the config, for tables and figures: with another config they are out of date even
-    where a stage before them has failed and left no files that are newer than they."""
-    science = {key: value for key, value in config.items() if key != "artefacts"}
-    return hashlib.sha256(json.dumps(science, sort_keys=True).encode()).hexdigest()
+    where a stage before them has failed and left no files that are newer than they. Sections that
+    belong to some artefacts alone count for those that give them as `own`."""
+    science = {key: value for key, value in config.items() if key not in OF_SOME_ARTEFACTS}
+    return hashlib.sha256(json.dumps([science, *own], sort_keys=True).encode()).hexdigest()
 
 
 def paper_names():
     """Our names of datasets and models -> the paper's, where they stand for one."""
     entries = {**config["datasets"], **config["models"]}
     return {name: e["paper_name"] for name, e in entries.items() if e.get("paper_name")}
+
+
+def paper_flags():
+    """How this run stands to the paper's. Gold rewards of another gold model have another scale, so
+    that they can be compared with the paper's in direction alone."""
+    return flags(
+        {
+            "paper_names": paper_names(),
+            "paper_n_pairs": config["compare"].get("paper_n_pairs", 1000),
+            "comparable": bool(config["gold"]) and config["gold"]["load"]["model"] == GOLD_MODEL,
+        }
+    )
 
 
 check_config()

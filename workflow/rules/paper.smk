@@ -34,12 +34,11 @@ rule table_1:
     params:
         made_from=made_from(),
         cells=table_1_cells(),
-        paper_names=json.dumps(paper_names()),
-        paper_n_pairs=config["compare"].get("paper_n_pairs", 1000),
+        paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
-        "python -m lens table-1 --cells {params.cells:q} --paper-names {params.paper_names:q}"
-        " --paper-n-pairs {params.paper_n_pairs} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+        "python -m lens table-1 --cells {params.cells:q} {params.paper}"
+        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule best_of_n_curve:
@@ -147,16 +146,14 @@ rule table_3:
         dataset=config["rejection_sampling"]["dataset"],
         model=config["rejection_sampling"]["model"],
         n_pairs=config["compare"]["n_pairs"][0],
-        paper_names=json.dumps(paper_names()),
-        paper_n_pairs=config["compare"].get("paper_n_pairs", 1000),
+        paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
         "python -m lens table-3 --names {params.names:q} --scores {input.scores:q}"
         " --about {params.about:q} --picks {input.picks[0]:q} --untrained {input.untrained:q}"
         " --compared {params.compared:q} --verdicts {input.verdicts:q} --judge {input.judge:q}"
         " --dataset {params.dataset:q} --model {params.model:q} --n-pairs {params.n_pairs}"
-        " --paper-names {params.paper_names:q} --paper-n-pairs {params.paper_n_pairs}"
-        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+        " {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule table_6:
@@ -191,10 +188,8 @@ rule table_6:
         made_from=made_from(),
         temperatures=table_6_temperatures,
         folders=lambda wildcards: flags(table_6_cells(wildcards)),
-        paper_names=json.dumps(paper_names()),
-        paper_n_pairs=config["compare"].get("paper_n_pairs", 1000),
+        paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
         "python -m lens table-6 --temperatures {params.temperatures} {params.folders}"
-        " --paper-names {params.paper_names:q} --paper-n-pairs {params.paper_n_pairs}"
-        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+        " {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
