@@ -1,5 +1,7 @@
 """Write Table 3: language models trained on the picks of reward models, by gold and by a judge."""
 
+import json
+
 from lens.cli._arguments import add_paper_arguments, settings
 
 
