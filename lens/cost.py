@@ -7,15 +7,27 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _started = time.perf_counter()
 _on_gpu_since: float | None = None
+_parts: dict[str, float] = {}
 
 
 def start() -> None:
     """Begins to count; a command does so first."""
     global _started, _on_gpu_since
     _started, _on_gpu_since = time.perf_counter(), None
+    _parts.clear()
+
+
+@contextmanager
+def part(name: str) -> Iterator[None]:
+    """Times a part of the job by the clock; parts of one name add up."""
+    begun = time.perf_counter()
+    yield
+    _parts[name] = _parts.get(name, 0.0) + time.perf_counter() - begun
 
 
 def uses(device: str) -> None:
@@ -38,7 +50,8 @@ def measured(
     `tokens` read (each time a model reads one counts), `new_tokens` sampled, `parameters` of the
     models used and those of them `trained`. `device_seconds`: how long a GPU was held, or, without
     one, processor time; times the processes that train together. Bytes of main memory at the peak,
-    and of the GPU's. `seconds`: of the parts of a job that does several things.
+    and of the GPU's. `seconds`: of the parts of a job that does several things, beside those timed
+    with `part`.
     """
     now = time.perf_counter()
     torch = sys.modules.get("torch")
@@ -56,5 +69,5 @@ def measured(
         "new_tokens": int(new_tokens),
         "parameters": int(parameters),
         "trained_parameters": int(trained),
-        "seconds": seconds or {},
+        "seconds": _parts | (seconds or {}),
     }

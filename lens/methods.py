@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from lens import lens_plus, reward, synthesis
+from lens import cost, lens_plus, reward, synthesis
 from lens.errors import LensError
 from lens.generators import conditional, directed, flow, mixing, mixup, residual
 from lens.probes import PROBES
@@ -51,15 +51,16 @@ def train(
         seed: (torch.from_numpy(part.chosen), torch.from_numpy(part.rejected))
         for seed, part in data.items()
     }
-    models = generators(method, pairs, vaes)
     runs = []
-    for seed, part in data.items():
-        source = make_source(
-            method, *pairs[seed], scale=scale, vae=vaes.get(seed), model=models.get(seed),
-            settings=settings, seed=derive_seed(seed, "synthesis"),
-        )  # fmt: skip
-        composition = compose(method, len(part.chosen), scale, derive_seed(seed, "compose"))
-        runs.append(reward.Run(part, source, composition, derive_seed(seed, "head")))
+    with cost.part("drawing"):
+        models = generators(method, pairs, vaes)
+        for seed, part in data.items():
+            source = make_source(
+                method, *pairs[seed], scale=scale, vae=vaes.get(seed), model=models.get(seed),
+                settings=settings, seed=derive_seed(seed, "synthesis"),
+            )  # fmt: skip
+            composition = compose(method, len(part.chosen), scale, derive_seed(seed, "compose"))
+            runs.append(reward.Run(part, source, composition, derive_seed(seed, "head")))
     return dict(zip(data, reward.train_mlps(runs, **head), strict=True))
 
 

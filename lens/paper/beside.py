@@ -18,9 +18,11 @@ NOTE = (
     "Numbers are compared where dataset, model, N and gold model are the paper's: agrees if our 95 "
     "% interval holds the paper's number. Claims that one is above another are compared in any "
     "world, in direction alone, by our paired difference: agrees or differs if it is told from 0 "
-    "after Holm's correction over this artefact's claims (5 %), undecided otherwise."
+    "after Holm's correction over this artefact's claims (5 %), undecided otherwise. "
+    "Ratios of single measurements are compared in direction alone, without a test."
 )
 LEVEL = 0.05
+ELSEWHERE = "another dataset, model or gold model: directions only"
 
 
 def number(what: str, reported: float, ours: Interval) -> dict:
@@ -30,6 +32,15 @@ def number(what: str, reported: float, ours: Interval) -> dict:
         "ours": ours.mean, "low": ours.low, "high": ours.high,
         "difference": ours.mean - reported,
         "difference_low": ours.low - reported, "difference_high": ours.high - reported,
+    }  # fmt: skip
+
+
+def ratio(what: str, ours: Interval, reported: float, why: str) -> dict:
+    """A ratio of the paper above 1, where single measurements allow no test: `ours` has the least
+    and the largest of them, and `why` says so."""
+    return {
+        "kind": "ratio", "what": what, "reported": reported,
+        "ours": ours.mean, "low": ours.low, "high": ours.high, "why": why,
     }  # fmt: skip
 
 
@@ -58,10 +69,15 @@ def beside(artefact: str, rows: Iterable[dict], *, comparable: bool) -> pd.DataF
 def _verdict(row, comparable: bool) -> tuple[str, str]:
     if row.kind == "number":
         if not comparable:
-            return "not comparable", "another dataset, model or gold model: directions only"
+            why = row.why if isinstance(row.why, str) else ELSEWHERE
+            return "not comparable", why
         if row.low <= row.reported <= row.high:
             return "agrees", "our interval holds the paper's number"
         return "differs", "our interval does not hold the paper's number"
+    if row.kind == "ratio":
+        if row.low <= 1 <= row.high:
+            return "undecided", f"on both sides of 1; {row.why}"
+        return ("agrees" if row.ours > 1 else "differs"), f"the direction alone; {row.why}"
     told = row.corrected_p_value < LEVEL
     if told:
         why = f"corrected p = {row.corrected_p_value:.2g}"

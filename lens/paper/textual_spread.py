@@ -1,0 +1,141 @@
+"""How far results spread over runs: text and latent space, beside the reruns of the reviews."""
+
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lens.intervals import Interval, crossed_interval
+from lens.paper import beside
+from lens.paper.cells import Cell
+from lens.paper.files import Printed
+from lens.paper.render import number, with_interval
+from lens.paper.reported import MODEL_OF_TABLE_1, N_PAIRS, reported
+from lens.paper.table_1 import method_name
+
+METHODS = ("full_finetune", "full_finetune_repeat", "lens", "repeat", "original",
+           "mean_difference", "linear_probe")  # fmt: skip
+HEADER = ["method", "scale", "mean gold reward", "sd over seeds", "paper's mean", "paper's sd"]
+NOTE = (
+    "Mean [95 % interval over seeds and test prompts] of the mean gold reward, and its standard "
+    "deviation over seeds; a seed draws its own N pairs, synthesis and initial weights. Brackets "
+    "of a standard deviation: 95 % chi-square interval, as if seeds were normal draws; from three "
+    "seeds it reaches from half to six times the estimate, so hardly any two are told apart. The "
+    "test prompts are the same at every seed, so this is not the whole uncertainty of a mean. "
+    "Claims compare ln(sd / sd) by an F-test that takes the two as independent. The probes and "
+    "original need no synthesis: what spreads there is the draw of the pairs. paper: for full "
+    "fine-tuning the reruns of the reviews, for LENS Table 1."
+)
+COLUMNS = ["dataset", "model", "method", "scale", "n_pairs", "seeds", "mean", "low", "high", "sd",
+           "sd_low", "sd_high", "reported_mean", "reported_sd"]  # fmt: skip
+
+
+def spread(values) -> Interval:
+    """Standard deviation, with its 95 % chi-square interval, of normal draws, two or more."""
+    from scipy.stats import chi2
+
+    values = pd.Series(values, dtype="float64")
+    freedom, sd = len(values) - 1, float(values.std(ddof=1))
+    low, high = (sd * math.sqrt(freedom / chi2.ppf(q, freedom)) for q in (0.975, 0.025))
+    return Interval(sd, low, high)
+
+
+def paper_spread(
+    dataset: str | None, model: str | None, method: str, scale: int
+) -> tuple[float, float] | None:
+    """(mean, sd) over the paper's runs, where it gives them; names are the paper's."""
+    table = reported()["table1"]
+    if model != MODEL_OF_TABLE_1:
+        return None
+    reruns = table["reviews_full_finetune_reruns"]
+    if method == "full_finetune" and dataset in reruns and f"{scale}x" in reruns["scales"]:
+        place = reruns["scales"].index(f"{scale}x")
+        return reruns[dataset]["mean"][place], reruns[dataset]["std"][place]
+    row = table["rows"]["lens"]
+    if method == "lens" and f"{dataset}_std" in row and f"{scale}x" in table["scales"]:
+        place = table["scales"].index(f"{scale}x")
+        return row[dataset][place], row[f"{dataset}_std"][place]
+    return None
+
+
+def textual_spread(
+    cells: list[Cell], paper_names: Mapping[str, str], paper_n_pairs: int = N_PAIRS
+) -> pd.DataFrame:
+    """A row for each cell of `METHODS`, block by block in their order."""
+    blocks = list(dict.fromkeys((cell.dataset, cell.model, cell.n_pairs) for cell in cells))
+    order = {block: place for place, block in enumerate(blocks)}
+    kept = [cell for cell in cells if cell.method in METHODS]
+    kept.sort(
+        key=lambda c: (order[c.dataset, c.model, c.n_pairs], METHODS.index(c.method), c.scale)
+    )
+    rows = []
+    for cell in kept:
+        level, sd = crossed_interval(cell.gold), spread(cell.gold.mean(axis=1))
+        told = _told(cell, paper_names, paper_n_pairs)
+        rows.append(
+            cell.labels
+            | {"seeds": len(cell.seeds), **vars(level)}
+            | {"sd": sd.mean, "sd_low": sd.low, "sd_high": sd.high}
+            | dict(zip(("reported_mean", "reported_sd"), told or (None, None), strict=True))
+        )
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({"reported_mean": "float64", "reported_sd": "float64"})
+
+
+def _told(cell: Cell, paper_names: Mapping[str, str], paper_n_pairs: int):
+    if cell.n_pairs != paper_n_pairs:
+        return None
+    names = (paper_names.get(cell.dataset), paper_names.get(cell.model))
+    return paper_spread(*names, cell.method, cell.scale)
+
+
+def compared(table: pd.DataFrame) -> list[dict]:
+    """The paper's means and standard deviations beside ours, and whether text spreads further."""
+    rows, lens = [], {}
+    for row in table.itertuples():
+        what = f"{row.dataset}, {method_name(row.method)} {row.scale}x"
+        if row.reported_sd == row.reported_sd:
+            level, sd = Interval(row.mean, row.low, row.high), (row.sd, row.sd_low, row.sd_high)
+            rows.append(beside.number(f"{what}: mean", row.reported_mean, level))
+            rows.append(beside.number(f"{what}: sd", row.reported_sd, Interval(*sd)))
+        if row.method == "lens":
+            lens[row.dataset, row.model, row.n_pairs, row.scale] = row
+    for row in table.itertuples():
+        other = lens.get((row.dataset, row.model, row.n_pairs, row.scale))
+        if row.method == "full_finetune" and other and min(row.sd, other.sd) > 1e-9:
+            rows.append(_claim(row, other))
+    return rows
+
+
+def _claim(above, below) -> dict:
+    """That one spreads further than the other: ln(sd / sd) above 0, two-sided F-test."""
+    from scipy.stats import f
+
+    freedom = (above.seeds - 1, below.seeds - 1)
+    log_ratio = math.log(above.sd / below.sd)
+    tail = f.cdf(math.exp(2 * log_ratio), *freedom)
+    low, high = (log_ratio - 0.5 * math.log(f.ppf(q, *freedom)) for q in (0.975, 0.025))
+    return {
+        "kind": "claim",
+        "what": f"{above.dataset}, {above.scale}x: sd of full fine-tuning above that of LENS, ln",
+        "reported": math.log(above.reported_sd / below.reported_sd),
+        "ours": log_ratio, "low": low, "high": high, "p_value": 2 * min(tail, 1 - tail),
+    }  # fmt: skip
+
+
+def printed(table: pd.DataFrame) -> Printed:
+    """A block for each dataset, model and N."""
+    blocks: dict[str, list] = {}
+    for row in table.itertuples():
+        title = f"{row.dataset}, {row.model}, N = {row.n_pairs:,}; {row.seeds} seeds"
+        blocks.setdefault(title, []).append(
+            [
+                method_name(row.method),
+                f"{row.scale}x",
+                with_interval(row.mean, row.low, row.high, 3),
+                with_interval(row.sd, row.sd_low, row.sd_high, 3),
+                number(row.reported_mean, 2),
+                number(row.reported_sd, 2),
+            ]
+        )
+    return Printed(HEADER, list(blocks.items()), NOTE)
