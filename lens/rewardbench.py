@@ -117,9 +117,9 @@ def judge(examples: list[Example], rewards: np.ndarray, version: int) -> dict:
     outcomes = _outcomes(examples, rewards)
     for example, outcome in zip(examples, outcomes, strict=True):
         by_subset.setdefault(example.subset, []).append(outcome)
-    section_of = {name: key for key, names in SECTIONS[version].items() for name in names}
+    places = {name: key for key, names in SECTIONS[version].items() for name in names}
     subsets = {
-        name: {"section": section_of.get(name), **_subset(name, some, version)}
+        name: {"section": places.get(name), **_subset(name, some, version)}
         for name, some in by_subset.items()
     }
     sections, missing_sections, missing_subsets = {}, [], []
@@ -139,10 +139,35 @@ def judge(examples: list[Example], rewards: np.ndarray, version: int) -> dict:
         "exact_ties": _tied_share(outcomes),
         "sections": sections,
         "subsets": subsets,
-        "outside_sections": sorted(name for name in subsets if name not in section_of),
+        "outside_sections": sorted(name for name in subsets if name not in places),
         "missing_sections": missing_sections,
         "missing_subsets": missing_subsets,
     }
+
+
+def margins(examples: list[Example], rewards: np.ndarray) -> np.ndarray:
+    """Reward of each example's right response less the wrong one's [n], given the rewards of
+    `texts(examples)`; version 1 counts an example as right where it is above 0."""
+    return np.array([outcome.margin for outcome in _outcomes(examples, rewards)])
+
+
+def section_of(subset: str) -> str:
+    """The section of version 1 that a subset belongs to; one of its own for any other subset."""
+    return next((key for key, names in SECTIONS[1].items() if subset in names), subset)
+
+
+def subset_weights(section: str, sizes: dict[str, int]) -> dict[str, int]:
+    """What each subset counts in its section, by their numbers of examples; math-prm counts as
+    much as all code together.
+
+    `calculate_scores_per_section` in rewardbench/utils.py with EXAMPLE_COUNTS, where math-prm has
+    984 = 6 * 164. Prior Sets are a plain mean (analysis/get_benchmark_results.py).
+    """
+    weights = dict.fromkeys(sizes, 1) if section == PRIOR_SETS else dict(sizes)
+    code = sum(sizes.get(name, 0) for name in CODE)
+    if "math-prm" in weights and code:
+        weights["math-prm"] = code
+    return weights
 
 
 def ties_score(outcomes: list[Outcome]) -> dict[str, float]:
@@ -267,18 +292,10 @@ def _tied_share(outcomes: list[Outcome]) -> float:
 
 
 def _section(section: str, subsets: dict[str, dict]) -> dict:
-    """Mean of its subsets by number of examples; math-prm counts as much as all code together.
-
-    `calculate_scores_per_section` in rewardbench/utils.py with EXAMPLE_COUNTS, where math-prm has
-    984 = 6 * 164. Prior Sets are a plain mean (analysis/get_benchmark_results.py).
-    """
+    """Mean of its subsets by `subset_weights`."""
     sizes = {name: scored["n"] for name, scored in subsets.items()}
-    weights = dict.fromkeys(sizes, 1) if section == PRIOR_SETS else dict(sizes)
-    code = sum(sizes.get(name, 0) for name in CODE)
-    if "math-prm" in weights and code:
-        weights["math-prm"] = code
     scores = [scored["score"] for scored in subsets.values()]
-    mean = np.average(scores, weights=list(weights.values()))
+    mean = np.average(scores, weights=list(subset_weights(section, sizes).values()))
     return {"n": sum(sizes.values()), "score": float(mean)}
 
 

@@ -64,7 +64,8 @@ SPLITTERS = {"prepare_pairs", "held_out_prompts"}
 # Gold scores, test prompts, and answers to them, by the folder of the stage that makes them.
 FORBIDDEN = re.compile(
     r"/(score_candidates|import_gold|train_gold_model|generate_candidates|prepare_candidates"
-    r"|embed_candidates|best_of_n|best_of_n_text|sample_sft|score_sft|judge_sft)/"
+    r"|embed_candidates|best_of_n|best_of_n_text|sample_sft|score_sft|judge_sft"
+    r"|build_bench|judge_bench)/"
     r"|/prepare_pairs/[^/]+/prompts\.parquet$"
 )
 
@@ -92,7 +93,7 @@ def test_every_config_resolves_and_no_training_sees_gold_or_test_prompts(
             seen = sources(job, found, lambda rule: rule != "prepare_pairs")
             scores = re.compile("/(score_candidates|import_gold|score_sft|best_of_n|judge_sft)/")
             assert not any(map(scores.search, seen)), job[0]
-        if job[0] in ("best_of_n", "best_of_n_text", "score_sft"):
+        if job[0] in ("best_of_n", "best_of_n_text", "score_sft", "judge_bench"):
             seen = sources(job, found, lambda rule: True)
             assert any(FORBIDDEN.search(file) for file in seen), "the walk would miss them"
 
@@ -211,6 +212,7 @@ def flags_of(command):
         ("rejection_sampling/judge", ["judge-sft"]),
         ("rejection_sampling/judge/endpoint", ["judge-sft"]),
         ("world/texts", ["build-world"]),
+        ("world/bench", ["build-bench"]),
         ("world/base_model", ["train-base-model"]),
         ("world/gold_model", ["train-gold-model"]),
     ],
@@ -318,6 +320,14 @@ OWN = {
         (
             {"textual": {"self_rewarding": {"template": "nope.txt"}}},
             r"nope.txt: no such file",
+        ),
+        (
+            {"textual": {"methods": []}, "artefacts": ["table_2"]},
+            r"\['table_2'\] needs \['full_finetune', 'full_finetune_repeat'\]",
+        ),
+        (
+            {"reward_bench": {"scale": 16}},
+            r"reward_bench is for .*Change this section, or take rewardbench_safety out",
         ),
         ({"textual": {"gpus": 2}}, r"textual.gpus 2 needs textual.accelerate"),
         (

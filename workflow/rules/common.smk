@@ -13,7 +13,7 @@ from snakemake.utils import validate
 
 ROOT = Path(workflow.basedir)
 LATENT = ("lens", "residual_decoding", "posterior_noise", "latent_mixing", "latent_flow")
-OF_SOME_ARTEFACTS = ("artefacts", "sweeps", "inspection", "reward_bench")
+OF_SOME_ARTEFACTS = ("artefacts", "sweeps", "inspection", "reward_bench", "table_4")
 GOLD_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"  # the paper's
 UNAUGMENTED = ("original", "mean_difference", "linear_probe", "evidence_probe")
 

@@ -106,6 +106,78 @@ def spread_cells(wildcards):
     return text_cells(found, [1, *scales]) + latent_cells(found, shown)
 
 
+def bench_data(wildcards):
+    """RewardBench's rows in a file; nothing where they come from the Hub."""
+    return local_files(config["reward_bench"].get("path"))
+
+
+def bench_flags(wildcards, input):
+    revision = config["reward_bench"].get("revision")
+    return flags({"data": list(input.data)} if input.data else {"data_revision": revision})
+
+
+def bench_heads(wildcards):
+    """Folders of the reward models of embeddings that are judged on RewardBench."""
+    chosen = config["reward_bench"]
+    shown = [("original", 1), ("repeat", chosen["scale"]), ("lens", chosen["scale"])]
+    shown += [("mean_difference", 1), ("linear_probe", 1)]
+    place = f"{wildcards.dataset}/{wildcards.model}/n{wildcards.n_pairs}"
+    return [
+        f"results/{config['run']}/train_reward/{place}/{method}/x{scale}"
+        for method, scale in shown
+        if (method, scale) in compared()
+    ]
+
+
+def bench_head_files(wildcards):
+    files = ["metrics.json", *(f"seed_{seed}.safetensors" for seed in config["compare"]["seeds"])]
+    return [f"{folder}/{file}" for folder in bench_heads(wildcards) for file in files]
+
+
+def bench_text_methods(wildcards):
+    own = config["textual"]
+    if wildcards.dataset not in own["datasets"] or wildcards.model not in own["models"]:
+        return []
+    return [m for m in ("full_finetune", "full_finetune_repeat") if m in own["methods"]]
+
+
+def bench_texts(wildcards):
+    """Folders of the text reward models that are judged on RewardBench."""
+    place = f"{wildcards.dataset}/{wildcards.model}/n{wildcards.n_pairs}"
+    return [
+        "results/{}/train_text/{}/{}/standard/{}/models".format(
+            config["run"], place, method, job_of(config["reward_bench"]["scale"])
+        )
+        for method in bench_text_methods(wildcards)
+    ]
+
+
+def bench_text_flags(wildcards, input):
+    if not input.texts:
+        return ""
+    scale = config["reward_bench"]["scale"]
+    return flags(
+        {
+            "texts": list(input.texts),
+            "text_methods": bench_text_methods(wildcards),
+            "text_scale": scale,
+        }
+    )
+
+
+def bench_items(wildcards):
+    """The pairs of RewardBench, judged, of the place that the config names."""
+    chosen = config["reward_bench"]
+    (place,) = places([chosen["dataset"]], [chosen["model"]])
+    return f"results/{config['run']}/judge_bench/{place[2]}/items.parquet"
+
+
+def bench_labels(wildcards):
+    chosen = config["reward_bench"]
+    labels = {name: chosen[name] for name in ("section", "dataset", "model")}
+    return flags(labels | {"n_pairs": config["compare"]["n_pairs"][0]})
+
+
 def check_tables():
     """That the artefacts of this file have what they are made of."""
     wanted, compare = set(config["artefacts"]), config["compare"]
@@ -116,16 +188,18 @@ def check_tables():
             f"config: {sorted(textual)} needs {sorted(needed)} under textual.methods. Add them, or "
             "take it out of `artefacts`."
         )
-    if "lens" not in compare["methods"] and {"table_2", "table_4", "textual_spread"} & wanted:
-        raise WorkflowError(
-            "config: tables 2 and 4 and textual_spread need `lens` among compare.methods."
-        )
-    if "table_4" in wanted:
-        chosen = config["table_4"]
-        if chosen["dataset"] not in compare["datasets"] or chosen["scale"] not in compare["scales"]:
+    if "lens" not in compare["methods"] and "table_2" in wanted:
+        raise WorkflowError("config: table_2 needs `lens` among compare.methods.")
+    names = {**config["paths"], "run": config["run"], "project": str(ROOT)}
+    for artefact, section in (("table_4", "table_4"), ("rewardbench_safety", "reward_bench")):
+        if artefact not in wanted:
+            continue
+        chosen = config[section] = fill_in(config[section], names)
+        here = chosen["dataset"] in compare["datasets"] and chosen["scale"] in compare["scales"]
+        if not here or chosen.get("model", compare["models"][0]) not in compare["models"]:
             raise WorkflowError(
-                f"config: table_4 is for {chosen['dataset']} at {chosen['scale']}x, which is not "
-                "under `compare`. Change its section, or take it out of `artefacts`."
+                f"config: {section} is for {chosen}, which is not all under `compare`. Change "
+                f"this section, or take {artefact} out of `artefacts`."
             )
 
 

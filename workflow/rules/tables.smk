@@ -69,7 +69,7 @@ rule table_4:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(config["table_4"]),
         cells=table_4_cells,
         scale=lambda wildcards: config["table_4"]["scale"],
         paper=paper_flags(),
@@ -116,4 +116,103 @@ rule textual_spread:
         folder=subpath(output.observations, parent=True),
     shell:
         "python -m lens textual-spread --cells {params.cells:q} {params.paper}"
+        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule build_bench:
+    input:
+        pairs=lambda wildcards: f"results/{config['run']}/build_world/{config['world']['bench']['kind']}.jsonl",
+        code=code("build_bench"),
+    output:
+        bench="<results>/build_bench/bench.jsonl",
+        metrics="<results>/build_bench/metrics.json",
+    log:
+        "<logs>/build_bench.log",
+    benchmark:
+        "<benchmarks>/build_bench.jsonl"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=lambda wildcards: flags(config["world"]["bench"]),
+    shell:
+        "python -m lens build-bench --apart-from {input.pairs:q} {params.settings}"
+        " --out {output.bench:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+
+
+rule judge_bench:
+    input:
+        data=bench_data,
+        heads=bench_head_files,
+        texts=bench_texts,
+        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
+        code=code("judge_bench"),
+    output:
+        judged="<results>/judge_bench/{dataset}/{model}/n{n_pairs}/items.parquet",
+        metrics="<results>/judge_bench/{dataset}/{model}/n{n_pairs}/metrics.json",
+        cost="<results>/judge_bench/{dataset}/{model}/n{n_pairs}/cost.json",
+    log:
+        "<logs>/judge_bench/{dataset}/{model}/n{n_pairs}.log",
+    benchmark:
+        "<benchmarks>/judge_bench/{dataset}/{model}/n{n_pairs}.jsonl"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        gpu=lookup("models/{model}/gpu", within=config),
+        mem_mb=model_memory,
+        runtime=720,
+    params:
+        data=bench_flags,
+        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
+        embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
+        heads=bench_heads,
+        texts=bench_text_flags,
+        seeds=config["compare"]["seeds"],
+    shell:
+        "python -m lens judge-bench {params.data} {params.load} {params.embedding}"
+        " --heads {params.heads:q} {params.texts} --seeds {params.seeds}"
+        " --out {output.judged:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+
+
+rule rewardbench_safety:
+    input:
+        judged=bench_items,
+        reported=ROOT / "lens/paper/reported.json",
+        code=code("rewardbench_safety"),
+    output:
+        report(
+            "<results>/paper/rewardbench_safety.html",
+            caption="../report/rewardbench_safety.rst",
+            category="Tables",
+            labels={"table": "RewardBench", "shows": "accuracy by section"},
+        ),
+        report(
+            "<results>/paper/rewardbench_safety.csv",
+            caption="../report/rewardbench_safety.rst",
+            category="Tables",
+            labels={"table": "RewardBench", "shows": "accuracy by section (CSV)"},
+        ),
+        "<results>/paper/rewardbench_safety.md",
+        "<results>/paper/rewardbench_safety.tex",
+        "<results>/paper/rewardbench_safety_paper.csv",
+        observations="<results>/paper/rewardbench_safety_observations.csv",
+        settings="<results>/paper/rewardbench_safety_settings.json",
+    log:
+        "<logs>/rewardbench_safety.log",
+    benchmark:
+        "<benchmarks>/rewardbench_safety.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        made_from=made_from(config["reward_bench"]),
+        labels=bench_labels,
+        paper=paper_flags(),
+        folder=subpath(output.observations, parent=True),
+    shell:
+        "python -m lens rewardbench-safety --items {input.judged:q} {params.labels} {params.paper}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,32 @@
+"""Write the offline world's stand-in for RewardBench, on prompts that no pair has."""
+
+from lens.cli._arguments import settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--kind", default="dialogue", choices=["dialogue", "summary"])
+    parser.add_argument("--count", type=int, default=300, help="pairs of answers")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--apart-from", required=True, help="pairs whose prompts are left out")
+    parser.add_argument("--out", required=True, help="rows in RewardBench's form (.jsonl)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    from lens import artifacts, world, world_bench
+    from lens.sources import read_rows
+
+    taken = {row["prompt"] for _, row in read_rows(args.apart_from)}
+    rows = world_bench.draw_bench(args.kind, args.count, args.seed, taken)
+    artifacts.write_jsonl(args.out, rows)
+    margins = [
+        world.true_reward(args.kind, row["prompt"], row["chosen"])
+        - world.true_reward(args.kind, row["prompt"], row["rejected"])
+        for row in rows
+    ]
+    artifacts.write_metrics(
+        args.metrics,
+        settings(args),
+        {"apart_from": args.apart_from},
+        {"pairs": len(rows), "least_true_margin": min(margins)},
+    )

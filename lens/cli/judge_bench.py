@@ -1,0 +1,120 @@
+"""Judge reward models of embeddings and of text on RewardBench 1, pair by pair."""
+
+from lens.cli._arguments import add_model_arguments, settings
+from lens.cli.embed_pairs import add_embedding_arguments
+
+
+def add_arguments(parser):
+    parser.add_argument("--data", nargs="+", help="files with its rows, instead of the Hub")
+    parser.add_argument("--data-revision", default="main", help="Hub revision of the data set")
+    add_model_arguments(parser)
+    add_embedding_arguments(parser)
+    parser.add_argument("--heads", nargs="+", required=True, help="folders from train-reward")
+    parser.add_argument("--texts", nargs="*", default=[], help="folders from train-text")
+    parser.add_argument(
+        "--text-methods", nargs="*", default=[], help="what they are, in the same order"
+    )
+    parser.add_argument("--text-scale", type=int, help="of the reward models taken from them")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--out", required=True, help="one row per reward model and pair (.parquet)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    import numpy as np
+    import pandas as pd
+
+    from lens import artifacts, models, rewardbench
+
+    models.set_threads(args.threads)
+    examples = read(args)
+    prompts, responses = rewardbench.texts(examples)
+    inputs = {f"data_{number}": path for number, path in enumerate(args.data or [], 1)}
+    inputs |= models.weight_files(args.model)
+    about = pd.DataFrame(
+        {
+            "place": np.arange(len(examples)),
+            "id": [example.id for example in examples],
+            "subset": [example.subset for example in examples],
+            "section": [rewardbench.section_of(example.subset) for example in examples],
+        }
+    )
+    scored, cost = heads(args, prompts, responses, inputs)
+    more, read_by_texts = text_models(args, prompts, responses, inputs)
+    tables = []
+    for labels, rewards in [*scored, *more]:
+        margin = rewardbench.margins(examples, rewards)
+        tables.append(about.assign(**labels, margin=margin, correct=margin > 0))
+    table = pd.concat(tables, ignore_index=True)
+    artifacts.write_table(args.out, table)
+    sizes = about.groupby("subset", sort=False).size().to_dict()
+    artifacts.write_metrics(
+        args.metrics,
+        settings(args),
+        inputs,
+        {"pairs": len(examples), "subsets": sizes},
+        cost | {"tokens": cost["tokens"] + read_by_texts},
+    )
+
+
+def read(args):
+    """The pairs; LensError for rows of version 2."""
+    from lens import rewardbench
+    from lens.errors import LensError
+    from lens.sources import read_hub_rows, read_rows
+
+    if args.data:
+        rows = [row for path in args.data for row in read_rows(path)]
+    else:
+        hub, split = rewardbench.HUB[1]
+        rows = read_hub_rows(hub, args.data_revision, split)
+    if rewardbench.recognise_version(rows) != 1:
+        raise LensError(f"{rows[0][0]}: a row of RewardBench 2. This stage judges version 1's.")
+    return rewardbench.read_examples(rows, 1)
+
+
+def heads(args, prompts, responses, inputs):
+    """[(labels, rewards)] of the heads, by the texts' embeddings, and what reading them cost."""
+    from pathlib import Path
+
+    from lens import artifacts
+    from lens.cli._arguments import encoder
+    from lens.reward_head import RewardHead
+
+    reader = encoder(args)
+    names = [f"text {number} of the bench" for number in range(1, len(prompts) + 1)]
+    ids, _ = reader.token_ids(prompts, responses, names)
+    embeddings = reader.embed_tokens(ids, names, prompts=prompts)
+    found = []
+    for folder in args.heads:
+        made = artifacts.read_json(Path(folder) / "metrics.json")["settings"]
+        for seed in args.seeds:
+            path = Path(folder) / f"seed_{seed}.safetensors"
+            labels = {"method": made["method"], "scale": int(made["scale"]), "seed": seed}
+            inputs["{method}_x{scale}_seed_{seed}".format(**labels)] = path
+            found.append((labels, RewardHead.load(path)(embeddings)))
+    parameters = reader.load()[1].num_parameters()
+    return found, {"tokens": sum(map(len, ids)), "parameters": parameters}
+
+
+def text_models(args, prompts, responses, inputs):
+    """[(labels, rewards)] of the text reward models, and how many tokens they read."""
+    from pathlib import Path
+
+    import pandas as pd
+
+    from lens import models
+    from lens.cli._text import score_texts
+
+    table = pd.DataFrame({"prompt": prompts, "response": responses})
+    found, tokens, read = [], None, 0
+    for method, folder in zip(args.text_methods, args.texts, strict=True):
+        for seed in args.seeds:
+            place = Path(folder) / f"x{args.text_scale}" / f"seed_{seed}"
+            rewards, tokens, cost = score_texts(args, str(place), table, "the bench", tokens)
+            labels = {"method": method, "scale": args.text_scale, "seed": seed}
+            name = "{method}_x{scale}_seed_{seed}".format(**labels)
+            inputs |= {f"{name}/{k}": path for k, path in models.weight_files(place).items()}
+            found.append((labels, rewards))
+            read += cost["tokens"]
+    return found, read

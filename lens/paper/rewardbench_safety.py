@@ -1,0 +1,153 @@
+"""RewardBench's Safety section, which the reviews asked for: latent space, text, and controls."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from lens.errors import LensError
+from lens.intervals import Interval, crossed_interval
+from lens.paper import beside
+from lens.paper.cells import CONTROLS
+from lens.paper.files import Printed
+from lens.paper.render import number, with_interval
+from lens.paper.reported import reported
+from lens.paper.table_1 import method_name
+from lens.rewardbench import subset_weights
+
+OFFICIAL = "Safety"
+SCALE = 4  # the reviews' number is for 4x
+PAPER = {"full_finetune": "textual", "lens": "latent"}
+UNAUGMENTED = ("original", "mean_difference", "linear_probe")
+HEADER = ["method", "scale", "accuracy %", "vs repeat", "paper"]
+NOTE = (
+    "Share of pairs in which the better response scores strictly higher, in per cent: mean [95 % "
+    "interval over seeds and pairs], subsets weighted as RewardBench does. vs repeat: paired "
+    "difference to the original pairs repeated as often, trained in the same way. The first block "
+    "is the section reported; intervals are not corrected for the number of comparisons, the "
+    "claims below, on that section alone, are. Data other than RewardBench's stand in for it: "
+    "subsets outside its sections are sections of their own."
+)
+COLUMNS = [
+    "dataset", "model", "n_pairs", "section", "pairs", "method", "scale", "mean", "low", "high",
+    "difference_to_repeat", "difference_low", "difference_high", "reported",
+]  # fmt: skip
+
+
+def section_scores(items: pd.DataFrame, section: str) -> dict[tuple[str, int], np.ndarray]:
+    """{(method, scale): values [seeds, pairs] in per cent} of a section, from `judge-bench`'s rows.
+
+    The mean over pairs is the section's official score: a pair counts as much as its subset.
+    """
+    part = items[items["section"] == section]
+    if part.empty:
+        there = ", ".join(items["section"].unique())
+        raise LensError(f"no pair of section {section!r}. Set reward_bench.section: {there}.")
+    places = part.drop_duplicates("place").set_index("place")["subset"].sort_index()
+    sizes = places.value_counts(sort=False).to_dict()
+    weights = subset_weights(section, sizes)
+    share = places.map({name: weights[name] / sizes[name] for name in sizes})
+    weight = (share / share.mean()).to_numpy()
+    return {
+        key: 100 * weight * rows.pivot(index="seed", columns="place", values="correct").to_numpy()
+        for key, rows in part.groupby(["method", "scale"], sort=False)
+    }
+
+
+def control(method: str, scale: int) -> tuple[str, int] | None:
+    """The repeat control of a method at a scale; none for what has no synthetic pairs."""
+    name = CONTROLS.get(method, "repeat")
+    return None if method in (*UNAUGMENTED, name) else (name, scale)
+
+
+def safety(
+    items: pd.DataFrame, section: str, labels: Mapping[str, object], paper: bool
+) -> pd.DataFrame:
+    """A row for each section and method, `section` first. `labels`: dataset, model and n_pairs;
+    `paper`: whether they are, or stand for, those of the reviews' number."""
+    sections = [section, *(name for name in items["section"].unique() if name != section)]
+    rows = []
+    for name in sections:
+        scores = section_scores(items, name)
+        for (method, scale), values in scores.items():
+            level = _within(crossed_interval(values))
+            row = dict(labels) | {"section": name, "pairs": values.shape[1], "method": method}
+            row |= {"scale": scale, **vars(level)}
+            against = scores.get(control(method, scale))
+            if against is not None:
+                gap = crossed_interval(values - against)
+                row |= {"difference_to_repeat": gap.mean, "difference_low": gap.low}
+                row |= {"difference_high": gap.high}
+            if paper and name == section:
+                row["reported"] = told(method, scale)
+            rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"reported": "float64"})
+
+
+def _within(share: Interval) -> Interval:
+    """A share's interval, no wider than shares are."""
+    return Interval(share.mean, max(0.0, share.low), min(100.0, share.high))
+
+
+def told(method: str, scale: int) -> float | None:
+    """The reviews' accuracy in per cent."""
+    if method not in PAPER or scale != SCALE:
+        return None
+    return 100 * reported()["reviews"]["rewardbench_safety_accuracy"][PAPER[method]]
+
+
+def compared(items: pd.DataFrame, section: str, paper: bool) -> list[dict]:
+    """The reviews' numbers and claim beside ours, and our own claims, on the section reported."""
+    scores, rows = section_scores(items, section), []
+    for (method, scale), values in scores.items():
+        value = told(method, scale) if paper else None
+        if value is not None:
+            what = f"{_name(method, scale)}: accuracy %"
+            rows.append(beside.number(what, value, _within(crossed_interval(values))))
+    scales = sorted({scale for _, scale in scores if scale > 1})
+    for k in scales:
+        for above, below in (
+            (("lens", k), ("full_finetune", k)),
+            (("lens", k), ("repeat", k)),
+            (("lens", k), ("original", 1)),
+            (("full_finetune", k), ("full_finetune_repeat", k)),
+        ):
+            if above in scores and below in scores:
+                values = [told(*above), told(*below)] if paper else [None]
+                gap = None if None in values else values[0] - values[1]
+                what = f"{_name(*above)} above {_name(*below)}, points"
+                rows.append(beside.claim(what, scores[above] - scores[below], gap))
+    return rows
+
+
+def _name(method: str, scale: int) -> str:
+    return method_name(method) + (f" {scale}x" if scale > 1 else "")
+
+
+def observations(items: pd.DataFrame, labels: Mapping[str, object]) -> pd.DataFrame:
+    """One row per method, seed and subset: the share of its pairs that are right."""
+    keys = ["method", "scale", "seed", "section", "subset"]
+    table = items.groupby(keys, sort=False)["correct"].agg(["mean", "size"]).reset_index()
+    table = table.rename(columns={"mean": "accuracy", "size": "pairs"})
+    return pd.DataFrame([dict(labels)]).merge(table, how="cross")
+
+
+def printed(table: pd.DataFrame, seeds: int) -> Printed:
+    """A block for each section."""
+    blocks: dict[str, list] = {}
+    for row in table.itertuples():
+        title = (
+            f"{row.section}, {row.pairs:,} pairs: trained on {row.dataset}, {row.model}, "
+            f"N = {row.n_pairs:,}; {seeds} seeds"
+        )
+        gap = (row.difference_to_repeat, row.difference_low, row.difference_high)
+        blocks.setdefault(title, []).append(
+            [
+                method_name(row.method),
+                f"{row.scale}x",
+                with_interval(row.mean, row.low, row.high, 1),
+                with_interval(*gap, 1, sign=True),
+                number(row.reported, 0),
+            ]
+        )
+    return Printed(HEADER, list(blocks.items()), NOTE)
