@@ -228,6 +228,33 @@ def test_table_3_and_6_are_complete(in_text_space):
     assert table["reported"].isna().all()
 
 
+def test_tables_2_and_4_the_spread_and_rewardbench_are_complete(in_text_space):
+    folder = paper(in_text_space)
+    table = pd.read_csv(folder / "table_2.csv").set_index(["route", "quantity"])["mean"]
+    for route in ("textual", "latent"):
+        expected = table[route, "generation"] + table[route, "training"]
+        assert table[route, "total"] == pytest.approx(expected)
+    assert 0 < table["latent", "generation"] < table["textual", "generation"]
+    assert table["latent", "extraction"] > 0 == table["textual", "extraction"]
+    jobs = pd.read_csv(folder / "table_2_observations.csv")
+    assert {"drawing", "train_annotator", "embed_pairs"} <= set(jobs["stage"])
+    assert (jobs["seconds"] <= jobs["job_wall_seconds"]).all()
+    table = pd.read_csv(folder / "table_4.csv").set_index(["method", "scale"])
+    seen = pd.read_csv(folder / "table_1_observations.csv").groupby(["method", "scale"])
+    for cell in (("full_finetune", 1), ("full_finetune", 2), ("lens", 2), ("repeat", 2)):
+        assert table.loc[cell, "mean"] == pytest.approx(seen["gold_reward"].mean()[cell]), cell
+    spread = pd.read_csv(folder / "textual_spread.csv").set_index(["method", "scale"])
+    for cell in (("full_finetune", 2), ("lens", 2)):
+        assert spread.loc[cell, "sd"] == pytest.approx(seen["gold_reward"].std()[cell]), cell
+    table = pd.read_csv(folder / "rewardbench_safety.csv")
+    assert table["section"].iloc[0] == "rude_remark"
+    assert set(table["method"]) == {
+        "original", "repeat", "lens", "full_finetune", "full_finetune_repeat"
+    }  # fmt: skip
+    assert table["pairs"].eq(10).all()
+    assert table["difference_to_repeat"].notna().sum() == 2 * 3  # two methods, three sections
+
+
 def test_every_stage_says_what_it_cost(in_text_space):
     results = Path(in_text_space) / "results/small"
     costs = {file.relative_to(results).parts[0]: json.loads(file.read_text())

@@ -29,4 +29,5 @@ def run(args):
         settings(args),
         {"apart_from": args.apart_from},
         {"pairs": len(rows), "least_true_margin": min(margins)},
+        {},
     )

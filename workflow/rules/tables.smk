@@ -126,6 +126,7 @@ rule build_bench:
     output:
         bench="<results>/build_bench/bench.jsonl",
         metrics="<results>/build_bench/metrics.json",
+        cost="<results>/build_bench/cost.json",
     log:
         "<logs>/build_bench.log",
     benchmark:
