@@ -93,9 +93,11 @@ def test_every_config_resolves_and_no_training_sees_gold_or_test_prompts(
             seen = sources(job, found, lambda rule: rule != "prepare_pairs")
             scores = re.compile("/(score_candidates|import_gold|score_sft|best_of_n|judge_sft)/")
             assert not any(map(scores.search, seen)), job[0]
-        if job[0] in ("best_of_n", "best_of_n_text", "score_sft", "judge_bench"):
+        if job[0] in ("best_of_n", "best_of_n_text", "score_sft"):
             seen = sources(job, found, lambda rule: True)
             assert any(FORBIDDEN.search(file) for file in seen), "the walk would miss them"
+        if job[0] == "judge_bench" and config is None:
+            assert any("/build_bench/" in file for file in sources(job, found, lambda rule: True))
 
 
 def test_text_space_is_complete_by_default(tmp_path):
