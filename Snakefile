@@ -7,6 +7,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "workflow/rules/common_text.smk"
+include: "workflow/rules/common_sweeps.smk"
 include: "workflow/rules/common.smk"
 
 
@@ -24,7 +25,8 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, config["datasets"])),
     model="|".join(map(re.escape, config["models"])),
     source="|".join(map(re.escape, [*config["models"], "pool"])),
-    method="[a-z_]+",
+    method="|".join(["[a-z_]+", *map(re.escape, variants())]),
+    vae="|".join(["standard", *map(re.escape, variants())]),
     scale="[0-9]+",
     n_pairs="[0-9]+",
     prompts="held_out|n[0-9]+",
@@ -43,6 +45,7 @@ include: "workflow/rules/reward.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/rejection.smk"
 include: "workflow/rules/theory.smk"
+include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/paper.smk"
 
 

@@ -7,8 +7,8 @@ from lens.best_of_n import kl_bound
 from lens.intervals import crossed_interval
 from lens.paper import style
 from lens.paper.cells import Cell, aggregate
+from lens.paper.names import method_name
 from lens.paper.render import markdown_table, with_interval
-from lens.paper.table_1 import method_name
 
 
 def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:

@@ -37,6 +37,15 @@ LOOKS = {
     "linear_probe": {"color": "#CC79A7", "linestyle": "-.", "marker": "X"},
     "evidence_probe": {"color": "#7B3294", "linestyle": ":", "marker": "p"},
     "lens_plus": {"color": "#E69F00", "linestyle": "-", "marker": "*"},
+    "synthetic_only": {"color": "#D55E00", "linestyle": ":", "marker": "d"},
+    "full_finetune": {"color": "#004D7F", "linestyle": "-", "marker": "h"},
+    "full_finetune_repeat": {"color": "#777777", "linestyle": ":", "marker": "H"},
+    "lora": {"color": "#6A51A3", "linestyle": "-", "marker": "8"},
+    "lora_repeat": {"color": "#888888", "linestyle": "-.", "marker": "8"},
+    "embedding_mlp": {"color": "#8C510A", "linestyle": "--", "marker": "<"},
+    "self_rewarding": {"color": "#BF812D", "linestyle": ":", "marker": ">"},
+    "self_evolved": {"color": "#35978F", "linestyle": "-.", "marker": "1"},
+    "ipo": {"color": "#01665E", "linestyle": "--", "marker": "2"},
 }
 
 

@@ -8,23 +8,10 @@ from lens.intervals import crossed_interval
 from lens.paper import beside
 from lens.paper.cells import Cell, aggregate
 from lens.paper.files import Printed
+from lens.paper.names import method_name
 from lens.paper.render import number, with_interval
 from lens.paper.reported import N_PAIRS, table_1_value
 
-METHOD_NAMES = {
-    "repeat": "Repeat (control)",
-    "lens": "LENS",
-    "mean_difference": "Mean-difference probe",
-    "lens_plus": "LENS+",
-    "full_finetune": "Full fine-tuning",
-    "full_finetune_repeat": "Full fine-tuning, repeat (control)",
-    "lora": "LoRA",
-    "lora_repeat": "LoRA, repeat (control)",
-    "embedding_mlp": "Embedding MLP on text",
-    "self_rewarding": "Self-rewarding",
-    "self_evolved": "Self-evolved",
-    "ipo": "IPO",
-}
 BASE_OF = {  # what the paper's textual rows are at 1x
     "full_finetune": ("full_finetune", 1),
     "lora": ("lora", 1),
@@ -43,11 +30,6 @@ NOTE = (
     "that these stand for; in another world or with another gold model it can be compared in "
     "direction, not in size."
 )
-
-
-def method_name(method: str) -> str:
-    """How a method is called in print."""
-    return METHOD_NAMES.get(method, method.replace("_", " ").capitalize())
 
 
 def table_1(

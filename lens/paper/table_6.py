@@ -8,17 +8,17 @@ from lens.intervals import crossed_interval, crossed_p_value, holm
 from lens.paper import beside
 from lens.paper.cells import Cell
 from lens.paper.files import Printed
+from lens.paper.names import method_name
 from lens.paper.render import number, with_interval
 from lens.paper.reported import reported
-from lens.paper.table_1 import method_name
 
 HEADER = ["method", "temperature", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
     "Mean [95 % interval over seeds and test items]. vs repeat: paired difference to the same "
     "training on the original pairs repeated as often. Responses are sampled from the base model "
     "at the temperature and paired by the annotator. * marks a difference told from 0 after Holm's "
-    "correction over the column (5 %). paper: in another world it can be compared in direction, not "
-    "in size."
+    "correction over the column (5 %). paper: in another world it can be compared in direction, "
+    "not in size."
 )
 COLUMNS = [
     "dataset", "model", "method", "temperature", "scale", "n_pairs", "mean", "low", "high",
