@@ -21,6 +21,17 @@ def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def best_of_n_observations(cells: list[Cell]) -> pd.DataFrame:
+    """The same for every seed, without intervals."""
+    rows = [
+        {**cell.labels, "seed": seed, "n": n + 1, "gold_reward": value}
+        for cell in largest_scales(cells)
+        for seed, curve in zip(cell.seeds, cell.gold_curve.mean(axis=1), strict=True)
+        for n, value in enumerate(curve)
+    ]
+    return pd.DataFrame(rows)
+
+
 def largest_scales(cells: list[Cell]) -> list[Cell]:
     """Of each dataset, model, N and method the cell with the largest scale."""
     best: dict[tuple, Cell] = {}

@@ -132,9 +132,9 @@ def layer_cells():
 def size_text_cells():
     """Full fine-tuning and its control at the sizes of sweeps.text_n_pairs, every scale of a job."""
     chosen, settings = config["sweeps"], config["textual"]
-    if not settings["methods"]:
+    job = next((j for j, scales in settings["jobs"].items() if chosen["scale"] in scales), None)
+    if job is None or not {"full_finetune", "full_finetune_repeat"} <= set(settings["methods"]):
         return []
-    job = next(j for j, scales in settings["jobs"].items() if chosen["scale"] in scales)
     place = f"results/{config['run']}/best_of_n_text/{chosen['dataset']}/{chosen['model']}"
     return [
         f"{place}/n{n_pairs}/{method}/standard/{job}"

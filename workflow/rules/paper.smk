@@ -53,6 +53,8 @@ rule best_of_n_curve:
             labels={"figure": "best of n"},
         ),
         table="<results>/paper/best_of_n_curve.csv",
+        observations="<results>/paper/best_of_n_curve_observations.csv",
+        settings="<results>/paper/best_of_n_curve_settings.json",
     log:
         "<logs>/best_of_n_curve.log",
     benchmark:
@@ -86,6 +88,8 @@ rule learning_curve:
         ),
         "<results>/paper/learning_curve.md",
         table="<results>/paper/learning_curve.csv",
+        observations="<results>/paper/learning_curve_observations.csv",
+        settings="<results>/paper/learning_curve_settings.json",
     log:
         "<logs>/learning_curve.log",
     benchmark:
