@@ -1,5 +1,7 @@
 """Sweeps from results made up, and what they say beside the paper."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,7 @@ def test_numbers_of_the_paper_stand_at_their_values():
     assert table["lens", 0.01] == 1.96
     assert np.isnan(table["lens", 0.1])
     found = ablations.against_paper("figure_2", [panel], paper=True, comparable=True)
-    claim = found[found["what"] == "noise_variance 0.01 above 0.001"].iloc[0]
+    claim = found[found["what"] == "noise variance 0.01 above 0.001"].iloc[0]
     assert claim["reported"] == pytest.approx(1.96 - 1.63)
     assert claim["ours"] == pytest.approx(1, abs=0.02)
 
@@ -86,7 +88,7 @@ def test_at_every_n_lens_is_held_against_the_original_and_text():
     claims = found[found["kind"] == "claim"].set_index("what")
     assert claims["reported"].to_dict() == pytest.approx(
         {"LENS above Original, N = 100": 0.93 - 0.68,
-         "LENS above Full fine-tuning, N = 1000": 1.94 - 1.78}
+         "LENS above Full fine-tuning, N = 1,000": 1.94 - 1.78}
     )  # fmt: skip
     assert claims["verdict"].tolist() == ["agrees", "differs"]
 
@@ -144,13 +146,18 @@ def test_observations_and_print_have_every_cell():
     text = sweep.printed(panels, sweep.table(panels), ["a|b", "layer"]).markdown()
     assert "a\\|b" in text
     assert "nan" not in text
+    assert sum(line.startswith("| - ") for line in text.splitlines()) == 3  # the lines
     assert "| 0.1 " in text
     assert "LENS 4x" in text
 
 
 def test_a_panel_shows_every_interval():
-    fig = sweep.figure([gamma()])
+    fig = sweep.figure(gamma())
     axis = fig.axes[0]
     assert [tick.get_text() for tick in axis.get_xticklabels()] == ["0", "0.1", "1"]
     assert len(axis.containers) == 1 + 3  # a series and three lines, each with its bars
+    names = {text.get_text(): text.xy[1] for text in axis.texts}
+    assert set(names) == {"LENS 4x", "Original", "Linear probe", "Repeat (control) 4x"}
+    heights = sorted(names.values())
+    assert min(b - a for a, b in pairwise(heights)) > 0  # none on another
     assert axis.get_ylabel() == "gold reward of the pick"

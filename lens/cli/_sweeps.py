@@ -32,7 +32,7 @@ def publish(args, artefact, sweeps, folders):
     )
     if not paper:
         rows["reported"] = float("nan")
-    titles = [f"{each.label}: {sweep.place_of(sweep.lens_cell(each))}" for each in sweeps]
+    titles = [sweep.title(each) for each in sweeps]
     write_table(
         args.out_dir,
         artefact,

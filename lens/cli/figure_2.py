@@ -23,4 +23,4 @@ def run(args):
     folders = [*args.gamma_cells, *args.noise_variance_cells, *args.size_cells, *args.controls]
     publish(args, "figure_2", list(panels.values()), folders)
     for name, panel in panels.items():
-        style.save(sweep.figure([panel], width=0.6), args.out_dir, name)
+        style.save(sweep.figure(panel), args.out_dir, name)

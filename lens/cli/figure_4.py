@@ -26,4 +26,4 @@ def run(args):
         [*args.beta_cells, *args.data_cells, *args.controls],
     )
     for name, panel in panels.items():
-        style.save(sweep.figure([panel], width=0.6), args.out_dir, name)
+        style.save(sweep.figure(panel), args.out_dir, name)

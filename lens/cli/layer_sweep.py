@@ -20,4 +20,4 @@ def run(args):
     by_layer = {layer: cells[i * each : (i + 1) * each] for i, layer in enumerate(args.layers)}
     found = ablations.layers(by_layer)
     publish(args, "layer_sweep", [found], args.cells)
-    style.save(sweep.figure([found], width=0.7), args.out_dir, "layer_sweep")
+    style.save(sweep.figure(found), args.out_dir, "layer_sweep")

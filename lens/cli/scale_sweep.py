@@ -15,4 +15,4 @@ def run(args):
 
     found = ablations.scales(read_cells(args.cells), read_cells(args.controls))
     publish(args, "scale_sweep", [found], [*args.cells, *args.controls])
-    style.save(sweep.figure([found], width=0.7), args.out_dir, "scale_sweep")
+    style.save(sweep.figure(found), args.out_dir, "scale_sweep")

@@ -5,7 +5,7 @@ METHOD_NAMES = {
     "lens": "LENS",
     "mean_difference": "Mean-difference probe",
     "lens_plus": "LENS+",
-    "synthetic_only": "LENS, synthetic pairs alone",
+    "synthetic_only": "LENS, synthetic alone",
     "full_finetune": "Full fine-tuning",
     "full_finetune_repeat": "Full fine-tuning, repeat (control)",
     "lora": "LoRA",

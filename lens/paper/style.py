@@ -76,6 +76,22 @@ def plain_sizes(axis, sizes) -> None:
     axis.tick_params(axis="x", which="minor", bottom=False)
 
 
+def label_right(axis, labels) -> None:
+    """Writes (height in data, text, colour) to the right of the axis, apart from one another."""
+    low, high = axis.get_ylim()
+    gap = 0.075 * (high - low)
+    placed: list[list] = []
+    for height, text, colour in sorted(labels, key=lambda label: label[0]):
+        at = max(height, placed[-1][0] + gap) if placed else height
+        placed.append([at, text, colour])
+    over = max(0.0, placed[-1][0] - high) if placed else 0.0
+    for at, text, colour in placed:
+        axis.annotate(
+            text, (1.02, at - over), xycoords=axis.get_yaxis_transform(), color=colour,
+            va="center", annotation_clip=False, fontsize=7,
+        )  # fmt: skip
+
+
 def save(fig, folder: str | Path, name: str) -> None:
     """Writes name.png and name.pdf, without dates, so that the same figure gives the same bytes."""
     for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):

@@ -115,7 +115,7 @@ def numbers(sweeps: Sequence[Sweep]) -> list[dict]:
     """The paper's numbers beside ours."""
     return [
         beside.number(
-            f"{method_name(method)}, {sweep.name} = {value}",
+            f"{method_name(method)}, {shown(sweep.name)} = {shown(value)}",
             sweep.reported[method, value],
             crossed_interval(cell.gold),
         )
@@ -137,7 +137,7 @@ def claims_of_best(sweep: Sweep, best) -> list[dict]:
     method, top = there[best]
     return [
         beside.claim(
-            f"{sweep.name} {shown(best)} above {shown(value)}",
+            f"{shown(sweep.name)} {shown(best)} above {shown(value)}",
             top.gold - cell.gold,
             _gap(sweep, (method, best), (other, value)),
         )
@@ -150,7 +150,7 @@ def claims_above(sweep: Sweep, upper: str, lower: str) -> list[dict]:
     """That one method is above another at every value where both are."""
     return [
         beside.claim(
-            f"{method_name(upper)} above {method_name(lower)}, {sweep.name} = {value}",
+            f"{method_name(upper)} above {method_name(lower)}, {sweep.name} = {shown(value)}",
             one.gold - other.gold,
             _gap(sweep, (upper, value), (lower, value)),
         )
@@ -178,7 +178,7 @@ def printed(sweeps: Sequence[Sweep], rows: pd.DataFrame, titles: Sequence[str]) 
             mark = "*" if row.corrected_p_value < beside.LEVEL else ""
             lines.append(
                 [
-                    "-" if row.value is None else shown(row.value),
+                    "-" if pd.isna(row.value) else shown(row.value),
                     f"{method_name(row.method)} {row.scale}x",
                     with_interval(row.mean, row.low, row.high, 3),
                     with_interval(*difference, 3, sign=True) + mark,
@@ -202,44 +202,53 @@ def lens_cell(sweep: Sweep) -> Cell:
     return next(cell for _, method, cell in sweep.cells() if method == "lens")
 
 
-def place_of(cell: Cell) -> str:
-    return f"{cell.dataset}, {cell.model}, N = {cell.n_pairs:,}, {cell.scale}x"
+def title(sweep: Sweep) -> str:
+    """What is varied, and what all of LENS's cells have in common."""
+    cell = lens_cell(sweep)
+    parts = [f"{sweep.label}: {cell.dataset}, {cell.model}"]
+    if sweep.name != "N":
+        parts.append(f"N = {cell.n_pairs:,}")
+    if sweep.name != "scale":
+        parts.append(f"{cell.scale}x")
+    return ", ".join(parts)
 
 
 def draw(axis, sweep: Sweep) -> None:
-    """A panel: series over equally spaced values and lines across, with 95 % intervals; below each
-    value the paper's number for LENS, where it gives one."""
+    """A panel: series over equally spaced values and lines across, with 95 % intervals and names to
+    the right; below each value the paper's number for LENS, where it gives one."""
     places = np.arange(len(sweep.values))
-    methods = list(sweep.series)
-    for i, method in enumerate(methods):
+    names = []
+    for i, method in enumerate(sweep.series):
+        look = style.look(method)
         there = [(x, cell) for x, cell in zip(places, sweep.series[method], strict=True) if cell]
         levels = [crossed_interval(cell.gold) for _, cell in there]
+        shift = 0.07 * (i - (len(sweep.series) - 1) / 2)
+        heights = [level.mean for level in levels]
         axis.errorbar(
-            [x + 0.12 * (i - (len(methods) - 1) / 2) for x, _ in there],
-            [level.mean for level in levels],
-            yerr=_bars(levels),
-            elinewidth=0.8,
-            label=_legend(method, sweep),
-            **style.look(method),
+            [x + shift for x, _ in there], heights, yerr=_bars(levels), elinewidth=0.8, **look
         )
+        names.append((heights[-1], _named(method, sweep), look["color"]))
     for i, (method, cell) in enumerate(sweep.lines.items()):
         level, look = crossed_interval(cell.gold), style.look(method)
-        axis.axhline(level.mean, color=look["color"], linestyle=look["linestyle"], linewidth=0.9)
+        line = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 0.9}
+        axis.axhline(level.mean, **line)
         axis.errorbar(
-            len(places) - 0.45 + 0.22 * i, level.mean, yerr=_bars([level]), color=look["color"],
-            linestyle=look["linestyle"], marker=look["marker"], elinewidth=0.8, linewidth=0.9,
-            label=_legend(method, sweep),
+            len(places) - 0.5 + 0.2 * i, level.mean, yerr=_bars([level]), marker=look["marker"],
+            elinewidth=0.8, **line,
         )  # fmt: skip
+        names.append((level.mean, _named(method, sweep), look["color"]))
     paper = [sweep.reported.get(("lens", value)) for value in sweep.values]
     ticks = [
         shown(value) + ("" if other is None else f"\n({other:g})")
         for value, other in zip(sweep.values, paper, strict=True)
     ]
     axis.set_xticks(places, labels=ticks)
-    axis.set_xlim(-0.4, len(places) - 0.45 + 0.22 * len(sweep.lines))
-    below = "\n(below: the paper's LENS)" if any(p is not None for p in paper) else ""
+    axis.set_xlim(-0.4, len(places) - 0.6 + 0.2 * len(sweep.lines))
+    below = "\n(in brackets: the paper's LENS)" if any(p is not None for p in paper) else ""
     axis.set_xlabel(sweep.label + below)
+    axis.set_ylabel("gold reward of the pick")
     axis.grid(axis="x", visible=False)
+    style.label_right(axis, names)
 
 
 def _bars(levels: Sequence[Interval]) -> np.ndarray:
@@ -247,21 +256,15 @@ def _bars(levels: Sequence[Interval]) -> np.ndarray:
     return np.array([[v.mean - v.low for v in levels], [v.high - v.mean for v in levels]])
 
 
-def _legend(method: str, sweep: Sweep) -> str:
+def _named(method: str, sweep: Sweep) -> str:
     scales = {cell.scale for _, name, cell in sweep.cells() if name == method}
     (scale,) = scales if len(scales) == 1 else (1,)
     return method_name(method) + (f" {scale}x" if scale > 1 else "")
 
 
-def figure(sweeps: Sequence[Sweep], width: float = 1.0, height: float = 2.7):
-    """A figure of one panel a sweep with one legend below."""
-    fig, axes = style.figure(1, len(sweeps), height=height)
-    fig.set_figwidth(style.COLUMN_WIDTH * width)
-    handles: dict[str, object] = {}
-    for axis, sweep in zip(axes[0], sweeps, strict=True):
-        draw(axis, sweep)
-        found, labels = axis.get_legend_handles_labels()
-        handles |= dict(zip(labels, found, strict=True))
-    axes[0, 0].set_ylabel("gold reward of the pick")
-    fig.legend(handles.values(), handles, loc="outside lower center", ncols=3)
+def figure(sweep: Sweep):
+    """The sweep's panel as a figure."""
+    fig, axes = style.figure(1, 1, height=2.4)
+    fig.set_figwidth(0.9 * style.COLUMN_WIDTH)
+    draw(axes[0, 0], sweep)
     return fig
