@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from lens import methods
+from lens.errors import LensError
 from lens.reward_head import RewardHead
 from lens.seeds import derive_seed
 from lens.synthesis import Source, synthetic_per_embedding
@@ -21,6 +22,10 @@ from lens.vae import SIDES, VAE
 
 BLOCK = 2**24  # distances held at once
 ROWS = 8192  # embeddings held at once
+DRAWN = (
+    "lens", "direct_perturbation", "gaussian_sampling", "residual_decoding", "posterior_noise",
+    "heavy_tailed", "along_preference", "across_preference",
+)  # fmt: skip
 FAR = 0.95  # quantile of the data's own spacing, beyond which a point is far from the data
 
 
@@ -109,7 +114,10 @@ def rewards(reference: RewardHead, data: TrainingSet, part: torch.Tensor) -> np.
 def make_sources(
     names: list[str], data: TrainingSet, *, scale: int, vae: VAE | None, settings: dict, seed: int
 ) -> dict[str, Source]:
-    """Each method's synthetic embeddings, the very ones that `methods.train` trains on."""
+    """Each method's synthetic embeddings, the very ones that `methods.train` trains on. Of methods
+    whose variants belong to one response each (`DRAWN`); LENS must be among them."""
+    if "lens" not in names or not set(names) <= set(DRAWN):
+        raise LensError(f"methods {', '.join(names)}: give lens and any of {', '.join(DRAWN[1:])}.")
     sides = (torch.from_numpy(data.chosen), torch.from_numpy(data.rejected))
     sources = {}
     for name in names:

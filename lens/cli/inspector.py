@@ -29,9 +29,7 @@ def run(args):
         inspector.printed(table, made, metrics),
         table=table.assign(**labels)[[*labels, *table]],
         observations=seen.assign(**labels)[[*labels, *seen]],
-        compared=inspector.compared(seen, made, args.paper_names, args.comparable)
-        if "lens" in made["methods"]
-        else None,
+        compared=inspector.compared(seen, made, args.paper_names, args.comparable),
         settings={**settings(args), "inspected_with": made},
         inputs={
             name: folder / name for name in ("embeddings.parquet", "examples.json", "metrics.json")
