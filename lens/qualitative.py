@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import pandas as pd
 
-from lens.intervals import Interval, crossed_interval
+from lens.intervals import crossed_interval
 
 JUDGES = ("original", "augmented", "control")
 COMPARED = (("augmented", "original"), ("control", "original"), ("augmented", "control"))
-QUANTILES = (0.1, 0.5, 0.9)
+PERCENTILES = (10, 50, 90)
 
 
 @dataclass
@@ -95,29 +94,33 @@ def summary(picks: Picks) -> pd.DataFrame:
         outcome, gap = picks.outcome(first, second), picks.difference(first, second)
         row = {"first": first, "second": second, "prompts": len(picks.ids)}
         row |= {"seeds": len(picks.seeds)}
-        measures = {
+        shares = {
             "differ": outcome != "same", "wins": outcome == "win", "losses": outcome == "loss",
-            "even": outcome == "even", "wins_less_losses": np.sign(gap), "gold_difference": gap,
+            "even": outcome == "even",
         }  # fmt: skip
-        for name, values in measures.items():
-            interval: Interval = crossed_interval(values)
-            row |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        for name, values in shares.items():
+            ends = crossed_interval(values)
+            row |= {name: ends.mean, f"{name}_low": max(0.0, ends.low)}
+            row |= {f"{name}_high": min(1.0, ends.high)}
+        for name, values in {"wins_less_losses": np.sign(gap), "gold_difference": gap}.items():
+            ends = crossed_interval(values)
+            row |= {name: ends.mean, f"{name}_low": ends.low, f"{name}_high": ends.high}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def telling(gap: np.ndarray) -> list[tuple[str, float, int]]:
-    """(outcome, quantile, prompt) of the examples, from the gold differences [prompts] of one seed:
-    of the wins, and of the losses, those at `QUANTILES` of their size (nearest rank; equal sizes in
+def telling(gap: np.ndarray) -> list[tuple[str, int, int]]:
+    """(outcome, percentile, prompt) of the examples, from one seed's gold differences [prompts]: of
+    the wins, and of the losses, those at `PERCENTILES` of their size (nearest rank; equal sizes in
     the order of the prompts). The same prompt is shown once."""
     found = []
     for outcome, sign in (("win", 1), ("loss", -1)):
         places = np.flatnonzero(sign * gap > 0)
         ordered = places[np.argsort(sign * gap[places], kind="stable")]
         shown: set[int] = set()
-        for quantile in QUANTILES if len(ordered) else ():
-            prompt = int(ordered[ceil(quantile * len(ordered)) - 1])
+        for percentile in PERCENTILES if len(ordered) else ():
+            prompt = int(ordered[-(-percentile * len(ordered) // 100) - 1])
             if prompt not in shown:
-                found.append((outcome, quantile, prompt))
+                found.append((outcome, percentile, prompt))
             shown.add(prompt)
     return found

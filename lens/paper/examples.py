@@ -23,13 +23,16 @@ class Example:
         return "\n\n".join([f"**{escape_markdown(self.title)}**", *parts]) + "\n"
 
     def latex(self) -> str:
-        items = [rf"\item[{{{escape_latex(label)}}}] {_lines(text)}" for label, text in self.texts]
-        body = "\n".join([r"\begin{description}", *items, r"\end{description}"])
+        parts = [f"\\emph{{{escape_latex(label)}}}\n\n{_lines(text)}" for label, text in self.texts]
+        body = "\n\n".join([r"\begin{quote}", *parts, r"\end{quote}"])
         return f"\\paragraph{{{escape_latex(self.title)}}}\n{body}\n"
 
     def html(self) -> str:
         """A part of a page."""
-        parts = [f"<p>{escape(label)}</p><pre>{escape(text)}</pre>" for label, text in self.texts]
+        parts = [
+            f"<p class='label'>{escape(label)}</p><pre>{escape(text)}</pre>"
+            for label, text in self.texts
+        ]
         return "\n".join([f"<h3>{escape(self.title)}</h3>", *parts])
 
 
@@ -41,7 +44,7 @@ def fenced(text: str) -> str:
 
 
 def _lines(text: str) -> str:
-    return "\n\\par ".join(escape_latex(line) for line in text.splitlines() if line.strip())
+    return "\n\n".join(escape_latex(line) for line in text.splitlines() if line.strip())
 
 
 def conversation(prompt: str) -> str:

@@ -8,7 +8,7 @@ from lens.paper import beside
 from lens.paper.examples import Example, conversation, excerpt
 from lens.paper.files import Printed
 from lens.paper.render import with_interval
-from lens.qualitative import QUANTILES, Picks, telling
+from lens.qualitative import PERCENTILES, Picks, telling
 
 HEADER = ["picks of", "other text %", "better %", "worse %", "equal %", "gold difference"]
 NOTE = (
@@ -20,7 +20,7 @@ NOTE = (
     "saw pairs: what it changes is not due to synthesis. Examples are of one seed: among prompts "
     "where the augmented model's pick has another gold reward than the original's, wins and losses "
     "apart, those at the "
-    + ", ".join(f"{100 * q:.0f}th" for q in QUANTILES)
+    + ", ".join(f"{p}th" for p in PERCENTILES)
     + " percentile of the difference's size."
 )
 SHARES = ("differ", "wins", "losses", "even")
@@ -62,10 +62,8 @@ def examples(title: str, picks: Picks, seed: int, names: Mapping[str, str]) -> l
     at = picks.seeds.index(seed)
     gap = picks.difference("augmented", "original")[at]
     return [
-        _example(
-            f"{title}, {outcome} at the {100 * quantile:.0f}th percentile", picks, at, i, names
-        )
-        for outcome, quantile, i in telling(gap)
+        _example(f"{title}, {outcome} at the {percentile}th percentile", picks, at, i, names)
+        for outcome, percentile, i in telling(gap)
     ]
 
 
