@@ -160,7 +160,7 @@ def inspect(
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """(a row per synthetic embedding, how spread out they are)."""
     spread, parts = Spread(real.points.shape[1]), []
-    originals = rewards(reference, data, real.points)
+    originals = np.concatenate([rewards(reference, data, p) for p in real.points.split(ROWS)])
     for side, variant, numbers, points in draws(source, len(real.rows), scale):
         spread.add(points)
         distance, place = (found[:, 0] for found in nearest(points, real.points, 1))

@@ -300,6 +300,7 @@ def test_the_inspector_from_pairs_to_page(world, tmp_path):
     moved = table.loc[("direct_perturbation", "moved"), "mean"]
     assert moved == pytest.approx(0.1 * np.sqrt(4), rel=0.15)  # variance 0.01 a feature
     assert table.loc[("direct_perturbation", "order_kept"), "mean"] == 1  # gap 2, noise 0.1
+    assert table.loc[("direct_perturbation", "far"), "mean"] == 0
     assert table.loc[("held_out", "labelled_order"), "mean"] == 1
     assert np.isnan(table.loc[("held_out", "moved"), "mean"])
     assert table.loc[("lens", "rms_distance"), "mean"] < 0.7  # an untrained decoder says little
@@ -335,6 +336,12 @@ def test_numbers_are_the_papers_for_its_dataset_and_model_alone():
         numbers = inspector.compared(table, about, others, comparable)
         numbers = numbers[numbers["kind"] == "number"]
         assert (numbers["verdict"] == "not comparable").all()
+
+
+def test_far_is_further_than_the_data_are_from_one_another():
+    table = made_up([0.0, 0.0]).rename(columns={"row": "id"})
+    table = table.assign(method="lens", nearest_distance=[1.0, 2.0, 2.5, 0.0])
+    assert inspector.observations(table, far=2.0)["far"].tolist() == [False, False, True, False]
 
 
 def test_figure_3_from_pairs_to_picture(world, tmp_path):
