@@ -301,6 +301,7 @@ def test_the_inspector_from_pairs_to_page(world, tmp_path):
     assert moved == pytest.approx(0.1 * np.sqrt(4), rel=0.15)  # variance 0.01 a feature
     assert table.loc[("direct_perturbation", "order_kept"), "mean"] == 1  # gap 2, noise 0.1
     assert table.loc[("direct_perturbation", "far"), "mean"] == 0
+    assert table.loc[("direct_perturbation", "different_nearest"), "mean"] == 2 * 27  # its own
     assert table.loc[("held_out", "labelled_order"), "mean"] == 1
     assert np.isnan(table.loc[("held_out", "moved"), "mean"])
     assert table.loc[("lens", "rms_distance"), "mean"] < 0.7  # an untrained decoder says little

@@ -20,6 +20,7 @@ MEASURES = {
     "nearest_distance": ("distance to the nearest training response", 2),
     "nearest_is_own": ("nearest is its own original, %", 1),
     "nearest_same_side": ("nearest is of the same side, %", 1),
+    "different_nearest": ("training responses that are nearest to one of them", 0),
     "far": ("far from the data, %", 1),
     "labelled_order": ("pairs in labelled order, %", 1),
     "order_kept": ("pairs whose reward order held, %", 1),
@@ -78,7 +79,8 @@ def by_pair(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(seen: pd.DataFrame, metrics: dict) -> pd.DataFrame:
-    """One row per method and measure with its 95 % interval over pairs; shares are from 0 to 1."""
+    """One row per method and measure with its 95 % interval over pairs, but for the diversity of
+    all together; shares are from 0 to 1."""
     rows = []
     for method, part in seen.groupby("method", sort=False):
         pairs = by_pair(part)
@@ -86,6 +88,9 @@ def summary(seen: pd.DataFrame, metrics: dict) -> pd.DataFrame:
             if measure in metrics["spread"][method]:
                 ratio = metrics["spread"][method][measure]
                 values = (ratio / metrics["spread_of_training"][measure], np.nan, np.nan)
+            elif measure == "different_nearest":
+                different = part.drop_duplicates(["nearest_id", "nearest_side"])
+                values = (len(different), np.nan, np.nan)
             elif measure in pairs and pairs[measure].notna().all():
                 interval = crossed_interval(pairs[measure].to_numpy()[None])
                 ends = (interval.low, interval.high)
