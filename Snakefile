@@ -9,6 +9,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "workflow/rules/common_text.smk"
 include: "workflow/rules/common_sweeps.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_inspection.smk"
 
 
 pathvars:
@@ -46,6 +47,7 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/rejection.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/inspection.smk"
 include: "workflow/rules/paper.smk"
 
 

@@ -204,6 +204,7 @@ def flags_of(command):
         ("synthesis", ["train-reward"]),
         ("$reward", ["train-reward"]),
         ("theory", ["theory-points"]),
+        ("inspection", ["inspect-synthetic"]),
         ("$finetuning", ["train-sft", "train-text", "train-annotator", "evolve-pairs"]),
         ("textual/lora", ["train-text", "train-annotator"]),
         ("textual/self_rewarding", ["judge-responses"]),
@@ -358,6 +359,8 @@ OWN = {
             },
             r"describe_world.* for one model.*Take them out",
         ),
+        ({"inspection": {"seed": 7}}, r"inspection.seed 7 is not under compare.seeds"),
+        ({"inspection": {"model": "other"}}, r"inspection.model 'other' is not under"),
     ],
 )
 def test_bad_configs_get_a_clear_message(tmp_path, change, message):

@@ -147,13 +147,3 @@ def judged(folders):
     """The files that a table reads of each cell."""
     names = ("prompts.parquet", "pairs.parquet", "metrics.json")
     return [f"{folder}/{name}" for folder in folders for name in names]
-
-
-def sweep_vaes(key):
-    """The VAE of the first seed for each value of a VAE's setting, in order."""
-    own, chosen = config["vae"][key], config["sweeps"]
-    names = ["standard" if value == own else f"{key}_{value}" for value in chosen[key]]
-    folder = "results/{}/train_vae/{}/{}/n{}".format(
-        config["run"], chosen["dataset"], chosen["model"], config["compare"]["n_pairs"][0]
-    )
-    return [f"{folder}/{name}/seed_{config['compare']['seeds'][0]}.safetensors" for name in names]
