@@ -156,7 +156,7 @@ def test_from_reward_models_to_page(tmp_path):
     assert len(seen) == 2 * 5
     assert (seen["augmented_against_original"] == "win").all()
     told = pd.read_csv(tmp_path / "out/qualitative_paper.csv")
-    assert told["ours"].tolist() == [1, 0]
+    assert told["ours"].tolist() == [1]
     page = (tmp_path / "out/qualitative.html").read_text()
     assert "<script>" not in page
     assert page.count("LENS 4x picks candidate 1: gold 1.000") == 3  # of 5 equal wins
