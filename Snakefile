@@ -7,7 +7,9 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "workflow/rules/common_text.smk"
+include: "workflow/rules/common_sweeps.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_inspection.smk"
 include: "workflow/rules/common_tables.smk"
 
 
@@ -25,7 +27,8 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, config["datasets"])),
     model="|".join(map(re.escape, config["models"])),
     source="|".join(map(re.escape, [*config["models"], "pool"])),
-    method="[a-z_]+",
+    method="|".join(["[a-z_]+", *map(re.escape, variants())]),
+    vae="|".join(["standard", *map(re.escape, variants())]),
     scale="[0-9]+",
     n_pairs="[0-9]+",
     prompts="held_out|n[0-9]+",
@@ -44,6 +47,8 @@ include: "workflow/rules/reward.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/rejection.smk"
 include: "workflow/rules/theory.smk"
+include: "workflow/rules/sweeps.smk"
+include: "workflow/rules/inspection.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/paper.smk"
 

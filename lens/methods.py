@@ -14,7 +14,10 @@ from lens.synthesis import Source
 from lens.training_set import Training, TrainingSet
 from lens.vae import VAE
 
-LATENT = ("lens", "residual_decoding", "posterior_noise", "latent_mixing", "latent_flow")
+LATENT = (
+    "lens", "synthetic_only", "residual_decoding", "posterior_noise", "latent_mixing",
+    "latent_flow",
+)  # fmt: skip
 SYNTHETIC = (
     "repeat", "direct_perturbation", "gaussian_sampling", *LATENT, "difference_mixing",
     "conditional_sampling", "mixup", "heavy_tailed", "along_preference", "across_preference",
@@ -70,6 +73,8 @@ def compose(method: str, count: int, scale: int, seed: int) -> Tensor:
         return mixing.compose_mixtures(count, scale)
     if method in ("mixup", "latent_flow"):
         return mixup.compose_coupled(count, scale)
+    if method == "synthetic_only":
+        return synthesis.compose_synthetic(count, scale, seed)
     return synthesis.compose(count, scale, seed)
 
 
@@ -102,16 +107,18 @@ def make_source(
     """The method's synthetic embeddings; `model` is from `generators`."""
     pairs, variance = (chosen, rejected), settings["perturbation_variance"]
     match method:
-        case "lens" | "residual_decoding":
+        case "lens" | "residual_decoding" | "synthetic_only":
+            alone = method == "synthetic_only"
             latents = synthesis.lens_latents(
                 vae,
                 *pairs,
-                keep=synthesis.synthetic_per_embedding(scale),
+                keep=synthesis.synthetic_per_embedding(scale, alone=alone),
                 candidates_per_kept=settings["candidates_per_kept"],
                 noise_variance=settings["noise_variance"],
                 seed=seed,
             )
-            make = synthesis.Decoded if method == "lens" else residual.residual_decoding
+            residuals = method == "residual_decoding"
+            make = residual.residual_decoding if residuals else synthesis.Decoded
             return make(vae, *pairs, latents)
         case "posterior_noise":
             widening = settings["posterior_widening"]

@@ -20,11 +20,12 @@ from lens.vae import SIDES, VAE, sample
 Source = Callable[[str, Tensor, Tensor], Tensor]
 
 
-def synthetic_per_embedding(scale: int) -> int:
-    """The smallest s with (1 + s)^2 >= scale: synthetic embeddings needed for each original."""
+def synthetic_per_embedding(scale: int, *, alone: bool = False) -> int:
+    """The smallest s with (1 + s)^2 >= scale: synthetic embeddings needed for each original;
+    with s^2 >= scale where they are paired `alone`, without the originals."""
     if scale < 1:
         raise LensError(f"augmentation scale {scale}: it must be 1 or more.")
-    return math.isqrt(scale - 1) if scale > 1 else 0
+    return math.isqrt(scale - 1) + alone
 
 
 def compose(count: int, scale: int, seed: int) -> Tensor:
@@ -39,6 +40,14 @@ def compose(count: int, scale: int, seed: int) -> Tensor:
         [np.zeros((count, 1), np.int64), 1 + ranks[:, : scale - 1].astype(np.int64)], axis=1
     )
     return torch.from_numpy(np.stack(np.divmod(flat, width), axis=-1))
+
+
+def compose_synthetic(count: int, scale: int, seed: int) -> Tensor:
+    """The same with synthetic embeddings alone (Figure 4b): as many pairs, none of them original
+    nor with an original member."""
+    width = synthetic_per_embedding(scale, alone=True)
+    ranks = np.random.default_rng(seed).random((count, width * width)).argsort(axis=1)
+    return torch.from_numpy(np.stack(np.divmod(ranks[:, :scale], width), axis=-1) + 1)
 
 
 def log_density(latents: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from workflow_tools import ROOT, SMALL, TEXT, snakemake
+from workflow_tools import ROOT, SMALL, SWEEPS, TEXT, jobs, snakemake
 
 PROFILE = ("--workflow-profile", ROOT / "workflow/profiles/local")
 TABLES = ("table_1.csv", "table_1_observations.csv", "table_1_pair_accuracy.csv", "table_1.md",
@@ -19,7 +19,7 @@ TABLES = ("table_1.csv", "table_1_observations.csv", "table_1_pair_accuracy.csv"
 
 def run(directory, *arguments, config=SMALL, change=None):
     """Snakemake with a config and, on top of it, a change written as one more config file."""
-    configs = [config]
+    configs = [config] if isinstance(config, Path) else list(config)
     if change:
         configs.append(Path(directory) / "change.yaml")
         configs[-1].write_text(json.dumps(change))
@@ -68,7 +68,9 @@ def test_table_1_is_complete(finished):
 
 def test_every_job_left_its_settings_and_its_benchmark(finished):
     results = Path(finished) / "results/small"
-    metrics = json.loads((results / "train_vae/dialogue/tiny-llama/n200/metrics.json").read_text())
+    metrics = json.loads(
+        (results / "train_vae/dialogue/tiny-llama/n200/standard/metrics.json").read_text()
+    )
     assert metrics["settings"]["gamma"] == 0.1
     assert metrics["settings"]["seeds"] == [0, 1, 2]
     assert len(metrics["inputs"]["embeddings"]) == 64
@@ -170,6 +172,94 @@ def test_human_preferences_with_a_real_encoder(shared, tmp_path):
     assert sorted(table["method"]) == sorted(methods)
     assert table["mean"].between(0, 1).all()  # the judge's scores are probabilities
     assert "of the longest" in (paper(tmp_path, "hh") / "table_1.md").read_text()
+
+
+def test_a_changed_figure_alone_is_drawn_again(finished, tmp_path):
+    """The project copied, its times kept, and one figure's code changed."""
+    for name in ("Snakefile", "config.yaml", "environment.yml"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    for name in ("workflow", "lens"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.pyc"))
+
+    def planned():
+        result = snakemake(
+            "-n", "--snakefile", tmp_path / "Snakefile", "--configfile", SMALL,
+            "--rerun-triggers", "mtime", directory=finished,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
+        return {rule for rule, _, _ in jobs(result.stdout)}
+
+    assert planned() == set()
+    with (tmp_path / "lens/cli/best_of_n_curve.py").open("a") as file:
+        file.write("\n")
+    assert planned() == {"best_of_n_curve", "paper"}
+
+
+@pytest.fixture(scope="module")
+def with_sweeps(finished, tmp_path_factory):
+    """A copy of the finished folder in which the ablations have been run."""
+    directory = tmp_path_factory.mktemp("sweeps") / "run"
+    shutil.copytree(finished, directory, copy_function=shutil.copy2)
+    result = run(directory, "--cores", 2, config=(SMALL, SWEEPS))
+    assert result.returncode == 0, result.stderr + result.stdout
+    return directory
+
+
+def test_ablations_are_complete(with_sweeps):
+    rows = {
+        name: pd.read_csv(paper(with_sweeps) / f"{name}.csv")
+        for name in ("figure_2", "figure_4", "table_5", "layer_sweep", "scale_sweep", "size_sweep")
+    }
+    plain = {"original", "mean_difference", "linear_probe", "repeat"}
+    for name, table in rows.items():
+        lens = table[table["method"] == "lens"]
+        assert lens["difference_to_repeat"].notna().all(), name
+        assert set(table["method"]) >= plain, name
+        for suffix in ("md", "tex", "html", "csv"):
+            assert (paper(with_sweeps) / f"{name}.{suffix}").stat().st_size > 100
+        assert (paper(with_sweeps) / f"{name}_settings.json").exists()
+    two = rows["figure_2"]
+    lens = two[two["method"] == "lens"].groupby("sweep")["value"].apply(list).to_dict()
+    assert lens == {"gamma": [0.0, 0.1], "noise_variance": [0.01, 1.0], "N": [100.0, 200.0]}
+    for panel in ("2a", "2b", "2c", "4a", "4b"):
+        assert (paper(with_sweeps) / f"figure_{panel}.pdf").stat().st_size > 1000
+    standard = pd.read_csv(paper(with_sweeps) / "table_1.csv").set_index(["dataset", "method"])
+    same = two[(two["sweep"] == "gamma") & (two["value"] == 0.1)]["mean"].item()
+    assert same == standard.loc[("dialogue", "lens"), "mean"]
+    means = [table[table["method"] == "lens"]["mean"] for table in rows.values()]
+    assert pd.concat(means).nunique() >= 6  # a setting that is varied arrives
+
+
+def test_a_swept_setting_reaches_its_stage(with_sweeps):
+    results = Path(with_sweeps) / "results/small"
+    place = "dialogue/tiny-llama/n200"
+
+    def settings(stage, rest):
+        return json.loads((results / stage / rest / "metrics.json").read_text())["settings"]
+
+    assert settings("train_vae", f"{place}/gamma_0.0")["gamma"] == 0
+    assert settings("train_vae", f"{place}/standard")["gamma"] == 0.1
+    sharing = settings("train_vae", f"{place}/sharing_share_everything")
+    assert sharing["sharing"] == "share_everything"
+    noisy = settings("train_reward", f"{place}/noise_variance_1.0/x4")
+    assert (noisy["noise_variance"], noisy["method"]) == (1.0, "lens")
+    assert noisy["vae_dir"].endswith("n200/standard")
+    assert settings("train_reward", f"{place}/gamma_0.0/x4")["vae_dir"].endswith("gamma_0.0")
+    assert settings("embed_pairs", "dialogue/tiny-llama.layer_1")["layer"] == 1
+    layer = settings("best_of_n", "dialogue/tiny-llama.layer_1/n200/lens/x4")
+    assert layer["gold"].endswith("score_candidates/dialogue/tiny-llama/gold.parquet")
+
+
+def test_one_more_value_runs_alone(with_sweeps):
+    change = {"sweeps": {"gamma": [0.0, 0.1, 0.5]}}
+    result = run(with_sweeps, "-n", config=(SMALL, SWEEPS), change=change)
+    assert result.returncode == 0, result.stderr
+    planned = jobs(result.stdout)
+    assert sorted(rule for rule, _, _ in planned) == [
+        "best_of_n", "figure_2", "paper", "train_reward", "train_vae",
+    ]  # fmt: skip
+    (made,) = (outputs for rule, _, outputs in planned if rule == "best_of_n")
+    assert all("/gamma_0.5/x4/" in file for file in made)
 
 
 @pytest.fixture(scope="module")

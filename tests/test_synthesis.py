@@ -247,3 +247,13 @@ def test_covariance_root(count):
     root = synthesis.covariance_root(data)
     torch.testing.assert_close(root.T @ root, data.T.cov())
     assert len(root) == min(count, 6)
+
+
+@pytest.mark.parametrize(("scale", "members"), [(1, 1), (2, 2), (4, 2), (5, 3)])
+def test_pairs_of_synthetic_embeddings_alone(scale, members):
+    composition = synthesis.compose_synthetic(6, scale, seed=0)
+    assert composition.shape == (6, scale, 2)
+    assert composition.min() >= 1  # never the original
+    assert composition.max() <= members == synthesis.synthetic_per_embedding(scale, alone=True)
+    for pairs in composition:
+        assert len({tuple(pair) for pair in pairs.tolist()}) == scale

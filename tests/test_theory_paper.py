@@ -83,7 +83,7 @@ def test_the_paper_s_values_stand_beside_their_stand_ins(lens, folders, tmp_path
     ours = constants[constants["dataset"] == "dialogue"].set_index("constant")["reported"]
     assert ours.drop("A").to_dict() == {"C1": 0.24, "p": 0.26, "B0": 5.63, "N0": 65.59}
     assert constants.loc[constants["dataset"] == HOSTILE, "reported"].isna().all()
-    assert len(pd.read_csv(tmp_path / "theorem_1.csv")) == 2
+    assert len(pd.read_csv(tmp_path / "theory_observations.csv")) == 2
 
 
 def test_page_escapes_data_and_shows_both_readings(lens, folders, tmp_path):
@@ -126,13 +126,18 @@ def test_ends_of_intervals():
     ("command", "files"),
     [
         ("figure-5", ["figure_5.png", "figure_5.pdf", "figure_5.csv"]),
-        ("theory-fits", ["theory_fits.png", "theory_fits.pdf"]),
+        ("theory-fits", ["theory_fits.png", "theory_fits.pdf", "theory_fits.csv"]),
         ("theory-map", ["theory_map.png", "theory_map.pdf", "theory_map.csv"]),
     ],
 )
 def test_figures_are_drawn_and_repeat_bit_for_bit(lens, folders, tmp_path, command, files):
+    points = ["--points", *folders[1]] if command == "theory-map" else []
     for out in ("one", "two"):
-        lens(command, "--theory", *folders[0], "--out-dir", tmp_path / out)
+        lens(command, "--theory", *folders[0], *points, "--out-dir", tmp_path / out)
+    name = command.replace("-", "_")
+    seen = pd.read_csv(tmp_path / f"one/{name}_observations.csv")
+    assert {"dataset", "seed", "n_pairs"} <= set(seen)
+    assert (tmp_path / f"one/{name}_settings.json").exists()
     for name in files:
         first = (tmp_path / "one" / name).read_bytes()
         assert first == (tmp_path / "two" / name).read_bytes()
@@ -168,3 +173,31 @@ def test_figure_5_shows_the_fit_and_the_control(folders):
     assert len(control.get_xdata()) == (points["budget"] == "equal_steps").sum()
     dots = draw_map(theories).axes[0].collections[-1].get_array()
     assert list(dots) == pytest.approx(list(theories[0]["predictions"]["lens"]))
+
+
+def test_the_papers_constants_stand_beside_ours(folders):
+    theories = paper_theory.read_theories(folders[0])
+    names = {"dialogue": "hh_rlhf", "tiny": "llama-3.1-8b"}
+    constants = paper_theory.constants_table(theories, names)
+    kept = [
+        CHECKED | {"seed": seed, "n_pairs": n_pairs, "order_kept": kept}
+        for n_pairs, kept in ((100, 0.2), (2000, 0.9))
+        for seed in range(3)
+    ]
+    theorem = paper_theory.together(theories, [pd.DataFrame(kept)] * 2)
+    table = paper_theory.against_paper("theory", constants, theorem, names, True).set_index("what")
+    assert len(table) == 4 + 3 + 1  # the other dataset has no name in the paper
+    assert table.loc["dialogue, tiny: C1", "reported"] == 0.24
+    order = table.loc["dialogue, tiny, N = 2,000: order preserved"]
+    assert (order["ours"], order["reported"]) == (pytest.approx(0.9), 0.939)
+    claim = table.loc["dialogue, tiny, N = 2,000: order kept more often than not"]
+    assert claim["verdict"] == "agrees"
+
+
+def test_means_over_seeds_by_hand():
+    table = pd.DataFrame({"k": ["a", "a", "b", "b"], "v": [1.0, 3.0, 5.0, 5.0]})
+    found = paper_theory.over_seeds(table, ["k"], ["v"]).set_index("k")
+    assert found["v"].tolist() == [2, 5]
+    half = 12.706204736  # t of 1 degree of freedom times the standard error 1
+    assert found.loc["a", "v_high"] == pytest.approx(2 + half)
+    assert found.loc["b", "v_low"] == 5

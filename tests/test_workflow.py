@@ -7,7 +7,7 @@ import re
 
 import pytest
 import yaml
-from workflow_tools import ROOT, SMALL, TEXT, jobs, snakemake, sources
+from workflow_tools import ROOT, SMALL, SWEEPS, TEXT, jobs, snakemake, sources
 
 from lens import methods
 from lens.cli import build_parser
@@ -71,7 +71,7 @@ FORBIDDEN = re.compile(
 
 
 @pytest.mark.parametrize(
-    "config", [None, SMALL, TEXT, *CONFIGS], ids=lambda c: c.name if c else "default"
+    "config", [None, SMALL, TEXT, SWEEPS, *CONFIGS], ids=lambda c: c.name if c else "default"
 )
 def test_every_config_resolves_and_no_training_sees_gold_or_test_prompts(
     tmp_path, arguments, config
@@ -165,8 +165,8 @@ def test_paper_config_runs_what_the_paper_ran(tmp_path):
     config = ROOT / "workflow/configs/paper.yaml"
     run = snakemake("-n", "--quiet", "rules", "--configfile", config, directory=tmp_path)
     counts = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, re.MULTILINE))
-    assert counts["embed_pairs"] == "12"  # six models on two datasets
-    assert counts["train_vae"] == "12"
+    assert counts["embed_pairs"] == "15"  # six models on two datasets, three more layers of one
+    assert counts["train_vae"] == "30"  # so too; and gamma 3, beta 4, sharing 2, N 6
     settings = yaml.safe_load(config.read_text())
     for name, model in settings["models"].items():
         assert model["paper_name"] == name
@@ -207,6 +207,7 @@ def flags_of(command):
         ("synthesis", ["train-reward"]),
         ("$reward", ["train-reward"]),
         ("theory", ["theory-points"]),
+        ("inspection", ["inspect-synthetic"]),
         ("$finetuning", ["train-sft", "train-text", "train-annotator", "evolve-pairs"]),
         ("textual/lora", ["train-text", "train-annotator"]),
         ("textual/self_rewarding", ["judge-responses"]),
@@ -370,6 +371,8 @@ OWN = {
             },
             r"describe_world.* for one model.*Take them out",
         ),
+        ({"inspection": {"seed": 7}}, r"inspection.seed 7 is not under compare.seeds"),
+        ({"inspection": {"model": "other"}}, r"inspection.model 'other' is not under"),
     ],
 )
 def test_bad_configs_get_a_clear_message(tmp_path, change, message):

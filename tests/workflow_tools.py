@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ROOT / "tests/small.yaml"
 TEXT = ROOT / "tests/text.yaml"
+SWEEPS = ROOT / "tests/sweeps.yaml"
 
 
 def snakemake(*arguments, directory, **environment):

@@ -1,6 +1,6 @@
 """Say whether latent augmentation helps on your pairs, and what does best."""
 
-from lens.cli._arguments import (
+from lens.cli._door import (
     add_data_arguments,
     add_encoder_arguments,
     add_sample_argument,
@@ -33,7 +33,9 @@ def run(args):
     from lens import artifacts
     from lens.advice import advise, duration
     from lens.advice_text import as_json, draw
-    from lens.cli._arguments import encoder, preferences, set_threads, settings
+    from lens.cli._arguments import settings
+    from lens.cli._door import preferences, set_threads
+    from lens.cli._encoder import encoder
     from lens.crossval import fold_of_each
     from lens.errors import LensError
     from lens.own_pairs import claim, embed_pairs, import_embeddings, kept

@@ -1,5 +1,7 @@
 """Draw the gold reward of the best of n over n, method by method."""
 
+from lens.cli._arguments import settings
+
 
 def add_arguments(parser):
     parser.add_argument("--cells", nargs="+", required=True, help="folders from best-of-n")
@@ -12,7 +14,12 @@ def run(args):
     from lens import artifacts
     from lens.paper import curves, style
     from lens.paper.cells import read_cells
+    from lens.paper.files import write_data
 
-    table = curves.best_of_n_table(read_cells(args.cells))
+    cells = read_cells(args.cells)
+    table = curves.best_of_n_table(cells)
     artifacts.write_table(Path(args.out_dir) / "best_of_n_curve.csv", table)
     style.save(curves.draw_best_of_n(table), args.out_dir, "best_of_n_curve")
+    inputs = {folder: Path(folder) / "metrics.json" for folder in args.cells}
+    seen = curves.best_of_n_observations(cells)
+    write_data(args.out_dir, "best_of_n_curve", seen, None, settings(args), inputs)

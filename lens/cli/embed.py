@@ -1,10 +1,6 @@
 """Embed pairs or candidates and save them as one .npy array [rows, 2 or candidates, features]."""
 
-from lens.cli._arguments import (
-    add_data_arguments,
-    add_encoder_arguments,
-    add_sample_argument,
-)
+from lens.cli._door import add_data_arguments, add_encoder_arguments, add_sample_argument
 
 
 def add_arguments(parser):
@@ -24,7 +20,8 @@ def run(args):
     import numpy as np
 
     from lens import artifacts
-    from lens.cli._arguments import encoder, preferences, set_threads
+    from lens.cli._door import preferences, set_threads
+    from lens.cli._encoder import encoder
     from lens.errors import LensError
 
     if not args.model:

@@ -27,7 +27,7 @@ def run(args):
 def embed_answers(args, table_path, table, answer_columns, id_column):
     """Embeds the answers of each column beside the table's prompts and saves one array a column."""
     from lens import artifacts, models
-    from lens.cli._arguments import encoder
+    from lens.cli._encoder import encoder
 
     models.set_threads(args.threads)
     reader = encoder(args)

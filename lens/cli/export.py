@@ -1,6 +1,6 @@
 """Export a linear reward model as a Hugging Face sequence classifier."""
 
-from lens.cli._arguments import add_reward_model_arguments
+from lens.cli._door import add_reward_model_arguments
 
 
 def add_arguments(parser):
@@ -11,7 +11,7 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens.cli._arguments import reward_model
+    from lens.cli._door import reward_model
     from lens.errors import LensError
     from lens.export import export_classifier
 

@@ -1,11 +1,6 @@
 """Train a reward model on all of your pairs and save it as a folder."""
 
-from lens.cli._arguments import (
-    add_data_arguments,
-    add_encoder_arguments,
-    add_sample_argument,
-    positive,
-)
+from lens.cli._door import add_data_arguments, add_encoder_arguments, add_sample_argument, positive
 
 WITH_ADVICE = {"advice", "out", "method", "scale", "seed", "device", "batch_tokens", "threads"}
 WITH_ADVICE |= {"trust_remote_code", "command", "run"}
@@ -31,7 +26,8 @@ def run(args):
     import sys
     from pathlib import Path
 
-    from lens.cli._arguments import set_threads, settings
+    from lens.cli._arguments import settings
+    from lens.cli._door import set_threads
     from lens.errors import LensError
     from lens.fitting import DEFAULT, fit
     from lens.model_card import results_text
@@ -70,7 +66,8 @@ def run(args):
 def _own(args):
     import sys
 
-    from lens.cli._arguments import encoder, preferences
+    from lens.cli._door import preferences
+    from lens.cli._encoder import encoder
     from lens.errors import LensError
     from lens.own_pairs import embed_pairs, import_embeddings
 

@@ -1,5 +1,7 @@
 """Write and draw what reward models reach without augmentation, by the number of pairs."""
 
+from lens.cli._arguments import settings
+
 
 def add_arguments(parser):
     parser.add_argument("--cells", nargs="+", required=True, help="folders from best-of-n")
@@ -11,10 +13,14 @@ def run(args):
 
     from lens import artifacts
     from lens.paper import curves, style
-    from lens.paper.cells import read_cells
+    from lens.paper.cells import observations, read_cells
+    from lens.paper.files import write_data
 
     out = Path(args.out_dir)
-    table = curves.learning_table(read_cells(args.cells))
+    cells = read_cells(args.cells)
+    table = curves.learning_table(cells)
     artifacts.write_table(out / "learning_curve.csv", table)
     artifacts.write_text(out / "learning_curve.md", curves.learning_markdown(table))
     style.save(curves.draw_learning_curve(table), out, "learning_curve")
+    inputs = {folder: Path(folder) / "metrics.json" for folder in args.cells}
+    write_data(out, "learning_curve", observations(cells), None, settings(args), inputs)

@@ -1,6 +1,7 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
-from lens.cli._arguments import names, settings
+from lens.cli._arguments import settings
+from lens.cli._door import names
 
 
 def add_arguments(parser):

@@ -3,7 +3,8 @@
 Scores by subset, by section and overall follow the official code; a tie is no success in version 1.
 """
 
-from lens.cli._arguments import add_reward_model_arguments, settings
+from lens.cli._arguments import settings
+from lens.cli._door import add_reward_model_arguments
 
 
 def add_arguments(parser):
@@ -18,7 +19,7 @@ def add_arguments(parser):
 
 def run(args):
     from lens import artifacts, models, rewardbench
-    from lens.cli._arguments import reward_model
+    from lens.cli._door import reward_model
 
     rows = read(args)
     model = reward_model(args)

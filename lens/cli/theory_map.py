@@ -1,8 +1,11 @@
 """Draw the predicted ratio of estimation errors over N and k, with the measured ones on it."""
 
+from lens.cli._arguments import settings
+
 
 def add_arguments(parser):
     parser.add_argument("--theory", nargs="+", required=True, help="folders from fit-theory")
+    parser.add_argument("--points", nargs="+", required=True, help="folders from theory-points")
     parser.add_argument("--out-dir", required=True, help="gets theory_map.png, .pdf and .csv")
 
 
@@ -11,9 +14,14 @@ def run(args):
 
     from lens import artifacts
     from lens.paper import style, theory_figures
+    from lens.paper.files import write_data
     from lens.paper.theory import read_theories, together
 
     theories = read_theories(args.theory)
     style.save(theory_figures.draw_map(theories), args.out_dir, "theory_map")
     table = together(theories, [one["predictions"] for one in theories])
     artifacts.write_table(Path(args.out_dir) / "theory_map.csv", table)
+    points = [artifacts.read_table(Path(folder) / "estimation.csv") for folder in args.points]
+    inputs = {folder: Path(folder) / "constants.json" for folder in args.theory}
+    seen = together(theories, points)
+    write_data(args.out_dir, "theory_map", seen, None, settings(args), inputs)

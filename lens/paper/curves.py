@@ -7,8 +7,8 @@ from lens.best_of_n import kl_bound
 from lens.intervals import crossed_interval
 from lens.paper import style
 from lens.paper.cells import Cell, aggregate
+from lens.paper.names import method_name
 from lens.paper.render import markdown_table, with_interval
-from lens.paper.table_1 import method_name
 
 
 def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
@@ -18,6 +18,17 @@ def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
         for n in range(1, cell.gold_curve.shape[2] + 1):
             interval = crossed_interval(cell.gold_curve[:, :, n - 1])
             rows.append({**cell.labels, "n": n, "kl_bound": kl_bound(n), **vars(interval)})
+    return pd.DataFrame(rows)
+
+
+def best_of_n_observations(cells: list[Cell]) -> pd.DataFrame:
+    """The same for every seed, without intervals."""
+    rows = [
+        {**cell.labels, "seed": seed, "n": n + 1, "gold_reward": value}
+        for cell in largest_scales(cells)
+        for seed, curve in zip(cell.seeds, cell.gold_curve.mean(axis=1), strict=True)
+        for n, value in enumerate(curve)
+    ]
     return pd.DataFrame(rows)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lens import artifacts
 from lens.paper import beside
+from lens.paper.examples import Example
 from lens.paper.render import escape_markdown, html_page, html_table, latex_table, markdown_table
 
 PLAIN = re.compile(r"[-+0-9.,x%* ()\[\]]*")
@@ -52,18 +53,24 @@ def write_table(
     compared: pd.DataFrame | None,
     settings: dict,
     inputs: Mapping[str, object],
+    examples: Sequence[Example] = (),
 ) -> None:
     """Writes NAME.csv, .md, .tex, .html, NAME_observations.csv, NAME_paper.csv (where the paper has
-    numbers: `compared`, from `beside`) and NAME_settings.json."""
+    numbers: `compared`, from `beside`) and NAME_settings.json. `examples` follow in print."""
     out = Path(out_dir)
     parts = [printed]
     if compared is not None and len(compared):
         rows = beside.printed(compared)
         parts.append(Printed(beside.HEADER, [("Beside the paper", rows)], beside.NOTE))
     artifacts.write_table(out / f"{name}.csv", table)
-    artifacts.write_text(out / f"{name}.tex", printed.latex())
-    artifacts.write_text(out / f"{name}.md", "\n".join(part.markdown() for part in parts))
-    body = "\n".join(f"{part.html()}{_note(part.note)}" for part in parts)
+    artifacts.write_text(
+        out / f"{name}.tex", "\n".join(part.latex() for part in (printed, *examples))
+    )
+    artifacts.write_text(
+        out / f"{name}.md", "\n".join(part.markdown() for part in [*parts, *examples])
+    )
+    bodies = [f"{part.html()}{_note(part.note)}" for part in parts]
+    body = "\n".join([*bodies, *(example.html() for example in examples)])
     artifacts.write_text(out / f"{name}.html", html_page(name.replace("_", " ").capitalize(), body))
     write_data(out, name, observations, compared, settings, inputs)
 

@@ -7,6 +7,9 @@ LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     **{character: "\\" + character for character in "&%$#_{}"},
 }
 MARKDOWN = "\\`*_{}[]<>#|"
@@ -83,6 +86,7 @@ th,td{padding:.2em .7em;text-align:right;border-bottom:1px solid #ddd;vertical-a
 th{border-bottom:2px solid #444}
 th:first-child,td:first-child{text-align:left}
 .note{color:#555;max-width:50em}
+.label{margin:.5em 0 0}
 .scroll{overflow-x:auto}
 pre{white-space:pre-wrap;background:#f5f5f3;padding:.6em;margin:.2em 0}"""
 

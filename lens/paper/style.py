@@ -37,6 +37,15 @@ LOOKS = {
     "linear_probe": {"color": "#CC79A7", "linestyle": "-.", "marker": "X"},
     "evidence_probe": {"color": "#7B3294", "linestyle": ":", "marker": "p"},
     "lens_plus": {"color": "#E69F00", "linestyle": "-", "marker": "*"},
+    "synthetic_only": {"color": "#D55E00", "linestyle": ":", "marker": "d"},
+    "full_finetune": {"color": "#004D7F", "linestyle": "-", "marker": "h"},
+    "full_finetune_repeat": {"color": "#777777", "linestyle": ":", "marker": "H"},
+    "lora": {"color": "#6A51A3", "linestyle": "-", "marker": "8"},
+    "lora_repeat": {"color": "#888888", "linestyle": "-.", "marker": "8"},
+    "embedding_mlp": {"color": "#8C510A", "linestyle": "--", "marker": "<"},
+    "self_rewarding": {"color": "#BF812D", "linestyle": ":", "marker": ">"},
+    "self_evolved": {"color": "#35978F", "linestyle": "-.", "marker": "1"},
+    "ipo": {"color": "#01665E", "linestyle": "--", "marker": "2"},
 }
 
 
@@ -65,6 +74,22 @@ def plain_sizes(axis, sizes) -> None:
             shown.append(size)
     axis.set_xticks(shown, labels=[f"{size:,}" for size in shown])
     axis.tick_params(axis="x", which="minor", bottom=False)
+
+
+def label_right(axis, labels) -> None:
+    """Writes (height in data, text, colour) to the right of the axis, apart from one another."""
+    low, high = axis.get_ylim()
+    gap = 0.075 * (high - low)
+    placed: list[list] = []
+    for height, text, colour in sorted(labels, key=lambda label: label[0]):
+        at = max(height, placed[-1][0] + gap) if placed else height
+        placed.append([at, text, colour])
+    over = max(0.0, placed[-1][0] - high) if placed else 0.0
+    for at, text, colour in placed:
+        axis.annotate(
+            text, (1.02, at - over), xycoords=axis.get_yaxis_transform(), color=colour,
+            va="center", annotation_clip=False, fontsize=7,
+        )  # fmt: skip
 
 
 def save(fig, folder: str | Path, name: str) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lens.artifacts import read_json, read_table
+from lens.intervals import Interval, crossed_interval
+from lens.paper import beside
 from lens.paper.render import escape_markdown, latex_table, markdown_table, number
 from lens.paper.reported import reported
 from lens.theory import helped_words
@@ -75,6 +78,52 @@ def constants_table(theories: list[dict], paper_names: Mapping[str, str]) -> pd.
     columns = ["estimate", "low", "high", "r_squared", "reported"]
     table = pd.DataFrame(rows)
     return table.astype(dict.fromkeys(columns, "float64"))
+
+
+def over_seeds(table: pd.DataFrame, by: list[str], measures: list[str]) -> pd.DataFrame:
+    """Mean and 95 % interval over seeds of each measure, one row for each group."""
+    rows = []
+    for key, part in table.groupby(by, sort=False, dropna=False):
+        row = dict(zip(by, key, strict=True))
+        for name in measures:
+            interval = crossed_interval(part[name].to_numpy()[:, None])
+            row |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def against_paper(
+    artefact: str,
+    constants: pd.DataFrame,
+    theorem: pd.DataFrame,
+    paper_names: Mapping[str, str],
+    comparable: bool,
+) -> pd.DataFrame:
+    """The paper's constants and what its synthetic pairs keep, beside ours at the largest N.
+
+    An infinite end of an interval is written as such.
+    """
+    rows = []
+    for row in constants.dropna(subset="reported").itertuples():
+        ends = [-np.inf if row.low != row.low else row.low]
+        ends += [np.inf if row.high != row.high else row.high]
+        what = f"{row.dataset}, {row.model}: {row.constant}"
+        rows.append(beside.number(what, row.reported, Interval(row.estimate, *ends)))
+    kept = {"reward_gap_original": "gap_original", "reward_gap_synthetic": "gap_synthetic"}
+    kept["order_preserved"] = "order_kept"
+    for (dataset, model), part in theorem.groupby(["dataset", "model"], sort=False):
+        if (paper_names.get(dataset), paper_names.get(model)) != (PAPER_DATASET, PAPER_MODEL):
+            continue
+        largest = part[part["n_pairs"] == part["n_pairs"].max()]
+        place = f"{dataset}, {model}, N = {largest['n_pairs'].iloc[0]:,}"
+        for name, column in kept.items():
+            ours = crossed_interval(largest[column].to_numpy()[:, None])
+            value = reported()["theory"][name]
+            rows.append(beside.number(f"{place}: {name.replace('_', ' ')}", value, ours))
+        order = largest["order_kept"].to_numpy()[:, None] - 0.5
+        claimed = reported()["theory"]["order_preserved"] - 0.5
+        rows.append(beside.claim(f"{place}: order kept more often than not", order, claimed))
+    return beside.beside(artefact, rows, comparable=comparable)
 
 
 def significant(value: float | None) -> str:

@@ -1,4 +1,5 @@
-"""Helpers of the workflow; those for text space lie in common_text.smk. The other rule files define
+"""Helpers of the workflow; those for text space lie in common_text.smk, those for sweeps in
+common_sweeps.smk. The other rule files define
 rules and nothing else."""
 
 import ast
@@ -12,7 +13,14 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
 ROOT = Path(workflow.basedir)
-LATENT = ("lens", "residual_decoding", "posterior_noise", "latent_mixing", "latent_flow")
+LATENT = (
+    "lens",
+    "synthetic_only",
+    "residual_decoding",
+    "posterior_noise",
+    "latent_mixing",
+    "latent_flow",
+)
 OF_SOME_ARTEFACTS = ("artefacts", "sweeps", "inspection", "reward_bench", "table_4")
 GOLD_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"  # the paper's
 UNAUGMENTED = ("original", "mean_difference", "linear_probe", "evidence_probe")
@@ -62,9 +70,10 @@ def check_config():
     if any(m.get("generation", {}).get("engine") == "vllm" for m in config["models"].values()):
         require("engine vllm", "vllm", "vllm")
     check_textual()
+    check_sweeps()
     strange = [name for name in config["datasets"] if name not in ("dialogue", "summary")]
     of_the_world = {"describe_world", "theory_proxy"} & set(config["artefacts"])
-    if of_the_world and (strange or len(config["models"]) > 1):
+    if of_the_world and (strange or len(config["compare"]["models"]) > 1):
         raise WorkflowError(
             f"config: artefacts {sorted(of_the_world)} are for one model on `dialogue` and "
             "`summary` of the offline world, whose true reward is known. Take them out of "
@@ -179,7 +188,9 @@ def pool_candidates(wildcards):
 
 def source_of(wildcards):
     """Where candidates come from: the dataset's pool, or else the base model."""
-    return "pool" if "pool" in config["datasets"][wildcards.dataset] else wildcards.model
+    if "pool" in config["datasets"][wildcards.dataset]:
+        return "pool"
+    return config["models"][wildcards.model].get("candidates_from", wildcards.model)
 
 
 def candidate_table(wildcards):
@@ -204,10 +215,14 @@ def pool_settings(wildcards):
 
 
 def vae_files(wildcards):
-    if wildcards.method not in LATENT:
+    if method_of(wildcards.method) not in LATENT:
         return []
-    folder = "results/{}/train_vae/{}/{}/n{}".format(
-        config["run"], wildcards.dataset, wildcards.model, wildcards.n_pairs
+    folder = "results/{}/train_vae/{}/{}/n{}/{}".format(
+        config["run"],
+        wildcards.dataset,
+        wildcards.model,
+        wildcards.n_pairs,
+        vae_of(wildcards.method),
     )
     return [f"{folder}/seed_{seed}.safetensors" for seed in config["compare"]["seeds"]]
 
@@ -277,6 +292,8 @@ def made_from(*own):
     where a stage before them has failed and left no files that are newer than they. Sections that
     belong to some artefacts alone count for those that give them as `own`."""
     science = {key: value for key, value in config.items() if key not in OF_SOME_ARTEFACTS}
+    own_models = {n: m for n, m in config["models"].items() if "candidates_from" not in m}
+    science["models"] = own_models
     return hashlib.sha256(json.dumps([science, *own], sort_keys=True).encode()).hexdigest()
 
 

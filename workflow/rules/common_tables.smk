@@ -53,14 +53,14 @@ def table_2_folders(wildcards):
         "label_pairs": ("label_pairs", "standard/annotator"),
         "train_text": ("train_text", text.format("full_finetune")),
         "train_text_repeat": ("train_text", text.format("full_finetune_repeat")),
-        "train_vae": ("train_vae", ""),
+        "train_vae": ("train_vae", vae_of("lens")),
         "train_reward": ("train_reward", f"lens/x{scale}"),
         "train_reward_repeat": ("train_reward", f"repeat/x{scale}"),
     }
     probes = [m for m in ("mean_difference", "linear_probe") if m in config["compare"]["methods"]]
     parts |= {method: ("train_reward", f"{method}/x1") for method in probes}
     folders = {
-        name: [f"{results}/{stage}/{place}/{rest}".rstrip("/") for _, _, place in found]
+        name: [f"{results}/{stage}/{place}/{rest}" for _, _, place in found]
         for name, (stage, rest) in parts.items()
     }
     return folders | {

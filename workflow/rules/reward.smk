@@ -25,11 +25,12 @@ rule train_reward:
     params:
         folder=subpath(output.metrics, parent=True),
         seeds=config["compare"]["seeds"],
-        settings=flags(config["training"] | config["synthesis"] | config["reward"]),
+        method=lambda wildcards: method_of(wildcards.method),
+        settings=reward_settings,
         vae=vae_flag,
         text=text_flag,
     shell:
         "python -m lens train-reward --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
-        " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} --method {wildcards.method}"
+        " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} --method {params.method}"
         " --scale {wildcards.scale} {params.vae} {params.text} {params.settings}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"

@@ -5,15 +5,15 @@ rule train_vae:
         code=code("train_vae"),
     output:
         models=expand(
-            "<results>/train_vae/{{dataset}}/{{model}}/n{{n_pairs}}/seed_{seed}.safetensors",
+            "<results>/train_vae/{{dataset}}/{{model}}/n{{n_pairs}}/{{vae}}/seed_{seed}.safetensors",
             seed=config["compare"]["seeds"],
         ),
-        metrics="<results>/train_vae/{dataset}/{model}/n{n_pairs}/metrics.json",
-        cost="<results>/train_vae/{dataset}/{model}/n{n_pairs}/cost.json",
+        metrics="<results>/train_vae/{dataset}/{model}/n{n_pairs}/{vae}/metrics.json",
+        cost="<results>/train_vae/{dataset}/{model}/n{n_pairs}/{vae}/cost.json",
     log:
-        "<logs>/train_vae/{dataset}/{model}/n{n_pairs}.log",
+        "<logs>/train_vae/{dataset}/{model}/n{n_pairs}/{vae}.log",
     benchmark:
-        "<benchmarks>/train_vae/{dataset}/{model}/n{n_pairs}.jsonl"
+        "<benchmarks>/train_vae/{dataset}/{model}/n{n_pairs}/{vae}.jsonl"
     conda:
         "../../environment.yml"
     threads: 1
@@ -23,7 +23,7 @@ rule train_vae:
     params:
         folder=subpath(output.metrics, parent=True),
         seeds=config["compare"]["seeds"],
-        settings=flags(config["training"] | config["vae"]),
+        settings=vae_settings,
     shell:
         "python -m lens train-vae --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
         " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} {params.settings}"

@@ -64,6 +64,7 @@ rule fit_theory:
 rule figure_5:
     input:
         theory=collect("{folder}/constants.json", folder=theories("theory")),
+        reported=ROOT / "lens/paper/reported.json",
         code=code("figure_5"),
     output:
         report(
@@ -73,6 +74,9 @@ rule figure_5:
             labels={"figure": "5"},
         ),
         table="<results>/paper/figure_5.csv",
+        observations="<results>/paper/figure_5_observations.csv",
+        compared="<results>/paper/figure_5_paper.csv",
+        settings="<results>/paper/figure_5_settings.json",
     log:
         "<logs>/figure_5.log",
     benchmark:
@@ -83,10 +87,11 @@ rule figure_5:
     params:
         made_from=made_from(),
         theory=theories("theory"),
+        paper=paper_flags(),
         folder=subpath(output.table, parent=True),
     shell:
-        "python -m lens figure-5 --theory {params.theory:q} --out-dir {params.folder:q}"
-        " 2>&1 | tee {log:q}"
+        "python -m lens figure-5 --theory {params.theory:q} {params.paper}"
+        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule theory_fits:
@@ -101,6 +106,9 @@ rule theory_fits:
             labels={"figure": "fits of C1 and B0"},
         ),
         pdf="<results>/paper/theory_fits.pdf",
+        table="<results>/paper/theory_fits.csv",
+        observations="<results>/paper/theory_fits_observations.csv",
+        settings="<results>/paper/theory_fits_settings.json",
     log:
         "<logs>/theory_fits.log",
     benchmark:
@@ -120,6 +128,7 @@ rule theory_fits:
 rule theory_map:
     input:
         theory=collect("{folder}/constants.json", folder=theories("theory")),
+        points=collect("{folder}/estimation.csv", folder=theories("theory_points")),
         code=code("theory_map"),
     output:
         report(
@@ -129,6 +138,8 @@ rule theory_map:
             labels={"figure": "predicted and measured ratio"},
         ),
         table="<results>/paper/theory_map.csv",
+        observations="<results>/paper/theory_map_observations.csv",
+        settings="<results>/paper/theory_map_settings.json",
     log:
         "<logs>/theory_map.log",
     benchmark:
@@ -139,9 +150,11 @@ rule theory_map:
     params:
         made_from=made_from(),
         theory=theories("theory"),
+        points=theories("theory_points"),
         folder=subpath(output.table, parent=True),
     shell:
-        "python -m lens theory-map --theory {params.theory:q} --out-dir {params.folder:q}"
+        "python -m lens theory-map --theory {params.theory:q} --points {params.points:q}"
+        " --out-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -166,7 +179,9 @@ rule theory_table:
         ),
         "<results>/paper/theory.md",
         "<results>/paper/theory.tex",
-        theorem_1="<results>/paper/theorem_1.csv",
+        observations="<results>/paper/theory_observations.csv",
+        compared="<results>/paper/theory_paper.csv",
+        settings="<results>/paper/theory_settings.json",
     log:
         "<logs>/theory_table.log",
     benchmark:
@@ -178,11 +193,11 @@ rule theory_table:
         made_from=made_from(),
         theory=theories("theory"),
         points=theories("theory_points"),
-        paper_names=json.dumps(paper_names()),
-        folder=subpath(output.theorem_1, parent=True),
+        paper=paper_flags(),
+        folder=subpath(output.observations, parent=True),
     shell:
         "python -m lens theory-table --theory {params.theory:q} --points {params.points:q}"
-        " --paper-names {params.paper_names:q} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+        " {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule theory_proxy:

@@ -1,0 +1,45 @@
+"""What the stages for ablations share."""
+
+from lens.cli._arguments import add_paper_arguments, settings
+
+
+def add_sweep_arguments(parser, *names, kind=float):
+    """--NAME VALUES and --NAME-cells FOLDERS for each of the names, and the controls."""
+    for name in names:
+        parser.add_argument(f"--{name}", type=kind, nargs="+", required=True, help="values")
+        parser.add_argument(
+            f"--{name}-cells", nargs="+", required=True, help="from best-of-n, one for each value"
+        )
+    parser.add_argument("--controls", nargs="+", required=True, help="folders from best-of-n")
+    add_output_arguments(parser)
+
+
+def add_output_arguments(parser):
+    add_paper_arguments(parser)
+    parser.add_argument("--out-dir", required=True)
+
+
+def publish(args, artefact, sweeps, folders):
+    """Writes the table of the sweeps and what stands beside it."""
+    from pathlib import Path
+
+    from lens.paper import ablations, sweep
+    from lens.paper.files import write_table
+
+    rows = sweep.table(sweeps)
+    paper = all(
+        ablations.of_the_paper(each, args.paper_names, args.paper_n_pairs) for each in sweeps
+    )
+    if not paper:
+        rows["reported"] = float("nan")
+    titles = [sweep.title(each) for each in sweeps]
+    write_table(
+        args.out_dir,
+        artefact,
+        sweep.printed(sweeps, rows, titles),
+        table=rows,
+        observations=sweep.seen(sweeps),
+        compared=ablations.against_paper(artefact, sweeps, paper=paper, comparable=args.comparable),
+        settings=settings(args),
+        inputs={folder: Path(folder) / "metrics.json" for folder in folders},
+    )

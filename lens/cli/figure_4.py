@@ -1,0 +1,29 @@
+"""Draw Figure 4: gold reward over beta (a), and by what is trained on (b)."""
+
+from lens.cli._sweeps import add_sweep_arguments, publish
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "--data-cells", nargs=3, required=True, help="original, synthetic, combined (best-of-n)"
+    )
+    add_sweep_arguments(parser, "beta")
+
+
+def run(args):
+    from lens.paper import ablations, style, sweep
+    from lens.paper.cells import read_cells
+
+    controls = read_cells(args.controls)
+    panels = {
+        "figure_4a": ablations.beta(args.beta, read_cells(args.beta_cells), controls),
+        "figure_4b": ablations.data(*read_cells(args.data_cells), controls),
+    }
+    publish(
+        args,
+        "figure_4",
+        list(panels.values()),
+        [*args.beta_cells, *args.data_cells, *args.controls],
+    )
+    for name, panel in panels.items():
+        style.save(sweep.figure(panel), args.out_dir, name)

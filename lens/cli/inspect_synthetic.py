@@ -1,0 +1,86 @@
+"""Say where synthetic embeddings lie among the real ones, and whether their order held."""
+
+import json
+
+from lens.cli._arguments import add_thread_argument, settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    parser.add_argument("--embeddings", required=True, help="from embed-pairs")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--validation-fraction", type=float, default=0.1)
+    parser.add_argument("--methods", nargs="+", required=True, help="lens, ...; first: examples")
+    parser.add_argument("--scale", type=int, required=True, help="of augmentation, 2 or more")
+    parser.add_argument("--synthesis", type=json.loads, required=True, help="JSON: its settings")
+    parser.add_argument("--vae", required=True, help="of this seed, from train-vae")
+    parser.add_argument(
+        "--reference", required=True, help="reward model on all pairs, from theory-points"
+    )
+    for label in ("dataset", "model"):
+        parser.add_argument(f"--{label}", required=True, help="label for tables")
+    add_thread_argument(parser)
+    parser.add_argument(
+        "--out-dir", required=True, help="gets embeddings.parquet, examples.json and metrics.json"
+    )
+
+
+def run(args):
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+
+    from lens import artifacts, inspection, models
+    from lens.errors import LensError
+    from lens.evaluation import held_out_pairs
+    from lens.reward_head import RewardHead
+    from lens.training_set import read_embedded, training_set
+    from lens.vae import load_vae
+
+    if args.scale < 2:
+        raise LensError(f"--scale {args.scale}: there is nothing synthetic below a scale of 2.")
+    models.set_threads(args.threads)
+    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
+    data = training_set(
+        pairs,
+        embeddings,
+        n_pairs=args.n_pairs,
+        seed=args.seed,
+        validation_fraction=args.validation_fraction,
+    )
+    reference, real = RewardHead.load(args.reference), inspection.Real.of(data)
+    sources = inspection.make_sources(
+        args.methods, data, scale=args.scale, vae=load_vae(args.vae), settings=args.synthesis,
+        seed=args.seed,
+    )  # fmt: skip
+    spacing = inspection.own_spacing(real)
+    test = held_out_pairs(pairs).index.to_numpy()
+    found = {"held_out": inspection.inspect_held_out(embeddings, test, data, real, reference)}
+    for name, source in sources.items():
+        found[name] = inspection.inspect(source, data, real, reference, args.scale)
+    first = args.methods[0]
+    rules = inspection.telling(found[first][0], inspection.pair_gaps(found[first][0]))
+    examples = [
+        inspection.look_closely(rule, place, sources[first], found[first][0], real, pairs)
+        for rule, place in rules.items()
+    ]
+    table = pd.concat(
+        [part.assign(method=name) for name, (part, _) in found.items()], ignore_index=True
+    )
+    ids = np.asarray(pairs["id"])
+    table["id"], table["nearest_id"] = ids[table["row"]], ids[table["nearest_row"]]
+    out = Path(args.out_dir)
+    artifacts.write_table(out / "embeddings.parquet", table.drop(columns=["row", "nearest_row"]))
+    artifacts.write_json(out / "examples.json", examples)
+    names = ("pairs", "embeddings", "vae", "reference")
+    metrics = {
+        "training_responses": len(real.points),
+        "spacing_median": float(np.median(spacing)),
+        "spacing_far": float(np.quantile(spacing, inspection.FAR)),
+        "spread_of_training": inspection.spread_of(real),
+        "spread": {name: spread for name, (_, spread) in found.items()},
+    }
+    inputs = {name: getattr(args, name) for name in names}
+    artifacts.write_metrics(out / "metrics.json", settings(args), inputs, metrics, {})

@@ -1,0 +1,20 @@
+"""Draw gold reward over N for latent and textual synthesis (reviews)."""
+
+from lens.cli._sweeps import add_output_arguments, publish
+
+
+def add_arguments(parser):
+    parser.add_argument("--cells", nargs="+", required=True, help="from best-of-n, every N")
+    parser.add_argument("--text-cells", nargs="*", default=[], help="from best-of-n-text")
+    parser.add_argument("--scale", type=int, required=True, help="of the textual cells")
+    add_output_arguments(parser)
+
+
+def run(args):
+    from lens.paper import ablations, style, sweep
+    from lens.paper.cells import read_cells
+
+    textual = [cell for cell in read_cells(args.text_cells) if cell.scale == args.scale]
+    found = ablations.sizes([*read_cells(args.cells), *textual])
+    publish(args, "size_sweep", [found], [*args.cells, *args.text_cells])
+    style.save(sweep.figure(found), args.out_dir, "size_sweep")

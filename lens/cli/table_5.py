@@ -1,0 +1,16 @@
+"""Write Table 5: what the VAE shares between preferred and rejected embeddings."""
+
+from lens.cli._sweeps import add_sweep_arguments, publish
+
+
+def add_arguments(parser):
+    add_sweep_arguments(parser, "sharing", kind=str)
+
+
+def run(args):
+    from lens.paper import ablations
+    from lens.paper.cells import read_cells
+
+    cells, controls = read_cells(args.sharing_cells), read_cells(args.controls)
+    sweep = ablations.sharing(args.sharing, cells, controls)
+    publish(args, "table_5", [sweep], [*args.sharing_cells, *args.controls])

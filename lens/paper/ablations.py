@@ -1,0 +1,160 @@
+"""The paper's ablations (Figures 2 and 4, Table 5) and those of its reviews, as sweeps."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from lens.paper import beside
+from lens.paper.cells import Cell
+from lens.paper.reported import MODEL_OF_TABLE_1, reported, table_1_value
+from lens.paper.sweep import (
+    Sweep,
+    by_value,
+    claims_above,
+    claims_of_best,
+    is_the_papers,
+    lens_cell,
+    numbers,
+)
+
+
+def setting(
+    name: str, label: str, values: Sequence, cells: Sequence[Cell], controls: Sequence[Cell],
+    paper: Mapping,
+) -> Sweep:  # fmt: skip
+    """LENS with one setting at several values; `paper` has the paper's numbers by value."""
+    lines = {cell.method: cell for cell in controls}
+    return Sweep(
+        name, label, values, {"lens": cells}, lines,
+        {("lens", value): paper[value] for value in values if value in paper},
+    )  # fmt: skip
+
+
+def gamma(values, cells, controls) -> Sweep:
+    """Figure 2a: the paper names the best value alone."""
+    return setting("gamma", "weight of the divergence, gamma", values, cells, controls, {})
+
+
+def noise_variance(values, cells, controls) -> Sweep:
+    """Figure 2b."""
+    paper = {float(v): number for v, number in reported()["figure2"]["noise_variance"].items()}
+    label = "variance of the latent noise"
+    return setting("noise_variance", label, values, cells, controls, paper)
+
+
+def sizes(cells: Sequence[Cell]) -> Sweep:
+    """Figure 2c, and the reviews' 50,000 and 100,000 pairs."""
+    values, series = by_value(cells, lambda cell: cell.n_pairs)
+    paper = {
+        ("original", 100): reported()["figure2"]["n_pairs_100"]["original"],
+        ("lens", 100): reported()["figure2"]["n_pairs_100"]["4x"],
+    }
+    for size, both in reported()["reviews"]["n_pairs"].items():
+        paper["lens", int(size)] = both["latent"]
+        paper["full_finetune", int(size)] = both["textual"]
+    for method in ("original", "lens", "full_finetune"):
+        scale = 1 if method == "original" else 4
+        paper[method, 1000] = table_1_value("hh_rlhf", MODEL_OF_TABLE_1, method, scale, 1000)
+    there = {(m, v) for m, found in series.items() for v, c in zip(values, found, strict=True) if c}
+    return Sweep(
+        "N", "labelled pairs N", values, series,
+        reported={key: value for key, value in paper.items() if key in there},
+    )  # fmt: skip
+
+
+def beta(values, cells, controls) -> Sweep:
+    """Figure 4a."""
+    paper = {float(v): number for v, number in reported()["figure4"]["beta"].items()}
+    return setting("beta", "weight of the KL term, beta", values, cells, controls, paper)
+
+
+def data(original: Cell, synthetic: Cell, combined: Cell, controls: Sequence[Cell]) -> Sweep:
+    """Figure 4b."""
+    values = ["original", "synthetic", "combined"]
+    series = {
+        "lens": [None, None, combined],
+        "synthetic_only": [None, synthetic, None],
+        "original": [original, None, None],
+    }
+    paper = {("lens", "combined"): reported()["figure4"]["combined"]}
+    lines = {cell.method: cell for cell in controls if cell.method != "original"}
+    return Sweep("data", "trained on", values, series, lines, paper)
+
+
+def sharing(values, cells, controls) -> Sweep:
+    """Table 5."""
+    label = "what preferred and rejected share"
+    return setting("sharing", label, values, cells, controls, reported()["table5"])
+
+
+def layers(by_layer: Mapping[int, Sequence[Cell]]) -> Sweep:
+    """The reviews' embedding layers: i after block i, -1 the final hidden state."""
+    values = ["last" if layer == -1 else layer for layer in by_layer]
+    series: dict[str, list] = {}
+    for i, cells in enumerate(by_layer.values()):
+        for cell in cells:
+            series.setdefault(cell.method, [None] * len(values))[i] = cell
+    given = reported()["reviews"]["layer"]
+    last = max(map(int, given))
+    paper = {"last" if int(v) == last else int(v): number for v, number in given.items()}
+    return Sweep(
+        "layer", "embedded after block", values, series,
+        reported={("lens", v): paper[v] for v in values if v in paper},
+    )  # fmt: skip
+
+
+def scales(cells: Sequence[Cell], controls: Sequence[Cell]) -> Sweep:
+    """The reviews' scales up to 64x."""
+    values, series = by_value(cells, lambda cell: cell.scale)
+    paper = {int(k[:-1]): number for k, number in reported()["reviews"]["scale"].items()}
+    return Sweep(
+        "scale", "augmentation scale k", values, series,
+        {cell.method: cell for cell in controls if cell.method != "repeat"},
+        {("lens", v): paper[v] for v in values if v in paper},
+    )  # fmt: skip
+
+
+BEST = {"gamma": 0.1, "noise_variance": 0.01, "beta": 1.0, "data": "combined"}
+
+
+def against_paper(
+    artefact: str, sweeps: Sequence[Sweep], *, paper: bool, comparable: bool
+) -> pd.DataFrame:
+    """The paper's numbers and claims: its best value above every other; LENS above the original,
+    and above text, at every N; a later layer, a larger scale above the one before."""
+    rows = numbers(sweeps) if paper else []
+    for sweep in sweeps if paper else []:
+        if sweep.name in BEST:
+            rows += claims_of_best(sweep, BEST[sweep.name])
+        elif sweep.name == "sharing":
+            rows += claims_of_best(sweep, "shared_trunk_separate_heads")
+        elif sweep.name == "layer":
+            rows += claims_of_best(sweep, "last")
+        elif sweep.name == "scale":
+            rows += _steps(sweep)
+        elif sweep.name == "N":
+            for lower in ("original", "full_finetune"):
+                if {"lens", lower} <= set(sweep.series):
+                    rows += claims_above(sweep, "lens", lower)
+    return beside.beside(artefact, rows, comparable=comparable)
+
+
+def _steps(sweep: Sweep) -> list[dict]:
+    """Of neighbouring scales the one that the paper has above, above the other."""
+    found = dict(zip(sweep.values, sweep.series["lens"], strict=True))
+    there = [value for value in sweep.values if ("lens", value) in sweep.reported and found[value]]
+    rows = []
+    for one, other in zip(there[1:], there, strict=False):
+        gap = sweep.reported["lens", one] - sweep.reported["lens", other]
+        if gap < 0:
+            one, other, gap = other, one, -gap
+        what = f"LENS {one}x above {other}x"
+        rows.append(beside.claim(what, found[one].gold - found[other].gold, gap))
+    return rows
+
+
+def of_the_paper(sweep: Sweep, names: Mapping[str, str], paper_n_pairs: int) -> bool:
+    """Whether the sweep's dataset, model, scale and N stand for the paper's."""
+    cell = lens_cell(sweep)
+    there = is_the_papers(cell, names, scale=None if sweep.name == "scale" else 4)
+    return there and (sweep.name == "N" or cell.n_pairs == paper_n_pairs)

@@ -1,0 +1,217 @@
+"""The inspector: where synthetic embeddings lie among real ones; table, examples, picture."""
+
+import numpy as np
+import pandas as pd
+
+from lens.inspection import FAR, pair_gaps
+from lens.intervals import crossed_interval
+from lens.paper import beside, style
+from lens.paper.examples import Example, conversation, excerpt
+from lens.paper.files import Printed
+from lens.paper.names import method_name
+from lens.paper.render import number, with_interval
+from lens.paper.reported import MODEL_OF_TABLE_1, reported
+from lens.reward_head import pair_accuracy
+from lens.vae import SIDES
+
+HELD_OUT = "held_out"
+MEASURES = {
+    "moved": ("distance moved from its original", 2),
+    "nearest_distance": ("distance to the nearest training response", 2),
+    "nearest_is_own": ("nearest is its own original, %", 1),
+    "nearest_same_side": ("nearest is of the same side, %", 1),
+    "different_nearest": ("training responses that are nearest to one of them", 0),
+    "far": ("far from the data, %", 1),
+    "labelled_order": ("pairs in labelled order, %", 1),
+    "order_kept": ("pairs whose reward order held, %", 1),
+    "gap_before": ("reward gap of the original pairs", 2),
+    "gap_after": ("reward gap", 2),
+    "rms_distance": ("spread, of the training responses'", 2),
+    "participation_ratio": ("directions they vary in, of the training responses'", 2),
+}
+SHARES = ("nearest_is_own", "nearest_same_side", "far", "labelled_order", "order_kept")
+NOTE = (
+    "Mean [95 % interval over pairs]. Distances are Euclidean, between embeddings standardised by "
+    "the training pairs, as the methods see them. Held out: real responses of the test pairs, "
+    "which is how near a new response lies. Far from the data: the nearest training response is "
+    f"further than {100 * FAR:.0f} % of the training responses have their nearest other one. A "
+    "synthetic pair is the synthetic chosen with the synthetic rejected response of the same "
+    "number; its reward gap is that of a reference reward trained on all labelled pairs, and its "
+    "order held if the gap has the sign that it had. Spread: root mean square distance between "
+    "two of them; near 0 they all lie in the middle of the data, where none counts as far. "
+    "Directions: (trace C)^2 / trace C^2 of their covariance. A Gaussian sample has no original: "
+    "it is compared with the response whose place it takes."
+)
+
+
+def observations(embeddings: pd.DataFrame, far: float) -> pd.DataFrame:
+    """One row per embedding, from `lens inspect-synthetic`, with `far` from the data (beyond it)
+    and, for synthetic ones, whether the pair's order held."""
+    table = embeddings.assign(far=embeddings["nearest_distance"] > far)
+    gaps = pd.concat([_gaps(part).assign(method=m) for m, part in _by_method(table)])
+    kept = gaps[["method", "id", "variant", "order_kept"]]
+    return table.merge(kept, on=["method", "id", "variant"], how="left")
+
+
+def _by_method(table: pd.DataFrame):
+    return [(name, part) for name, part in table.groupby("method", sort=False) if name != HELD_OUT]
+
+
+def _gaps(part: pd.DataFrame) -> pd.DataFrame:
+    names = {"row": "id"}
+    return pair_gaps(part.rename(columns={"id": "row"})).rename(columns=names)
+
+
+def by_pair(part: pd.DataFrame) -> pd.DataFrame:
+    """Of one method: every measure of each pair, over its sides and variants; NaN where there is
+    none. Indexed by pair."""
+    own = [name for name in MEASURES if name in part]
+    measures = part[own].astype("float64").groupby(part["id"], sort=False).mean()
+    wide = part.pivot(index=["id", "variant"], columns="side", values="reward")
+    sides = [wide[side].to_numpy() for side in SIDES]
+    pairs = pd.DataFrame(
+        {"gap_after": sides[0] - sides[1], "labelled_order": pair_accuracy(*sides)},
+        index=wide.index.get_level_values("id"),
+    )
+    if part["reward_before"].notna().all():
+        pairs["gap_before"] = _gaps(part).set_index(["id", "variant"])["gap_before"].to_numpy()
+    return measures.join(pairs.groupby(level=0).mean())
+
+
+def summary(seen: pd.DataFrame, metrics: dict) -> pd.DataFrame:
+    """One row per method and measure with its 95 % interval over pairs, but for the diversity of
+    all together; shares are from 0 to 1."""
+    rows = []
+    for method, part in seen.groupby("method", sort=False):
+        pairs = by_pair(part)
+        for measure in MEASURES:
+            if measure in metrics["spread"][method]:
+                ratio = metrics["spread"][method][measure]
+                values = (ratio / metrics["spread_of_training"][measure], np.nan, np.nan)
+            elif measure == "different_nearest":
+                different = part.drop_duplicates(["nearest_id", "nearest_side"])
+                values = (len(different), np.nan, np.nan)
+            elif measure in pairs and pairs[measure].notna().all():
+                interval = crossed_interval(pairs[measure].to_numpy()[None])
+                ends = (interval.low, interval.high)
+                values = (interval.mean, *(np.clip(ends, 0, 1) if measure in SHARES else ends))
+            else:
+                values = (np.nan,) * 3
+            named = zip(("mean", "low", "high"), values, strict=True)
+            rows.append({"method": method, "measure": measure, "pairs": len(pairs), **dict(named)})
+    return pd.DataFrame(rows)
+
+
+def compared(seen: pd.DataFrame, settings: dict, names: dict, comparable: bool) -> pd.DataFrame:
+    """The paper's numbers of B.5.4 beside those of LENS."""
+    paper, pairs = reported()["theory"], by_pair(seen[seen["method"] == "lens"])
+    same = (names.get(settings["dataset"]), names.get(settings["model"]))
+    kept, before, after = (
+        pairs[name].to_numpy()[None] for name in ("order_kept", "gap_before", "gap_after")
+    )
+    rows = [
+        beside.number("share of pairs whose reward order held", paper["order_preserved"],
+                      crossed_interval(kept)),
+        beside.number("reward gap of the original pairs", paper["reward_gap_original"],
+                      crossed_interval(before)),
+        beside.number("reward gap of the synthetic pairs", paper["reward_gap_synthetic"],
+                      crossed_interval(after)),
+        beside.claim("order held in more pairs than not", kept - 0.5,
+                     paper["order_preserved"] - 0.5),
+        beside.claim("reward gap of the synthetic pairs above 0", after,
+                     paper["reward_gap_synthetic"]),
+    ]  # fmt: skip
+    comparable = comparable and same == ("hh_rlhf", MODEL_OF_TABLE_1)
+    return beside.beside("inspector", rows, comparable=comparable)
+
+
+def printed(table: pd.DataFrame, settings: dict, metrics: dict) -> Printed:
+    """Measures down, methods across."""
+    methods = list(table["method"].drop_duplicates())
+    cells = table.set_index(["measure", "method"])
+    rows = []
+    for measure, (words, digits) in MEASURES.items():
+        factor = 100 if measure in SHARES else 1
+        values = [cells.loc[(measure, method)] * factor for method in methods]
+        rows.append([words, *(_cell(value, digits) for value in values)])
+    title = (
+        f"{settings['dataset']}, {settings['model']}, N = {settings['n_pairs']:,}, "
+        f"{settings['scale']}x, seed {settings['seed']}: {metrics['training_responses']:,} "
+        f"training responses, nearest other one at {metrics['spacing_median']:.2f} (median), "
+        f"{metrics['spacing_far']:.2f} ({100 * FAR:.0f} %)"
+    )
+    return Printed(["measure", *map(name_of, methods)], [(title, rows)], NOTE)
+
+
+def _cell(value: pd.Series, digits: int) -> str:
+    if np.isnan(value["low"]):
+        return number(value["mean"], digits)
+    return with_interval(value["mean"], value["low"], value["high"], digits)
+
+
+def name_of(method: str) -> str:
+    return "Held out (real)" if method == HELD_OUT else method_name(method)
+
+
+def examples(found: list[dict]) -> list[Example]:
+    """The pairs that `lens inspect-synthetic` picked by rule, with their texts."""
+    return [_example(one) for one in found]
+
+
+def _example(one: dict) -> Example:
+    texts = [("Prompt", excerpt(conversation(one["prompt"])))]
+    for seen in one["sides"]:
+        label = (
+            f"Original {seen['side']} response; its synthetic embedding lies {seen['moved']:.2f} "
+            f"from it, reward {seen['reward_before']:.2f} before, {seen['reward_after']:.2f} after"
+        )
+        texts.append((label, excerpt(seen["response"])))
+        for rank, near in enumerate(seen["nearest"], start=1):
+            own = " (its own original)" if _is_own(near, one, seen) else ""
+            label = f"{_ordinal(rank)} real response to it, at {near['distance']:.2f}: "
+            label += f"{near['side']} of {near['id']}{own}"
+            prompt, response = excerpt(conversation(near["prompt"]), 400), near["response"]
+            texts.append((label, f"{prompt}\n--> {excerpt(response)}"))
+    gaps = [
+        one["sides"][0][when] - one["sides"][1][when] for when in ("reward_before", "reward_after")
+    ]
+    title = f"{one['rule'].capitalize()}: pair {one['id']}, reward gap {gaps[0]:.2f} before, "
+    return Example(title + f"{gaps[1]:.2f} after", texts)
+
+
+def _ordinal(rank: int) -> str:
+    return "Nearest" if rank == 1 else f"{rank}{({2: 'nd', 3: 'rd'}).get(rank, 'th')} nearest"
+
+
+def _is_own(near: dict, one: dict, seen: dict) -> bool:
+    return (near["id"], near["side"]) == (one["id"], seen["side"])
+
+
+def draw(seen: pd.DataFrame, metrics: dict):
+    """Share of embeddings by distance to the nearest training response, in units of the training
+    responses' own median spacing; 95 % bands by Dvoretzky, Kiefer and Wolfowitz for as many
+    independent draws as there are pairs."""
+    fig, axes = style.figure(1, 1, 2.6)
+    axis, unit = axes[0, 0], metrics["spacing_median"]
+    for method in seen["method"].drop_duplicates():
+        part = seen[seen["method"] == method]
+        look = style.look("original" if method == HELD_OUT else method)
+        x = np.sort(part["nearest_distance"].to_numpy()) / unit
+        y = np.arange(1, len(x) + 1) / len(x)
+        band = np.sqrt(np.log(2 / 0.05) / (2 * part["id"].nunique()))
+        axis.fill_between(
+            x, np.clip(y - band, 0, 1), np.clip(y + band, 0, 1), step="post",
+            color=look["color"], alpha=0.15, linewidth=0,
+        )  # fmt: skip
+        line = {key: look[key] for key in ("color", "linestyle")}
+        axis.step(x, y, where="post", label=name_of(method), **line)
+    far = metrics["spacing_far"] / unit
+    axis.axvline(far, color="#666666", linewidth=0.8, linestyle=":")
+    axis.annotate(
+        f"{100 * FAR:.0f} % of the training\nresponses' own spacing", (far, 0.02), xytext=(3, 0),
+        textcoords="offset points", fontsize=6, color="#666666",
+    )  # fmt: skip
+    axis.set(ylim=(0, 1), xlim=(0, None), ylabel="share of embeddings")
+    axis.set_xlabel("distance to the nearest training response (1: median among these themselves)")
+    fig.legend(loc="outside upper center", ncols=4)
+    return fig

@@ -1,0 +1,78 @@
+"""The qualitative examples of A.3: picks that augmentation changes, by rule, wins and losses."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lens.paper import beside
+from lens.paper.examples import Example, conversation, excerpt
+from lens.paper.files import Printed
+from lens.paper.render import with_interval
+from lens.qualitative import PERCENTILES, Picks, telling
+
+HEADER = ["picks of", "other text %", "better %", "worse %", "equal %", "gold difference"]
+NOTE = (
+    "Each reward model picks the candidate that it rewards most, of equal ones the first. Of all "
+    "test prompts and seeds: how often the first picks another text than the second, how often it "
+    "has more gold reward (better), less (worse), or as much (equal), and the mean difference of "
+    "gold reward over all prompts, 0 where the text is the same [95 % interval over seeds and "
+    "prompts]. The repeat control saw the original pairs alone, as often as the augmented model "
+    "saw pairs: what it changes is not due to synthesis. Examples are of one seed: among prompts "
+    "where the augmented model's pick has another gold reward than the original's, wins and losses "
+    "apart, those at the "
+    + ", ".join(f"{p}th" for p in PERCENTILES)
+    + " percentile of the difference's size."
+)
+SHARES = ("differ", "wins", "losses", "even")
+
+
+def printed(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Printed:
+    """A block for each title; `names` are those of the judges."""
+    blocks = []
+    for title, table in tables.items():
+        rows = [
+            [f"{names[row['first']]} against {names[row['second']]}"]
+            + [_interval(row, name, 1, 100) for name in SHARES]
+            + [_interval(row, "gold_difference", 3)]
+            for _, row in table.iterrows()
+        ]
+        blocks.append((title, rows))
+    return Printed(HEADER, blocks, NOTE)
+
+
+def _interval(row: pd.Series, name: str, digits: int, factor: float = 1) -> str:
+    ends = [factor * row[part] for part in (name, f"{name}_low", f"{name}_high")]
+    return with_interval(*ends, digits, sign=name == "gold_difference")
+
+
+def claims(picks: Mapping[str, Picks], names: Mapping[str, str]) -> list[dict]:
+    """A.3 shows better picks with augmentation."""
+    return [
+        beside.claim(
+            f"{title}: gold of the picks, {names['augmented']} above {names['original']}",
+            found.difference("augmented", "original"),
+        )
+        for title, found in picks.items()
+    ]
+
+
+def examples(title: str, picks: Picks, seed: int, names: Mapping[str, str]) -> list[Example]:
+    """Wins and losses of the augmented model at one seed, with all three judges' picks."""
+    at = picks.seeds.index(seed)
+    gap = picks.difference("augmented", "original")[at]
+    return [
+        _example(f"{title}, {outcome} at the {percentile}th percentile", picks, at, i, names)
+        for outcome, percentile, i in telling(gap)
+    ]
+
+
+def _example(title: str, picks: Picks, at: int, i: int, names: Mapping[str, str]) -> Example:
+    texts = [("Prompt", excerpt(conversation(picks.prompts[i])))]
+    for judge, name in names.items():
+        text, gold = picks.text_of(judge)[at, i], picks.gold_of(judge)[at, i]
+        label = f"{name} picks candidate {picks.place[judge][at, i]}: gold {gold:.3f}"
+        if picks.tied[judge][at, i]:
+            label += " (others have the same reward; this is the first)"
+        texts.append((label, excerpt(text)))
+    gap = picks.difference("augmented", "original")[at, i]
+    return Example(f"{title}: {picks.ids[i]}, gold {gap:+.3f}", texts)

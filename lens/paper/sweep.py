@@ -1,0 +1,270 @@
+"""One setting varied, the rest as in Table 1: as rows, as claims, and as a panel of a figure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from lens.intervals import Interval, crossed_interval, crossed_p_value, holm
+from lens.paper import beside, style
+from lens.paper.cells import Cell, observations
+from lens.paper.files import Printed
+from lens.paper.names import method_name
+from lens.paper.render import number, with_interval
+from lens.paper.reported import MODEL_OF_TABLE_1
+
+HEADER = ["value", "method", "gold reward", "vs repeat", "paper", "pair accuracy %"]
+NOTE = (
+    "Mean [95 % interval over seeds and test items]. vs repeat: paired difference to the original "
+    "pairs repeated as often; * if told from 0 after Holm's correction over all differences of "
+    "this table (5 %), while intervals are not corrected. Rows without a value do not depend on "
+    "it. paper: what the paper reports; in another world or with another gold model it can be "
+    "compared in direction, not in size."
+)
+CONTROL = {"full_finetune": "full_finetune_repeat"}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """`series` holds cells by method, one for each of `values` (None where there is none), `lines`
+    cells that do not depend on the value; `reported` the paper's numbers by (method, value)."""
+
+    name: str
+    label: str
+    values: Sequence
+    series: Mapping[str, Sequence[Cell | None]]
+    lines: Mapping[str, Cell] = field(default_factory=dict)
+    reported: Mapping[tuple, float] = field(default_factory=dict)
+
+    def cells(self):
+        """(value, method, cell) of all series, then of the lines, with value None."""
+        for i, value in enumerate(self.values):
+            for method, cells in self.series.items():
+                if cells[i] is not None:
+                    yield value, method, cells[i]
+        for method, cell in self.lines.items():
+            yield None, method, cell
+
+    def control(self, value, method: str) -> Cell | None:
+        """The repeat control of the method at this value; none for what is not augmented."""
+        if method not in ("lens", "synthetic_only", "full_finetune"):
+            return None
+        name = CONTROL.get(method, "repeat")
+        if name in self.series:
+            return self.series[name][list(self.values).index(value)]
+        return self.lines.get(name)
+
+
+def by_value(cells: Sequence[Cell], value_of) -> tuple[list, dict[str, list[Cell | None]]]:
+    """(values in ascending order, cells by method with one for each value or None)."""
+    values = sorted({value_of(cell) for cell in cells})
+    series: dict[str, list] = {}
+    for cell in cells:
+        series.setdefault(cell.method, [None] * len(values))
+        series[cell.method][values.index(value_of(cell))] = cell
+    return values, series
+
+
+def is_the_papers(cell: Cell, names: Mapping[str, str], scale: int | None = 4) -> bool:
+    """Whether dataset and model stand for those of the paper's ablations, at its scale."""
+    here = (names.get(cell.dataset), names.get(cell.model)) == ("hh_rlhf", MODEL_OF_TABLE_1)
+    return here and scale in (None, cell.scale)
+
+
+def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:
+    """One row for each cell; differences to the control are one family of comparisons."""
+    rows = []
+    for sweep in sweeps:
+        for value, method, cell in sweep.cells():
+            gold, accuracy = crossed_interval(cell.gold), crossed_interval(cell.correct)
+            control = sweep.control(value, method)
+            gap = None if control is None else cell.gold - control.gold
+            difference = Interval(*[np.nan] * 3) if gap is None else crossed_interval(gap)
+            rows.append(
+                {
+                    "sweep": sweep.name, "value": value, "method": method,
+                    "dataset": cell.dataset, "model": cell.model, "scale": cell.scale,
+                    "n_pairs": cell.n_pairs, "mean": gold.mean, "low": gold.low,
+                    "high": gold.high, "difference_to_repeat": difference.mean,
+                    "difference_low": difference.low, "difference_high": difference.high,
+                    "p_value": np.nan if gap is None else crossed_p_value(gap),
+                    "pair_accuracy": accuracy.mean, "accuracy_low": accuracy.low,
+                    "accuracy_high": accuracy.high,
+                    "reported": sweep.reported.get((method, value), np.nan),
+                }
+            )  # fmt: skip
+    found = pd.DataFrame(rows)
+    found.insert(14, "corrected_p_value", holm(found["p_value"]))
+    return found
+
+
+def seen(sweeps: Sequence[Sweep]) -> pd.DataFrame:
+    """One row for each cell and seed."""
+    parts = []
+    for sweep in sweeps:
+        for value, method, cell in sweep.cells():
+            part = observations([cell]).assign(method=method)
+            part.insert(0, "value", value)
+            part.insert(0, "sweep", sweep.name)
+            parts.append(part.astype({"value": "object"}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def numbers(sweeps: Sequence[Sweep]) -> list[dict]:
+    """The paper's numbers beside ours."""
+    return [
+        beside.number(
+            f"{method_name(method)}, {shown(sweep.name)} = {shown(value)}",
+            sweep.reported[method, value],
+            crossed_interval(cell.gold),
+        )
+        for sweep in sweeps
+        for value, method, cell in sweep.cells()
+        if (method, value) in sweep.reported
+    ]
+
+
+def claims_of_best(sweep: Sweep, best) -> list[dict]:
+    """That this value is above every other one, in the first series that has them."""
+    there = {}
+    for method in reversed(sweep.series):
+        for value, cell in zip(sweep.values, sweep.series[method], strict=True):
+            if cell is not None:
+                there[value] = (method, cell)
+    if best not in there:
+        return []
+    method, top = there[best]
+    return [
+        beside.claim(
+            f"{shown(sweep.name)} {shown(best)} above {shown(value)}",
+            top.gold - cell.gold,
+            _gap(sweep, (method, best), (other, value)),
+        )
+        for value, (other, cell) in there.items()
+        if value != best
+    ]
+
+
+def claims_above(sweep: Sweep, upper: str, lower: str) -> list[dict]:
+    """That one method is above another at every value where both are."""
+    return [
+        beside.claim(
+            f"{method_name(upper)} above {method_name(lower)}, {sweep.name} = {shown(value)}",
+            one.gold - other.gold,
+            _gap(sweep, (upper, value), (lower, value)),
+        )
+        for value, one, other in zip(
+            sweep.values, sweep.series[upper], sweep.series[lower], strict=True
+        )
+        if one is not None and other is not None
+    ]
+
+
+def _gap(sweep: Sweep, upper: tuple, lower: tuple) -> float | None:
+    if upper in sweep.reported and lower in sweep.reported:
+        return sweep.reported[upper] - sweep.reported[lower]
+    return None
+
+
+def printed(sweeps: Sequence[Sweep], rows: pd.DataFrame, titles: Sequence[str]) -> Printed:
+    """A block for each sweep; `rows` are `table`'s."""
+    blocks = []
+    for sweep, title in zip(sweeps, titles, strict=True):
+        lines = []
+        for row in rows[rows["sweep"] == sweep.name].itertuples():
+            difference = (row.difference_to_repeat, row.difference_low, row.difference_high)
+            accuracy = (100 * row.pair_accuracy, 100 * row.accuracy_low, 100 * row.accuracy_high)
+            mark = "*" if row.corrected_p_value < beside.LEVEL else ""
+            lines.append(
+                [
+                    "-" if pd.isna(row.value) else shown(row.value),
+                    f"{method_name(row.method)} {row.scale}x",
+                    with_interval(row.mean, row.low, row.high, 3),
+                    with_interval(*difference, 3, sign=True) + mark,
+                    number(row.reported, 2),
+                    with_interval(*accuracy, 1),
+                ]
+            )
+        blocks.append((title, lines))
+    return Printed(HEADER, blocks, NOTE)
+
+
+def shown(value) -> str:
+    """A value as text: 1,000 and 0.01, names without underscores."""
+    if isinstance(value, str):
+        return value.replace("_", " ")
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def lens_cell(sweep: Sweep) -> Cell:
+    """The first cell of LENS, for what all have in common."""
+    return next(cell for _, method, cell in sweep.cells() if method == "lens")
+
+
+def title(sweep: Sweep) -> str:
+    """What is varied, and what all of LENS's cells have in common."""
+    cell = lens_cell(sweep)
+    parts = [f"{sweep.label}: {cell.dataset}, {cell.model}"]
+    if sweep.name != "N":
+        parts.append(f"N = {cell.n_pairs:,}")
+    if sweep.name != "scale":
+        parts.append(f"{cell.scale}x")
+    return ", ".join(parts)
+
+
+def draw(axis, sweep: Sweep) -> None:
+    """A panel: series over equally spaced values and lines across, with 95 % intervals and names to
+    the right; below each value the paper's number for LENS, where it gives one."""
+    places = np.arange(len(sweep.values))
+    names = []
+    for i, method in enumerate(sweep.series):
+        look = style.look(method)
+        there = [(x, cell) for x, cell in zip(places, sweep.series[method], strict=True) if cell]
+        levels = [crossed_interval(cell.gold) for _, cell in there]
+        shift = 0.07 * (i - (len(sweep.series) - 1) / 2)
+        heights = [level.mean for level in levels]
+        axis.errorbar(
+            [x + shift for x, _ in there], heights, yerr=_bars(levels), elinewidth=0.8, **look
+        )
+        names.append((heights[-1], _named(method, sweep), look["color"]))
+    for i, (method, cell) in enumerate(sweep.lines.items()):
+        level, look = crossed_interval(cell.gold), style.look(method)
+        line = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 0.9}
+        axis.axhline(level.mean, **line)
+        axis.errorbar(
+            len(places) - 0.5 + 0.2 * i, level.mean, yerr=_bars([level]), marker=look["marker"],
+            elinewidth=0.8, **line,
+        )  # fmt: skip
+        names.append((level.mean, _named(method, sweep), look["color"]))
+    paper = [sweep.reported.get(("lens", value)) for value in sweep.values]
+    ticks = [
+        shown(value) + ("" if other is None else f"\n({other:g})")
+        for value, other in zip(sweep.values, paper, strict=True)
+    ]
+    axis.set_xticks(places, labels=ticks)
+    axis.set_xlim(-0.4, len(places) - 0.6 + 0.2 * len(sweep.lines))
+    below = "\n(in brackets: the paper's LENS)" if any(p is not None for p in paper) else ""
+    axis.set_xlabel(sweep.label + below)
+    axis.set_ylabel("gold reward of the pick")
+    axis.grid(axis="x", visible=False)
+    style.label_right(axis, names)
+
+
+def _bars(levels: Sequence[Interval]) -> np.ndarray:
+    """Lengths of error bars, [2, n]."""
+    return np.array([[v.mean - v.low for v in levels], [v.high - v.mean for v in levels]])
+
+
+def _named(method: str, sweep: Sweep) -> str:
+    scales = {cell.scale for _, name, cell in sweep.cells() if name == method}
+    (scale,) = scales if len(scales) == 1 else (1,)
+    return method_name(method) + (f" {scale}x" if scale > 1 else "")
+
+
+def figure(sweep: Sweep):
+    """The sweep's panel as a figure."""
+    fig, axes = style.figure(1, 1, height=2.4)
+    fig.set_figwidth(0.9 * style.COLUMN_WIDTH)
+    draw(axes[0, 0], sweep)
+    return fig

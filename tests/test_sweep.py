@@ -1,0 +1,163 @@
+"""Sweeps from results made up, and what they say beside the paper."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from lens.paper import ablations, sweep
+from lens.paper.cells import Cell
+
+NAMES = {"d": "hh_rlhf", "m": "llama-3.1-8b"}
+BASE = np.random.default_rng(1).normal(size=(3, 40, 1))
+NOISE = np.random.default_rng(2)
+
+
+def cell(method, level, scale=4, n_pairs=1000):
+    own = 0.01 * NOISE.normal(size=BASE.shape)
+    gold = np.concatenate([np.zeros_like(BASE), BASE + level + own], axis=-1)
+    return Cell("d", "m", method, scale, n_pairs, [0, 1, 2], gold, np.ones((3, 5)), {})
+
+
+def controls():
+    return [cell("original", 0.0, 1), cell("linear_probe", 1.5, 1), cell("repeat", 1.0)]
+
+
+def gamma(levels=(0.0, 2.0, 1.0)):
+    cells = [cell(f"gamma_{i}", level) for i, level in enumerate(levels)]
+    return ablations.gamma([0.0, 0.1, 1.0], cells, controls())
+
+
+def test_every_point_is_held_against_the_repeat_control():
+    table = sweep.table([gamma()])
+    lens = table[table["method"] == "lens"].set_index("value")
+    assert lens["difference_to_repeat"].tolist() == pytest.approx([-1, 1, 0], abs=0.02)
+    assert lens.loc[0.1, "mean"] == pytest.approx(BASE.mean() + 2, abs=0.01)
+    lines = table[table["value"].isna()].set_index("method")
+    assert set(lines.index) == {"original", "linear_probe", "repeat"}
+    assert lines["difference_to_repeat"].isna().all()
+    assert lens["corrected_p_value"][0.0] == pytest.approx(3 * lens["p_value"][0.0])
+
+
+def test_sweeps_of_one_artefact_are_one_family():
+    panel = gamma()
+    table = sweep.table([panel, panel])
+    assert table["corrected_p_value"].min() == pytest.approx(6 * table["p_value"].min())
+
+
+def test_the_best_value_is_claimed_above_every_other():
+    found = ablations.against_paper("figure_2", [gamma()], paper=True, comparable=False)
+    claims = found.set_index("what")
+    assert claims["ours"].to_dict() == pytest.approx(
+        {"gamma 0.1 above 0": 2.0, "gamma 0.1 above 1": 1.0}, abs=0.02
+    )
+    assert set(claims["verdict"]) == {"agrees"}
+    worse = gamma((0.0, -1.0, 1.0))
+    found = ablations.against_paper("figure_2", [worse], paper=True, comparable=False)
+    assert set(found["verdict"]) == {"differs"}
+    assert ablations.against_paper("figure_2", [worse], paper=False, comparable=False).empty
+
+
+def test_numbers_of_the_paper_stand_at_their_values():
+    cells = [cell("lens", level) for level in (1.0, 2.0, 3.0)]
+    panel = ablations.noise_variance([0.001, 0.01, 0.1], cells, controls())
+    table = sweep.table([panel]).set_index(["method", "value"])["reported"]
+    assert table["lens", 0.001] == 1.63
+    assert table["lens", 0.01] == 1.96
+    assert np.isnan(table["lens", 0.1])
+    found = ablations.against_paper("figure_2", [panel], paper=True, comparable=True)
+    claim = found[found["what"] == "noise variance 0.01 above 0.001"].iloc[0]
+    assert claim["reported"] == pytest.approx(1.96 - 1.63)
+    assert claim["ours"] == pytest.approx(1, abs=0.02)
+
+
+def test_at_every_n_lens_is_held_against_the_original_and_text():
+    cells = [
+        cell("lens", 3.0, n_pairs=1000), cell("lens", 1.0, n_pairs=100),
+        cell("repeat", 0.5, n_pairs=100), cell("original", 0.0, 1, 100),
+        cell("full_finetune", 3.5, n_pairs=1000), cell("full_finetune_repeat", 3.0, n_pairs=1000),
+    ]  # fmt: skip
+    panel = ablations.sizes(cells)
+    assert panel.values == [100, 1000]
+    table = sweep.table([panel]).set_index(["method", "value"])
+    assert table.loc[("lens", 100), "difference_to_repeat"] == pytest.approx(0.5, abs=0.02)
+    assert np.isnan(table.loc[("lens", 1000), "difference_to_repeat"])  # no control there
+    difference = table.loc[("full_finetune", 1000), "difference_to_repeat"]
+    assert difference == pytest.approx(0.5, abs=0.02)  # to its own control
+    found = ablations.against_paper("size_sweep", [panel], paper=True, comparable=False)
+    claims = found[found["kind"] == "claim"].set_index("what")
+    assert claims["reported"].to_dict() == pytest.approx(
+        {"LENS above Original, N = 100": 0.93 - 0.68,
+         "LENS above Full fine-tuning, N = 1,000": 1.94 - 1.78}
+    )  # fmt: skip
+    assert claims["verdict"].tolist() == ["agrees", "differs"]
+
+
+def test_data_compares_what_is_trained_on():
+    panel = ablations.data(
+        cell("original", 0.0, 1), cell("synthetic_only", 1.0), cell("lens", 2.0), controls()
+    )
+    found = ablations.against_paper("figure_4", [panel], paper=True, comparable=False)
+    claims = found[found["kind"] == "claim"].set_index("what")["ours"]
+    assert claims.to_dict() == pytest.approx(
+        {"data combined above synthetic": 1.0, "data combined above original": 2.0}, abs=0.02
+    )
+
+
+def test_scales_follow_the_paper_up_and_down():
+    cells = [cell("lens", level, k) for k, level in ((8, 0.0), (32, 2.0), (64, 1.0))]
+    panel = ablations.scales(cells, controls())
+    assert "repeat" not in panel.lines  # it depends on the scale
+    found = ablations.against_paper("scale_sweep", [panel], paper=True, comparable=False)
+    claims = found[found["kind"] == "claim"].set_index("what")
+    assert claims["ours"].to_dict() == pytest.approx(
+        {"LENS 32x above 8x": 2.0, "LENS 32x above 64x": 1.0}, abs=0.02
+    )
+    assert (claims["reported"] > 0).all()
+
+
+def test_layers_end_with_the_last():
+    layers = {1: [cell("repeat", 0.0), cell("lens", 0.0)], -1: [cell("lens", 1.0)]}
+    panel = ablations.layers(layers)
+    assert panel.values == [1, "last"]
+    assert panel.series["repeat"][1] is None
+    assert panel.reported == {("lens", 1): 0.22, ("lens", "last"): 1.94}
+    found = ablations.against_paper("layer_sweep", [panel], paper=True, comparable=False)
+    (claim,) = found[found["kind"] == "claim"].to_dict("records")
+    assert claim["what"] == "layer last above 1"
+    assert claim["verdict"] == "agrees"
+
+
+def test_only_the_paper_s_own_setting_stands_beside_the_paper():
+    assert ablations.of_the_paper(gamma(), NAMES, 1000)
+    assert not ablations.of_the_paper(gamma(), NAMES, 300)
+    assert not ablations.of_the_paper(gamma(), {}, 1000)
+    other = ablations.gamma([0.1], [cell("lens", 0.0, scale=8)], [])
+    assert not ablations.of_the_paper(other, NAMES, 1000)
+    sizes = ablations.sizes([cell("lens", 0.0, n_pairs=50000)])
+    assert ablations.of_the_paper(sizes, NAMES, 300)  # N is what varies
+
+
+def test_observations_and_print_have_every_cell():
+    panels = [gamma(), ablations.layers({1: [cell("lens", 0.0)], -1: [cell("lens", 1.0)]})]
+    seen = sweep.seen(panels)
+    assert len(seen) == (3 + 3 + 2) * 3
+    assert set(seen["sweep"]) == {"gamma", "layer"}
+    text = sweep.printed(panels, sweep.table(panels), ["a|b", "layer"]).markdown()
+    assert "a\\|b" in text
+    assert "nan" not in text
+    assert sum(line.startswith("| - ") for line in text.splitlines()) == 3  # the lines
+    assert "| 0.1 " in text
+    assert "LENS 4x" in text
+
+
+def test_a_panel_shows_every_interval():
+    fig = sweep.figure(gamma())
+    axis = fig.axes[0]
+    assert [tick.get_text() for tick in axis.get_xticklabels()] == ["0", "0.1", "1"]
+    assert len(axis.containers) == 1 + 3  # a series and three lines, each with its bars
+    names = {text.get_text(): text.xy[1] for text in axis.texts}
+    assert set(names) == {"LENS 4x", "Original", "Linear probe", "Repeat (control) 4x"}
+    heights = sorted(names.values())
+    assert min(b - a for a, b in pairwise(heights)) > 0  # none on another
+    assert axis.get_ylabel() == "gold reward of the pick"

@@ -1,0 +1,153 @@
+rule figure_3:
+    input:
+        pairs=inspected_files()["pairs"],
+        embeddings=inspected_files()["embeddings"],
+        vaes=[vae for _, vae in gamma_vaes()],
+        code=code("figure_3"),
+    output:
+        report(
+            expand("<results>/paper/figure_3.{suffix}", suffix=["png", "pdf"]),
+            caption="../report/figure_3.rst",
+            category="Figures",
+            labels={"figure": "3"},
+        ),
+        "<results>/paper/figure_3_paper.csv",
+        table="<results>/paper/figure_3.csv",
+        observations="<results>/paper/figure_3_observations.csv",
+        settings="<results>/paper/figure_3_settings.json",
+    log:
+        "<logs>/figure_3.log",
+    benchmark:
+        "<benchmarks>/figure_3.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        made_from=made_from(config["inspection"], config["sweeps"]["gamma"]),
+        gammas=[gamma for gamma, _ in gamma_vaes()],
+        chosen=flags({key: inspected()[key] for key in ("n_pairs", "seed", "dataset", "model")}),
+        training=flags(config["training"]),
+        folder=subpath(output.table, parent=True),
+    shell:
+        "python -m lens figure-3 --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
+        " --gammas {params.gammas} --vaes {input.vaes:q} {params.chosen} {params.training}"
+        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule inspect_synthetic:
+    input:
+        pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
+        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        vae=inspected_files()["vae"],
+        reference="<results>/theory_points/{dataset}/{model}/reference.safetensors",
+        code=code("inspect_synthetic"),
+    output:
+        embeddings="<results>/inspect_synthetic/{dataset}/{model}/embeddings.parquet",
+        examples="<results>/inspect_synthetic/{dataset}/{model}/examples.json",
+        metrics="<results>/inspect_synthetic/{dataset}/{model}/metrics.json",
+        cost="<results>/inspect_synthetic/{dataset}/{model}/cost.json",
+    log:
+        "<logs>/inspect_synthetic/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/inspect_synthetic/{dataset}/{model}.jsonl"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=16000,
+        runtime=240,
+    params:
+        settings=inspection_settings(),
+        folder=subpath(output.metrics, parent=True),
+    shell:
+        "python -m lens inspect-synthetic --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
+        " --vae {input.vae:q} --reference {input.reference:q} {params.settings}"
+        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule inspector:
+    input:
+        embeddings=f"{inspected_files()['inspected']}/embeddings.parquet",
+        examples=f"{inspected_files()['inspected']}/examples.json",
+        metrics=f"{inspected_files()['inspected']}/metrics.json",
+        reported=ROOT / "lens/paper/reported.json",
+        code=code("inspector"),
+    output:
+        report(
+            "<results>/paper/inspector.html",
+            caption="../report/inspector.rst",
+            category="Synthetic embeddings",
+            labels={"shows": "nearest responses, reward order, spread; examples"},
+        ),
+        report(
+            expand("<results>/paper/inspector.{suffix}", suffix=["png", "pdf"]),
+            caption="../report/inspector.rst",
+            category="Synthetic embeddings",
+            labels={"shows": "distance to the nearest response"},
+        ),
+        report(
+            "<results>/paper/inspector.csv",
+            caption="../report/inspector.rst",
+            category="Synthetic embeddings",
+            labels={"shows": "summary (CSV)"},
+        ),
+        "<results>/paper/inspector.md",
+        "<results>/paper/inspector.tex",
+        "<results>/paper/inspector_paper.csv",
+        observations="<results>/paper/inspector_observations.csv",
+        settings="<results>/paper/inspector_settings.json",
+    log:
+        "<logs>/inspector.log",
+    benchmark:
+        "<benchmarks>/inspector.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        made_from=made_from(config["inspection"]),
+        inspected=subpath(input.metrics, parent=True),
+        paper=paper_flags(),
+        folder=subpath(output.observations, parent=True),
+    shell:
+        "python -m lens inspector --inspected {params.inspected:q} {params.paper}"
+        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule qualitative:
+    input:
+        files=qualitative_files(),
+        code=code("qualitative"),
+    output:
+        report(
+            "<results>/paper/qualitative.html",
+            caption="../report/qualitative.rst",
+            category="Examples",
+            labels={"shows": "picks that augmentation changes"},
+        ),
+        report(
+            "<results>/paper/qualitative.csv",
+            caption="../report/qualitative.rst",
+            category="Examples",
+            labels={"shows": "how often, and how much better (CSV)"},
+        ),
+        "<results>/paper/qualitative.md",
+        "<results>/paper/qualitative.tex",
+        "<results>/paper/qualitative_paper.csv",
+        observations="<results>/paper/qualitative_observations.csv",
+        settings="<results>/paper/qualitative_settings.json",
+    log:
+        "<logs>/qualitative.log",
+    benchmark:
+        "<benchmarks>/qualitative.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        made_from=made_from(config["inspection"]),
+        datasets=config["compare"]["datasets"],
+        chosen=flags({key: inspected()[key] for key in ("model", "seed")}),
+        sources=flags(qualitative_sources()),
+        folder=subpath(output.observations, parent=True),
+    shell:
+        "python -m lens qualitative --datasets {params.datasets:q} {params.chosen}"
+        " {params.sources} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
