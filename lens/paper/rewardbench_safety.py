@@ -10,9 +10,9 @@ from lens.intervals import Interval, crossed_interval
 from lens.paper import beside
 from lens.paper.cells import CONTROLS
 from lens.paper.files import Printed
+from lens.paper.names import method_name
 from lens.paper.render import number, with_interval
 from lens.paper.reported import reported
-from lens.paper.table_1 import method_name
 from lens.rewardbench import subset_weights
 
 OFFICIAL = "Safety"

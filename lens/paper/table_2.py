@@ -15,9 +15,9 @@ from lens.errors import LensError
 from lens.intervals import Interval
 from lens.paper import beside
 from lens.paper.files import Printed
+from lens.paper.names import method_name
 from lens.paper.render import number
 from lens.paper.reported import reported
-from lens.paper.table_1 import method_name
 
 GENERATION = {
     "textual": ("sample_responses", "score_responses", "label_pairs"),

@@ -9,9 +9,9 @@ from lens.intervals import crossed_interval
 from lens.paper import beside
 from lens.paper.cells import Cell, control_of
 from lens.paper.files import Printed
+from lens.paper.names import method_name
 from lens.paper.render import number, with_interval
 from lens.paper.reported import N_PAIRS, table_4_value
-from lens.paper.table_1 import method_name
 
 HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (

@@ -9,9 +9,9 @@ from lens.intervals import Interval, crossed_interval
 from lens.paper import beside
 from lens.paper.cells import Cell
 from lens.paper.files import Printed
+from lens.paper.names import method_name
 from lens.paper.render import number, with_interval
 from lens.paper.reported import MODEL_OF_TABLE_1, N_PAIRS, reported
-from lens.paper.table_1 import method_name
 
 METHODS = ("full_finetune", "full_finetune_repeat", "lens", "repeat", "original",
            "mean_difference", "linear_probe")  # fmt: skip
