@@ -280,6 +280,31 @@ def made_from(*own):
     return hashlib.sha256(json.dumps([science, *own], sort_keys=True).encode()).hexdigest()
 
 
+def claims_files(of_tables):
+    """What artefacts, tables or the others, say about the paper's numbers and claims."""
+    return [
+        file
+        for artefact in config["artefacts"]
+        if artefact != "overview" and artefact.startswith("table_") == of_tables
+        for file in getattr(rules, artefact).output
+        if file.endswith("_paper.csv")
+    ]
+
+
+def same_config():
+    """The command line by which another Snakemake reads the config that this one has read."""
+    given = ["--snakefile", workflow.main_snakefile]
+    if workflow.overwrite_configfiles:
+        given += ["--configfile", *map(str, workflow.overwrite_configfiles)]
+    if workflow.config_settings.config:
+        values = workflow.config_settings.config.items()
+        given += ["--config", *(f"{key}={json.dumps(value)}" for key, value in values)]
+    if workflow.deployment_settings.deployment_method:
+        methods = workflow.deployment_settings.deployment_method
+        given += ["--software-deployment-method", *map(str, methods)]
+    return shlex.join(given)
+
+
 def paper_names():
     """Our names of datasets and models -> the paper's, where they stand for one."""
     entries = {**config["datasets"], **config["models"]}

@@ -1,0 +1,50 @@
+rule overview:
+    input:
+        # A figure that is drawn anew in another style makes no new first page.
+        claims=claims_files(of_tables=True),
+        others=ancient(claims_files(of_tables=False)),
+        table_1="<results>/paper/table_1.csv",
+        observations="<results>/paper/table_1_observations.csv",
+        comparisons="<results>/paper/table_1_comparisons.csv",
+        code=code("overview"),
+    output:
+        report(
+            "<results>/paper/overview.png",
+            caption="../report/overview.rst",
+            category="Overview",
+            labels={"figure": "difference to the control", "as": "picture"},
+        ),
+        report(
+            "<results>/paper/overview.pdf",
+            caption="../report/overview.rst",
+            category="Overview",
+            labels={"figure": "difference to the control", "as": "print (PDF)"},
+        ),
+        report(
+            "<results>/paper/overview.csv",
+            caption="../report/overview.rst",
+            category="Overview",
+            labels={"figure": "difference to the control", "as": "spreadsheet (CSV)"},
+        ),
+        "<results>/paper/overview.md",
+        "<results>/paper/overview.rst",
+        observations="<results>/paper/overview_observations.csv",
+        settings="<results>/paper/overview_settings.json",
+    log:
+        "<logs>/overview.log",
+    benchmark:
+        "<benchmarks>/overview.jsonl"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        made_from=made_from(*map(config.get, OF_SOME_ARTEFACTS)),
+        name=config["run"],
+        results=f"results/{config['run']}",
+        paper=paper_flags(),
+        folder=subpath(output.settings, parent=True),
+    shell:
+        "python -m lens overview --name {params.name:q} --results {params.results:q}"
+        " --table-1 {input.table_1:q} --observations {input.observations:q}"
+        " --comparisons {input.comparisons:q} --claims {input.claims:q} {input.others:q}"
+        " {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
