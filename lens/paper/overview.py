@@ -68,6 +68,7 @@ def draw(rows: pd.DataFrame):
                 color=look["color"],
                 marker=look["marker"],
                 markerfacecolor="white" if row.verdict == UNTOLD else look["color"],
+                markersize=5,
                 elinewidth=1.0,
             )
         axis.axvline(0, color="black", linewidth=0.8, zorder=0)

@@ -1,7 +1,7 @@
 """A page of words, one table and one picture, as Markdown and as reStructuredText."""
 
 import re
-from base64 import b64encode
+from base64 import encodebytes
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,9 +58,12 @@ def rst(title: str, sections: Sequence[Section], png: bytes) -> str:
         if section.table:
             parts.append(_list_table(*section.table))
         if section.picture:
-            uri = f"data:image/png;base64,{b64encode(png).decode('ascii')}"
+            # In short lines, since docutils takes none beyond 10,000 characters.
+            data = "\n   ".join(encodebytes(png).decode("ascii").split())
             alt = escape_rst(section.picture)
-            parts.append(f".. image:: {uri}\n   :alt: {alt}\n   :width: 100%")
+            parts.append(
+                f".. image:: data:image/png;base64,\n   {data}\n   :alt: {alt}\n   :width: 100%"
+            )
             parts.append(escape_rst(section.picture))
     return "\n\n".join(parts) + "\n"
 

@@ -40,7 +40,7 @@ rule overview:
     params:
         made_from=made_from(*map(config.get, OF_SOME_ARTEFACTS)),
         name=config["run"],
-        results=f"results/{config['run']}",
+        results=subpath(output.settings, ancestor=2),
         paper=paper_flags(),
         folder=subpath(output.settings, parent=True),
     shell:
