@@ -98,7 +98,7 @@ def test_aggregates_pair_each_method_with_its_control(cell_folders):
 def test_table_1_has_the_promised_columns(cell_folders, tmp_path):
     cells = read_cells(cell_folders[0])
     table = table_1.table_1(cells, {"d": "hh_rlhf", "m": "llama-3.1-8b"})
-    assert list(table) == [
+    assert list(table.drop(columns=["p_value", "corrected_p_value"])) == [
         "dataset",
         "model",
         "method",
@@ -127,9 +127,12 @@ def test_table_1_has_the_promised_columns(cell_folders, tmp_path):
     seen = observations(cells)
     lens = seen[seen["method"] == "lens"].set_index("seed")["gold_reward"]
     np.testing.assert_allclose(lens[[0, 1, 2]], cell_folders[1].mean(axis=1) + 3)
-    text = table_1.markdown(table_1.blocks(table, aggregate(cells, "correct"), cells))
+    text = table_1.printed(table, aggregate(cells, "correct"), cells).markdown()
     assert "LENS" in text
-    assert "+2.000 [+2.000, +2.000]" in text
+    assert "+2.000 [+2.000, +2.000]*" in text
+    compared = table_1.comparisons(table, aggregate(cells, "correct"))
+    assert len(compared[compared["measure"] == "gold"]) == 2  # lens, linear_probe
+    assert set(compared[compared["measure"] == "gold"]["difference"].round(6)) == {2.0}
 
 
 def test_the_paper_s_numbers_are_found():

@@ -101,12 +101,15 @@ def test_table_3_is_printed_with_the_judges_bias_and_markup_escaped(bias):
     labels = {"dataset": "<b>d</b>", "model": "a|b"}
     title = table_3.title(labels, facts, JUDGE | {"position_bias": bias})
     assert ("same place won both times in 25 %" in title) == (bias is not None)
-    text = table_3.markdown(title, made_up(("none",) * 4))
+    text = table_3.printed(title, made_up(("none",) * 4)).markdown()
     assert "<b>" not in text
     assert "| latent" in text
     assert "75.0" not in text  # no verdict, so no win rate
     assert "nan" not in text
-    assert r"\toprule" in table_3.latex(title, made_up())
+    printed = table_3.printed(title, made_up())
+    assert r"\toprule" in printed.latex()
+    assert "<b>" not in printed.html()
+    assert "&lt;b&gt;d" in printed.html()
 
 
 def test_table_6_by_hand():
@@ -120,7 +123,64 @@ def test_table_6_by_hand():
     assert table["difference_to_repeat"].iloc[-1] == pytest.approx(0.25)
     assert table["reported"].tolist()[1:3] == [1.78, 1.63]
     assert table["reported"].iloc[-1] == 1.94
-    text = table_6.markdown(table_6.title(hot), table)
+    text = table_6.printed(table_6.title(hot), table).markdown()
     assert "nan" not in text.lower()
     assert "+0.500" in text
     assert "1.2" in text
+
+
+def test_table_3_claims_that_picks_by_lens_are_worth_more():
+    base = RNG.normal(size=(2, 30))
+    gold = {"latent": base + 1 + 0.01 * RNG.normal(size=base.shape), "textual": base}
+    about = {name: ABOUT[name] for name in gold}
+    won = verdicts("b", "b", "b", "b")
+    table = table_3.against_paper(gold, about, ("textual", "latent"), won, True, False)
+    claims = table[table["kind"] == "claim"].set_index("what")
+    assert claims["verdict"].tolist() == ["agrees", "agrees"]
+    assert claims["reported"].tolist() == pytest.approx([1.96 - 1.62, 0.61 - 0.5])
+    assert claims.loc["latent preferred by the judge", "ours"] == 0.5
+    lost = table_3.against_paper(gold, about, ("latent", "textual"), won, True, False)
+    assert lost["verdict"].tolist().count("differs") == 1
+    other = {name: {**what, "scale": 2} for name, what in about.items()}
+    assert table_3.against_paper(gold, other, ("latent", "textual"), won, True, False).empty
+
+
+def test_table_6_claims():
+    textual = {1.0: cell("full_finetune", 4, 0.5), 1.2: cell("full_finetune", 4, 0.25)}
+    table = table_6.against_paper(textual, cell("lens", 4, 0.25), True, False)
+    claims = table[table["kind"] == "claim"].set_index("what")
+    assert claims["ours"].to_dict() == pytest.approx(
+        {
+            "LENS above temperature 1.0": -0.25,
+            "LENS above temperature 1.2": 0.0,
+            "temperature 1.0 above 1.2": 0.25,
+        }
+    )
+    assert claims.loc["LENS above temperature 1.0", "verdict"] == "differs"
+    assert claims.loc["temperature 1.0 above 1.2", "reported"] == pytest.approx(1.78 - 1.63)
+    assert table_6.against_paper(textual, cell("lens", 4, 0.25), False, False).empty
+
+
+def test_table_1_claims_follow_the_paper_s_order():
+    cells = [
+        cell("original", 1, 0.0), cell("lens", 2, 0.5), cell("lens", 4, 0.25),
+        cell("gaussian_sampling", 4, 0.125), cell("full_finetune", 1, 0.0),
+        cell("full_finetune", 4, 1.0), cell("repeat", 4, 3.0),
+    ]  # fmt: skip
+    names = {"d": "hh_rlhf", "m": "llama-3.1-8b"}
+    table = table_1.against_paper(cells, names, 500, False)
+    claims = table[table["kind"] == "claim"].set_index("what")["ours"]
+    assert {what.removeprefix("d, m: "): ours for what, ours in claims.items()} == pytest.approx(
+        {
+            "LENS 2x above Original 1x": 0.5,
+            "LENS 4x above Original 1x": 0.25,
+            "LENS 4x above LENS 2x": -0.25,
+            "LENS 4x above Full fine-tuning 4x": -0.75,
+            "LENS 4x above Gaussian sampling 4x": 0.125,
+            "Full fine-tuning 4x above Full fine-tuning 1x": 1.0,
+            "Original 1x above Gaussian sampling 4x": -0.125,
+        }
+    )
+    assert len(table[table["kind"] == "number"]) == 6  # the paper has no repeat control
+    assert table_1.against_paper(cells, {}, 500, False).empty
+    assert table_1.against_paper(cells, names, 1000, False).empty

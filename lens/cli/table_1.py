@@ -15,16 +15,23 @@ def run(args):
     from lens import artifacts
     from lens.paper import table_1
     from lens.paper.cells import aggregate, observations, read_cells
+    from lens.paper.files import write_table
 
-    out = Path(args.out_dir)
     cells = read_cells(args.cells)
     gold = table_1.table_1(cells, args.paper_names, args.paper_n_pairs)
     accuracy = aggregate(cells, "correct")
-    titled_rows = table_1.blocks(gold, accuracy, cells)
-    artifacts.write_table(out / "table_1.csv", gold)
-    artifacts.write_table(out / "table_1_observations.csv", observations(cells))
+    write_table(
+        args.out_dir,
+        "table_1",
+        table_1.printed(gold, accuracy, cells),
+        table=gold.drop(columns=["p_value", "corrected_p_value"]),
+        observations=observations(cells),
+        compared=table_1.against_paper(
+            cells, args.paper_names, args.paper_n_pairs, args.comparable
+        ),
+        settings=settings(args),
+        inputs={folder: Path(folder) / "metrics.json" for folder in args.cells},
+    )
+    out = Path(args.out_dir)
     artifacts.write_table(out / "table_1_pair_accuracy.csv", accuracy)
-    artifacts.write_text(out / "table_1.tex", table_1.latex(titled_rows))
-    artifacts.write_text(out / "table_1.md", table_1.markdown(titled_rows))
-    inputs = {folder: Path(folder) / "metrics.json" for folder in args.cells}
-    artifacts.write_metrics(out / "table_1_settings.json", settings(args), inputs, {})
+    artifacts.write_table(out / "table_1_comparisons.csv", table_1.comparisons(gold, accuracy))

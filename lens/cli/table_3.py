@@ -27,12 +27,11 @@ def add_arguments(parser):
 
 
 def run(args):
-    from pathlib import Path
-
     import pandas as pd
 
     from lens import artifacts
     from lens.paper import table_3
+    from lens.paper.files import write_table
     from lens.paper.reported import MODEL_OF_TABLE_1
     from lens.rejection_sampling import gold_by_seed
 
@@ -44,10 +43,8 @@ def run(args):
     names = args.paper_names
     paper = (names.get(args.dataset), names.get(args.model)) == ("hh_rlhf", MODEL_OF_TABLE_1)
     paper = paper and args.n_pairs == args.paper_n_pairs
-    table = table_3.table_3(
-        gold, untrained.to_numpy(), args.about, tuple(args.compared),
-        artifacts.read_table(args.verdicts), paper,
-    )  # fmt: skip
+    compared, verdicts = tuple(args.compared), artifacts.read_table(args.verdicts)
+    table = table_3.table_3(gold, untrained.to_numpy(), args.about, compared, verdicts, paper)
     picks = artifacts.read_table(args.picks)
     facts = {
         "sft_prompts": picks["prompt_id"].nunique(),
@@ -58,11 +55,16 @@ def run(args):
     title = table_3.title({"dataset": args.dataset, "model": args.model}, facts, judge)
     seen = [table.assign(picked_by=name) for name, table in scores.items()]
     seen = pd.concat(seen, ignore_index=True).rename(columns={"candidate": "seed"})
-    out = Path(args.out_dir)
-    artifacts.write_table(out / "table_3.csv", table)
-    artifacts.write_table(out / "table_3_observations.csv", seen)
-    artifacts.write_text(out / "table_3.md", table_3.markdown(title, table))
-    artifacts.write_text(out / "table_3.tex", table_3.latex(title, table))
     inputs = dict(zip(args.names, args.scores, strict=True)) | {"verdicts": args.verdicts}
-    inputs["untrained"] = args.untrained
-    artifacts.write_metrics(out / "table_3_settings.json", settings(args), inputs, judge)
+    write_table(
+        args.out_dir,
+        "table_3",
+        table_3.printed(title, table),
+        table=table,
+        observations=seen,
+        compared=table_3.against_paper(
+            gold, args.about, compared, verdicts, paper, args.comparable
+        ),
+        settings=settings(args) | {"judged": judge},
+        inputs=inputs | {"untrained": args.untrained},
+    )

@@ -16,9 +16,11 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts
+    import pandas as pd
+
     from lens.paper import table_6
     from lens.paper.cells import observations, read_cells
+    from lens.paper.files import write_table
     from lens.paper.reported import MODEL_OF_TABLE_1
 
     (lens,), (lens_control,) = read_cells([args.lens]), read_cells([args.lens_control])
@@ -32,7 +34,6 @@ def run(args):
     paper = paper and lens.scale == 4 and lens.n_pairs == args.paper_n_pairs
     control = controls[lens.scale]
     table = table_6.table_6(textual, control, lens, lens_control, paper)
-    out, title = Path(args.out_dir), table_6.title(lens)
     seen = [
         observations([cell]).assign(temperature=temperature)
         for temperature, cell in [
@@ -40,12 +41,14 @@ def run(args):
             *((None, c) for c in (control, lens_control, lens)),
         ]
     ]
-    import pandas as pd
-
-    artifacts.write_table(out / "table_6.csv", table)
-    artifacts.write_table(out / "table_6_observations.csv", pd.concat(seen, ignore_index=True))
-    artifacts.write_text(out / "table_6.md", table_6.markdown(title, table))
-    artifacts.write_text(out / "table_6.tex", table_6.latex(title, table))
     folders = [*args.cells, args.control, args.lens, args.lens_control]
-    inputs = {folder: Path(folder) / "metrics.json" for folder in folders}
-    artifacts.write_metrics(out / "table_6_settings.json", settings(args), inputs, {})
+    write_table(
+        args.out_dir,
+        "table_6",
+        table_6.printed(table_6.title(lens), table),
+        table=table,
+        observations=pd.concat(seen, ignore_index=True),
+        compared=table_6.against_paper(textual, lens, paper, args.comparable),
+        settings=settings(args),
+        inputs={folder: Path(folder) / "metrics.json" for folder in folders},
+    )

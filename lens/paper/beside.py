@@ -21,6 +21,7 @@ NOTE = (
     "after Holm's correction over this artefact's claims (5 %), undecided otherwise."
 )
 LEVEL = 0.05
+NOT_COMPARABLE = "not comparable"
 
 
 def number(what: str, reported: float, ours: Interval) -> dict:
@@ -58,7 +59,7 @@ def beside(artefact: str, rows: Iterable[dict], *, comparable: bool) -> pd.DataF
 def _verdict(row, comparable: bool) -> tuple[str, str]:
     if row.kind == "number":
         if not comparable:
-            return "not comparable", "another dataset, model or gold model: directions only"
+            return NOT_COMPARABLE, "another dataset, model or gold model: directions only"
         if row.low <= row.reported <= row.high:
             return "agrees", "our interval holds the paper's number"
         return "differs", "our interval does not hold the paper's number"
@@ -70,16 +71,24 @@ def _verdict(row, comparable: bool) -> tuple[str, str]:
 
 
 def printed(table: pd.DataFrame) -> list[list[str]]:
-    """The rows of `HEADER`, claims first."""
-    ordered = table.sort_values("kind", kind="stable")
-    return [
-        [
-            row.what,
-            digits(row.reported, 2, sign=row.kind == "claim"),
-            with_interval(row.ours, row.low, row.high, 2, sign=row.kind == "claim"),
-            with_interval(row.difference, row.difference_low, row.difference_high, 2, sign=True),
-            row.verdict,
-            row.why,
-        ]
-        for row in ordered.astype({"difference": "float64", "reported": "float64"}).itertuples()
-    ]
+    """The rows of `HEADER`, claims first; numbers that cannot be compared are counted only."""
+    rows = []
+    for row in table.sort_values("kind", kind="stable").itertuples():
+        claimed = row.kind == "claim"
+        if row.verdict == NOT_COMPARABLE:
+            continue
+        difference = (row.difference, row.difference_low, row.difference_high)
+        rows.append(
+            [
+                row.what,
+                digits(row.reported, 2, sign=claimed),
+                with_interval(row.ours, row.low, row.high, 2, sign=claimed),
+                "-" if claimed else with_interval(*difference, 2, sign=True),
+                row.verdict,
+                row.why,
+            ]
+        )
+    if left := table[table["verdict"] == NOT_COMPARABLE].to_dict("records"):
+        what = f"{len(left)} numbers, in {left[0]['artefact']}_paper.csv"
+        rows.append([what, "-", "-", "-", NOT_COMPARABLE, left[0]["why"]])
+    return rows

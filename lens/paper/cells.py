@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lens.artifacts import read_json, read_table
-from lens.intervals import Interval, crossed_interval
+from lens.intervals import Interval, crossed_interval, crossed_p_value, holm
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
 CONTROLS = {"lora": "lora_repeat", "lora_repeat": "lora_repeat"} | dict.fromkeys(
@@ -111,7 +111,8 @@ def observations(cells: Iterable[Cell]) -> pd.DataFrame:
 
 def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
     """One row per cell: mean and 95 % interval of `measure` ("gold" or "correct"), and of its
-    paired difference (same seed, same item) to the repeat control."""
+    paired difference (same seed, same item) to the repeat control, with the p-value of no
+    difference, alone and after Holm's correction over these cells."""
     by_key = {cell.key: cell for cell in cells}
     rows = []
     for cell in cells:
@@ -132,6 +133,11 @@ def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
                 "difference_to_repeat": difference.mean,
                 "difference_low": difference.low,
                 "difference_high": difference.high,
+                "p_value": crossed_p_value(values - getattr(control, measure))
+                if control
+                else np.nan,
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table["corrected_p_value"] = holm(table["p_value"])
+    return table

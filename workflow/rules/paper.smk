@@ -9,20 +9,16 @@ rule table_1:
         code=code("table_1"),
     output:
         report(
-            "<results>/paper/table_1.md",
+            expand("<results>/paper/table_1.{suffix}", suffix=["html", "csv"]),
             caption="../report/table_1.rst",
             category="Tables",
             labels={"table": "1", "shows": "gold reward"},
         ),
-        report(
-            "<results>/paper/table_1.csv",
-            caption="../report/table_1.rst",
-            category="Tables",
-            labels={"table": "1", "shows": "gold reward (CSV)"},
-        ),
-        "<results>/paper/table_1.tex",
+        expand("<results>/paper/table_1.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_1_observations.csv",
         pair_accuracy="<results>/paper/table_1_pair_accuracy.csv",
+        comparisons="<results>/paper/table_1_comparisons.csv",
+        compared="<results>/paper/table_1_paper.csv",
         settings="<results>/paper/table_1_settings.json",
     log:
         "<logs>/table_1.log",
@@ -117,19 +113,14 @@ rule table_3:
         code=code("table_3"),
     output:
         report(
-            "<results>/paper/table_3.md",
+            expand("<results>/paper/table_3.{suffix}", suffix=["html", "csv"]),
             caption="../report/table_3.rst",
             category="Tables",
             labels={"table": "3", "shows": "gold reward after SFT"},
         ),
-        report(
-            "<results>/paper/table_3.csv",
-            caption="../report/table_3.rst",
-            category="Tables",
-            labels={"table": "3", "shows": "gold reward after SFT (CSV)"},
-        ),
-        "<results>/paper/table_3.tex",
+        expand("<results>/paper/table_3.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_3_observations.csv",
+        compared="<results>/paper/table_3_paper.csv",
         settings="<results>/paper/table_3_settings.json",
     log:
         "<logs>/table_3.log",
@@ -163,19 +154,14 @@ rule table_6:
         code=code("table_6"),
     output:
         report(
-            "<results>/paper/table_6.md",
+            expand("<results>/paper/table_6.{suffix}", suffix=["html", "csv"]),
             caption="../report/table_6.rst",
             category="Tables",
             labels={"table": "6", "shows": "gold reward by temperature"},
         ),
-        report(
-            "<results>/paper/table_6.csv",
-            caption="../report/table_6.rst",
-            category="Tables",
-            labels={"table": "6", "shows": "gold reward by temperature (CSV)"},
-        ),
-        "<results>/paper/table_6.tex",
+        expand("<results>/paper/table_6.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_6_observations.csv",
+        compared="<results>/paper/table_6_paper.csv",
         settings="<results>/paper/table_6_settings.json",
     log:
         "<logs>/table_6.log",
