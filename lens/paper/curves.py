@@ -7,7 +7,8 @@ from lens.best_of_n import kl_bound
 from lens.intervals import crossed_interval
 from lens.paper import style
 from lens.paper.cells import Cell, aggregate
-from lens.paper.render import markdown_table, with_interval
+from lens.paper.files import Printed
+from lens.paper.render import with_interval
 from lens.paper.table_1 import method_name
 
 
@@ -103,7 +104,7 @@ def draw_learning_curve(table: pd.DataFrame):
     return fig
 
 
-def learning_markdown(table: pd.DataFrame) -> str:
+def learning_printed(table: pd.DataFrame) -> Printed:
     """The learning curve as a table to read."""
     header = ["dataset", "model", "method", "N", "pair accuracy %", "gold reward"]
     rows = []
@@ -120,4 +121,5 @@ def learning_markdown(table: pd.DataFrame) -> str:
                 with_interval(*np.asarray(gold, float), 3),
             ]
         )
-    return markdown_table(header, rows)
+    note = "Mean [95 % interval over seeds and test items]."
+    return Printed(header, [("What reward models reach without augmentation", rows)], note)

@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import report as in_report  # `report` at a line's beginning is a directive
 from snakemake.utils import validate
 
 ROOT = Path(workflow.basedir)
@@ -278,6 +279,26 @@ def made_from(*own):
     belong to some artefacts alone count for those that give them as `own`."""
     science = {key: value for key, value in config.items() if key not in OF_SOME_ARTEFACTS}
     return hashlib.sha256(json.dumps([science, *own], sort_keys=True).encode()).hexdigest()
+
+
+def shown(name, category, suffixes, **labels):
+    """Files of an artefact for the report, captioned by workflow/report/NAME.rst. Snakemake's page
+    lists one file for each set of labels, so every file has a label for what it is."""
+    kinds = {
+        "html": "page",
+        "csv": "spreadsheet (CSV)",
+        "png": "picture",
+        "pdf": "print (PDF)",
+    }
+    return [
+        in_report(
+            f"<results>/paper/{name}.{suffix}",
+            caption=f"../report/{name}.rst",
+            category=category,
+            labels={**labels, "as": kinds[suffix]},
+        )
+        for suffix in suffixes
+    ]
 
 
 def claims_files(of_tables):

@@ -8,24 +8,7 @@ rule overview:
         comparisons="<results>/paper/table_1_comparisons.csv",
         code=code("overview"),
     output:
-        report(
-            "<results>/paper/overview.png",
-            caption="../report/overview.rst",
-            category="Overview",
-            labels={"figure": "difference to the control", "as": "picture"},
-        ),
-        report(
-            "<results>/paper/overview.pdf",
-            caption="../report/overview.rst",
-            category="Overview",
-            labels={"figure": "difference to the control", "as": "print (PDF)"},
-        ),
-        report(
-            "<results>/paper/overview.csv",
-            caption="../report/overview.rst",
-            category="Overview",
-            labels={"figure": "difference to the control", "as": "spreadsheet (CSV)"},
-        ),
+        shown("overview", "Overview", ["png", "pdf", "csv"], shows="difference to the control"),
         "<results>/paper/overview.md",
         "<results>/paper/overview.rst",
         observations="<results>/paper/overview_observations.csv",

@@ -46,12 +46,7 @@ rule best_of_n_curve:
         ),
         code=code("best_of_n_curve"),
     output:
-        report(
-            expand("<results>/paper/best_of_n_curve.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/best_of_n_curve.rst",
-            category="Figures",
-            labels={"figure": "best of n"},
-        ),
+        shown("best_of_n_curve", "Figures", ["png", "pdf"], figure="best of n"),
         table="<results>/paper/best_of_n_curve.csv",
     log:
         "<logs>/best_of_n_curve.log",
@@ -78,14 +73,8 @@ rule learning_curve:
         ),
         code=code("learning_curve"),
     output:
-        report(
-            expand("<results>/paper/learning_curve.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/learning_curve.rst",
-            category="Figures",
-            labels={"figure": "learning curve"},
-        ),
-        "<results>/paper/learning_curve.md",
-        table="<results>/paper/learning_curve.csv",
+        shown("learning_curve", "Figures", ["png", "pdf", "html", "csv"], figure="learning curve"),
+        text="<results>/paper/learning_curve.md",
     log:
         "<logs>/learning_curve.log",
     benchmark:
@@ -96,7 +85,7 @@ rule learning_curve:
     params:
         made_from=made_from(),
         cells=cells(config["learning_curve"]["n_pairs"], unaugmented()),
-        folder=subpath(output.table, parent=True),
+        folder=subpath(output.text, parent=True),
     shell:
         "python -m lens learning-curve --cells {params.cells:q} --out-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"

@@ -66,12 +66,7 @@ rule figure_5:
         theory=collect("{folder}/constants.json", folder=theories("theory")),
         code=code("figure_5"),
     output:
-        report(
-            expand("<results>/paper/figure_5.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/figure_5.rst",
-            category="Theory",
-            labels={"figure": "5"},
-        ),
+        shown("figure_5", "Theory", ["png", "pdf"], shows="Figure 5: reconstruction error"),
         table="<results>/paper/figure_5.csv",
     log:
         "<logs>/figure_5.log",
@@ -94,13 +89,7 @@ rule theory_fits:
         theory=collect("{folder}/constants.json", folder=theories("theory")),
         code=code("theory_fits"),
     output:
-        report(
-            "<results>/paper/theory_fits.png",
-            caption="../report/theory_fits.rst",
-            category="Theory",
-            labels={"figure": "fits of C1 and B0"},
-        ),
-        pdf="<results>/paper/theory_fits.pdf",
+        shown("theory_fits", "Theory", ["png", "pdf"], shows="fits of C1 and B0"),
     log:
         "<logs>/theory_fits.log",
     benchmark:
@@ -111,7 +100,7 @@ rule theory_fits:
     params:
         made_from=made_from(),
         theory=theories("theory"),
-        folder=subpath(output.pdf, parent=True),
+        folder=subpath(output[0], parent=True),
     shell:
         "python -m lens theory-fits --theory {params.theory:q} --out-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"
@@ -122,12 +111,7 @@ rule theory_map:
         theory=collect("{folder}/constants.json", folder=theories("theory")),
         code=code("theory_map"),
     output:
-        report(
-            expand("<results>/paper/theory_map.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/theory_map.rst",
-            category="Theory",
-            labels={"figure": "predicted and measured ratio"},
-        ),
+        shown("theory_map", "Theory", ["png", "pdf"], shows="predicted and measured ratio"),
         table="<results>/paper/theory_map.csv",
     log:
         "<logs>/theory_map.log",
@@ -152,18 +136,7 @@ rule theory_table:
         reported=ROOT / "lens/paper/reported.json",
         code=code("theory_table"),
     output:
-        report(
-            "<results>/paper/theory.html",
-            caption="../report/theory_table.rst",
-            category="Theory",
-            labels={"table": "constants, predictions, audit"},
-        ),
-        report(
-            "<results>/paper/theory.csv",
-            caption="../report/theory_table.rst",
-            category="Theory",
-            labels={"table": "constants (CSV)"},
-        ),
+        shown("theory", "Theory", ["html", "csv"], shows="constants, predictions, audit"),
         "<results>/paper/theory.md",
         "<results>/paper/theory.tex",
         theorem_1="<results>/paper/theorem_1.csv",
@@ -195,11 +168,8 @@ rule theory_proxy:
         points=collect("{folder}/estimation.csv", folder=theories("theory_points")),
         code=code("theory_proxy"),
     output:
-        report(
-            "<results>/paper/theory_proxy.md",
-            caption="../report/theory_proxy.rst",
-            category="The offline world",
-        ),
+        shown("theory_proxy", "The offline world", ["html"], shows="the best possible reward"),
+        text="<results>/paper/theory_proxy.md",
         metrics="<results>/paper/theory_proxy.json",
     log:
         "<logs>/theory_proxy.log",
