@@ -221,8 +221,8 @@ def _against_the_paper(claims: pd.DataFrame) -> Section:
 
 def _counted(claims: pd.DataFrame) -> str:
     counts = claims["verdict"].value_counts()
-    found = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts.get(verdict, 0)]
-    return f"{_listed(found)}, of {len(claims)}"
+    found = [f"{verdict} {counts[verdict]}" for verdict in VERDICTS if counts.get(verdict, 0)]
+    return f"{', '.join(found)}, of {len(claims)}"
 
 
 def _listed(names) -> str:

@@ -301,14 +301,14 @@ def shown(name, category, suffixes, **labels):
     ]
 
 
-def claims_files(of_tables):
-    """What artefacts, tables or the others, say about the paper's numbers and claims."""
+def artefact_files(ending=""):
+    """What the artefacts but the overview write, or those of it that end so."""
     return [
         file
         for artefact in config["artefacts"]
-        if artefact != "overview" and artefact.startswith("table_") == of_tables
+        if artefact != "overview"
         for file in getattr(rules, artefact).output
-        if file.endswith("_paper.csv")
+        if file.endswith(ending)
     ]
 
 

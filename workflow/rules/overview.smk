@@ -1,8 +1,9 @@
 rule overview:
     input:
-        # A figure that is drawn anew in another style makes no new first page.
-        claims=claims_files(of_tables=True),
-        others=ancient(claims_files(of_tables=False)),
+        # All are waited for, for their claims and costs; but a figure that is drawn anew in another
+        # style makes no new first page. A table that is made anew does.
+        artefacts=ancient(artefact_files()),
+        claims=[file for file in artefact_files("_paper.csv") if "/table_" in file],
         table_1="<results>/paper/table_1.csv",
         observations="<results>/paper/table_1_observations.csv",
         comparisons="<results>/paper/table_1_comparisons.csv",
@@ -24,10 +25,11 @@ rule overview:
         made_from=made_from(*map(config.get, OF_SOME_ARTEFACTS)),
         name=config["run"],
         results=subpath(output.settings, ancestor=2),
+        claims=artefact_files("_paper.csv"),
         paper=paper_flags(),
         folder=subpath(output.settings, parent=True),
     shell:
         "python -m lens overview --name {params.name:q} --results {params.results:q}"
         " --table-1 {input.table_1:q} --observations {input.observations:q}"
-        " --comparisons {input.comparisons:q} --claims {input.claims:q} {input.others:q}"
+        " --comparisons {input.comparisons:q} --claims {params.claims:q}"
         " {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
