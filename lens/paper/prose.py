@@ -61,9 +61,7 @@ def rst(title: str, sections: Sequence[Section], png: bytes) -> str:
             # In short lines, since docutils takes none beyond 10,000 characters.
             data = "\n   ".join(encodebytes(png).decode("ascii").split())
             alt = escape_rst(section.picture)
-            parts.append(
-                f".. image:: data:image/png;base64,\n   {data}\n   :alt: {alt}\n   :width: 100%"
-            )
+            parts.append(f".. image:: data:image/png;base64,\n   {data}\n   :alt: {alt}")
             parts.append(escape_rst(section.picture))
     return "\n\n".join(parts) + "\n"
 

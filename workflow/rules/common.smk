@@ -302,9 +302,10 @@ def shown(name, category, suffixes, **labels):
 
 
 def artefact_files(ending=""):
-    """What the artefacts but the overview write, or those of it that end so."""
+    """What the artefacts but the overview write, or those of it that end so; as plain texts, since
+    a flag set on a rule's own output would hold for every rule that reads it."""
     return [
-        file
+        str(file)
         for artefact in config["artefacts"]
         if artefact != "overview"
         for file in getattr(rules, artefact).output
