@@ -33,8 +33,8 @@ def opened(report):
         page.on(
             "request",
             lambda request: (
-                request.url.startswith(("file:", "data:", "blob:"))
-                or troubles.append(f"request: {request.url}")
+                request.url.startswith(("http", "ws", "ftp"))
+                and troubles.append(f"request: {request.url}")
             ),
         )
         page.goto(Path(report).resolve().as_uri())
@@ -70,7 +70,7 @@ def _open(page, row, category):
         name = page.evaluate("results[app.state.resultPath].name")
         _has_content(page, name)
     about.click()
-    described = page.locator("nav").inner_text()
+    described = page.locator("nav").first.inner_text()
     assert page.evaluate("results[app.state.resultPath].caption.length > 100"), name
     assert "System Message" not in described
     page.locator("nav a", has=page.get_by_text(category, exact=True)).first.click()
