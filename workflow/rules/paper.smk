@@ -8,12 +8,7 @@ rule table_1:
         reported=ROOT / "lens/paper/reported.json",
         code=code("table_1"),
     output:
-        report(
-            expand("<results>/paper/table_1.{suffix}", suffix=["html", "csv"]),
-            caption="../report/table_1.rst",
-            category="Tables",
-            labels={"table": "1", "shows": "gold reward"},
-        ),
+        shown("table_1", "Tables", ["html", "csv"], table="1", shows="gold reward"),
         expand("<results>/paper/table_1.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_1_observations.csv",
         pair_accuracy="<results>/paper/table_1_pair_accuracy.csv",
@@ -101,12 +96,7 @@ rule table_3:
         reported=ROOT / "lens/paper/reported.json",
         code=code("table_3"),
     output:
-        report(
-            expand("<results>/paper/table_3.{suffix}", suffix=["html", "csv"]),
-            caption="../report/table_3.rst",
-            category="Tables",
-            labels={"table": "3", "shows": "gold reward after SFT"},
-        ),
+        shown("table_3", "Tables", ["html", "csv"], table="3", shows="gold reward after SFT"),
         expand("<results>/paper/table_3.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_3_observations.csv",
         compared="<results>/paper/table_3_paper.csv",
@@ -142,12 +132,7 @@ rule table_6:
         reported=ROOT / "lens/paper/reported.json",
         code=code("table_6"),
     output:
-        report(
-            expand("<results>/paper/table_6.{suffix}", suffix=["html", "csv"]),
-            caption="../report/table_6.rst",
-            category="Tables",
-            labels={"table": "6", "shows": "gold reward by temperature"},
-        ),
+        shown("table_6", "Tables", ["html", "csv"], table="6", shows="gold reward by temperature"),
         expand("<results>/paper/table_6.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_6_observations.csv",
         compared="<results>/paper/table_6_paper.csv",
