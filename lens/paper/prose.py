@@ -72,7 +72,7 @@ def _heading(text: str, line: str) -> str:
 
 
 def _list_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [".. list-table::", "   :header-rows: 1", ""]
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
     for row in (header, *rows):
         for i, cell in enumerate(row):
             lines.append(f"   {'* -' if i == 0 else '  -'} {escape_rst(cell)}")
