@@ -51,6 +51,10 @@ include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/inspection.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/overview.smk"
+
+
+report: "workflow/report/workflow.rst"
 
 
 rule paper:
@@ -64,3 +68,23 @@ rule all:
     input:
         rules.paper.input,
     localrule: True
+
+
+rule report:
+    input:
+        rules.paper.input,
+        text=ROOT / "workflow/report/workflow.rst",
+        style=ROOT / "workflow/report/style.css",
+    output:
+        html="<results>/report.html",
+    log:
+        "<logs>/report.log",
+    localrule: True
+    conda:
+        "environment.yml"
+    params:
+        # A second Snakemake draws it, which reads what this one has noted about each job.
+        same_config=same_config(),
+    shell:
+        "python -m snakemake paper --report {output.html:q} --report-stylesheet {input.style:q}"
+        " {params.same_config} 2>&1 | tee {log:q}"

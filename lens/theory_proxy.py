@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lens import theory_fit
-from lens.paper.render import markdown_table, number
+from lens.paper.files import Printed
+from lens.paper.render import number
 from lens.world import true_reward
 
 
@@ -64,7 +65,7 @@ def _short(fitted: dict) -> dict:
     }
 
 
-def markdown(found: dict[str, dict]) -> str:
+def printed(found: dict[str, dict]) -> list[Printed]:
     """Two tables: zeta by size, and the constants by both standards."""
     sizes, constants = [], []
     for name, one in found.items():
@@ -87,12 +88,17 @@ def markdown(found: dict[str, dict]) -> str:
         f"{one['error_of_the_reference']:.4f}"
         for name, one in found.items()
     )
-    return "\n".join(
-        [
-            f"Test losses (nats a pair). {losses}.\n",
-            markdown_table(
-                ["set", "N", "zeta by reference", "zeta by truth", "seen by the proxy %"], sizes
-            ),
-            markdown_table(["set", "standard", *theory_fit.NAMES, "R2 of C1"], constants),
-        ]
-    )
+    header = ["set", "N", "zeta by reference", "zeta by truth", "seen by the proxy %"]
+    return [
+        Printed(
+            header,
+            [("Estimation error by the reference and by the true reward", sizes)],
+            f"Test losses (nats a pair). {losses}.",
+        ),
+        Printed(
+            ["set", "standard", *theory_fit.NAMES, "R2 of C1"],
+            [("The constants that follow from each", constants)],
+            "reference: measured from the model that stands for the best possible reward; truth: "
+            "from the world's own.",
+        ),
+    ]

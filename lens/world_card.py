@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from lens.paper.curves import learning_markdown
-from lens.paper.render import markdown_table
+from lens.paper.curves import learning_printed
+from lens.paper.files import Printed
 from lens.world import true_reward
 
 
@@ -41,7 +41,7 @@ def gold_against_truth(kind: str, scored: pd.DataFrame) -> dict:
     }
 
 
-def markdown(truth: dict, sampled: dict[str, dict], curve: pd.DataFrame) -> str:
+def printed(truth: dict, sampled: dict[str, dict], curve: pd.DataFrame) -> list[Printed]:
     """The world card: labels, gold model, and what reward models reach by N."""
     header = [
         "set",
@@ -60,9 +60,5 @@ def markdown(truth: dict, sampled: dict[str, dict], curve: pd.DataFrame) -> str:
         ]
         for kind, found in sampled.items()
     ]
-    return (
-        markdown_table(header, rows)
-        + "\nNo reward model can pass the Bayes accuracy on held-out labels. What models reach"
-        + " without augmentation:\n\n"
-        + learning_markdown(curve)
-    )
+    note = "No reward model can pass the Bayes accuracy on held-out labels."
+    return [Printed(header, [("The offline world", rows)], note), learning_printed(curve)]

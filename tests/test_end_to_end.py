@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from report_page import opened, reached
 from workflow_tools import ROOT, SMALL, SWEEPS, TEXT, jobs, snakemake
 
 PROFILE = ("--workflow-profile", ROOT / "workflow/profiles/local")
@@ -93,6 +94,22 @@ def test_a_second_run_has_nothing_to_do(finished):
     result = run(finished, "--cores", 2)
     assert result.returncode == 0
     assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_the_report_of_a_finished_run(finished):
+    """`snakemake report` draws it by a second Snakemake, which reads the same config."""
+    result = run(finished, "--cores", 2, "report")
+    assert result.returncode == 0, result.stderr + result.stdout
+    assert "Missing metadata" not in result.stdout + result.stderr
+    with opened(paper(finished).parent / "report.html") as (page, troubles):
+        words = page.locator(".prose").inner_text()
+        assert "Run small" in words
+        assert "Latent space: VAEs" in words
+        assert "N = 200 labelled pairs of dialogue" in words
+        names = page.evaluate("Object.values(results).map((result) => result.name)")
+        assert {"table_1.html", "table_1.csv", "figure_5.png", "overview.png"} <= set(names)
+        assert reached(page) == set(names)
+        assert not troubles
 
 
 def test_bad_input_stops_with_a_message_and_leaves_earlier_results(finished):

@@ -218,4 +218,4 @@ def test_proxy_and_truth_differ_by_the_reference_s_own_error():
     constants = found["constants"]
     assert constants["truth"]["C1"]["estimate"] > constants["reference"]["C1"]["estimate"]
     assert constants["truth"]["p"] == constants["reference"]["p"]
-    assert "0.1000" in theory_proxy.markdown({"dialogue": found})
+    assert "0.1000" in theory_proxy.printed({"dialogue": found})[0].markdown()

@@ -10,7 +10,7 @@ def add_arguments(parser):
     parser.add_argument("--candidates", nargs="+", required=True, help="from generate-candidates")
     parser.add_argument("--gold", nargs="+", required=True, help="from score-candidates")
     parser.add_argument("--learning-curve", required=True, help="learning_curve.csv")
-    parser.add_argument("--out-dir", required=True, help="gets world.md and world.json")
+    parser.add_argument("--out-dir", required=True, help="gets world.md, .html and .json")
 
 
 def run(args):
@@ -18,6 +18,7 @@ def run(args):
 
     from lens import artifacts, world_card
     from lens.evaluation import with_gold
+    from lens.paper import files
 
     sampled = {}
     for kind, candidates, gold in zip(args.kinds, args.candidates, args.gold, strict=True):
@@ -26,7 +27,7 @@ def run(args):
     truth = artifacts.read_json(args.truth)
     curve = artifacts.read_table(args.learning_curve)
     out = Path(args.out_dir)
-    artifacts.write_text(out / "world.md", world_card.markdown(truth, sampled, curve))
+    files.write_page(out, "world", world_card.printed(truth, sampled, curve))
     artifacts.write_metrics(
         out / "world.json",
         settings(args),

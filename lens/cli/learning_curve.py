@@ -5,7 +5,9 @@ from lens.cli._arguments import settings
 
 def add_arguments(parser):
     parser.add_argument("--cells", nargs="+", required=True, help="folders from best-of-n")
-    parser.add_argument("--out-dir", required=True, help="gets learning_curve.csv, .md, .png, .pdf")
+    parser.add_argument(
+        "--out-dir", required=True, help="gets learning_curve.csv, .md, .html, .png, ..."
+    )
 
 
 def run(args):
@@ -14,13 +16,13 @@ def run(args):
     from lens import artifacts
     from lens.paper import curves, style
     from lens.paper.cells import observations, read_cells
-    from lens.paper.files import write_data
+    from lens.paper.files import write_data, write_page
 
     out = Path(args.out_dir)
     cells = read_cells(args.cells)
     table = curves.learning_table(cells)
     artifacts.write_table(out / "learning_curve.csv", table)
-    artifacts.write_text(out / "learning_curve.md", curves.learning_markdown(table))
+    write_page(out, "learning_curve", [curves.learning_printed(table)])
     style.save(curves.draw_learning_curve(table), out, "learning_curve")
     inputs = {folder: Path(folder) / "metrics.json" for folder in args.cells}
     write_data(out, "learning_curve", observations(cells), None, settings(args), inputs)

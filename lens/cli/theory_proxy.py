@@ -8,13 +8,14 @@ def add_arguments(parser):
     parser.add_argument("--kinds", nargs="+", required=True, help="dialogue, summary: one of each")
     parser.add_argument("--pairs", nargs="+", required=True, help="from prepare-pairs")
     parser.add_argument("--points", nargs="+", required=True, help="folders from theory-points")
-    parser.add_argument("--out-dir", required=True, help="gets theory_proxy.md and .json")
+    parser.add_argument("--out-dir", required=True, help="gets theory_proxy.md, .html and .json")
 
 
 def run(args):
     from pathlib import Path
 
     from lens import artifacts, theory_proxy
+    from lens.paper import files
 
     temperature = artifacts.read_json(args.truth)["settings"]["temperature"]
     found, inputs = {}, {"truth": args.truth}
@@ -28,5 +29,5 @@ def run(args):
         found[kind] = theory_proxy.compare(*map(artifacts.read_table, tables), about, truth)
         inputs |= {f"{kind}_{path.stem}": path for path in (Path(table), *tables)}
     out = Path(args.out_dir)
-    artifacts.write_text(out / "theory_proxy.md", theory_proxy.markdown(found))
+    files.write_page(out, "theory_proxy", theory_proxy.printed(found))
     artifacts.write_metrics(out / "theory_proxy.json", settings(args), inputs, found)

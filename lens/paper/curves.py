@@ -7,8 +7,9 @@ from lens.best_of_n import kl_bound
 from lens.intervals import crossed_interval
 from lens.paper import style
 from lens.paper.cells import Cell, aggregate
+from lens.paper.files import Printed
 from lens.paper.names import method_name
-from lens.paper.render import markdown_table, with_interval
+from lens.paper.render import with_interval
 
 
 def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
@@ -114,7 +115,7 @@ def draw_learning_curve(table: pd.DataFrame):
     return fig
 
 
-def learning_markdown(table: pd.DataFrame) -> str:
+def learning_printed(table: pd.DataFrame) -> Printed:
     """The learning curve as a table to read."""
     header = ["dataset", "model", "method", "N", "pair accuracy %", "gold reward"]
     rows = []
@@ -131,4 +132,5 @@ def learning_markdown(table: pd.DataFrame) -> str:
                 with_interval(*np.asarray(gold, float), 3),
             ]
         )
-    return markdown_table(header, rows)
+    note = "Mean [95 % interval over seeds and test items]."
+    return Printed(header, [("What reward models reach without augmentation", rows)], note)

@@ -57,8 +57,7 @@ def write_table(
 ) -> None:
     """Writes NAME.csv, .md, .tex, .html, NAME_observations.csv, NAME_paper.csv (where the paper has
     numbers: `compared`, from `beside`) and NAME_settings.json. `examples` follow in print."""
-    out = Path(out_dir)
-    parts = [printed]
+    out, parts = Path(out_dir), [printed]
     if compared is not None and len(compared):
         rows = beside.printed(compared)
         parts.append(Printed(beside.HEADER, [("Beside the paper", rows)], beside.NOTE))
@@ -66,13 +65,21 @@ def write_table(
     artifacts.write_text(
         out / f"{name}.tex", "\n".join(part.latex() for part in (printed, *examples))
     )
+    write_page(out, name, parts, examples)
+    write_data(out, name, observations, compared, settings, inputs)
+
+
+def write_page(
+    out_dir: str | Path, name: str, parts: Sequence[Printed], examples: Sequence[Example] = ()
+) -> None:
+    """Writes NAME.md and NAME.html, tables one below another, then the examples."""
+    out = Path(out_dir)
     artifacts.write_text(
         out / f"{name}.md", "\n".join(part.markdown() for part in [*parts, *examples])
     )
     bodies = [f"{part.html()}{_note(part.note)}" for part in parts]
     body = "\n".join([*bodies, *(example.html() for example in examples)])
     artifacts.write_text(out / f"{name}.html", html_page(name.replace("_", " ").capitalize(), body))
-    write_data(out, name, observations, compared, settings, inputs)
 
 
 def write_data(

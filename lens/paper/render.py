@@ -85,6 +85,7 @@ caption{text-align:left;font-weight:600;padding:.4em 0}
 th,td{padding:.2em .7em;text-align:right;border-bottom:1px solid #ddd;vertical-align:top}
 th{border-bottom:2px solid #444}
 th:first-child,td:first-child{text-align:left}
+.figures{white-space:nowrap}
 .note{color:#555;max-width:50em}
 .label{margin:.5em 0 0}
 .scroll{overflow-x:auto}
@@ -94,13 +95,17 @@ pre{white-space:pre-wrap;background:#f5f5f3;padding:.6em;margin:.2em 0}"""
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> str:
     """A table of texts, all of them escaped."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "\n".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    body = "\n".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     return (
         f"<div class='scroll'><table><caption>{escape(title)}</caption>"
         f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell(text: str) -> str:
+    """Figures stay on one line."""
+    figures = not any(character.isalpha() for character in text)
+    return f"<td{' class=figures' if figures else ''}>{escape(text)}</td>"
 
 
 def html_page(title: str, body: str) -> str:

@@ -10,6 +10,7 @@ import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import report as in_report  # `report` at a line's beginning is a directive
 from snakemake.utils import validate
 
 ROOT = Path(workflow.basedir)
@@ -295,6 +296,52 @@ def made_from(*own):
     own_models = {n: m for n, m in config["models"].items() if "candidates_from" not in m}
     science["models"] = own_models
     return hashlib.sha256(json.dumps([science, *own], sort_keys=True).encode()).hexdigest()
+
+
+def shown(name, category, suffixes, caption=None, **labels):
+    """Files of an artefact for the report, captioned by workflow/report/CAPTION.rst or NAME.rst.
+    Snakemake's page lists one file for each set of labels, so each has a label for what it is."""
+    kinds = {
+        "html": "page",
+        "csv": "spreadsheet (CSV)",
+        "png": "picture",
+        "pdf": "print (PDF)",
+    }
+    return [
+        in_report(
+            f"<results>/paper/{name}.{suffix}",
+            caption=f"../report/{caption or name}.rst",
+            category=category,
+            labels={**labels, "as": kinds[suffix]},
+        )
+        for suffix in suffixes
+    ]
+
+
+def artefact_files(ending=""):
+    """What the artefacts but the overview write, or those of it that end so; as plain texts, since
+    a flag set on a rule's own output would hold for every rule that reads it."""
+    return [
+        str(file)
+        for artefact in config["artefacts"]
+        if artefact != "overview"
+        for file in getattr(rules, artefact).output
+        if file.endswith(ending)
+    ]
+
+
+def same_config():
+    """The command line by which another Snakemake reads the config that this one has read."""
+    given = ["--snakefile", workflow.main_snakefile]
+    if workflow.overwrite_configfiles:
+        given += ["--configfile", *map(str, workflow.overwrite_configfiles)]
+    if workflow.config_settings.config:
+        values = workflow.config_settings.config.items()
+        given += ["--config", *(f"{key}={json.dumps(value)}" for key, value in values)]
+    if workflow.deployment_settings.deployment_method:
+        methods = workflow.deployment_settings.deployment_method
+        given += ["--software-deployment-method", *map(str, methods)]
+    return shlex.join(given)
 
 
 def paper_names():

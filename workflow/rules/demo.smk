@@ -99,11 +99,8 @@ rule describe_world:
         learning_curve="<results>/paper/learning_curve.csv",
         code=code("describe_world"),
     output:
-        report(
-            "<results>/paper/world.md",
-            caption="../report/world.rst",
-            category="The offline world",
-        ),
+        shown("world", "The offline world", ["html"], shows="labels and gold model"),
+        text="<results>/paper/world.md",
         metrics="<results>/paper/world.json",
     log:
         "<logs>/describe_world.log",

@@ -5,12 +5,7 @@ rule figure_3:
         vaes=[vae for _, vae in gamma_vaes()],
         code=code("figure_3"),
     output:
-        report(
-            expand("<results>/paper/figure_3.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/figure_3.rst",
-            category="Figures",
-            labels={"figure": "3"},
-        ),
+        shown("figure_3", "Figures", ["png", "pdf"], figure="3"),
         "<results>/paper/figure_3_paper.csv",
         table="<results>/paper/figure_3.csv",
         observations="<results>/paper/figure_3_observations.csv",
@@ -73,24 +68,7 @@ rule inspector:
         reported=ROOT / "lens/paper/reported.json",
         code=code("inspector"),
     output:
-        report(
-            "<results>/paper/inspector.html",
-            caption="../report/inspector.rst",
-            category="Synthetic embeddings",
-            labels={"shows": "nearest responses, reward order, spread; examples"},
-        ),
-        report(
-            expand("<results>/paper/inspector.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/inspector.rst",
-            category="Synthetic embeddings",
-            labels={"shows": "distance to the nearest response"},
-        ),
-        report(
-            "<results>/paper/inspector.csv",
-            caption="../report/inspector.rst",
-            category="Synthetic embeddings",
-            labels={"shows": "summary (CSV)"},
-        ),
+        shown("inspector", "Examples", ["html", "png", "pdf", "csv"], shows="synthetic embeddings"),
         "<results>/paper/inspector.md",
         "<results>/paper/inspector.tex",
         "<results>/paper/inspector_paper.csv",
@@ -118,18 +96,7 @@ rule qualitative:
         files=qualitative_files(),
         code=code("qualitative"),
     output:
-        report(
-            "<results>/paper/qualitative.html",
-            caption="../report/qualitative.rst",
-            category="Examples",
-            labels={"shows": "picks that augmentation changes"},
-        ),
-        report(
-            "<results>/paper/qualitative.csv",
-            caption="../report/qualitative.rst",
-            category="Examples",
-            labels={"shows": "how often, and how much better (CSV)"},
-        ),
+        shown("qualitative", "Examples", ["html", "csv"], shows="picks that augmentation changes"),
         "<results>/paper/qualitative.md",
         "<results>/paper/qualitative.tex",
         "<results>/paper/qualitative_paper.csv",

@@ -8,12 +8,7 @@ rule table_1:
         reported=ROOT / "lens/paper/reported.json",
         code=code("table_1"),
     output:
-        report(
-            expand("<results>/paper/table_1.{suffix}", suffix=["html", "csv"]),
-            caption="../report/table_1.rst",
-            category="Tables",
-            labels={"table": "1", "shows": "gold reward"},
-        ),
+        shown("table_1", "Tables", ["html", "csv"], table="1", shows="gold reward"),
         expand("<results>/paper/table_1.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_1_observations.csv",
         pair_accuracy="<results>/paper/table_1_pair_accuracy.csv",
@@ -46,12 +41,7 @@ rule best_of_n_curve:
         ),
         code=code("best_of_n_curve"),
     output:
-        report(
-            expand("<results>/paper/best_of_n_curve.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/best_of_n_curve.rst",
-            category="Figures",
-            labels={"figure": "best of n"},
-        ),
+        shown("best_of_n_curve", "Figures", ["png", "pdf"], figure="best of n"),
         table="<results>/paper/best_of_n_curve.csv",
         observations="<results>/paper/best_of_n_curve_observations.csv",
         settings="<results>/paper/best_of_n_curve_settings.json",
@@ -80,14 +70,8 @@ rule learning_curve:
         ),
         code=code("learning_curve"),
     output:
-        report(
-            expand("<results>/paper/learning_curve.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/learning_curve.rst",
-            category="Figures",
-            labels={"figure": "learning curve"},
-        ),
-        "<results>/paper/learning_curve.md",
-        table="<results>/paper/learning_curve.csv",
+        shown("learning_curve", "Figures", ["png", "pdf", "html", "csv"], figure="learning curve"),
+        text="<results>/paper/learning_curve.md",
         observations="<results>/paper/learning_curve_observations.csv",
         settings="<results>/paper/learning_curve_settings.json",
     log:
@@ -100,7 +84,7 @@ rule learning_curve:
     params:
         made_from=made_from(),
         cells=cells(config["learning_curve"]["n_pairs"], unaugmented()),
-        folder=subpath(output.table, parent=True),
+        folder=subpath(output.text, parent=True),
     shell:
         "python -m lens learning-curve --cells {params.cells:q} --out-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"
@@ -116,12 +100,7 @@ rule table_3:
         reported=ROOT / "lens/paper/reported.json",
         code=code("table_3"),
     output:
-        report(
-            expand("<results>/paper/table_3.{suffix}", suffix=["html", "csv"]),
-            caption="../report/table_3.rst",
-            category="Tables",
-            labels={"table": "3", "shows": "gold reward after SFT"},
-        ),
+        shown("table_3", "Tables", ["html", "csv"], table="3", shows="gold reward after SFT"),
         expand("<results>/paper/table_3.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_3_observations.csv",
         compared="<results>/paper/table_3_paper.csv",
@@ -157,12 +136,7 @@ rule table_6:
         reported=ROOT / "lens/paper/reported.json",
         code=code("table_6"),
     output:
-        report(
-            expand("<results>/paper/table_6.{suffix}", suffix=["html", "csv"]),
-            caption="../report/table_6.rst",
-            category="Tables",
-            labels={"table": "6", "shows": "gold reward by temperature"},
-        ),
+        shown("table_6", "Tables", ["html", "csv"], table="6", shows="gold reward by temperature"),
         expand("<results>/paper/table_6.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_6_observations.csv",
         compared="<results>/paper/table_6_paper.csv",

@@ -7,22 +7,11 @@ rule figure_2:
         reported=ROOT / "lens/paper/reported.json",
         code=code("figure_2"),
     output:
-        report(
-            expand(
-                "<results>/paper/{name}.{suffix}",
-                name=["figure_2a", "figure_2b", "figure_2c"],
-                suffix=["png", "pdf"],
-            ),
-            caption="../report/figure_2.rst",
-            category="Figures",
-            labels={"figure": "2"},
-        ),
-        report(
-            expand("<results>/paper/figure_2.{suffix}", suffix=["html", "csv"]),
-            caption="../report/figure_2.rst",
-            category="Figures",
-            labels={"figure": "2", "shows": "its numbers"},
-        ),
+        *[
+            shown(f"figure_2{panel}", "Figures", ["png", "pdf"], "figure_2", figure=f"2{panel}")
+            for panel in "abc"
+        ],
+        shown("figure_2", "Figures", ["html", "csv"], figure="2, its numbers"),
         expand("<results>/paper/figure_2.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/figure_2_observations.csv",
         compared="<results>/paper/figure_2_paper.csv",
@@ -61,22 +50,11 @@ rule figure_4:
         reported=ROOT / "lens/paper/reported.json",
         code=code("figure_4"),
     output:
-        report(
-            expand(
-                "<results>/paper/{name}.{suffix}",
-                name=["figure_4a", "figure_4b"],
-                suffix=["png", "pdf"],
-            ),
-            caption="../report/figure_4.rst",
-            category="Figures",
-            labels={"figure": "4"},
-        ),
-        report(
-            expand("<results>/paper/figure_4.{suffix}", suffix=["html", "csv"]),
-            caption="../report/figure_4.rst",
-            category="Figures",
-            labels={"figure": "4", "shows": "its numbers"},
-        ),
+        *[
+            shown(f"figure_4{panel}", "Figures", ["png", "pdf"], "figure_4", figure=f"4{panel}")
+            for panel in "ab"
+        ],
+        shown("figure_4", "Figures", ["html", "csv"], figure="4, its numbers"),
         expand("<results>/paper/figure_4.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/figure_4_observations.csv",
         compared="<results>/paper/figure_4_paper.csv",
@@ -109,12 +87,7 @@ rule table_5:
         reported=ROOT / "lens/paper/reported.json",
         code=code("table_5"),
     output:
-        report(
-            expand("<results>/paper/table_5.{suffix}", suffix=["html", "csv"]),
-            caption="../report/table_5.rst",
-            category="Tables",
-            labels={"table": "5", "shows": "sharing in the VAE"},
-        ),
+        shown("table_5", "Tables", ["html", "csv"], table="5", shows="sharing in the VAE"),
         expand("<results>/paper/table_5.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/table_5_observations.csv",
         compared="<results>/paper/table_5_paper.csv",
@@ -145,22 +118,7 @@ rule layer_sweep:
         reported=ROOT / "lens/paper/reported.json",
         code=code("layer_sweep"),
     output:
-        report(
-            expand(
-                "<results>/paper/{name}.{suffix}",
-                name=["layer_sweep"],
-                suffix=["png", "pdf"],
-            ),
-            caption="../report/layer_sweep.rst",
-            category="Reviews",
-            labels={"figure": "embedding layer"},
-        ),
-        report(
-            expand("<results>/paper/layer_sweep.{suffix}", suffix=["html", "csv"]),
-            caption="../report/layer_sweep.rst",
-            category="Reviews",
-            labels={"table": "embedding layer"},
-        ),
+        shown("layer_sweep", "Reviews", ["png", "pdf", "html", "csv"], shows="embedding layer"),
         expand("<results>/paper/layer_sweep.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/layer_sweep_observations.csv",
         compared="<results>/paper/layer_sweep_paper.csv",
@@ -190,22 +148,7 @@ rule scale_sweep:
         reported=ROOT / "lens/paper/reported.json",
         code=code("scale_sweep"),
     output:
-        report(
-            expand(
-                "<results>/paper/{name}.{suffix}",
-                name=["scale_sweep"],
-                suffix=["png", "pdf"],
-            ),
-            caption="../report/scale_sweep.rst",
-            category="Reviews",
-            labels={"figure": "scales to 64x"},
-        ),
-        report(
-            expand("<results>/paper/scale_sweep.{suffix}", suffix=["html", "csv"]),
-            caption="../report/scale_sweep.rst",
-            category="Reviews",
-            labels={"table": "scales to 64x"},
-        ),
+        shown("scale_sweep", "Reviews", ["png", "pdf", "html", "csv"], shows="scales to 64x"),
         expand("<results>/paper/scale_sweep.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/scale_sweep_observations.csv",
         compared="<results>/paper/scale_sweep_paper.csv",
@@ -235,22 +178,7 @@ rule size_sweep:
         reported=ROOT / "lens/paper/reported.json",
         code=code("size_sweep"),
     output:
-        report(
-            expand(
-                "<results>/paper/{name}.{suffix}",
-                name=["size_sweep"],
-                suffix=["png", "pdf"],
-            ),
-            caption="../report/size_sweep.rst",
-            category="Reviews",
-            labels={"figure": "large N"},
-        ),
-        report(
-            expand("<results>/paper/size_sweep.{suffix}", suffix=["html", "csv"]),
-            caption="../report/size_sweep.rst",
-            category="Reviews",
-            labels={"table": "large N"},
-        ),
+        shown("size_sweep", "Reviews", ["png", "pdf", "html", "csv"], shows="many labelled pairs"),
         expand("<results>/paper/size_sweep.{suffix}", suffix=["md", "tex"]),
         observations="<results>/paper/size_sweep_observations.csv",
         compared="<results>/paper/size_sweep_paper.csv",

@@ -4,18 +4,7 @@ rule table_2:
         reported=ROOT / "lens/paper/reported.json",
         code=code("table_2"),
     output:
-        report(
-            "<results>/paper/table_2.html",
-            caption="../report/table_2.rst",
-            category="Tables",
-            labels={"table": "2", "shows": "time and size"},
-        ),
-        report(
-            "<results>/paper/table_2.csv",
-            caption="../report/table_2.rst",
-            category="Tables",
-            labels={"table": "2", "shows": "time and size (CSV)"},
-        ),
+        shown("table_2", "Tables", ["html", "csv"], table="2", shows="time and size"),
         "<results>/paper/table_2.md",
         "<results>/paper/table_2.tex",
         "<results>/paper/table_2_paper.csv",
@@ -44,18 +33,7 @@ rule table_4:
         reported=ROOT / "lens/paper/reported.json",
         code=code("table_4"),
     output:
-        report(
-            "<results>/paper/table_4.html",
-            caption="../report/table_4.rst",
-            category="Tables",
-            labels={"table": "4", "shows": "gold reward by model"},
-        ),
-        report(
-            "<results>/paper/table_4.csv",
-            caption="../report/table_4.rst",
-            category="Tables",
-            labels={"table": "4", "shows": "gold reward by model (CSV)"},
-        ),
+        shown("table_4", "Tables", ["html", "csv"], table="4", shows="gold reward by model"),
         "<results>/paper/table_4.md",
         "<results>/paper/table_4.tex",
         "<results>/paper/table_4_paper.csv",
@@ -85,18 +63,7 @@ rule textual_spread:
         reported=ROOT / "lens/paper/reported.json",
         code=code("textual_spread"),
     output:
-        report(
-            "<results>/paper/textual_spread.html",
-            caption="../report/textual_spread.rst",
-            category="Tables",
-            labels={"table": "spread over runs", "shows": "standard deviations"},
-        ),
-        report(
-            "<results>/paper/textual_spread.csv",
-            caption="../report/textual_spread.rst",
-            category="Tables",
-            labels={"table": "spread over runs", "shows": "standard deviations (CSV)"},
-        ),
+        shown("textual_spread", "Reviews", ["html", "csv"], shows="spread over runs"),
         "<results>/paper/textual_spread.md",
         "<results>/paper/textual_spread.tex",
         "<results>/paper/textual_spread_paper.csv",
@@ -185,18 +152,7 @@ rule rewardbench_safety:
         reported=ROOT / "lens/paper/reported.json",
         code=code("rewardbench_safety"),
     output:
-        report(
-            "<results>/paper/rewardbench_safety.html",
-            caption="../report/rewardbench_safety.rst",
-            category="Tables",
-            labels={"table": "RewardBench", "shows": "accuracy by section"},
-        ),
-        report(
-            "<results>/paper/rewardbench_safety.csv",
-            caption="../report/rewardbench_safety.rst",
-            category="Tables",
-            labels={"table": "RewardBench", "shows": "accuracy by section (CSV)"},
-        ),
+        shown("rewardbench_safety", "Reviews", ["html", "csv"], shows="RewardBench"),
         "<results>/paper/rewardbench_safety.md",
         "<results>/paper/rewardbench_safety.tex",
         "<results>/paper/rewardbench_safety_paper.csv",

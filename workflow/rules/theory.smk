@@ -67,12 +67,7 @@ rule figure_5:
         reported=ROOT / "lens/paper/reported.json",
         code=code("figure_5"),
     output:
-        report(
-            expand("<results>/paper/figure_5.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/figure_5.rst",
-            category="Theory",
-            labels={"figure": "5"},
-        ),
+        shown("figure_5", "Theory", ["png", "pdf"], shows="Figure 5: reconstruction error"),
         table="<results>/paper/figure_5.csv",
         observations="<results>/paper/figure_5_observations.csv",
         compared="<results>/paper/figure_5_paper.csv",
@@ -99,13 +94,7 @@ rule theory_fits:
         theory=collect("{folder}/constants.json", folder=theories("theory")),
         code=code("theory_fits"),
     output:
-        report(
-            "<results>/paper/theory_fits.png",
-            caption="../report/theory_fits.rst",
-            category="Theory",
-            labels={"figure": "fits of C1 and B0"},
-        ),
-        pdf="<results>/paper/theory_fits.pdf",
+        shown("theory_fits", "Theory", ["png", "pdf"], shows="fits of C1 and B0"),
         table="<results>/paper/theory_fits.csv",
         observations="<results>/paper/theory_fits_observations.csv",
         settings="<results>/paper/theory_fits_settings.json",
@@ -119,7 +108,7 @@ rule theory_fits:
     params:
         made_from=made_from(),
         theory=theories("theory"),
-        folder=subpath(output.pdf, parent=True),
+        folder=subpath(output[0], parent=True),
     shell:
         "python -m lens theory-fits --theory {params.theory:q} --out-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"
@@ -131,12 +120,7 @@ rule theory_map:
         points=collect("{folder}/estimation.csv", folder=theories("theory_points")),
         code=code("theory_map"),
     output:
-        report(
-            expand("<results>/paper/theory_map.{suffix}", suffix=["png", "pdf"]),
-            caption="../report/theory_map.rst",
-            category="Theory",
-            labels={"figure": "predicted and measured ratio"},
-        ),
+        shown("theory_map", "Theory", ["png", "pdf"], shows="predicted and measured ratio"),
         table="<results>/paper/theory_map.csv",
         observations="<results>/paper/theory_map_observations.csv",
         settings="<results>/paper/theory_map_settings.json",
@@ -165,18 +149,7 @@ rule theory_table:
         reported=ROOT / "lens/paper/reported.json",
         code=code("theory_table"),
     output:
-        report(
-            "<results>/paper/theory.html",
-            caption="../report/theory_table.rst",
-            category="Theory",
-            labels={"table": "constants, predictions, audit"},
-        ),
-        report(
-            "<results>/paper/theory.csv",
-            caption="../report/theory_table.rst",
-            category="Theory",
-            labels={"table": "constants (CSV)"},
-        ),
+        shown("theory", "Theory", ["html", "csv"], shows="constants, predictions, audit"),
         "<results>/paper/theory.md",
         "<results>/paper/theory.tex",
         observations="<results>/paper/theory_observations.csv",
@@ -210,11 +183,8 @@ rule theory_proxy:
         points=collect("{folder}/estimation.csv", folder=theories("theory_points")),
         code=code("theory_proxy"),
     output:
-        report(
-            "<results>/paper/theory_proxy.md",
-            caption="../report/theory_proxy.rst",
-            category="The offline world",
-        ),
+        shown("theory_proxy", "The offline world", ["html"], shows="the best possible reward"),
+        text="<results>/paper/theory_proxy.md",
         metrics="<results>/paper/theory_proxy.json",
     log:
         "<logs>/theory_proxy.log",

@@ -1,0 +1,49 @@
+"""Write the first page of the report: what was run, what helped, what did not, what it cost."""
+
+from lens.cli._arguments import add_paper_arguments, settings
+
+
+def add_arguments(parser):
+    parser.add_argument("--name", required=True, help="of the run")
+    parser.add_argument("--results", required=True, help="the run's folder, with its cost.json")
+    parser.add_argument("--table-1", required=True, help="table_1.csv")
+    parser.add_argument("--observations", required=True, help="table_1_observations.csv")
+    parser.add_argument("--comparisons", required=True, help="table_1_comparisons.csv")
+    parser.add_argument("--claims", nargs="*", default=[], help="*_paper.csv of tables and figures")
+    add_paper_arguments(parser)
+    parser.add_argument("--out-dir", required=True, help="gets overview.md, .rst, .png, .pdf, ...")
+
+
+def run(args):
+    from pathlib import Path
+
+    import pandas as pd
+
+    from lens import artifacts
+    from lens.paper import costs, overview, prose, style
+    from lens.paper.beside import COLUMNS
+    from lens.paper.files import write_data
+
+    out, jobs = Path(args.out_dir), costs.jobs(args.results)
+    gold = overview.judged(artifacts.read_table(args.comparisons))
+    claims = [artifacts.read_table(file) for file in args.claims]
+    claims = [table for table in claims if len(table)]
+    seen = artifacts.read_table(args.observations)
+    sections = overview.sections(
+        artifacts.read_table(args.table_1),
+        seen["seed"].nunique(),
+        gold,
+        pd.concat(claims, ignore_index=True) if claims else pd.DataFrame(columns=COLUMNS),
+        jobs,
+        args.paper_names,
+        args.comparable,
+    )
+    rows = overview.picture_rows(gold)
+    style.save(overview.draw(rows), out, "overview")
+    title, png = f"Run {args.name}", (out / "overview.png").read_bytes()
+    artifacts.write_table(out / "overview.csv", rows)
+    artifacts.write_text(out / "overview.md", prose.markdown(title, sections, "overview.png"))
+    artifacts.write_text(out / "overview.rst", prose.rst(title, sections, png))
+    files = [args.table_1, args.observations, args.comparisons, *args.claims]
+    inputs = {Path(file).stem: file for file in files}
+    write_data(out, "overview", jobs, None, settings(args), inputs)

@@ -1,0 +1,102 @@
+"""What a run has cost: the stages' own records, added up by what they were for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from lens.artifacts import read_json
+
+GROUPS = {
+    "Building the offline world and its models": (
+        "build_world", "train_base_model", "train_gold_model",
+    ),
+    "Data, embeddings, candidates and their gold scores": (
+        "prepare_pairs", "prepare_candidates", "held_out_prompts", "embed_pairs",
+        "embed_candidates", "generate_candidates", "import_gold", "score_candidates",
+    ),
+    "Latent space: VAEs, reward models on embeddings, their controls": (
+        "train_vae", "train_reward", "best_of_n",
+    ),
+    "Text space: sampling, labelling, training, their controls": (
+        "train_annotator", "training_prompts", "sample_responses", "score_responses",
+        "score_likelihood", "judge_responses", "label_pairs", "evolve_pairs", "train_text",
+        "best_of_n_text", "embed_responses",
+    ),
+    "Fine-tuning on picks and judging": (
+        "pick_responses", "train_sft", "sample_sft", "score_sft", "judge_sft",
+    ),
+    "Theory": ("theory_points", "fit_theory", "theory"),
+    "A closer look: synthetic embeddings, RewardBench": (
+        "inspect_synthetic", "build_bench", "judge_bench",
+    ),
+}  # fmt: skip
+OTHER = "Other stages"
+HEADER = ["for", "jobs", "wall", "processor", "GPU", "peak memory"]
+NOTE = (
+    "Wall time is that of each job, added up; jobs that ran at once count each. Of a job that ran "
+    "again the last time counts, and jobs of earlier settings whose results still lie in the run's "
+    "folder count too. Drawing tables and figures is left out."
+)
+
+
+def jobs(results: str | Path) -> pd.DataFrame:
+    """One row for each cost.json below the folder of a run."""
+    rows = []
+    for file in sorted(Path(results).rglob("cost.json")):
+        place, cost = file.parent.relative_to(results), read_json(file)
+        stage = place.parts[0]
+        on_gpu = cost["device"] != "cpu"
+        rows.append(
+            {
+                "group": _group(stage),
+                "stage": stage,
+                "job": place.as_posix(),
+                "wall_seconds": cost["wall_seconds"],
+                "cpu_seconds": cost["cpu_seconds"],
+                "gpu_seconds": cost["device_seconds"] if on_gpu else 0.0,
+                "device": cost["device"],
+                "peak_memory_bytes": cost["peak_memory_bytes"],
+                "peak_device_memory_bytes": cost["peak_device_memory_bytes"],
+            }
+        )
+    columns = ["group", "stage", "job", "wall_seconds", "cpu_seconds", "gpu_seconds", "device",
+               "peak_memory_bytes", "peak_device_memory_bytes"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _group(stage: str) -> str:
+    return next((name for name, stages in GROUPS.items() if stage in stages), OTHER)
+
+
+def printed(found: pd.DataFrame) -> list[list[str]]:
+    """The rows of `HEADER`: each group that has run, then all of them."""
+    groups = [(name, found[found["group"] == name]) for name in (*GROUPS, OTHER)]
+    rows = [_row(name, part) for name, part in groups if len(part)]
+    return [*rows, _row("All", found)]
+
+
+def _row(name: str, part: pd.DataFrame) -> list[str]:
+    gpu = part["gpu_seconds"].sum()
+    return [
+        name,
+        f"{len(part):,}",
+        duration(part["wall_seconds"].sum()),
+        duration(part["cpu_seconds"].sum()),
+        duration(gpu) if gpu else "-",
+        f"{part['peak_memory_bytes'].max() / 2**30:.1f} GiB" if len(part) else "-",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """In the unit in which it is easily read."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:,.1f} h"
+
+
+def devices(found: pd.DataFrame) -> Mapping[str, int]:
+    """How many jobs ran on which device."""
+    return found["device"].value_counts().to_dict()
