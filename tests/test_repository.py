@@ -1,5 +1,6 @@
 """Files that have to say the same thing."""
 
+import ast
 import re
 import tomllib
 
@@ -63,3 +64,29 @@ def test_nothing_is_pickled():
         assert "torch.load" not in text, file
         assert "torch.save" not in text, file
         assert "allow_pickle=True" not in text, file
+
+
+def defined(module):
+    """The names that a module binds at its top, by its source alone."""
+    names = set()
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        else:
+            names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return names
+
+
+def test_what_is_imported_late_is_there():
+    """Commands import when they run, so a wrong name would wait until then."""
+    for file in (ROOT / "lens").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lens."):
+                module = ROOT / node.module.replace(".", "/")
+                for alias in node.names:
+                    found = (module / f"{alias.name}.py").exists()
+                    source = module.with_suffix(".py")
+                    found = found or (source.exists() and alias.name in defined(source))
+                    assert found, f"{file.relative_to(ROOT)}: {node.module}.{alias.name}"

@@ -78,7 +78,7 @@ def heads(args, prompts, responses, inputs):
     from pathlib import Path
 
     from lens import artifacts
-    from lens.cli._arguments import encoder
+    from lens.cli._encoder import encoder
     from lens.reward_head import RewardHead
 
     reader = encoder(args)
