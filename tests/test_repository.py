@@ -85,8 +85,8 @@ def test_what_is_imported_late_is_there():
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lens."):
                 module = ROOT / node.module.replace(".", "/")
+                source = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
                 for alias in node.names:
                     found = (module / f"{alias.name}.py").exists()
-                    source = module.with_suffix(".py")
-                    found = found or (source.exists() and alias.name in defined(source))
+                    found = found or alias.name in defined(source)
                     assert found, f"{file.relative_to(ROOT)}: {node.module}.{alias.name}"
