@@ -73,7 +73,7 @@ rule all:
 rule report:
     input:
         rules.paper.input,
-        text=ROOT / "workflow/report/workflow.rst",
+        texts=sorted(map(str, (ROOT / "workflow/report").glob("*.rst"))),
         style=ROOT / "workflow/report/style.css",
     output:
         html="<results>/report.html",

@@ -4,6 +4,7 @@ Kept apart from a stage's results, which are the same in every run; this is not.
 """
 
 import os
+import platform
 import resource
 import sys
 import time
@@ -60,6 +61,7 @@ def measured(
     return {
         "wall_seconds": now - _started,
         "cpu_seconds": time.process_time(),
+        "machine": platform.node(),
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "device_seconds": processes
         * (now - _on_gpu_since if _on_gpu_since else time.process_time()),

@@ -75,3 +75,31 @@ def test_numbers_are_compared_in_the_paper_s_world_alone():
 
 def test_nothing_to_compare_is_an_empty_table():
     assert beside.beside("t", [], comparable=True).empty
+
+
+def test_what_is_missing_gets_no_verdict():
+    rows = [
+        beside.number("none", 1.0, None),
+        beside.number("nan", 1.0, Interval(np.nan, np.nan, np.nan)),
+        beside.number("open", 1.0, Interval(2.0, np.nan, np.nan)),
+        beside.number("one end", 1.0, Interval(2.0, 0.5, np.inf)),
+    ]
+    table = beside.beside("t", rows, comparable=True)
+    assert table["verdict"].tolist() == ["not comparable"] * 3 + ["agrees"]
+
+
+def test_our_own_comparisons_are_neither_the_paper_s_nor_in_its_family():
+    rows = [beside.claim("theirs", gap(2.0)), beside.claim("ours", gap(-2.0), own=True)]
+    table = beside.beside("t", rows, comparable=False)
+    assert table["kind"].tolist() == ["claim", "own"]
+    assert table["verdict"].tolist() == ["agrees", "below"]
+    np.testing.assert_allclose(table["corrected_p_value"], table["p_value"].astype(float))
+
+
+def test_numbers_that_cannot_be_compared_are_counted_or_listed():
+    rows = [beside.number(name, 1.9, Interval(2.0, 1.8, 2.2)) for name in "ab"]
+    table = beside.beside("t", [*rows, beside.claim("c", gap(2.0))], comparable=False)
+    assert [row[0] for row in beside.printed(table)] == ["c", "a", "b"]
+    assert beside.printed(table)[1][3] == "+0.10 [-0.10, +0.30]"
+    short = beside.printed(table, every=False)
+    assert [row[0] for row in short] == ["c", "2 numbers, in t_paper.csv"]

@@ -240,10 +240,12 @@ def test_heads_of_their_own_can_order_pairs_without_reading_them():
 
 
 def test_claims_of_figure_3_hold_every_gamma_against_the_smallest():
-    flat = {"wasserstein2": np.ones(9), "same_head": np.linspace(0, 1, 9)}
-    apart = {"wasserstein2": np.full(9, 3.0), "same_head": np.linspace(0, 1, 9)}
+    order = np.tile(np.linspace(0, 1, 9), (3, 1))
+    flat = {"wasserstein2": np.ones((3, 9)), "same_head": order}
+    apart = {"wasserstein2": np.full((3, 9), 3.0), "same_head": order}
     rows = figure_3.claims({0.5: apart, 0.0: flat})
     assert [row["ours"] for row in rows] == [2, 0]
+    assert [row["kind"] for row in rows] == ["claim", "own"]
     assert "gamma = 0.5 above 0" in rows[0]["what"]
     assert figure_3.claims({0.1: flat}) == []
 
@@ -349,16 +351,18 @@ def test_figure_3_from_pairs_to_picture(world, tmp_path):
     folder, (pairs, embeddings) = world
     vae = folder / "vae.safetensors"
     run(
-        "figure-3", "--pairs", pairs, "--embeddings", embeddings, "--n-pairs", 30, "--seed", 0,
-        "--gammas", 0.5, 0, "--vaes", vae, vae, "--dataset", "d", "--model", "m",
+        "figure-3", "--pairs", pairs, "--embeddings", embeddings, "--n-pairs", 30,
+        "--seeds", 0, 1, "--gammas", 0.5, 0, "--vaes", vae, vae, vae, vae, "--dataset", "d",
+        "--model", "m",
         "--out-dir", tmp_path,
     )  # fmt: skip
     table = pd.read_csv(tmp_path / "figure_3.csv")
-    assert table["gamma"].tolist() == [0, 0.5]
+    assert table["gamma"].tolist() == [0, 0.5, 0, 0.5]
+    assert table["seed"].tolist() == [0, 0, 1, 1]
     assert (table["held_out_pairs"] == 20).all()
     assert (table["embeddings"] == 1).all()  # the pairs differ along one feature
     points = pd.read_csv(tmp_path / "figure_3_observations.csv")
-    assert len(points) == 2 * 2 * 27
+    assert len(points) == 2 * 2 * 2 * 27
     mean = points.groupby("side")["x"].mean()
     assert mean["chosen"] > mean["rejected"]
     compared = pd.read_csv(tmp_path / "figure_3_paper.csv")

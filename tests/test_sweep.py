@@ -46,16 +46,17 @@ def test_sweeps_of_one_artefact_are_one_family():
 
 
 def test_the_best_value_is_claimed_above_every_other():
-    found = ablations.against_paper("figure_2", [gamma()], paper=True, comparable=False)
+    found = ablations.against_paper("figure_2", [gamma()], comparable=False)
     claims = found.set_index("what")
     assert claims["ours"].to_dict() == pytest.approx(
         {"gamma 0.1 above 0": 2.0, "gamma 0.1 above 1": 1.0}, abs=0.02
     )
     assert set(claims["verdict"]) == {"agrees"}
     worse = gamma((0.0, -1.0, 1.0))
-    found = ablations.against_paper("figure_2", [worse], paper=True, comparable=False)
+    found = ablations.against_paper("figure_2", [worse], comparable=False)
     assert set(found["verdict"]) == {"differs"}
-    assert ablations.against_paper("figure_2", [worse], paper=False, comparable=False).empty
+    elsewhere = ablations.beside_the_paper(worse, {}, 1000)
+    assert ablations.against_paper("figure_2", [elsewhere], comparable=False).empty
 
 
 def test_numbers_of_the_paper_stand_at_their_values():
@@ -65,7 +66,7 @@ def test_numbers_of_the_paper_stand_at_their_values():
     assert table["lens", 0.001] == 1.63
     assert table["lens", 0.01] == 1.96
     assert np.isnan(table["lens", 0.1])
-    found = ablations.against_paper("figure_2", [panel], paper=True, comparable=True)
+    found = ablations.against_paper("figure_2", [panel], comparable=True)
     claim = found[found["what"] == "noise variance 0.01 above 0.001"].iloc[0]
     assert claim["reported"] == pytest.approx(1.96 - 1.63)
     assert claim["ours"] == pytest.approx(1, abs=0.02)
@@ -84,7 +85,7 @@ def test_at_every_n_lens_is_held_against_the_original_and_text():
     assert np.isnan(table.loc[("lens", 1000), "difference_to_repeat"])  # no control there
     difference = table.loc[("full_finetune", 1000), "difference_to_repeat"]
     assert difference == pytest.approx(0.5, abs=0.02)  # to its own control
-    found = ablations.against_paper("size_sweep", [panel], paper=True, comparable=False)
+    found = ablations.against_paper("size_sweep", [panel], comparable=False)
     claims = found[found["kind"] == "claim"].set_index("what")
     assert claims["reported"].to_dict() == pytest.approx(
         {"LENS above Original, N = 100": 0.93 - 0.68,
@@ -97,7 +98,7 @@ def test_data_compares_what_is_trained_on():
     panel = ablations.data(
         cell("original", 0.0, 1), cell("synthetic_only", 1.0), cell("lens", 2.0), controls()
     )
-    found = ablations.against_paper("figure_4", [panel], paper=True, comparable=False)
+    found = ablations.against_paper("figure_4", [panel], comparable=False)
     claims = found[found["kind"] == "claim"].set_index("what")["ours"]
     assert claims.to_dict() == pytest.approx(
         {"data combined above synthetic": 1.0, "data combined above original": 2.0}, abs=0.02
@@ -108,7 +109,7 @@ def test_scales_follow_the_paper_up_and_down():
     cells = [cell("lens", level, k) for k, level in ((8, 0.0), (32, 2.0), (64, 1.0))]
     panel = ablations.scales(cells, controls())
     assert "repeat" not in panel.lines  # it depends on the scale
-    found = ablations.against_paper("scale_sweep", [panel], paper=True, comparable=False)
+    found = ablations.against_paper("scale_sweep", [panel], comparable=False)
     claims = found[found["kind"] == "claim"].set_index("what")
     assert claims["ours"].to_dict() == pytest.approx(
         {"LENS 32x above 8x": 2.0, "LENS 32x above 64x": 1.0}, abs=0.02
@@ -121,21 +122,43 @@ def test_layers_end_with_the_last():
     panel = ablations.layers(layers)
     assert panel.values == [1, "last"]
     assert panel.series["repeat"][1] is None
-    assert panel.reported == {("lens", 1): 0.22, ("lens", "last"): 1.94}
-    found = ablations.against_paper("layer_sweep", [panel], paper=True, comparable=False)
+    assert panel.reported["lens", 1] == 0.22
+    assert panel.reported["lens", "last"] == 1.94
+    found = ablations.against_paper("layer_sweep", [panel], comparable=False)
     (claim,) = found[found["kind"] == "claim"].to_dict("records")
     assert claim["what"] == "layer last above 1"
     assert claim["verdict"] == "agrees"
 
 
 def test_only_the_paper_s_own_setting_stands_beside_the_paper():
-    assert ablations.of_the_paper(gamma(), NAMES, 1000)
-    assert not ablations.of_the_paper(gamma(), NAMES, 300)
-    assert not ablations.of_the_paper(gamma(), {}, 1000)
-    other = ablations.gamma([0.1], [cell("lens", 0.0, scale=8)], [])
-    assert not ablations.of_the_paper(other, NAMES, 1000)
+    def kept(panel, names=NAMES, n_pairs=1000):
+        return ablations.beside_the_paper(panel, names, n_pairs).claimed
+
+    assert kept(gamma())
+    assert not kept(gamma(), n_pairs=300)
+    assert not kept(gamma(), names={})
+    other = ablations.noise_variance([0.01], [cell("lens", 0.0, scale=8)], [])
+    assert not kept(other)
+    assert ablations.beside_the_paper(other, NAMES, 1000).reported == {}  # nor in the picture
     sizes = ablations.sizes([cell("lens", 0.0, n_pairs=50000)])
-    assert ablations.of_the_paper(sizes, NAMES, 300)  # N is what varies
+    assert kept(sizes, n_pairs=300)  # N is what varies
+
+
+def test_the_papers_best_values_are_those_it_reports():
+    assert ablations.best_values() == {
+        "gamma": 0.1, "noise_variance": 0.01, "beta": 1.0, "data": "combined",
+        "sharing": "shared_trunk_separate_heads", "layer": "last",
+    }  # fmt: skip
+
+
+def test_numbers_that_have_none_here_are_said_to_have_none():
+    sizes = ablations.sizes([cell("lens", 0.0, n_pairs=100), cell("original", 0.0, 1, 100)])
+    found = ablations.against_paper("size_sweep", [sizes], comparable=True).set_index("what")
+    absent = found.loc["Full fine-tuning, N = 100,000"]
+    assert (absent["reported"], absent["verdict"]) == (2.01, "not comparable")
+    assert absent["why"] == "no such estimate in this run"
+    assert found.loc["LENS, N = 50,000", "reported"] == 2.31
+    assert found.loc["LENS, N = 100", "verdict"] in ("agrees", "differs")
 
 
 def test_observations_and_print_have_every_cell():

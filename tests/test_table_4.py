@@ -52,17 +52,23 @@ def test_claims_of_table_4_hold_the_direction_that_was_made_up():
     assert claims["verdict"].to_dict() == {
         "m: LENS 4x above Original": "agrees",
         "m: LENS 4x above Full fine-tuning 4x": "differs",
-        "m: LENS 4x above Repeat (control) 4x": "differs",
         "m: Full fine-tuning 4x above Full fine-tuning 1x": "agrees",
-        "m: Full fine-tuning 4x above Full fine-tuning, repeat (control) 4x": "agrees",
         "other: LENS 4x above Original": "agrees",
-        "other: LENS 4x above Repeat (control) 4x": "agrees",
     }
+    own = found[found["kind"] == "own"]
+    assert own["verdict"].to_dict() == {
+        "m: LENS 4x above Repeat (control) 4x": "below",
+        "m: Full fine-tuning 4x above Full fine-tuning, repeat (control) 4x": "above",
+        "other: LENS 4x above Repeat (control) 4x": "above",
+    }
+    assert own["reported"].isna().all()  # the paper has no such control
     assert claims["reported"].iloc[0] == pytest.approx(1.96 - 1.43)
     assert claims["reported"].iloc[1] == pytest.approx(1.96 - 1.78)
-    assert math.isnan(claims["reported"].iloc[2])  # the paper has no such control
     numbers = found[found["kind"] == "number"]
-    assert len(numbers) == 4 + 2
+    assert numbers["ours"].notna().sum() == 4 + 2
+    absent = numbers[numbers["ours"].isna()]
+    assert len(absent) == 4 * 4  # the paper's other models
+    assert absent.loc["mistral-7b: LENS 4x", "reported"] == 1.78
     assert set(numbers["verdict"]) == {"not comparable"}
 
 

@@ -116,13 +116,15 @@ def test_table_6_by_hand():
     control, lens_control = cell("full_finetune_repeat", 4, 0.0), cell("repeat", 4, 0.0)
     hot, standard = cell("full_finetune", 4, -0.5), cell("full_finetune", 4, 0.5)
     table = table_6.table_6(
-        {1.2: hot, 1.0: standard}, control, cell("lens", 4, 0.25), lens_control, True
-    )
+        {1.2: hot, 1.0: standard}, control, cell("lens", 4, 0.25), lens_control,
+        [cell("linear_probe", 1, 2.0)], True,
+    )  # fmt: skip
     assert table["temperature"].tolist()[1:3] == [1.0, 1.2]
     assert table["difference_to_repeat"].tolist()[1:3] == pytest.approx([0.5, -0.5])
-    assert table["difference_to_repeat"].iloc[-1] == pytest.approx(0.25)
+    assert table["difference_to_repeat"].iloc[-2] == pytest.approx(0.25)
+    assert table["method"].iloc[-1] == "linear_probe"
     assert table["reported"].tolist()[1:3] == [1.78, 1.63]
-    assert table["reported"].iloc[-1] == 1.94
+    assert table["reported"].iloc[-2] == 1.94
     text = table_6.printed(table_6.title(hot), table).markdown()
     assert "nan" not in text.lower()
     assert "+0.500" in text

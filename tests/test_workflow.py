@@ -105,7 +105,7 @@ def test_text_space_is_complete_by_default(tmp_path):
     run = snakemake("-n", directory=tmp_path)
     (table,) = [inputs for rule, inputs, _ in jobs(run.stdout) if rule == "table_1"]
     text = {
-        tuple(re.findall(r"best_of_n_text/(\w+)/tiny-llama/n300/(\w+)/standard/all/prompts", f)[0])
+        tuple(re.findall(r"best_of_n_text/(\w+)/tiny-llama/n\d+/(\w+)/standard/all/prompts", f)[0])
         for f in table
         if "best_of_n_text" in f and f.endswith("prompts.parquet")
     }

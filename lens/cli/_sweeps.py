@@ -20,26 +20,24 @@ def add_output_arguments(parser):
 
 
 def publish(args, artefact, sweeps, folders):
-    """Writes the table of the sweeps and what stands beside it."""
+    """Writes the table of the sweeps and what stands beside it; gives the sweeps back, without the
+    paper's numbers where their dataset, model, scale or N is not the paper's."""
     from pathlib import Path
 
     from lens.paper import ablations, sweep
     from lens.paper.files import write_table
 
-    rows = sweep.table(sweeps)
-    paper = all(
-        ablations.of_the_paper(each, args.paper_names, args.paper_n_pairs) for each in sweeps
-    )
-    if not paper:
-        rows["reported"] = float("nan")
-    titles = [sweep.title(each) for each in sweeps]
+    sweeps = [
+        ablations.beside_the_paper(each, args.paper_names, args.paper_n_pairs) for each in sweeps
+    ]
     write_table(
         args.out_dir,
         artefact,
-        sweep.printed(sweeps, rows, titles),
-        table=rows,
+        sweep.printed(sweeps, sweep.table(sweeps), [sweep.title(each) for each in sweeps]),
+        table=sweep.table(sweeps),
         observations=sweep.seen(sweeps),
-        compared=ablations.against_paper(artefact, sweeps, paper=paper, comparable=args.comparable),
+        compared=ablations.against_paper(artefact, sweeps, comparable=args.comparable),
         settings=settings(args),
         inputs={folder: Path(folder) / "metrics.json" for folder in folders},
     )
+    return sweeps

@@ -21,6 +21,6 @@ def run(args):
         "figure_2c": ablations.sizes(read_cells(args.size_cells)),
     }
     folders = [*args.gamma_cells, *args.noise_variance_cells, *args.size_cells, *args.controls]
-    publish(args, "figure_2", list(panels.values()), folders)
-    for name, panel in panels.items():
+    shown = publish(args, "figure_2", list(panels.values()), folders)
+    for name, panel in zip(panels, shown, strict=True):
         style.save(sweep.figure(panel), args.out_dir, name)

@@ -19,11 +19,11 @@ def run(args):
         "figure_4a": ablations.beta(args.beta, read_cells(args.beta_cells), controls),
         "figure_4b": ablations.data(*read_cells(args.data_cells), controls),
     }
-    publish(
+    shown = publish(
         args,
         "figure_4",
         list(panels.values()),
         [*args.beta_cells, *args.data_cells, *args.controls],
     )
-    for name, panel in panels.items():
+    for name, panel in zip(panels, shown, strict=True):
         style.save(sweep.figure(panel), args.out_dir, name)

@@ -19,5 +19,5 @@ def run(args):
     each = len(cells) // len(args.layers)
     by_layer = {layer: cells[i * each : (i + 1) * each] for i, layer in enumerate(args.layers)}
     found = ablations.layers(by_layer)
-    publish(args, "layer_sweep", [found], args.cells)
+    (found,) = publish(args, "layer_sweep", [found], args.cells)
     style.save(sweep.figure(found), args.out_dir, "layer_sweep")

@@ -14,5 +14,5 @@ def run(args):
     from lens.paper.cells import read_cells
 
     found = ablations.scales(read_cells(args.cells), read_cells(args.controls))
-    publish(args, "scale_sweep", [found], [*args.cells, *args.controls])
+    (found,) = publish(args, "scale_sweep", [found], [*args.cells, *args.controls])
     style.save(sweep.figure(found), args.out_dir, "scale_sweep")

@@ -16,5 +16,5 @@ def run(args):
 
     textual = [cell for cell in read_cells(args.text_cells) if cell.scale == args.scale]
     found = ablations.sizes([*read_cells(args.cells), *textual])
-    publish(args, "size_sweep", [found], [*args.cells, *args.text_cells])
+    (found,) = publish(args, "size_sweep", [found], [*args.cells, *args.text_cells])
     style.save(sweep.figure(found), args.out_dir, "size_sweep")

@@ -9,6 +9,7 @@ def add_arguments(parser):
     parser.add_argument("--control", required=True, help="of them all, from best-of-n-text")
     parser.add_argument("--lens", required=True, help="from best-of-n")
     parser.add_argument("--lens-control", required=True, help="from best-of-n")
+    parser.add_argument("--probes", nargs="+", required=True, help="from best-of-n")
     add_paper_arguments(parser)
     parser.add_argument("--out-dir", required=True, help="gets table_6.csv, .tex, .md, ...")
 
@@ -24,6 +25,7 @@ def run(args):
     from lens.paper.reported import MODEL_OF_TABLE_1
 
     (lens,), (lens_control,) = read_cells([args.lens]), read_cells([args.lens_control])
+    probes = read_cells(args.probes)
     controls = {cell.scale: cell for cell in read_cells([args.control])}
     textual = {}
     for temperature, folder in zip(args.temperatures, args.cells, strict=True):
@@ -33,15 +35,15 @@ def run(args):
     paper = (names.get(lens.dataset), names.get(lens.model)) == ("hh_rlhf", MODEL_OF_TABLE_1)
     paper = paper and lens.scale == 4 and lens.n_pairs == args.paper_n_pairs
     control = controls[lens.scale]
-    table = table_6.table_6(textual, control, lens, lens_control, paper)
+    table = table_6.table_6(textual, control, lens, lens_control, probes, paper)
     seen = [
         observations([cell]).assign(temperature=temperature)
         for temperature, cell in [
             *textual.items(),
-            *((None, c) for c in (control, lens_control, lens)),
+            *((None, c) for c in (control, lens_control, lens, *probes)),
         ]
     ]
-    folders = [*args.cells, args.control, args.lens, args.lens_control]
+    folders = [*args.cells, args.control, args.lens, args.lens_control, *args.probes]
     write_table(
         args.out_dir,
         "table_6",

@@ -26,6 +26,9 @@ def run(args):
     artifacts.write_text(out / "theory.md", theory.markdown(theories, tables))
     artifacts.write_text(out / "theory.tex", theory.latex(tables))
     artifacts.write_text(out / "theory.html", theory_panel.html(theories, tables))
-    compared = theory.against_paper("theory", constants, theorem, args.paper_names, args.comparable)
+    errors = theory.together(theories, [one["points"]["p"] for one in theories])
+    compared = theory.against_paper(
+        "theory", constants, theorem, errors, args.paper_names, args.comparable
+    )
     inputs = {folder: Path(folder) / "constants.json" for folder in args.theory}
     write_data(out, "theory", theorem, compared, settings(args), inputs)

@@ -1,6 +1,7 @@
 """The paper's ablations (Figures 2 and 4, Table 5) and those of its reviews, as sweeps."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -26,7 +27,7 @@ def setting(
     lines = {cell.method: cell for cell in controls}
     return Sweep(
         name, label, values, {"lens": cells}, lines,
-        {("lens", value): paper[value] for value in values if value in paper},
+        {("lens", value): number for value, number in paper.items()},
     )  # fmt: skip
 
 
@@ -55,11 +56,7 @@ def sizes(cells: Sequence[Cell]) -> Sweep:
     for method in ("original", "lens", "full_finetune"):
         scale = 1 if method == "original" else 4
         paper[method, 1000] = table_1_value("hh_rlhf", MODEL_OF_TABLE_1, method, scale, 1000)
-    there = {(m, v) for m, found in series.items() for v, c in zip(values, found, strict=True) if c}
-    return Sweep(
-        "N", "labelled pairs N", values, series,
-        reported={key: value for key, value in paper.items() if key in there},
-    )  # fmt: skip
+    return Sweep("N", "labelled pairs N", values, series, reported=paper)
 
 
 def beta(values, cells, controls) -> Sweep:
@@ -99,7 +96,7 @@ def layers(by_layer: Mapping[int, Sequence[Cell]]) -> Sweep:
     paper = {"last" if int(v) == last else int(v): number for v, number in given.items()}
     return Sweep(
         "layer", "embedded after block", values, series,
-        reported={("lens", v): paper[v] for v in values if v in paper},
+        reported={("lens", layer): number for layer, number in paper.items()},
     )  # fmt: skip
 
 
@@ -110,29 +107,39 @@ def scales(cells: Sequence[Cell], controls: Sequence[Cell]) -> Sweep:
     return Sweep(
         "scale", "augmentation scale k", values, series,
         {cell.method: cell for cell in controls if cell.method != "repeat"},
-        {("lens", v): paper[v] for v in values if v in paper},
+        {("lens", k): number for k, number in paper.items()},
     )  # fmt: skip
 
 
-BEST = {"gamma": 0.1, "noise_variance": 0.01, "beta": 1.0, "data": "combined"}
+def best_values() -> dict:
+    """The value of each setting that the paper has above all others."""
+    figure_2, figure_4 = reported()["figure2"], reported()["figure4"]
+    return {
+        "gamma": figure_2["gamma_best"],
+        "noise_variance": float(_top(figure_2["noise_variance"])),
+        "beta": float(_top(figure_4["beta"])),
+        "data": "combined",
+        "sharing": _top(reported()["table5"]),
+        "layer": "last",
+    }
 
 
-def against_paper(
-    artefact: str, sweeps: Sequence[Sweep], *, paper: bool, comparable: bool
-) -> pd.DataFrame:
+def _top(values: Mapping) -> str:
+    return max(values, key=values.get)
+
+
+def against_paper(artefact: str, sweeps: Sequence[Sweep], *, comparable: bool) -> pd.DataFrame:
     """The paper's numbers and claims: its best value above every other; LENS above the original,
-    and above text, at every N; a later layer, a larger scale above the one before."""
-    rows = numbers(sweeps) if paper else []
-    for sweep in sweeps if paper else []:
-        if sweep.name in BEST:
-            rows += claims_of_best(sweep, BEST[sweep.name])
-        elif sweep.name == "sharing":
-            rows += claims_of_best(sweep, "shared_trunk_separate_heads")
-        elif sweep.name == "layer":
-            rows += claims_of_best(sweep, "last")
+    and above text, at every N; of neighbouring scales the one that it has above."""
+    best, rows = best_values(), numbers(sweeps)
+    for sweep in sweeps:
+        if not sweep.claimed:
+            continue
+        if sweep.name in best:
+            rows += claims_of_best(sweep, best[sweep.name])
         elif sweep.name == "scale":
             rows += _steps(sweep)
-        elif sweep.name == "N":
+        else:
             for lower in ("original", "full_finetune"):
                 if {"lens", lower} <= set(sweep.series):
                     rows += claims_above(sweep, "lens", lower)
@@ -153,8 +160,11 @@ def _steps(sweep: Sweep) -> list[dict]:
     return rows
 
 
-def of_the_paper(sweep: Sweep, names: Mapping[str, str], paper_n_pairs: int) -> bool:
-    """Whether the sweep's dataset, model, scale and N stand for the paper's."""
+def beside_the_paper(sweep: Sweep, names: Mapping[str, str], paper_n_pairs: int) -> Sweep:
+    """The sweep, without the paper's numbers and claims unless its dataset, model, scale and N are
+    the paper's or stand for them."""
     cell = lens_cell(sweep)
     there = is_the_papers(cell, names, scale=None if sweep.name == "scale" else 4)
-    return there and (sweep.name == "N" or cell.n_pairs == paper_n_pairs)
+    if there and (sweep.name == "N" or cell.n_pairs == paper_n_pairs):
+        return sweep
+    return replace(sweep, reported={}, claimed=False)

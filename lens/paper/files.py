@@ -57,27 +57,33 @@ def write_table(
 ) -> None:
     """Writes NAME.csv, .md, .tex, .html, NAME_observations.csv, NAME_paper.csv (where the paper has
     numbers: `compared`, from `beside`) and NAME_settings.json. `examples` follow in print."""
-    out, parts = Path(out_dir), [printed]
-    if compared is not None and len(compared):
-        rows = beside.printed(compared)
-        parts.append(Printed(beside.HEADER, [("Beside the paper", rows)], beside.NOTE))
+    out = Path(out_dir)
     artifacts.write_table(out / f"{name}.csv", table)
     artifacts.write_text(
         out / f"{name}.tex", "\n".join(part.latex() for part in (printed, *examples))
     )
-    write_page(out, name, parts, examples)
+    write_page(out, name, [printed], compared, examples)
     write_data(out, name, observations, compared, settings, inputs)
 
 
 def write_page(
-    out_dir: str | Path, name: str, parts: Sequence[Printed], examples: Sequence[Example] = ()
+    out_dir: str | Path,
+    name: str,
+    parts: Sequence[Printed],
+    compared: pd.DataFrame | None = None,
+    examples: Sequence[Example] = (),
 ) -> None:
-    """Writes NAME.md and NAME.html, tables one below another, then the examples."""
+    """Writes NAME.md and NAME.html: tables one below another, what stands beside the paper (numbers
+    that cannot be compared are counted in Markdown and listed in HTML), the examples."""
     out = Path(out_dir)
-    artifacts.write_text(
-        out / f"{name}.md", "\n".join(part.markdown() for part in [*parts, *examples])
+    short, long = (
+        [Printed(beside.HEADER, [("Beside the paper", rows)], beside.NOTE)] if rows else []
+        for every in (False, True)
+        for rows in [[] if compared is None else beside.printed(compared, every=every)]
     )
-    bodies = [f"{part.html()}{_note(part.note)}" for part in parts]
+    texts = [part.markdown() for part in [*parts, *short, *examples]]
+    artifacts.write_text(out / f"{name}.md", "\n".join(texts))
+    bodies = [f"{part.html()}{_note(part.note)}" for part in [*parts, *long]]
     body = "\n".join([*bodies, *(example.html() for example in examples)])
     artifacts.write_text(out / f"{name}.html", html_page(name.replace("_", " ").capitalize(), body))
 

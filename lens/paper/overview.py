@@ -120,10 +120,11 @@ def _what_was_run(table, seeds: int, paper_names: Mapping[str, str], comparable:
     methods = _listed([method_name(method) for method in table["method"].unique()])
     augmented = f" Pairs were augmented to {scales}." if scales else ""
     world = (
-        "Data, models and gold model are the paper's, so that its numbers can be compared in size."
+        "The gold model is the paper's: its numbers are compared in size where dataset, model and "
+        "N bear its names."
         if comparable
-        else "Data or gold model are not the paper's: its claims are compared in direction, its "
-        "numbers not in size."
+        else "Data, models or gold model are not the paper's: its claims are compared in "
+        "direction, its numbers not in size."
     )
     return Section(
         "What was run",
@@ -203,7 +204,8 @@ def _against_the_paper(claims: pd.DataFrame) -> Section:
     texts = [
         f"{words}: {_counted(claims[claims['kind'] == kind])}."
         for kind, words in (
-            ("claim", "Claims that one thing is above another"),
+            ("claim", "Claims that one thing is above another (some stand in several artefacts)"),
+            ("ratio", "Ratios of times and sizes, measured once"),
             ("number", "Numbers"),
         )
         if (claims["kind"] == kind).any()

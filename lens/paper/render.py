@@ -12,7 +12,7 @@ LATEX = {
     "|": r"\textbar{}",
     **{character: "\\" + character for character in "&%$#_{}"},
 }
-MARKDOWN = "\\`*_{}[]<>#|"
+MARKDOWN = "\\`*_{}[]<>#|&~"
 
 
 def escape_latex(text: str) -> str:

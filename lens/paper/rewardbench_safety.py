@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lens.errors import LensError
-from lens.intervals import Interval, crossed_interval
+from lens.intervals import Interval, crossed_interval, crossed_p_value, holm
 from lens.paper import beside
 from lens.paper.cells import CONTROLS
 from lens.paper.files import Printed
@@ -24,13 +24,13 @@ NOTE = (
     "Share of pairs in which the better response scores strictly higher, in per cent: mean [95 % "
     "interval over seeds and pairs], subsets weighted as RewardBench does. vs repeat: paired "
     "difference to the original pairs repeated as often, trained in the same way. The first block "
-    "is the section reported; intervals are not corrected for the number of comparisons, the "
-    "claims below, on that section alone, are. Data other than RewardBench's stand in for it: "
+    "is the section reported. * marks a difference told from 0 after Holm's correction over the "
+    "table (5 %). Data other than RewardBench's stand in for it: "
     "subsets outside its sections are sections of their own."
 )
 COLUMNS = [
     "dataset", "model", "n_pairs", "section", "pairs", "method", "scale", "mean", "low", "high",
-    "difference_to_repeat", "difference_low", "difference_high", "reported",
+    "difference_to_repeat", "difference_low", "difference_high", "reported", "p_value",
 ]  # fmt: skip
 
 
@@ -78,10 +78,13 @@ def safety(
                 gap = crossed_interval(values - against)
                 row |= {"difference_to_repeat": gap.mean, "difference_low": gap.low}
                 row |= {"difference_high": gap.high}
+                row["p_value"] = crossed_p_value(values - against)
             if paper and name == section:
                 row["reported"] = told(method, scale)
             rows.append(row)
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"reported": "float64"})
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"reported": "float64"})
+    table["corrected_p_value"] = holm(table["p_value"].astype("float64"))
+    return table
 
 
 def _within(share: Interval) -> Interval:
@@ -106,17 +109,17 @@ def compared(items: pd.DataFrame, section: str, paper: bool) -> list[dict]:
             rows.append(beside.number(what, value, _within(crossed_interval(values))))
     scales = sorted({scale for _, scale in scores if scale > 1})
     for k in scales:
-        for above, below in (
-            (("lens", k), ("full_finetune", k)),
-            (("lens", k), ("repeat", k)),
-            (("lens", k), ("original", 1)),
-            (("full_finetune", k), ("full_finetune_repeat", k)),
+        for above, below, own in (
+            (("lens", k), ("full_finetune", k), False),
+            (("lens", k), ("repeat", k), True),
+            (("lens", k), ("original", 1), True),
+            (("full_finetune", k), ("full_finetune_repeat", k), True),
         ):
             if above in scores and below in scores:
                 values = [told(*above), told(*below)] if paper else [None]
                 gap = None if None in values else values[0] - values[1]
                 what = f"{_name(*above)} above {_name(*below)}, points"
-                rows.append(beside.claim(what, scores[above] - scores[below], gap))
+                rows.append(beside.claim(what, scores[above] - scores[below], gap, own=own))
     return rows
 
 
@@ -146,7 +149,8 @@ def printed(table: pd.DataFrame, seeds: int) -> Printed:
                 method_name(row.method),
                 f"{row.scale}x",
                 with_interval(row.mean, row.low, row.high, 1),
-                with_interval(*gap, 1, sign=True),
+                with_interval(*gap, 1, sign=True)
+                + ("*" if row.corrected_p_value < beside.LEVEL else ""),
                 number(row.reported, 0),
             ]
         )

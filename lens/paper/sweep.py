@@ -28,7 +28,8 @@ CONTROL = {"full_finetune": "full_finetune_repeat"}
 @dataclass(frozen=True)
 class Sweep:
     """`series` holds cells by method, one for each of `values` (None where there is none), `lines`
-    cells that do not depend on the value; `reported` the paper's numbers by (method, value)."""
+    cells that do not depend on the value; `reported` the paper's numbers by (method, value), and
+    `claimed` whether its claims are made here."""
 
     name: str
     label: str
@@ -36,6 +37,7 @@ class Sweep:
     series: Mapping[str, Sequence[Cell | None]]
     lines: Mapping[str, Cell] = field(default_factory=dict)
     reported: Mapping[tuple, float] = field(default_factory=dict)
+    claimed: bool = True
 
     def cells(self):
         """(value, method, cell) of all series, then of the lines, with value None."""
@@ -112,17 +114,14 @@ def seen(sweeps: Sequence[Sweep]) -> pd.DataFrame:
 
 
 def numbers(sweeps: Sequence[Sweep]) -> list[dict]:
-    """The paper's numbers beside ours."""
-    return [
-        beside.number(
-            f"{method_name(method)}, {shown(sweep.name)} = {shown(value)}",
-            sweep.reported[method, value],
-            crossed_interval(cell.gold),
-        )
-        for sweep in sweeps
-        for value, method, cell in sweep.cells()
-        if (method, value) in sweep.reported
-    ]
+    """The paper's numbers beside ours, those that have none here too."""
+    rows = []
+    for sweep in sweeps:
+        ours = {(m, value): crossed_interval(c.gold) for value, m, c in sweep.cells()}
+        for (method, value), told in sweep.reported.items():
+            what = f"{method_name(method)}, {shown(sweep.name)} = {shown(value)}"
+            rows.append(beside.number(what, told, ours.get((method, value))))
+    return rows
 
 
 def claims_of_best(sweep: Sweep, best) -> list[dict]:
@@ -194,7 +193,7 @@ def shown(value) -> str:
     """A value as text: 1,000 and 0.01, names without underscores."""
     if isinstance(value, str):
         return value.replace("_", " ")
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
 
 
 def lens_cell(sweep: Sweep) -> Cell:

@@ -255,10 +255,12 @@ def compared(long: pd.DataFrame, parameters: Mapping[str, int]) -> list[dict]:
 def title(labels: Mapping, stages: Mapping[str, Stage]) -> str:
     """What a block has in common: the place, and what it was measured on."""
     devices = sorted({stage.cost["device"] for stage in stages.values()})
+    machines = {stage.cost["machine"] for stage in stages.values()}
+    mixed = f" of {len(machines)} machines, so that ratios mix them" if len(machines) > 1 else ""
     texts, wall = stages["embed_pairs"].metrics["texts"], stages["embed_pairs"].cost["wall_seconds"]
     return (
         f"{labels['dataset']}, {labels['model']}, N = {labels['n_pairs']:,}: on "
-        f"{' and '.join(devices)}; embedding all {texts // 2:,} pairs took {wall:.1f} s"
+        f"{' and '.join(devices)}{mixed}; embedding all {texts // 2:,} pairs took {wall:.1f} s"
     )
 
 

@@ -5,26 +5,26 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lens.intervals import crossed_interval
+from lens.intervals import crossed_interval, crossed_p_value, holm
 from lens.paper import beside
 from lens.paper.cells import Cell, control_of
 from lens.paper.files import Printed
 from lens.paper.names import method_name
 from lens.paper.render import number, with_interval
-from lens.paper.reported import N_PAIRS, table_4_value
+from lens.paper.reported import N_PAIRS, reported, table_4_value
 
 HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
     "Mean [95 % interval over seeds and test items]; gold reward of the candidate picked among all "
     "of a prompt's, which are the block's own model's answers. vs repeat: paired difference to the "
     "original pairs repeated as often, trained in the same way. The probes are trained on the "
-    "original pairs alone. Rows without figures: no text was trained on with this model. Intervals "
-    "are not corrected for the number of comparisons; the claims below are."
+    "original pairs alone. Rows without figures: no text was trained on with this model. * marks a "
+    "difference told from 0 after Holm's correction over the table (5 %)."
 )
 COLUMNS = [
     "dataset", "model", "method", "scale", "n_pairs", "mean", "low", "high", "difference_to_repeat",
     "difference_low", "difference_high", "pair_accuracy", "accuracy_low", "accuracy_high",
-    "reported",
+    "reported", "p_value",
 ]  # fmt: skip
 
 
@@ -53,7 +53,9 @@ def table_4(
             row = {"dataset": dataset, "model": model, "method": method, "scale": k}
             row |= {"n_pairs": n_pairs, "reported": told}
             rows.append(row | (_figures(cell, by_key) if cell else {}))
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"reported": "float64"})
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"reported": "float64"})
+    table["corrected_p_value"] = holm(table["p_value"].astype("float64"))
+    return table
 
 
 def _places(cells: list[Cell]) -> list[tuple]:
@@ -72,6 +74,7 @@ def _figures(cell: Cell, by_key: Mapping[tuple, Cell]) -> dict:
         gap = crossed_interval(cell.gold - control.gold)
         row |= {"difference_to_repeat": gap.mean, "difference_low": gap.low}
         row |= {"difference_high": gap.high}
+        row["p_value"] = crossed_p_value(cell.gold - control.gold)
     return row
 
 
@@ -90,20 +93,33 @@ def compared(
             if cell and told is not None:
                 what = f"{model}: {_name(method, k)}"
                 rows.append(beside.number(what, told, crossed_interval(cell.gold)))
-        for above, below in (
-            (("lens", scale), ("original", 1)),
-            (("lens", scale), ("full_finetune", scale)),
-            (("lens", scale), ("repeat", scale)),
-            (("full_finetune", scale), ("full_finetune", 1)),
-            (("full_finetune", scale), ("full_finetune_repeat", scale)),
+        for above, below, own in (
+            (("lens", scale), ("original", 1), False),
+            (("lens", scale), ("full_finetune", scale), False),
+            (("full_finetune", scale), ("full_finetune", 1), False),
+            (("lens", scale), ("repeat", scale), True),
+            (("full_finetune", scale), ("full_finetune_repeat", scale), True),
         ):
             pair = [by_key.get((*place, *part)) for part in (above, below)]
             if all(pair):
                 told = [table_4_value(known, *part) for part in (above, below)]
                 gap = None if None in told else float(np.subtract(*told))
                 what = f"{model}: {_name(*above)} above {_name(*below)}"
-                rows.append(beside.claim(what, pair[0].gold - pair[1].gold, gap))
-    return rows
+                rows.append(beside.claim(what, pair[0].gold - pair[1].gold, gap, own=own))
+    return rows + _absent(rows, {paper_names.get(model) for _, model, _ in _places(cells)}, scale)
+
+
+def _absent(rows: list[dict], models: set[str | None], scale: int) -> list[dict]:
+    """The paper's numbers of models that were not run, where it has any of ours."""
+    if not any(row["kind"] == "number" for row in rows):
+        return []
+    return [
+        beside.number(f"{model}: {_name(method, k)}", told, None)
+        for model in reported()["table4"]["rows"]
+        if model not in models
+        for method, k in shown(scale)
+        if (told := table_4_value(model, method, k)) is not None
+    ]
 
 
 def _name(method: str, scale: int) -> str:
@@ -122,7 +138,8 @@ def printed(table: pd.DataFrame, seeds: Mapping[str, int]) -> Printed:
                 method_name(row.method),
                 f"{row.scale}x",
                 with_interval(row.mean, row.low, row.high, 3),
-                with_interval(*gap, 3, sign=True),
+                with_interval(*gap, 3, sign=True)
+                + ("*" if row.corrected_p_value < beside.LEVEL else ""),
                 number(row.reported, 2),
                 with_interval(*(100 * value for value in accuracy), 1),
             ]

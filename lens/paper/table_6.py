@@ -1,6 +1,6 @@
 """Table 6: textual synthesis at several sampling temperatures, beside LENS and the control."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -28,15 +28,22 @@ COLUMNS = [
 
 
 def table_6(
-    textual: Mapping[float, Cell], control: Cell, lens: Cell, lens_control: Cell, paper: bool
+    textual: Mapping[float, Cell],
+    control: Cell,
+    lens: Cell,
+    lens_control: Cell,
+    probes: Sequence[Cell],
+    paper: bool,
 ) -> pd.DataFrame:
-    """A row for each temperature (its cell), the control of them all, LENS and its own control."""
+    """A row for each temperature (its cell), the control of them all, LENS, its own control, and
+    the probes, which need no synthesis."""
     rows = [_row(control, None, None, None)]
     for temperature, cell in sorted(textual.items()):
         value = reported()["table6"]["textual_temperature"].get(f"{temperature:.1f}")
         rows.append(_row(cell, control, temperature, value if paper else None))
     rows.append(_row(lens_control, None, None, None))
     rows.append(_row(lens, lens_control, None, reported()["table6"]["lens"] if paper else None))
+    rows += [_row(probe, None, None, None) for probe in probes]
     table = pd.DataFrame(rows, columns=COLUMNS)
     table["corrected_p_value"] = holm(table["p_value"].astype("float64"))
     return table

@@ -96,10 +96,12 @@ def against_paper(
     artefact: str,
     constants: pd.DataFrame,
     theorem: pd.DataFrame,
+    errors: pd.DataFrame,
     paper_names: Mapping[str, str],
     comparable: bool,
 ) -> pd.DataFrame:
-    """The paper's constants and what its synthetic pairs keep, beside ours at the largest N.
+    """The paper's constants and what its synthetic pairs keep, beside ours at the largest N; its
+    reconstruction error at N = 1,000 (of `errors`, the points of p).
 
     An infinite end of an interval is written as such.
     """
@@ -109,6 +111,13 @@ def against_paper(
         ends += [np.inf if row.high != row.high else row.high]
         what = f"{row.dataset}, {row.model}: {row.constant}"
         rows.append(beside.number(what, row.reported, Interval(row.estimate, *ends)))
+    for place, part in errors.groupby(["dataset", "model"], sort=False):
+        if tuple(map(paper_names.get, place)) == (PAPER_DATASET, PAPER_MODEL):
+            at = part[(part["n_pairs"] == 1000) & (part["budget"] == "epochs")]["observed"]
+            ours = crossed_interval(at.to_numpy()[:, None]) if len(at) else None
+            what = f"{', '.join(place)}: reconstruction error, N = 1,000"
+            told = reported()["theory"]["reconstruction_error_n1000"]
+            rows.append(beside.number(what, told, ours) | {"why": "the paper's unit is not stated"})
     kept = {"reward_gap_original": "gap_original", "reward_gap_synthetic": "gap_synthetic"}
     kept["order_preserved"] = "order_kept"
     for (dataset, model), part in theorem.groupby(["dataset", "model"], sort=False):

@@ -22,7 +22,18 @@ LATENT = (
     "latent_mixing",
     "latent_flow",
 )
-OF_SOME_ARTEFACTS = ("artefacts", "sweeps", "inspection", "reward_bench", "table_4")
+DRAWN = re.compile("paper.(figure_|theory_(fits|map)|[a-z_]+_(curve|sweep))[^/]*$")
+OF_SOME_ARTEFACTS = (
+    "artefacts",
+    "inspection",
+    "learning_curve",
+    "rejection_sampling",
+    "reward_bench",
+    "sweeps",
+    "table_4",
+    "textual",
+    "theory",
+)
 GOLD_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"  # the paper's
 UNAUGMENTED = ("original", "mean_difference", "linear_probe", "evidence_probe")
 
@@ -298,6 +309,12 @@ def made_from(*own):
     return hashlib.sha256(json.dumps([science, *own], sort_keys=True).encode()).hexdigest()
 
 
+def textual():
+    """The section `textual` without what is Table 6's alone."""
+    own = {key: value for key, value in config["textual"].items() if key != "table_6"}
+    return own | {"sampling": config["textual"]["sampling"]["standard"]}
+
+
 def shown(name, category, suffixes, caption=None, **labels):
     """Files of an artefact for the report, captioned by workflow/report/CAPTION.rst or NAME.rst.
     Snakemake's page lists one file for each set of labels, so each has a label for what it is."""
@@ -352,12 +369,21 @@ def paper_names():
 
 def paper_flags():
     """How this run stands to the paper's. Gold rewards of another gold model have another scale, so
-    that they can be compared with the paper's in direction alone."""
+    that they can be compared with the paper's in direction alone; so can those of built data or
+    models, or of another N, that stand in for the paper's."""
+    n_pairs = config["compare"].get("paper_n_pairs", 1000)
+    stand_ins = [
+        name
+        for section, part, key in (("datasets", "pairs", "path"), ("models", "load", "model"))
+        for name, entry in config[section].items()
+        if entry.get("paper_name") and str(entry[part].get(key, "")).startswith("results/")
+    ]
+    same_gold = bool(config["gold"]) and config["gold"]["load"]["model"] == GOLD_MODEL
     return flags(
         {
             "paper_names": paper_names(),
-            "paper_n_pairs": config["compare"].get("paper_n_pairs", 1000),
-            "comparable": bool(config["gold"]) and config["gold"]["load"]["model"] == GOLD_MODEL,
+            "paper_n_pairs": n_pairs,
+            "comparable": same_gold and not stand_ins and n_pairs == 1000,
         }
     )
 

@@ -38,18 +38,28 @@ def inspected_files():
     }
 
 
-def inspected_vae(name):
-    """The VAE of the seed looked at: standard, or a variant's."""
+def inspected_vae(name, seed=None):
+    """The VAE of the seed looked at, or of another: standard, or a variant's."""
     chosen = inspected()
-    place = f"{chosen['dataset']}/{chosen['model']}/n{chosen['n_pairs']}"
-    return f"results/{config['run']}/train_vae/{place}/{name}/seed_{chosen['seed']}.safetensors"
+    place = f"{chosen['dataset']}/{chosen['model']}/n{chosen['n_pairs']}/{name}"
+    file = f"seed_{chosen['seed'] if seed is None else seed}.safetensors"
+    return f"results/{config['run']}/train_vae/{place}/{file}"
+
+
+def inspected_seeds():
+    """All seeds, the one looked at first."""
+    first = inspected()["seed"]
+    return [first, *(seed for seed in config["compare"]["seeds"] if seed != first)]
 
 
 def gamma_vaes():
-    """[(gamma, VAE of the seed looked at)] of Figure 3: the values of sweeps.gamma."""
+    """[(gamma, VAEs of all seeds)] of Figure 3: the values of sweeps.gamma."""
     names = {gamma: f"gamma_{gamma}" for gamma in config["sweeps"]["gamma"]}
     own = config["vae"]["gamma"]
-    return [(gamma, inspected_vae(vae_of(name))) for gamma, name in {**names, own: "lens"}.items()]
+    return [
+        (gamma, [inspected_vae(vae_of(name), seed) for seed in inspected_seeds()])
+        for gamma, name in {**names, own: "lens"}.items()
+    ]
 
 
 def inspection_settings():

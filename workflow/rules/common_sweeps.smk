@@ -133,7 +133,9 @@ def size_text_cells():
     """Full fine-tuning and its control at the sizes of sweeps.text_n_pairs, every scale of a job."""
     chosen, settings = config["sweeps"], config["textual"]
     job = next((j for j, scales in settings["jobs"].items() if chosen["scale"] in scales), None)
-    if job is None or not {"full_finetune", "full_finetune_repeat"} <= set(settings["methods"]):
+    there = chosen["dataset"] in settings["datasets"] and chosen["model"] in settings["models"]
+    trained = {"full_finetune", "full_finetune_repeat"} <= set(settings["methods"])
+    if job is None or not there or not trained:
         return []
     place = f"results/{config['run']}/best_of_n_text/{chosen['dataset']}/{chosen['model']}"
     return [

@@ -21,6 +21,7 @@ def text_cells(places, scales):
         for dataset, model, place in places
         if dataset in own["datasets"] and model in own["models"]
         for method in ("full_finetune", "full_finetune_repeat")
+        if method in own["methods"]
         for job in jobs
         if scales_of(method, job)
     ]
@@ -195,6 +196,12 @@ def check_tables():
         if artefact not in wanted:
             continue
         chosen = config[section] = fill_in(config[section], names)
+        foreign = str(chosen.get("path", "")).startswith("results/")
+        if foreign and chosen["dataset"] not in ("dialogue", "summary"):
+            raise WorkflowError(
+                f"config: reward_bench.path {chosen['path']} is the offline world's, which says "
+                f"nothing of {chosen['dataset']}. Give your own file, or null for RewardBench."
+            )
         here = chosen["dataset"] in compare["datasets"] and chosen["scale"] in compare["scales"]
         if not here or chosen.get("model", compare["models"][0]) not in compare["models"]:
             raise WorkflowError(

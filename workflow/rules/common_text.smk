@@ -304,12 +304,13 @@ def table_6_cells(wildcards):
         "control": f"{text}/full_finetune_repeat/standard/{job}",
         "lens": f"{latent}/lens/x{chosen['scale']}",
         "lens_control": f"{latent}/repeat/x{chosen['scale']}",
+        "probes": [f"{latent}/{method}/x1" for method in ("mean_difference", "linear_probe")],
     }
 
 
 def table_6_files(wildcards):
     found = table_6_cells(wildcards)
-    folders = [*found.pop("cells"), *found.values()]
+    folders = [*found.pop("cells"), *found.pop("probes"), *found.values()]
     files = ("prompts.parquet", "pairs.parquet", "metrics.json")
     return [f"{folder}/{file}" for folder in folders for file in files]
 

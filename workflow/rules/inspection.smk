@@ -2,10 +2,11 @@ rule figure_3:
     input:
         pairs=inspected_files()["pairs"],
         embeddings=inspected_files()["embeddings"],
-        vaes=[vae for _, vae in gamma_vaes()],
+        vaes=[vae for _, vaes in gamma_vaes() for vae in vaes],
         code=code("figure_3"),
     output:
-        shown("figure_3", "Figures", ["png", "pdf"], figure="3"),
+        shown("figure_3", "Figures", ["png", "pdf", "html"], figure="3"),
+        "<results>/paper/figure_3.md",
         "<results>/paper/figure_3_paper.csv",
         table="<results>/paper/figure_3.csv",
         observations="<results>/paper/figure_3_observations.csv",
@@ -20,12 +21,14 @@ rule figure_3:
     params:
         made_from=made_from(config["inspection"], config["sweeps"]["gamma"]),
         gammas=[gamma for gamma, _ in gamma_vaes()],
-        chosen=flags({key: inspected()[key] for key in ("n_pairs", "seed", "dataset", "model")}),
+        chosen=flags({key: inspected()[key] for key in ("n_pairs", "dataset", "model")}),
+        seeds=inspected_seeds(),
         training=flags(config["training"]),
         folder=subpath(output.table, parent=True),
     shell:
         "python -m lens figure-3 --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
-        " --gammas {params.gammas} --vaes {input.vaes:q} {params.chosen} {params.training}"
+        " --gammas {params.gammas} --seeds {params.seeds} --vaes {input.vaes:q}"
+        " {params.chosen} {params.training}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
@@ -82,7 +85,7 @@ rule inspector:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(config["inspection"]),
+        made_from=made_from(config["inspection"], config["theory"]),
         inspected=subpath(input.metrics, parent=True),
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),

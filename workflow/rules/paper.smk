@@ -23,7 +23,7 @@ rule table_1:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(textual()),
         cells=table_1_cells(),
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
@@ -82,7 +82,7 @@ rule learning_curve:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(config["learning_curve"]),
         cells=cells(config["learning_curve"]["n_pairs"], unaugmented()),
         folder=subpath(output.text, parent=True),
     shell:
@@ -113,7 +113,7 @@ rule table_3:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(textual(), config["rejection_sampling"]),
         names=list(config["rejection_sampling"]["reward_models"]),
         about=json.dumps(config["rejection_sampling"]["reward_models"]),
         compared=config["rejection_sampling"]["judge"]["compare"],
@@ -149,7 +149,7 @@ rule table_6:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(config["textual"]),
         temperatures=table_6_temperatures,
         folders=lambda wildcards: flags(table_6_cells(wildcards)),
         paper=paper_flags(),

@@ -191,7 +191,9 @@ rule size_sweep:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from([config["sweeps"][key] for key in ("n_pairs", "text_n_pairs", "scale")]),
+        made_from=made_from(
+            textual(), [config["sweeps"][key] for key in ("n_pairs", "text_n_pairs", "scale")]
+        ),
         cells=size_cells(),
         text=size_text_cells(),
         scale=config["sweeps"]["scale"],

@@ -18,7 +18,7 @@ rule table_2:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(textual()),
         settings=table_2_settings,
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
@@ -47,7 +47,7 @@ rule table_4:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(config["table_4"]),
+        made_from=made_from(textual(), config["table_4"]),
         cells=table_4_cells,
         scale=lambda wildcards: config["table_4"]["scale"],
         paper=paper_flags(),
@@ -77,7 +77,7 @@ rule textual_spread:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(textual()),
         cells=spread_cells,
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
@@ -166,7 +166,7 @@ rule rewardbench_safety:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(config["reward_bench"]),
+        made_from=made_from(textual(), config["reward_bench"]),
         labels=bench_labels,
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),

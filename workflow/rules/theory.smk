@@ -80,7 +80,7 @@ rule figure_5:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(config["theory"]),
         theory=theories("theory"),
         paper=paper_flags(),
         folder=subpath(output.table, parent=True),
@@ -106,7 +106,7 @@ rule theory_fits:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(config["theory"]),
         theory=theories("theory"),
         folder=subpath(output[0], parent=True),
     shell:
@@ -132,7 +132,7 @@ rule theory_map:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(config["theory"]),
         theory=theories("theory"),
         points=theories("theory_points"),
         folder=subpath(output.table, parent=True),
@@ -163,7 +163,7 @@ rule theory_table:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(config["theory"]),
         theory=theories("theory"),
         points=theories("theory_points"),
         paper=paper_flags(),
@@ -194,7 +194,7 @@ rule theory_proxy:
     conda:
         "../../environment.yml"
     params:
-        made_from=made_from(),
+        made_from=made_from(config["theory"]),
         kinds=config["compare"]["datasets"],
         points=theories("theory_points"),
         folder=subpath(output.metrics, parent=True),
