@@ -6,6 +6,7 @@ import pytest
 
 from lens import evaluation
 from lens.errors import LensError
+from lens.intervals import holm
 from lens.paper import table_1
 from lens.paper.cells import aggregate, observations, read_cells
 from lens.paper.render import escape_latex, escape_markdown, markdown_table, with_interval
@@ -93,6 +94,19 @@ def test_aggregates_pair_each_method_with_its_control(cell_folders):
     assert differences["linear_probe"] == pytest.approx(2.0)  # to original at 1x
     assert np.isnan(differences["repeat"])
     assert table.loc["lens", "difference_low"] == pytest.approx(2.0)  # a constant gap is certain
+    np.testing.assert_allclose(table["corrected_p_value"], holm(table["p_value"]))
+    unsure = aggregate(read_cells(folders), "correct")
+    np.testing.assert_allclose(unsure["corrected_p_value"], holm(unsure["p_value"]))
+
+
+def test_a_star_needs_the_corrected_p_value(cell_folders):
+    cells = read_cells(cell_folders[0])
+    gold, accuracy = aggregate(cells, "gold"), aggregate(cells, "correct")
+    gold["reported"], held = np.nan, gold["p_value"].notna()
+    for corrected, stars in ((0.2, 0), (0.01, 2)):
+        gold.loc[held, ["p_value", "corrected_p_value"]] = (0.01, corrected)
+        text = table_1.printed(gold, accuracy, cells).markdown()
+        assert text.count("+2.000 [+2.000, +2.000]*") == stars
 
 
 def test_table_1_has_the_promised_columns(cell_folders, tmp_path):

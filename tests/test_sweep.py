@@ -184,3 +184,22 @@ def test_a_panel_shows_every_interval():
     heights = sorted(names.values())
     assert min(b - a for a, b in pairwise(heights)) > 0  # none on another
     assert axis.get_ylabel() == "gold reward of the pick"
+
+
+def test_stars_go_by_the_corrected_p_value():
+    panel = gamma()
+    rows = sweep.table([panel])
+    held = rows["p_value"].notna()
+    for corrected, stars in ((0.2, 0), (0.01, 3)):
+        rows.loc[held, ["p_value", "corrected_p_value"]] = (0.01, corrected)
+        text = sweep.printed([panel], rows, ["t"]).markdown()
+        assert sum("]*" in line for line in text.splitlines()) == stars
+
+
+def test_the_control_of_synthetic_pairs_alone_is_repeat():
+    panel = ablations.data(
+        cell("original", 0.0, 1), cell("synthetic_only", 1.5), cell("lens", 2.0), controls()
+    )
+    table = sweep.table([panel]).set_index("method")["difference_to_repeat"]
+    assert table["synthetic_only"] == pytest.approx(0.5, abs=0.02)
+    assert np.isnan(table["original"])

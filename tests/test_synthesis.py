@@ -1,6 +1,7 @@
 """Composition, selection and the sources of synthetic pairs."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -257,3 +258,10 @@ def test_pairs_of_synthetic_embeddings_alone(scale, members):
     assert composition.max() <= members == synthesis.synthetic_per_embedding(scale, alone=True)
     for pairs in composition:
         assert len({tuple(pair) for pair in pairs.tolist()}) == scale
+
+
+def test_which_synthetic_pairs_a_triplet_gets_is_drawn():
+    composition = synthesis.compose_synthetic(400, 2, seed=0)
+    counts = Counter(tuple(pair) for pairs in composition.tolist() for pair in pairs)
+    assert set(counts) == {(1, 1), (1, 2), (2, 1), (2, 2)}
+    assert min(counts.values()) > 150  # of 200 expected

@@ -14,21 +14,22 @@ def run(args):
     from pathlib import Path
 
     from lens import artifacts
-    from lens.paper import theory, theory_panel
+    from lens.paper import beside, theory, theory_panel
     from lens.paper.files import write_data
 
     theories, out = theory.read_theories(args.theory), Path(args.out_dir)
     checks = [artifacts.read_table(Path(folder) / "theorem_1.csv") for folder in args.points]
     theorem = theory.together(theories, checks)
     constants = theory.constants_table(theories, args.paper_names)
-    tables = theory.printed(theories, theorem, constants)
-    artifacts.write_table(out / "theory.csv", constants)
-    artifacts.write_text(out / "theory.md", theory.markdown(theories, tables))
-    artifacts.write_text(out / "theory.tex", theory.latex(tables))
-    artifacts.write_text(out / "theory.html", theory_panel.html(theories, tables))
     errors = theory.together(theories, [one["points"]["p"] for one in theories])
     compared = theory.against_paper(
         "theory", constants, theorem, errors, args.paper_names, args.comparable
     )
+    tables = theory.printed(theories, theorem, constants)
+    tables["Beside the paper"] = (beside.HEADER, beside.printed(compared))
+    artifacts.write_table(out / "theory.csv", constants)
+    artifacts.write_text(out / "theory.md", theory.markdown(theories, tables))
+    artifacts.write_text(out / "theory.tex", theory.latex(tables))
+    artifacts.write_text(out / "theory.html", theory_panel.html(theories, tables))
     inputs = {folder: Path(folder) / "constants.json" for folder in args.theory}
     write_data(out, "theory", theorem, compared, settings(args), inputs)
