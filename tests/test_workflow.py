@@ -380,3 +380,20 @@ def test_bad_configs_get_a_clear_message(tmp_path, change, message):
     run = snakemake("-n", "--configfile", tmp_path / "change.yaml", directory=tmp_path)
     assert run.returncode != 0
     assert re.search(message, run.stderr + run.stdout, re.DOTALL), run.stderr
+
+
+def test_what_draws_a_figure_is_no_other_stage_s_code(tmp_path):
+    """Its command, and its module under lens/paper where it has one, so that a change of its style
+    runs it alone."""
+    run = snakemake("-n", directory=tmp_path)
+    users = {}
+    for rule, inputs, _ in jobs(run.stdout):
+        for file in inputs:
+            users.setdefault(file, set()).add(rule)
+    figures = [name for name in yaml.safe_load((ROOT / "config.yaml").read_text())["artefacts"]
+               if name.startswith("figure_") or name.endswith(("_curve", "_sweep"))]  # fmt: skip
+    assert len(figures) == 9
+    for name in figures:
+        assert users[str(ROOT / f"lens/cli/{name}.py")] == {name}
+        own = ROOT / f"lens/paper/{name}.py"
+        assert not own.exists() or users[str(own)] == {name}
