@@ -243,8 +243,8 @@ def test_ablations_are_complete(with_sweeps):
     standard = pd.read_csv(paper(with_sweeps) / "table_1.csv").set_index(["dataset", "method"])
     same = two[(two["sweep"] == "gamma") & (two["value"] == 0.1)]["mean"].item()
     assert same == standard.loc[("dialogue", "lens"), "mean"]
-    means = [table[table["method"] == "lens"]["mean"] for table in rows.values()]
-    assert pd.concat(means).nunique() >= 6  # a setting that is varied arrives
+    accuracies = [table[table["method"] == "lens"]["pair_accuracy"] for table in rows.values()]
+    assert pd.concat(accuracies).nunique() >= 4  # a setting that is varied arrives
 
 
 def test_a_swept_setting_reaches_its_stage(with_sweeps):
@@ -268,8 +268,9 @@ def test_a_swept_setting_reaches_its_stage(with_sweeps):
 
 
 def test_one_more_value_runs_alone(with_sweeps):
-    change = {"sweeps": {"gamma": [0.0, 0.1, 0.5]}}
-    result = run(with_sweeps, "-n", config=(SMALL, SWEEPS), change=change)
+    change = Path(with_sweeps) / "change.yaml"
+    change.write_text(json.dumps({"sweeps": {"gamma": [0.0, 0.1, 0.5]}}))
+    result = snakemake("-n", "--configfile", SMALL, SWEEPS, change, directory=with_sweeps)
     assert result.returncode == 0, result.stderr
     planned = jobs(result.stdout)
     assert sorted(rule for rule, _, _ in planned) == [

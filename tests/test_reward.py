@@ -258,14 +258,18 @@ def test_a_method_is_its_source_on_the_one_training_path(method):
     pairs = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
     torch.manual_seed(0)
     vae, seed = VAE(6, 8, 2, "separate_everything"), derive_seed(3, "synthesis")
-    latents = synthesis.lens_latents(
-        vae, *pairs, keep=2, candidates_per_kept=5, noise_variance=0.3, seed=seed
+    latents, alone = (
+        synthesis.lens_latents(
+            vae, *pairs, keep=keep, candidates_per_kept=5, noise_variance=0.3, seed=seed
+        )
+        for keep in (2, 3)
     )
     noise = {"noise_variance": 0.7, "seed": seed}
     own = [derive_seed(3, method)]
     sources = {
         "repeat": lambda: synthesis.originals(*pairs),
         "lens": lambda: synthesis.Decoded(vae, *pairs, latents),
+        "synthetic_only": lambda: synthesis.Decoded(vae, *pairs, alone),
         "residual_decoding": lambda: residual.residual_decoding(vae, *pairs, latents),
         "posterior_noise": lambda: residual.posterior_noise(vae, *pairs, widening=2.5, seed=seed),
         "latent_mixing": lambda: mixing.latent_mixing(vae, *pairs, mixed=7, seed=seed),
@@ -292,6 +296,7 @@ def test_a_method_is_its_source_on_the_one_training_path(method):
         "conditional_sampling": mixing.compose_mixtures(60, 8),
         "mixup": mixup.compose_coupled(60, 8),
         "latent_flow": mixup.compose_coupled(60, 8),
+        "synthetic_only": synthesis.compose_synthetic(60, 8, derive_seed(3, "compose")),
     }.get(method, synthesis.compose(60, 8, derive_seed(3, "compose")))
     head = {**HEAD, "epochs": 2}
     run = reward.Run(data, sources[method](), composition, derive_seed(3, "head"))
