@@ -15,7 +15,7 @@ demo: .venv/installed
 
 # One thread a process: two workers with two threads each stall one another on two cores.
 test: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 study: .venv/installed
 	$(BIN)/python benchmarks/study.py --world linear bent --n-pairs 300 1000 --seeds 4

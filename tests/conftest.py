@@ -138,3 +138,8 @@ def cell_folders(tmp_path):
         write_cell(tmp_path / "l", "lens", 4, base + 3, correct),
         write_cell(tmp_path / "p", "linear_probe", 1, base + 2, 0 * correct),
     ], base
+
+
+def pytest_collection_modifyitems(items):
+    """The longest file first, so that no worker ends with it alone."""
+    items.sort(key=lambda item: item.path.name != "test_end_to_end.py")
