@@ -2,8 +2,8 @@
 
 A stage's rows are cut into blocks of `flush` rows, each made by itself; a shard is a run of whole
 blocks. So neither the number of shards nor a job that was stopped changes a result. While a shard
-is under way its blocks lie in `blocks/` beside `shards/`, each with a JSON file that holds its hash
-and says what it was made from; the shard's own file, put together from them, replaces them.
+is under way its blocks lie in `blocks/` beside it, each with a JSON file that holds its hash and
+says what it was made from; the shard's own file, put together from them, replaces them.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ def run(
     settings = {name: value for name, value in settings.items() if name not in RUN_ONLY}
     hashes = {name: artifacts.sha256(path) for name, path in inputs.items()}
     digest = _digest([settings, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
-    folder, blocks = Path(out).parent.parent / "blocks", share.blocks(rows)
+    folder, blocks = Path(out).parent / "blocks", share.blocks(rows)
     made, metrics, used, earlier = [], {}, {}, 0.0
     for first, stop in blocks:
         path = folder / f"{first:09d}-{stop:09d}.{digest}"
