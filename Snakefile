@@ -10,6 +10,7 @@ include: "workflow/rules/common_text.smk"
 include: "workflow/rules/common_sweeps.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/common_shards.smk"
+include: "workflow/rules/common_resources.smk"
 include: "workflow/rules/common_inspection.smk"
 include: "workflow/rules/common_tables.smk"
 
