@@ -111,11 +111,13 @@ def _with_vllm(args, prompts, names):
     from transformers import AutoConfig, AutoTokenizer
 
     from lens import cost, models, vllm_engine
+    from lens.hub import reading
 
     models.require_model(args.model)
     common = {"revision": args.revision, "trust_remote_code": args.trust_remote_code}
-    tokenizer = AutoTokenizer.from_pretrained(args.model, **common)
-    config = AutoConfig.from_pretrained(args.model, **common).get_text_config()
+    with reading(args.model, args.revision):
+        tokenizer = AutoTokenizer.from_pretrained(args.model, **common)
+        config = AutoConfig.from_pretrained(args.model, **common).get_text_config()
     limits = [config.max_position_embeddings, tokenizer.model_max_length, args.max_length]
     limit = min(value for value in limits if value)
     token_ids, shortened = _prompt_ids(args, prompts, names, tokenizer, limit)

@@ -1,0 +1,187 @@
+"""The Hugging Face Hub: what a run reads of it is downloaded ahead, and its refusals are explained."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from lens.errors import LensError
+
+PAGE = "https://huggingface.co"
+COMMIT = re.compile("[0-9a-f]{40}")
+SPEC = re.compile(r"(?P<name>[\w-][\w.-]*/[\w.-]+)(@(?P<revision>.+))?")
+# Weights, tokenizer and config, as `from_pretrained` looks for them.
+MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "vocab.txt")
+MODEL_FILES += ("merges.txt",)
+# The same weights once more, as their makers saved them or for other programs.
+NOT_READ = ("original/*", "consolidated*", "onnx/*", "openvino/*", "*/*.safetensors")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A "model" or "dataset" of the Hub at a revision; `code` where the model's own code is run."""
+
+    kind: str
+    name: str
+    revision: str = "main"
+    code: bool = False
+
+
+def parse(spec: str, kind: str, *, code: bool = False) -> Wanted:
+    """What `ORGANISATION/NAME` or `ORGANISATION/NAME@REVISION` says. Raises LensError."""
+    found = SPEC.fullmatch(spec)
+    if not found:
+        raise LensError(f"{spec!r} is no Hub id. Write ORGANISATION/NAME@REVISION.")
+    return Wanted(kind, found["name"], found["revision"] or "main", code)
+
+
+def download(wanted: Wanted) -> dict:
+    """Brings it into the cache (HF_HOME); what lies there already is not fetched again, and what
+    was half fetched goes on. Returns kind, id, revision, commit, bytes and folder.
+
+    Raises LensError where the Hub refuses, or where a model has no safetensors.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    allowed = ignored = None
+    if wanted.kind == "model":
+        allowed, ignored = [*MODEL_FILES, *(["*.py"] if wanted.code else [])], list(NOT_READ)
+    with reading(wanted.name, wanted.revision, wanted.kind):
+        if not COMMIT.fullmatch(wanted.revision):  # else an old copy would do without a network
+            HfApi().repo_info(wanted.name, repo_type=wanted.kind, revision=wanted.revision)
+        folder = snapshot_download(
+            wanted.name,
+            repo_type=wanted.kind,
+            revision=wanted.revision,
+            allow_patterns=allowed,
+            ignore_patterns=ignored,
+        )
+    folder = Path(folder)
+    if wanted.kind == "model":
+        _check_model(folder, wanted)
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    names = {file: file.relative_to(folder).as_posix() for file in files}
+    return {
+        "kind": wanted.kind,
+        "id": wanted.name,
+        "revision": wanted.revision,
+        "commit": folder.name,
+        "bytes": sum(f.stat().st_size for f in files if _is_read(names[f], allowed, ignored)),
+        "folder": str(folder),
+    }
+
+
+def dataset_folder(name: str, revision: str | None) -> str:
+    """The folder of a dataset's files at this very revision, from the cache or else the Hub: by the
+    id alone the library `datasets` would take, offline, any revision that it has seen. Raises
+    LensError."""
+    from huggingface_hub import snapshot_download
+
+    with reading(name, revision, "dataset"):
+        return snapshot_download(name, repo_type="dataset", revision=revision)
+
+
+@contextmanager
+def reading(name: str, revision: str | None = None, kind: str = "model") -> Iterator[None]:
+    """LensError in place of what libraries raise when they read a folder or the Hub."""
+    from huggingface_hub.errors import HTTPError
+
+    try:
+        yield
+    except (OSError, ValueError, HTTPError) as error:
+        raise LensError(explain(error, name, revision, kind)) from error
+
+
+def explain(error: Exception, name: str, revision: str | None, kind: str = "model") -> str:
+    """What went wrong with a model or dataset, and what to do. It never shows a token."""
+    from huggingface_hub import constants, errors
+
+    what = f"{kind} {name} (revision {revision or 'main'})"
+    page = f"{PAGE}/{name}" if kind == "model" else f"{PAGE}/datasets/{name}"
+    found = {type_: one for one in reversed(list(_causes(error))) for type_ in type(one).__mro__}
+    if Path(name).exists():
+        return f"{kind} {name} cannot be loaded: {error}"
+    if errors.GatedRepoError in found:
+        return (
+            f"{what} is gated. Accept its licence at {page} and give a token of the account that "
+            f"did in the environment variable HF_TOKEN ({_token_state()})."
+        )
+    if errors.RevisionNotFoundError in found:
+        return f"{what}: the Hub has no such revision. Choose one of {page}/commits/main."
+    if errors.RepositoryNotFoundError in found:
+        return (
+            f"{what}: the Hub shows no such {kind}. Check the name at {page}; if it is private or "
+            "gated, accept its licence there and give a token that may read it in the environment "
+            f"variable HF_TOKEN ({_token_state()})."
+        )
+    refused = found.get(errors.HfHubHTTPError)
+    if refused and refused.response.status_code in (401, 403):
+        return (
+            f"{what}: the Hub refuses (HTTP {refused.response.status_code}). Check at {page} that "
+            f"you may read it, and the environment variable HF_TOKEN ({_token_state()})."
+        )
+    advice = (
+        "On a machine with a network and with the same HF_HOME run `snakemake prefetch "
+        f"--configfile ...` or `lens prefetch --{kind}s {name}@{revision or 'main'}`; or give the "
+        f"path of a {'folder' if kind == 'model' else 'local file'}."
+    )
+    if constants.is_offline_mode():
+        first = next(filter(None, str(error).splitlines()), type(error).__name__)
+        return (
+            f"{what} cannot be loaded from the cache {constants.HF_HUB_CACHE} alone, and "
+            f"HF_HUB_OFFLINE allows no download ({first}). {advice}"
+        )
+    if errors.LocalEntryNotFoundError in found or _is_transport(error):
+        return f"{what}: the Hub cannot be reached ({error}). {advice}"
+    return f"{what} cannot be loaded: {error}"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came from; a Hub's refusal is often wrapped more than once."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_transport(error: Exception) -> bool:
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError
+
+    return isinstance(error, HTTPError) and not isinstance(error, HfHubHTTPError)
+
+
+def _token_state() -> str:
+    from huggingface_hub import get_token
+
+    if os.environ.get("HF_TOKEN"):
+        return "it is set, but that is no token with access"
+    return "not set; a saved login has no access either" if get_token() else "it is not set"
+
+
+def _is_read(name: str, allowed: list[str] | None, ignored: list[str] | None) -> bool:
+    if allowed is None:
+        return True
+    return any(fnmatch(name, p) for p in allowed) and not any(fnmatch(name, p) for p in ignored)
+
+
+def _check_model(folder: Path, wanted: Wanted) -> None:
+    """LensError unless config and all weights are there."""
+    import json
+
+    weights = [file.name for file in folder.glob("*.safetensors")]
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        needed = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    else:
+        needed = set() if weights else {"*.safetensors"}
+    missing = sorted(needed - set(weights))
+    if not (folder / "config.json").is_file():
+        missing.insert(0, "config.json")
+    if missing:
+        raise LensError(
+            f"model {wanted.name} (revision {wanted.revision}): {', '.join(missing)} missing at "
+            f"{PAGE}/{wanted.name} or in {folder}. Only models with safetensors are read; choose a "
+            "revision or a model that has them."
+        )

@@ -1,0 +1,195 @@
+"""Downloads for machines without a network, against a Hub on this one."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from fake_hub import Hub
+from safetensors.numpy import load_file, save_file
+from workflow_tools import ROOT, jobs, snakemake
+
+from lens import models, rewardbench
+from lens.artifacts import sha256
+from lens.errors import LensError
+
+TOKEN = "hf_aSecretThatMustNotBeShown"
+CHAT = [{"role": "user", "content": "w1"}]
+
+
+@pytest.fixture
+def hub(tmp_path, llama_folder, gold_folder):
+    """org/open has files that nobody reads, org/gated a licence, org/pairs two commits."""
+    hub = Hub()
+    folder = tmp_path / "open"
+    shutil.copytree(llama_folder, folder)
+    for name in ("pytorch_model.bin", "consolidated.safetensors", "original/params.json",
+                 "onnx/model.onnx", "model.gguf", "README.md", "modeling.py"):  # fmt: skip
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("not wanted")
+    hub.add("org/open", folder)
+    hub.add("org/gated", gold_folder)
+    hub.gated.add("org/gated")
+    for commit in (1, 2):
+        folder = tmp_path / f"pairs-{commit}"
+        for part in ("base", "online"):
+            for split, count in (("train", 3), ("test", 2)):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+                rows = [
+                    {"prompt": f"{commit} {part} {split} {i}", "chosen": "w2", "rejected": "w3"}
+                    for i in range(count)
+                ]
+                with gzip.open(folder / part / f"{split}.jsonl.gz", "wt") as file:
+                    file.writelines(json.dumps(row) + "\n" for row in rows)
+        hub.add("org/pairs", folder, "datasets")
+    return hub
+
+
+@pytest.fixture
+def lens_with(tmp_path):
+    """Runs `lens ...` in a process of its own, with a cache of its own and these variables."""
+
+    def run(*arguments, **environment):
+        home = tmp_path / ".cache/huggingface"
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
+        return subprocess.run(
+            [sys.executable, "-m", "lens", *map(str, arguments)],
+            capture_output=True, text=True, timeout=600, cwd=tmp_path,
+            env={**inherited, "HF_HOME": str(home), "HF_TOKEN": TOKEN,
+                 "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(ROOT), **environment},
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache for this very process, whose Hub is `hub`."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def embed(pairs, model, out, *more):
+    return ("embed-pairs", "--pairs", pairs, "--model", model, "--device", "cpu",
+            "--out", out, "--metrics", f"{out}.json", *more)  # fmt: skip
+
+
+def pair_table(path):
+    pd.DataFrame({
+        "id": ["a", "b"], "prompt": [json.dumps(CHAT)] * 2, "chosen": ["w2", "w3 w4"],
+        "rejected": ["w5", "w6"], "group": ["a", "b"], "split": ["train", "test"],
+    }).to_parquet(path)  # fmt: skip
+    return path
+
+
+def test_what_was_downloaded_is_read_without_a_network(hub, lens_with, tmp_path, llama_folder):
+    first, second = hub.repositories["datasets", "org/pairs"]
+    with hub.serving() as address:
+        run = lens_with(
+            "prefetch", "--models", "org/open", "--datasets", f"org/pairs@{first}",
+            f"org/pairs@{second}", "--out", "prefetch.json", HF_ENDPOINT=address,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        asked = len(hub.asked)
+        again = lens_with("prefetch", "--datasets", f"org/pairs@{first}", HF_ENDPOINT=address)
+        assert again.returncode == 0, again.stderr
+        assert len(hub.asked) == asked, "what is there is not asked for again"
+    model, *pairs = json.loads((tmp_path / "prefetch.json").read_text())
+    (commit,) = hub.repositories["models", "org/open"]
+    assert (model["id"], model["revision"], model["commit"]) == ("org/open", "main", commit)
+    assert f"'main' may move: pin `revision: {commit}`" in run.stdout
+    assert run.stdout.count("(pinned)") == 2
+    assert [p["commit"] for p in pairs] == [first, second]
+    fetched = {path.rpartition(f"{commit}/")[2] for _, path, _ in hub.asked if "org/open/res" in path}
+    assert fetched == {file.name for file in llama_folder.iterdir()}
+    assert model["bytes"] == sum(file.stat().st_size for file in llama_folder.iterdir())
+
+    # The server has stopped. Each pinned revision is read, not the latest one.
+    table = pair_table(tmp_path / "pairs.parquet")
+    offline = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "1"}
+    for name, source in (("hub", "org/open"), ("folder", llama_folder)):
+        run = lens_with(*embed(table, source, tmp_path / f"{name}.safetensors"), **offline)
+        assert run.returncode == 0, run.stderr
+    by_hub, by_folder = (load_file(tmp_path / f"{n}.safetensors") for n in ("hub", "folder"))
+    assert by_folder["chosen"].shape == (2, 16)
+    for side in ("chosen", "rejected"):
+        np.testing.assert_array_equal(by_hub[side], by_folder[side])
+    for number, revision in ((1, first), (2, second)):
+        run = lens_with(
+            "prepare-pairs", "--hub", "org/pairs", "--revision", revision, "--train-split", "train",
+            "--test-split", "test", "--out", "p.parquet", "--out-prompts", "q.parquet", "--report",
+            "r.json", **offline,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        found = pd.read_parquet(tmp_path / "p.parquet")
+        assert len(found) == 10
+        assert all(json.loads(p)[0]["content"].startswith(f"{number} ") for p in found["prompt"])
+
+
+def test_all_refusals_are_told_at_once_and_the_rest_stays(hub, lens_with, tmp_path):
+    with hub.serving() as address:
+        run = lens_with(
+            "prefetch", "--models", "org/gated", "org/missing", f"org/open@{'0' * 40}", "org/open",
+            "--datasets", "org/nothing", "--out", "prefetch.json", HF_ENDPOINT=address,
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert "model org/open: " in run.stdout
+    message = run.stderr
+    assert "4 of 5 are not there" in message
+    assert "model org/gated (revision main) is gated. Accept its licence at " in message
+    assert "https://huggingface.co/org/gated and" in message
+    assert "environment variable HF_TOKEN (it is set, but" in message
+    assert "no such model. Check the name at https://huggingface.co/org/missing;" in message
+    assert "no such dataset. Check the name at https://huggingface.co/datasets/org/nothing;" in message
+    assert "the Hub has no such revision. Choose one of https://huggingface.co/org/open/comm" in message
+    assert not (tmp_path / "prefetch.json").exists()
+    assert any(token == f"Bearer {TOKEN}" for _, _, token in hub.asked), "the token must be sent"
+    assert TOKEN not in run.stdout + run.stderr
+    written = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(written) > 5
+    assert not any(TOKEN.encode() in file.read_bytes() for file in written)
+
+
+def test_what_is_not_in_the_cache_names_prefetch(hub, lens_with, tmp_path):
+    table = pair_table(tmp_path / "pairs.parquet")
+    offline = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    command = embed(table, "org/open", "out.safetensors", "--revision", "main")
+    (commit,) = hub.repositories["models", "org/open"]
+    run = lens_with(*command, **offline)
+    advice = "run `snakemake prefetch --configfile ...` or `lens prefetch --models org/open@main`"
+    assert run.returncode == 1
+    assert advice in run.stderr
+    assert "HF_HUB_OFFLINE allows no download" in run.stderr
+    with hub.serving() as address:
+        assert lens_with("prefetch", "--models", "org/open", HF_ENDPOINT=address).returncode == 0
+    snapshot = tmp_path / f".cache/huggingface/hub/models--org--open/snapshots/{commit}"
+    for name in ("model.safetensors", "tokenizer.json"):
+        moved = (snapshot / name).rename(tmp_path / name)
+        run = lens_with(*command, **offline)
+        assert run.returncode == 1
+        assert advice in run.stderr, name
+        moved.rename(snapshot / name)
+    assert lens_with(*command, **offline).returncode == 0
+    run = lens_with("check", "data", "org/pairs", **offline)
+    assert "`lens prefetch --datasets org/pairs@main`" in run.stderr
+    run = lens_with("prefetch", "--models", "org/open", **offline)
+    assert run.returncode == 1
+    assert "HF_HUB_OFFLINE is set" in run.stderr
+
+
+def test_a_hub_out_of_reach_is_said(lens_with):
+    run = lens_with("prefetch", "--models", "org/open", HF_ENDPOINT="http://127.0.0.1:9")
+    assert run.returncode == 1
+    assert "model org/open (revision main): the Hub cannot be reached" in run.stderr
+    assert "Traceback" not in run.stderr
+    run = lens_with("prefetch", "--models", "no-organisation")
+    assert "'no-organisation' is no Hub id. Write ORGANISATION/NAME@REVISION" in run.stderr
