@@ -11,6 +11,7 @@ include: "workflow/rules/common_sweeps.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/common_inspection.smk"
 include: "workflow/rules/common_tables.smk"
+include: "workflow/rules/common_prefetch.smk"
 
 
 pathvars:
@@ -52,6 +53,7 @@ include: "workflow/rules/inspection.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/overview.smk"
+include: "workflow/rules/prefetch.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -1,11 +1,10 @@
-"""The Hugging Face Hub: what a run reads of it is downloaded ahead, and its refusals are explained."""
+"""The Hugging Face Hub: downloading what a run reads of it, and what its refusals mean."""
 
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 from lens.errors import LensError
@@ -45,10 +44,9 @@ def download(wanted: Wanted) -> dict:
     Raises LensError where the Hub refuses, or where a model has no safetensors.
     """
     from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.utils import filter_repo_objects
 
-    allowed = ignored = None
-    if wanted.kind == "model":
-        allowed, ignored = [*MODEL_FILES, *(["*.py"] if wanted.code else [])], list(NOT_READ)
+    patterns = _patterns(wanted)
     with reading(wanted.name, wanted.revision, wanted.kind):
         if not COMMIT.fullmatch(wanted.revision):  # else an old copy would do without a network
             HfApi().repo_info(wanted.name, repo_type=wanted.kind, revision=wanted.revision)
@@ -56,20 +54,18 @@ def download(wanted: Wanted) -> dict:
             wanted.name,
             repo_type=wanted.kind,
             revision=wanted.revision,
-            allow_patterns=allowed,
-            ignore_patterns=ignored,
+            **patterns,
         )
     folder = Path(folder)
     if wanted.kind == "model":
         _check_model(folder, wanted)
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    names = {file: file.relative_to(folder).as_posix() for file in files}
+    files = {f.relative_to(folder).as_posix(): f for f in folder.rglob("*") if f.is_file()}
     return {
         "kind": wanted.kind,
         "id": wanted.name,
         "revision": wanted.revision,
         "commit": folder.name,
-        "bytes": sum(f.stat().st_size for f in files if _is_read(names[f], allowed, ignored)),
+        "bytes": sum(files[n].stat().st_size for n in filter_repo_objects(files, **patterns)),
         "folder": str(folder),
     }
 
@@ -82,6 +78,20 @@ def dataset_folder(name: str, revision: str | None) -> str:
 
     with reading(name, revision, "dataset"):
         return snapshot_download(name, repo_type="dataset", revision=revision)
+
+
+def cached_folder(path: str, revision: str | None, code: bool) -> str:
+    """A model's folder: itself, or, offline, where `download` has put a Hub model; else its id. For
+    engines that would look in the cache for files that `download` leaves out. Raises LensError."""
+    from huggingface_hub import constants, snapshot_download
+
+    if Path(path).is_dir() or not constants.is_offline_mode():
+        return path
+    wanted = Wanted("model", path, revision or "main", code)
+    with reading(path, revision):
+        folder = snapshot_download(path, revision=revision, **_patterns(wanted))
+    _check_model(Path(folder), wanted)
+    return folder
 
 
 @contextmanager
@@ -160,10 +170,12 @@ def _token_state() -> str:
     return "not set; a saved login has no access either" if get_token() else "it is not set"
 
 
-def _is_read(name: str, allowed: list[str] | None, ignored: list[str] | None) -> bool:
-    if allowed is None:
-        return True
-    return any(fnmatch(name, p) for p in allowed) and not any(fnmatch(name, p) for p in ignored)
+def _patterns(wanted: Wanted) -> dict[str, list[str]]:
+    """Which files of it are read, as `snapshot_download` takes them."""
+    if wanted.kind == "dataset":
+        return {}
+    code = ["*.py"] if wanted.code else []
+    return {"allow_patterns": [*MODEL_FILES, *code], "ignore_patterns": list(NOT_READ)}
 
 
 def _check_model(folder: Path, wanted: Wanted) -> None:

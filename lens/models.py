@@ -23,8 +23,8 @@ def load(
     """(tokenizer, model in evaluation mode on the device) from a folder or a Hub id.
 
     A `tokenizer` that is given is not read again. `dtype` is a torch dtype's name. Raises LensError
-    when the folder is not there, the Hub refuses or the GPU is too small. `trust_remote_code` runs code that comes with
-    the model: off unless asked.
+    when the folder is not there, the Hub refuses or the GPU is too small. `trust_remote_code` runs
+    code that comes with the model: off unless asked.
     """
     import torch
     from transformers import AutoTokenizer

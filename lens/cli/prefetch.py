@@ -31,7 +31,7 @@ def run(args):
         try:
             found.append(hub.download(one))
             if one.kind == "dataset":
-                load_hub(one.name, one.revision)  # into tables, so that jobs only read
+                load_hub(one.name, found[-1]["commit"])  # into tables, so that jobs only read
         except LensError as error:
             refused.append(str(error))
         else:
