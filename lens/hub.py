@@ -94,6 +94,21 @@ def cached_folder(path: str, revision: str | None, code: bool) -> str:
     return folder
 
 
+def known_absent(name: str, revision: str | None, file: str) -> bool:
+    """Whether the cache knows that a Hub model has no such file: one that was not downloaded may
+    well be there."""
+    from huggingface_hub import _CACHED_NO_EXIST, get_cached_repo_tree, try_to_load_from_cache
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    if try_to_load_from_cache(name, file, revision=revision) is _CACHED_NO_EXIST:
+        return True
+    try:
+        tree = get_cached_repo_tree(name, revision=revision)
+    except CachedRepoTreeNotFoundError:
+        return False
+    return file not in {entry.path for entry in tree}
+
+
 @contextmanager
 def reading(name: str, revision: str | None = None, kind: str = "model") -> Iterator[None]:
     """LensError in place of what libraries raise when they read a folder or the Hub."""

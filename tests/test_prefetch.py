@@ -360,3 +360,27 @@ def test_the_target_runs_whenever_it_is_asked_for(tmp_path):
         assert run.returncode == 0, run.stderr
         assert "nothing to download" in run.stdout + run.stderr
     assert json.loads((tmp_path / "results/offline/prefetch.json").read_text()) == []
+
+
+def test_pooling_is_not_guessed_where_the_cache_cannot_tell(hub, here, tmp_path, bert_folder):
+    """A sentence-transformers model without its modules.json would be pooled as any other."""
+    from lens.encoder import sentence_transformer
+    from lens.hub import download, parse
+
+    folder = tmp_path / "sentences"
+    shutil.copytree(bert_folder, folder)
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode": "cls"}))
+    modules = [{"path": "", "type": "m.Transformer"}, {"path": "1_Pooling", "type": "m.Pooling"}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    hub.add("org/sentences", folder)
+    with hub.serving() as address:
+        here(address)
+        assert sentence_transformer("org/open", None) == {}, "the Hub says that it is none"
+        found = [download(parse(name, "model")) for name in ("org/open", "org/sentences")]
+    here(None)
+    assert sentence_transformer("org/open", None) == {}
+    assert sentence_transformer("org/sentences", None)["pooling"] == "first"
+    (Path(found[1]["folder"]) / "modules.json").unlink()
+    with pytest.raises(LensError, match=r"no modules\.json.*lens prefetch --models org/sent"):
+        sentence_transformer("org/sentences", None)
