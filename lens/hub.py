@@ -72,10 +72,12 @@ def download(wanted: Wanted) -> dict:
 
 def dataset_folder(name: str, revision: str | None) -> str:
     """The folder of a dataset's files at this very revision, from the cache or else the Hub: by the
-    id alone the library `datasets` would take, offline, any revision that it has seen. Raises
-    LensError."""
+    id alone the library `datasets` would take, offline, any revision that it has seen. A folder is
+    its own. Raises LensError."""
     from huggingface_hub import snapshot_download
 
+    if Path(name).is_dir():
+        return name
     with reading(name, revision, "dataset"):
         return snapshot_download(name, repo_type="dataset", revision=revision)
 
