@@ -13,6 +13,7 @@ include: "workflow/rules/common_shards.smk"
 include: "workflow/rules/common_resources.smk"
 include: "workflow/rules/common_inspection.smk"
 include: "workflow/rules/common_tables.smk"
+include: "workflow/rules/common_prefetch.smk"
 
 
 pathvars:
@@ -56,6 +57,7 @@ include: "workflow/rules/inspection.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/overview.smk"
+include: "workflow/rules/prefetch.smk"
 
 
 report: "workflow/report/workflow.rst"
