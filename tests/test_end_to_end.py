@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -42,6 +43,16 @@ def on_one_core(finished, tmp_path_factory):
     directory = tmp_path_factory.mktemp("one_core")
     with ThreadPoolExecutor(1) as pool:
         yield directory, pool.submit(run, directory, "--cores", 1)
+
+
+def test_a_second_snakemake_in_the_same_folder_is_refused(on_one_core):
+    directory, future = on_one_core
+    while not any((Path(directory) / ".snakemake/locks").glob("*")) and not future.done():
+        time.sleep(0.1)
+    result = run(directory, "--cores", 1)
+    assert result.returncode == 1
+    assert "Directory cannot be locked" in result.stderr
+    assert "--unlock" in result.stderr
 
 
 def paper(directory, name="small"):
@@ -90,7 +101,17 @@ def test_repeating_pairs_changes_the_model_but_not_its_triplets(finished):
     assert steps["lens/x4"]["pairs_per_epoch"] == steps["repeat/x4"]["pairs_per_epoch"]
 
 
-def test_a_second_run_has_nothing_to_do(finished):
+def test_a_second_run_has_nothing_to_do_even_where_what_is_cheap_is_gone(finished):
+    results = Path(finished) / "results/small"
+    tables = list(results.glob("*/*/tiny-llama/shards/*.parquet"))
+    assert tables
+    result = run(finished, "--cores", 2, "--delete-temp-output")
+    assert result.returncode == 0, result.stderr
+    assert not any(map(Path.exists, tables))
+    dear = ("embed_pairs", "embed_candidates", "score_candidates", "generate_candidates")
+    for stage in dear:
+        ending = "shards/0.safetensors" if "embed" in stage else "*.parquet"
+        assert list(results.glob(f"{stage}/dialogue/tiny-llama/{ending}"))
     result = run(finished, "--cores", 2)
     assert result.returncode == 0
     assert "Nothing to be done" in result.stdout + result.stderr

@@ -1,6 +1,9 @@
 """Work in shards: the same bytes however it is split, stopped, damaged and resumed."""
 
 import json
+import shlex
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -416,3 +419,34 @@ def test_a_damaged_table_is_named(tmp_path):
     damage(path, 40)
     with pytest.raises(LensError, match=r"t.parquet is damaged .*Remove it and run again"):
         artifacts.read_table(path)
+
+
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=36k tmpfs {disk} || exit 99
+{command}; echo "first: $?"
+ls {disk}/shards/blocks | wc -l
+mount -o remount,size=2m {disk}
+{command}; echo "second: $?"
+cp {disk}/shards/0.safetensors {kept}
+"""
+
+
+def test_a_full_disk_is_said_and_what_was_saved_is_used(pairs, llama_folder, tmp_path, lens):
+    if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here: `unshare -rm` is refused")
+    lens(*embed(pairs, llama_folder, tmp_path))
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = [sys.executable, "-m", "lens", *map(str, embed(pairs, llama_folder, disk))]
+    kept = tmp_path / "kept.safetensors"
+    script = ON_A_SMALL_DISK.format(disk=disk, command=shlex.join(command), kept=kept)
+    run = subprocess.run(
+        ["unshare", "-rm", "bash", "-c", script], capture_output=True, text=True, timeout=300
+    )
+    assert run.stdout.split()[:2] == ["first:", "1"]
+    assert int(run.stdout.split()[2]) >= 2
+    assert "the disk is full. Free some space and run again" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert "found whole, not made again" in run.stderr
+    assert run.stdout.split()[-1] == "0"
+    assert kept.read_bytes() == shard_file(tmp_path, 0).read_bytes()

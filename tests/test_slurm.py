@@ -18,8 +18,8 @@ PROFILE = ROOT / "workflow/profiles/slurm"
 CONFIG = ("--configfile", ROOT / "tests/slurm.yaml")
 ON_GPU = {"embed_pairs", "embed_candidates", "generate_candidates", "score_candidates"}
 
-# Shard 1 of the pairs stands still after two blocks until its time is up; the first candidates' gold
-# scores fail however often they are tried. Neither happens once `no_mishaps` is there.
+# Shard 1 of the pairs stands still after two blocks until its time is up; gold scores of shard 0
+# fail however often they are tried. Neither happens once `no_mishaps` is there.
 PYTHON = """#!/bin/bash
 here={here}
 echo "$SLURM_JOB_ID $SLURM_JOB_PARTITION gpu=$CUDA_VISIBLE_DEVICES $*" >> "$here/jobs.txt"
