@@ -27,6 +27,7 @@ OF_SOME_ARTEFACTS = (
     "artefacts",
     "inspection",
     "learning_curve",
+    "plan",
     "rejection_sampling",
     "reward_bench",
     "sweeps",
