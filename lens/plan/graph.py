@@ -1,5 +1,6 @@
 """The jobs of a run and what they wait for, from a dry run of Snakemake's own."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +40,7 @@ def resolve(
     from snakemake.api import SnakemakeApi
     from snakemake.cli import parse_config
     from snakemake.exceptions import WorkflowError
-    from snakemake.settings.enums import Quietness
+    from snakemake.logging import logger
     from snakemake.settings.types import (
         ConfigSettings,
         DAGSettings,
@@ -54,9 +55,8 @@ def resolve(
         if not Path(file).is_file():
             raise LensError(f"{file}: no such file. Check the path.")
     methods = {DeploymentMethod.parse_choice(name) for name in deployment}
-    quiet = OutputSettings(dryrun=True, quiet=frozenset({Quietness.ALL}))
     try:
-        with SnakemakeApi(quiet) as api:
+        with SnakemakeApi(OutputSettings(dryrun=True)) as api:
             workflow = api.workflow(
                 resource_settings=ResourceSettings(cores=1),
                 config_settings=ConfigSettings(
@@ -65,6 +65,7 @@ def resolve(
                 deployment_settings=DeploymentSettings(deployment_method=methods),
                 snakefile=Path(snakefile),
             )
+            logger.setLevel(logging.ERROR)  # a dry run lists every job, however quiet
             dag = workflow.dag(DAGSettings(targets=frozenset(targets), forceall=everything))
             dag.execute_workflow(
                 executor="dryrun",
@@ -85,7 +86,7 @@ def message_of(error: BaseException) -> str:
 
 def jobs_of(dag) -> list[Job]:
     """The jobs of Snakemake's graph that need to run."""
-    needed = list(dag.needrun_jobs())
+    needed = list(dag.needrun_jobs(exclude_finished=False))
     numbers = {job: number for number, job in enumerate(needed)}
     return [
         Job(
