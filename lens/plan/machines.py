@@ -12,6 +12,7 @@ class Device:
     bandwidth: float  # bytes/s of its memory
     read_use: float  # share of the peak when texts are read or prompts gone through
     train_use: float  # and when a model is trained
+    narrow: float  # width of products at which half of that share is lost
     layer_seconds: float  # to start one block's work, however little it is
     decode_seconds: float  # of `generate` itself, for each token of a batch
     train_step_seconds: float  # of the Trainer itself, for each step
@@ -24,7 +25,8 @@ class Host:
 
     start: dict[str, float]  # seconds until a command begins, by what it imports
     peak: float  # FLOP/s, float32
-    small_use: float  # share of it in the products of heads and VAEs
+    use: float  # share of it in the products of heads and VAEs
+    narrow: float  # width of products at which half of that share is lost
     step_seconds: float  # of a step of such a training beside its products
     text_seconds: float  # to put one text into a template
     token_seconds: float  # to cut it up, a token
@@ -35,10 +37,11 @@ class Host:
 # Measured on one core of an AMD EPYC: a product of 512 x 512 matrices (peak), imports, templates,
 # and finished runs of the offline world in which two jobs ran at a time.
 HOST = Host(
-    start={"table": 0.7, "page": 1.8, "torch": 2.1, "model": 5.5},
+    start={"table": 0.7, "page": 1.8, "torch": 2.2, "model": 5.5},
     peak=100e9,
-    small_use=0.4,
-    step_seconds=1.2e-3,
+    use=0.8,
+    narrow=64,
+    step_seconds=1.5e-3,
     text_seconds=5e-5,
     token_seconds=1e-6,
     fit_seconds=0.3,
@@ -47,9 +50,10 @@ HOST = Host(
 CPU = Device(
     memory=float("inf"),
     peak={"float32": 100e9, "bfloat16": 100e9, "float16": 100e9},
-    bandwidth=5e9,
-    read_use=0.5,
-    train_use=0.5,
+    bandwidth=10e9,
+    read_use=0.8,
+    train_use=0.8,
+    narrow=64,
     layer_seconds=0.25e-3,
     decode_seconds=3e-3,
     train_step_seconds=5e-3,
@@ -66,6 +70,7 @@ def gpu(memory: float, peak_16: float, peak_32: float, bandwidth: float) -> Devi
         bandwidth=bandwidth,
         read_use=0.4,
         train_use=0.35,
+        narrow=0,
         layer_seconds=0.5e-3,
         decode_seconds=3e-3,
         train_step_seconds=20e-3,
@@ -80,3 +85,8 @@ DEVICES = {
     "a100-80": gpu(80e9, 312e12, 19.5e12, 2.039e12),
     "h100": gpu(80e9, 989e12, 67e12, 3.35e12),
 }
+
+
+def share(use: float, narrow: float, width: float) -> float:
+    """Of the peak, what products of such a width reach."""
+    return use * width / (width + narrow)

@@ -100,6 +100,8 @@ def read(load, own, prompts, answers, length, batch_tokens, shares=True, head="n
     """The reading of `answers` texts for each of the prompts."""
     texts = prompts * answers
     whole = texts * (own.prompt + length)
+    if whole > texts * (load.get("max_length") or whole):
+        shares, whole = False, texts * load["max_length"]  # texts that are cut share no beginning
     tokens = prompts * own.prompt + texts * length if shares else whole
     return Read(load, texts, tokens, whole, batch_tokens, head, times)
 
@@ -161,7 +163,7 @@ def train_vae(config: Mapping, wildcards: Mapping) -> Work:
     steps, flops = vae_training(config, wildcards, int(wildcards["n_pairs"]), config["vae"])
     seeds, dim = len(config["compare"]["seeds"]), config["dims"][wildcards["model"]]
     numbers = 2 * dim * config["vae"]["hidden"] + dim
-    return Work("torch", steps=steps, flops=flops, disk=seeds * 4 * numbers)
+    return Work("torch", steps=steps, flops=flops, width=dim, disk=seeds * 4 * numbers)
 
 
 def kept(config, wildcards, n_pairs: int) -> int:
@@ -188,13 +190,13 @@ def train_reward(config: Mapping, wildcards: Mapping) -> Work:
         passes = {"mean_difference": 1, "linear_probe": LOGISTIC_PASSES, "evidence_probe": dim}
         start = "torch" if method == "linear_probe" else "table"
         flops = 4.0 * seeds * pairs * dim * passes[method]
-        return Work(start, flops=flops, disk=seeds * 4 * dim, rows=pairs)
+        return Work(start, flops=flops, width=dim, disk=seeds * 4 * dim, rows=pairs)
     steps, flops = reward_training(config, wildcards, config["reward"], pairs * scale)
     if method == "lens_plus":  # half as many pairs of answers in all, each with noise of its own
         seen = pairs * scale * config["reward"]["epochs"] / 2
         steps = ceil(seen / config["reward"]["batch_size"])
         flops = seeds * (seen * reward_flops(dim, config["reward"]["hidden"]) + 2 * pairs * dim**2)
-    return Work("torch", steps=steps, flops=flops, disk=disk, rows=pairs * scale)
+    return Work("torch", steps=steps, flops=flops, width=dim, disk=disk, rows=pairs * scale)
 
 
 def reward_training(config, wildcards, settings, pairs) -> tuple[float, float]:
@@ -214,7 +216,9 @@ def best_of_n(config: Mapping, wildcards: Mapping) -> Work:
     flops = 2 * seeds * read_rows * dim * config["reward"]["hidden"]
     # All embeddings of the pairs are read.
     waiting = 2 * (own.train + own.test) * dim * EMBEDDING_BYTES / 1e9
-    return Work("table", flops=flops, waiting=waiting, rows=rows, disk=rows * ROW_BYTES)
+    return Work(
+        "table", flops=flops, width=dim, waiting=waiting, rows=rows, disk=rows * ROW_BYTES
+    )
 
 
 def theory_points(config: Mapping, wildcards: Mapping) -> Work:
@@ -235,7 +239,8 @@ def theory_points(config: Mapping, wildcards: Mapping) -> Work:
         for scale in (1, *theory["scales"], *theory["scales"]):
             parts.append(reward_training(config, wildcards, reward, pairs * scale))
     steps, flops = (sum(part) for part in zip(*parts, strict=True))
-    return Work("torch", steps=steps, flops=flops, rows=largest, disk=40 * largest)
+    dim = config["dims"][wildcards["model"]]
+    return Work("torch", steps=steps, flops=flops, width=dim, rows=largest, disk=40 * largest)
 
 
 def page(config: Mapping, wildcards: Mapping) -> Work:

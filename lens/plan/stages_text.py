@@ -75,7 +75,7 @@ def verdicts(config, wildcards, judge, model, questions) -> Work:
             longest=own.longest + own.written + JUDGE_TEMPLATE,
             written=limit / 2,
             limit=limit,
-            batch=judge.get("batch_size", 16),
+            batch=judge.get("batch_size", 64),
         )
     else:
         tokens = questions * length

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from lens.plan.architectures import BYTES, Architecture
-from lens.plan.machines import Device, Host
+from lens.plan.machines import Device, Host, share
 
 LENGTHS = 16  # batches that end because lengths change, beside those that are full
 
@@ -58,12 +58,14 @@ class Train:
 @dataclass(frozen=True)
 class Work:
     """A job: what it imports, its language models' tasks, and beside them `steps` of training and
-    `flops` of heads and VAEs, seconds of waiting for others, rows and bytes written."""
+    `flops` of heads and VAEs on embeddings `width` wide, seconds of waiting for others, rows and
+    bytes written."""
 
     start: str = "table"
     tasks: tuple = ()
     steps: float = 0
     flops: float = 0
+    width: float = 1
     waiting: float = 0
     rows: float = 0
     disk: float = 0
@@ -77,10 +79,11 @@ def seconds(task, shape: Architecture, device: Device, host: Host) -> float:
     return task.times * (weights / device.load_rate + own)
 
 
-def forward(shape: Architecture, dtype: str, device: Device, tokens, context, share) -> float:
+def forward(shape: Architecture, dtype: str, device: Device, tokens, context, use) -> float:
     """A forward pass of all blocks without what it takes to start it: products at their share of
     the peak, and the stream's ways to memory and back, one after the other."""
-    products = shape.flops(tokens, context) / (device.peak[dtype] * share)
+    rate = device.peak[dtype] * share(use, device.narrow, shape.hidden)
+    products = shape.flops(tokens, context) / rate
     moved = shape.layers * (20 * shape.hidden + 3 * shape.intermediate) * BYTES[dtype] * tokens
     return products + moved / device.bandwidth
 

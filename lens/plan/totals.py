@@ -7,7 +7,7 @@ from lens.errors import LensError
 from lens.plan import architectures
 from lens.plan.architectures import BYTES
 from lens.plan.graph import Job, longest_chain
-from lens.plan.machines import CPU, DEVICES, HOST
+from lens.plan.machines import CPU, DEVICES, HOST, share
 from lens.plan.memory import adapters, memory, remedy
 from lens.plan.stages import embeddings_bytes
 from lens.plan.tasks import Read, Train, Work, Write, head_of, seconds
@@ -66,7 +66,7 @@ def time_of(work: Work, shapes: Shapes, device) -> float:
     if work.start == "nothing":
         return 0.0
     own = HOST.start[work.start] + work.waiting + work.steps * HOST.step_seconds
-    own += work.flops / (HOST.peak * HOST.small_use)
+    own += work.flops / (HOST.peak * share(HOST.use, HOST.narrow, work.width))
     own += sum(seconds(task, shapes.of(task.load), device, HOST) for task in work.tasks)
     return own + disk_of(work, shapes, shapes.config) / HOST.save_rate
 
