@@ -9,6 +9,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "workflow/rules/common_text.smk"
 include: "workflow/rules/common_sweeps.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_shards.smk"
 include: "workflow/rules/common_inspection.smk"
 include: "workflow/rules/common_tables.smk"
 
@@ -30,6 +31,7 @@ wildcard_constraints:
     method="|".join(["[a-z_]+", *map(re.escape, variants())]),
     vae="|".join(["standard", *map(re.escape, variants())]),
     scale="[0-9]+",
+    shard="[0-9]+",
     n_pairs="[0-9]+",
     prompts="held_out|n[0-9]+",
     labels="annotator|ipo|self_rewarding",
@@ -41,6 +43,7 @@ wildcard_constraints:
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/embedding.smk"
+include: "workflow/rules/gather.smk"
 include: "workflow/rules/synthesis.smk"
 include: "workflow/rules/textual.smk"
 include: "workflow/rules/reward.smk"

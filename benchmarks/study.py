@@ -19,10 +19,11 @@ from tqdm import tqdm
 
 from lens import artifacts, methods, models
 from lens.data import split_by_group
+from lens.embedded import read_embedded
 from lens.errors import LensError
 from lens.reward_head import RewardHead, pair_accuracy
 from lens.seeds import derive_seed
-from lens.training_set import Standardiser, read_embedded, training_set
+from lens.training_set import Standardiser, training_set
 from lens.vae import train_vaes
 
 HEAD = {
@@ -131,7 +132,7 @@ def join(name: str, files: list[str]) -> tuple[pd.DataFrame, dict]:
         ignore_index=True,
     )
     return pairs, {
-        side: np.concatenate([embeddings[side] for _, embeddings in parts])
+        side: np.concatenate([embeddings[side][:] for _, embeddings in parts])
         for side in ("chosen", "rejected")
     }
 

@@ -19,6 +19,7 @@ from lens.cost import measured
 from lens.errors import LensError
 from lens.tracking import track
 
+MAPPED = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn")
 
 
@@ -27,7 +28,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path in the target's folder; renames it to `path` on success."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -74,6 +75,59 @@ def read_about(path: str | Path) -> dict[str, str]:
         return dict(file.metadata() or {})
 
 
+def write_embeddings(
+    path: str | Path, arrays: Mapping[str, np.ndarray], dtype: str, about: Mapping[str, str]
+) -> None:
+    """Saves named arrays of embeddings as safetensors in the number format `dtype` ("float32",
+    "float16" or "bfloat16", rounded to the nearest)."""
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {
+        name: torch.from_numpy(np.ascontiguousarray(array)).to(getattr(torch, dtype))
+        for name, array in arrays.items()
+    }
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata=dict(about))
+
+
+def map_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Arrays of a safetensors file by memory map, not read yet; values by `as_float32`."""
+    path, arrays = require_file(path), {}
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        shape, start = tuple(entry["shape"]), 8 + length + entry["data_offsets"][0]
+        dtype = MAPPED[entry["dtype"]]
+        if 0 in shape:
+            arrays[name] = np.empty(shape, dtype)
+        else:
+            arrays[name] = np.memmap(path, dtype, "r", start, shape)
+    return arrays
+
+
+def as_float32(array: np.ndarray) -> np.ndarray:
+    """Values of a mapped array; uint16 are the bits of bfloat16."""
+    if array.dtype == np.uint16:
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32)
+
+
+def write_block(path: Path, payload) -> Path:
+    """Saves arrays as safetensors or a data frame as Parquet; returns the file with its suffix."""
+    arrays = isinstance(payload, Mapping)
+    file = path.with_name(path.name + (".safetensors" if arrays else ".parquet"))
+    (write_arrays if arrays else write_table)(file, payload)
+    return file
+
+
+def read_block(path: Path):
+    return read_arrays(path) if path.suffix == ".safetensors" else read_table(path)
+
+
 def read_npy(path: str | Path) -> np.ndarray:
     """Embeddings float32 from a .npy file of finite numbers, never of pickled objects."""
     try:
@@ -98,17 +152,24 @@ def write_table(path: str | Path, table) -> None:
     """Saves a data frame as Parquet or CSV, by the suffix; floats in CSV keep full precision."""
     with replacing(path) as temporary:
         if Path(path).suffix == ".parquet":
-            table.to_parquet(temporary, index=False)
+            table.to_parquet(temporary, index=False, write_page_checksum=True)
         else:
             table.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def read_table(path: str | Path):
-    """Reads a Parquet or CSV file that `write_table` saved."""
+    """Reads a Parquet or CSV file that `write_table` saved; LensError if a Parquet is damaged."""
     import pandas as pd
 
     path = require_file(path)
-    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    if path.suffix != ".parquet":
+        return pd.read_csv(path)
+    try:
+        return pd.read_parquet(path, page_checksum_verification=True)
+    except OSError as error:  # pyarrow's errors of reading are of this kind
+        raise LensError(
+            f"{path} is damaged ({error}). Remove it and run again, which makes it anew."
+        ) from error
 
 
 def write_jsonl(path: str | Path, rows) -> None:
@@ -126,6 +187,14 @@ def require_file(path: str | Path) -> Path:
 def sha256(path: str | Path) -> str:
     with open(require_file(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code_sha256() -> str:
+    """A hash of LENS's own source files."""
+    folder, digest = Path(__file__).parent, hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"{file.relative_to(folder)}\0{sha256(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def write_metrics(

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from lens import cost
+from lens.artifacts import sha256
 from lens.errors import LensError
 
 
@@ -122,3 +123,17 @@ def set_numpy_threads(threads: int) -> None:
 def weight_files(path: str) -> dict[str, Path]:
     """A local model's weight files by name, for hashing; empty for a Hub id."""
     return {f"model/{file.name}": file for file in sorted(Path(path).glob("*.safetensors"))}
+
+
+def identity(path: str, revision: str | None, trust_remote_code: bool = False) -> dict[str, str]:
+    """Which weights a model has, without loading them: {"model/FILE": sha256} of a folder's, or
+    {"commit": hash} of a Hub id's revision."""
+    require_model(path)
+    if Path(path).is_dir():
+        return {name: sha256(file) for name, file in weight_files(path).items()}
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(
+        path, revision=revision, trust_remote_code=trust_remote_code
+    )
+    return {"commit": config._commit_hash}

@@ -12,12 +12,12 @@ import pandas as pd
 
 from lens import artifacts
 from lens.data import normalise_pairs, rename_columns, sample_rows
+from lens.embedded import read_embedded
 from lens.encoder import Encoder
 from lens.errors import LensError
 from lens.forms import to_pairs
 from lens.models import require_model
 from lens.sources import read_source
-from lens.training_set import read_embedded
 
 SAMPLE = 32
 MARK = ".lens"
@@ -206,7 +206,7 @@ class EmbeddedPairs:
         report = artifacts.read_json(folder / "pairs.json")
         if report.get("asked") != json.loads(about["asked"]):
             raise LensError(f"{folder}: an earlier run was stopped. Run `lens advise` again.")
-        return cls(table, arrays["chosen"], arrays["rejected"], encoder, report)
+        return cls(table, arrays["chosen"][:], arrays["rejected"][:], encoder, report)
 
 
 def embed_pairs(

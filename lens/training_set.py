@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lens.artifacts import read_about, read_arrays, read_table, sha256
 from lens.data import hold_out, sample_rows
-from lens.errors import LensError
 
 
 @dataclass
@@ -121,21 +119,3 @@ def training_set_of(
         rows[~held],
         rows[held],
     )
-
-
-def read_embedded(table_path, embeddings_path) -> tuple[pd.DataFrame, dict]:
-    """(table, its embeddings by name, [rows, d] each), refused unless made for each other."""
-    if read_about(embeddings_path).get("rows_sha256") != sha256(table_path):
-        raise LensError(
-            f"{embeddings_path} was not made from {table_path}: run the embedding stage again."
-        )
-    table, embeddings = read_table(table_path), read_arrays(embeddings_path)
-    for name, array in embeddings.items():
-        bad = ~np.isfinite(array).all(axis=1)
-        if bad.any():
-            raise LensError(
-                f"{embeddings_path}: {name} in row {int(bad.argmax()) + 1} (id "
-                f"{table.iloc[int(bad.argmax()), 0]}) is not finite. Embed again in float32, or "
-                "remove the row."
-            )
-    return table, embeddings

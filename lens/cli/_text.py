@@ -101,11 +101,17 @@ def train_classifier(args, table, source: str, tokens, how, *, lora, seed: int, 
 def score_texts(args, folder: str, table, source: str, tokens=None):
     """Rewards [n] of a table's responses by the reward model saved in a folder: (rewards,
     `AnswerTokens` of all texts so far, {"tokens": how many were read, "parameters": ...})."""
-    from lens import gold
     from lens.finetuning import load_reward
 
     known = tokens.tokenizer if tokens else None
     tokenizer, model = load_reward(folder, dtype=args.dtype, device=args.device, tokenizer=known)
+    return score_with(args, tokenizer, model, table, source, tokens)
+
+
+def score_with(args, tokenizer, model, table, source: str, tokens=None):
+    """The same by a reward model that is loaded."""
+    from lens import gold
+
     tokens = tokens or answer_tokens(args, tokenizer, model)
     ids = token_ids(tokens, table, "response", source)
     rewards = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=list(table["prompt"]))

@@ -20,9 +20,10 @@ def add_arguments(parser):
 
 def run(args):
     from lens import artifacts, evaluation
+    from lens.embedded import check_same_model, read_embedded
     from lens.reward_head import RewardHead
-    from lens.training_set import read_embedded
 
+    check_same_model(args.pair_embeddings, args.candidate_embeddings)
     pairs, pair_embeddings = read_embedded(args.pairs, args.pair_embeddings)
     candidates, candidate_embeddings = read_embedded(args.candidates, args.candidate_embeddings)
     candidates = evaluation.with_gold(candidates, artifacts.read_table(args.gold), args.gold)
@@ -31,8 +32,9 @@ def run(args):
     }
     held_out = evaluation.held_out_pairs(pairs)
     sides = [pair_embeddings[side][held_out.index] for side in ("chosen", "rejected")]
+    answers = candidate_embeddings["candidates"][:]
     prompts = evaluation.judge_candidates(
-        {seed: model(candidate_embeddings["candidates"]) for seed, model in models.items()},
+        {seed: model(answers) for seed, model in models.items()},
         candidates,
     )
     tests = evaluation.judge_pairs(

@@ -1,14 +1,19 @@
 """Embed both answers of every preference pair."""
 
-from lens.cli._arguments import add_model_arguments, settings
+from lens.cli._arguments import add_model_arguments
+from lens.cli._shards import add_shard_arguments, run_shard
 
 
 def add_arguments(parser):
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    add_answer_arguments(parser)
+
+
+def add_answer_arguments(parser):
+    """The model, how it embeds, and the shard."""
     add_model_arguments(parser)
     add_embedding_arguments(parser)
-    parser.add_argument("--out", required=True, help="embeddings (.safetensors)")
-    parser.add_argument("--metrics", required=True)
+    add_shard_arguments(parser, out="embeddings (.safetensors)", unit="rows", flush=8192)
 
 
 def add_embedding_arguments(parser):
@@ -25,31 +30,43 @@ def run(args):
 
 
 def embed_answers(args, table_path, table, answer_columns, id_column):
-    """Embeds the answers of each column beside the table's prompts and saves one array a column."""
+    """Embeds the answers of each column beside the table's prompts: this job's shard of them, one
+    array a column."""
+    import numpy as np
+
     from lens import artifacts, models
     from lens.cli._encoder import encoder
 
     models.set_threads(args.threads)
     reader = encoder(args)
-    prompts, answers, names = [], [], []
-    for name, column in answer_columns.items():
-        prompts += list(table["prompt"])
-        answers += list(table[column])
-        names += [f"{table_path}, {id_column} {key}, {name}" for key in table[id_column]]
-    token_ids, shortened = reader.token_ids(prompts, answers, names)
-    embeddings = reader.embed_tokens(token_ids, names, prompts=prompts)
-    parts = embeddings.reshape(len(answer_columns), len(table), -1)
-    about = {"rows_sha256": artifacts.sha256(table_path)}
-    artifacts.write_arrays(args.out, dict(zip(answer_columns, parts, strict=True)), about)
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"rows": table_path, **models.weight_files(args.model)},
-        {
-            "texts": len(names),
-            "tokens": sum(map(len, token_ids)),
-            "texts_shortened": shortened,
-            "dimension": embeddings.shape[1],
-        },
-        {"tokens": sum(map(len, token_ids)), "parameters": reader.load()[1].num_parameters()},
+
+    def make(first, stop):
+        part, prompts, answers, names = table.iloc[first:stop], [], [], []
+        for name, column in answer_columns.items():
+            prompts += list(part["prompt"])
+            answers += list(part[column])
+            names += [f"{table_path}, {id_column} {key}, {name}" for key in part[id_column]]
+        token_ids, shortened = reader.token_ids(prompts, answers, names)
+        found = reader.embed_tokens(token_ids, names, prompts=prompts)
+        tokens = sum(map(len, token_ids))
+        facts = {"texts": len(names), "tokens": tokens, "texts_shortened": shortened}
+        used = {"tokens": tokens, "parameters": reader.load()[1].num_parameters()}
+        parts = found.reshape(len(answer_columns), len(part), -1)
+        return dict(zip(answer_columns, parts, strict=True)), facts, used
+
+    def whole(blocks):
+        about = {"rows_sha256": artifacts.sha256(table_path)}
+        arrays = {
+            name: np.concatenate([block[name] for block in blocks])
+            for name in (answer_columns if blocks else ())
+        }
+        artifacts.write_embeddings(args.out, arrays, args.dtype, about)
+
+    run_shard(
+        args,
+        len(table),
+        make,
+        whole,
+        inputs={"rows": table_path},
+        model=(args.model, args.revision, args.trust_remote_code),
     )

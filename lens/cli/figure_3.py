@@ -30,10 +30,11 @@ def run(args):
     import pandas as pd
 
     from lens import artifacts
+    from lens.embedded import read_embedded
     from lens.evaluation import held_out_pairs
     from lens.paper import beside, figure_3, style
     from lens.paper.files import write_data, write_page
-    from lens.training_set import read_embedded, training_set
+    from lens.training_set import training_set
     from lens.vae import SIDES, load_vae
 
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)

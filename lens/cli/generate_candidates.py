@@ -1,14 +1,14 @@
 """Sample candidate answers to the test prompts from the base model."""
 
-from lens.cli._arguments import add_model_arguments, model_options, settings
+from lens.cli._arguments import add_model_arguments, model_options
+from lens.cli._shards import add_shard_arguments, run_shard, write_blocks
 
 
 def add_arguments(parser):
     parser.add_argument("--prompts", required=True, help="prompt table")
     add_model_arguments(parser)
     add_sampling_arguments(parser)
-    parser.add_argument("--out", required=True, help="candidate table (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_shard_arguments(parser, out="candidate table (.parquet)", unit="prompts", flush=512)
 
 
 def add_sampling_arguments(parser):
@@ -28,33 +28,40 @@ def run(args):
     from lens.candidates import COLUMNS
 
     prompts = artifacts.read_table(args.prompts)
-    answers, shortened, cost, files = sampled(args, prompts)
-    table = prompts.loc[prompts.index.repeat(args.candidates)].reset_index(drop=True)
-    table["candidate"] = np.tile(np.arange(args.candidates), len(prompts))
-    table["response"] = [answer for row in answers for answer in row]
-    artifacts.write_table(args.out, table[COLUMNS])
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"prompts": args.prompts, **files},
-        {
-            "prompts": len(prompts),
+    sample = sampler(args)
+
+    def make(first, stop):
+        part = prompts.iloc[first:stop]
+        answers, shortened, used = sample(part)
+        table = part.loc[part.index.repeat(args.candidates)].reset_index(drop=True)
+        table["candidate"] = np.tile(np.arange(args.candidates), len(part))
+        table["response"] = [answer for row in answers for answer in row]
+        facts = {
+            "prompts": len(part),
             "candidates": len(table),
             "prompts_shortened": shortened,
             "empty_answers": int((table["response"] == "").sum()),
             "distinct_answers": len(table.drop_duplicates(["prompt_id", "response"])),
-        },
-        cost,
+        }
+        return table[COLUMNS], facts, used
+
+    run_shard(
+        args,
+        len(prompts),
+        make,
+        write_blocks(args),
+        inputs={"prompts": args.prompts},
+        model=(args.model, args.revision, args.trust_remote_code),
     )
 
 
-def sampled(args, prompts):
-    """(answers of each prompt, prompts shortened, cost, weight files) by the engine asked for."""
-    names = [f"{args.prompts}, prompt_id {key}" for key in prompts["prompt_id"]]
-    return (_with_vllm if args.engine == "vllm" else _with_hf)(args, prompts, names)
+def sampler(args):
+    """A function of a prompt table, by the engine asked for: (answers of each prompt, prompts
+    shortened, cost). The model is loaded at its first use."""
+    return (_with_vllm if args.engine == "vllm" else _with_hf)(args)
 
 
-def _prompt_ids(args, prompts, names, tokenizer, limit):
+def _prompt_ids(args, prompts, tokenizer, limit):
     """(token ids that ask for an answer, how many were shortened)."""
     from lens.errors import LensError
     from lens.text import render, tokenize
@@ -62,6 +69,7 @@ def _prompt_ids(args, prompts, names, tokenizer, limit):
     limit -= args.max_new_tokens
     if limit < 1:
         raise LensError(f"{args.model}: no room for prompts; lower `max_new_tokens`.")
+    names = [f"{args.prompts}, prompt_id {key}" for key in prompts["prompt_id"]]
     texts = [render(prompt, None, args.text_style, tokenizer) for prompt in prompts["prompt"]]
     return tokenize(
         texts, names, tokenizer, style=args.text_style, limit=limit, too_long=args.too_long
@@ -83,44 +91,65 @@ def _cost(token_ids, answers, tokenizer, *, reads, parameters):
     }
 
 
-def _with_hf(args, prompts, names):
-    from transformers import AutoModelForCausalLM
+def _with_hf(args):
+    from functools import cache
 
     from lens import models
     from lens.generation import generate
 
     models.set_threads(args.threads)
-    tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))
-    limit = models.context_length(tokenizer, model, args.max_length)
-    token_ids, shortened = _prompt_ids(args, prompts, names, tokenizer, limit)
-    answers = generate(
-        model,
-        tokenizer,
-        token_ids,
-        list(prompts["prompt_id"]),
-        batch_size=args.batch_size,
-        **_options(args),
-    )
-    cost = _cost(
-        token_ids, answers, tokenizer, reads=args.candidates, parameters=model.num_parameters()
-    )
-    return answers, shortened, cost, models.weight_files(args.model)
+
+    @cache
+    def loaded():
+        from transformers import AutoModelForCausalLM
+
+        tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))
+        return tokenizer, model, models.context_length(tokenizer, model, args.max_length)
+
+    def sample(prompts):
+        tokenizer, model, limit = loaded()
+        token_ids, shortened = _prompt_ids(args, prompts, tokenizer, limit)
+        answers = generate(
+            model,
+            tokenizer,
+            token_ids,
+            list(prompts["prompt_id"]),
+            batch_size=args.batch_size,
+            **_options(args),
+        )
+        size = model.num_parameters()
+        used = _cost(token_ids, answers, tokenizer, reads=args.candidates, parameters=size)
+        return answers, shortened, used
+
+    return sample
 
 
-def _with_vllm(args, prompts, names):
-    from transformers import AutoConfig, AutoTokenizer
+def _with_vllm(args):
+    from functools import cache
 
     from lens import cost, models, vllm_engine
 
     models.require_model(args.model)
-    common = {"revision": args.revision, "trust_remote_code": args.trust_remote_code}
-    tokenizer = AutoTokenizer.from_pretrained(args.model, **common)
-    config = AutoConfig.from_pretrained(args.model, **common).get_text_config()
-    limits = [config.max_position_embeddings, tokenizer.model_max_length, args.max_length]
-    limit = min(value for value in limits if value)
-    token_ids, shortened = _prompt_ids(args, prompts, names, tokenizer, limit)
-    cost.uses("cuda")
-    engine = vllm_engine.load(args.model, dtype=args.dtype, max_length=limit, **common)
-    answers = vllm_engine.generate(engine, token_ids, list(prompts["prompt_id"]), **_options(args))
-    used = _cost(token_ids, answers, tokenizer, reads=1, parameters=0)  # vLLM does not tell
-    return answers, shortened, used, models.weight_files(args.model)
+
+    @cache
+    def loaded():
+        from transformers import AutoConfig, AutoTokenizer
+
+        common = {"revision": args.revision, "trust_remote_code": args.trust_remote_code}
+        tokenizer = AutoTokenizer.from_pretrained(args.model, **common)
+        config = AutoConfig.from_pretrained(args.model, **common).get_text_config()
+        limits = [config.max_position_embeddings, tokenizer.model_max_length, args.max_length]
+        limit = min(value for value in limits if value)
+        cost.uses("cuda")
+        engine = vllm_engine.load(args.model, dtype=args.dtype, max_length=limit, **common)
+        return tokenizer, engine, limit
+
+    def sample(prompts):
+        tokenizer, engine, limit = loaded()
+        token_ids, shortened = _prompt_ids(args, prompts, tokenizer, limit)
+        names = list(prompts["prompt_id"])
+        answers = vllm_engine.generate(engine, token_ids, names, **_options(args))
+        used = _cost(token_ids, answers, tokenizer, reads=1, parameters=0)  # vLLM does not tell
+        return answers, shortened, used
+
+    return sample

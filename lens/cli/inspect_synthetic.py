@@ -33,10 +33,11 @@ def run(args):
     import pandas as pd
 
     from lens import artifacts, inspection, models
+    from lens.embedded import read_embedded
     from lens.errors import LensError
     from lens.evaluation import held_out_pairs
     from lens.reward_head import RewardHead
-    from lens.training_set import read_embedded, training_set
+    from lens.training_set import training_set
     from lens.vae import load_vae
 
     if args.scale < 2:

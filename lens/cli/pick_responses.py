@@ -41,10 +41,10 @@ def run(args):
 
 
 def _by_embedding(args, path):
+    from lens.embedded import read_embedded
     from lens.reward_head import RewardHead
-    from lens.training_set import read_embedded
 
     _, embeddings = read_embedded(args.responses, args.embeddings)
     head = RewardHead.load(path)
     size = sum(value.size for value in head.weights.values())
-    return head(embeddings["responses"]), {"tokens": 0, "parameters": size}
+    return head(embeddings["responses"][:]), {"tokens": 0, "parameters": size}

@@ -60,17 +60,18 @@ def read(args, i: int, inputs: dict):
     import numpy as np
 
     from lens import artifacts, evaluation
+    from lens.embedded import read_embedded
     from lens.errors import LensError
     from lens.paper.names import method_name
     from lens.qualitative import JUDGES, pick
     from lens.reward_head import RewardHead
-    from lens.training_set import read_embedded
 
     candidates, embeddings = read_embedded(args.candidates[i], args.candidate_embeddings[i])
     gold = artifacts.read_table(args.gold[i])
     candidates = evaluation.with_gold(candidates, gold, args.gold[i])
     for name in ("candidates", "candidate_embeddings", "gold"):
         inputs[f"{args.datasets[i]} {name}"] = getattr(args, name)[i]
+    points = embeddings["candidates"][:]
     rewards, names, trained = {}, {}, {}
     for judge in JUDGES:
         folder = Path(getattr(args, judge)[i])
@@ -78,7 +79,7 @@ def read(args, i: int, inputs: dict):
         seeds, scale = trained[judge]["seeds"], trained[judge]["scale"]
         files = [folder / f"seed_{seed}.safetensors" for seed in seeds]
         inputs |= {f"{args.datasets[i]} {judge} {s}": f for s, f in zip(seeds, files, strict=True)}
-        rewards[judge] = np.stack([RewardHead.load(f)(embeddings["candidates"]) for f in files])
+        rewards[judge] = np.stack([RewardHead.load(f)(points) for f in files])
         names[judge] = method_name(trained[judge]["method"]) + (f" {scale}x" if scale > 1 else "")
     if any(one["seeds"] != seeds for one in trained.values()) or args.seed not in seeds:
         raise LensError(

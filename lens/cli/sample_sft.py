@@ -20,9 +20,9 @@ def run(args):
 
     import pandas as pd
 
-    from lens import artifacts
+    from lens import artifacts, models
     from lens.candidates import COLUMNS
-    from lens.cli.generate_candidates import sampled
+    from lens.cli.generate_candidates import sampler
 
     prompts = artifacts.read_table(args.prompts)
     inputs, answers, costs = {"prompts": args.prompts}, [], []
@@ -30,9 +30,10 @@ def run(args):
         folder = str(Path(args.models) / f"seed_{seed}")
         own = Namespace(**{**vars(args), "model": folder, "revision": None, "candidates": 1})
         own.seed = args.seed + seed
-        texts, _, cost, files = sampled(own, prompts)
+        texts, _, cost = sampler(own)(prompts)
         answers.append(prompts.assign(candidate=seed, response=[row[0] for row in texts]))
         costs.append(cost)
+        files = models.weight_files(folder)
         inputs |= {f"seed_{seed}/{name}": path for name, path in files.items()}
     table = pd.concat(answers, ignore_index=True)[COLUMNS]
     artifacts.write_table(args.out, table)

@@ -1,35 +1,66 @@
 """Score every candidate answer once with the gold reward model."""
 
-from lens.cli._arguments import add_model_arguments, model_options, settings
+from lens.cli._arguments import add_model_arguments, model_options
+from lens.cli._shards import add_shard_arguments, run_shard, write_blocks
 from lens.cli._text import answer_tokens, token_ids
 
 
 def add_arguments(parser):
+    add_scoring_arguments(parser)
+    add_shard_arguments(
+        parser, out="prompt_id, candidate, gold (.parquet)", unit="rows", flush=8192
+    )
+
+
+def add_scoring_arguments(parser):
     parser.add_argument("--candidates", required=True, help="candidate table")
     add_model_arguments(parser)
     parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
-    parser.add_argument("--out", required=True, help="prompt_id, candidate, gold (.parquet)")
-    parser.add_argument("--metrics", required=True)
 
 
 def run(args):
-    from transformers import AutoModelForSequenceClassification
+    from lens import artifacts
 
-    from lens import artifacts, gold, models
-    from lens.evaluation import describe_gold
+    table = artifacts.read_table(args.candidates)
+    score = scorer(args)
+    columns = ["prompt_id", "candidate", "gold"]
+
+    def make(first, stop):
+        scored, shortened, used = score(table.iloc[first:stop])
+        return scored[columns], {"texts_shortened": shortened}, used
+
+    run_shard(
+        args,
+        len(table),
+        make,
+        write_blocks(args),
+        inputs={"candidates": args.candidates},
+        model=(args.model, args.revision, args.trust_remote_code),
+    )
+
+
+def scorer(args):
+    """A function of a candidate table: (the table with `gold`, texts shortened, cost). The gold
+    model is loaded at its first use."""
+    from functools import cache
+
+    from lens import gold, models
 
     models.set_threads(args.threads)
-    tokenizer, model = models.load(AutoModelForSequenceClassification, **model_options(args))
-    table = artifacts.read_table(args.candidates)
-    tokens = answer_tokens(args, tokenizer, model)
-    ids = token_ids(tokens, table, "response", args.candidates)
-    scores = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=list(table["prompt_id"]))
-    table = table.assign(gold=scores)
-    artifacts.write_table(args.out, table[["prompt_id", "candidate", "gold"]])
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"candidates": args.candidates, **models.weight_files(args.model)},
-        {"texts_shortened": tokens.shortened, **describe_gold(table)},
-        {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()},
-    )
+
+    @cache
+    def loaded():
+        from transformers import AutoModelForSequenceClassification
+
+        return models.load(AutoModelForSequenceClassification, **model_options(args))
+
+    def score(table):
+        tokenizer, model = loaded()
+        tokens = answer_tokens(args, tokenizer, model)
+        ids = token_ids(tokens, table, "response", args.candidates)
+        groups = list(table["prompt_id"])
+        scores = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=groups)
+        used = {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()}
+        return table.assign(gold=scores), tokens.shortened, used
+
+    return score

@@ -1,28 +1,43 @@
 """Score sampled responses with the annotator."""
 
-from lens.cli._arguments import settings
-from lens.cli._text import add_text_reward_arguments, score_texts
+from lens.cli._shards import add_shard_arguments, run_shard, write_blocks
+from lens.cli._text import add_text_reward_arguments, score_with
 
 
 def add_arguments(parser):
     parser.add_argument("--responses", required=True, help="from sample-responses")
     parser.add_argument("--annotator", required=True, help="folder from train-annotator")
     add_text_reward_arguments(parser)
-    parser.add_argument("--out", required=True, help="responses with their score (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_shard_arguments(
+        parser, out="responses with their score (.parquet)", unit="rows", flush=8192
+    )
 
 
 def run(args):
+    from functools import cache
+
     from lens import artifacts, models
 
     models.set_threads(args.threads)
     table = artifacts.read_table(args.responses)
-    scores, tokens, cost = score_texts(args, args.annotator, table, args.responses)
-    artifacts.write_table(args.out, table.assign(score=scores))
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"responses": args.responses, **models.weight_files(args.annotator)},
-        {"responses": len(table), "texts_shortened": tokens.shortened},
-        cost,
+
+    @cache
+    def loaded():
+        from lens.finetuning import load_reward
+
+        return load_reward(args.annotator, dtype=args.dtype, device=args.device)
+
+    def make(first, stop):
+        part = table.iloc[first:stop]
+        scores, tokens, used = score_with(args, *loaded(), part, args.responses)
+        facts = {"responses": len(part), "texts_shortened": tokens.shortened}
+        return part.assign(score=scores), facts, used
+
+    run_shard(
+        args,
+        len(table),
+        make,
+        write_blocks(args),
+        inputs={"responses": args.responses},
+        model=(args.annotator, None),
     )

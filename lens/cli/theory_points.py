@@ -35,7 +35,7 @@ def run(args):
     from pathlib import Path
 
     from lens import artifacts, models, theory_points
-    from lens.training_set import read_embedded
+    from lens.embedded import read_embedded
 
     models.set_threads(args.threads)
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)

@@ -65,14 +65,15 @@ def add_arguments(parser):
 def with_text(args, data, inputs):
     """Training sets with synthetic text added; the files they come from are added to `inputs`."""
     from lens.artifacts import read_table
+    from lens.embedded import check_same_model, read_embedded
     from lens.errors import LensError
     from lens.textual_embeddings import with_synthetic
-    from lens.training_set import read_embedded
 
     if not (args.synthetic and args.responses and args.response_embeddings):
         raise LensError(
             "method embedding_mlp needs --synthetic, --responses and --response-embeddings."
         )
+    check_same_model(args.embeddings, args.response_embeddings)
     responses, embeddings = read_embedded(args.responses, args.response_embeddings)
     synthetic = read_table(args.synthetic)
     for name in ("synthetic", "responses", "response_embeddings"):
@@ -128,9 +129,9 @@ def run(args):
     from pathlib import Path
 
     from lens import artifacts, models
+    from lens.embedded import read_embedded
     from lens.probes import PROBES
     from lens.reward_head import RewardHead, pair_accuracy
-    from lens.training_set import read_embedded
 
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
     data = training_sets(pairs, embeddings, args)

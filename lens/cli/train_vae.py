@@ -52,8 +52,8 @@ def run(args):
     from pathlib import Path
 
     from lens import artifacts, models
+    from lens.embedded import read_embedded
     from lens.seeds import derive_seed
-    from lens.training_set import read_embedded
     from lens.vae import diagnose, save_vae, train_vaes
 
     models.set_threads(args.threads)

@@ -1,6 +1,5 @@
-"""Helpers of the workflow; those for text space lie in common_text.smk, those for sweeps in
-common_sweeps.smk. The other rule files define
-rules and nothing else."""
+"""Helpers of the workflow; those for text space, sweeps, shards, inspection and tables lie in files
+of their own (common_*.smk). The other rule files define rules and nothing else."""
 
 import ast
 import hashlib
@@ -30,6 +29,7 @@ OF_SOME_ARTEFACTS = (
     "plan",
     "rejection_sampling",
     "reward_bench",
+    "shards",
     "sweeps",
     "table_4",
     "textual",

@@ -31,7 +31,8 @@ def inspected_files():
     place = f"{chosen['dataset']}/{chosen['model']}"
     return {
         "pairs": f"{results}/prepare_pairs/{chosen['dataset']}/pairs.parquet",
-        "embeddings": f"{results}/embed_pairs/{place}/embeddings.safetensors",
+        "embeddings": f"{results}/embed_pairs/{place}/embeddings.json",
+        "shards": embedding_shards("embed_pairs", place),
         "vae": inspected_vae("standard"),
         "reference": f"{results}/theory_points/{place}/reference.safetensors",
         "inspected": f"{results}/inspect_synthetic/{place}",
@@ -79,7 +80,7 @@ def qualitative_sources():
     return {
         "candidates": [candidate_table(each) for each in of],
         "candidate_embeddings": [
-            f"{results}/embed_candidates/{name}/{model}/embeddings.safetensors" for name in datasets
+            f"{results}/embed_candidates/{name}/{model}/embeddings.json" for name in datasets
         ],
         "gold": [gold_table(each) for each in of],
     } | {
@@ -98,6 +99,9 @@ def qualitative_files():
         for folder in sources.pop(name):
             found += [f"{folder}/seed_{seed}.safetensors" for seed in config["compare"]["seeds"]]
             found.append(f"{folder}/metrics.json")
+    model = inspected()["model"]
+    for name in config["compare"]["datasets"]:
+        found += embedding_shards("embed_candidates", f"{name}/{model}")
     return [file for files in sources.values() for file in files] + found
 
 

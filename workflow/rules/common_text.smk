@@ -270,13 +270,14 @@ def text_files(wildcards):
     return [
         synthetic_pairs(wildcards),
         f"{folder}/sample_responses/{place}/responses.parquet",
-        f"{folder}/embed_responses/{place}/embeddings.safetensors",
+        f"{folder}/embed_responses/{place}/embeddings.json",
+        *embedding_shards("embed_responses", place),
     ]
 
 
 def text_flag(wildcards, input):
     names = ("synthetic", "responses", "response_embeddings")
-    return flags(dict(zip(names, input.text, strict=True))) if input.text else ""
+    return flags(dict(zip(names, input.text[:3], strict=True))) if input.text else ""
 
 
 def table_6_temperatures(wildcards):
@@ -350,11 +351,14 @@ def picking_embeddings(wildcards):
     if picks_from_text(wildcards):
         return []
     place = f"{wildcards.dataset}/{wildcards.model}/held_out/standard"
-    return f"results/{config['run']}/embed_responses/{place}/embeddings.safetensors"
+    return [
+        f"results/{config['run']}/embed_responses/{place}/embeddings.json",
+        *embedding_shards("embed_responses", place),
+    ]
 
 
 def picking_flag(wildcards, input):
-    return flags({"embeddings": str(input.embeddings)}) if input.embeddings else ""
+    return flags({"embeddings": str(input.embeddings[0])}) if input.embeddings else ""
 
 
 def table_3_folder(stage):

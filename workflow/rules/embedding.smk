@@ -4,13 +4,12 @@ rule embed_pairs:
         model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
         code=code("embed_pairs"),
     output:
-        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
-        metrics="<results>/embed_pairs/{dataset}/{model}/metrics.json",
-        cost="<results>/embed_pairs/{dataset}/{model}/cost.json",
+        shard="<results>/embed_pairs/{dataset}/{model}/shards/{shard}.safetensors",
+        report="<results>/embed_pairs/{dataset}/{model}/shards/{shard}.json",
     log:
-        "<logs>/embed_pairs/{dataset}/{model}.log",
+        "<logs>/embed_pairs/{dataset}/{model}/{shard}.log",
     benchmark:
-        "<benchmarks>/embed_pairs/{dataset}/{model}.jsonl"
+        "<benchmarks>/embed_pairs/{dataset}/{model}/{shard}.jsonl"
     conda:
         "../../environment.yml"
     threads: 1
@@ -21,9 +20,10 @@ rule embed_pairs:
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
+        shard=shard_flags("embed_pairs"),
     shell:
         "python -m lens embed-pairs --pairs {input.pairs:q} {params.load} {params.embedding}"
-        " --out {output.embeddings:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " {params.shard} --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
 
 
 rule generate_candidates:
@@ -32,13 +32,12 @@ rule generate_candidates:
         model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
         code=code("generate_candidates"),
     output:
-        candidates="<results>/generate_candidates/{dataset}/{model}/candidates.parquet",
-        metrics="<results>/generate_candidates/{dataset}/{model}/metrics.json",
-        cost="<results>/generate_candidates/{dataset}/{model}/cost.json",
+        shard=temp("<results>/generate_candidates/{dataset}/{model}/shards/{shard}.parquet"),
+        report=temp("<results>/generate_candidates/{dataset}/{model}/shards/{shard}.json"),
     log:
-        "<logs>/generate_candidates/{dataset}/{model}.log",
+        "<logs>/generate_candidates/{dataset}/{model}/{shard}.log",
     benchmark:
-        "<benchmarks>/generate_candidates/{dataset}/{model}.jsonl"
+        "<benchmarks>/generate_candidates/{dataset}/{model}/{shard}.jsonl"
     conda:
         "../../environment.yml"
     threads: 1
@@ -49,9 +48,10 @@ rule generate_candidates:
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         generation=lambda wildcards: flags(config["models"][wildcards.model]["generation"]),
+        shard=shard_flags("generate_candidates"),
     shell:
         "python -m lens generate-candidates --prompts {input.prompts:q} {params.load}"
-        " {params.generation} --out {output.candidates:q} --metrics {output.metrics:q}"
+        " {params.generation} {params.shard} --out {output.shard:q} --metrics {output.report:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -61,13 +61,12 @@ rule embed_candidates:
         model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
         code=code("embed_candidates"),
     output:
-        embeddings="<results>/embed_candidates/{dataset}/{model}/embeddings.safetensors",
-        metrics="<results>/embed_candidates/{dataset}/{model}/metrics.json",
-        cost="<results>/embed_candidates/{dataset}/{model}/cost.json",
+        shard="<results>/embed_candidates/{dataset}/{model}/shards/{shard}.safetensors",
+        report="<results>/embed_candidates/{dataset}/{model}/shards/{shard}.json",
     log:
-        "<logs>/embed_candidates/{dataset}/{model}.log",
+        "<logs>/embed_candidates/{dataset}/{model}/{shard}.log",
     benchmark:
-        "<benchmarks>/embed_candidates/{dataset}/{model}.jsonl"
+        "<benchmarks>/embed_candidates/{dataset}/{model}/{shard}.jsonl"
     conda:
         "../../environment.yml"
     threads: 1
@@ -78,7 +77,8 @@ rule embed_candidates:
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
+        shard=shard_flags("embed_candidates"),
     shell:
         "python -m lens embed-candidates --candidates {input.candidates:q} {params.load}"
-        " {params.embedding} --out {output.embeddings:q} --metrics {output.metrics:q}"
+        " {params.embedding} {params.shard} --out {output.shard:q} --metrics {output.report:q}"
         " 2>&1 | tee {log:q}"

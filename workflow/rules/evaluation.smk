@@ -4,13 +4,12 @@ rule score_candidates:
         model=lambda wildcards: model_files(config["gold"]["load"]["model"]),
         code=code("score_candidates"),
     output:
-        gold="<results>/score_candidates/{dataset}/{source}/gold.parquet",
-        metrics="<results>/score_candidates/{dataset}/{source}/metrics.json",
-        cost="<results>/score_candidates/{dataset}/{source}/cost.json",
+        shard=temp("<results>/score_candidates/{dataset}/{source}/shards/{shard}.parquet"),
+        report=temp("<results>/score_candidates/{dataset}/{source}/shards/{shard}.json"),
     log:
-        "<logs>/score_candidates/{dataset}/{source}.log",
+        "<logs>/score_candidates/{dataset}/{source}/{shard}.log",
     benchmark:
-        "<benchmarks>/score_candidates/{dataset}/{source}.jsonl"
+        "<benchmarks>/score_candidates/{dataset}/{source}/{shard}.jsonl"
     conda:
         "../../environment.yml"
     threads: 1
@@ -21,9 +20,10 @@ rule score_candidates:
     params:
         load=lambda wildcards: flags(config["gold"]["load"]),
         batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
+        shard=shard_flags("score_candidates"),
     shell:
         "python -m lens score-candidates --candidates {input.candidates:q} {params.load}"
-        " --batch-tokens {params.batch_tokens} --out {output.gold:q} --metrics {output.metrics:q}"
+        " --batch-tokens {params.batch_tokens} {params.shard} --out {output.shard:q} --metrics {output.report:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -34,9 +34,11 @@ rule best_of_n:
             seed=config["compare"]["seeds"],
         ),
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        pair_embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        pair_embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.json",
+        pair_shards=pair_shards,
         candidates=candidate_table,
-        candidate_embeddings="<results>/embed_candidates/{dataset}/{model}/embeddings.safetensors",
+        candidate_embeddings="<results>/embed_candidates/{dataset}/{model}/embeddings.json",
+        candidate_shards=candidate_shards,
         gold=gold_table,
         code=code("best_of_n"),
     output:

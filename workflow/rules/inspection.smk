@@ -2,6 +2,7 @@ rule figure_3:
     input:
         pairs=inspected_files()["pairs"],
         embeddings=inspected_files()["embeddings"],
+        shards=inspected_files()["shards"],
         vaes=[vae for _, vaes in gamma_vaes() for vae in vaes],
         code=code("figure_3"),
     output:
@@ -35,7 +36,8 @@ rule figure_3:
 rule inspect_synthetic:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.json",
+        shards=pair_shards,
         vae=inspected_files()["vae"],
         reference="<results>/theory_points/{dataset}/{model}/reference.safetensors",
         code=code("inspect_synthetic"),

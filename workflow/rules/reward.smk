@@ -1,7 +1,8 @@
 rule train_reward:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.json",
+        shards=pair_shards,
         vae=vae_files,
         text=text_files,
         code=code("train_reward"),

@@ -1,7 +1,8 @@
 rule train_vae:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.json",
+        shards=pair_shards,
         code=code("train_vae"),
     output:
         models=expand(

@@ -57,13 +57,16 @@ rule sample_responses:
         model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
         code=code("sample_responses"),
     output:
-        responses="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
-        metrics="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/metrics.json",
-        cost="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/cost.json",
+        shard=temp(
+            "<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.parquet"
+        ),
+        report=temp(
+            "<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.json"
+        ),
     log:
-        "<logs>/sample_responses/{dataset}/{model}/{prompts}/{sampling}.log",
+        "<logs>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.log",
     benchmark:
-        "<benchmarks>/sample_responses/{dataset}/{model}/{prompts}/{sampling}.jsonl"
+        "<benchmarks>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.jsonl"
     conda:
         "../../environment.yml"
     threads: 1
@@ -74,9 +77,10 @@ rule sample_responses:
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         sampling=sampling,
+        shard=shard_flags("sample_responses"),
     shell:
         "python -m lens sample-responses --prompts {input.prompts:q} {params.load} {params.sampling}"
-        " --out {output.responses:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " {params.shard} --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
 
 
 rule embed_responses:
@@ -85,13 +89,12 @@ rule embed_responses:
         model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
         code=code("embed_responses"),
     output:
-        embeddings="<results>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/embeddings.safetensors",
-        metrics="<results>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/metrics.json",
-        cost="<results>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/cost.json",
+        shard="<results>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.safetensors",
+        report="<results>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.json",
     log:
-        "<logs>/embed_responses/{dataset}/{model}/{prompts}/{sampling}.log",
+        "<logs>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.log",
     benchmark:
-        "<benchmarks>/embed_responses/{dataset}/{model}/{prompts}/{sampling}.jsonl"
+        "<benchmarks>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.jsonl"
     conda:
         "../../environment.yml"
     threads: 1
@@ -102,9 +105,10 @@ rule embed_responses:
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
+        shard=shard_flags("embed_responses"),
     shell:
         "python -m lens embed-responses --responses {input.responses:q} {params.load} {params.embedding}"
-        " --out {output.embeddings:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " {params.shard} --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
 
 
 rule train_annotator:
@@ -142,13 +146,16 @@ rule score_responses:
         annotator="<results>/train_annotator/{dataset}/annotator",
         code=code("score_responses"),
     output:
-        scores="<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/scores.parquet",
-        metrics="<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/metrics.json",
-        cost="<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/cost.json",
+        shard=temp(
+            "<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.parquet"
+        ),
+        report=temp(
+            "<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.json"
+        ),
     log:
-        "<logs>/score_responses/{dataset}/{model}/{prompts}/{sampling}.log",
+        "<logs>/score_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.log",
     benchmark:
-        "<benchmarks>/score_responses/{dataset}/{model}/{prompts}/{sampling}.jsonl"
+        "<benchmarks>/score_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.jsonl"
     conda:
         "../../environment.yml"
     threads: 1
@@ -158,9 +165,10 @@ rule score_responses:
         runtime=1440,
     params:
         load=lambda wildcards: flags(scoring(annotator())),
+        shard=shard_flags("score_responses"),
     shell:
         "python -m lens score-responses --responses {input.responses:q} --annotator {input.annotator:q}"
-        " {params.load} --out {output.scores:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " {params.load} {params.shard} --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
 
 
 rule score_likelihood:

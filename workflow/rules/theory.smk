@@ -1,7 +1,8 @@
 rule theory_points:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.safetensors",
+        embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.json",
+        shards=pair_shards,
         code=code("theory_points"),
     output:
         reference="<results>/theory_points/{dataset}/{model}/reference.safetensors",

@@ -1,0 +1,27 @@
+"""Put the shards of a table together: candidates, and likewise responses and scores."""
+
+
+def add_arguments(parser):
+    parser.add_argument("--shards", nargs="+", required=True, help="in order, a .json beside each")
+    parser.add_argument("--out", required=True, help="table (.parquet)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    import pandas as pd
+
+    from lens import artifacts, shards
+    from lens.evaluation import describe_gold
+
+    reports = shards.read_reports(args.shards)
+    facts, used = shards.merged(reports)
+    parts = [
+        artifacts.read_table(shard)
+        for shard, report in zip(args.shards, reports, strict=True)
+        if report["rows"]
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    artifacts.write_table(args.out, table)
+    if "gold" in table:
+        facts |= describe_gold(table)
+    shards.write_metrics(args.metrics, reports, facts, used)

@@ -1,0 +1,18 @@
+"""Put the shards of an embedding stage under one index; the embeddings stay where they are."""
+
+
+def add_arguments(parser):
+    parser.add_argument("--shards", nargs="+", required=True, help="in order, a .json beside each")
+    parser.add_argument("--out", required=True, help="index (embeddings.json)")
+    parser.add_argument("--metrics", required=True)
+
+
+def run(args):
+    from lens import artifacts, embedded, shards
+
+    reports = shards.read_reports(args.shards)
+    facts, used = shards.merged(reports)
+    maps = [arrays for arrays in map(artifacts.map_arrays, args.shards) if arrays]
+    facts["dimension"] = next(iter(maps[0].values())).shape[1]
+    embedded.write_index(args.out, args.shards, reports, list(maps[0]))
+    shards.write_metrics(args.metrics, reports, facts, used)

@@ -1,0 +1,253 @@
+"""Big work in shards: jobs of their own that save block by block, and go on where one was stopped.
+
+A stage's rows are cut into blocks of `flush` rows, each made by itself; a shard is a run of whole
+blocks. So neither the number of shards nor a job that was stopped changes a result. While a shard
+is under way its blocks lie in `blocks/` beside it, each with a JSON file that holds its hash and
+says what it was made from; the shard's own file, put together from them, replaces them.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lens import artifacts, cost
+from lens.errors import LensError
+from lens.tracking import track
+
+Payload = Mapping[str, np.ndarray] | pd.DataFrame
+Counts = Mapping[str, int]
+RUN_ONLY = ("out", "metrics", "shard", "shards")  # arguments that decide where, not what
+SUMMED = ("wall_seconds", "cpu_seconds", "device_seconds", "tokens", "new_tokens")
+LARGEST = (
+    "peak_memory_bytes", "peak_device_memory_bytes", "parameters", "trained_parameters",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Share:
+    """Shard number `shard` (from 0) of `shards`, in blocks of `flush` rows."""
+
+    shard: int
+    shards: int
+    flush: int
+
+    def __post_init__(self):
+        if not (0 <= self.shard < self.shards and self.flush > 0):
+            raise LensError(
+                f"shard {self.shard} of {self.shards}, {self.flush} rows a block: shards count "
+                "from 0, below their number, and a block has a row or more."
+            )
+
+    def blocks(self, rows: int) -> list[tuple[int, int]]:
+        """(first row, row after the last) of this shard's blocks; none where blocks are fewer than
+        shards."""
+        count = -(-rows // self.flush)
+        mine = range(self.shard * count // self.shards, (self.shard + 1) * count // self.shards)
+        return [(block * self.flush, min(rows, (block + 1) * self.flush)) for block in mine]
+
+
+def run(
+    share: Share,
+    rows: int,
+    make: Callable[[int, int], tuple[Payload, Counts, Counts]],
+    whole: Callable[[list[Payload]], None],
+    *,
+    out: str | Path,
+    report: str | Path,
+    settings: Mapping,
+    inputs: Mapping[str, str | Path],
+    model: Mapping[str, str],
+) -> None:
+    """Makes one shard of a stage of `rows` rows.
+
+    Its blocks are each what an earlier attempt has left, or made by make(first, last + 1), which
+    returns the block, its metrics and its cost (counts for `lens.cost.measured`), both of which are
+    summed; whole(blocks) writes them to `out`. The report follows last, then the blocks go.
+
+    `settings`, the `inputs` (files) and the code decide whether an earlier block is the same;
+    `model` says which weights made it. Raises LensError when those are not this job's: the model
+    has changed in the middle of a run.
+    """
+    settings = {name: value for name, value in settings.items() if name not in RUN_ONLY}
+    hashes = {name: artifacts.sha256(path) for name, path in inputs.items()}
+    digest = _digest([settings, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
+    folder, blocks = Path(out).parent / "blocks", share.blocks(rows)
+    made, metrics, used, earlier = [], {}, {}, 0.0
+    for first, stop in blocks:
+        path = folder / f"{first:09d}-{stop:09d}.{digest}"
+        found = _find(path, model)
+        if found is None:
+            begun = time.perf_counter()
+            payload, facts, counts = make(first, stop)
+            about = {"metrics": dict(facts), "cost": dict(counts), "model": dict(model)}
+            payload = _save(path, payload, about | {"seconds": time.perf_counter() - begun})
+        else:
+            payload, about = found
+            earlier += about["seconds"]
+        made.append(payload)
+        metrics, used = _added(metrics, about["metrics"]), _added(used, about["cost"])
+    whole(made)
+    used = cost.measured(**used)
+    used |= {name: used[name] + earlier for name in ("wall_seconds", "device_seconds")}
+    artifacts.write_json(
+        report,
+        {
+            "metrics": metrics,
+            "settings": settings,
+            "inputs": hashes | dict(model),
+            "versions": artifacts.versions(),
+            "cost": used,
+            "model": dict(model),
+            "rows": [blocks[0][0], blocks[-1][1]] if blocks else None,
+            "all_rows": rows,
+            "sha256": artifacts.sha256(out),
+        },
+    )
+    _clear(folder, blocks)
+
+
+def _added(counts: Counts, more: Counts) -> dict[str, int]:
+    """Sums by name; of `parameters` the larger."""
+    total = dict(counts)
+    for name, value in more.items():
+        old = total.get(name, 0)
+        total[name] = max(old, value) if name == "parameters" else old + value
+    return total
+
+
+def _find(path: Path, model: Mapping[str, str]) -> tuple[Payload, dict] | None:
+    """A block that is there and whole, or None."""
+    note = path.with_name(f"{path.name}.json")
+    if not note.is_file():
+        return None
+    try:
+        about = artifacts.read_json(note)
+        file = path.with_name(about["file"])
+        whole = file.is_file() and artifacts.sha256(file) == about["sha256"]
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        logging.getLogger(__name__).warning("%s is damaged: this block is made anew", path)
+        return None
+    if about["model"] != dict(model):
+        raise LensError(
+            f"{path} was made with other weights ({describe(about['model'])}) than this job has "
+            f"({describe(model)}): the model has changed in the middle of a run. Set `revision` to "
+            f"the first to go on, or remove the folder {path.parent} to make its blocks anew."
+        )
+    logging.getLogger(__name__).warning("%s: found whole, not made again", path)
+    return artifacts.read_block(file), about
+
+
+def _save(path: Path, payload: Payload, about: Mapping) -> Payload:
+    """The block as it is read again, so that a shard is the same whether it was stopped or not."""
+    file = artifacts.write_block(path, payload)
+    note = {**about, "file": file.name, "sha256": artifacts.sha256(file)}
+    artifacts.write_json(path.with_name(f"{path.name}.json"), note)
+    return artifacts.read_block(file)
+
+
+def _clear(folder: Path, blocks: Sequence[tuple[int, int]]) -> None:
+    """Removes the blocks of these rows, whatever they were made from, and the folder if empty."""
+    if not blocks or not folder.is_dir():
+        return
+    for file in folder.iterdir():
+        start = file.name.partition("-")[0]
+        if start.isdigit() and blocks[0][0] <= int(start) < blocks[-1][1]:
+            file.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def read_reports(shards: Sequence[str]) -> list[dict]:
+    """The reports beside shards, in order; LensError unless the shards are whole, made from the
+    same by the same weights, and follow one another from the first row to the last."""
+    reports, row = [], 0
+    for shard in shards:
+        report = artifacts.read_json(Path(shard).with_suffix(".json"))
+        check_whole(shard, report["sha256"])
+        first = reports[0] if reports else report
+        if report["model"] != first["model"]:
+            raise LensError(
+                f"{shard} was made with other weights ({describe(report['model'])}) than "
+                f"{shards[0]} ({describe(first['model'])}): the model has changed in the middle of "
+                f"a run. Pin its `revision`. {again(shard)}"
+            )
+        for what in ("inputs", "settings", "all_rows"):
+            if report[what] != first[what]:
+                raise LensError(
+                    f"{shard} and {shards[0]} differ in their {what}: "
+                    f"{_difference(report[what], first[what])}. {again(shard)}"
+                )
+        start, stop = report["rows"] or (row, row)
+        if start != row:
+            raise LensError(f"{shard} begins at row {start}, not {row}. {again(shard)}")
+        row = stop
+        reports.append(report)
+    if row != reports[0]["all_rows"]:
+        raise LensError(
+            f"{shards[-1]} ends at row {row} of {reports[0]['all_rows']}. {again(shards[-1])}"
+        )
+    return reports
+
+
+def check_whole(shard: str | Path, sha256: str) -> None:
+    """LensError, with the file set aside for Snakemake to make it anew, unless it has this hash."""
+    if artifacts.sha256(shard) == sha256:
+        return
+    aside = Path(f"{shard}.damaged")
+    if Path(shard).is_file():
+        Path(shard).replace(aside)
+    raise LensError(
+        f"{shard} is damaged (not the hash it was written with) and now lies in {aside}. "
+        "Run Snakemake again: it makes this shard anew and keeps the others."
+    )
+
+
+def again(shard: str | Path) -> str:
+    return f"Remove {shard} and run Snakemake again to make it anew."
+
+
+def merged(reports: Sequence[dict]) -> tuple[dict, dict]:
+    """(facts summed over shards, cost summed over them; of peaks and sizes the largest)."""
+    facts: dict[str, int] = {}
+    for report in reports:
+        facts = _added(facts, report["metrics"])
+    costs = [report["cost"] for report in reports]
+    total = {name: sum(each[name] for each in costs) for name in SUMMED}
+    total |= {name: max(each[name] for each in costs) for name in LARGEST}
+    for name in ("machine", "device"):
+        total[name] = ", ".join(sorted({each[name] for each in costs}))
+    return facts, total | {"seconds": {}}
+
+
+def write_metrics(
+    path: str | Path, reports: Sequence[Mapping], facts: Mapping, used: Mapping
+) -> None:
+    """Saves the whole stage's metrics and, beside them, its cost, as of a stage without shards."""
+    artifacts.write_json(Path(path).with_name("cost.json"), used)
+    metrics = {name: reports[0][name] for name in ("settings", "inputs", "versions")}
+    artifacts.write_json(path, metrics | {"metrics": facts})
+    track(str(Path(path).with_suffix("")), metrics["settings"], facts)
+
+
+def describe(model: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value[:12]}" for name, value in sorted(model.items())) or "unknown"
+
+
+def _difference(one, other) -> str:
+    if not isinstance(one, Mapping):
+        return f"{one} and {other}"
+    names = sorted(n for n in {*one, *other} if one.get(n) != other.get(n))
+    return ", ".join(f"{name} ({one.get(name)} and {other.get(name)})" for name in names)
+
+
+def _digest(value) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,418 @@
+"""Work in shards: the same bytes however it is split, stopped, damaged and resumed."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lens import artifacts, shards
+from lens.embedded import check_same_model, read_embedded
+from lens.errors import LensError
+
+ROWS = 23
+
+
+def prompt(text):
+    return json.dumps([{"role": "user", "content": text}])
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    artifacts.write_table(tmp_path / "pairs.parquet", pd.DataFrame({
+        "id": [f"row-{i}" for i in range(ROWS)],
+        "prompt": [prompt(f"w{i} w{i + 1} w{i % 5}") for i in range(ROWS)],
+        "chosen": [f"w{i} w3 w{i % 7}" for i in range(ROWS)],
+        "rejected": [f"w{i} w4 w5" for i in range(ROWS)],
+    }))  # fmt: skip
+    return tmp_path / "pairs.parquet"
+
+
+def shard_file(folder, number, suffix="safetensors"):
+    return folder / f"shards/{number}.{suffix}"
+
+
+def embed(pairs, model, folder, shard=0, of=1, *more, command="embed-pairs"):
+    out = shard_file(folder, shard)
+    return (command, "--pairs", pairs, "--model", model, "--device", "cpu", "--shard", shard,
+            "--shards", of, "--flush", 4, "--out", out, "--metrics", out.with_suffix(".json"),
+            *more)  # fmt: skip
+
+
+def gather(folder, of, command="gather-embeddings", out="embeddings.json", suffix="safetensors"):
+    files = [shard_file(folder, number, suffix) for number in range(of)]
+    return (command, "--shards", *files, "--out", folder / out, "--metrics",
+            folder / "metrics.json")  # fmt: skip
+
+
+def whole(lens, pairs, model, folder, of):
+    for shard in range(of):
+        lens(*embed(pairs, model, folder, shard, of))
+    lens(*gather(folder, of))
+    _, found = read_embedded(pairs, folder / "embeddings.json")
+    return {name: rows[:] for name, rows in found.items()}
+
+
+def blocks(folder):
+    return sorted(file.name for file in folder.glob("shards/blocks/*"))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 8, 9, 40])
+@pytest.mark.parametrize("flush", [1, 4, 50])
+def test_shards_are_the_same_blocks_in_order_whatever_their_number(rows, flush):
+    expected = [(start, min(start + flush, rows)) for start in range(0, rows, flush)]
+    for count in (1, 2, 3, 7):
+        parts = [shards.Share(shard, count, flush).blocks(rows) for shard in range(count)]
+        assert [block for part in parts for block in part] == expected
+        sizes = list(map(len, parts))
+        assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.parametrize("share", [(-1, 2, 4), (2, 2, 4), (0, 0, 4), (0, 1, 0)])
+def test_a_shard_that_cannot_be_is_refused(share):
+    with pytest.raises(LensError, match="shards count from 0"):
+        shards.Share(*share)
+
+
+def test_the_number_of_shards_changes_no_bit(pairs, llama_folder, tmp_path, lens):
+    one, three, nine = (tmp_path / name for name in ("one", "three", "nine"))
+    expected = whole(lens, pairs, llama_folder, one, 1)
+    assert expected["chosen"].shape == (ROWS, 16)
+    for folder, count in ((three, 3), (nine, 9)):  # nine shards of six blocks: three are empty
+        found = whole(lens, pairs, llama_folder, folder, count)
+        for side in ("chosen", "rejected"):
+            assert np.array_equal(found[side], expected[side])
+        mine, first = (artifacts.read_json(f / "metrics.json") for f in (folder, one))
+        assert mine == first
+        assert mine["metrics"]["texts"] == 2 * ROWS
+        costs = [artifacts.read_json(f / "cost.json") for f in (folder, one)]
+        assert costs[0]["tokens"] == costs[1]["tokens"] == mine["metrics"]["tokens"]
+        assert costs[0]["parameters"] == costs[1]["parameters"] > 0
+    assert not blocks(three)
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Lets so many blocks be embedded, then stops; returns the sizes of those embedded."""
+    from lens.encoder import Encoder
+
+    embed_tokens = Encoder.embed_tokens
+
+    def at(count):
+        seen = []
+
+        def counted(self, token_ids, *args, **kwargs):
+            if len(seen) == count:
+                raise StoppedError
+            seen.append(len(token_ids))
+            return embed_tokens(self, token_ids, *args, **kwargs)
+
+        monkeypatch.setattr(Encoder, "embed_tokens", counted)
+        return seen
+
+    return at
+
+
+def test_a_stopped_job_loses_one_block_and_goes_on(pairs, llama_folder, tmp_path, lens, stop_at):
+    lens(*embed(pairs, llama_folder, tmp_path / "whole"))
+    stop_at(2)
+    folder = tmp_path / "stopped"
+    with pytest.raises(StoppedError):
+        lens(*embed(pairs, llama_folder, folder))
+    assert len(blocks(folder)) == 4  # two blocks, a note for each
+    assert not shard_file(folder, 0).exists()
+    made = stop_at(99)
+    lens(*embed(pairs, llama_folder, folder))
+    assert made == [8, 8, 8, 6]
+    same = [shard_file(f, 0).read_bytes() for f in (tmp_path / "whole", folder)]
+    assert same[0] == same[1]
+    assert not blocks(folder)
+    reports = [artifacts.read_json(f / "shards/0.json") for f in (tmp_path / "whole", folder)]
+    for name in ("metrics", "inputs", "rows", "sha256"):
+        assert reports[0][name] == reports[1][name]
+    assert reports[0]["cost"]["tokens"] == reports[1]["cost"]["tokens"]
+
+
+def test_another_number_of_shards_goes_on_from_the_same_blocks(
+    pairs, llama_folder, tmp_path, lens, stop_at
+):
+    stop_at(4)
+    with pytest.raises(StoppedError):
+        lens(*embed(pairs, llama_folder, tmp_path))
+    made = stop_at(99)
+    for shard in range(2):
+        lens(*embed(pairs, llama_folder, tmp_path, shard, 2))
+    assert made == [8, 6]
+
+
+def damage(path, place=-3):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_damaged_block_is_found_by_its_hash_and_made_anew(
+    pairs, llama_folder, tmp_path, lens, stop_at, caplog
+):
+    lens(*embed(pairs, llama_folder, tmp_path / "whole"))
+    folder = tmp_path / "damaged"
+    stop_at(3)
+    with pytest.raises(StoppedError):
+        lens(*embed(pairs, llama_folder, folder))
+    files = sorted(folder.glob("shards/blocks/*.safetensors"))
+    damage(files[1])
+    files[2].with_name(files[2].name.replace(".safetensors", ".json")).write_text("{")
+    made = stop_at(99)
+    lens(*embed(pairs, llama_folder, folder))
+    assert made == [8, 8, 8, 8, 6]
+    assert caplog.text.count("is damaged: this block is made anew") == 2
+    assert shard_file(folder, 0).read_bytes() == shard_file(tmp_path / "whole", 0).read_bytes()
+
+
+@pytest.fixture
+def other_weights(llama_folder, tmp_path):
+    """A folder with the model, and a function that changes its weights."""
+    import shutil
+
+    from safetensors.numpy import load_file, save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(llama_folder, folder)
+
+    def change():
+        weights = load_file(folder / "model.safetensors")
+        name = "model.norm.weight"
+        weights[name] = weights[name] + np.float32(0.5)
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    return folder, change
+
+
+def test_a_model_that_changes_in_the_middle_of_a_shard_is_refused_and_nothing_is_lost(
+    pairs, other_weights, tmp_path, lens, fail, stop_at
+):
+    model, change = other_weights
+    stop_at(2)
+    with pytest.raises(StoppedError):
+        lens(*embed(pairs, model, tmp_path))
+    before = blocks(tmp_path)
+    change()
+    stop_at(99)
+    message = fail(*embed(pairs, model, tmp_path))
+    assert "the model has changed in the middle of a run" in message
+    assert "Set `revision` to the first to go on, or remove the folder" in message
+    assert blocks(tmp_path) == before
+
+
+def test_a_model_that_changes_between_shards_is_refused(pairs, other_weights, tmp_path, lens, fail):
+    model, change = other_weights
+    lens(*embed(pairs, model, tmp_path, 0, 2))
+    change()
+    lens(*embed(pairs, model, tmp_path, 1, 2))
+    message = fail(*gather(tmp_path, 2))
+    assert "1.safetensors was made with other weights" in message
+    assert "Remove" in message
+    assert not (tmp_path / "embeddings.json").exists()
+
+
+def test_pairs_and_candidates_of_different_weights_are_told_apart(tmp_path):
+    for name, model in (("a", "1"), ("b", "2"), ("c", "1")):
+        artifacts.write_json(tmp_path / f"{name}.json", {"model": {"commit": model}})
+    check_same_model(tmp_path / "a.json", tmp_path / "c.json")
+    with pytest.raises(LensError, match=r"b.json was made with other weights \(commit 2\)"):
+        check_same_model(tmp_path / "a.json", tmp_path / "b.json")
+
+
+def test_other_settings_take_no_old_block_and_leave_none(
+    pairs, llama_folder, tmp_path, lens, stop_at
+):
+    stop_at(2)
+    with pytest.raises(StoppedError):
+        lens(*embed(pairs, llama_folder, tmp_path))
+    made = stop_at(99)
+    lens(*embed(pairs, llama_folder, tmp_path, 0, 1, "--layer", 0))
+    assert made == [8, 8, 8, 8, 8, 6]
+    assert not blocks(tmp_path)
+
+
+def test_a_damaged_shard_is_set_aside_for_another(pairs, llama_folder, tmp_path, lens, fail):
+    whole(lens, pairs, llama_folder, tmp_path, 3)
+    bad = shard_file(tmp_path, 1)
+    damage(bad)
+    with pytest.raises(
+        LensError, match=r"1.safetensors is damaged .* now lies in .*1.safetensors.d"
+    ):
+        read_embedded(pairs, tmp_path / "embeddings.json")
+    assert not bad.exists()
+    assert Path(f"{bad}.damaged").exists()
+    lens(*embed(pairs, llama_folder, tmp_path, 1, 3))
+    read_embedded(pairs, tmp_path / "embeddings.json")
+    damage(bad)
+    assert "Run Snakemake again" in fail(*gather(tmp_path, 3))
+
+
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [
+        ((0, 2), "2.safetensors begins at row 16, not 8"),
+        ((0, 1), "1.safetensors ends at row 16 of 23"),
+        ((1, 2), "1.safetensors begins at row 8, not 0"),
+    ],
+)
+def test_shards_that_are_not_all_of_it(pairs, llama_folder, tmp_path, lens, fail, keep, message):
+    for shard in range(3):
+        lens(*embed(pairs, llama_folder, tmp_path, shard, 3))
+    files = [shard_file(tmp_path, shard) for shard in keep]
+    got = fail("gather-embeddings", "--shards", *files, "--out", tmp_path / "e.json", "--metrics",
+               tmp_path / "metrics.json")  # fmt: skip
+    assert message in got
+
+
+def test_shards_of_different_settings_are_named(pairs, llama_folder, tmp_path, lens, fail):
+    lens(*embed(pairs, llama_folder, tmp_path, 0, 2))
+    lens(*embed(pairs, llama_folder, tmp_path, 1, 2, "--layer", 1))
+    assert "differ in their settings: layer (1 and -1)" in fail(*gather(tmp_path, 2))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_takes_half_the_space_and_loses_nothing(
+    pairs, llama_folder, tmp_path, lens, dtype
+):
+    import torch
+    from safetensors.torch import load_file
+
+    sizes = {}
+    for name in ("float32", dtype):
+        lens(*embed(pairs, llama_folder, tmp_path / name, 0, 1, "--dtype", name))
+        sizes[name] = shard_file(tmp_path / name, 0).stat().st_size
+    values = 2 * ROWS * 16
+    assert sizes["float32"] - sizes[dtype] == pytest.approx(2 * values, abs=64)
+    saved = load_file(shard_file(tmp_path / dtype, 0))["chosen"]
+    assert saved.dtype == getattr(torch, dtype)
+    _, found = read_embedded(pairs, shard_file(tmp_path / dtype, 0))
+    assert np.array_equal(found["chosen"][:], saved.float().numpy())
+    full = load_file(shard_file(tmp_path / "float32", 0))["chosen"].numpy()
+    np.testing.assert_allclose(found["chosen"][:], full, atol=0.1)
+    assert not np.array_equal(found["chosen"][:], full)
+
+
+def test_rows_come_across_files_by_place_mask_and_slice(tmp_path):
+    rng = np.random.default_rng(0)
+    array = rng.normal(size=(10, 3)).astype(np.float32)
+    table = pd.DataFrame({"id": range(10)})
+    artifacts.write_table(tmp_path / "t.parquet", table)
+    parts = []
+    for number, rows in enumerate((slice(0, 4), slice(4, 4), slice(4, 10))):
+        path = tmp_path / f"{number}.safetensors"
+        artifacts.write_embeddings(path, {"x": array[rows]}, "float32", {})
+        parts.append({"file": path.name, "sha256": artifacts.sha256(path)})
+    index = {"shards": parts, "rows_sha256": artifacts.sha256(tmp_path / "t.parquet")}
+    artifacts.write_json(tmp_path / "e.json", index)
+    _, found = read_embedded(tmp_path / "t.parquet", tmp_path / "e.json")
+    for places in (
+        slice(None),
+        [9, 0, 4, 3, 3],
+        np.array([], int),
+        array[:, 0] > 0,
+        slice(7, 2, -2),
+    ):
+        assert np.array_equal(found["x"][places], array[places])
+    assert found["x"].shape == (10, 3)
+
+
+def test_rows_are_read_alone(tmp_path):
+    """64 MB of embeddings, of which a hundred rows are asked for."""
+    count, width = 20_000, 1600
+    artifacts.write_table(tmp_path / "t.parquet", pd.DataFrame({"id": np.arange(count)}))
+    about = {"rows_sha256": artifacts.sha256(tmp_path / "t.parquet")}
+    array = np.ones((count, width), np.float32)
+    artifacts.write_embeddings(tmp_path / "e.safetensors", {"x": array}, "float16", about)
+    del array
+    tracemalloc.start()
+    _, found = read_embedded(tmp_path / "t.parquet", tmp_path / "e.safetensors")
+    some = found["x"][np.arange(0, count, 200)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert some.shape == (100, width)
+    assert peak < 8e6
+
+
+def candidates(folder, count=5, each=3):
+    artifacts.write_table(folder / "prompts.parquet", pd.DataFrame({
+        "prompt_id": [f"p{i}" for i in range(count)],
+        "prompt": [prompt(f"w{i} w{i + 2}") for i in range(count)],
+        "group": [str(i) for i in range(count)],
+    }))  # fmt: skip
+    return ("generate-candidates", "--prompts", folder / "prompts.parquet", "--candidates", each,
+            "--max-new-tokens", 5, "--flush", 2)  # fmt: skip
+
+
+def in_shards(lens, command, folder, of, more, gathered):
+    for shard in range(of):
+        out = shard_file(folder, shard, "parquet")
+        lens(*command, "--shard", shard, "--shards", of, "--out", out, "--metrics",
+             out.with_suffix(".json"), "--device", "cpu", *more)  # fmt: skip
+    lens(*gather(folder, of, "gather-candidates", gathered, "parquet"))
+    return folder / gathered, artifacts.read_json(folder / "metrics.json")["metrics"]
+
+
+def test_candidates_and_their_gold_scores_are_the_same_in_any_number_of_shards(
+    tmp_path, llama_folder, gold_folder, lens
+):
+    command = candidates(tmp_path)
+    tables, scores = [], []
+    for count in (1, 2, 4):
+        folder = tmp_path / f"generate_{count}"
+        model = ("--model", llama_folder)
+        tables.append(in_shards(lens, command, folder, count, model, "candidates.parquet"))
+        score = ("score-candidates", "--candidates", tables[-1][0], "--flush", 4)
+        model = ("--model", gold_folder)
+        folder = tmp_path / f"score_{count}"
+        scores.append(in_shards(lens, score, folder, count, model, "gold.parquet"))
+    for made in (tables, scores):
+        assert len({path.read_bytes() for path, _ in made}) == 1
+        assert made[0][1] == made[1][1] == made[2][1]
+    table = pd.read_parquet(tables[0][0])
+    assert list(table["prompt_id"]) == [f"p{i}" for i in range(5) for _ in range(3)]
+    assert list(table["candidate"]) == [0, 1, 2] * 5
+    assert tables[0][1]["candidates"] == 15
+    gold = pd.read_parquet(scores[0][0])
+    assert scores[0][1]["mean_gold"] == pytest.approx(gold["gold"].mean(), rel=1e-5)
+
+
+def test_sampling_goes_on_where_it_was_stopped(tmp_path, llama_folder, lens, monkeypatch):
+    import lens.generation as generation
+
+    command = candidates(tmp_path)
+    model = ("--model", llama_folder)
+    path, _ = in_shards(lens, command, tmp_path / "whole", 1, model, "candidates.parquet")
+    generate, calls = generation.generate, []
+
+    def stopped(model, tokenizer, token_ids, names, **settings):
+        if len(calls) == 1:
+            raise StoppedError
+        calls.append(names)
+        return generate(model, tokenizer, token_ids, names, **settings)
+
+    monkeypatch.setattr(generation, "generate", stopped)
+    folder = tmp_path / "stopped"
+    with pytest.raises(StoppedError):
+        in_shards(lens, command, folder, 1, model, "candidates.parquet")
+    calls.append("from here on")
+    again, _ = in_shards(lens, command, folder, 1, model, "candidates.parquet")
+    assert calls == [["p0", "p1"], "from here on", ["p2", "p3"], ["p4"]]
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    path = tmp_path / "t.parquet"
+    artifacts.write_table(path, pd.DataFrame({"x": np.arange(1000) % 17}))
+    damage(path, 40)
+    with pytest.raises(LensError, match=r"t.parquet is damaged .*Remove it and run again"):
+        artifacts.read_table(path)
