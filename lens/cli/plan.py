@@ -8,9 +8,13 @@ def add_arguments(parser):
     parser.add_argument("--snakefile", default="Snakefile")
     parser.add_argument("--configfile", nargs="+", default=[], help="as Snakemake has it")
     parser.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--targets", nargs="+", default=[], help="rules or files, not all artefacts")
     parser.add_argument(
-        "--everything", action="store_true", help="count what is done already, not only what remains"
+        "--targets", nargs="+", default=[], help="rules or files, not all artefacts"
+    )
+    parser.add_argument(
+        "--everything",
+        action="store_true",
+        help="count what is done already, not only what remains",
     )
     parser.add_argument(
         "--machine",

@@ -79,8 +79,8 @@ def from_config(config: Mapping) -> Architecture:
     kind = config.get("model_type", "")
     if kind not in ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "bert"):
         raise LensError(
-            f"model_type {kind!r}: the plan knows llama, mistral, qwen2, qwen3, gemma2, gemma3_text "
-            "and bert. Plan with one of these of like size."
+            f"model_type {kind!r}: the plan knows llama, mistral, qwen2, qwen3, gemma2, "
+            "gemma3_text and bert. Plan with one of these of like size."
         )
     heads = config["num_attention_heads"]
     return Architecture(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from lens.errors import LensError
@@ -10,7 +10,7 @@ from lens.errors import LensError
 
 @dataclass(frozen=True)
 class Job:
-    """A job to be done: `after` are the numbers of those that it waits for; `runtime` in minutes."""
+    """A job to be done: `after` are the numbers of those it waits for; `runtime` in minutes."""
 
     number: int
     rule: str
@@ -20,7 +20,6 @@ class Job:
     runtime: float | None
     after: tuple[int, ...] = ()
     temporary: bool = False
-    outputs: tuple[str, ...] = field(default=())
 
 
 def resolve(
@@ -98,7 +97,6 @@ def jobs_of(dag) -> list[Job]:
             runtime=job.resources.get("runtime"),
             after=tuple(numbers[before] for before in dag.dependencies[job] if before in numbers),
             temporary=bool(job.output) and all(file.is_temp for file in job.output),
-            outputs=tuple(map(str, job.output)),
         )
         for job, number in numbers.items()
     ]

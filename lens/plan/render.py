@@ -60,7 +60,9 @@ def memory_tables(models: Sequence[Mapping]) -> list[Table]:
     ]
     head = ["model", "use", "10^9 parameters", "GPUs", *parts]
     head[6] = "KV cache"
-    note = "Longest texts; `optimiser` is gradients and moments, the total has 0.6 GB of CUDA's own."
+    note = (
+        "Longest texts; `optimiser` is gradients and moments, the total has 0.6 GB of CUDA's own."
+    )
     found = [Table("GPU memory at the peak, GB on one GPU", head, rows, note)]
     misfits = [
         [model["model"], model["use"], limit, model["would_fit"][limit]]
@@ -150,7 +152,9 @@ def as_text(found: Sequence[Table]) -> str:
 def as_markdown(found: Sequence[Table]) -> str:
     blocks = []
     for table in found:
-        marks = ["---:" if i and is_number(table.rows, i) else "---" for i in range(len(table.head))]
+        marks = [
+            "---:" if i and is_number(table.rows, i) else "---" for i in range(len(table.head))
+        ]
         lines = [table.head, marks, *table.rows]
         rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         blocks += [f"## {table.title}", rows, *([table.note] if table.note else [])]

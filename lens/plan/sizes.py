@@ -31,7 +31,7 @@ def sizes(config: Mapping, dataset: str) -> Sizes:
     count = stated["pairs"]
     if pairs.get("path", "").startswith("results/"):
         count = config["world"]["texts"]["pairs"]
-    separate = pairs.get("hub") and pairs.get("test_split") or pairs.get("test_path")
+    separate = pairs.get("test_split") or pairs.get("test_path")
     test = stated.get("test_pairs", count) if separate else count * pairs.get("test_fraction", 0.1)
     train = count if separate else count - test
     return Sizes(
@@ -40,6 +40,11 @@ def sizes(config: Mapping, dataset: str) -> Sizes:
         prompts=stated.get("pool_prompts", 1000) if "pool" in own else pairs["test_prompts"],
         **{key: stated[key] for key in ("prompt", "answer", "written", "longest")},
     )
+
+
+def longest(own: Sizes, load: Mapping) -> int:
+    """Tokens of the longest text, as far as the model is given it."""
+    return min(own.longest, load.get("max_length") or own.longest)
 
 
 def candidates(config: Mapping, dataset: str, model: str) -> int:

@@ -6,19 +6,20 @@ Every function takes the run's config and a job's wildcards and returns its `Wor
 from collections.abc import Mapping
 from math import ceil
 
-from lens.plan.sizes import candidates, epochs_of_reward, sizes
+from lens.plan.architectures import BYTES
+from lens.plan.sizes import candidates, epochs_of_reward, longest, sizes
 from lens.plan.tasks import Read, Train, Work, Write
 
 TEXT_BYTES = 2  # of a token in a compressed table
 ROW_BYTES = 16  # of a row of numbers in one
-EMBEDDING_BYTES = 4  # of a number of an embedding
+READ_RATE = 1e9  # bytes/s of embeddings
 HEADS = ("mean_difference", "linear_probe", "evidence_probe")
 LOGISTIC_PASSES = 2000  # over the data: folds times penalties times iterations of a linear probe
 
 
-def embeddings_bytes(rows: float, dim: int, bits: int = 8 * EMBEDDING_BYTES) -> float:
-    """Bytes of so many embeddings."""
-    return rows * dim * bits / 8
+def embeddings_bytes(rows: float, dim: int, dtype: str) -> float:
+    """Bytes of so many embeddings, which are saved in their model's number format."""
+    return rows * dim * BYTES[dtype]
 
 
 def build_world(config: Mapping, wildcards: Mapping) -> Work:
@@ -120,7 +121,7 @@ def answers(model: Mapping, generation: Mapping, own, prompts: float, times: int
         model["load"],
         answers=count,
         prompt=own.prompt,
-        longest=own.longest,
+        longest=longest(own, model["load"]),
         written=min(own.written, limit),
         limit=limit,
         batch=generation["batch_size"],
@@ -144,19 +145,22 @@ def score_candidates(config: Mapping, wildcards: Mapping) -> Work:
 def gold(config, own, prompts, count, length) -> Work:
     """Gold scores of `count` answers to each prompt."""
     section = config["gold"]
-    task = read(section["load"], own, prompts, count, length, section["batch_tokens"], head="reward")
+    task = read(
+        section["load"], own, prompts, count, length, section["batch_tokens"], head="reward"
+    )
     return Work("model", (task,), rows=prompts * count, disk=prompts * count * ROW_BYTES)
 
 
 def vae_flops(dim: int, vae: Mapping) -> float:
-    """A step's products for one pair: both answers through encoder and decoder, three times."""
+    """A step's products for one pair: both answers through encoder and decoder and their gradients,
+    but for that of the embeddings."""
     hidden, latent = vae["hidden"], vae["latent"]
-    return 2 * 3 * 2 * (2 * dim * hidden + 3 * hidden * latent)
+    return 2 * 2 * (2 * dim * hidden + 3 * hidden * dim + 3 * 3 * hidden * latent)
 
 
 def reward_flops(dim: int, hidden: int) -> float:
-    """A step's products for one pair: both answers through the MLP, three times."""
-    return 2 * 3 * 2 * dim * hidden
+    """A step's products for one pair: both answers through the MLP, and its weights' gradients."""
+    return 2 * 2 * 2 * dim * hidden
 
 
 def train_vae(config: Mapping, wildcards: Mapping) -> Work:
@@ -215,10 +219,9 @@ def best_of_n(config: Mapping, wildcards: Mapping) -> Work:
     read_rows = own.prompts * count + 2 * own.test
     flops = 2 * seeds * read_rows * dim * config["reward"]["hidden"]
     # All embeddings of the pairs are read.
-    waiting = 2 * (own.train + own.test) * dim * EMBEDDING_BYTES / 1e9
-    return Work(
-        "table", flops=flops, width=dim, waiting=waiting, rows=rows, disk=rows * ROW_BYTES
-    )
+    dtype = config["models"][wildcards["model"]]["load"].get("dtype", "float32")
+    waiting = embeddings_bytes(2 * (own.train + own.test), dim, dtype) / READ_RATE
+    return Work("table", flops=flops, width=dim, waiting=waiting, rows=rows, disk=rows * ROW_BYTES)
 
 
 def theory_points(config: Mapping, wildcards: Mapping) -> Work:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from math import ceil
 
-from lens.plan.sizes import answered_prompts, responses, sizes
+from lens.plan.sizes import answered_prompts, candidates, longest, responses, sizes
 from lens.plan.stages import ROW_BYTES, TEXT_BYTES, answers, gold, read, stored
 from lens.plan.tasks import Read, Train, Work, Write
 
@@ -110,7 +110,7 @@ def reward_on_text(config, own, model, settings, pairs, length, times=1) -> Trai
         tokens=2 * seen * (own.prompt + length),
         steps=ceil(seen / batch),
         at_once=2 * (settings.get("device_batch_size") or ceil(batch / gpus)),
-        longest=own.longest,
+        longest=longest(own, model["load"]),
         settings=settings,
         gpus=gpus,
         times=times,
@@ -156,7 +156,9 @@ def train_text(config: Mapping, wildcards: Mapping) -> Work:
     )
     rows = sum(n_pairs * scale for scale in scales) * seeds
     if settings.get("lora"):
-        return Work("model", tasks, rows=rows, stored={("adapters", *key(model)): len(tasks) * seeds})
+        return Work(
+            "model", tasks, rows=rows, stored={("adapters", *key(model)): len(tasks) * seeds}
+        )
     saved = stored(model["load"], "reward", len(tasks) * seeds, settings.get("dtype"))
     return Work("model", tasks, rows=rows, stored=saved)
 
@@ -192,11 +194,7 @@ def best_of_n_text(config: Mapping, wildcards: Mapping) -> Work:
     models = len(config["compare"]["seeds"]) * len(
         scales_of(config, wildcards["method"], wildcards["job"])
     )
-    count = (
-        config["datasets"][wildcards["dataset"]].get("pool", {}).get("max_candidates", 16)
-        if "pool" in config["datasets"][wildcards["dataset"]]
-        else model["generation"]["candidates"]
-    )
+    count = candidates(config, wildcards["dataset"], wildcards["model"])
     tokens = batch_tokens(model)
     tasks = (
         read(model["load"], own, own.prompts, count, own.written, tokens, True, "reward", models),
@@ -233,14 +231,14 @@ def train_sft(config: Mapping, wildcards: Mapping) -> Work:
     settings = chosen["sft"]
     gpus = config["textual"].get("gpus", 1) if model.get("gpu") else 1
     seen = chosen["prompts"] * settings["epochs"]
-    longest = min(own.longest, settings.get("max_length") or own.longest)
+    most = longest(own, settings)
     task = Train(
         model["load"],
         texts=seen,
-        tokens=seen * min(longest, own.prompt + own.written),
+        tokens=seen * min(most, own.prompt + own.written),
         steps=ceil(seen / settings["batch_size"]),
         at_once=settings.get("device_batch_size") or ceil(settings["batch_size"] / gpus),
-        longest=longest,
+        longest=most,
         settings=settings,
         head="words",
         gpus=gpus,
@@ -272,5 +270,7 @@ def judge_bench(config: Mapping, wildcards: Mapping) -> Work:
     judged = {"full_finetune", "full_finetune_repeat"} & set(config["textual"]["methods"])
     if judged:
         times = (2 * len(judged) - 1) * len(config["compare"]["seeds"])
-        tasks.append(read(model["load"], own, pairs, 2, own.answer, tokens, head="reward", times=times))
+        tasks.append(
+            read(model["load"], own, pairs, 2, own.answer, tokens, head="reward", times=times)
+        )
     return Work("model", tuple(tasks), rows=pairs, disk=pairs * ROW_BYTES * 10)

@@ -12,7 +12,7 @@ LENGTHS = 16  # batches that end because lengths change, beside those that are f
 
 @dataclass(frozen=True)
 class Read:
-    """A model goes over texts once. `tokens` are those gone through: a shared prompt counts once."""
+    """A model goes over texts once, through `tokens`: a shared prompt counts once."""
 
     load: Mapping
     texts: float
@@ -139,13 +139,7 @@ def training(task: Train, shape, device, host) -> float:
     moments = 0 if settings.get("lora") else 28 * shape.parameters(task.head) / task.gpus
     fixed = device.train_step_seconds + moments / device.bandwidth
     setup = host.fit_seconds if task.trainer else 0
-    return (
-        setup
-        + task.texts * host.text_seconds
-        + passes * products
-        + started
-        + task.steps * fixed
-    )
+    return setup + task.texts * host.text_seconds + passes * products + started + task.steps * fixed
 
 
 def dtype_of(task) -> str:

@@ -76,8 +76,8 @@ def disk_of(work: Work, shapes: Shapes, config: Mapping) -> float:
     total = work.disk
     for (model, revision, *rest), count in kinds(work, config):
         shape = shapes.of({"model": model, "revision": revision})
-        if rest == ["embedding"]:
-            total += embeddings_bytes(count, shape.hidden)
+        if rest[0] == "embedding":
+            total += embeddings_bytes(count, shape.hidden, rest[1])
         elif rest == ["adapters"]:
             chosen = config["textual"]["lora"]
             rank, targets = chosen.get("lora_rank", 16), chosen["lora_targets"]
@@ -93,7 +93,8 @@ def kinds(work: Work, config: Mapping):
     for key, count in work.stored.items():
         if key[0] == "embedding":
             load = config["models"][key[1]]["load"]
-            yield (load["model"], load.get("revision"), "embedding"), count
+            dtype = load.get("dtype", "float32")
+            yield (load["model"], load.get("revision"), "embedding", dtype), count
         elif key[0] == "adapters":
             yield (*key[1:], "adapters"), count
         else:

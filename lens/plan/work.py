@@ -48,7 +48,19 @@ KNOWN = {
         )
     },
 }
-SMALL = ("label_pairs", "training_prompts", "held_out_prompts", "build_bench", "gather_table")
+SMALL = (
+    "label_pairs",
+    "training_prompts",
+    "held_out_prompts",
+    "build_bench",
+    "gather_embeddings",
+)
+GATHERED = {  # rules that put the shards of a stage into one table
+    "gather_candidates": "generate_candidates",
+    "gather_gold": "score_candidates",
+    "gather_responses": "sample_responses",
+    "gather_scores": "score_responses",
+}
 NOTHING = ("paper", "all", "report", "plan")  # targets, and what is not the run itself
 SHARDS = {  # which entry under `shards` cuts a rule's rows
     "embed_pairs": "embedding",
@@ -68,6 +80,9 @@ def work_of(rule: str, wildcards: Mapping, config: Mapping, gpus: int = 0) -> Wo
     if rule in KNOWN:
         whole = KNOWN[rule](config, wildcards)
         return share(whole, jobs_of(rule, config)) if "shard" in wildcards else whole
+    if rule in GATHERED:
+        whole = KNOWN[GATHERED[rule]](config, wildcards)
+        return Work("table", rows=whole.rows, disk=whole.disk)
     if gpus:
         raise LensError(
             f"rule {rule} asks for a GPU, but lens/plan/work.py does not know what it does. Add a "
@@ -78,7 +93,7 @@ def work_of(rule: str, wildcards: Mapping, config: Mapping, gpus: int = 0) -> Wo
 
 def jobs_of(rule: str, config: Mapping) -> int:
     """Into how many jobs the config cuts a rule's rows."""
-    return config.get("shards", {}).get(SHARDS[rule], {}).get("jobs", 1)
+    return config["shards"][SHARDS[rule]]["jobs"]
 
 
 def share(work: Work, jobs: int) -> Work:
