@@ -279,6 +279,9 @@ def test_jobs_are_those_of_a_dry_run(small, tmp_path):
     assert Counter(job.rule for job in small[0]) == {
         rule: count for rule, count in listed.items() if rule != "total"
     }
+    assert [job.number for job in small[0]] == list(range(len(small[0])))
+    assert [job.rule for job in small[0]] == sorted(job.rule for job in small[0])
+    assert all(list(job.after) == sorted(job.after) for job in small[0])
     plan = totals.plan(*small)
     assert {rule: stage["jobs"] for rule, stage in plan["stages"].items()} == {
         rule: count for rule, count in listed.items() if rule not in ("total", "paper")
@@ -422,6 +425,22 @@ def results_folder(root):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"wall_seconds": second}))
     return root
+
+
+@pytest.mark.parametrize(
+    ("name", "configfiles"), [("default", []), ("demo", ["workflow/configs/demo.yaml"])]
+)
+def test_predictions_hold_for_finished_runs(name, configfiles, tmp_path, monkeypatch):
+    # Seconds that Snakemake noted of whole runs on the machine of docs/plan.md.
+    recorded = json.loads((ROOT / "tests/measured_runs.json").read_text())["seconds"][name]
+    plan = totals.plan(*resolved(monkeypatch, tmp_path, *(ROOT / file for file in configfiles)))
+    compared = measured.compare(plan, {rule: tuple(row) for rule, row in recorded.items()})
+    assert 1 / 1.3 < compared["total"]["ratio"] < 1.3
+    long = [
+        row for row in compared["stages"] if row["measured"] > compared["total"]["measured"] / 20
+    ]
+    assert len(long) >= 4
+    assert [row["rule"] for row in long if not 0.5 < row["ratio"] < 2] == []
 
 
 def test_measured_seconds_of_a_run(tmp_path):

@@ -84,8 +84,9 @@ def message_of(error: BaseException) -> str:
 
 
 def jobs_of(dag) -> list[Job]:
-    """The jobs of Snakemake's graph that need to run."""
-    needed = list(dag.needrun_jobs(exclude_finished=False))
+    """The jobs of Snakemake's graph that need to run, by their names: its own order varies."""
+    found = dag.needrun_jobs(exclude_finished=False)
+    needed = sorted(found, key=lambda job: (job.rule.name, tuple(job.wildcards_dict.items())))
     numbers = {job: number for number, job in enumerate(needed)}
     return [
         Job(
@@ -95,7 +96,7 @@ def jobs_of(dag) -> list[Job]:
             threads=job.threads,
             gpus=int(job.resources.get("gpu", 0)),
             runtime=job.resources.get("runtime"),
-            after=tuple(numbers[before] for before in dag.dependencies[job] if before in numbers),
+            after=tuple(sorted(numbers[one] for one in dag.dependencies[job] if one in numbers)),
             temporary=bool(job.output) and all(file.is_temp for file in job.output),
         )
         for job, number in numbers.items()

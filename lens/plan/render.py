@@ -88,7 +88,11 @@ def runtime_table(jobs: Sequence[Mapping]) -> Table:
         for job in jobs
     ]
     head = ["stage", "place", "predicted hours", "hours allowed (`runtime`)"]
-    return Table("Jobs that their time limit would end", head, rows)
+    note = (
+        "Embedding, generation and scores: `shards` makes more and shorter jobs. Others: a longer "
+        "`runtime`, by Snakemake's --set-resources."
+    )
+    return Table("Jobs that their time limit would end", head, rows, note)
 
 
 def assumptions_table(assumed: Mapping) -> Table:
