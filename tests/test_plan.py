@@ -16,7 +16,7 @@ from lens.plan.architectures import FACTS, Architecture, find, from_config, of_t
 from lens.plan.machines import CPU, DEVICES, HOST, gpu, share
 from lens.plan.memory import memory, remedy
 from lens.plan.sizes import epochs_of_reward, sizes
-from lens.plan.stages import embeddings_bytes
+from lens.plan.stages import embeddings_bytes, reward_flops, vae_flops
 from lens.plan.tasks import Read, Train, Work, Write, seconds
 from lens.plan.work import KNOWN, SHARDS, work_of
 
@@ -210,6 +210,49 @@ def test_seconds_of_reading_by_hand():
     assert seconds(task, shape, device, HOST) == pytest.approx(expected)
 
 
+def forward(shape, tokens, context, use, device):
+    moved = shape.layers * (20 * shape.hidden + 3 * shape.intermediate) * 2 * tokens
+    return shape.flops(tokens, context) / (100e12 * use) + moved / device.bandwidth
+
+
+@pytest.mark.parametrize(("engine", "steps"), [("hf", 100 * 200), ("vllm", 100 * 50)])
+def test_seconds_of_generation_by_hand(engine, steps):
+    device = gpu(40e9, 100e12, 10e12, 1e12)
+    shape = fact("Qwen/Qwen3-0.6B")
+    weights = 2 * shape.parameters()
+    held = weights + shape.kv_bytes(64 * 200, "bfloat16")  # 100 of the prompt, half of 200 more
+    step = held / 1e12 + forward(shape, 64, 200, 0.4, device)
+    step += 2 * 1024 * 151936 * 64 / (100e12 * 0.4) + 28 * 0.5e-3 + device.decode_seconds
+    prompts = forward(shape, 6400 * 100, 50, 0.4, device) + 6400 * HOST.text_seconds
+    expected = weights / 1e9 + prompts + steps * step
+    assert seconds(writing(engine=engine), shape, device, HOST) == pytest.approx(expected)
+
+
+def test_seconds_of_training_by_hand():
+    device = gpu(40e9, 100e12, 10e12, 1e12)
+    shape = fact("Qwen/Qwen3-0.6B")
+    # 1000 texts of 50 tokens in 10 steps on 2 GPUs, 4 at once: 12.5 turns a step
+    task = training(gpus=2, bf16=True, gradient_checkpointing=True)
+    count = shape.parameters("reward")
+    products = 4 * forward(shape, 50_000, 25, 0.35, device) / 2
+    started = 10 * 12.5 * 4 * 28 * 0.5e-3
+    fixed = 10 * (device.train_step_seconds + 28 * count / 2 / 1e12)
+    setup = HOST.fit_seconds + 1000 * HOST.text_seconds + 4 * count / 1e9
+    assert seconds(task, shape, device, HOST) == pytest.approx(products + started + fixed + setup)
+
+
+def test_logits_and_noise_of_short_prompts():
+    shape = fact("Qwen/Qwen3-0.6B")
+    assert memory(writing(longest=2), shape).activations == 40 * 64 * 151936
+
+
+def test_products_of_heads_and_vaes():
+    # 4,096 x 256 weights: a product forward and one for their gradient, 2 FLOPs, both answers
+    assert reward_flops(4096, 256) == 2 * 2 * 2 * 4096 * 256
+    # encoder 2 and decoder 3 products of 64 d, the small layers 3 of 3 x 64 x 16
+    assert vae_flops(100, {"hidden": 64, "latent": 16}) == 4 * (5 * 6400 + 9 * 1024)
+
+
 def test_narrow_products_lose_half_of_the_rate():
     assert share(0.8, 64, 64) == pytest.approx(0.4)
     assert share(0.4, 0, 64) == 0.4
@@ -348,6 +391,35 @@ def test_more_scales_and_pairs_take_longer(paper):
     text = {"rule": "train_text", "method": "full_finetune"}
     assert work(**text) < work(**text, job="x4") < work(**text, job="x8")
     assert 1.9 < work(**text, n_pairs="50000") / work(**text, n_pairs="25000") < 2.1
+
+
+def test_what_text_stages_of_the_paper_do(paper):
+    config = totals.with_widths(paper[1], totals.Shapes(paper[1]))
+    place = {"dataset": "hh-rlhf", "model": "llama-3.1-8b", "n_pairs": "1000"}
+
+    def work(rule, **more):
+        return work_of(rule, {**place, "sampling": "standard", **more}, config)
+
+    # 28 pairs of 8 responses in both orders, of the prompts of three draws of 1,000 in 100,000
+    prompts = round(100_000 * (1 - 0.99**3))
+    assert work("judge_responses", prompts="n1000").tasks[0].answers == 2 * 28 * prompts
+    # scale 1 is trained once, not with its controls
+    own, control = (work("train_text", method=m, job="x1") for m in ("lora", "lora_repeat"))
+    assert (len(own.tasks), own.rows) == (1, 3000)
+    assert (len(control.tasks), control.rows) == (0, 0)
+    full = work("train_text", method="ipo", job="x8")
+    assert full.tasks[0].texts == 2 * 8000
+    assert full.tasks[0].times == 3
+    assert list(full.stored.values()) == [3]
+
+
+def test_disk_of_the_papers_embeddings(paper):
+    stage = totals.plan(*paper)["stages"]["embed_pairs"]
+    widths = {"gemma-2b": 2304, "llama-3.2-3b": 3072, "mistral-7b": 4096}
+    widths |= {"qwen-2.5-7b": 3584, "llama-3.1-8b": 4096, "qwen-2.5-14b": 5120}
+    hh, tldr = 2 * (100_000 + 8552), 2 * (92_858 + 10_000)
+    layers = 3 * 4096 * hh  # of llama-3.1-8b, on HH alone
+    assert stage["disk_bytes"] == 2 * (sum(widths.values()) * (hh + tldr) + layers)
 
 
 def test_plan_of_the_paper(paper):
