@@ -10,8 +10,10 @@ include: "workflow/rules/common_text.smk"
 include: "workflow/rules/common_sweeps.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/common_shards.smk"
+include: "workflow/rules/common_resources.smk"
 include: "workflow/rules/common_inspection.smk"
 include: "workflow/rules/common_tables.smk"
+include: "workflow/rules/common_prefetch.smk"
 
 
 pathvars:
@@ -56,6 +58,7 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/overview.smk"
 include: "workflow/rules/plan.smk"
+include: "workflow/rules/prefetch.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -9,6 +9,7 @@ import numpy as np
 
 from lens import models
 from lens.errors import LensError
+from lens.hub import explain, known_absent, reading
 
 POOLING_MODES = {  # sentence-transformers' names, of two generations, and ours
     "pooling_mode_mean_tokens": "mean",
@@ -207,14 +208,16 @@ def sentence_transformer(model: str, revision: str | None) -> dict:
 
 
 def _model_json(model: str, revision: str | None, name: str):
-    """A JSON file of a model's folder or Hub repository, or None."""
+    """A JSON file of a model's folder or Hub repository, or None where there is none. Raises
+    LensError where that cannot be told, for want of a network."""
     from transformers.utils import cached_file
 
-    path = cached_file(
-        model,
-        name,
-        revision=revision,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    )
-    return json.loads(Path(path).read_text(encoding="utf-8")) if path else None
+    with reading(model, revision):
+        path = cached_file(
+            model, name, revision=revision, _raise_exceptions_for_missing_entries=False
+        )
+    if path:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    if not (Path(model).is_dir() or known_absent(model, revision, name)):
+        raise LensError(explain(FileNotFoundError(f"no {name}"), model, revision))
+    return None

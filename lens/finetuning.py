@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lens import cost, models
+from lens import artifacts, models
 from lens.errors import LensError
 from lens.gold import unused_id
+from lens.hub import reading
 
 EXTRA = 'Run `pip install "lens-rm[text]"`, or take the textual methods out of the config.'
 
@@ -88,16 +89,12 @@ def new_classifier(
     logging.set_verbosity_error()
     common = {"revision": revision, "trust_remote_code": trust_remote_code}
     set_seed(seed)
-    try:
+    with reading(path, revision):
         tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
         model = AutoModelForSequenceClassification.from_pretrained(
             path, num_labels=1, dtype=getattr(torch, dtype), use_safetensors=True, **common
         )
-    except (OSError, ValueError) as error:
-        raise LensError(f"model {path} cannot be loaded as a classifier: {error}") from error
-    device = models.pick_device(device)
-    cost.uses(device)
-    return tokenizer, model.to(device)
+    return tokenizer, models.place(model, path, device)
 
 
 def load_reward(path: str, *, dtype: str, device: str, tokenizer=None):
@@ -121,15 +118,16 @@ def load_reward(path: str, *, dtype: str, device: str, tokenizer=None):
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    model = AutoPeftModelForSequenceClassification.from_pretrained(
-        path,
-        num_labels=1,
-        dtype=torch.float32,  # a small adapter would be lost in a sum of half precision
-    ).merge_and_unload()
+    base = artifacts.read_json(Path(path) / "adapter_config.json")
+    with reading(base["base_model_name_or_path"], base.get("revision")):
+        model = AutoPeftModelForSequenceClassification.from_pretrained(
+            path,
+            num_labels=1,
+            dtype=torch.float32,  # a small adapter would be lost in a sum of half precision
+        ).merge_and_unload()
     model = model.to(getattr(torch, dtype))
-    device = models.pick_device(device)
-    cost.uses(device)
-    return tokenizer or AutoTokenizer.from_pretrained(path), model.to(device).eval()
+    tokenizer = tokenizer or AutoTokenizer.from_pretrained(path)
+    return tokenizer, models.place(model, path, device).eval()
 
 
 def train_reward(

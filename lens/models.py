@@ -2,11 +2,12 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
-from lens import cost
-from lens.artifacts import sha256
+from lens import artifacts, cost
 from lens.errors import LensError
+from lens.hub import COMMIT, reading
 
 
 def load(
@@ -22,8 +23,8 @@ def load(
     """(tokenizer, model in evaluation mode on the device) from a folder or a Hub id.
 
     A `tokenizer` that is given is not read again. `dtype` is a torch dtype's name. Raises LensError
-    when the folder is not there or the Hub refuses. `trust_remote_code` runs code that comes with
-    the model: off unless asked.
+    when the folder is not there, the Hub refuses or the GPU is too small. `trust_remote_code` runs
+    code that comes with the model: off unless asked.
     """
     import torch
     from transformers import AutoTokenizer
@@ -33,7 +34,7 @@ def load(
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # what its load report would say is checked below
     common = {"revision": revision, "trust_remote_code": trust_remote_code}
-    try:
+    with reading(path, revision):
         tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
         model, report = auto_class.from_pretrained(
             path,
@@ -42,21 +43,38 @@ def load(
             output_loading_info=True,
             **common,
         )
-    except (OSError, ValueError) as error:
-        raise LensError(
-            f"model {path} (revision {revision}) cannot be loaded: {error} "
-            "A gated model needs its licence accepted on the Hub and HF_TOKEN in the environment; "
-            "without a network, give the path of a folder."
-        ) from error
     missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if missing:
         raise LensError(
             f"model {path} has no trained weights for {', '.join(missing)}, which this stage needs "
             "(a reward model needs its head, a generator its language model). Choose another model."
         )
+    return tokenizer, place(model, path, device).eval()
+
+
+def place(model, path: str, device: str):
+    """The model on the device asked for, which the cost of the stage is counted for. Raises
+    LensError where its weights are too many for the GPU."""
+    import torch
+
     device = pick_device(device)
     cost.uses(device)
-    return tokenizer, model.to(device).eval()
+    if not device.startswith("cuda"):
+        return model.to(device)
+    values = [*model.parameters(), *model.buffers()]
+    needed = sum(value.numel() * value.element_size() for value in values)
+    free, memory = torch.cuda.mem_get_info(device)
+    if needed < memory:
+        with suppress(torch.OutOfMemoryError):
+            return model.to(device)
+    dtype = str(model.dtype).removeprefix("torch.")
+    smaller = "set `dtype: bfloat16`, " if dtype == "float32" else ""
+    raise LensError(
+        f"model {path}: its weights take {needed / 1e9:.1f} GB as {dtype}, but {device} "
+        f"({torch.cuda.get_device_name(device)}) has {memory / 1e9:.1f} GB, {free / 1e9:.1f} GB of "
+        f"them free. Ask for a larger or a free GPU in the profile, {smaller}or choose a smaller "
+        "model."
+    )
 
 
 def require_model(path: str) -> None:
@@ -126,14 +144,19 @@ def weight_files(path: str) -> dict[str, Path]:
 
 
 def identity(path: str, revision: str | None, trust_remote_code: bool = False) -> dict[str, str]:
-    """Which weights a model has, without loading them: {"model/FILE": sha256} of a folder's, or
-    {"commit": hash} of a Hub id's revision."""
+    """What tells whether a model has changed, found without loading it: for a folder the sha256 of
+    its weight files by name (and of its own code, where that is run), for a Hub id {"commit": the
+    one that `load` would read now}. A pinned commit needs no network and no cache, another revision
+    its config's. Raises LensError."""
     require_model(path)
-    if Path(path).is_dir():
-        return {name: sha256(file) for name, file in weight_files(path).items()}
-    from transformers import AutoConfig
+    folder = Path(path)
+    if folder.is_dir():
+        code = sorted(folder.glob("*.py")) if trust_remote_code else []
+        files = weight_files(path) | {f"model/{file.name}": file for file in code}
+        return {name: artifacts.sha256(file) for name, file in files.items()}
+    if COMMIT.fullmatch(revision or ""):
+        return {"commit": revision}
+    from transformers.utils import cached_file
 
-    config = AutoConfig.from_pretrained(
-        path, revision=revision, trust_remote_code=trust_remote_code
-    )
-    return {"commit": config._commit_hash}
+    with reading(path, revision):
+        return {"commit": Path(cached_file(path, "config.json", revision=revision)).parent.name}

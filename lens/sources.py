@@ -60,17 +60,27 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
-    """All rows of one split of a Hub dataset, at a pinned revision, as (place, row)."""
+    """All rows of one split of a Hub dataset, at a pinned revision, as (place, row).
+
+    Read from the cache alone where HF_HUB_OFFLINE is set. Raises LensError.
+    """
+    return _numbered(f"{hub}[{split}]", list(load_hub(hub, revision, split)))
+
+
+def load_hub(hub: str, revision: str | None, split: str | None = None):
+    """A split of a Hub dataset, or all by name, in the form of the library `datasets`."""
     import datasets
 
+    from lens.hub import dataset_folder
+
+    folder = dataset_folder(hub, revision)
     try:
-        loaded = datasets.load_dataset(hub, revision=revision, split=split)
+        return datasets.load_dataset(folder, split=split)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise LensError(
             f"dataset {hub} (revision {revision}, split {split}) cannot be loaded: {error} "
-            "Check the id and the network, or give a local file instead."
+            "Check its id and splits, or give a local file instead."
         ) from error
-    return _numbered(f"{hub}[{split}]", list(loaded))
 
 
 def _numbered(name: object, rows: list[dict]) -> list[Row]:

@@ -7,11 +7,13 @@ is read once and the prompts of a dataset share what they begin with.
 from collections.abc import Sequence
 
 from lens.errors import LensError
+from lens.hub import cached_folder
 from lens.seeds import derive_seed
 
 
 def load(path: str, *, revision: str | None, dtype: str, max_length: int, trust_remote_code: bool):
-    """A vLLM engine for the model; LensError where vLLM is not installed."""
+    """A vLLM engine for the model. Raises LensError where vLLM is not installed or, without a
+    network, where the model has not been downloaded."""
     try:
         from vllm import LLM
     except ImportError as error:
@@ -20,7 +22,7 @@ def load(path: str, *, revision: str | None, dtype: str, max_length: int, trust_
             "with a GPU, or set `engine: hf`."
         ) from error
     return LLM(
-        model=path,
+        model=cached_folder(path, revision, trust_remote_code),
         revision=revision,
         dtype=dtype,
         max_model_len=max_length,

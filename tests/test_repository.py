@@ -53,7 +53,8 @@ def test_rules_commands_modules_and_logs_share_a_name():
             assert re.search(rf"(python -m lens|{{params.launch}}) {command} ", body)
             assert f'code("{name}")' in body
             assert f"<logs>/{name}" in body
-            assert f"<benchmarks>/{name}" in body
+            if "output:" in body:  # a benchmark counts as one, so that the rule would run once only
+                assert f"<benchmarks>/{name}" in body
     assert {rule.replace("_", "-") for rule in rules} <= commands
 
 

@@ -128,6 +128,7 @@ def _with_vllm(args):
     from functools import cache
 
     from lens import cost, models, vllm_engine
+    from lens.hub import reading
 
     models.require_model(args.model)
 
@@ -136,8 +137,9 @@ def _with_vllm(args):
         from transformers import AutoConfig, AutoTokenizer
 
         common = {"revision": args.revision, "trust_remote_code": args.trust_remote_code}
-        tokenizer = AutoTokenizer.from_pretrained(args.model, **common)
-        config = AutoConfig.from_pretrained(args.model, **common).get_text_config()
+        with reading(args.model, args.revision):
+            tokenizer = AutoTokenizer.from_pretrained(args.model, **common)
+            config = AutoConfig.from_pretrained(args.model, **common).get_text_config()
         limits = [config.max_position_embeddings, tokenizer.model_max_length, args.max_length]
         limit = min(value for value in limits if value)
         cost.uses("cuda")

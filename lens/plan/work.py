@@ -61,7 +61,7 @@ GATHERED = {  # rules that put the shards of a stage into one table
     "gather_responses": "sample_responses",
     "gather_scores": "score_responses",
 }
-NOTHING = ("paper", "all", "report", "plan")  # targets, and what is not the run itself
+NOTHING = ("paper", "all", "report", "plan", "prefetch")  # targets, and what is not the run itself
 SHARDS = {  # which entry under `shards` cuts a rule's rows
     "embed_pairs": "embedding",
     "embed_candidates": "embedding",

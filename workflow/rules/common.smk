@@ -181,11 +181,6 @@ def model_files(path):
     return [f"{path}/config.json", *sorted(map(str, Path(path).glob("*.safetensors")))]
 
 
-def model_memory(wildcards):
-    """Main memory in MB for a job that loads the model: weights pass through it on their way."""
-    return config["models"][wildcards.model].get("mem_mb", 16000)
-
-
 def pairs_files(wildcards):
     settings = config["datasets"][wildcards.dataset]["pairs"]
     return local_files(settings.get("path"), settings.get("test_path"))

@@ -163,12 +163,6 @@ def textual_gpus(wildcards):
     return config["textual"].get("gpus", 1) if config["models"][name]["gpu"] else 0
 
 
-def textual_memory(wildcards):
-    """Main memory in MB of a job that trains on text: every process loads the weights."""
-    name = getattr(wildcards, "model", None) or config["textual"]["annotator"]["model"]
-    return config["textual"].get("mem_mb") or config["models"][name].get("mem_mb", 16000)
-
-
 def launch():
     """How a job that trains on text starts: by itself, or through accelerate."""
     settings = config["textual"].get("accelerate")

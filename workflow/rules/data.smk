@@ -16,8 +16,8 @@ rule prepare_pairs:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=grows(8000),
+        runtime=grows(60),
     params:
         settings=lambda wildcards, input: flags(
             {**config["datasets"][wildcards.dataset]["pairs"], "pool": input.pool or None}
@@ -43,8 +43,8 @@ rule prepare_candidates:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         settings=pool_settings,
     shell:
@@ -68,8 +68,8 @@ rule import_gold:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         settings=pool_settings,
         gold_field=lookup("datasets/{dataset}/pool/gold_field", within=config, default="gold"),

@@ -15,8 +15,8 @@ rule build_world:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         folder=subpath(output.truth, parent=True),
         settings=lambda wildcards: flags(config["world"]["texts"]),
@@ -42,8 +42,8 @@ rule train_base_model:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         folder=subpath(output.config, parent=True),
         settings=lambda wildcards: flags(config["world"]["base_model"]),
@@ -71,8 +71,8 @@ rule train_gold_model:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         base=subpath(input.base, parent=True),
         folder=subpath(output.config, parent=True),

@@ -16,7 +16,7 @@ rule embed_pairs:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=720,
+        runtime=shard_minutes("embed_pairs"),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
@@ -44,7 +44,7 @@ rule generate_candidates:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=1440,
+        runtime=shard_minutes("generate_candidates"),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         generation=lambda wildcards: flags(config["models"][wildcards.model]["generation"]),
@@ -73,7 +73,7 @@ rule embed_candidates:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=720,
+        runtime=shard_minutes("embed_candidates"),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),

@@ -15,8 +15,8 @@ rule score_candidates:
     threads: 1
     resources:
         gpu=lambda wildcards: config["gold"]["gpu"],
-        mem_mb=lambda wildcards: config["gold"].get("mem_mb", 16000),
-        runtime=720,
+        mem_mb=gold_memory,
+        runtime=shard_minutes("score_candidates"),
     params:
         load=lambda wildcards: flags(config["gold"]["load"]),
         batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
@@ -54,8 +54,8 @@ rule best_of_n:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=grows(8000),
+        runtime=grows(30),
     params:
         seeds=config["compare"]["seeds"],
     shell:

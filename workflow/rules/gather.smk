@@ -1,3 +1,9 @@
+localrules:
+    gather_gold,
+    gather_responses,
+    gather_scores,
+
+
 rule gather_embeddings:
     input:
         shards=shards_of,

@@ -54,8 +54,8 @@ rule inspect_synthetic:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=grows(16000),
+        runtime=grows(240),
     params:
         settings=inspection_settings(),
         folder=subpath(output.metrics, parent=True),

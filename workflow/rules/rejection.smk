@@ -18,7 +18,7 @@ rule pick_responses:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=1440,
+        runtime=grows(1440),
     params:
         seeds=config["compare"]["seeds"],
         models=picking_paths,
@@ -36,7 +36,7 @@ rule train_sft:
         model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
         code=code("train_sft"),
     output:
-        models=directory("<results>/train_sft/{dataset}/{model}/n{n_pairs}/{picker}/models"),
+        models=temp(directory("<results>/train_sft/{dataset}/{model}/n{n_pairs}/{picker}/models")),
         metrics="<results>/train_sft/{dataset}/{model}/n{n_pairs}/{picker}/metrics.json",
         cost="<results>/train_sft/{dataset}/{model}/n{n_pairs}/{picker}/cost.json",
     log:
@@ -49,7 +49,7 @@ rule train_sft:
     resources:
         gpu=textual_gpus,
         mem_mb=textual_memory,
-        runtime=2880,
+        runtime=grows(1440),
     params:
         launch=launch(),
         seeds=config["compare"]["seeds"],
@@ -79,7 +79,7 @@ rule sample_sft:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=1440,
+        runtime=grows(1440),
     params:
         seeds=config["compare"]["seeds"],
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
@@ -108,8 +108,8 @@ rule score_sft:
     threads: 1
     resources:
         gpu=lambda wildcards: config["gold"]["gpu"],
-        mem_mb=lambda wildcards: config["gold"].get("mem_mb", 16000),
-        runtime=720,
+        mem_mb=gold_memory,
+        runtime=grows(720),
     params:
         load=lambda wildcards: flags(config["gold"]["load"]),
         batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
@@ -140,8 +140,8 @@ rule judge_sft:
     threads: 1
     resources:
         gpu=lambda wildcards: config["rejection_sampling"]["judge"].get("gpu", 0),
-        mem_mb=16000,
-        runtime=1440,
+        mem_mb=grows(16000),
+        runtime=grows(1440),
     params:
         judge=judge_settings,
     shell:

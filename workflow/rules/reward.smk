@@ -21,8 +21,8 @@ rule train_reward:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=pairs_memory,
+        runtime=pairs_minutes,
     params:
         folder=subpath(output.metrics, parent=True),
         seeds=config["compare"]["seeds"],

@@ -19,8 +19,8 @@ rule train_vae:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=pairs_memory,
+        runtime=pairs_minutes,
     params:
         folder=subpath(output.metrics, parent=True),
         seeds=config["compare"]["seeds"],

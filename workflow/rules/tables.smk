@@ -102,8 +102,8 @@ rule build_bench:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         settings=lambda wildcards: flags(config["world"]["bench"]),
     shell:
@@ -132,7 +132,7 @@ rule judge_bench:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=720,
+        runtime=grows(720),
     params:
         data=bench_flags,
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),

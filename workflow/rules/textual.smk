@@ -14,8 +14,8 @@ rule training_prompts:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         seeds=config["compare"]["seeds"],
     shell:
@@ -40,8 +40,8 @@ rule held_out_prompts:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         prompts=lambda wildcards: config["rejection_sampling"]["prompts"],
         seed=lambda wildcards: config["rejection_sampling"]["seed"],
@@ -73,7 +73,7 @@ rule sample_responses:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=1440,
+        runtime=shard_minutes("sample_responses"),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         sampling=sampling,
@@ -101,7 +101,7 @@ rule embed_responses:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=1440,
+        runtime=shard_minutes("embed_responses"),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
@@ -117,7 +117,7 @@ rule train_annotator:
         model=lambda wildcards: model_files(annotator()["load"]["model"]),
         code=code("train_annotator"),
     output:
-        annotator=directory("<results>/train_annotator/{dataset}/annotator"),
+        annotator=temp(directory("<results>/train_annotator/{dataset}/annotator")),
         metrics="<results>/train_annotator/{dataset}/metrics.json",
         cost="<results>/train_annotator/{dataset}/cost.json",
     log:
@@ -130,7 +130,7 @@ rule train_annotator:
     resources:
         gpu=textual_gpus,
         mem_mb=textual_memory,
-        runtime=2880,
+        runtime=text_minutes,
     params:
         launch=launch(),
         load=lambda wildcards: flags(annotator()["load"]),
@@ -161,8 +161,8 @@ rule score_responses:
     threads: 1
     resources:
         gpu=lambda wildcards: annotator()["gpu"],
-        mem_mb=lambda wildcards: annotator().get("mem_mb", 16000),
-        runtime=1440,
+        mem_mb=annotator_memory,
+        runtime=shard_minutes("score_responses"),
     params:
         load=lambda wildcards: flags(scoring(annotator())),
         shard=shard_flags("score_responses"),
@@ -190,7 +190,7 @@ rule score_likelihood:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=1440,
+        runtime=grows(1440),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         batch_tokens=lambda wildcards: config["models"][wildcards.model]["embedding"].get(
@@ -220,7 +220,7 @@ rule judge_responses:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=1440,
+        runtime=grows(1440),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         judge=lambda wildcards: flags(config["textual"]["self_rewarding"]),
@@ -247,8 +247,8 @@ rule label_pairs:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         seeds=config["compare"]["seeds"],
         scale=lambda wildcards: largest_scale(wildcards),
@@ -280,7 +280,7 @@ rule evolve_pairs:
     resources:
         gpu=textual_gpus,
         mem_mb=textual_memory,
-        runtime=2880,
+        runtime=text_minutes,
     params:
         launch=launch(),
         seeds=config["compare"]["seeds"],
@@ -303,8 +303,10 @@ rule train_text:
         model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
         code=code("train_text"),
     output:
-        models=directory(
-            "<results>/train_text/{dataset}/{model}/n{n_pairs}/{method}/{sampling}/{job}/models"
+        models=temp(
+            directory(
+                "<results>/train_text/{dataset}/{model}/n{n_pairs}/{method}/{sampling}/{job}/models"
+            )
         ),
         metrics="<results>/train_text/{dataset}/{model}/n{n_pairs}/{method}/{sampling}/{job}/metrics.json",
         cost="<results>/train_text/{dataset}/{model}/n{n_pairs}/{method}/{sampling}/{job}/cost.json",
@@ -318,7 +320,7 @@ rule train_text:
     resources:
         gpu=textual_gpus,
         mem_mb=textual_memory,
-        runtime=2880,
+        runtime=text_minutes,
     params:
         launch=launch(),
         seeds=config["compare"]["seeds"],
@@ -354,7 +356,7 @@ rule best_of_n_text:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=1440,
+        runtime=grows(1440),
     params:
         seeds=config["compare"]["seeds"],
         scales=job_scales,

@@ -20,8 +20,8 @@ rule theory_points:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=config["theory"].get("mem_mb", 16000),
-        runtime=1440,
+        mem_mb=grows(config["theory"].get("mem_mb", 16000)),
+        runtime=grows(1440),
     params:
         folder=subpath(output.metrics, parent=True),
         settings=theory_settings(),
@@ -52,8 +52,8 @@ rule fit_theory:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         points=subpath(input.metrics, parent=True),
         folder=subpath(output.constants, parent=True),

@@ -1,0 +1,61 @@
+"""Download what a run reads of the Hugging Face Hub, so that its jobs need no network."""
+
+
+def add_arguments(parser):
+    parser.add_argument("--models", nargs="*", default=[], metavar="ID@REVISION")
+    parser.add_argument(
+        "--models-with-code", nargs="*", default=[], metavar="ID@REVISION",
+        help="models whose own code is run: their Python files too",
+    )  # fmt: skip
+    parser.add_argument("--datasets", nargs="*", default=[], metavar="ID@REVISION")
+    parser.add_argument("--out", help="record (.json) of ids, revisions, commits, bytes, folders")
+
+
+def run(args):
+    from huggingface_hub import constants
+
+    from lens import artifacts, hub
+    from lens.errors import LensError
+    from lens.sources import load_hub
+
+    wanted = [hub.parse(spec, "model") for spec in args.models]
+    wanted += [hub.parse(spec, "model", code=True) for spec in args.models_with_code]
+    wanted += [hub.parse(spec, "dataset") for spec in args.datasets]
+    wanted = list(dict.fromkeys(wanted))
+    if not wanted:
+        print("No model or dataset of the Hub is used: nothing to download.")
+    elif constants.is_offline_mode():
+        raise LensError("HF_HUB_OFFLINE is set, so nothing can be downloaded. Unset it for this.")
+    found, refused = [], []
+    for one in wanted:
+        try:
+            found.append(hub.download(one))
+            if one.kind == "dataset":
+                load_hub(one.name, found[-1]["commit"])  # into tables, so that jobs only read
+        except LensError as error:
+            refused.append(str(error))
+        else:
+            print(line(found[-1]), flush=True)
+    if refused:
+        raise LensError(
+            f"{len(refused)} of {len(wanted)} are not there; what was downloaded stays, and the "
+            "same command goes on from it.\n" + "\n".join(refused)
+        )
+    if found:
+        total = sum(one["bytes"] for one in found)
+        print(f"{size(total)} in {constants.HF_HUB_CACHE}. Jobs can run with HF_HUB_OFFLINE=1.")
+    if args.out:
+        artifacts.write_json(args.out, found)
+
+
+def line(found: dict) -> str:
+    """What was downloaded, and what to pin where the revision may move."""
+    said = f"{found['kind']} {found['id']}: {size(found['bytes'])}, commit {found['commit']}"
+    if found["revision"] == found["commit"]:
+        return said + " (pinned)"
+    return f"{said} ({found['revision']!r} may move: pin `revision: {found['commit']}`)"
+
+
+def size(count: int) -> str:
+    """Bytes in GB, or in MB below one tenth of that (decimal units, as the Hub shows them)."""
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.2f} MB"
