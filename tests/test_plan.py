@@ -445,6 +445,10 @@ def test_plan_of_the_paper(paper):
     faster = totals.plan(*paper, "h100")
     assert faster["total"]["gpu_hours"] < total["gpu_hours"]
     assert faster["total"]["disk_bytes"] == total["disk_bytes"]
+    without = totals.plan(*paper, "cpu")
+    assert without["total"]["gpu_hours"] == 0
+    assert without["total"]["cpu_hours"] > 100 * total["cpu_hours"]
+    assert without["models"] == []
     with pytest.raises(LensError, match="machine 'tpu'"):
         totals.plan(*paper, "tpu")
 

@@ -1,7 +1,7 @@
 """The plan: jobs, hours, bytes and memory of a run, added up from the work of its jobs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from lens.errors import LensError
 from lens.plan import architectures
@@ -110,6 +110,8 @@ def plan(jobs: Sequence[Job], config: Mapping, machine: str | None = None) -> di
         machine = "a100-80" if any(job.gpus for job in jobs) else "cpu"
     if machine not in DEVICES:
         raise LensError(f"machine {machine!r} is none of {', '.join(DEVICES)}.")
+    if machine == "cpu":
+        jobs = [replace(job, gpus=0) for job in jobs]
     costs = predict(jobs, config, machine)
     chain = longest_chain(
         {cost.job.number: cost.seconds for cost in costs},
