@@ -57,6 +57,7 @@ include: "workflow/rules/inspection.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/overview.smk"
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/prefetch.smk"
 
 

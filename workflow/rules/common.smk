@@ -2,6 +2,7 @@
 of their own (common_*.smk). The other rule files define rules and nothing else."""
 
 import ast
+import functools
 import hashlib
 import json
 import re
@@ -26,6 +27,7 @@ OF_SOME_ARTEFACTS = (
     "artefacts",
     "inspection",
     "learning_curve",
+    "plan",
     "rejection_sampling",
     "reward_bench",
     "shards",
@@ -138,20 +140,22 @@ def code(command):
     found, waiting = set(), [ROOT / "lens/cli" / f"{command}.py"]
     while waiting:
         file = waiting.pop()
-        if file in found or not file.is_file():
-            continue
-        found.add(file)
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            else:
-                continue
-            waiting += [
-                ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("lens.")
-            ]
+        if file not in found and file.is_file():
+            found.add(file)
+            waiting += imported(file)
     return sorted(map(str, found))
+
+
+@functools.cache
+def imported(file):
+    """Where the modules of lens that a source file imports would lie."""
+    names = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("lens.")]
 
 
 def local_files(*paths):

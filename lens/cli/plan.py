@@ -1,0 +1,60 @@
+"""Say what a run will take, before anything is submitted: jobs, hours, disk, GPU memory, and the
+longest chain, from a stated model of cost (docs/plan.md)."""
+
+import argparse
+
+
+def add_arguments(parser):
+    parser.add_argument("--snakefile", default="Snakefile")
+    parser.add_argument("--configfile", nargs="+", default=[], help="as Snakemake has it")
+    parser.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE")
+    parser.add_argument(
+        "--targets", nargs="+", default=[], help="rules or files, not all artefacts"
+    )
+    parser.add_argument(
+        "--everything",
+        action="store_true",
+        help="count what is done already, not only what remains",
+    )
+    parser.add_argument(
+        "--machine",
+        choices=["cpu", "a100-40", "a100-80", "h100"],
+        help="for jobs with a GPU (default: a100-80 where the config has such jobs)",
+    )
+    parser.add_argument("--out", nargs="+", default=[], help="files to write, .md or .json")
+    parser.add_argument("--check", help="results/RUN of a finished run to hold the plan against")
+    parser.add_argument(
+        "--software-deployment-method", nargs="+", default=[], help=argparse.SUPPRESS
+    )
+
+
+def run(args):
+    from pathlib import Path
+
+    from lens import artifacts
+    from lens.errors import LensError
+    from lens.plan import graph, measured, render, totals
+
+    if wrong := [path for path in args.out if Path(path).suffix not in (".md", ".json")]:
+        raise LensError(f"--out {' '.join(wrong)}: the plan is written as .md or .json.")
+    found = measured.measured(args.check) if args.check else None
+    jobs, config = graph.resolve(
+        args.snakefile,
+        targets=args.targets,
+        configfiles=args.configfile,
+        config=args.config,
+        everything=args.everything or bool(args.check),
+        deployment=args.software_deployment_method,
+    )
+    plan = totals.plan(jobs, config, args.machine)
+    if found is None:
+        tables = render.tables(plan)
+    else:
+        plan["check"] = measured.compare(plan, found)
+        tables = [render.check_table(plan["check"])]
+    for path in args.out:
+        if Path(path).suffix == ".json":
+            artifacts.write_json(path, plan)
+        else:
+            artifacts.write_text(path, render.as_markdown(tables))
+    print(render.as_text(tables), end="")
