@@ -97,7 +97,7 @@ def jobs_of(dag) -> list[Job]:
             gpus=int(job.resources.get("gpu", 0)),
             runtime=job.resources.get("runtime"),
             after=tuple(sorted(numbers[one] for one in dag.dependencies[job] if one in numbers)),
-            temporary=bool(job.output) and all(file.is_temp for file in job.output),
+            temporary=any(file.is_temp for file in job.output),
         )
         for job, number in numbers.items()
     ]

@@ -44,12 +44,13 @@ def pairs_minutes(wildcards, attempt):
 
 
 def text_minutes(wildcards, attempt):
-    """Of a job that trains on text: the pairs that it goes through, on four A100s at 8B."""
-    n_pairs = int(getattr(wildcards, "n_pairs", 0)) or whole_set(wildcards)[0]
-    scales = sum(job_scales(wildcards)) if hasattr(wildcards, "job") else 1
-    seeds = len(config["compare"]["seeds"])
-    gpus = max(1, textual_gpus(wildcards))
-    return int(120 + n_pairs * scales * seeds * 0.012 / gpus) * attempt
+    """Of a job that trains on text: the pairs that it goes through, as long as at 8B."""
+    if hasattr(wildcards, "n_pairs"):
+        scales = job_scales(wildcards) if hasattr(wildcards, "job") else config["compare"]["scales"]
+        pairs = int(wildcards.n_pairs) * sum(scales) * len(config["compare"]["seeds"])
+    else:
+        pairs = whole_set(wildcards)[0]
+    return int(120 + pairs * 0.012 / max(1, textual_gpus(wildcards))) * attempt
 
 
 def whole_set(wildcards):
