@@ -142,7 +142,7 @@ def test_a_failing_job_is_reported_and_its_siblings_survive(mishaps):
     tries = [known[job] for job, *_, stage, line in commands(shim)
              if stage == "score_candidates" and "--shard 0" in line]  # fmt: skip
     assert [job["JobState"] for job in tries] == ["FAILED", "FAILED"]
-    assert [job["MinMemoryNode"] for job in tries] == ["1500M", "3000M"]
+    assert [job["MinMemoryNode"] for job in tries] == ["1500M", "2250M"]
     minutes = [job["TimeLimit"] for job in tries]
     assert minutes[1] > minutes[0]
 
@@ -152,7 +152,7 @@ def test_a_job_out_of_time_goes_on_where_it_was(mishaps):
     tries = [known[job] for job, *_, stage, line in commands(shim)
              if stage == "embed_pairs" and "--shard 1" in line]  # fmt: skip
     assert [job["JobState"] for job in tries] == ["TIMEOUT", "COMPLETED"]
-    assert [job["MinMemoryNode"] for job in tries] == ["1500M", "3000M"]
+    assert [job["MinMemoryNode"] for job in tries] == ["1500M", "2250M"]
     assert [job["TimeLimit"] for job in tries] == ["00:01:00", "00:02:00"]
     saved = (shim / "saved.txt").read_text().split()
     assert len(saved) == 2

@@ -1,56 +1,70 @@
-"""What jobs ask a cluster for: MB of main memory and minutes, from the size of the model and the rows
-of the job; a retry asks for as much again. Read after common.smk."""
+"""What jobs ask a cluster for: MB of main memory and minutes, from the size of the model, the rows of
+the job and the attempt. Read after common.smk."""
 
 # Minutes on an A100 with a margin of three, for each MB of main memory that the model's entry asks
 # for (five bytes a weight): a text of 250 tokens read, a token sampled by Hugging Face generate.
 READ, SAMPLED = 4e-8, 7e-10
 VLLM = 0.1  # of the time of Hugging Face generate
+TWO_DAYS = 2880  # minutes, the longest that many partitions allow
 START = 30  # minutes, for a model to come from a slow disk
 
 
 def grows(amount):
-    return lambda wildcards, attempt: amount * attempt
+    """MB of memory, a number or a function of wildcards; a retry asks for half as much again."""
+
+    def memory(wildcards, attempt):
+        first = amount(wildcards) if callable(amount) else amount
+        return first * (attempt + 1) // 2
+
+    return memory
 
 
-def model_memory(wildcards, attempt):
+def lasts(amount):
+    """Minutes likewise, but no retry asks for over two days where the first did not."""
+    longer = grows(amount)
+
+    def minutes(wildcards, attempt):
+        return max(longer(wildcards, 1), min(longer(wildcards, attempt), TWO_DAYS))
+
+    return minutes
+
+
+def memory_of(model):
     """For a job that loads the model: weights pass through main memory on their way."""
-    return config["models"][wildcards.model].get("mem_mb", 16000) * attempt
+    return model.get("mem_mb", 16000)
 
 
-def gold_memory(wildcards, attempt):
-    return config["gold"].get("mem_mb", 16000) * attempt
-
-
-def annotator_memory(wildcards, attempt):
-    return annotator().get("mem_mb", 16000) * attempt
-
-
-def textual_memory(wildcards, attempt):
-    """Of a job that trains on text: every process loads the weights."""
+def memory_for_text(wildcards):
+    """For a job that trains on text: every process loads the weights."""
     name = getattr(wildcards, "model", None) or config["textual"]["annotator"]["model"]
-    own = config["textual"].get("mem_mb") or config["models"][name].get("mem_mb", 16000)
-    return own * attempt
+    return config["textual"].get("mem_mb") or memory_of(config["models"][name])
 
 
-def pairs_memory(wildcards, attempt):
-    """Of a job that holds the embeddings of N pairs for every seed: 0.4 MB a pair at width 5,120."""
-    return int(8000 + 0.4 * int(wildcards.n_pairs)) * attempt
+model_memory = grows(lambda wildcards: memory_of(config["models"][wildcards.model]))
+gold_memory = grows(lambda wildcards: memory_of(config["gold"]))
+annotator_memory = grows(lambda wildcards: memory_of(annotator()))
+textual_memory = grows(memory_for_text)
+# For the embeddings of N pairs for every seed, 0.4 MB a pair at width 5,120.
+pairs_memory = grows(lambda wildcards: int(8000 + 0.4 * int(wildcards.n_pairs)))
 
 
-def pairs_minutes(wildcards, attempt):
+def minutes_of_pairs(wildcards):
     """Of a network trained on N pairs a scale times over."""
     scale = int(getattr(wildcards, "scale", 4))
-    return int(60 + int(wildcards.n_pairs) * scale / 1000) * attempt
+    return int(60 + int(wildcards.n_pairs) * scale / 1000)
 
 
-def text_minutes(wildcards, attempt):
+def minutes_of_text(wildcards):
     """Of a job that trains on text: the pairs that it goes through, as long as at 8B."""
     if hasattr(wildcards, "n_pairs"):
         scales = job_scales(wildcards) if hasattr(wildcards, "job") else config["compare"]["scales"]
         pairs = int(wildcards.n_pairs) * sum(scales) * len(config["compare"]["seeds"])
     else:
         pairs = whole_set(wildcards)[0]
-    return int(120 + pairs * 0.012 / max(1, textual_gpus(wildcards))) * attempt
+    return int(120 + pairs * 0.012 / max(1, textual_gpus(wildcards)))
+
+
+pairs_minutes, text_minutes = lasts(minutes_of_pairs), lasts(minutes_of_text)
 
 
 def whole_set(wildcards):
@@ -77,17 +91,17 @@ def texts(stage, wildcards):
 def shard_minutes(stage):
     """Minutes of one shard of the stage."""
 
-    def minutes(wildcards, attempt):
+    def minutes(wildcards):
         kind = SHARDED[stage]
         name = getattr(wildcards, "model", None)
         model = config["gold"] if stage == "score_candidates" else config["models"].get(name)
         model = annotator() if stage == "score_responses" else model
-        each = READ * model.get("mem_mb", 16000)
+        each = READ * memory_of(model)
         if kind == "generation":
             own = model["generation"]
             each *= SAMPLED / READ * own.get("max_new_tokens", 512)
             each *= VLLM if own.get("engine") == "vllm" else 1
         work = texts(stage, wildcards) * each / config["shards"][kind]["jobs"]
-        return int(START + work) * attempt
+        return int(START + work)
 
-    return minutes
+    return lasts(minutes)

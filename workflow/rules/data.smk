@@ -17,7 +17,7 @@ rule prepare_pairs:
     threads: 1
     resources:
         mem_mb=grows(8000),
-        runtime=grows(60),
+        runtime=lasts(60),
     params:
         settings=lambda wildcards, input: flags(
             {**config["datasets"][wildcards.dataset]["pairs"], "pool": input.pool or None}
@@ -44,7 +44,7 @@ rule prepare_candidates:
     threads: 1
     resources:
         mem_mb=grows(4000),
-        runtime=grows(30),
+        runtime=lasts(30),
     params:
         settings=pool_settings,
     shell:
@@ -69,7 +69,7 @@ rule import_gold:
     threads: 1
     resources:
         mem_mb=grows(4000),
-        runtime=grows(30),
+        runtime=lasts(30),
     params:
         settings=pool_settings,
         gold_field=lookup("datasets/{dataset}/pool/gold_field", within=config, default="gold"),

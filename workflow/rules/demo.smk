@@ -16,7 +16,7 @@ rule build_world:
     threads: 1
     resources:
         mem_mb=grows(2000),
-        runtime=grows(10),
+        runtime=lasts(10),
     params:
         folder=subpath(output.truth, parent=True),
         settings=lambda wildcards: flags(config["world"]["texts"]),
@@ -43,7 +43,7 @@ rule train_base_model:
     threads: 1
     resources:
         mem_mb=grows(4000),
-        runtime=grows(30),
+        runtime=lasts(30),
     params:
         folder=subpath(output.config, parent=True),
         settings=lambda wildcards: flags(config["world"]["base_model"]),
@@ -72,7 +72,7 @@ rule train_gold_model:
     threads: 1
     resources:
         mem_mb=grows(4000),
-        runtime=grows(30),
+        runtime=lasts(30),
     params:
         base=subpath(input.base, parent=True),
         folder=subpath(output.config, parent=True),

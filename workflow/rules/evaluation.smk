@@ -55,7 +55,7 @@ rule best_of_n:
     threads: 1
     resources:
         mem_mb=grows(8000),
-        runtime=grows(30),
+        runtime=lasts(30),
     params:
         seeds=config["compare"]["seeds"],
     shell:

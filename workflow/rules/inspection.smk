@@ -55,7 +55,7 @@ rule inspect_synthetic:
     threads: 1
     resources:
         mem_mb=grows(16000),
-        runtime=grows(240),
+        runtime=lasts(240),
     params:
         settings=inspection_settings(),
         folder=subpath(output.metrics, parent=True),

@@ -18,7 +18,7 @@ rule pick_responses:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=grows(1440),
+        runtime=lasts(1440),
     params:
         seeds=config["compare"]["seeds"],
         models=picking_paths,
@@ -49,7 +49,7 @@ rule train_sft:
     resources:
         gpu=textual_gpus,
         mem_mb=textual_memory,
-        runtime=grows(1440),
+        runtime=lasts(1440),
     params:
         launch=launch(),
         seeds=config["compare"]["seeds"],
@@ -79,7 +79,7 @@ rule sample_sft:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=grows(1440),
+        runtime=lasts(1440),
     params:
         seeds=config["compare"]["seeds"],
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
@@ -109,7 +109,7 @@ rule score_sft:
     resources:
         gpu=lambda wildcards: config["gold"]["gpu"],
         mem_mb=gold_memory,
-        runtime=grows(720),
+        runtime=lasts(720),
     params:
         load=lambda wildcards: flags(config["gold"]["load"]),
         batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
@@ -141,7 +141,7 @@ rule judge_sft:
     resources:
         gpu=lambda wildcards: config["rejection_sampling"]["judge"].get("gpu", 0),
         mem_mb=grows(16000),
-        runtime=grows(1440),
+        runtime=lasts(1440),
     params:
         judge=judge_settings,
     shell:

@@ -103,7 +103,7 @@ rule build_bench:
     threads: 1
     resources:
         mem_mb=grows(2000),
-        runtime=grows(10),
+        runtime=lasts(10),
     params:
         settings=lambda wildcards: flags(config["world"]["bench"]),
     shell:
@@ -132,7 +132,7 @@ rule judge_bench:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=grows(720),
+        runtime=lasts(720),
     params:
         data=bench_flags,
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),

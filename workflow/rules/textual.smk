@@ -15,7 +15,7 @@ rule training_prompts:
     threads: 1
     resources:
         mem_mb=grows(4000),
-        runtime=grows(30),
+        runtime=lasts(30),
     params:
         seeds=config["compare"]["seeds"],
     shell:
@@ -41,7 +41,7 @@ rule held_out_prompts:
     threads: 1
     resources:
         mem_mb=grows(4000),
-        runtime=grows(30),
+        runtime=lasts(30),
     params:
         prompts=lambda wildcards: config["rejection_sampling"]["prompts"],
         seed=lambda wildcards: config["rejection_sampling"]["seed"],
@@ -190,7 +190,7 @@ rule score_likelihood:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=grows(1440),
+        runtime=lasts(1440),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         batch_tokens=lambda wildcards: config["models"][wildcards.model]["embedding"].get(
@@ -220,7 +220,7 @@ rule judge_responses:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=grows(1440),
+        runtime=lasts(1440),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         judge=lambda wildcards: flags(config["textual"]["self_rewarding"]),
@@ -248,7 +248,7 @@ rule label_pairs:
     threads: 1
     resources:
         mem_mb=grows(4000),
-        runtime=grows(30),
+        runtime=lasts(30),
     params:
         seeds=config["compare"]["seeds"],
         scale=lambda wildcards: largest_scale(wildcards),
@@ -356,7 +356,7 @@ rule best_of_n_text:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=grows(1440),
+        runtime=lasts(1440),
     params:
         seeds=config["compare"]["seeds"],
         scales=job_scales,

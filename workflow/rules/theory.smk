@@ -21,7 +21,7 @@ rule theory_points:
     threads: 1
     resources:
         mem_mb=grows(config["theory"].get("mem_mb", 16000)),
-        runtime=grows(1440),
+        runtime=lasts(1440),
     params:
         folder=subpath(output.metrics, parent=True),
         settings=theory_settings(),
@@ -53,7 +53,7 @@ rule fit_theory:
     threads: 1
     resources:
         mem_mb=grows(4000),
-        runtime=grows(30),
+        runtime=lasts(30),
     params:
         points=subpath(input.metrics, parent=True),
         folder=subpath(output.constants, parent=True),
