@@ -140,6 +140,28 @@ def cell_folders(tmp_path):
     ], base
 
 
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory, worker_id):
+    """A folder in which the small world has been run, not to be changed: one for all workers, made
+    by the first that asks while the others wait."""
+    from filelock import FileLock
+    from workflow_tools import run
+
+    base = tmp_path_factory.getbasetemp()
+    directory = (base if worker_id == "master" else base.parent) / "small_world"
+    with FileLock(f"{directory}.lock"):
+        if not directory.exists():
+            half = directory.with_suffix(".half")
+            half.mkdir()
+            result = run(half, "--cores", 2)
+            assert result.returncode == 0, result.stderr + result.stdout
+            half.rename(directory)
+    return directory
+
+
 def pytest_collection_modifyitems(items):
-    """The longest file first, so that no worker ends with it alone."""
-    items.sort(key=lambda item: item.path.name != "test_end_to_end.py")
+    """The longest files first, so that no worker ends with one alone."""
+    longest = ["test_end_to_end", "test_slurm", "test_end_to_end_text", "test_workflow",
+               "test_end_to_end_sweeps"]  # fmt: skip
+    order = {name: place for place, name in enumerate(longest)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(longest)))

@@ -12,28 +12,17 @@ import pandas as pd
 import pytest
 import yaml
 from report_page import opened, reached
-from workflow_tools import ROOT, SMALL, SWEEPS, TEXT, jobs, snakemake
+from workflow_tools import ROOT, SMALL, jobs, paper, run, snakemake
 
-PROFILE = ("--workflow-profile", ROOT / "workflow/profiles/local")
 TABLES = ("table_1.csv", "table_1_observations.csv", "table_1_pair_accuracy.csv", "table_1.md",
           "table_1.tex", "learning_curve.csv", "best_of_n_curve.csv", "world.md")  # fmt: skip
 
 
-def run(directory, *arguments, config=SMALL, change=None):
-    """Snakemake with a config and, on top of it, a change written as one more config file."""
-    configs = [config] if isinstance(config, Path) else list(config)
-    if change:
-        configs.append(Path(directory) / "change.yaml")
-        configs[-1].write_text(json.dumps(change))
-    return snakemake(*PROFILE, "--configfile", *configs, *arguments, directory=directory)
-
-
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A folder in which the small world has been run on two cores."""
-    directory = tmp_path_factory.mktemp("small")
-    result = run(directory, "--cores", 2)
-    assert result.returncode == 0, result.stderr + result.stdout
+def finished(small_world, tmp_path_factory):
+    """A copy of the small world, which the tests here change."""
+    directory = tmp_path_factory.mktemp("small") / "run"
+    shutil.copytree(small_world, directory)
     return directory
 
 
@@ -53,10 +42,6 @@ def test_a_second_snakemake_in_the_same_folder_is_refused(on_one_core):
     assert result.returncode == 1
     assert "Directory cannot be locked" in result.stderr
     assert "--unlock" in result.stderr
-
-
-def paper(directory, name="small"):
-    return Path(directory) / "results" / name / "paper"
 
 
 def test_table_1_is_complete(finished):
@@ -231,180 +216,6 @@ def test_a_changed_figure_alone_is_drawn_again(finished, tmp_path):
     with (tmp_path / "lens/cli/best_of_n_curve.py").open("a") as file:
         file.write("\n")
     assert planned() == {"best_of_n_curve", "paper"}
-
-
-@pytest.fixture(scope="module")
-def with_sweeps(finished, tmp_path_factory):
-    """A copy of the finished folder in which the ablations have been run."""
-    directory = tmp_path_factory.mktemp("sweeps") / "run"
-    shutil.copytree(finished, directory, copy_function=shutil.copy2)
-    result = run(directory, "--cores", 2, config=(SMALL, SWEEPS))
-    assert result.returncode == 0, result.stderr + result.stdout
-    return directory
-
-
-def test_ablations_are_complete(with_sweeps):
-    rows = {
-        name: pd.read_csv(paper(with_sweeps) / f"{name}.csv")
-        for name in ("figure_2", "figure_4", "table_5", "layer_sweep", "scale_sweep", "size_sweep")
-    }
-    plain = {"original", "mean_difference", "linear_probe", "repeat"}
-    for name, table in rows.items():
-        lens = table[table["method"] == "lens"]
-        assert lens["difference_to_repeat"].notna().all(), name
-        assert set(table["method"]) >= plain, name
-        for suffix in ("md", "tex", "html", "csv"):
-            assert (paper(with_sweeps) / f"{name}.{suffix}").stat().st_size > 100
-        assert (paper(with_sweeps) / f"{name}_settings.json").exists()
-    two = rows["figure_2"]
-    lens = two[two["method"] == "lens"].groupby("sweep")["value"].apply(list).to_dict()
-    assert lens == {"gamma": [0.0, 0.1], "noise_variance": [0.01, 1.0], "N": [100.0, 200.0]}
-    for panel in ("2a", "2b", "2c", "4a", "4b"):
-        assert (paper(with_sweeps) / f"figure_{panel}.pdf").stat().st_size > 1000
-    standard = pd.read_csv(paper(with_sweeps) / "table_1.csv").set_index(["dataset", "method"])
-    same = two[(two["sweep"] == "gamma") & (two["value"] == 0.1)]["mean"].item()
-    assert same == standard.loc[("dialogue", "lens"), "mean"]
-    means = [table[table["method"] == "lens"]["mean"] for table in rows.values()]
-    assert pd.concat(means).nunique() >= 4  # the small world's few prompts tell some values apart
-
-
-def test_a_swept_setting_reaches_its_stage(with_sweeps):
-    results = Path(with_sweeps) / "results/small"
-    place = "dialogue/tiny-llama/n200"
-
-    def settings(stage, rest):
-        return json.loads((results / stage / rest / "metrics.json").read_text())["settings"]
-
-    trained = [
-        (results / f"train_reward/{place}/{name}/x4/seed_0.safetensors").read_bytes()
-        for name in ("lens", "gamma_0.0", "noise_variance_1.0", "sharing_share_everything")
-    ]
-    assert len(set(trained)) == 4
-    assert settings("train_vae", f"{place}/gamma_0.0")["gamma"] == 0
-    assert settings("train_vae", f"{place}/standard")["gamma"] == 0.1
-    sharing = settings("train_vae", f"{place}/sharing_share_everything")
-    assert sharing["sharing"] == "share_everything"
-    noisy = settings("train_reward", f"{place}/noise_variance_1.0/x4")
-    assert (noisy["noise_variance"], noisy["method"]) == (1.0, "lens")
-    assert noisy["vae_dir"].endswith("n200/standard")
-    assert settings("train_reward", f"{place}/gamma_0.0/x4")["vae_dir"].endswith("gamma_0.0")
-    assert settings("embed_pairs", "dialogue/tiny-llama.layer_1")["layer"] == 1
-    layer = settings("best_of_n", "dialogue/tiny-llama.layer_1/n200/lens/x4")
-    assert layer["gold"].endswith("score_candidates/dialogue/tiny-llama/gold.parquet")
-
-
-def test_one_more_value_runs_alone(with_sweeps):
-    change = Path(with_sweeps) / "change.yaml"
-    change.write_text(json.dumps({"sweeps": {"gamma": [0.0, 0.1, 0.5]}}))
-    result = snakemake("-n", "--configfile", SMALL, SWEEPS, change, directory=with_sweeps)
-    assert result.returncode == 0, result.stderr
-    planned = jobs(result.stdout)
-    assert sorted(rule for rule, _, _ in planned) == [
-        "best_of_n", "figure_2", "paper", "train_reward", "train_vae",
-    ]  # fmt: skip
-    (made,) = (outputs for rule, _, outputs in planned if rule == "best_of_n")
-    assert all("/gamma_0.5/x4/" in file for file in made)
-
-
-@pytest.fixture(scope="module")
-def in_text_space(finished, tmp_path_factory):
-    """A copy of the finished folder in which text space has been run: Tables 1, 3 and 6."""
-    pytest.importorskip("trl", reason="extra `text` is not installed")
-    pytest.importorskip("peft", reason="extra `text` is not installed")
-    directory = tmp_path_factory.mktemp("text") / "run"
-    shutil.copytree(finished, directory, copy_function=shutil.copy2)
-    result = run(directory, "--cores", 2, config=TEXT)
-    assert result.returncode == 0, result.stderr + result.stdout
-    return directory
-
-
-def test_table_1_has_text_space_beside_its_own_controls(in_text_space):
-    table = pd.read_csv(paper(in_text_space) / "table_1.csv").set_index(["method", "scale"])
-    text = {"full_finetune": (1, 2)} | dict.fromkeys(
-        ("full_finetune_repeat", "embedding_mlp", "self_rewarding", "ipo"), (2,)
-    )
-    own = {("original", 1), ("repeat", 2), ("lens", 2)}
-    assert set(table.index) == own | {(m, scale) for m, scales in text.items() for scale in scales}
-    seen = pd.read_csv(paper(in_text_space) / "table_1_observations.csv")
-    means = seen.groupby(["method", "scale"])["gold_reward"].mean()
-    for method in ("full_finetune", "self_rewarding", "ipo"):
-        expected = means[method, 2] - means["full_finetune_repeat", 2]
-        assert table.loc[(method, 2), "difference_to_repeat"] == pytest.approx(expected), method
-    expected = means["embedding_mlp", 2] - means["repeat", 2]
-    assert table.loc[("embedding_mlp", 2), "difference_to_repeat"] == pytest.approx(expected)
-    assert seen.groupby(["method", "scale"]).size().eq(3).all()
-    assert means.nunique() > 5  # the methods are not one and the same model
-
-
-def test_labels_say_how_they_agree_with_the_annotator(in_text_space):
-    results = Path(in_text_space) / "results/small"
-    place = "dialogue/tiny-llama/n40/standard"
-    for labels in ("annotator", "ipo", "self_rewarding"):
-        facts = json.loads((results / f"label_pairs/{place}/{labels}/metrics.json").read_text())
-        agrees = [one["agrees_with_annotator"] for one in facts["metrics"]["by_seed"].values()]
-        assert all(share == 1 for share in agrees) == (labels == "annotator")
-    judge = json.loads((results / f"judge_responses/{place}/metrics.json").read_text())["metrics"]
-    assert sum(judge["preferred"].values()) == judge["pairs"] > 0
-
-
-def test_table_3_and_6_are_complete(in_text_space):
-    table = pd.read_csv(paper(in_text_space) / "table_3.csv").set_index("picked_by")
-    assert list(table.index) == ["none", "textual", "latent"]
-    assert table["mean"].notna().all()
-    assert table["win_rate"].dropna().sum() == pytest.approx(1)
-    assert table["reported"].isna().all()  # the paper has no such table at 2x
-    gold = pd.read_csv(paper(in_text_space) / "table_3_observations.csv")
-    means = gold.groupby("picked_by")["gold"].mean()
-    assert table.loc["latent", "mean"] == pytest.approx(means["latent"])
-    table = pd.read_csv(paper(in_text_space) / "table_6.csv")
-    assert table["temperature"].dropna().tolist() == [0.6, 1.0]
-    assert table["difference_to_repeat"].notna().sum() == 3
-    assert table["reported"].isna().all()
-
-
-def test_tables_2_and_4_the_spread_and_rewardbench_are_complete(in_text_space):
-    folder = paper(in_text_space)
-    table = pd.read_csv(folder / "table_2.csv").set_index(["route", "quantity"])["mean"]
-    for route in ("textual", "latent"):
-        expected = table[route, "generation"] + table[route, "training"]
-        assert table[route, "total"] == pytest.approx(expected)
-    assert 0 < table["latent", "generation"] < table["textual", "generation"]
-    assert table["latent", "extraction"] > 0 == table["textual", "extraction"]
-    jobs = pd.read_csv(folder / "table_2_observations.csv")
-    assert {"drawing", "train_annotator", "embed_pairs"} <= set(jobs["stage"])
-    assert (jobs["seconds"] <= jobs["job_wall_seconds"]).all()
-    table = pd.read_csv(folder / "table_4.csv").set_index(["method", "scale"])
-    seen = pd.read_csv(folder / "table_1_observations.csv").groupby(["method", "scale"])
-    for cell in (("full_finetune", 1), ("full_finetune", 2), ("lens", 2), ("repeat", 2)):
-        assert table.loc[cell, "mean"] == pytest.approx(seen["gold_reward"].mean()[cell]), cell
-    spread = pd.read_csv(folder / "textual_spread.csv").set_index(["method", "scale"])
-    for cell in (("full_finetune", 2), ("lens", 2)):
-        assert spread.loc[cell, "sd"] == pytest.approx(seen["gold_reward"].std()[cell]), cell
-    table = pd.read_csv(folder / "rewardbench_safety.csv")
-    assert table["section"].iloc[0] == "rude_remark"
-    assert set(table["method"]) == {
-        "original", "repeat", "lens", "full_finetune", "full_finetune_repeat"
-    }  # fmt: skip
-    assert table["pairs"].eq(10).all()
-    assert table["difference_to_repeat"].notna().sum() == 2 * 3  # two methods, three sections
-
-
-def test_every_stage_says_what_it_cost(in_text_space):
-    results = Path(in_text_space) / "results/small"
-    costs = {file.relative_to(results).parts[0]: json.loads(file.read_text())
-             for file in results.rglob("cost.json")}  # fmt: skip
-    stages = {folder.name for folder in results.iterdir() if any(folder.rglob("metrics.json"))}
-    assert stages <= set(costs)
-    for stage, cost in costs.items():
-        assert cost["cpu_seconds"] > 0, stage
-        assert cost["wall_seconds"] > 0, stage
-        assert cost["peak_memory_bytes"] > 1e6, stage
-    assert costs["sample_responses"]["new_tokens"] > 0
-    for stage in ("train_text", "score_responses", "score_likelihood", "train_sft", "embed_pairs"):
-        assert costs[stage]["tokens"] > 1000, stage
-    assert costs["train_annotator"]["trained_parameters"] > 80_000
-    vae = costs["train_vae"]["trained_parameters"]
-    assert 0 < vae < 80_000
 
 
 def test_one_core_gives_the_same_tables(finished, on_one_core):

@@ -1,5 +1,6 @@
 """Running Snakemake as a user does, and reading its graph."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PROFILE = ("--workflow-profile", ROOT / "workflow/profiles/local")
 SMALL = ROOT / "tests/small.yaml"
 TEXT = ROOT / "tests/text.yaml"
 SWEEPS = ROOT / "tests/sweeps.yaml"
@@ -32,6 +34,19 @@ def snakemake(*arguments, directory, **environment):
         timeout=900,
         env={**os.environ, "PATH": path, **environment},
     )
+
+
+def run(directory, *arguments, config=SMALL, change=None):
+    """Snakemake with a config and, on top of it, a change written as one more config file."""
+    configs = [config] if isinstance(config, Path) else list(config)
+    if change:
+        configs.append(Path(directory) / "change.yaml")
+        configs[-1].write_text(json.dumps(change))
+    return snakemake(*PROFILE, "--configfile", *configs, *arguments, directory=directory)
+
+
+def paper(directory, name="small"):
+    return Path(directory) / "results" / name / "paper"
 
 
 def jobs(listing):
