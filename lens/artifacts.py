@@ -56,7 +56,12 @@ def write_json(path: str | Path, value: object) -> None:
 
 
 def read_json(path: str | Path):
-    return json.loads(require_file(path).read_text(encoding="utf-8"))
+    try:
+        return json.loads(require_file(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LensError(
+            f"{path} is damaged ({error}). Remove it and run again, which makes it anew."
+        ) from error
 
 
 def write_arrays(
@@ -181,7 +186,7 @@ def read_table(path: str | Path):
         return pd.read_csv(path)
     try:
         return pd.read_parquet(path, page_checksum_verification=True)
-    except OSError as error:  # pyarrow's errors of reading are of this kind
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors of reading are of these
         raise LensError(
             f"{path} is damaged ({error}). Remove it and run again, which makes it anew."
         ) from error

@@ -3,6 +3,7 @@
 An index (`embeddings.json`) names the shards with their rows and hashes.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def write_index(
             "model": reports[0]["model"],
             "shards": [
                 {
-                    "file": str(Path(file).relative_to(folder)),
+                    "file": os.path.relpath(file, folder),
                     "rows": report["rows"],
                     "sha256": report["sha256"],
                 }
@@ -105,7 +106,7 @@ def check_same_model(*paths: str | Path) -> None:
         first = next(iter(known))
         if model != known[first]:
             raise LensError(
-                f"{path} was made with other weights ({shards.describe(model)}) than {first} "
-                f"({shards.describe(known[first])}): the model has changed in the middle of a run. "
-                f"Pin its `revision`, then remove the older of the two and run Snakemake again."
+                f"{path} was made with another model than {first}, which has changed in the middle "
+                f"of a run: {shards.difference(model, known[first])}. Pin its `revision`, then "
+                "remove the older of the two and run Snakemake again."
             )

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from lens.batching import pad, token_batches
+from lens.batching import pad, token_batches, while_memory_lasts
+
+LOGITS = 4e9  # bytes that a batch's logits may take: 10 a word and token, in 16 bit and float32
 
 
 @torch.inference_mode()
@@ -26,16 +28,25 @@ def mean_log_likelihood(
     known = [row for row, ids in enumerate(text_ids) if 0 < starts[row] < len(ids)]
     lengths = [len(text_ids[row]) for row in known]
     bar = tqdm(total=len(known), unit="text", desc="likelihood", disable=None)
-    for places in token_batches(lengths, batch_tokens, model.device.type):
-        rows = [known[place] for place in places]
+    words = model.config.get_text_config().vocab_size
+
+    def run(part, budget):
+        some = [lengths[place] for place in part]
+        for places in token_batches(some, budget, model.device.type):
+            yield places, scores([known[part[place]] for place in places])
+
+    def scores(rows):
         ids, mask = pad([text_ids[row] for row in rows], 0, model.device)
         logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
         logs = logits.log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]
         here = torch.arange(1, ids.shape[1], device=model.device)
         begin = torch.tensor([starts[row] for row in rows], device=model.device)[:, None]
         counted = (here >= begin) & (mask[:, 1:] == 1)
-        sums = (logs.double() * counted).sum(1) / counted.sum(1)
-        result[rows] = sums.cpu().numpy()
-        bar.update(len(rows))
+        return (logs.double() * counted).sum(1) / counted.sum(1)
+
+    budget = min(batch_tokens, int(LOGITS / (10 * words)))
+    for places, found in while_memory_lasts(run, len(known), budget):
+        result[[known[place] for place in places]] = found.cpu().numpy()
+        bar.update(len(places))
     bar.close()
     return result

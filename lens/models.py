@@ -145,15 +145,15 @@ def weight_files(path: str) -> dict[str, Path]:
 
 def identity(path: str, revision: str | None, trust_remote_code: bool = False) -> dict[str, str]:
     """What tells whether a model has changed, found without loading it: for a folder the sha256 of
-    its weight files by name (and of its own code, where that is run), for a Hub id {"commit": the
-    one that `load` would read now}. A pinned commit needs no network and no cache, another revision
-    its config's. Raises LensError."""
+    its weights, settings and templates by name (and of its own code, where that is run), for a Hub
+    id {"commit": the one that `load` would read now}. A pinned commit needs no network and no
+    cache, another revision its config's. Raises LensError."""
     require_model(path)
     folder = Path(path)
     if folder.is_dir():
-        code = sorted(folder.glob("*.py")) if trust_remote_code else []
-        files = weight_files(path) | {f"model/{file.name}": file for file in code}
-        return {name: artifacts.sha256(file) for name, file in files.items()}
+        kinds = ["*.safetensors", "*.json", "*.jinja", *(["*.py"] if trust_remote_code else [])]
+        files = sorted(file for kind in kinds for file in folder.glob(kind))
+        return {f"model/{file.name}": artifacts.sha256(file) for file in files}
     if COMMIT.fullmatch(revision or ""):
         return {"commit": revision}
     from transformers.utils import cached_file

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ from lens.tracking import track
 
 Payload = Mapping[str, np.ndarray] | pd.DataFrame
 Counts = Mapping[str, int]
+SAME = {"revision": None}  # of settings: what it came to is in `model`
+NOTED = {"metrics", "cost", "model", "seconds"}
 RUN_ONLY = ("out", "metrics", "shard", "shards")  # arguments that decide where, not what
 SUMMED = ("wall_seconds", "cpu_seconds", "device_seconds", "tokens", "new_tokens")
 LARGEST = (
@@ -77,7 +80,8 @@ def run(
     """
     settings = {name: value for name, value in settings.items() if name not in RUN_ONLY}
     hashes = {name: artifacts.sha256(path) for name, path in inputs.items()}
-    digest = _digest([settings, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
+    what = {name: value for name, value in settings.items() if name != "revision"}  # see `model`
+    digest = _digest([what, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
     folder, blocks = Path(out).parent / "blocks", share.blocks(rows)
     made, metrics, used, earlier = [], {}, {}, 0.0
     for first, stop in blocks:
@@ -130,17 +134,17 @@ def _find(path: Path, model: Mapping[str, str]) -> tuple[Payload, dict] | None:
     try:
         about = artifacts.read_json(note)
         file = path.with_name(about["file"])
-        whole = file.is_file() and artifacts.sha256(file) == about["sha256"]
-    except (ValueError, KeyError, TypeError):
+        whole = artifacts.sha256(file) == about["sha256"] and set(about) >= NOTED
+    except (LensError, OSError, KeyError, TypeError):
         whole = False
     if not whole:
         logging.getLogger(__name__).warning("%s is damaged: this block is made anew", path)
         return None
     if about["model"] != dict(model):
         raise LensError(
-            f"{path} was made with other weights ({describe(about['model'])}) than this job has "
-            f"({describe(model)}): the model has changed in the middle of a run. Set `revision` to "
-            f"the first to go on, or remove the folder {path.parent} to make its blocks anew."
+            f"{path} was made with another model than this job has, which has changed in the "
+            f"middle of a run: {difference(about['model'], model)}. Set `revision` to the first "
+            f"commit to go on, or remove the folder {path.parent} to begin anew."
         )
     logging.getLogger(__name__).warning("%s: found whole, not made again", path)
     return artifacts.read_block(file), about
@@ -155,15 +159,12 @@ def _save(path: Path, payload: Payload, about: Mapping) -> Payload:
 
 
 def _clear(folder: Path, blocks: Sequence[tuple[int, int]]) -> None:
-    """Removes the blocks of these rows, whatever they were made from, and the folder if empty."""
-    if not blocks or not folder.is_dir():
-        return
-    for file in folder.iterdir():
+    """Removes the blocks of these rows, whatever they were made from. The folder stays until all is
+    gathered: other shards write to it."""
+    for file in list(folder.glob("*-*")) if blocks else []:
         start = file.name.partition("-")[0]
         if start.isdigit() and blocks[0][0] <= int(start) < blocks[-1][1]:
             file.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def read_reports(shards: Sequence[str]) -> list[dict]:
@@ -176,15 +177,15 @@ def read_reports(shards: Sequence[str]) -> list[dict]:
         first = reports[0] if reports else report
         if report["model"] != first["model"]:
             raise LensError(
-                f"{shard} was made with other weights ({describe(report['model'])}) than "
-                f"{shards[0]} ({describe(first['model'])}): the model has changed in the middle of "
-                f"a run. Pin its `revision`. {again(shard)}"
+                f"{shard} was made with another model than {shards[0]}, which has changed in the "
+                f"middle of a run: {difference(report['model'], first['model'])}. Pin its "
+                f"`revision`. {again(shard)}"
             )
-        for what in ("inputs", "settings", "all_rows"):
-            if report[what] != first[what]:
+        for what in ("inputs", "settings"):
+            differ = difference(report[what] | SAME, first[what] | SAME)
+            if differ:
                 raise LensError(
-                    f"{shard} and {shards[0]} differ in their {what}: "
-                    f"{_difference(report[what], first[what])}. {again(shard)}"
+                    f"{shard} and {shards[0]} differ in {what}: {differ}. {again(shard)}"
                 )
         start, stop = report["rows"] or (row, row)
         if start != row:
@@ -200,11 +201,12 @@ def read_reports(shards: Sequence[str]) -> list[dict]:
 
 def check_whole(shard: str | Path, sha256: str) -> None:
     """LensError, with the file set aside for Snakemake to make it anew, unless it has this hash."""
+    aside = Path(f"{shard}.damaged")
+    if aside.is_file() and not Path(shard).is_file():
+        raise LensError(f"{shard} was damaged and set aside. Run Snakemake again to make it anew.")
     if artifacts.sha256(shard) == sha256:
         return
-    aside = Path(f"{shard}.damaged")
-    if Path(shard).is_file():
-        Path(shard).replace(aside)
+    Path(shard).replace(aside)
     raise LensError(
         f"{shard} is damaged (not the hash it was written with) and now lies in {aside}. "
         "Run Snakemake again: it makes this shard anew and keeps the others."
@@ -220,6 +222,8 @@ def merged(reports: Sequence[dict]) -> tuple[dict, dict]:
     facts: dict[str, int] = {}
     for report in reports:
         facts = _added(facts, report["metrics"])
+    if not reports[0]["all_rows"]:
+        raise LensError("the stage has no rows: nothing was read, sampled or scored.")
     costs = [report["cost"] for report in reports]
     total = {name: sum(each[name] for each in costs) for name in SUMMED}
     total |= {name: max(each[name] for each in costs) for name in LARGEST}
@@ -231,22 +235,19 @@ def merged(reports: Sequence[dict]) -> tuple[dict, dict]:
 def write_metrics(
     path: str | Path, reports: Sequence[Mapping], facts: Mapping, used: Mapping
 ) -> None:
-    """Saves the whole stage's metrics and, beside them, its cost, as of a stage without shards."""
+    """Saves the whole stage's metrics and, beside them, its cost, as of a stage without shards.
+    What stopped jobs have left is removed."""
+    rmtree(Path(path).parent / "shards/blocks", ignore_errors=True)
     artifacts.write_json(Path(path).with_name("cost.json"), used)
     metrics = {name: reports[0][name] for name in ("settings", "inputs", "versions")}
     artifacts.write_json(path, metrics | {"metrics": facts})
     track(str(Path(path).with_suffix("")), metrics["settings"], facts)
 
 
-def describe(model: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value[:12]}" for name, value in sorted(model.items())) or "unknown"
-
-
-def _difference(one, other) -> str:
-    if not isinstance(one, Mapping):
-        return f"{one} and {other}"
-    names = sorted(n for n in {*one, *other} if one.get(n) != other.get(n))
-    return ", ".join(f"{name} ({one.get(name)} and {other.get(name)})" for name in names)
+def difference(one: Mapping, other: Mapping) -> str:
+    """What two mappings do not have in common: "name (the one's and the other's)"."""
+    names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+    return ", ".join(f"{n} ({str(one.get(n))[:40]} and {str(other.get(n))[:40]})" for n in names)
 
 
 def _digest(value) -> str:

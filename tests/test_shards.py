@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_the_number_of_shards_changes_no_bit(pairs, llama_folder, tmp_path, lens
         costs = [artifacts.read_json(f / "cost.json") for f in (folder, one)]
         assert costs[0]["tokens"] == costs[1]["tokens"] == mine["metrics"]["tokens"]
         assert costs[0]["parameters"] == costs[1]["parameters"] > 0
-    assert not blocks(three)
+    assert not (three / "shards/blocks").exists()
 
 
 class StoppedError(Exception):
@@ -139,7 +140,21 @@ def test_a_stopped_job_loses_one_block_and_goes_on(pairs, llama_folder, tmp_path
     reports = [artifacts.read_json(f / "shards/0.json") for f in (tmp_path / "whole", folder)]
     for name in ("metrics", "inputs", "rows", "sha256"):
         assert reports[0][name] == reports[1][name]
-    assert reports[0]["cost"]["tokens"] == reports[1]["cost"]["tokens"]
+    costs = [report["cost"] for report in reports]
+    assert costs[0]["tokens"] == costs[1]["tokens"]
+
+
+def test_seconds_of_earlier_attempts_count(pairs, llama_folder, tmp_path, lens, stop_at):
+    stop_at(2)
+    with pytest.raises(StoppedError):
+        lens(*embed(pairs, llama_folder, tmp_path))
+    for note in tmp_path.glob("shards/blocks/*.json"):
+        artifacts.write_json(note, artifacts.read_json(note) | {"seconds": 1000.0})
+    stop_at(99)
+    lens(*embed(pairs, llama_folder, tmp_path))
+    cost = artifacts.read_json(tmp_path / "shards/0.json")["cost"]
+    assert 2000 < cost["wall_seconds"] < 2500
+    assert 2000 < cost["device_seconds"] < 2500
 
 
 def test_another_number_of_shards_goes_on_from_the_same_blocks(
@@ -208,8 +223,9 @@ def test_a_model_that_changes_in_the_middle_of_a_shard_is_refused_and_nothing_is
     change()
     stop_at(99)
     message = fail(*embed(pairs, model, tmp_path))
-    assert "the model has changed in the middle of a run" in message
-    assert "Set `revision` to the first to go on, or remove the folder" in message
+    assert "another model than this job has, which has changed in the middle of a run" in message
+    assert "model/model.safetensors (" in message
+    assert "Set `revision` to the first commit to go on, or remove the folder" in message
     assert blocks(tmp_path) == before
 
 
@@ -219,7 +235,7 @@ def test_a_model_that_changes_between_shards_is_refused(pairs, other_weights, tm
     change()
     lens(*embed(pairs, model, tmp_path, 1, 2))
     message = fail(*gather(tmp_path, 2))
-    assert "1.safetensors was made with other weights" in message
+    assert "1.safetensors was made with another model" in message
     assert "Remove" in message
     assert not (tmp_path / "embeddings.json").exists()
 
@@ -228,8 +244,64 @@ def test_pairs_and_candidates_of_different_weights_are_told_apart(tmp_path):
     for name, model in (("a", "1"), ("b", "2"), ("c", "1")):
         artifacts.write_json(tmp_path / f"{name}.json", {"model": {"commit": model}})
     check_same_model(tmp_path / "a.json", tmp_path / "c.json")
-    with pytest.raises(LensError, match=r"b.json was made with other weights \(commit 2\)"):
+    with pytest.raises(LensError, match=r"b.json was made with another model .*commit \(2 and 1\)"):
         check_same_model(tmp_path / "a.json", tmp_path / "b.json")
+
+
+def test_a_pinned_revision_goes_on_with_what_was_saved_of_that_commit(
+    pairs, llama_folder, tmp_path, lens, fail, stop_at, monkeypatch
+):
+    """`main` has moved; its first commit is pinned, as the message says."""
+    from lens import models
+
+    commits = {"main": "a" * 40, "a" * 40: "a" * 40}
+    monkeypatch.setattr(
+        models, "identity", lambda path, revision, *_: {"commit": commits[revision]}
+    )
+    stop_at(2)
+    with pytest.raises(StoppedError):
+        lens(*embed(pairs, llama_folder, tmp_path, 0, 1, "--revision", "main"))
+    commits["main"] = "b" * 40
+    stop_at(99)
+    message = fail(*embed(pairs, llama_folder, tmp_path, 0, 1, "--revision", "main"))
+    assert f"commit ({'a' * 40} and {'b' * 40})" in message
+    made = stop_at(99)
+    lens(*embed(pairs, llama_folder, tmp_path, 0, 1, "--revision", "a" * 40))
+    assert made == [8, 8, 8, 6]
+
+
+def test_other_pairs_take_no_old_block(pairs, llama_folder, tmp_path, lens, stop_at):
+    stop_at(2)
+    with pytest.raises(StoppedError):
+        lens(*embed(pairs, llama_folder, tmp_path))
+    table = artifacts.read_table(pairs)
+    artifacts.write_table(pairs, table.assign(chosen=table["rejected"]))
+    made = stop_at(99)
+    lens(*embed(pairs, llama_folder, tmp_path))
+    assert made == [8, 8, 8, 8, 8, 6]
+
+
+def test_shards_at_once_do_not_disturb_one_another(tmp_path):
+    """Eight threads, each with a shard of its own, over and over in one folder."""
+    payload = {"x": np.ones((1, 2), np.float32)}
+
+    def one(shard):
+        for _ in range(10):
+            shards.run(
+                shards.Share(shard, 8, 1),
+                16,
+                lambda first, stop: (payload, {"texts": 1}, {"tokens": 1}),
+                lambda blocks: artifacts.write_arrays(tmp_path / f"{shard}.safetensors", blocks[0]),
+                out=tmp_path / f"{shard}.safetensors",
+                report=tmp_path / f"{shard}.json",
+                settings={},
+                inputs={},
+                model={},
+            )
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(one, range(8)))
 
 
 def test_other_settings_take_no_old_block_and_leave_none(
@@ -258,6 +330,24 @@ def test_a_damaged_shard_is_set_aside_for_another(pairs, llama_folder, tmp_path,
     read_embedded(pairs, tmp_path / "embeddings.json")
     damage(bad)
     assert "Run Snakemake again" in fail(*gather(tmp_path, 3))
+    assert "was damaged and set aside. Run Snakemake again" in fail(*gather(tmp_path, 3))
+    index = tmp_path / "embeddings.json"
+    index.write_text(index.read_text()[:-9])
+    with pytest.raises(LensError, match=r"embeddings\.json is damaged"):
+        read_embedded(pairs, index)
+
+
+def test_shards_of_different_tables_are_named(pairs, llama_folder, tmp_path, lens, fail):
+    lens(*embed(pairs, llama_folder, tmp_path, 0, 2))
+    artifacts.write_table(pairs, artifacts.read_table(pairs).iloc[::-1])
+    lens(*embed(pairs, llama_folder, tmp_path, 1, 2))
+    assert "differ in inputs: rows (" in fail(*gather(tmp_path, 2))
+
+
+def test_a_stage_without_rows_is_said(pairs, llama_folder, tmp_path, lens, fail):
+    artifacts.write_table(pairs, artifacts.read_table(pairs).iloc[:0])
+    lens(*embed(pairs, llama_folder, tmp_path))
+    assert "the stage has no rows" in fail(*gather(tmp_path, 1))
 
 
 @pytest.mark.parametrize(
@@ -280,7 +370,7 @@ def test_shards_that_are_not_all_of_it(pairs, llama_folder, tmp_path, lens, fail
 def test_shards_of_different_settings_are_named(pairs, llama_folder, tmp_path, lens, fail):
     lens(*embed(pairs, llama_folder, tmp_path, 0, 2))
     lens(*embed(pairs, llama_folder, tmp_path, 1, 2, "--layer", 1))
-    assert "differ in their settings: layer (1 and -1)" in fail(*gather(tmp_path, 2))
+    assert "differ in settings: layer (1 and -1)" in fail(*gather(tmp_path, 2))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -416,9 +506,16 @@ def test_sampling_goes_on_where_it_was_stopped(tmp_path, llama_folder, lens, mon
 def test_a_damaged_table_is_named(tmp_path):
     path = tmp_path / "t.parquet"
     artifacts.write_table(path, pd.DataFrame({"x": np.arange(1000) % 17}))
-    damage(path, 40)
-    with pytest.raises(LensError, match=r"t.parquet is damaged .*Remove it and run again"):
-        artifacts.read_table(path)
+    whole = path.read_bytes()
+    for place in (40, -6):  # a page, the length of the footer
+        damage(path, place)
+        with pytest.raises(LensError, match=r"t.parquet is damaged .*Remove it and run again"):
+            artifacts.read_table(path)
+        path.write_bytes(whole)
+    for length in (0, 3, 500, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(LensError, match=r"t.parquet is damaged"):
+            artifacts.read_table(path)
 
 
 ON_A_SMALL_DISK = """

@@ -174,6 +174,88 @@ def test_paper_config_runs_what_the_paper_ran(tmp_path):
         assert re.fullmatch("[0-9a-f]{40}", model["load"]["revision"])
 
 
+@pytest.fixture(scope="module")
+def resources():
+    """What workflow/rules/common_resources.smk defines, which takes nothing but the config."""
+    found = {}
+    exec((ROOT / "workflow/rules/common_resources.smk").read_text(), found)
+    return found
+
+
+def test_retries_ask_for_half_as_much_again_and_time_up_to_two_days(resources):
+    grown, lasting = resources["grows"], resources["lasts"]
+    assert [grown(8000)(None, attempt) for attempt in (1, 2, 3)] == [8000, 12000, 16000]
+    assert [lasting(60)(None, attempt) for attempt in (1, 2, 3)] == [60, 90, 120]
+    assert [lasting(2000)(None, attempt) for attempt in (1, 2, 3)] == [2000, 2880, 2880]
+    assert [lasting(3720)(None, attempt) for attempt in (1, 2, 3)] == [3720] * 3
+
+
+def test_time_and_memory_grow_with_model_rows_and_shards(resources):
+    models = {
+        "small": {"mem_mb": 10_000, "generation": {"max_new_tokens": 100, "candidates": 16}},
+        "large": {"mem_mb": 40_000, "generation": {"max_new_tokens": 100, "candidates": 16}},
+        "many": {"mem_mb": 10_000, "generation": {"max_new_tokens": 100, "candidates": 64}},
+        "long": {"mem_mb": 10_000, "generation": {"max_new_tokens": 400, "candidates": 16}},
+        "vllm": {
+            "mem_mb": 10_000,
+            "generation": {"max_new_tokens": 100, "candidates": 16, "engine": "vllm"},
+        },
+    }
+    pairs = {"max_train_pairs": 90_000, "max_test_pairs": 10_000, "test_prompts": 60_000}
+    config = {
+        "models": models,
+        "datasets": {"d": {"pairs": pairs}},
+        "shards": {"embedding": {"jobs": 1}, "generation": {"jobs": 1}, "gold": {"jobs": 1}},
+        "compare": {"seeds": [0, 1, 2]},
+    }
+    known = resources | {"config": config}
+    kinds = {"embed_pairs": "embedding", "generate_candidates": "generation"}
+    known["SHARDED"] = kinds
+    exec((ROOT / "workflow/rules/common_resources.smk").read_text(), known)
+
+    def minutes(stage, model):
+        return known["shard_minutes"](stage)(argparse.Namespace(dataset="d", model=model), 1) - 30
+
+    # 200,000 texts at 4e-8 minutes for each of 10,000 MB; 96 million tokens at 7e-10
+    assert minutes("embed_pairs", "small") == 80
+    assert minutes("embed_pairs", "large") == 320
+    assert minutes("generate_candidates", "small") == 672
+    for name, times in (("large", 4), ("many", 4), ("long", 4), ("vllm", 0.1)):
+        assert minutes("generate_candidates", name) == pytest.approx(672 * times, abs=1)
+    config["shards"]["embedding"]["jobs"] = 4
+    assert minutes("embed_pairs", "small") == 20
+    of = argparse.Namespace
+    assert known["model_memory"](of(model="large"), 1) == 40_000
+    assert known["pairs_memory"](of(n_pairs="100000"), 1) == 48_000
+    assert known["pairs_minutes"](of(n_pairs="100000", scale="4"), 1) == 460
+
+
+def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(tmp_path, resources):
+    """Of the profile as shipped: GPU jobs where there are GPUs, the others where there are none."""
+    listing = snakemake(
+        "-n", "--configfile", ROOT / "workflow/configs/paper.yaml", directory=tmp_path
+    ).stdout
+    file = ROOT / "workflow/profiles/slurm/partitions.yaml"
+    partitions = yaml.safe_load(file.read_text())["partitions"]
+    asked = set()
+    for line in re.findall("^    resources: (.*)$", listing, re.MULTILINE):
+        one = dict(part.split("=", 1) for part in line.split(", "))
+        if "runtime" in one:  # rules beside Snakemake itself have none
+            asked.add((int(one.get("gpu", 0)), int(one["mem_mb"]), int(one["runtime"])))
+    assert len(asked) > 20
+    for gpus, memory, minutes in asked:
+        for attempt in (1, 2, 3):
+            more = resources["grows"](memory)(None, attempt)
+            longer = resources["lasts"](minutes)(None, attempt)
+            assert any(
+                gpus <= limits.get("max_gpu", 0)
+                and bool(gpus) == bool(limits.get("max_gpu"))
+                and more <= limits["max_mem_mb"]
+                and longer <= limits["max_runtime"]
+                for limits in partitions.values()
+            ), (gpus, memory, minutes, attempt)
+
+
 def test_lint(tmp_path):
     run = snakemake("--lint", directory=tmp_path)
     assert run.returncode == 0, run.stderr

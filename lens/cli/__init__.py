@@ -54,6 +54,13 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(0)
     except OSError as error:
         sys.exit(f"lens {args.command}: error: {error}.")
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which need not be here
+            raise
+        sys.exit(
+            f"lens {args.command}: error: the GPU is out of memory ({error}). Lower the batch size "
+            "or the longest text, or ask for a larger GPU; `lens plan` says what fits."
+        )
     except KeyboardInterrupt:
         print(f"lens {args.command}: stopped.", file=sys.stderr)
         sys.exit(130)

@@ -7,6 +7,7 @@ from lens.plan.tasks import Read, Train, Write, dtype_of, head_of
 
 CONTEXT = 0.6e9  # what CUDA itself and its libraries take of a GPU
 NOISE = 40  # bytes a word of the vocabulary: logits in float32 and the sampling's noise in int64
+LOGITS = 4e9  # as in lens.likelihood, whose batches are cut to that
 MOST_GPUS = 16
 
 
@@ -34,7 +35,10 @@ def memory(task, shape: Architecture) -> Memory:
         tokens = min(task.batch_tokens, task.tokens)
         shared = 2 if task.tokens < task.text_tokens else 0
         cache = shared * shape.kv_bytes(tokens, dtype)
-        return Memory(weights, shape.activation_bytes(tokens, dtype), cache)
+        activations = shape.activation_bytes(tokens, dtype)
+        if task.head == "words":
+            activations += min(10 * shape.vocab * tokens, LOGITS)
+        return Memory(weights, activations, cache)
     if isinstance(task, Write):
         rows = min(task.batch, task.answers)
         prompts = shape.activation_bytes(rows * task.longest, dtype)

@@ -80,12 +80,20 @@ def texts(stage, wildcards):
     if stage == "embed_pairs":
         return 2 * (train + test)
     if stage in ("generate_candidates", "embed_candidates", "score_candidates"):
-        return prompts * 16
+        return prompts * candidates(wildcards)
     if wildcards.prompts == "held_out":
         chosen = config["rejection_sampling"]
         return chosen["prompts"] * chosen["candidates"]
     seeds = len(config["compare"]["seeds"])
     return min(train, int(wildcards.prompts[1:]) * seeds) * config["textual"]["responses"]
+
+
+def candidates(wildcards):
+    """Answers to a test prompt at most: the model's, or the pool's as far as the config says."""
+    pool = config["datasets"][wildcards.dataset].get("pool")
+    name = getattr(wildcards, "model", getattr(wildcards, "source", None))
+    own = config["models"].get(name, {}).get("generation", {})
+    return (pool.get("max_candidates") if pool else own.get("candidates")) or 16
 
 
 def shard_minutes(stage):

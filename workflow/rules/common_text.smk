@@ -163,6 +163,11 @@ def textual_gpus(wildcards):
     return config["textual"].get("gpus", 1) if config["models"][name]["gpu"] else 0
 
 
+def training_processes(wildcards):
+    """One for each GPU."""
+    return max(1, textual_gpus(wildcards))
+
+
 def launch():
     """How a job that trains on text starts: by itself, or through accelerate."""
     settings = config["textual"].get("accelerate")
@@ -322,6 +327,10 @@ def picks_from_text(wildcards):
     """Whether the reward model that picks reads text, not embeddings."""
     method = picker(wildcards)[0]["method"]
     return TEXTUAL.get(method, ("mlp", None))[0] != "mlp"
+
+
+def picker_gpus(wildcards):
+    return config["models"][wildcards.model]["gpu"] if picks_from_text(wildcards) else 0
 
 
 def picking_models(wildcards):

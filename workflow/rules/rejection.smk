@@ -16,7 +16,7 @@ rule pick_responses:
         "../../environment.yml"
     threads: 1
     resources:
-        gpu=lookup("models/{model}/gpu", within=config),
+        gpu=picker_gpus,
         mem_mb=model_memory,
         runtime=lasts(1440),
     params:
@@ -45,7 +45,7 @@ rule train_sft:
         "<benchmarks>/train_sft/{dataset}/{model}/n{n_pairs}/{picker}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: training_processes
     resources:
         gpu=textual_gpus,
         mem_mb=textual_memory,

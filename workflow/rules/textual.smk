@@ -126,7 +126,7 @@ rule train_annotator:
         "<benchmarks>/train_annotator/{dataset}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: training_processes
     resources:
         gpu=textual_gpus,
         mem_mb=textual_memory,
@@ -220,7 +220,7 @@ rule judge_responses:
     resources:
         gpu=lookup("models/{model}/gpu", within=config),
         mem_mb=model_memory,
-        runtime=lasts(1440),
+        runtime=lasts(2880),
     params:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         judge=lambda wildcards: flags(config["textual"]["self_rewarding"]),
@@ -276,7 +276,7 @@ rule evolve_pairs:
         "<benchmarks>/evolve_pairs/{dataset}/{model}/n{n_pairs}/{sampling}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: training_processes
     resources:
         gpu=textual_gpus,
         mem_mb=textual_memory,
@@ -316,7 +316,7 @@ rule train_text:
         "<benchmarks>/train_text/{dataset}/{model}/n{n_pairs}/{method}/{sampling}/{job}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: training_processes
     resources:
         gpu=textual_gpus,
         mem_mb=textual_memory,
