@@ -64,6 +64,10 @@ include: "workflow/rules/prefetch.smk"
 report: "workflow/report/workflow.rst"
 
 
+onerror:
+    set_damaged_aside()
+
+
 rule paper:
     default_target: True
     input:

@@ -33,6 +33,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # safetensors makes files for their owner alone
         os.replace(temporary, path)
     except Exception as error:  # each library has its own for a full disk
         if getattr(error, "errno", None) in FULL or "No space left on device" in str(error):

@@ -200,16 +200,15 @@ def read_reports(shards: Sequence[str]) -> list[dict]:
 
 
 def check_whole(shard: str | Path, sha256: str) -> None:
-    """LensError, with the file set aside for Snakemake to make it anew, unless it has this hash."""
-    aside = Path(f"{shard}.damaged")
-    if aside.is_file() and not Path(shard).is_file():
-        raise LensError(f"{shard} was damaged and set aside. Run Snakemake again to make it anew.")
+    """LensError unless the shard has this hash. A mark is put beside a damaged one, by which
+    Snakemake sets it aside when the run has ended: jobs that are tried again still find it."""
     if artifacts.sha256(shard) == sha256:
         return
-    Path(shard).replace(aside)
+    Path(f"{shard}.damaged").touch()
     raise LensError(
-        f"{shard} is damaged (not the hash it was written with) and now lies in {aside}. "
-        "Run Snakemake again: it makes this shard anew and keeps the others."
+        f"{shard} is damaged: it has not the hash that it was written with. When this run has "
+        f"ended it is renamed to {Path(shard).name}.damaged; run Snakemake again to make it anew. "
+        "Without Snakemake, remove it and make it again."
     )
 
 

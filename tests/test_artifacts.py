@@ -1,6 +1,8 @@
 """Files: whole or not there, the same bytes for the same content."""
 
 import json
+import os
+import stat
 import subprocess
 import sys
 
@@ -80,3 +82,14 @@ def test_arrays_and_what_is_said_about_them_have_the_same_bytes_in_every_process
         subprocess.run([sys.executable, "-c", code, tmp_path / name], check=True)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert artifacts.read_about(tmp_path / "a") == about
+
+
+def test_files_may_be_read_by_whom_the_umask_lets(tmp_path):
+    old = os.umask(0o027)
+    try:
+        artifacts.write_arrays(tmp_path / "a.safetensors", {"x": np.ones(3)})
+        artifacts.write_json(tmp_path / "a.json", {})
+    finally:
+        os.umask(old)
+    for name in ("a.safetensors", "a.json"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o640

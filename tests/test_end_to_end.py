@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -216,6 +217,30 @@ def test_a_changed_figure_alone_is_drawn_again(finished, tmp_path):
     with (tmp_path / "lens/cli/best_of_n_curve.py").open("a") as file:
         file.write("\n")
     assert planned() == {"best_of_n_curve", "paper"}
+
+
+def test_a_damaged_shard_is_made_anew_by_the_next_run(small_world, tmp_path):
+    directory = tmp_path / "run"
+    shutil.copytree(small_world, directory)
+    results = directory / "results/small"
+    shard = results / "embed_pairs/dialogue/tiny-llama/shards/0.safetensors"
+    whole, vaes = shard.read_bytes(), results / "train_vae/dialogue/tiny-llama/n200/standard"
+    before = (vaes / "seed_0.safetensors").read_bytes()
+    stamp = shard.stat()
+    shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    os.utime(shard, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as a disk damages it
+    shutil.rmtree(vaes)
+    target = (vaes / "metrics.json").relative_to(directory)
+    result = run(directory, "--cores", 2, "--retries", 1, "--", target)
+    assert result.returncode == 1
+    said = result.stdout + result.stderr
+    assert "0.safetensors is damaged: it has not the hash that it was written with" in said
+    assert "Missing files" not in said
+    assert not shard.exists()
+    result = run(directory, "--cores", 2, "--", target)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert shard.read_bytes() == whole
+    assert (vaes / "seed_0.safetensors").read_bytes() == before
 
 
 def test_one_core_gives_the_same_tables(finished, on_one_core):

@@ -316,21 +316,19 @@ def test_other_settings_take_no_old_block_and_leave_none(
     assert not blocks(tmp_path)
 
 
-def test_a_damaged_shard_is_set_aside_for_another(pairs, llama_folder, tmp_path, lens, fail):
+def test_a_damaged_shard_is_said_and_marked(pairs, llama_folder, tmp_path, lens, fail):
     whole(lens, pairs, llama_folder, tmp_path, 3)
     bad = shard_file(tmp_path, 1)
     damage(bad)
-    with pytest.raises(
-        LensError, match=r"1.safetensors is damaged .* now lies in .*1.safetensors.d"
-    ):
-        read_embedded(pairs, tmp_path / "embeddings.json")
-    assert not bad.exists()
+    for _ in range(2):  # a job may be tried again
+        with pytest.raises(LensError, match=r"1\.safetensors is damaged: .* run Snakemake again"):
+            read_embedded(pairs, tmp_path / "embeddings.json")
+        assert bad.exists()
     assert Path(f"{bad}.damaged").exists()
     lens(*embed(pairs, llama_folder, tmp_path, 1, 3))
     read_embedded(pairs, tmp_path / "embeddings.json")
     damage(bad)
-    assert "Run Snakemake again" in fail(*gather(tmp_path, 3))
-    assert "was damaged and set aside. Run Snakemake again" in fail(*gather(tmp_path, 3))
+    assert "1.safetensors is damaged" in fail(*gather(tmp_path, 3))
     index = tmp_path / "embeddings.json"
     index.write_text(index.read_text()[:-9])
     with pytest.raises(LensError, match=r"embeddings\.json is damaged"):

@@ -334,6 +334,16 @@ def test_schema_allows_no_other_keys_and_describes_every_key():
     assert described
 
 
+def test_no_description_is_cut_at_a_comma():
+    def empty(node):
+        children = node.values() if isinstance(node, dict) else node
+        return [key for key in node if isinstance(node, dict) and node[key] is None] + [
+            key for child in children if isinstance(child, dict | list) for key in empty(child)
+        ]
+
+    assert empty(SCHEMA) == []
+
+
 def test_default_config_has_every_training_key():
     """The default run writes its scientific choices out; none hides in a default."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,12 @@ def sizes(config: Mapping, dataset: str) -> Sizes:
     own = config["datasets"][dataset]
     pairs = own["pairs"]
     count = stated["pairs"]
-    if pairs.get("path", "").startswith("results/"):
+    path = pairs.get("path", "")
+    if path.startswith("results/"):
         count = config["world"]["texts"]["pairs"]
+    elif path.endswith(".jsonl") and Path(path).is_file():
+        with open(path, "rb") as file:
+            count = sum(1 for _ in file)
     separate = pairs.get("test_split") or pairs.get("test_path")
     test = stated.get("test_pairs", count) if separate else count * pairs.get("test_fraction", 0.1)
     train = count if separate else count - test

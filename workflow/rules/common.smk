@@ -62,7 +62,12 @@ def path_for(name, names):
 
 def check_config():
     """Validates the config and what it refers to; every error names the key."""
-    validate(config, str(ROOT / "workflow/schemas/config.schema.yaml"), set_default=False)
+    try:
+        validate(config, str(ROOT / "workflow/schemas/config.schema.yaml"), set_default=False)
+    except WorkflowError as error:  # the schema and the whole config follow: some 2,500 lines
+        said, where = str(error), re.search(r"\nOn \w+(\[.*\]):", str(error))
+        place = f" Place: config{where[1]}" if where else ""
+        raise WorkflowError(said.partition("\n\nFailed validating")[0] + place) from None
     names = {**config["paths"], "run": config["run"], "project": str(ROOT)}
     for key in ("datasets", "models"):
         unknown = set(config["compare"][key]) - set(config[key])

@@ -38,6 +38,15 @@ def reports_of(wildcards):
     return [shard.replace(".safetensors", ".json") for shard in shards_of(wildcards)]
 
 
+def set_damaged_aside():
+    """Shards that a job has found damaged, so that the next run makes them anew."""
+    for stage in SHARDED:
+        for mark in Path(f"results/{config['run']}/{stage}").glob("**/shards/*.damaged"):
+            shard = mark.with_suffix("")
+            if shard.is_file():
+                shard.replace(mark)
+
+
 def pair_shards(wildcards):
     return embedding_shards("embed_pairs", f"{wildcards.dataset}/{wildcards.model}")
 
