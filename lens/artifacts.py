@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from lens.cost import measured
-from lens.errors import LensError
+from lens.errors import DamagedError, LensError
 from lens.tracking import track
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -62,7 +62,7 @@ def read_json(path: str | Path):
     try:
         return json.loads(require_file(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise LensError(
+        raise DamagedError(
             f"{path} is damaged ({error}). Remove it and run again, which makes it anew."
         ) from error
 
@@ -190,7 +190,7 @@ def read_table(path: str | Path):
     try:
         return pd.read_parquet(path, page_checksum_verification=True)
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors of reading are of these
-        raise LensError(
+        raise DamagedError(
             f"{path} is damaged ({error}). Remove it and run again, which makes it anew."
         ) from error
 

@@ -6,3 +6,7 @@ class LensError(Exception):
 
     The command line prints the message without a traceback and exits with status 1.
     """
+
+
+class DamagedError(LensError, ValueError):
+    """A file that is there and cannot be read as what it should be."""

@@ -247,18 +247,24 @@ def test_a_moved_revision_is_another_identity(hub, here, tmp_path):
         models.identity("org/never-seen", "main")
 
 
-def test_a_folder_is_known_by_its_weights(tmp_path, llama_folder):
+def test_a_folder_is_known_by_its_weights_settings_and_templates(tmp_path, llama_folder):
     folder = tmp_path / "model"
     shutil.copytree(llama_folder, folder)
     (folder / "modeling.py").write_text("1")
     first = models.identity(str(folder), None)
-    assert first == {"model/model.safetensors": sha256(folder / "model.safetensors")}
+    names = {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"}
+    assert names <= {name.removeprefix("model/") for name in first}
+    assert first["model/model.safetensors"] == sha256(folder / "model.safetensors")
+    assert "model/modeling.py" not in first
     with_code = models.identity(str(folder), None, trust_remote_code=True)
     assert with_code == first | {"model/modeling.py": sha256(folder / "modeling.py")}
     weights = load_file(folder / "model.safetensors")
     weights["lm_head.weight"] = weights["lm_head.weight"] + 1
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    assert models.identity(str(folder), None) != first
+    second = models.identity(str(folder), None)
+    assert {name for name in first if first[name] != second[name]} == {"model/model.safetensors"}
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    assert models.identity(str(folder), None) != second
 
 
 class Weights(torch.nn.Module):

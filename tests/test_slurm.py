@@ -160,7 +160,7 @@ def test_a_job_out_of_time_goes_on_where_it_was(mishaps):
     assert (
         sorted(re.findall(r"blocks/(\S+): found whole, not made again", log.read_text())) == saved
     )
-    assert not list(directory.glob("results/**/blocks"))
+    assert not list(directory.glob("results/slurm/embed_pairs/**/blocks"))
 
 
 def test_once_mended_it_ends_like_a_local_run(mishaps):

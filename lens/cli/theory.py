@@ -51,7 +51,6 @@ def run(args):
 
 def _values(path: str | None) -> tuple[dict, dict]:
     """(constants, {flag: meaning}) of a file, or the paper's without flags."""
-    import json
 
     from lens.artifacts import read_json
     from lens.errors import LensError
@@ -66,7 +65,7 @@ def _values(path: str | None) -> tuple[dict, dict]:
         values = {key: fitted[key]["estimate"] for key in ("C1", "p", "B0")}
         values |= {key: fitted[key] for key in ("dim", "delta")}
         return values, fitted["flag_meanings"]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise LensError(
             f"{path}: not a constants.json of fit-theory ({type(error).__name__}: {error})."
         ) from error
