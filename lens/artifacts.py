@@ -59,6 +59,7 @@ def write_json(path: str | Path, value: object) -> None:
 
 
 def read_json(path: str | Path):
+    """Raises DamagedError, a LensError, where the file holds no JSON."""
     try:
         return json.loads(require_file(path).read_text(encoding="utf-8"))
     except ValueError as error:
