@@ -25,9 +25,10 @@ def run(args):
     models.set_threads(args.threads)
     responses = artifacts.read_table(args.responses)
     picks, tokens, read, files = [], None, 0, {"responses": args.responses}
+    embeddings = _embeddings(args) if args.embeddings else None
     for seed, path in zip(args.seeds, args.models, strict=True):
         if args.embeddings:
-            rewards, cost = _by_embedding(args, path)
+            rewards, cost = _by_embedding(embeddings, path)
             files |= {"embeddings": args.embeddings, f"model_seed_{seed}": path}
         else:
             rewards, tokens, cost = score_texts(args, path, responses, args.responses, tokens)
@@ -40,11 +41,16 @@ def run(args):
     artifacts.write_metrics(args.metrics, settings(args), files, facts, cost | {"tokens": read})
 
 
-def _by_embedding(args, path):
+def _embeddings(args):
     from lens.embedded import read_embedded
+
+    _, found = read_embedded(args.responses, args.embeddings)
+    return found["responses"][:]
+
+
+def _by_embedding(embeddings, path):
     from lens.reward_head import RewardHead
 
-    _, embeddings = read_embedded(args.responses, args.embeddings)
     head = RewardHead.load(path)
     size = sum(value.size for value in head.weights.values())
-    return head(embeddings["responses"][:]), {"tokens": 0, "parameters": size}
+    return head(embeddings), {"tokens": 0, "parameters": size}
