@@ -36,8 +36,8 @@ HEADER = ["for", "jobs", "wall", "processor", "GPU", "peak memory"]
 NOTE = (
     "Wall time is that of each job, added up; jobs that ran at once count each. Of a job that ran "
     "again the last time counts, and jobs of earlier settings whose results still lie in the run's "
-    "folder count too. Shards of one stage and place count as one job, their times added up. Drawing "
-    "tables and figures is left out."
+    "folder count too. Shards of one stage and place count as one job, their times added up. "
+    "Drawing tables and figures is left out."
 )
 
 
