@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from lens.cost import measured
-from lens.errors import DamagedError, LensError
+from lens.errors import DamagedError, LensError, printable
 from lens.tracking import track
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -204,7 +204,11 @@ def require_file(path: str | Path) -> Path:
     """The path, or an error that names it when no such file exists."""
     path = Path(path)
     if not path.is_file():
-        raise LensError(f"{path}: no such file. Check the path, or make the file first.")
+        found = "no such file" if not path.exists() else "no ordinary file"
+        raise LensError(
+            f"{printable(str(path))}: {'a folder' if path.is_dir() else found}. "
+            "Check the path, or make the file first."
+        )
     return path
 
 

@@ -5,14 +5,14 @@ prompts in order, the same number of candidates for each; gold scores lie in a f
 """
 
 import json
-import math
+import sys
 from collections.abc import Iterable
 
 import pandas as pd
 
-from lens.data import InvalidRowError, answer, as_messages, check_turns, group_key
+from lens.data import InvalidRowError, answer, as_messages, check_turns, group_key, whole
 from lens.errors import LensError
-from lens.sources import Row
+from lens.sources import Row, row_id
 
 COLUMNS = ["prompt_id", "prompt", "group", "candidate", "response"]
 
@@ -55,7 +55,7 @@ def _candidate_rows(row, messages, place, response_field, gold_field, max_candid
     if not isinstance(row["candidates"], list):
         raise LensError(f"{place}: `candidates` must be a list.")
     prompt = json.dumps(messages, ensure_ascii=False)
-    prompt_id = str(row.get("id", place.rpartition("row ")[2]))
+    prompt_id = whole(str(row_id(place, row)))
     for number, candidate in enumerate(row["candidates"][:max_candidates]):
         item = candidate if isinstance(candidate, dict) else {response_field: candidate}
         if response_field not in item:
@@ -75,9 +75,10 @@ def _candidate_rows(row, messages, place, response_field, gold_field, max_candid
 
 def _gold(item: dict, gold_field: str, place: str, number: int) -> float:
     value = item.get(gold_field)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    number_like = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number_like or not abs(value) <= sys.float_info.max:
         raise LensError(
-            f"{place}, candidate {number}: {gold_field!r} is {value!r}, not a finite number. "
+            f"{place}, candidate {number}: {gold_field!r} is {value!r:.80}, not a finite number. "
             "Give every candidate a score, lower `max_candidates`, or set `gold: false`."
         )
     return float(value)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from lens.errors import LensError
-from lens.sources import Row
+from lens.sources import Row, row_id, row_number
 
 COLUMNS = ["id", "prompt", "chosen", "rejected", "group", "split"]
 TURN = re.compile(r"\n\n(Human|Assistant):")
@@ -74,10 +74,11 @@ def normalise_pairs(
     `keep_prefix` keeps only prompts whose last turn starts with it. Raises LensError at the first
     invalid row unless `invalid_rows` is "drop".
     """
-    report, pairs, seen = Report(), [], set()
+    report, pairs, first = Report(), [], ""
     for place, row in rows:
         report.read += 1
         try:
+            key = whole(str(row_id(place, row)))
             messages, chosen, rejected = parse_pair(row)
             if keep_prefix and not messages[-1]["content"].startswith(keep_prefix):
                 report.drop("prompt_filtered_out", place)
@@ -86,21 +87,22 @@ def normalise_pairs(
             if invalid_rows != "drop":
                 raise LensError(f"{place}: {error} {REMEDY}") from error
             report.drop(error.reason, place)
+            first = first or f" The first: {place}: {error}"
             continue
         except LensError as error:
             raise LensError(f"{place}: {error}") from error
-        key = place.rpartition("row ")[2] if row.get("id") is None else str(row["id"])
-        if key in seen:
+        if key in report.places:
             raise LensError(
-                f"{place}: the id {key!r} stands twice. Make ids unique or remove them."
+                f"{place}: the id {key!r:.80} stands twice, first in row "
+                f"{row_number(report.places[key])} (a row without an id has its number). Make ids "
+                "unique or remove them."
             )
-        seen.add(key)
         prompt = json.dumps(messages, ensure_ascii=False)
         pairs.append((key, prompt, chosen, rejected, group_key(messages, group_by)))
         report.places[key] = place
     report.kept = len(pairs)
     if not pairs:
-        raise LensError(f"no usable pair among {report.read} rows: {dict(report.dropped)}")
+        raise LensError(f"no usable pair among {report.read} rows: {dict(report.dropped)}.{first}")
     return pd.DataFrame(pairs, columns=COLUMNS[:-1]), report
 
 
@@ -109,7 +111,7 @@ def parse_pair(row: dict) -> tuple[list[dict], str, str]:
     missing = [name for name in ("chosen", "rejected") if name not in row]
     if missing:
         raise LensError(
-            f"column {' and '.join(missing)} missing; found {sorted(row)}. A pair needs "
+            f"column {' and '.join(missing)} missing; found {sorted(map(str, row))}. A pair needs "
             "`chosen` and `rejected`, and `prompt` unless both repeat it. Rename with `columns`."
         )
     prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
@@ -124,9 +126,9 @@ def parse_pair(row: dict) -> tuple[list[dict], str, str]:
         prompt, chosen, rejected = as_messages(prompt), answer(chosen), answer(rejected)
     check_turns(prompt)
     for name, text in (("chosen", chosen), ("rejected", rejected)):
-        if not text.strip():
+        if is_blank(text):
             raise InvalidRowError("empty_response", f"the {name} answer is empty.")
-    if chosen.strip() == rejected.strip():
+    if _composed(chosen) == _composed(rejected):
         raise InvalidRowError("identical_responses", "chosen and rejected answers are the same.")
     return prompt, chosen.strip(), rejected.strip()
 
@@ -152,8 +154,12 @@ def answer(value: object) -> str:
     if isinstance(value, str):
         return whole(value)
     if isinstance(value, list) and len(value) == 1:
-        return _message(value[0])["content"]
-    raise InvalidRowError("wrong_type", "an answer must be text or a list of one message.")
+        message = _message(value[0])
+        if message["role"] == "assistant":
+            return message["content"]
+    raise InvalidRowError(
+        "wrong_type", "an answer must be text or a list of one assistant's message."
+    )
 
 
 def split_answer(value: object) -> tuple[list[dict], str]:
@@ -161,9 +167,10 @@ def split_answer(value: object) -> tuple[list[dict], str]:
     value = decoded(value)
     if isinstance(value, str):
         if not value.startswith("\n\nHuman:"):
-            raise LensError(
-                "column prompt missing, and the answers are no transcripts that repeat it "
-                '("\\n\\nHuman: ...\\n\\nAssistant: ..."). Add a `prompt` column or rename yours.'
+            raise InvalidRowError(
+                "no_prompt",
+                "there is no prompt, and the answers are no transcripts that repeat it "
+                '("\\n\\nHuman: ...\\n\\nAssistant: ..."). Add a `prompt` column or rename yours.',
             )
         messages = transcript_messages(value)
     elif isinstance(value, list):
@@ -190,7 +197,7 @@ def check_turns(messages: list[dict]) -> None:
     expected = ["user" if i % 2 == 0 else "assistant" for i in range(len(turns))]
     if not turns or [turn["role"] for turn in turns] != expected or len(turns) % 2 == 0:
         raise InvalidRowError("turns_do_not_alternate", "the prompt's turns do not alternate.")
-    if not all(turn["content"].strip() for turn in messages):
+    if any(is_blank(turn["content"]) for turn in messages):
         raise InvalidRowError("empty_turn", "a turn of the prompt is empty.")
 
 
@@ -207,13 +214,22 @@ def whole(text: str) -> str:
     return text
 
 
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to be seen: spaces, control and zero-width characters alone."""
+    return all(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in text)
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip())  # an accent may be a character of its own
+
+
 def decoded(value: object) -> object:
     """A message list that a CSV cell holds as JSON; anything else as it is."""
     if not (isinstance(value, str) and re.match(r"\s*\[\s*\{", value)):
         return value
     try:
         found = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
     messages = all(isinstance(each, dict) and {"role", "content"} <= set(each) for each in found)
     return found if messages else value
@@ -235,9 +251,18 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
     for place, row in rows:
         absent = [theirs for theirs in columns.values() if theirs not in row]
         if absent:
-            raise LensError(f"{place}: no column {absent}; found {sorted(row)}. Mend `columns`.")
-    inverse = {theirs: ours for ours, theirs in columns.items()}
-    return [(place, {inverse.get(name, name): row[name] for name in row}) for place, row in rows]
+            raise LensError(
+                f"{place}: no column {absent}; found {sorted(map(str, row))}. Mend `columns`."
+            )
+    taken = {*columns, *columns.values()}
+    return [
+        (
+            place,
+            {name: value for name, value in row.items() if name not in taken}
+            | {ours: row[theirs] for ours, theirs in columns.items()},
+        )
+        for place, row in rows
+    ]
 
 
 def select_rows(rows: list[Row], where: dict[str, str]) -> list[Row]:

@@ -14,7 +14,7 @@ from itertools import pairwise, product
 import numpy as np
 
 from lens.errors import LensError
-from lens.sources import Row
+from lens.sources import Row, parse_json, row_id, row_number
 
 # Of several names that are there, the first counts.
 PROMPTS = ("prompt", "instruction", "question", "query", "input", "context")
@@ -190,7 +190,7 @@ def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None
     if word in TIES:
         return None
     raise LensError(
-        f"{what} is {value!r}. It must name a side ({sides[0]!r} or {sides[1]!r}, or just "
+        f"{what} is {value!r:.80}. It must name a side ({sides[0]!r} or {sides[1]!r}, or just "
         f"{sides[0][-1]!r} or {sides[1][-1]!r}) or a tie ('tie', 'same', 'draw'). Mend the label."
     )
 
@@ -229,7 +229,7 @@ def _from_lists(
         texts = [_field(item, text) for item in items]
         for i, j in _compare_and_count(worths, rule, report):
             pair = _pair(row, columns, texts[i], texts[j])
-            pair["id"] = f"{row.get('id', _number_of(place))}-{i + 1}-{j + 1}"
+            pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
             pairs.append((f"{place}, responses {i + 1} over {j + 1}", pair))
     return pairs
 
@@ -252,8 +252,8 @@ def _from_rated_rows(
             (place, row), (other_place, other) = group[i], group[j]
             pair = _pair(row, columns, row[text], other[text])
             # Not the rows' ids: those may be the prompt's, the same for all its responses.
-            pair["id"] = f"{_number_of(place)}-{_number_of(other_place)}"
-            pairs.append((f"{place} over row {_number_of(other_place)}", pair))
+            pair["id"] = f"{row_number(place)}-{row_number(other_place)}"
+            pairs.append((f"{place} over row {row_number(other_place)}", pair))
     return pairs
 
 
@@ -313,7 +313,7 @@ def _as_list(value: object, what: str) -> list:
     """A list, or JSON text of one (as CSV files hold it), or an array (as data frames do)."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = parse_json(value)
         except ValueError as error:
             raise LensError(f"{what} must be a list; as text it is no JSON ({error}).") from error
     if isinstance(value, np.ndarray | tuple):
@@ -335,7 +335,3 @@ def _number(value: object, what: str) -> float | None:
             f"{what} is {value!r:.80}, not a number such as 4.5. Mend it, or leave it empty."
         ) from error
     return number if math.isfinite(number) else None
-
-
-def _number_of(place: str) -> str:
-    return place.rpartition("row ")[2]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ from lens import artifacts
 from lens.data import normalise_pairs, rename_columns, sample_rows
 from lens.embedded import read_embedded
 from lens.encoder import Encoder
-from lens.errors import LensError
+from lens.errors import LensError, printable
 from lens.forms import to_pairs
 from lens.models import require_model
 from lens.sources import read_source
@@ -90,7 +90,7 @@ def summary(pairs: Preferences) -> str:
     named = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     unread = f" Columns not read: {', '.join(form['unread'])}." if form["unread"] else ""
     sampled = f" (a sample of {report['usable_pairs']:,})"
-    return (
+    return printable(
         f"{report['source']}: {report['pairs']:,} pairs"
         f"{sampled if report['pairs'] < report['usable_pairs'] else ''} with "
         f"{report['prompts']:,} prompts from {report['rows']:,} rows; left out: {named or 'none'}."
@@ -99,8 +99,17 @@ def summary(pairs: Preferences) -> str:
 
 
 def _rows(source: Iterable | pd.DataFrame) -> list[tuple[str, dict]]:
-    given = source.to_dict("records") if isinstance(source, pd.DataFrame) else source
-    return [(f"row {number}", _plain(dict(row))) for number, row in enumerate(given, 1)]
+    if isinstance(source, pd.DataFrame):
+        twice = source.columns[source.columns.duplicated()]
+        if len(twice):
+            raise LensError(f"the data frame has the column {twice[0]!r} twice. Rename one.")
+        source = source.to_dict("records")
+    rows = []
+    for number, row in enumerate(source, 1):
+        if not isinstance(row, Mapping):
+            raise LensError(f"row {number}: a dict is needed, not {type(row).__name__}.")
+        rows.append((f"row {number}", _plain(dict(row))))
+    return rows
 
 
 def _plain(value):

@@ -19,7 +19,7 @@ from lens.sources import Row
 HUB = {1: ("allenai/reward-bench", "filtered"), 2: ("allenai/reward-bench-2", "test")}
 PRIOR_SETS = "Prior Sets"
 TIES = "Ties"
-TIES_ID = re.compile(r"(ref|tied):(\d+)")
+TIES_ID = re.compile(r"(ref|tied):(\d{1,18})")
 CODE = ["hep-cpp", "hep-go", "hep-java", "hep-js", "hep-python", "hep-rust"]
 # fmt: off
 SECTIONS = {

@@ -13,9 +13,7 @@ from lens.sources import JSON_LINES, Row, json_rows, jsonl_rows, read_rows
 def stream_rows(source: str) -> Iterator[Row]:
     """(place, row) of a file, or of JSON lines from standard input where `source` is "-"."""
     if source == "-":
-        if hasattr(sys.stdin, "reconfigure"):
-            sys.stdin.reconfigure(encoding="utf-8-sig")
-        yield from json_rows(sys.stdin, "standard input")
+        yield from json_rows(sys.stdin.buffer, "standard input")
     else:
         path = require_file(source)
         lines = path.name.lower().endswith(JSON_LINES)
@@ -42,5 +40,7 @@ def open_out(path: str) -> Iterator[Callable[[Iterable[dict]], None]]:
 
 def _write(file, rows: Iterable[dict]) -> None:
     for row in rows:
-        file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+        text = json.dumps(row, ensure_ascii=False, default=str)
+        # Half a character can be written in JSON only, as its escape.
+        file.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
     file.flush()

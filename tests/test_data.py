@@ -223,7 +223,7 @@ BAD_FILES = {
     "no JSON": (b'{"prompt": "p"\n', r"row 1: not valid JSON"),
     "no object": (b"[1, 2]\n", r"row 1: a JSON object is needed"),
     "no rows": (b"\n", r"no rows"),
-    "not UTF-8": (b'{"prompt": "\xff\xfe"}\n', r"after row 0: cannot be read .*UTF-8"),
+    "not UTF-8": (b'{"prompt": "\xff\xfe"}\n', r"row 1: not in UTF-8 .*Save it as UTF-8"),
     "one prompt": (b'{"prompt": "p", "chosen": "a", "rejected": "b"}\n' * 2, r"share one prompt"),
     "same id": (b'{"id": 1, "prompt": "p", "chosen": "a", "rejected": "b"}\n' * 2, r"stands twice"),
 }
@@ -253,7 +253,7 @@ def test_other_unreadable_inputs(tmp_path, fail):
         "prepare-pairs", "--path", tmp_path / "x.parquet", *tail
     )
     (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(b'{"prompt": "p"}\n' * 99)[:-9])
-    assert "make sure that the file is whole" in fail(
+    assert "Make sure that the file is whole" in fail(
         "prepare-pairs", "--path", tmp_path / "x.jsonl.gz", *tail
     )
     (tmp_path / "x.csv").write_text("prompt,chosen,rejected\np,a,b\np,a,b,c\n")
@@ -306,11 +306,11 @@ def test_json_lines_of_windows_hold_no_carriage_return(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "json"])
 def test_files_in_a_windows_code_page_are_to_be_saved_as_utf_8(tmp_path, kind):
     path = tmp_path / f"x.{kind}"
-    path.write_bytes("prompt\nna\u00efve \u201cwords\u201d\n".encode("cp1252"))
-    with pytest.raises(LensError, match=r"x\.\w+, after row \d: .*Save it as UTF-8"):
+    path.write_bytes('"prompt"\nna\u00efve \u201cwords\u201d\n'.encode("cp1252"))
+    with pytest.raises(LensError, match=r"x\.\w+, line 2: .*Save it as UTF-8"):
         read_rows(path)
 
 

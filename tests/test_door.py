@@ -130,7 +130,8 @@ def test_score_reads_a_pipe_and_writes_as_it_goes(workplace, lens, monkeypatch, 
     rows = [{"prompt": "w1", "response": text} for text in ("w2", "", "w3 w4")]
     rows.append({"prompt": [{"role": "user", "content": "w1"}],
                  "completion": [{"role": "assistant", "content": "w2"}]})  # fmt: skip
-    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(json.dumps(r) + "\n" for r in rows)))
+    given = "".join(json.dumps(row) + "\n" for row in rows)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
     lens("score", workplace / "model", "--chunk", 1)
     said = capsys.readouterr()
     scored = [json.loads(line) for line in said.out.splitlines()]
