@@ -12,7 +12,7 @@ import pandas as pd
 
 from lens.data import InvalidRowError, answer, as_messages, check_turns, group_key, whole
 from lens.errors import LensError
-from lens.sources import Row, row_id
+from lens.sources import Row, row_id, row_number
 
 COLUMNS = ["prompt_id", "prompt", "group", "candidate", "response"]
 
@@ -29,7 +29,7 @@ def normalise_pool(
     With a `gold_field`, every candidate kept must carry a finite number there, and the table has a
     column `gold`. Raises LensError naming file and row.
     """
-    table = []
+    table, places, size = [], {}, None
     for place, row in rows:
         for name in ("prompt", "candidates"):
             if row.get(name) is None:
@@ -40,15 +40,26 @@ def normalise_pool(
         try:
             messages = as_messages(row["prompt"])
             check_turns(messages)
-            table += _candidate_rows(
-                row, messages, place, response_field, gold_field, max_candidates
-            )
+            found = [
+                *_candidate_rows(row, messages, place, response_field, gold_field, max_candidates)
+            ]
         except InvalidRowError as error:
             raise LensError(f"{place}: {error} Mend or remove the row.") from error
-    columns = [*COLUMNS, "gold"] if gold_field else COLUMNS
-    pool = pd.DataFrame(table, columns=columns)
-    check_pool(pool)
-    return pool
+        size = size or len(found)
+        if len(found) != size or size < 2:
+            raise LensError(
+                f"{place}: {len(found)} candidates. Every prompt needs the same number of "
+                "candidates, at least 2. Cut longer pools with `max_candidates`."
+            )
+        prompt_id = found[0][0]
+        if prompt_id in places:
+            raise LensError(
+                f"{place}: the id {prompt_id!r:.80} stands twice, first in row "
+                f"{places[prompt_id]}. Make ids unique or remove them."
+            )
+        places[prompt_id] = row_number(place)
+        table += found
+    return pd.DataFrame(table, columns=[*COLUMNS, "gold"] if gold_field else COLUMNS)
 
 
 def _candidate_rows(row, messages, place, response_field, gold_field, max_candidates):
@@ -82,16 +93,3 @@ def _gold(item: dict, gold_field: str, place: str, number: int) -> float:
             "Give every candidate a score, lower `max_candidates`, or set `gold: false`."
         )
     return float(value)
-
-
-def check_pool(pool: pd.DataFrame) -> None:
-    """LensError unless every prompt id stands once, with the same number (2 or more) of answers."""
-    sizes = pool.groupby("prompt_id", sort=False).size()
-    if sizes.nunique() != 1 or sizes.iloc[0] < 2:
-        raise LensError(
-            f"every prompt needs the same number of candidates, at least 2; prompt "
-            f"{sizes.idxmin()!r} has {sizes.min()}, {sizes.idxmax()!r} has {sizes.max()}. "
-            "Prompt ids must be unique. Cut longer ones with `max_candidates`."
-        )
-    if pool.duplicated(["prompt_id", "candidate"]).any():
-        raise LensError("a prompt id stands twice. Make ids unique or remove them.")

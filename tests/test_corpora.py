@@ -2,12 +2,28 @@
 
 import json
 import re
+from functools import cache
 
+import malformed_rows
+import malformed_tables
+import malformed_text
 import pandas as pd
 import pytest
-from malformed import CASES, PLACES, Kept, Refused
+from malformed import Kept, Refused
 
+from lens import cli
 from lens.errors import LONGEST, LensError, message
+
+CASES = malformed_text.CASES | malformed_tables.CASES | malformed_rows.CASES
+PLACES = malformed_tables.PLACES
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_parser():
+    """The commands' parser made once: making it takes longer than reading a small file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lens.cli.build_parser", cache(cli.build_parser))
+        yield
 
 
 def outputs(folder):
