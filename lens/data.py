@@ -243,7 +243,8 @@ def group_key(messages: list[dict], group_by: str) -> str:
     """
     turns = [message["content"] for message in messages if message["role"] != "system"]
     text = "\n".join(turns if group_by == "prompt" else turns[:1])
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())  # folding may take accents apart
 
 
 def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:

@@ -30,7 +30,8 @@ def last_token(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 def mean_tokens(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Mean state [n, d] over the positions where the mask is 1."""
     weights = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+    # Not times 0: what a model leaves in padding need not be finite.
+    return hidden.masked_fill(weights == 0, 0).sum(dim=1) / weights.sum(dim=1)
 
 
 def first_token(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -58,8 +59,13 @@ def embed(
     model once.
 
     `layer` -1 is the model's final hidden state (after its last norm), 0 the input embeddings,
-    i > 0 the output of block i. Raises LensError naming the row when a value is not finite.
+    i > 0 the output of block i. Raises LensError naming the row of a text without tokens.
     """
+    empty = next((row for row, ids in enumerate(token_ids) if len(ids) == 0), None)
+    if empty is not None:
+        raise LensError(
+            f"text {empty + 1} of {len(token_ids)} has no token, so it has no embedding."
+        )
     depth = model.config.get_text_config().num_hidden_layers
     if not -1 <= layer <= depth:
         raise LensError(f"layer {layer}: the model has layers 0 to {depth}, or -1 for the last.")

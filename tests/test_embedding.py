@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lens.batching import pad, token_batches
-from lens.embedding import check_finite, embed, last_token, mean_tokens
+from lens.embedding import POOLING, check_finite, embed, last_token, mean_tokens
 from lens.errors import LensError
 
 TOLERANCE = 1e-5  # float32; sums run in another order in another batch shape
@@ -42,6 +42,52 @@ def test_padding_never_changes_what_is_pooled(length, left, right, seed):
     mask[:, left : left + length] = 1
     assert torch.equal(last_token(junk, mask), text[:, -1])
     torch.testing.assert_close(mean_tokens(junk, mask), text.mean(dim=1))
+
+
+@st.composite
+def padded_batches(draw):
+    """(texts' states, hidden [n, t, d], mask [n, t]): each text with padding on either side, whose
+    values are anything finite."""
+    width, features = draw(st.integers(1, 7)), draw(st.integers(1, 3))
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    texts, hidden, mask = [], [], []
+    for _ in range(draw(st.integers(1, 5))):
+        length = draw(st.integers(1, width))
+        left = draw(st.sampled_from([0, width - length]) | st.integers(0, width - length))
+        texts.append(torch.randn(length, features, generator=generator))
+        scale = draw(st.sampled_from([0.0, 1.0, 1e6]))
+        row = scale * torch.randn(width, features, generator=generator)
+        row[left : left + length] = texts[-1]
+        hidden.append(row)
+        mask.append([int(left <= place < left + length) for place in range(width)])
+    return texts, torch.stack(hidden), torch.tensor(mask)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(padded_batches(), st.randoms())
+def test_each_text_of_a_batch_is_pooled_as_if_alone(batch, random):
+    texts, hidden, mask = batch
+    order = list(range(len(texts)))
+    random.shuffle(order)
+    for pool in POOLING.values():
+        whole = pool(hidden, mask)
+        torch.testing.assert_close(pool(hidden[order], mask[order]), whole[order])
+        for text, pooled in zip(texts, whole, strict=True):
+            alone = pool(text[None], torch.ones(1, len(text), dtype=torch.long))[0]
+            torch.testing.assert_close(pooled, alone)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(padded_batches(), st.sampled_from([0.0, -1e30, float("nan"), float("inf")]))
+def test_what_stands_in_padding_is_never_pooled(batch, junk):
+    texts, hidden, mask = batch
+    other = hidden.masked_fill(mask[..., None] == 0, junk)
+    for pool in POOLING.values():
+        assert torch.equal(pool(other, mask), pool(hidden, mask))
+    mean = mean_tokens(other, mask)
+    low = torch.stack([text.amin(dim=0) for text in texts])
+    high = torch.stack([text.amax(dim=0) for text in texts])
+    assert ((low - 1e-5 <= mean) & (mean <= high + 1e-5)).all()
 
 
 def load(folder):
@@ -90,6 +136,16 @@ def test_padding_token_may_be_the_end_token(llama_folder):
         ids[mask == 0] = 2
         end = last_token(model(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
     torch.testing.assert_close(zero, end, atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("pooling", POOLING)
+def test_a_text_without_tokens_is_refused(llama_folder, pooling):
+    """Its mask would be 0 everywhere, and what is pooled the state of padding."""
+    options = {"pooling": pooling, "layer": -1, "batch_tokens": 100}
+    with pytest.raises(LensError, match="text 2 of 3 has no token"):
+        embed(load(llama_folder), [[1, 5], [], [1]], **options)
+    with pytest.raises(LensError, match="text 1 of 2 has no token"):
+        embed(load(llama_folder), [[], [1]], groups=["p", "p"], **options)
 
 
 def test_layers(llama_folder):

