@@ -4,12 +4,10 @@ import json
 import re
 from dataclasses import asdict, dataclass
 
-import pandas as pd
-
 from lens.data import normalise_pairs
 from lens.errors import printable
 from lens.forms import FormReport, to_pairs
-from lens.prepare import longer_answer_wins
+from lens.prepare import contradicting_pairs, longer_answer_wins
 from lens.sources import Row
 
 FEW_PAIRS = 50
@@ -88,13 +86,6 @@ def check_data(rows: list[Row], *, pair_rule: str = "all", group_by: str = "prom
             "rejected": first["rejected"],
         },
     )
-
-
-def contradicting_pairs(table: pd.DataFrame) -> int:
-    """Number of pairs whose prompt and answers stand in the table the other way round as well."""
-    seen = set(zip(table["prompt"], table["rejected"], table["chosen"], strict=True))
-    pairs = zip(table["prompt"], table["chosen"], table["rejected"], strict=True)
-    return sum(pair in seen for pair in pairs)
 
 
 def warnings(check: DataCheck) -> list[str]:

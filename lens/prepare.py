@@ -66,3 +66,10 @@ def longer_answer_wins(pairs: pd.DataFrame) -> dict[str, float]:
     """Pair accuracy of "the longer answer wins", by split: a bias to know of (ties count 1/2)."""
     sign = np.sign(pairs["chosen"].str.len() - pairs["rejected"].str.len())
     return ((sign + 1) / 2).groupby(pairs["split"]).mean().to_dict()
+
+
+def contradicting_pairs(table: pd.DataFrame) -> int:
+    """Number of pairs whose prompt and answers stand in the table the other way round as well."""
+    seen = set(zip(table["prompt"], table["rejected"], table["chosen"], strict=True))
+    pairs = zip(table["prompt"], table["chosen"], table["rejected"], strict=True)
+    return sum(pair in seen for pair in pairs)

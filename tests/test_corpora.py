@@ -97,6 +97,16 @@ def test_what_can_be_read_is_kept_and_the_rest_counted(tmp_path, fail, lens, cap
         assert contents(tmp_path) == before
 
 
+def test_labels_swapped_half_way_are_kept_and_said(tmp_path, lens, capsys):
+    """Which half is right nobody can tell from the file: both stay, and every tool counts them."""
+    path, _ = put(tmp_path, "labels swapped half way")
+    lens("check", "data", path)
+    assert "24 pairs contradict one another" in capsys.readouterr().out
+    lens("prepare-pairs", "--path", path, *outputs(tmp_path))
+    found = json.loads((tmp_path / "report.json").read_text())["metrics"]
+    assert found["contradicting_pairs"] == 24
+
+
 def test_there_are_enough_cases_of_both_kinds():
     assert len(of(Refused)) >= 50
     assert len(of(Kept)) >= 50

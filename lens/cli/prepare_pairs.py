@@ -88,6 +88,7 @@ def run(args):
             "train_source": report.as_dict(),
             "test_source": test_report.as_dict() if test_report else None,
             "pairs": pairs["split"].value_counts().to_dict(),
+            "contradicting_pairs": prepare.contradicting_pairs(pairs),
             "longer_answer_wins": prepare.longer_answer_wins(pairs),
         },
         {},
