@@ -148,6 +148,7 @@ def test_names_of_files_cannot_steer_the_terminal(tmp_path, fail, name):
         text = fail("check", "data", path)
         assert all(character.isprintable() for character in text), repr(text)
         assert name.encode("unicode_escape").decode() in text
+    assert "\\x1b[2Jdata: no such file" in fail("check", "data", "\x1b[2Jdata")
 
 
 def test_a_long_message_keeps_its_beginning_and_its_end():
