@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from lens.data import normalise_pairs
+from lens.errors import printable
 from lens.forms import FormReport, to_pairs
 from lens.prepare import longer_answer_wins
 from lens.sources import Row
@@ -166,14 +167,3 @@ def render(check: DataCheck) -> str:
 def _rows_of(places: list[str], count: int) -> str:
     rows = [re.sub(r"^.*?, (?=row \d)", "", place) for place in places]  # the file is known
     return "; ".join(rows + ["..."] * (count > len(rows)))
-
-
-def printable(text: str, limit: int | None = None) -> str:
-    """Text that a terminal can show on one line: what is not printable as an escape, the rest cut.
-
-    Line breaks, control and bidirectional characters become \\n, \\x1b, \\u202e and so on.
-    """
-    shown = text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown
-    )

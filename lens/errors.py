@@ -1,4 +1,4 @@
-"""The one exception whose text is meant for the user."""
+"""The exceptions whose text is meant for the user, and text that any terminal can show."""
 
 
 class LensError(Exception):
@@ -10,3 +10,14 @@ class LensError(Exception):
 
 class DamagedError(LensError, ValueError):
     """A file that is there and cannot be read as what it should be."""
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """Text that a terminal can show on one line: what is not printable as an escape, the rest cut.
+
+    Line breaks, control and bidirectional characters become \\n, \\x1b, \\u202e and so on.
+    """
+    shown = text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown
+    )

@@ -47,7 +47,7 @@ def read(args):
 
 def table(result: dict) -> str:
     """The result as plain text: a line for each section and subset, scores in per cent."""
-    from lens.check import printable
+    from lens.errors import printable
 
     lines = [line(f"RewardBench {result['version']}", "n", "score %")]
     headings = {name: scores(name, scored) for name, scored in result["sections"].items()}
@@ -75,6 +75,6 @@ def scores(name: str, scored: dict) -> str:
 
 
 def line(name: str, count: object, percent: str) -> str:
-    from lens.check import printable
+    from lens.errors import printable
 
     return f"{printable(name):<28}{count:>7}{percent:>9}"
