@@ -179,7 +179,7 @@ def test_a_listing_of_the_hub_cannot_leave_the_cache(name, monkeypatch, tmp_path
         template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
         monkeypatch.setattr(constants, "ENDPOINT", address)
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        with pytest.raises(LensError):
+        with pytest.raises(LensError, match="Invalid filename"):
             download(parse("org/model", "model"))
     assert not list(tmp_path.rglob("escaped*"))
     there = [path for path in tmp_path.rglob("*") if not path.is_relative_to(folder)]

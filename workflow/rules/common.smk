@@ -146,7 +146,10 @@ def check_built_models():
 
 
 def needs_gold_model():
-    return any(not d.get("pool", {}).get("gold") for d in config["datasets"].values())
+    fresh_answers = "table_3" in config["artefacts"]  # which no pool has scores for
+    return fresh_answers or any(
+        not d.get("pool", {}).get("gold") for d in config["datasets"].values()
+    )
 
 
 def flags(settings):
