@@ -170,3 +170,14 @@ def test_jobs_run_with_odd_texts_and_nothing_else_runs(odd_run):
     assert report["settings"]["where"] == FREE["where"]
     assert report["settings"]["keep_prefix"] == ODD
     assert not list(Path(folder).rglob("ran*"))
+
+
+def test_what_the_command_line_gave_is_passed_on_as_it_stood(tmp_path):
+    """To the second Snakemake that plans; braces would else be filled in like wildcards."""
+    given = {"mine": f"$(touch ran) {{dataset}} {ODD}"}
+    setting = f"paths={json.dumps(given)}"
+    listing = run(tmp_path, "-n", "-p", "plan", "--quiet", "progress", "--config", setting)
+    assert listing.returncode == 0, listing.stdout + listing.stderr
+    [command] = re.findall(r"^Shell command: (.*)$", listing.stdout, re.M)
+    passed = [word for word in shlex.split(command) if word.startswith("paths=")]
+    assert [json.loads(word.removeprefix("paths=")) for word in passed] == [given]

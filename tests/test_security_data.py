@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import tarfile
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -193,3 +194,18 @@ def test_what_is_no_hub_id_is_refused(spec, fail, monkeypatch, tmp_path):
     for kind in ("--models", "--datasets"):
         fail("prefetch", f"{kind}={spec}")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_nothing_that_a_run_writes_is_a_pickle(small_world, mark, tmp_path):
+    def is_pickle(path):
+        content = path.read_bytes()
+        inside = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
+        plain = content[:1] == b"\x80" and content[1] < 6 and content[-1:] == b"."
+        return plain or any(name.endswith(".pkl") for name in inside)
+
+    (tmp_path / "plain").write_bytes(mark.pickled())
+    mark.saved_by_torch(tmp_path / "zipped")
+    assert all(map(is_pickle, tmp_path.iterdir()))
+    files = [path for path in small_world.rglob("*") if path.is_file()]
+    assert len(files) > 100
+    assert not list(filter(is_pickle, files))
