@@ -11,6 +11,9 @@ from planted import SECRETS, secrets_in, secrets_in_text
 from test_endpoint import needs_openai, says, server
 from workflow_tools import TEXT, run
 
+from lens.endpoint import ask_endpoint
+from lens.errors import LensError
+
 PROMPT = json.dumps([{"role": "user", "content": "w1"}])
 KEY = SECRETS["JUDGE_KEY"]
 VERDICTS = "results/small/judge_sft/dialogue/tiny-llama/n40/verdicts.parquet"
@@ -97,3 +100,30 @@ def test_no_secret_is_written_or_said(written):
     assert any(name.startswith("events.out") for name in names), "the tracker must have written"
     assert any(".snakemake/log" in str(path) for path in folder.rglob("*.log"))
     assert "[API key]" in (folder / "results/small/judge_answers.jsonl").read_text()
+
+
+@needs_openai
+def test_a_key_follows_no_redirect_to_another_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", KEY)
+    with server(lambda text, times: says("[[A]]")) as (other, heard):
+        to = {"Location": f"{other}/chat/completions"}
+        with server(lambda text, times: (307, to, {})) as (base_url, asked):
+            ask_endpoint(["x"], base_url=base_url, model="judge", cache=tmp_path / "a.jsonl",
+                         key_variable="JUDGE_KEY", retries=0)  # fmt: skip
+    assert asked.keys == [f"Bearer {KEY}"]
+    assert heard.texts == ["x"]
+    assert heard.keys == [None]
+
+
+ADDRESSES = ("http://me:{}@host/v1", "htp://me:{}@host", "//{}@x", "http://h/?k={}")
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_key_in_an_address_or_for_a_name_is_not_repeated(address, tmp_path):
+    options = {"model": "judge", "cache": tmp_path / "a.jsonl"}
+    with pytest.raises(LensError, match="a name, a password or a query") as stopped:
+        ask_endpoint(["x"], base_url=address.format(KEY), **options)
+    assert KEY not in str(stopped.value)
+    with pytest.raises(LensError, match="not the name of an environment variable") as stopped:
+        ask_endpoint(["x"], base_url="http://localhost:1/v1", key_variable=KEY, **options)
+    assert KEY not in str(stopped.value)
