@@ -95,7 +95,7 @@ rule report:
         "environment.yml"
     params:
         # A second Snakemake draws it, which reads what this one has noted about each job.
-        same_config=same_config(),
+        same_config=lambda wildcards: same_config(),
     shell:
         "python -m snakemake paper --report {output.html:q} --report-stylesheet {input.style:q}"
         " {params.same_config} 2>&1 | tee {log:q}"

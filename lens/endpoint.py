@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from lens.errors import LensError
+from lens.errors import LensError, printable
 
 HERE = ("localhost", "127.0.0.1", "::1")
 CHARACTERS = 4  # taken to be a token
@@ -133,15 +134,15 @@ def _cache_key(settings_and_text: list) -> str:
 
 def _check_address(base_url: str) -> None:
     address = urlsplit(base_url)
+    if "@" in base_url or address.query or address.fragment:
+        raise LensError(
+            "base_url: it holds a name, a password or a query, which configs and logs would show. "
+            "Put the key into the environment instead."
+        )
     if address.scheme not in ("http", "https") or not address.hostname:
         raise LensError(
             f"base_url {base_url!r}: not the address of an endpoint. Write it as "
             "https://api.openai.com/v1 or http://localhost:8000/v1."
-        )
-    if address.username or address.password:
-        raise LensError(
-            f"base_url at {address.hostname}: it holds a name or password, which configs and logs "
-            "would show. Put the key into the environment instead."
         )
 
 
@@ -173,6 +174,11 @@ def _check_spend(spend: float | None, max_spend: float) -> None:
 
 def _read_key(variable: str, base_url: str) -> str | None:
     """The API key; None where none is set and the endpoint is on this machine."""
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", variable):  # a key, most likely: not shown
+        raise LensError(
+            "key_variable: not the name of an environment variable. Put the key into one, and give "
+            "its name here."
+        )
     key = os.environ.get(variable, "").strip()
     if not key and urlsplit(base_url).hostname not in HERE:
         raise LensError(
@@ -246,11 +252,11 @@ def _ask_all(
         except RefusedError as error:
             raise RefusedError(
                 f"the endpoint refuses text {row} ({len(texts[row])} characters): "
-                + textwrap.shorten(_hide(str(error), secret), 1000)
+                + _said(error, secret, 1000)
             ) from None
         except NoAnswerError as error:
             with lock:
-                problems.append(textwrap.shorten(_hide(str(error), secret), 300))
+                problems.append(_said(error, secret, 300))
                 in_a_row += 1
                 if in_a_row >= FAILURES_IN_A_ROW:
                     raise RefusedError(
@@ -291,3 +297,8 @@ def _ask_all(
 def _hide(text: str, secret: str | None) -> str:
     """A server's words without the key, which some servers repeat."""
     return text.replace(secret, "[API key]") if secret else text
+
+
+def _said(error: Exception, secret: str | None, limit: int) -> str:
+    """The same as one short line that a terminal can show."""
+    return printable(textwrap.shorten(_hide(str(error), secret), limit))

@@ -1,4 +1,4 @@
-"""The one exception whose text is meant for the user."""
+"""The exceptions whose text is meant for the user, and text that any terminal can show."""
 
 LONGEST = 1500
 
@@ -25,10 +25,10 @@ def printable(text: str, limit: int | None = None) -> str:
     )
 
 
-def message(error: Exception) -> str:
-    """What the user is told: nothing in it steers a terminal, and a line that quotes long data has
-    its middle left out."""
-    return "\n".join(map(_short, str(error).split("\n")))
+def shown(text: str) -> str:
+    """Text that may quote data, line by line: nothing in it steers a terminal, and a line that
+    quotes long data has its middle left out."""
+    return "\n".join(map(_short, text.split("\n")))
 
 
 def _short(line: str) -> str:

@@ -119,14 +119,17 @@ def load_reward(path: str, *, dtype: str, device: str, tokenizer=None):
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     base = artifacts.read_json(Path(path) / "adapter_config.json")
+    artifacts.require_file(Path(path) / "adapter_model.safetensors")  # peft would take a pickle
+    safe = {"use_safetensors": True, "trust_remote_code": False}
     with reading(base["base_model_name_or_path"], base.get("revision")):
         model = AutoPeftModelForSequenceClassification.from_pretrained(
             path,
             num_labels=1,
             dtype=torch.float32,  # a small adapter would be lost in a sum of half precision
+            **safe,
         ).merge_and_unload()
+        tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     model = model.to(getattr(torch, dtype))
-    tokenizer = tokenizer or AutoTokenizer.from_pretrained(path)
     return tokenizer, models.place(model, path, device).eval()
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from lens.errors import printable
+from lens.paper.examples import fenced
 from lens.paper.render import escape_markdown, markdown_table, with_interval
 from lens.recipes import Recipe
 
@@ -73,7 +75,7 @@ def model_card(model) -> str:
         "",
         "## How it was made",
         "",
-        *([f"`{card['command']}`".replace("\n", " "), ""] if card["command"] else []),
+        *([fenced(card["command"]), ""] if card["command"] else []),
         f"Seed {card['seed']}, temperature {card['temperature']:.4g}. "
         + ", ".join(f"{name} {version}" for name, version in card["versions"].items())
         + ".",
@@ -121,4 +123,5 @@ def _encoder_text(encoder) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+    """As YAML, which knows the escapes of what is not printable."""
+    return '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'

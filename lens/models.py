@@ -148,8 +148,9 @@ def identity(path: str, revision: str | None, trust_remote_code: bool = False) -
     its weights, settings and templates by name (and of its own code, where that is run), for a Hub
     id {"commit": the one that `load` would read now}. A pinned commit needs no network and no
     cache, another revision its config's. Raises LensError."""
-    require_model(path)
     folder = Path(path)
+    if not (folder / "adapter_config.json").is_file():  # an adapter, of train-annotator, is whole
+        require_model(path)
     if folder.is_dir():
         kinds = ["*.safetensors", "*.json", "*.jinja", *(["*.py"] if trust_remote_code else [])]
         files = sorted(file for kind in kinds for file in folder.glob(kind))

@@ -81,7 +81,7 @@ def load_hub(hub: str, revision: str | None, split: str | None = None):
     folder = dataset_folder(hub, revision)
     try:
         return datasets.load_dataset(folder, split=split)
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+    except Exception as error:  # each of its file types has errors of its own
         raise LensError(
             f"dataset {hub} (revision {revision}, split {split}) cannot be loaded: {error} "
             "Check its id and splits, or give a local file instead."

@@ -26,12 +26,20 @@ def render(prompt: str, response: str | None, style: str, tokenizer) -> str:
         raise LensError(f"{tokenizer.name_or_path}: no chat template. Set `text_style: plain`.")
     if response is not None:
         messages = [*messages, {"role": "assistant", "content": response}]
-    return tokenizer.apply_chat_template(
-        messages,
-        tokenize=False,
-        add_generation_prompt=response is None,
-        date_string=TEMPLATE_DATE,
-    )
+    from jinja2 import TemplateError
+
+    try:
+        return tokenizer.apply_chat_template(
+            messages,
+            tokenize=False,
+            add_generation_prompt=response is None,
+            date_string=TEMPLATE_DATE,
+        )
+    except (TemplateError, OverflowError) as error:  # what it may do is limited, loops too
+        raise LensError(
+            f"{tokenizer.name_or_path}: its chat template fails ({error}). Set "
+            "`text_style: plain`, or choose another model."
+        ) from error
 
 
 def tokenize(

@@ -52,7 +52,8 @@ def flatten(metrics: Mapping, prefix: str = "") -> Iterator[tuple[str, list[floa
 def _tensorboard(kind: str, name: str, settings: Mapping, series: Mapping) -> None:
     from torch.utils.tensorboard import SummaryWriter
 
-    folder = os.path.join(os.environ.get("LENS_TRACK_DIR", "runs"), name.strip("./"))
+    inside = os.path.normpath(name).strip("./")  # whatever the name, below the tracker's folder
+    folder = os.path.join(os.environ.get("LENS_TRACK_DIR", "runs"), inside)
     with SummaryWriter(folder) as writer:
         writer.add_text("settings", "\n".join(f"    {k}: {v}" for k, v in settings.items()))
         for key, values in series.items():

@@ -27,6 +27,7 @@ def load(path: str, *, revision: str | None, dtype: str, max_length: int, trust_
         dtype=dtype,
         max_model_len=max_length,
         trust_remote_code=trust_remote_code,
+        load_format="safetensors",  # or it would take pickled weights
         enable_prefix_caching=True,
     )
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from lens.check import check_data, printable, render, warnings
-from lens.errors import LensError
+from lens.check import check_data, render, warnings
+from lens.errors import LensError, printable
 
 FIRST = {"role": "user", "content": "Hi"}
 SECOND = [{"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Why?"}]

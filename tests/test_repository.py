@@ -32,6 +32,25 @@ def test_pins_agree():
             assert {re.split("[<>=]", line)[0] for line in extra} <= set(constraints)
 
 
+def test_every_direct_dependency_is_reviewed_at_its_pinned_version():
+    constraints = pins((ROOT / "constraints.txt").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    named = [
+        *project["dependencies"],
+        *(n for extra, ns in extras.items() for n in ns if extra != "dev"),
+    ]
+    security = (ROOT / "docs/security.md").read_text()
+    reviewed = dict(re.findall(r"^\| ([a-z0-9-]+) \| ([\w. ]+) \|", security, re.MULTILINE))
+    assert reviewed == {
+        name: constraints.get(name, "not pinned")
+        for name in (re.split("[<>=]", line)[0] for line in named)
+    }
+    assert all(name in security for name in (re.split("[<>=]", n)[0] for n in extras["dev"]))
+    for file in re.findall(r"test_\w+\.py", security):
+        assert (ROOT / "tests" / file).is_file(), file
+
+
 def test_versions_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == __version__

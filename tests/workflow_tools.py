@@ -36,13 +36,15 @@ def snakemake(*arguments, directory, **environment):
     )
 
 
-def run(directory, *arguments, config=SMALL, change=None):
+def run(directory, *arguments, config=SMALL, change=None, **environment):
     """Snakemake with a config and, on top of it, a change written as one more config file."""
     configs = [config] if isinstance(config, Path) else list(config)
     if change:
         configs.append(Path(directory) / "change.yaml")
         configs[-1].write_text(json.dumps(change))
-    return snakemake(*PROFILE, "--configfile", *configs, *arguments, directory=directory)
+    return snakemake(
+        *PROFILE, "--configfile", *configs, *arguments, directory=directory, **environment
+    )
 
 
 def paper(directory, name="small"):

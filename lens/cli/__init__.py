@@ -11,7 +11,7 @@ import pkgutil
 import sys
 
 from lens import __version__, cost
-from lens.errors import LensError, message
+from lens.errors import LensError, shown
 from lens.tracking import tracker
 
 FIRST = ("check", "advise", "fit", "score", "best_of", "reward_bench", "export", "embed", "theory")
@@ -48,12 +48,12 @@ def main(argv: list[str] | None = None) -> None:
         tracker()
         args.run(args)
     except LensError as error:
-        sys.exit(f"lens {args.command}: error: {message(error)}")
+        sys.exit(shown(f"lens {args.command}: error: {error}"))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
         sys.exit(0)
     except OSError as error:
-        sys.exit(f"lens {args.command}: error: {message(error)}.")
+        sys.exit(shown(f"lens {args.command}: error: {error}."))
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # torch's, which need not be here
             raise

@@ -1,5 +1,6 @@
 """Tables as Markdown, LaTeX and HTML."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -20,7 +21,8 @@ def escape_latex(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    return "".join("\\" + c if c in MARKDOWN else c for c in text).replace("\n", " ")
+    line = re.sub("[\n\r\x0b\x0c\x85\u2028\u2029]", " ", text)
+    return "".join("\\" + c if c in MARKDOWN else c for c in line)
 
 
 def number(value: float, digits: int, *, sign: bool = False) -> str:

@@ -37,6 +37,7 @@ OF_SOME_ARTEFACTS = (
     "theory",
 )
 GOLD_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"  # the paper's
+MAY_HOLD_A_SECRET = ("base_url", "key_variable")  # so that their values are not shown
 UNAUGMENTED = ("original", "mean_difference", "linear_probe", "evidence_probe")
 
 
@@ -62,12 +63,11 @@ def path_for(name, names):
 
 def check_config():
     """Validates the config and what it refers to; every error names the key."""
+    plain_path(str(ROOT))
     try:
         validate(config, str(ROOT / "workflow/schemas/config.schema.yaml"), set_default=False)
-    except WorkflowError as error:  # the schema and the whole config follow: some 2,500 lines
-        said, where = str(error), re.search(r"\nOn \w+(\[.*\]):", str(error))
-        place = f" Place: config{where[1]}" if where else ""
-        raise WorkflowError(said.partition("\n\nFailed validating")[0] + place) from None
+    except WorkflowError as error:
+        raise WorkflowError(refusal(error.__context__)) from None
     names = {**config["paths"], "run": config["run"], "project": str(ROOT)}
     for key in ("datasets", "models"):
         unknown = set(config["compare"][key]) - set(config[key])
@@ -100,6 +100,31 @@ def check_config():
         )
 
 
+def refusal(error):
+    """What is wrong by the schema, and where; without it and the whole config, some 2,500 lines."""
+    keys = list(error.absolute_path)
+    secret = keys and keys[-1] in MAY_HOLD_A_SECRET
+    said = error.schema["description"] if secret else error.message
+    if error.validator == "additionalProperties":
+        said += "; keys and tokens are read from the environment alone" * any(
+            word in said.lower() for word in ("key", "token", "password", "secret")
+        )
+    place = "".join(f"[{key!r}]" for key in keys)
+    where = f" Place: config{place}" if keys else ""
+    return f"Error validating config file.\n{said}{where}"
+
+
+def plain_path(path):
+    """The path, if Snakemake reads it as it stands: it would fill in {} and <>, and its report shows
+    paths without escaping them."""
+    if set(path) & set("{}<>"):
+        raise WorkflowError(
+            f"config: {path!r}: Snakemake takes {{, }}, < and > in a path for placeholders. Move or "
+            "link it to a path without them."
+        )
+    return path
+
+
 def check_built_models():
     """A model that the run builds knows the words of the texts that the run builds, and no others."""
     own = [
@@ -121,22 +146,37 @@ def check_built_models():
 
 
 def needs_gold_model():
-    return any(not d.get("pool", {}).get("gold") for d in config["datasets"].values())
+    fresh_answers = "table_3" in config["artefacts"]  # which no pool has scores for
+    return fresh_answers or any(
+        not d.get("pool", {}).get("gold") for d in config["datasets"].values()
+    )
 
 
 def flags(settings):
-    """A config section as command-line flags: {"noise_variance": 0.01} -> --noise-variance 0.01."""
+    """A config section as command-line flags: {"noise_variance": 0.01} -> --noise-variance 0.01.
+    Every text arrives as it stands, whatever a shell makes of its characters."""
     parts = []
     for name, value in settings.items():
         if value is None or value is False:
             continue
-        parts.append(f"--{name.replace('_', '-')}")
+        flag = f"--{name.replace('_', '-')}"
+        texts = value if isinstance(value, list) else [value]
+        for text in filter(lambda text: isinstance(text, str), texts):
+            if "\0" in text or (text.startswith("-") and texts is value):
+                raise WorkflowError(
+                    f"config: {name} {text!r}: a command line cannot take it. Choose one without "
+                    "NUL characters and, in a list, without a dash at its beginning."
+                )
         if isinstance(value, dict):
-            parts.append(json.dumps(value))
+            parts += [flag, json.dumps(value)]
         elif isinstance(value, list):
-            parts += map(str, value)
-        elif value is not True:
-            parts.append(str(value))
+            parts += [flag, *map(str, value)]
+        elif value is True:
+            parts.append(flag)
+        elif isinstance(value, str) and value.startswith("-"):  # else it would be taken for a flag
+            parts.append(f"{flag}={value}")
+        else:
+            parts += [flag, str(value)]
     return shlex.join(parts)
 
 
@@ -166,7 +206,7 @@ def imported(file):
 def local_files(*paths):
     """Those of the paths that are given, as inputs; a missing one is named with what to do."""
     given = [path for path in paths if path]
-    for path in given:
+    for path in map(plain_path, given):
         if not path.startswith("results/") and not Path(path).is_file():
             raise WorkflowError(f"config: {path}: no such file. Check the path in the config.")
     return given
@@ -176,6 +216,7 @@ def model_files(path):
     """A model's config and weights, to wait for and to notice a change; nothing for a Hub id."""
     if re.fullmatch(r"\w[\w.-]*/[\w.-]+", path) and not Path(path).parent.is_dir():
         return []
+    plain_path(path)
     if not path.startswith("results/") and not (Path(path) / "config.json").is_file():
         raise WorkflowError(
             f"config: {path}: no such model folder (no config.json in it). "

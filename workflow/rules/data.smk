@@ -74,5 +74,5 @@ rule import_gold:
         settings=pool_settings,
         gold_field=lookup("datasets/{dataset}/pool/gold_field", within=config, default="gold"),
     shell:
-        "python -m lens import-gold {params.settings} --gold-field {params.gold_field:q}"
+        "python -m lens import-gold {params.settings} --gold-field={params.gold_field:q}"
         " --out {output.gold:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"

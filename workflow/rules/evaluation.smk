@@ -23,7 +23,7 @@ rule score_candidates:
         shard=shard_flags("score_candidates"),
     shell:
         "python -m lens score-candidates --candidates {input.candidates:q} {params.load}"
-        " --batch-tokens {params.batch_tokens} {params.shard} --out {output.shard:q} --metrics {output.report:q}"
+        " --batch-tokens {params.batch_tokens:q} {params.shard} --out {output.shard:q} --metrics {output.report:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -59,10 +59,10 @@ rule best_of_n:
     params:
         seeds=config["compare"]["seeds"],
     shell:
-        "python -m lens best-of-n --models {input.models:q} --seeds {params.seeds}"
+        "python -m lens best-of-n --models {input.models:q} --seeds {params.seeds:q}"
         " --pairs {input.pairs:q} --pair-embeddings {input.pair_embeddings:q}"
         " --candidates {input.candidates:q} --candidate-embeddings {input.candidate_embeddings:q}"
-        " --gold {input.gold:q} --dataset {wildcards.dataset} --model {wildcards.model}"
-        " --method {wildcards.method} --scale {wildcards.scale} --n-pairs {wildcards.n_pairs}"
+        " --gold {input.gold:q} --dataset {wildcards.dataset:q} --model {wildcards.model:q}"
+        " --method {wildcards.method:q} --scale {wildcards.scale:q} --n-pairs {wildcards.n_pairs:q}"
         " --out-prompts {output.prompts:q} --out-pairs {output.pairs:q}"
         " --metrics {output.metrics:q} 2>&1 | tee {log:q}"

@@ -28,7 +28,7 @@ rule figure_3:
         folder=subpath(output.table, parent=True),
     shell:
         "python -m lens figure-3 --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
-        " --gammas {params.gammas} --seeds {params.seeds} --vaes {input.vaes:q}"
+        " --gammas {params.gammas:q} --seeds {params.seeds:q} --vaes {input.vaes:q}"
         " {params.chosen} {params.training}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 

@@ -126,7 +126,7 @@ rule table_3:
         "python -m lens table-3 --names {params.names:q} --scores {input.scores:q}"
         " --about {params.about:q} --picks {input.picks[0]:q} --untrained {input.untrained:q}"
         " --compared {params.compared:q} --verdicts {input.verdicts:q} --judge {input.judge:q}"
-        " --dataset {params.dataset:q} --model {params.model:q} --n-pairs {params.n_pairs}"
+        " --dataset {params.dataset:q} --model {params.model:q} --n-pairs {params.n_pairs:q}"
         " {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
@@ -155,5 +155,5 @@ rule table_6:
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
-        "python -m lens table-6 --temperatures {params.temperatures} {params.folders}"
+        "python -m lens table-6 --temperatures {params.temperatures:q} {params.folders}"
         " {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"

@@ -25,7 +25,7 @@ rule pick_responses:
         embeddings=picking_flag,
         load=lambda wildcards: flags(scoring(config["models"][wildcards.model])),
     shell:
-        "python -m lens pick-responses --responses {input.responses:q} --seeds {params.seeds}"
+        "python -m lens pick-responses --responses {input.responses:q} --seeds {params.seeds:q}"
         " --models {params.models:q} {params.embeddings} {params.load}"
         " --out {output.picks:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
@@ -56,7 +56,7 @@ rule train_sft:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         settings=lambda wildcards: flags(config["rejection_sampling"]["sft"]),
     shell:
-        "{params.launch} train-sft --picks {input.picks:q} --seeds {params.seeds} {params.load}"
+        "{params.launch} train-sft --picks {input.picks:q} --seeds {params.seeds:q} {params.load}"
         " {params.settings} --out-dir {output.models:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
@@ -85,7 +85,7 @@ rule sample_sft:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         generation=lambda wildcards: flags(config["models"][wildcards.model]["generation"]),
     shell:
-        "python -m lens sample-sft --models {input.models:q} --seeds {params.seeds}"
+        "python -m lens sample-sft --models {input.models:q} --seeds {params.seeds:q}"
         " --prompts {input.prompts:q} {params.load} {params.generation}"
         " --out {output.answers:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
@@ -115,7 +115,7 @@ rule score_sft:
         batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
     shell:
         "python -m lens score-sft --candidates {input.answers:q} {params.load}"
-        " --batch-tokens {params.batch_tokens} --out {output.gold:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " --batch-tokens {params.batch_tokens:q} --out {output.gold:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule judge_sft:

@@ -32,6 +32,6 @@ rule train_reward:
         text=text_flag,
     shell:
         "python -m lens train-reward --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
-        " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} --method {params.method}"
-        " --scale {wildcards.scale} {params.vae} {params.text} {params.settings}"
+        " --n-pairs {wildcards.n_pairs:q} --seeds {params.seeds:q} --method {params.method:q}"
+        " --scale {wildcards.scale:q} {params.vae} {params.text} {params.settings}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"

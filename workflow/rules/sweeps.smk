@@ -36,8 +36,8 @@ rule figure_2:
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
-        "python -m lens figure-2 --gamma {params.gamma} --gamma-cells {params.gamma_cells:q}"
-        " --noise-variance {params.noise} --noise-variance-cells {params.noise_cells:q}"
+        "python -m lens figure-2 --gamma {params.gamma:q} --gamma-cells {params.gamma_cells:q}"
+        " --noise-variance {params.noise:q} --noise-variance-cells {params.noise_cells:q}"
         " --size-cells {params.sizes:q} --controls {params.controls:q} {params.paper}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
@@ -75,7 +75,7 @@ rule figure_4:
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
-        "python -m lens figure-4 --beta {params.beta} --beta-cells {params.beta_cells:q}"
+        "python -m lens figure-4 --beta {params.beta:q} --beta-cells {params.beta_cells:q}"
         " --data-cells {params.data:q} --controls {params.controls:q} {params.paper}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
@@ -107,7 +107,7 @@ rule table_5:
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
-        "python -m lens table-5 --sharing {params.sharing} --sharing-cells {params.cells:q}"
+        "python -m lens table-5 --sharing {params.sharing:q} --sharing-cells {params.cells:q}"
         " --controls {params.controls:q} {params.paper} --out-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"
 
@@ -137,7 +137,7 @@ rule layer_sweep:
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
-        "python -m lens layer-sweep --layers {params.layers} --cells {params.cells:q}"
+        "python -m lens layer-sweep --layers {params.layers:q} --cells {params.cells:q}"
         " {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
@@ -201,4 +201,4 @@ rule size_sweep:
         folder=subpath(output.observations, parent=True),
     shell:
         "python -m lens size-sweep --cells {params.cells:q} --text-cells {params.text:q}"
-        " --scale {params.scale} {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+        " --scale {params.scale:q} {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"

@@ -27,5 +27,5 @@ rule train_vae:
         settings=vae_settings,
     shell:
         "python -m lens train-vae --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
-        " --n-pairs {wildcards.n_pairs} --seeds {params.seeds} {params.settings}"
+        " --n-pairs {wildcards.n_pairs:q} --seeds {params.seeds:q} {params.settings}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"

@@ -53,7 +53,7 @@ rule table_4:
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
-        "python -m lens table-4 --cells {params.cells:q} --scale {params.scale} {params.paper}"
+        "python -m lens table-4 --cells {params.cells:q} --scale {params.scale:q} {params.paper}"
         " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
@@ -142,7 +142,7 @@ rule judge_bench:
         seeds=config["compare"]["seeds"],
     shell:
         "python -m lens judge-bench {params.data} {params.load} {params.embedding}"
-        " --heads {params.heads:q} {params.texts} --seeds {params.seeds}"
+        " --heads {params.heads:q} {params.texts} --seeds {params.seeds:q}"
         " --out {output.judged:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 

@@ -19,8 +19,8 @@ rule training_prompts:
     params:
         seeds=config["compare"]["seeds"],
     shell:
-        "python -m lens training-prompts --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs}"
-        " --seeds {params.seeds} --out {output.prompts:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        "python -m lens training-prompts --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
+        " --seeds {params.seeds:q} --out {output.prompts:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule held_out_prompts:
@@ -47,7 +47,7 @@ rule held_out_prompts:
         seed=lambda wildcards: config["rejection_sampling"]["seed"],
     shell:
         "python -m lens held-out-prompts --pairs {input.pairs:q} --test-prompts {input.test_prompts:q}"
-        " --count {params.prompts} --seed {params.seed} --out {output.prompts:q}"
+        " --count {params.prompts:q} --seed {params.seed:q} --out {output.prompts:q}"
         " --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
@@ -198,7 +198,7 @@ rule score_likelihood:
         ),
     shell:
         "python -m lens score-likelihood --responses {input.responses:q} {params.load}"
-        " --batch-tokens {params.batch_tokens} --out {output.scores:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " --batch-tokens {params.batch_tokens:q} --out {output.scores:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule judge_responses:
@@ -254,8 +254,8 @@ rule label_pairs:
         scale=lambda wildcards: largest_scale(wildcards),
         kind=labels_flag,
     shell:
-        "python -m lens label-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs}"
-        " --seeds {params.seeds} --scale {params.scale} {params.kind} {input.labels:q}"
+        "python -m lens label-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
+        " --seeds {params.seeds:q} --scale {params.scale:q} {params.kind} {input.labels:q}"
         " --annotated {input.annotated:q} --out {output.pairs:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
@@ -290,8 +290,8 @@ rule evolve_pairs:
             config["textual"]["self_evolved"] | finetuning_settings("full")
         ),
     shell:
-        "{params.launch} evolve-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs}"
-        " --seeds {params.seeds} --scales {params.scales} --responses {input.responses:q}"
+        "{params.launch} evolve-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
+        " --seeds {params.seeds:q} --scales {params.scales:q} --responses {input.responses:q}"
         " --annotated {input.annotated:q} {params.load} {params.settings}"
         " --out {output.pairs:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
@@ -329,8 +329,8 @@ rule train_text:
         load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
         settings=lambda wildcards: flags(text_settings(wildcards)),
     shell:
-        "{params.launch} train-text --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs}"
-        " --seeds {params.seeds} --scales {params.scales} {params.synthetic} {params.load}"
+        "{params.launch} train-text --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
+        " --seeds {params.seeds:q} --scales {params.scales:q} {params.synthetic} {params.load}"
         " {params.settings} --out-dir {output.models:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
@@ -362,8 +362,8 @@ rule best_of_n_text:
         scales=job_scales,
         load=lambda wildcards: flags(scoring(config["models"][wildcards.model])),
     shell:
-        "python -m lens best-of-n-text --models {input.models:q} --seeds {params.seeds}"
-        " --scales {params.scales} --pairs {input.pairs:q} --candidates {input.candidates:q}"
-        " --gold {input.gold:q} {params.load} --dataset {wildcards.dataset}"
-        " --model {wildcards.model} --method {wildcards.method} --n-pairs {wildcards.n_pairs}"
+        "python -m lens best-of-n-text --models {input.models:q} --seeds {params.seeds:q}"
+        " --scales {params.scales:q} --pairs {input.pairs:q} --candidates {input.candidates:q}"
+        " --gold {input.gold:q} {params.load} --dataset {wildcards.dataset:q}"
+        " --model {wildcards.model:q} --method {wildcards.method:q} --n-pairs {wildcards.n_pairs:q}"
         " --out-prompts {output.prompts:q} --out-pairs {output.pairs:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
