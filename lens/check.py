@@ -8,6 +8,7 @@ import pandas as pd
 
 from lens.data import normalise_pairs
 from lens.forms import FormReport, to_pairs
+from lens.near_duplicates import THRESHOLD, WIDTH, repeated
 from lens.prepare import longer_answer_wins
 from lens.sources import Row
 
@@ -21,6 +22,7 @@ class DataCheck:
     """Counts over one set of preferences; shares lie in [0, 1], lengths are in characters.
 
     `dropped` counts unusable pairs by reason. Prompts count as one as `group_by` says.
+    `near_duplicates` are prompts that nearly say what an earlier one does (`lens.near_duplicates`),
     `duplicates` are pairs that stand there already, `contradicting_pairs` those whose two answers
     stand elsewhere the other way round; in `longer_answer_wins` equal lengths count 1/2.
     """
@@ -34,6 +36,7 @@ class DataCheck:
     first_dropped: dict[str, list[str]]
     prompts: int
     most_pairs_per_prompt: int
+    near_duplicates: int
     duplicates: int
     contradicting_pairs: int
     single_turn: int
@@ -71,6 +74,7 @@ def check_data(rows: list[Row], *, pair_rule: str = "all", group_by: str = "prom
         first_dropped=report.first_places,
         prompts=table["group"].nunique(),
         most_pairs_per_prompt=int(table["group"].value_counts().max()),
+        near_duplicates=len(repeated(table["group"].unique())),
         duplicates=int(table.duplicated(["prompt", "chosen", "rejected"]).sum()),
         contradicting_pairs=contradicting_pairs(table),
         single_turn=int((turns == 1).sum()),
@@ -124,6 +128,12 @@ def warnings(check: DataCheck) -> list[str]:
         found.append(
             f"{check.contradicting_pairs} pairs contradict one another: the same two answers to "
             "the same prompt, labelled both ways."
+        )
+    if check.near_duplicates:
+        found.append(
+            f"{check.near_duplicates:,} of {check.prompts:,} prompts are near duplicates of an "
+            f"earlier one (Jaccard >= {THRESHOLD} of {WIDTH}-character pieces). A split keeps "
+            "equal prompts together, but not these, and a test on them flatters."
         )
     if check.duplicates:
         found.append(f"{check.duplicates} pairs stand there already, word for word.")
