@@ -132,7 +132,7 @@ def warnings(check: DataCheck) -> list[str]:
     if check.near_duplicates:
         found.append(
             f"{check.near_duplicates:,} of {check.prompts:,} prompts are near duplicates of an "
-            f"earlier one (Jaccard >= {THRESHOLD} of {WIDTH}-character pieces). A split keeps "
+            f"earlier one (Jaccard {THRESHOLD} or more of {WIDTH}-character pieces). A split keeps "
             "equal prompts together, but not these, and a test on them flatters."
         )
     if check.duplicates:
