@@ -120,6 +120,6 @@ def flag(count: Mapping, what: str) -> list[str]:
     verb = "has" if found == 1 else "have"
     return [
         f"{found:,} of {prompts:,} {what} ({100 * count['share']:.1f} %) {verb} a near duplicate "
-        f"among the training prompts (Jaccard {THRESHOLD} or more of {WIDTH}-character pieces): results "
-        "on them may not hold for prompts that are new."
+        f"among the training prompts (Jaccard {THRESHOLD} or more of {WIDTH}-character pieces): "
+        "results on them may not hold for prompts that are new."
     ]
