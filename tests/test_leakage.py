@@ -5,6 +5,8 @@ import re
 import shutil
 from collections import Counter
 
+import numpy as np
+import pandas as pd
 import pytest
 from leaks import (
     CLASSES,
@@ -17,6 +19,12 @@ from leaks import (
     rules_of,
 )
 from workflow_tools import ROOT, jobs, snakemake, sources
+
+from lens import methods
+from lens.artifacts import sha256, write_arrays, write_table
+from lens.embedded import read_embedded
+from lens.errors import LensError
+from lens.textual import spent_rows
 
 
 def test_every_rule_is_in_one_class():
@@ -149,3 +157,56 @@ def test_the_walk_finds_a_file_that_is_told_of_but_is_no_input(planted):
     planted_rules = {sentence.split()[0] for sentence in planted}
     assert "train_base_model" not in planted_rules
     assert "prepare_pairs" not in planted_rules
+
+
+# The table of pairs holds both splits, so the graph cannot say which of them a stage reads.
+
+
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory):
+    """A folder with pairs whose test rows have embeddings that no stage could read unnoticed."""
+    folder = tmp_path_factory.mktemp("poisoned")
+    rng, count = np.random.default_rng(0), 60
+    table = pd.DataFrame({
+        "id": [f"row-{i}" for i in range(count)],
+        "prompt": json.dumps([{"role": "user", "content": "a question"}]),
+        "chosen": "good", "rejected": "bad",
+        "group": [f"question {i}" for i in range(count)],
+        "split": ["test" if i % 3 == 0 else "train" for i in range(count)],
+    })  # fmt: skip
+    write_table(folder / "pairs.parquet", table)
+    arrays = {s: rng.normal(size=(count, 6)).astype(np.float32) for s in ("chosen", "rejected")}
+    for array in arrays.values():
+        array[table["split"] == "test"] = np.nan
+    about = {"rows_sha256": sha256(folder / "pairs.parquet")}
+    write_arrays(folder / "embeddings.safetensors", arrays, about)
+    return folder
+
+
+def spending(folder, n_pairs):
+    return ("--pairs", folder / "pairs.parquet", "--embeddings", folder / "embeddings.safetensors",
+            "--n-pairs", n_pairs, "--seeds", 0, 1)  # fmt: skip
+
+
+def test_no_vae_and_no_reward_model_of_any_method_reads_a_test_pair(poisoned, lens, fail):
+    """Reading one would fail: a value that is not finite is refused."""
+    lens("train-vae", *spending(poisoned, 40), "--epochs", 1, "--out-dir", poisoned / "vae")
+    for method in methods.METHODS:
+        scale = 1 if method in ("original", *methods.PROBES) else 2
+        lens("train-reward", *spending(poisoned, 40), "--method", method, "--scale", scale,
+             "--vae-dir", poisoned / "vae", "--epochs", 1, "--out-dir",
+             poisoned / "reward" / method)  # fmt: skip
+    table, embeddings = read_embedded(
+        poisoned / "pairs.parquet", poisoned / "embeddings.safetensors"
+    )
+    for place in np.flatnonzero(table["split"] == "test"):
+        with pytest.raises(LensError, match="not finite"):
+            embeddings["chosen"][[place]]
+    assert "only 40" in fail("train-vae", *spending(poisoned, 41), "--out-dir", poisoned / "none")
+
+
+def test_no_textual_method_spends_a_test_pair(poisoned):
+    pairs = pd.read_parquet(poisoned / "pairs.parquet")
+    spent = {row for seed in range(9) for row in spent_rows(pairs, 30, seed)}
+    assert set(pairs["split"].iloc[sorted(spent)]) == {"train"}
+    assert len(spent) == 40
