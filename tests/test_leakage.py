@@ -24,6 +24,7 @@ from lens import methods
 from lens.artifacts import sha256, write_arrays, write_table
 from lens.embedded import read_embedded
 from lens.errors import LensError
+from lens.generators import flow
 from lens.textual import spent_rows
 
 
@@ -188,8 +189,11 @@ def spending(folder, n_pairs):
             "--n-pairs", n_pairs, "--seeds", 0, 1)  # fmt: skip
 
 
-def test_no_vae_and_no_reward_model_of_any_method_reads_a_test_pair(poisoned, lens, fail):
+def test_no_vae_and_no_reward_model_of_any_method_reads_a_test_pair(
+    poisoned, lens, fail, monkeypatch
+):
     """Reading one would fail: a value that is not finite is refused."""
+    monkeypatch.setitem(flow.train_flows.__kwdefaults__, "steps", 2)  # how well is not asked here
     lens("train-vae", *spending(poisoned, 40), "--epochs", 1, "--out-dir", poisoned / "vae")
     for method in methods.METHODS:
         scale = 1 if method in ("original", *methods.PROBES) else 2
