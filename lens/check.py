@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from lens.data import normalise_pairs
 from lens.errors import printable
 from lens.forms import FormReport, to_pairs
+from lens.near_duplicates import THRESHOLD, WIDTH, repeated
 from lens.prepare import contradicting_pairs, longer_answer_wins
 from lens.sources import Row
 
@@ -20,6 +21,7 @@ class DataCheck:
     """Counts over one set of preferences; shares lie in [0, 1], lengths are in characters.
 
     `dropped` counts unusable pairs by reason. Prompts count as one as `group_by` says.
+    `near_duplicates` are prompts that nearly say what an earlier one does (`lens.near_duplicates`),
     `duplicates` are pairs that stand there already, `contradicting_pairs` those whose two answers
     stand elsewhere the other way round; in `longer_answer_wins` equal lengths count 1/2.
     """
@@ -33,6 +35,7 @@ class DataCheck:
     first_dropped: dict[str, list[str]]
     prompts: int
     most_pairs_per_prompt: int
+    near_duplicates: int
     duplicates: int
     contradicting_pairs: int
     single_turn: int
@@ -70,6 +73,7 @@ def check_data(rows: list[Row], *, pair_rule: str = "all", group_by: str = "prom
         first_dropped=report.first_places,
         prompts=table["group"].nunique(),
         most_pairs_per_prompt=int(table["group"].value_counts().max()),
+        near_duplicates=len(repeated(table["group"].unique())),
         duplicates=int(table.duplicated(["prompt", "chosen", "rejected"]).sum()),
         contradicting_pairs=contradicting_pairs(table),
         single_turn=int((turns == 1).sum()),
@@ -116,6 +120,12 @@ def warnings(check: DataCheck) -> list[str]:
         found.append(
             f"{check.contradicting_pairs} pairs contradict one another: the same two answers to "
             "the same prompt, labelled both ways."
+        )
+    if check.near_duplicates:
+        found.append(
+            f"{check.near_duplicates:,} of {check.prompts:,} prompts are near duplicates of an "
+            f"earlier one (Jaccard {THRESHOLD} or more of {WIDTH}-character pieces). A split keeps "
+            "equal prompts together, but not these, and a test on them flatters."
         )
     if check.duplicates:
         found.append(f"{check.duplicates} pairs stand there already, word for word.")

@@ -1,12 +1,14 @@
 """From checked pairs to the table that every later stage reads."""
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from lens.data import COLUMNS, Report, group_key, keep_apart, sample_rows, split_by_group
 from lens.errors import LensError
+from lens.near_duplicates import counted
 from lens.seeds import derive_seed
 
 
@@ -29,8 +31,7 @@ def split_pairs(
     sample by seed.
     """
     if pool is not None:
-        prompts = map(json.loads, pool.drop_duplicates("prompt_id")["prompt"])
-        held_out = {group_key(messages, group_by) for messages in prompts}
+        held_out = set(pool_groups(pool, group_by).values())
         train = keep_apart(train, held_out, "prompt_stands_in_candidate_pool", report, invalid_rows)
     if test is None:
         is_test = split_by_group(train["group"], test_fraction, derive_seed(seed, "split"))
@@ -47,6 +48,33 @@ def split_pairs(
     report.beyond_limits = before - len(train) - len(test)
     pairs = pd.concat([train.assign(split="train"), test.assign(split="test")], ignore_index=True)
     return pairs[COLUMNS]
+
+
+def pool_groups(pool: pd.DataFrame, group_by: str) -> dict[str, str]:
+    """{prompt_id: what its prompt counts as} of a candidate table."""
+    prompts = pool.drop_duplicates("prompt_id")
+    return {
+        key: group_key(json.loads(prompt), group_by)
+        for key, prompt in zip(prompts["prompt_id"], prompts["prompt"], strict=True)
+    }
+
+
+def near_duplicates_of_training(
+    pairs: pd.DataFrame, places: Mapping[str, str], pool: pd.DataFrame | None, group_by: str
+) -> dict[str, dict]:
+    """`near_duplicates.counted` of the test prompts and of the pool's, by "test" and "pool".
+
+    `places` says where each pair came from, by id.
+    """
+    of_split = {
+        split: {places[row.id]: row.group for row in part.drop_duplicates("group").itertuples()}
+        for split, part in pairs.groupby("split")
+    }
+    found = {"test": counted(of_split["test"], of_split["train"])}
+    if pool is not None:
+        prompts = {f"prompt {key}": text for key, text in pool_groups(pool, group_by).items()}
+        found["pool"] = counted(prompts, of_split["train"])
+    return found
 
 
 def _limit(pairs: pd.DataFrame, most: int | None, seed: int) -> pd.DataFrame:

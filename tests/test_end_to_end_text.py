@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from workflow_tools import TEXT, paper, run
 
+from lens.overlap import sentence
+
 
 @pytest.fixture(scope="module")
 def in_text_space(small_world, tmp_path_factory):
@@ -90,6 +92,11 @@ def test_tables_2_and_4_the_spread_and_rewardbench_are_complete(in_text_space):
     }  # fmt: skip
     assert table["pairs"].eq(10).all()
     assert table["difference_to_repeat"].notna().sum() == 2 * 3  # two methods, three sections
+    (judged,) = folder.parent.glob("judge_bench/**/metrics.json")
+    shared = json.loads(judged.read_text())["metrics"]["overlap"]
+    assert (shared["prompts"], shared["equal"]) == (30, 0)  # its prompts are drawn apart
+    assert sum(one["near_duplicates"] for one in shared["subsets"].values()) > 0  # of few words
+    assert sentence(shared) in (folder / "rewardbench_safety.md").read_text()
 
 
 def test_every_stage_says_what_it_cost(in_text_space):

@@ -301,4 +301,24 @@ def test_command(tmp_path, monkeypatch, capsys, lens, fail):
     assert saved["metrics"]["sections"]["Chat"] == {"n": 4, "score": 0.5}
     assert set(saved["inputs"]) == {"data_1", "data_2"}
     assert saved["settings"]["data"] == [str(core), str(more)]
+    assert "overlap" not in saved["metrics"]
     assert "no data" in fail("reward-bench", tmp_path / "model")
+
+
+def test_the_command_counts_prompts_shared_with_the_training_pairs(
+    tmp_path, monkeypatch, capsys, lens
+):
+    monkeypatch.setitem(sys.modules, "lens.reward_model", SimpleNamespace(RewardModel=Reader))
+    core, out = jsonl(tmp_path, CORE), tmp_path / "out.json"
+    prompts = [CORE[0]["prompt"], "a prompt that stands nowhere else"]
+    training = tmp_path / "training.jsonl"
+    training.write_text("".join(
+        json.dumps({"prompt": prompt, "chosen": "good", "rejected": "bad"}) + "\n"
+        for prompt in prompts
+    ))  # fmt: skip
+    lens("reward-bench", tmp_path / "model", "--data", core, "--training-data", training,
+         "--out", out)  # fmt: skip
+    same = sum(row["prompt"].split() == prompts[0].split() for row in CORE)
+    found = json.loads(out.read_text())["metrics"]["overlap"]
+    assert (found["prompts"], found["equal"]) == (len(CORE), same)
+    assert f"{same:,} stand among the training prompts" in capsys.readouterr().out

@@ -128,9 +128,10 @@ def test_an_unknown_section_is_named_with_those_there_are():
 
 def test_a_sections_name_with_markup_is_printed_as_text():
     items = made_up().replace({"section": {"own": "<b>own</b>"}})
-    page = safety.printed(safety.safety(items, "Safety", LABELS, True), 2)
+    page = safety.printed(safety.safety(items, "Safety", LABELS, True), 2, "None of 7 shared.")
     assert "<b>" not in page.html()
     assert "<b>" not in page.markdown()
+    assert page.note.endswith("None of 7 shared.")
     assert "nan" not in page.markdown().lower()
     assert "69" in page.markdown()
 

@@ -9,6 +9,7 @@ def add_arguments(parser):
     parser.add_argument("--data-revision", default="main", help="Hub revision of the data set")
     add_model_arguments(parser)
     add_embedding_arguments(parser)
+    parser.add_argument("--pairs", required=True, help="pair table that they were trained on")
     parser.add_argument("--heads", nargs="+", required=True, help="folders from train-reward")
     parser.add_argument("--texts", nargs="*", default=[], help="folders from train-text")
     parser.add_argument(
@@ -25,12 +26,15 @@ def run(args):
     import pandas as pd
 
     from lens import artifacts, models, rewardbench
+    from lens.overlap import flags, overlap
 
     models.set_threads(args.threads)
     examples = read(args)
     prompts, responses = rewardbench.texts(examples)
     inputs = {f"data_{number}": path for number, path in enumerate(args.data or [], 1)}
-    inputs |= models.weight_files(args.model)
+    inputs |= {"pairs": args.pairs} | models.weight_files(args.model)
+    pairs = artifacts.read_table(args.pairs)
+    shared = overlap(examples, pairs.loc[pairs["split"] == "train", "prompt"])
     about = pd.DataFrame(
         {
             "place": np.arange(len(examples)),
@@ -52,7 +56,7 @@ def run(args):
         args.metrics,
         settings(args),
         inputs,
-        {"pairs": len(examples), "subsets": sizes},
+        {"pairs": len(examples), "subsets": sizes, "overlap": shared, "flags": flags(shared)},
         cost | {"tokens": cost["tokens"] + read_by_texts},
     )
 

@@ -36,7 +36,7 @@ def add_arguments(parser):
 def run(args):
     from dataclasses import asdict
 
-    from lens import artifacts, prepare
+    from lens import artifacts, near_duplicates, prepare
     from lens.data import normalise_pairs, rename_columns, select_rows
     from lens.errors import LensError
     from lens.forms import to_pairs
@@ -78,6 +78,10 @@ def run(args):
     artifacts.write_table(
         args.out_prompts, prepare.test_prompts(pairs, args.test_prompts, args.seed)
     )
+    places = report.places | {
+        f"test-{key}": place for key, place in (test_report.places if wants_test else {}).items()
+    }
+    near = prepare.near_duplicates_of_training(pairs, places, pool, args.group_by)
     inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
     artifacts.write_metrics(
         args.report,
@@ -90,6 +94,12 @@ def run(args):
             "pairs": pairs["split"].value_counts().to_dict(),
             "contradicting_pairs": prepare.contradicting_pairs(pairs),
             "longer_answer_wins": prepare.longer_answer_wins(pairs),
+            "near_duplicates": near,
+            "flags": [
+                sentence
+                for kind, count in near.items()
+                for sentence in near_duplicates.flag(count, f"{kind} prompts")
+            ],
         },
         {},
     )

@@ -14,6 +14,9 @@ def add_arguments(parser):
         "--version", type=int, choices=[1, 2], help="of RewardBench; recognised if files are given"
     )
     parser.add_argument("--revision", default="main", help="Hub revision of the data set")
+    parser.add_argument(
+        "--training-data", help="the pairs that the model was fitted to: counts prompts they share"
+    )
     parser.add_argument("--out", help="all scores, settings, versions and hashes (.json)")
 
 
@@ -25,10 +28,23 @@ def run(args):
     model = reward_model(args)
     result = rewardbench.reward_bench(model, rows, args.version)
     print(table(result))
+    if args.training_data:
+        result["overlap"] = shared_with(args.training_data, rows, result["version"])
     if args.out:
         inputs = {f"data_{number}": path for number, path in enumerate(args.data or [], 1)}
         inputs |= models.weight_files(args.reward_model)
         artifacts.write_metrics(args.out, settings(args), inputs, result)
+
+
+def shared_with(source, rows, version):
+    """The prompts that the rows share with the training pairs, counted and printed."""
+    from lens import overlap, rewardbench
+    from lens.own_pairs import read_pairs
+
+    examples = rewardbench.read_examples(rows, version)
+    count = overlap.overlap(examples, read_pairs(source).table["prompt"])
+    print(overlap.sentence(count))
+    return count
 
 
 def read(args):

@@ -5,6 +5,7 @@ from lens.cli._arguments import add_paper_arguments, settings
 
 def add_arguments(parser):
     parser.add_argument("--items", required=True, help="from judge-bench")
+    parser.add_argument("--judged", required=True, help="metrics of judge-bench (.json)")
     parser.add_argument("--section", required=True, help="the section reported")
     parser.add_argument("--dataset", required=True, help="label for tables")
     parser.add_argument("--model", required=True, help="label for tables")
@@ -15,10 +16,12 @@ def add_arguments(parser):
 
 def run(args):
     from lens import artifacts
+    from lens.overlap import sentence
     from lens.paper import beside, files, rewardbench_safety
     from lens.paper.reported import MODEL_OF_TABLE_1
 
     items = artifacts.read_table(args.items)
+    shared = artifacts.read_json(args.judged)["metrics"]["overlap"]
     labels = {"dataset": args.dataset, "model": args.model, "n_pairs": args.n_pairs}
     names = (args.paper_names.get(args.dataset), args.paper_names.get(args.model))
     paper = names == ("hh_rlhf", MODEL_OF_TABLE_1) and args.n_pairs == args.paper_n_pairs
@@ -28,10 +31,10 @@ def run(args):
     files.write_table(
         args.out_dir,
         "rewardbench_safety",
-        rewardbench_safety.printed(table, items["seed"].nunique()),
+        rewardbench_safety.printed(table, items["seed"].nunique(), sentence(shared)),
         table=table,
         observations=rewardbench_safety.observations(items, labels),
         compared=beside.beside("rewardbench_safety", rows, comparable=args.comparable and official),
         settings=settings(args),
-        inputs={"items": args.items},
+        inputs={"items": args.items, "judged": args.judged},
     )

@@ -135,8 +135,8 @@ def observations(items: pd.DataFrame, labels: Mapping[str, object]) -> pd.DataFr
     return pd.DataFrame([dict(labels)]).merge(table, how="cross")
 
 
-def printed(table: pd.DataFrame, seeds: int) -> Printed:
-    """A block for each section."""
+def printed(table: pd.DataFrame, seeds: int, overlap: str) -> Printed:
+    """A block for each section; `overlap` says how many prompts are training prompts as well."""
     blocks: dict[str, list] = {}
     for row in table.itertuples():
         title = (
@@ -154,4 +154,4 @@ def printed(table: pd.DataFrame, seeds: int) -> Printed:
                 number(row.reported, 0),
             ]
         )
-    return Printed(HEADER, list(blocks.items()), NOTE)
+    return Printed(HEADER, list(blocks.items()), f"{NOTE} {overlap}")

@@ -166,11 +166,15 @@ def bench_text_flags(wildcards, input):
     )
 
 
-def bench_items(wildcards):
-    """The pairs of RewardBench, judged, of the place that the config names."""
-    chosen = config["reward_bench"]
-    (place,) = places([chosen["dataset"]], [chosen["model"]])
-    return f"results/{config['run']}/judge_bench/{place[2]}/items.parquet"
+def bench_file(name):
+    """What judging on RewardBench wrote, for the dataset and model that the config names."""
+
+    def path(wildcards):
+        chosen = config["reward_bench"]
+        (place,) = places([chosen["dataset"]], [chosen["model"]])
+        return f"results/{config['run']}/judge_bench/{place[2]}/{name}"
+
+    return path
 
 
 def bench_labels(wildcards):

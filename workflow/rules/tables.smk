@@ -114,6 +114,7 @@ rule build_bench:
 rule judge_bench:
     input:
         data=bench_data,
+        pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
         heads=bench_head_files,
         texts=bench_texts,
         model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
@@ -142,13 +143,14 @@ rule judge_bench:
         seeds=config["compare"]["seeds"],
     shell:
         "python -m lens judge-bench {params.data} {params.load} {params.embedding}"
-        " --heads {params.heads:q} {params.texts} --seeds {params.seeds:q}"
+        " --pairs {input.pairs:q} --heads {params.heads:q} {params.texts} --seeds {params.seeds:q}"
         " --out {output.judged:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule rewardbench_safety:
     input:
-        judged=bench_items,
+        judged=bench_file("items.parquet"),
+        metrics=bench_file("metrics.json"),
         reported=ROOT / "lens/paper/reported.json",
         code=code("rewardbench_safety"),
     output:
@@ -171,5 +173,5 @@ rule rewardbench_safety:
         paper=paper_flags(),
         folder=subpath(output.observations, parent=True),
     shell:
-        "python -m lens rewardbench-safety --items {input.judged:q} {params.labels} {params.paper}"
-        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+        "python -m lens rewardbench-safety --items {input.judged:q} --judged {input.metrics:q}"
+        " {params.labels} {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
