@@ -19,18 +19,18 @@ EXPLODED = 10  # times the loss of a coin
 
 FLAGS = {
     "collapsed_posterior": "no latent unit of the VAE follows the embeddings, so what it decodes "
-    "is noise. Lower `vae.beta`, or train it longer.",
+    "is noise. Lower beta, or train it longer.",
     "few_active_units": "fewer than a quarter of the VAE's latent units follow the embeddings. "
-    "Lower `vae.beta` or `vae.latent`.",
+    "Lower beta, or give it fewer units.",
     "no_reconstruction": "the VAE's reconstructions are no nearer to the embeddings than their "
-    "mean is. Train it longer, or lower `vae.beta` and `vae.learning_rate`.",
+    "mean is. Train it longer, on more pairs, or with a lower beta.",
     "constant_features": "features of the embeddings that do not vary over the training pairs say "
     "nothing. Look at the model, its layer and its pooling.",
     "identical_pairs": "both answers of these training pairs have the same embedding, so nothing "
-    "is learned from them. Are texts cut too short (`max_length`)?",
+    "is learned from them. Are texts cut too short?",
     "loss_of_a_coin": "the validation loss never fell below ln 2, that of a coin.",
-    "exploding_loss": "the validation loss rose above ten times that of a coin. Lower "
-    "`reward.learning_rate`.",
+    "exploding_loss": "the validation loss rose above ten times that of a coin. Lower the "
+    "learning rate.",
     "training_loss_of_a_coin": "the training loss ended no lower than ln 2, that of a coin. Train "
     "longer, or change the learning rate.",
     "not_above_chance": "the reward model is not told from a coin on held-out pairs: what it picks "
@@ -130,12 +130,9 @@ def of_pairs(correct: np.ndarray) -> Found:
     from scipy.special import bdtr, bdtrc
 
     right, ties = int((correct == 1).sum()), int((correct == 0.5).sum())
-    untied = len(correct) - ties
+    flags, untied = of_ties(ties, len(correct)), len(correct) - ties
     if not untied:
-        return [("all_pairs_tied", f"{ties:,} of {ties:,} pairs")]
-    flags = []
-    if ties >= SOME * len(correct):
-        flags.append(("tied_pairs", f"{ties:,} of {len(correct):,} pairs"))
+        return flags
     above, below = bdtrc(right - 1, untied, 0.5), bdtr(right, untied, 0.5)
     detail = f"{right:,} of {untied:,} pairs in order, p = "
     if below < LEVEL:
@@ -143,6 +140,14 @@ def of_pairs(correct: np.ndarray) -> Found:
     elif above >= LEVEL:
         flags.append(("not_above_chance", f"{detail}{above:.2g}"))
     return flags
+
+
+def of_ties(ties: int, pairs: int) -> Found:
+    """Of how many held-out pairs have two equal rewards."""
+    detail = f"{ties:,} of {pairs:,} pairs"
+    if ties == pairs:
+        return [("all_pairs_tied", detail)]
+    return [("tied_pairs", detail)] if ties >= SOME * pairs else []
 
 
 def tied_rows(values: np.ndarray) -> int:
@@ -183,4 +188,8 @@ def words(flag: str) -> str:
 
 def sentences(flags: Iterable[Mapping]) -> list[str]:
     """One line for each flag, in words."""
-    return [f"{words(f['flag'])} ({f['detail']}): {FLAGS[f['flag']]}" for f in flags]
+    return [
+        f"{words(f['flag'])} ({', '.join(filter(None, [f.get('recipe'), f['detail']]))}): "
+        f"{FLAGS[f['flag']]}"
+        for f in flags
+    ]

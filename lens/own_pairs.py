@@ -16,7 +16,7 @@ from lens.embedded import read_embedded
 from lens.encoder import Encoder
 from lens.errors import LensError
 from lens.forms import to_pairs
-from lens.health import check_finite, identical_pairs
+from lens.health import check_finite, constant_features, identical_pairs, named, of_embeddings
 from lens.models import require_model
 from lens.sources import read_source
 
@@ -156,6 +156,13 @@ class EmbeddedPairs:
     def groups(self) -> np.ndarray:
         """What may not stand on both sides of a split [N]: the prompt."""
         return self.table["group"].to_numpy()
+
+    @property
+    def flags(self) -> list[dict]:
+        """What `lens.health` says of the embeddings."""
+        constant = constant_features(np.concatenate([self.chosen, self.rejected]))
+        alike = int(identical_pairs(self.chosen, self.rejected).sum())
+        return named(of_embeddings(int(constant.sum()), len(constant), alike, len(self)))
 
     @property
     def sha256(self) -> str:

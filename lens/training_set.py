@@ -84,17 +84,29 @@ def training_set(
 ) -> TrainingSet:
     """N pairs of the training split drawn by seed, divided by prompt, standardised on all N.
 
-    `embeddings` holds "chosen" and "rejected", [len(pairs), d], in the table's order.
+    `embeddings` holds "chosen" and "rejected", [len(pairs), d], in the table's order. LensError
+    where they tell nothing apart: no feature varies, or no answer from its pair's other one.
     """
     pool = np.flatnonzero(pairs["split"] == "train")
     rows = pool[sample_rows(len(pool), n_pairs, seed)]
-    return training_set_of(
+    found = training_set_of(
         rows,
         pairs["group"].to_numpy(),
         embeddings,
         seed=seed,
         validation_fraction=validation_fraction,
     )
+    if found.constant_features == found.chosen.shape[1]:
+        raise LensError(
+            f"none of {found.constant_features} features varies over the embeddings of {n_pairs} "
+            "pairs. Look at the model, its layer and its pooling."
+        )
+    if found.identical_pairs == n_pairs:
+        raise LensError(
+            f"chosen and rejected answers have the same embeddings in all of {n_pairs} pairs. Is "
+            "the text cut too short (`max_length`), or does the tokenizer not know these words?"
+        )
+    return found
 
 
 def training_set_of(
@@ -107,24 +119,13 @@ def training_set_of(
 ) -> TrainingSet:
     """The pairs at positions `rows`, divided by prompt and seed, standardised on all of them.
 
-    `groups` [n] and `embeddings`, [n, d] a side, are of all pairs. LensError where embeddings tell
-    nothing apart: no feature varies, or no chosen answer differs from its rejected one.
+    `groups` [n] and `embeddings`, [n, d] a side, are of all pairs.
     """
     groups = groups[rows]
     held = hold_out(groups, validation_fraction, seed)
     chosen, rejected = embeddings["chosen"][rows], embeddings["rejected"][rows]
     constant = int(health.constant_features(np.concatenate([chosen, rejected])).sum())
     identical = int(health.identical_pairs(chosen, rejected).sum())
-    if constant == chosen.shape[1]:
-        raise LensError(
-            f"none of the {constant} features varies over the embeddings of {len(rows)} pairs. "
-            "Look at the model, its layer and its pooling, or at what the texts have in common."
-        )
-    if identical == len(rows):
-        raise LensError(
-            f"chosen and rejected answers have the same embeddings in all of {len(rows)} pairs. Is "
-            "the text cut too short (`max_length`), or does the tokenizer not know these words?"
-        )
     standardiser = Standardiser.fit(np.concatenate([chosen, rejected]))
     chosen, rejected = standardiser(chosen), standardiser(rejected)
     return TrainingSet(

@@ -227,7 +227,7 @@ def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
         kls.append(kl_to_standard_normal(mean, log_variance))
         means.append(mean)
         spread += (embeddings - embeddings.mean(dim=0)).double().square().sum().item()
-        within.append(mean.var(dim=0) > ACTIVE)
+        within.append(mean.var(dim=0, correction=0) > ACTIVE)
         posteriors += [mean, log_variance]
     total = torch.cat(errors).double().sum().item()
     return {

@@ -31,7 +31,7 @@ NOTE = (
     "direction, not in size."
 )
 FLAGGED = (
-    " \N{DAGGER} At one seed or more the reward model is not told from a coin on held-out pairs, or "
+    " \N{DAGGER} At a seed or more the reward model is not told from a coin on held-out pairs, or "
     "many of its rewards are ties: overview.md and the cell's metrics.json say which."
 )
 
