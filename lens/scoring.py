@@ -31,7 +31,7 @@ class Tally:
         right = 100 * ((np.sign(given - 0.5) + 1) / 2).mean()
         text = f"{self.rows:,} pairs scored; the labelled answer is preferred in {right:.1f} %"
         if self.ties:
-            text += f" ({self.ties:,} ties, half right each)"
+            text += f" (ties, half right each: {self.ties:,})"
         if len(given) < LEAST:
             return f"{text}."
         found, held = reliability(given), model.card["held_out"]

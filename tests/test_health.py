@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from cell_files import write_cell
 
 from lens import artifacts, evaluation, health
 from lens.advice import conclude
 from lens.advice_text import as_text
 from lens.errors import LensError
+from lens.fitting import fit
 from lens.intervals import Interval, crossed_interval
-from lens.own_pairs import EmbeddedPairs
-from lens.paper import flags, table_1
-from lens.paper.cells import aggregate, read_cells
-from lens.recipes import Recipe
+from lens.model_card import results_text
+from lens.own_pairs import EmbeddedPairs, import_embeddings, read_pairs
+from lens.recipes import Recipe, vae_flags
 from lens.reward_head import RewardHead
 from lens.reward_model import RewardModel
+from lens.scoring import Tally, score_rows
 from lens.training_set import Standardiser, training_set
 from lens.vae import VAE, diagnose, kl_to_standard_normal, train_vaes
 
@@ -311,125 +311,6 @@ def test_no_value_is_left_out_of_a_mean():
         crossed_interval(values[:, :0])
 
 
-def cell(folder, method="lens", **more):
-    rng = np.random.default_rng(1)
-    return write_cell(folder, method, 4, rng.normal(size=(3, 10)), np.ones((3, 4)), **more)
-
-
-def spoil(file, change):
-    seen = artifacts.read_table(file)
-    artifacts.write_table(file, change(seen))
-
-
-@pytest.mark.parametrize(
-    ("file", "change", "message"),
-    [
-        ("pairs.parquet", lambda t: t.assign(correct=t["correct"].where(t.index != 6)),
-         "correct of seed 1, id 2 is not finite"),
-        ("prompts.parquet", lambda t: t.assign(gold_reward=t["gold_reward"].where(t.index != 21)),
-         "gold_reward of seed 1, prompt_id p0, n 2 is not finite"),
-        ("pairs.parquet", lambda t: t[t["seed"] != 1], "seed 1: 0 rows"),
-        ("prompts.parquet", lambda t: t[t["seed"] != 2], "seed 2: 0 rows"),
-        ("pairs.parquet", lambda t: t.assign(seed=t["seed"] % 2), "seed 0: 8 rows"),
-        ("pairs.parquet", lambda t: t.sample(frac=1, random_state=0), "in the same order"),
-        ("pairs.parquet", lambda t: t.assign(id=[*t["id"][:-1], "other"]), "the same items"),
-        ("pairs.parquet", lambda t: t.iloc[:-3], "seed 2: 1 rows"),
-    ],
-)  # fmt: skip
-def test_a_cell_that_lacks_a_value_or_a_seed_is_refused_with_its_file(
-    tmp_path, fail, file, change, message
-):
-    folder = cell(tmp_path / "cell")
-    spoil(folder / file, change)
-    said = fail("table-1", "--cells", folder, "--out-dir", tmp_path / "paper")
-    assert str(folder / file) in said
-    assert message in said
-    assert not (tmp_path / "paper").exists()
-
-
-def test_a_nan_in_metrics_stops_the_table_with_the_files_name(tmp_path, fail):
-    folder = cell(tmp_path / "cell")
-    text = (folder / "metrics.json").read_text()
-    (folder / "metrics.json").write_text(text.replace('"mean_gold": 0.0', '"mean_gold": NaN'))
-    said = fail("table-1", "--cells", folder, "--out-dir", tmp_path / "paper")
-    assert f"{folder}/metrics.json is damaged (it holds NaN" in said
-
-
-RAISED = [
-    {"flag": "not_above_chance", "detail": "53 of 100 pairs in order, p = 0.31", "seed": 0},
-    {"flag": "not_above_chance", "detail": "51 of 100 pairs in order, p = 0.46", "seed": 2},
-]
-
-
-def test_table_1_marks_what_is_flagged_and_nothing_else(tmp_path):
-    plain, flagged = cell(tmp_path / "l"), cell(tmp_path / "r", "repeat", flags=RAISED)
-
-    def text(folders):
-        cells = read_cells(folders)
-        gold, accuracy = table_1.table_1(cells, {}), aggregate(cells, "correct")
-        return table_1.printed(gold, accuracy, cells).markdown()
-
-    marked = text([plain, flagged])
-    assert "| Repeat (control)\N{DAGGER} |" in marked
-    assert "| LENS " in marked
-    assert marked.count("\N{DAGGER}") == 2  # the row and what the mark means
-    assert "\N{DAGGER}" not in text([plain, cell(tmp_path / "r", "repeat")])
-
-
-def results(folder, raised=RAISED):
-    """A run's folder with metrics of stages that look for flags, and of one that does not."""
-    rows = (
-        ("train_reward/d/m/n200/lens/x4", {"flags": list(raised)}),
-        ("train_vae/d/m/n200/beta_9", {"flags": []}),
-        ("train_text/d/m/n200/lora", {"by_scale": {"4": {"flags": list(raised)}}}),
-        ("build_world", {"texts": 3}),
-    )
-    for place, metrics in rows:
-        artifacts.write_metrics(folder / place / "metrics.json", {}, {}, metrics)
-    theory = {
-        "flags": ["p_not_positive"] if raised else [],
-        "flag_meanings": {"p_not_positive": "the error does not fall"},
-    }
-    artifacts.write_json(folder / "theory/d/m/constants.json", theory)
-    return folder
-
-
-def test_flags_of_all_stages_are_gathered_with_their_places(tmp_path):
-    found, looked = flags.gather(results(tmp_path))
-    assert looked == 4  # not build_world
-    columns = ["stage", "place", "flag", "scale", "seed"]
-    found = found[columns].astype(object).where(found[columns].notna(), None)
-    assert found.to_numpy().tolist() == [
-        ["theory", "d/m", "p_not_positive", None, None],
-        ["train_reward", "d/m/n200/lens/x4", "not_above_chance", None, 0],
-        ["train_reward", "d/m/n200/lens/x4", "not_above_chance", None, 2],
-        ["train_text", "d/m/n200/lora", "not_above_chance", 4, 0],
-        ["train_text", "d/m/n200/lora", "not_above_chance", 4, 2],
-    ]
-
-
-def test_the_first_page_says_what_to_beware_of(tmp_path):
-    section = flags.section(*flags.gather(results(tmp_path)))
-    assert section.paragraphs[0].startswith("3 of 4 jobs")
-    assert section.points == [
-        "p not positive: the error does not fall.",
-        f"not above chance: {health.FLAGS['not_above_chance']}",
-    ]
-    measured = "; ".join(flag["detail"] for flag in RAISED)
-    where = "train-reward: d, m, N = 200, lens, 4x; train-text: d, m, N = 200, lora, 4x"
-    assert section.table[1] == [
-        ["p not positive", "theory: d, m", "-", "-"],
-        ["not above chance", where, "0, 2", measured],
-    ]
-
-
-def test_a_run_without_flags_says_so_in_a_sentence(tmp_path):
-    section = flags.section(*flags.gather(results(tmp_path, raised=())))
-    assert section.paragraphs[0].startswith("Nothing: none of 4 jobs")
-    assert section.table is None
-    assert not section.points
-
-
 def test_advice_says_in_words_what_is_wrong_with_the_numbers():
     chosen, rejected = embeddings(40)
     rejected[:5] = chosen[:5]
@@ -448,6 +329,48 @@ def test_advice_says_in_words_what_is_wrong_with_the_numbers():
     assert "  all pairs tied (LENS 4x, 120 of 120 pairs): the reward model" in text
     advice.flags = []
     assert "Beware" not in as_text(advice)
+
+
+def test_a_fitted_model_says_that_it_is_a_coin(tmp_path):
+    """On the terminal, in its card's file and on its page; where it is none, nowhere."""
+    rows = [{"prompt": f"p{i}", "chosen": "a", "rejected": "b"} for i in range(60)]
+    noise = np.random.default_rng(0).normal(size=(60, 2, 5)).astype(np.float32)
+    told = noise + np.array([[1.0], [-1.0]], np.float32)
+    for name, array, flagged in (("coin", noise, ["not_above_chance"]), ("good", told, [])):
+        np.save(tmp_path / f"{name}.npy", array)
+        pairs = import_embeddings(read_pairs(rows), tmp_path / f"{name}.npy")
+        model = fit(pairs, "mean_difference")
+        model.save(tmp_path / name)
+        card = artifacts.read_json(tmp_path / name / "config.json")
+        assert [flag["flag"] for flag in card["flags"]] == flagged
+        for text in (results_text(model), (tmp_path / name / "README.md").read_text()):
+            assert ("Beware" in text) == ("not above chance (" in text) == bool(flagged)
+
+
+def test_vaes_with_one_flag_are_named_once():
+    chosen, rejected = embeddings(40, dim=3)
+    sides = {"chosen": chosen, "rejected": rejected}
+    part = training_set(table(40), sides, n_pairs=40, seed=0, validation_fraction=0.1)
+    dead = {seed: constant_vae({}) for seed in (1, 2, 3)}
+    found = vae_flags(dict.fromkeys(dead, part), dead)
+    assert [flag["flag"] for flag in found] == ["collapsed_posterior", "no_reconstruction"]
+    assert "0 of 2 units active" in found[0]["detail"]
+    assert found[0]["detail"].endswith("(3 of 3 VAEs)")
+    alone = vae_flags({1: part}, {1: dead[1]})
+    assert "VAEs" not in alone[0]["detail"]
+
+
+def test_ties_are_counted_where_pairs_are_scored():
+    class Model:
+        def score(self, prompts, responses):
+            return np.array([float(text == "good") for text in responses])
+
+    row = {"prompt": "p", "chosen": "good", "rejected": "bad"}
+    tally = Tally()
+    score_rows(Model(), [("1", row), ("2", row | {"chosen": "dull"})], tally)
+    assert tally.summary(Model()) == (
+        "2 pairs scored; the labelled answer is preferred in 75.0 % (ties, half right each: 1)."
+    )
 
 
 def test_every_flag_is_documented():
