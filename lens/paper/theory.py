@@ -274,7 +274,7 @@ def _theorem(theorem: pd.DataFrame) -> tuple:
         + ["-"] * 4
     ]
     for (dataset, model, n_pairs), part in theorem.groupby(["dataset", "model", "n_pairs"]):
-        mean = part.mean(numeric_only=True)
+        mean = part.mean(numeric_only=True, skipna=False)
         rows.append(
             [
                 dataset,
@@ -298,7 +298,7 @@ def _bounds(theorem: pd.DataFrame) -> tuple:
     header += ["mildest: takes off", "holds for % of pairs", "promises order for %"]
     rows = []
     for (dataset, model, n_pairs), part in theorem.groupby(["dataset", "model", "n_pairs"]):
-        mean = part.mean(numeric_only=True)
+        mean = part.mean(numeric_only=True, skipna=False)
         row = [dataset, model, f"{n_pairs:,}", number(mean["gap_original"], 2)]
         for name in BOUNDS:
             row += [
