@@ -36,6 +36,9 @@ def spoil(file, change):
         ("pairs.parquet", lambda t: t.sample(frac=1, random_state=0), "in the same order"),
         ("pairs.parquet", lambda t: t.assign(id=[*t["id"][:-1], "other"]), "the same items"),
         ("pairs.parquet", lambda t: t.iloc[:-3], "seed 2: 1 rows"),
+        ("pairs.parquet", lambda t: pd.concat([t, t[t["seed"] == 2].assign(seed=9)]),
+         "its seeds, [0, 1, 2]"),
+        ("pairs.parquet", lambda t: t.sort_values("id", kind="stable"), "its seeds, [0, 1, 2]"),
     ],
 )  # fmt: skip
 def test_a_cell_that_lacks_a_value_or_a_seed_is_refused_with_its_file(
