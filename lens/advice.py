@@ -10,10 +10,11 @@ from tqdm import tqdm
 from lens import methods
 from lens.crossval import correct, interval_by_prompt, make_round, round_margins
 from lens.errors import LensError
+from lens.health import named, of_ties
 from lens.intervals import Interval
 from lens.learning_curve import Curve, curve_round, fit_curve
 from lens.own_pairs import EmbeddedPairs
-from lens.recipes import Recipe, train, train_vae_of_each
+from lens.recipes import Recipe, train, train_vae_of_each, vae_flags
 
 SCALES = (2, 4, 8)
 LEAST_ROUNDS, ROUNDS = 3, 5
@@ -47,6 +48,7 @@ class Advice:
     recommended: Recipe
     curve: Curve
     report: dict
+    flags: list[dict] = field(default_factory=list)
     margins: dict[Recipe, np.ndarray] = field(repr=False, default_factory=dict)
 
     def __repr__(self) -> str:
@@ -87,7 +89,7 @@ def advise(
     if rounds is not None and rounds < 1:
         raise LensError(f"rounds {rounds}: at least one is needed.")
     start, budget = time.perf_counter(), minutes * 60
-    scales = _plan(pairs, sorted(scales), rounds, budget, tell)
+    scales, raised = _plan(pairs, sorted(scales), rounds, budget, tell)
     recipes = recipes_for(scales)
     margins: dict[Recipe, list] = {recipe: [] for recipe in recipes}
     bar = tqdm(unit="recipe", desc="cross-validate", disable=None)
@@ -106,6 +108,7 @@ def advise(
     bar.close()
     stacked = {recipe: np.stack(found) for recipe, found in margins.items()}
     advice = conclude(pairs, stacked)
+    advice.flags = raised + advice.flags
     advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), rounds)
     advice.seconds = time.perf_counter() - start
     return advice
@@ -154,8 +157,17 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         recommended=max(winners, key=lambda recipe: accuracy[recipe].mean, default=best),
         curve=None,
         report=pairs.report | {"sha256": pairs.sha256},
+        flags=pairs.flags + _tie_flags(margins),
         margins=margins,
     )
+
+
+def _tie_flags(margins: dict[Recipe, np.ndarray]) -> list[dict]:
+    return [
+        flag
+        for recipe, values in margins.items()
+        for flag in named(of_ties(int((values == 0).sum()), values.size), recipe=str(recipe))
+    ]
 
 
 def _best_plain(plain: list[Recipe], right: dict, accuracy: dict, groups: np.ndarray) -> Recipe:
@@ -181,15 +193,15 @@ def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int) -> Curve:
 
 def _plan(
     pairs: EmbeddedPairs, scales: Sequence[int], rounds: int | None, budget: float, tell
-) -> list[int]:
-    """The scales of which three rounds fit into `budget` seconds, going by a few trainings: all of
-    them where `rounds` are given, perhaps none."""
+) -> tuple[list[int], list[dict]]:
+    """(the scales of which three rounds fit into `budget` seconds, going by a few trainings: all of
+    them where `rounds` are given, perhaps none; flags of the VAEs among these trainings)."""
     cut = make_round(pairs, 0)
-    times = {}
+    times, vaes = {}, {}
     train(Recipe("original"), cut.data)  # a first training takes longer than all others
     for name, run in {
         "original": lambda: train(Recipe("original"), cut.data),
-        "vae": lambda: train_vae_of_each(cut.data),
+        "vae": lambda: vaes.update(train_vae_of_each(cut.data)),
         "probes": lambda: [train(Recipe(method), cut.data) for method in methods.PROBES],
     }.items():
         begun = time.perf_counter()
@@ -212,7 +224,7 @@ def _plan(
         f"Cross-validating {len(recipes_for(kept))} recipes, {count} rounds of 5 folds: about "
         f"{duration(count * each)}{left_out}."
     )
-    return kept
+    return kept, vae_flags(cut.data, vaes) if kept else []
 
 
 def duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lens.advice import Advice, Comparison, duration
+from lens.health import sentences
 from lens.intervals import Interval
 from lens.recipes import HEAD_SETTINGS, SYNTHESIS_SETTINGS, VAE_SETTINGS, Recipe
 
@@ -25,9 +26,8 @@ def points(interval: Interval) -> str:
 
 def as_text(advice: Advice) -> str:
     """What was measured, what it means, what more labels would bring, what to do next."""
-    return "\n\n".join(
-        [heading(advice), verdict(advice), table(advice), more_labels(advice), next_step(advice)]
-    )
+    answer = [heading(advice), verdict(advice), *beware(advice)]
+    return "\n\n".join([*answer, table(advice), more_labels(advice), next_step(advice)])
 
 
 def heading(advice: Advice) -> str:
@@ -36,6 +36,12 @@ def heading(advice: Advice) -> str:
         f"cross-validation by prompt (each model trains on about {advice.trained_on:,} pairs), "
         f"{duration(advice.seconds)}."
     )
+
+
+def beware(advice: Advice) -> list[str]:
+    """A paragraph on what is wrong with the numbers, or none."""
+    lines = [f"  {line}" for line in sentences(advice.flags)]
+    return ["\n".join(["Beware:", *lines])] if lines else []
 
 
 def table(advice: Advice) -> str:
@@ -180,6 +186,7 @@ def as_json(advice: Advice) -> dict:
             "measured": _sized(advice.curve.sizes, advice.curve.measured),
             "predicted": _sized(advice.curve.ahead, advice.curve.predicted),
         },
+        "flags": advice.flags,
         "data": advice.report,
     }
 

@@ -7,9 +7,10 @@ whole. Nothing is pickled.
 import errno
 import hashlib
 import json
+import math
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -55,17 +56,39 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_json(path: str | Path, value: object) -> None:
     """Sorted keys, two spaces, no NaN: the same value gives the same bytes."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False)
+    except ValueError as error:
+        raise LensError(
+            f"{path}: would hold a number that is not finite, {_not_finite(value)}. A stage has "
+            "gone wrong: see its other numbers."
+        ) from error
+    write_text(path, text + "\n")
+
+
+def _not_finite(value: object, place: str = "") -> str:
+    """Where in nested values the first NaN or infinity stands, and which it is."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{place.lstrip('/')} = {value}"
+    items = value.items() if isinstance(value, Mapping) else []
+    items = enumerate(value) if isinstance(value, list | tuple) else items
+    found = (_not_finite(each, f"{place}/{key}") for key, each in items)
+    return next(filter(None, found), "")
 
 
 def read_json(path: str | Path):
-    """Raises DamagedError, a LensError, where the file holds no JSON."""
+    """Raises DamagedError, a LensError, where the file holds no JSON, or NaN or infinity, which are
+    none."""
     try:
-        return json.loads(require_file(path).read_text(encoding="utf-8"))
+        return json.loads(require_file(path).read_text(encoding="utf-8"), parse_constant=_refuse)
     except ValueError as error:
         raise DamagedError(
             f"{path} is damaged ({error}). Remove it and run again, which makes it anew."
         ) from error
+
+
+def _refuse(constant: str):
+    raise ValueError(f"it holds {constant}, which is no number")
 
 
 def write_arrays(
@@ -99,18 +122,34 @@ def _noted(about: Mapping[str, str] | None) -> dict[str, str]:
     return {"lens": json.dumps(dict(about), sort_keys=True)} if about else {}
 
 
+def check_holds(dtype: str, embeddings: np.ndarray, names: Sequence[str]) -> None:
+    """LensError naming the first of embeddings [n, d] that has a value beyond the largest number of
+    `dtype`, and so would be saved as infinite."""
+    held = np.isfinite(_rounded(embeddings, dtype).float().numpy()).all(axis=1)
+    if not held.all():
+        first = int(np.flatnonzero(~held)[0])
+        raise LensError(
+            f"the embedding of {names[first]} has the value "
+            f"{np.abs(embeddings[first]).max():.3g}, too large for {dtype} ({(~held).sum():,} of "
+            f"{len(held):,} embeddings are). Set `dtype` to bfloat16 or float32."
+        )
+
+
+def _rounded(array: np.ndarray, dtype: str):
+    """As a torch tensor in a number format."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array)).to(getattr(torch, dtype))
+
+
 def write_embeddings(
     path: str | Path, arrays: Mapping[str, np.ndarray], dtype: str, about: Mapping[str, str]
 ) -> None:
     """Saves named arrays of embeddings as safetensors in the number format `dtype` ("float32",
     "float16" or "bfloat16", rounded to the nearest)."""
-    import torch
     from safetensors.torch import save_file
 
-    tensors = {
-        name: torch.from_numpy(np.ascontiguousarray(array)).to(getattr(torch, dtype))
-        for name, array in arrays.items()
-    }
+    tensors = {name: _rounded(array, dtype) for name, array in arrays.items()}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata=_noted(about))
 

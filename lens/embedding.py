@@ -101,13 +101,3 @@ def _whole_texts(model, token_ids, pool, layer: int, budget: int):
         output = model(input_ids=ids, attention_mask=mask, output_hidden_states=layer != -1)
         hidden = output.last_hidden_state if layer == -1 else output.hidden_states[layer]
         yield rows, pool(hidden, mask)
-
-
-def check_finite(embeddings: np.ndarray, names: Sequence[str], source: object) -> None:
-    """LensError naming the first row of [n, d] with NaN or infinity in it."""
-    bad = ~np.isfinite(embeddings).all(axis=1)
-    if bad.any():
-        raise LensError(
-            f"{source}: the embedding of {names[int(bad.argmax())]} is not finite ({bad.sum()} "
-            "rows in all). Try dtype float32; if it stays, look at that row's text."
-        )

@@ -9,6 +9,7 @@ import numpy as np
 
 from lens import models
 from lens.errors import LensError
+from lens.health import check_finite
 from lens.hub import explain, known_absent, reading
 
 POOLING_MODES = {  # sentence-transformers' names, of two generations, and ours
@@ -138,7 +139,7 @@ class Encoder:
     ) -> np.ndarray:
         """Embeddings float32 [n, d] of tokenised texts; LensError where one is not finite. With
         their `prompts`, a causal model reads each prompt once."""
-        from lens.embedding import check_finite, embed
+        from lens.embedding import embed
 
         _, model = self.load()
         found = embed(
@@ -150,7 +151,12 @@ class Encoder:
             groups=prompts,
             progress=progress,
         )
-        check_finite(found, names, self.model)
+        check_finite(
+            found,
+            names.__getitem__,
+            f"{self.model}: the embedding",
+            "Try dtype float32; if it stays, look at that text.",
+        )
         if self.normalize:
             found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
         return found

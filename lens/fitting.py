@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from lens import artifacts
+from lens import artifacts, methods
 from lens.calibration import fit_temperature, log_loss, reliability
 from lens.crossval import correct, fold_of_each, interval_by_prompt, round_margins
 from lens.errors import LensError
+from lens.health import named, of_ties
 from lens.own_pairs import EmbeddedPairs
-from lens.recipes import VALIDATION, Recipe, train
+from lens.recipes import VALIDATION, Recipe, train, train_vae_of_each, vae_flags
 from lens.reward_model import RewardModel, calibrated, sigmoid
 from lens.seeds import derive_seed
 from lens.training_set import training_set_of
@@ -44,20 +45,34 @@ def fit(
         seed=own,
         validation_fraction=VALIDATION,
     )
-    head = train(recipe, {own: data})[own]
+    vaes = train_vae_of_each({own: data}) if recipe.method in methods.LATENT else {}
+    head = train(recipe, {own: data}, vaes)[own]
     temperature = fit_temperature(margins.ravel())
+    held = held_out(margins, folds, pairs.groups)
     card = {
         "recipe": {"method": recipe.method, "scale": recipe.scale},
         "linear": "w1" not in head.weights,
         "seed": seed,
         "chosen_among": chosen_among,
         "temperature": temperature,
-        "held_out": held_out(margins, folds, pairs.groups),
+        "held_out": held,
+        "flags": [*pairs.flags, *vae_flags({own: data}, vaes), *named(of_held_out(margins, held))],
         "data": pairs.report | {"sha256": pairs.sha256},
         "command": command,
         "versions": artifacts.versions(),
     }
     return RewardModel(calibrated(head, temperature), pairs.encoder, card)
+
+
+def of_held_out(margins: np.ndarray, held: dict) -> list[tuple[str, str]]:
+    """Flags of held-out margins [rounds, N]: ties, and an accuracy whose interval has a coin's."""
+    flags, accuracy = of_ties(int((margins == 0).sum()), margins.size), held["accuracy"]
+    if accuracy["low"] <= 0.5:
+        ends = (100 * accuracy[name] for name in ("mean", "low", "high"))
+        flags.append(
+            ("not_above_chance", "{:.1f} % of pairs in order [{:.1f}, {:.1f}]".format(*ends))
+        )
+    return flags
 
 
 def held_out(margins: np.ndarray, folds: np.ndarray, groups: np.ndarray) -> dict:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from lens import shared_prefix
 from lens.batching import pad, token_batches, while_memory_lasts
 from lens.errors import LensError
+from lens.health import check_finite
 
 
 @torch.inference_mode()
@@ -19,11 +20,13 @@ def score(
     *,
     batch_tokens: int,
     groups: Sequence[Hashable] | None = None,
+    names: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Gold scores float32 [n] of tokenised (prompt, answer) texts, in their order.
 
     `groups` names the prompt of each text, so that what texts of one prompt share goes through the
-    model once, where its head is a plain `score` on the last token.
+    model once, where its head is a plain `score` on the last token. LensError where a score is not
+    finite, naming the text as `names` call it.
     """
     if model.config.num_labels != 1:
         raise LensError(
@@ -47,8 +50,12 @@ def score(
         scores[rows] = logits.float().cpu().numpy()
         progress.update(len(rows))
     progress.close()
-    if not np.isfinite(scores).all():
-        raise LensError(f"{(~np.isfinite(scores)).sum()} gold scores are not finite. Use float32.")
+    check_finite(
+        scores,
+        lambda row: f"text {row + 1}" if names is None else names[row],
+        "the score",
+        "Use dtype float32; if it stays, look at that text.",
+    )
     return scores
 
 

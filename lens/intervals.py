@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lens.errors import LensError
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -19,7 +21,8 @@ def crossed_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     Two-way random effects: with mean squares of seeds, items and the rest, the variance of the
     grand mean is (MS_seeds + MS_items - MS_rest) / (seeds * items), never less than what the seeds
     or the items alone give; Student's t with Satterthwaite's degrees of freedom. With three seeds a
-    bootstrap over seeds covers too rarely, this does not. One seed: items alone.
+    bootstrap over seeds covers too rarely, this does not. One seed: items alone. LensError where a
+    value is missing or not finite: none is left out of a mean.
     """
     from scipy.stats import t
 
@@ -42,6 +45,11 @@ def crossed_p_value(values: np.ndarray) -> float:
 def _crossed(values: np.ndarray) -> tuple[float, float, float]:
     """(mean, its standard error, degrees of freedom)."""
     values = np.asarray(values, np.float64)
+    if not values.size or not np.isfinite(values).all():
+        raise LensError(
+            f"{(~np.isfinite(values)).sum():,} of {values.size:,} values to average are not finite "
+            "numbers: there is no interval. Look at the stage that they are from."
+        )
     seeds, items = values.shape
     mean = values.mean()
     cells = seeds * items

@@ -7,6 +7,7 @@ import torch
 from tqdm import tqdm
 
 from lens.batching import pad, token_batches, while_memory_lasts
+from lens.health import check_finite
 
 LOGITS = 4e9  # bytes that a batch's logits may take: 10 a word and token, in 16 bit and float32
 
@@ -22,7 +23,8 @@ def mean_log_likelihood(
     """Mean log probability a token (nats), float64 [n], of each text from its start on.
 
     `starts` are where the answers begin. The mean over tokens, so that length does not decide. NaN
-    for a text that has no answer, or nothing before it to foretell it from.
+    for a text that has no answer, or nothing before it to foretell it from. LensError where another
+    has no finite one.
     """
     result = np.full(len(text_ids), np.nan)
     known = [row for row, ids in enumerate(text_ids) if 0 < starts[row] < len(ids)]
@@ -49,4 +51,10 @@ def mean_log_likelihood(
         result[[known[place] for place in places]] = found.cpu().numpy()
         bar.update(len(places))
     bar.close()
+    check_finite(
+        result[known],
+        lambda place: f"text {known[place] + 1}",
+        "the likelihood",
+        "Use dtype float32; if it stays, look at that text.",
+    )
     return result

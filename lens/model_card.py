@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lens.errors import printable
+from lens.health import sentences
 from lens.paper.examples import fenced
 from lens.paper.render import escape_markdown, markdown_table, with_interval
 from lens.recipes import Recipe
@@ -58,6 +59,7 @@ def model_card(model) -> str:
         "",
         markdown_table(["measure", "value"], rows),
         "",
+        *_beware(card),
         "Stated confidence against accuracy, first round:",
         "",
         markdown_table(["stated %", "right %", "pairs"], bins),
@@ -107,7 +109,19 @@ def results_text(model) -> str:
         f"{Recipe(**model.card['recipe'])}, {model.card['data']['pairs']:,} pairs; on held-out "
         f"prompts, measured anew in {model.card['held_out']['rounds']} rounds:"
     )
-    return "\n".join([title, *(f"  {name}: {value}" for name, value in results(model))])
+    lines = [f"  {name}: {value}" for name, value in results(model)]
+    return "\n".join(
+        [title, *lines, *(f"Beware: {line}" for line in sentences(_flags(model.card)))]
+    )
+
+
+def _flags(card: dict) -> list[dict]:
+    return card.get("flags", [])  # cards of earlier versions have none
+
+
+def _beware(card: dict) -> list[str]:
+    lines = [f"- {escape_markdown(line)}" for line in sentences(_flags(card))]
+    return ["Beware:", "", *lines, ""] if lines else []
 
 
 def _encoder_text(encoder) -> str:

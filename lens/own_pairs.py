@@ -16,6 +16,7 @@ from lens.embedded import read_embedded
 from lens.encoder import Encoder
 from lens.errors import LensError, printable
 from lens.forms import to_pairs
+from lens.health import check_finite, constant_features, identical_pairs, named, of_embeddings
 from lens.models import require_model
 from lens.sources import read_source
 
@@ -138,9 +139,16 @@ class EmbeddedPairs:
     report: dict
 
     def __post_init__(self):
-        """LensError where embeddings tell no chosen answer from its rejected one."""
-        gap = np.abs(self.chosen - self.rejected).max(initial=0)
-        if gap <= 1e-6 * np.abs(self.chosen).max(initial=0):
+        """LensError where an embedding is not finite, or none tells a chosen answer from its
+        rejected one."""
+        for side, embeddings in (("chosen", self.chosen), ("rejected", self.rejected)):
+            check_finite(
+                embeddings,
+                lambda i, side=side: f"pair {self.table['id'].iloc[i]}, {side}",
+                "the embedding",
+                "Embed again in float32, or remove the pair.",
+            )
+        if identical_pairs(self.chosen, self.rejected).all():
             raise LensError(
                 "chosen and rejected answers have the same embeddings in every pair. Is the text "
                 "cut too short (--max-length), or does the tokenizer not know these words?"
@@ -157,6 +165,13 @@ class EmbeddedPairs:
     def groups(self) -> np.ndarray:
         """What may not stand on both sides of a split [N]: the prompt."""
         return self.table["group"].to_numpy()
+
+    @property
+    def flags(self) -> list[dict]:
+        """What `lens.health` says of the embeddings."""
+        constant = constant_features(np.concatenate([self.chosen, self.rejected]))
+        alike = int(identical_pairs(self.chosen, self.rejected).sum())
+        return named(of_embeddings(int(constant.sum()), len(constant), alike, len(self)))
 
     @property
     def sha256(self) -> str:

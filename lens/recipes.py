@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from lens import methods
 from lens.errors import LensError
+from lens.health import named, of_vae
 from lens.reward_head import RewardHead
 from lens.seeds import derive_seed
 from lens.training_set import TrainingSet
-from lens.vae import VAE, train_vaes
+from lens.vae import VAE, diagnose, train_vaes
 
 VALIDATION = 0.1
 # The same as the default config's (a test holds them together).
@@ -86,6 +87,18 @@ def train_vae_of_each(data: Mapping[int, TrainingSet]) -> dict[int, VAE]:
         **VAE_SETTINGS,
     )
     return dict(zip(data, trained, strict=True))
+
+
+def vae_flags(data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE]) -> list[dict]:
+    """What `lens.health` says of each seed's VAE, VAEs with the same flag as one."""
+    found: dict[str, list[str]] = {}
+    for seed, vae in vaes.items():
+        for name, detail in of_vae(diagnose(vae, data[seed].chosen, data[seed].rejected)):
+            found.setdefault(name, []).append(detail)
+    return named(
+        (name, details[0] + f" ({len(details)} of {len(vaes)} VAEs)" * (len(vaes) > 1))
+        for name, details in found.items()
+    )
 
 
 def train(

@@ -12,6 +12,7 @@ from lens import artifacts
 from lens.data import InvalidRowError, as_messages, whole
 from lens.encoder import Encoder
 from lens.errors import LensError
+from lens.health import check_finite
 from lens.recipes import Recipe
 from lens.reward_head import RewardHead
 from lens.training_set import Standardiser
@@ -62,12 +63,23 @@ class RewardModel:
         return self.encoder.embed(*_as_stored(prompts, responses))
 
     def score(self, prompts: Sequence, responses: Sequence) -> np.ndarray:
-        """Rewards float32 [n]. A reward depends on its own text alone, to about 1e-5."""
-        return self.head(self.embed(prompts, responses))
+        """Rewards float32 [n]. A reward depends on its own text alone, to about 1e-5. LensError
+        where one is not finite."""
+        return self._finite(self.head(self.embed(prompts, responses)))
 
     def score_embeddings(self, embeddings: np.ndarray) -> np.ndarray:
-        """Rewards [...] for embeddings [..., d] of the model's own encoder."""
-        return self.head(np.asarray(embeddings, np.float32))
+        """Rewards [...] for embeddings [..., d] of the model's own encoder; LensError where one is
+        not finite."""
+        return self._finite(self.head(np.asarray(embeddings, np.float32)))
+
+    def _finite(self, rewards: np.ndarray) -> np.ndarray:
+        check_finite(
+            rewards.ravel(),
+            lambda i: f"text {i + 1}",
+            "the reward",
+            "Look at that text's embedding, or train the reward model again.",
+        )
+        return rewards
 
     def probability(self, prompts: Sequence, first: Sequence, second: Sequence) -> np.ndarray:
         """Calibrated probability [n] that `first` is preferred to `second`."""

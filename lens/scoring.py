@@ -21,6 +21,7 @@ class Tally:
 
     rows: int = 0
     probabilities: list[float] = field(default_factory=list)
+    ties: int = 0
 
     def summary(self, model: RewardModel) -> str:
         """A line on rows, accuracy and calibration, here and when the model was held out."""
@@ -29,6 +30,8 @@ class Tally:
         given = np.array(self.probabilities)
         right = 100 * ((np.sign(given - 0.5) + 1) / 2).mean()
         text = f"{self.rows:,} pairs scored; the labelled answer is preferred in {right:.1f} %"
+        if self.ties:
+            text += f" (ties, half right each: {self.ties:,})"
         if len(given) < LEAST:
             return f"{text}."
         found, held = reliability(given), model.card["held_out"]
@@ -54,6 +57,7 @@ def score_rows(model: RewardModel, rows: Sequence[Row], tally: Tally) -> list[di
             chosen, rejected = next(rewards), next(rewards)
             probability = float(sigmoid(chosen - rejected))
             tally.probabilities.append(probability)
+            tally.ties += chosen == rejected
             added = {"reward_chosen": chosen, "reward_rejected": rejected}
             scored.append({**row, **added, "probability": probability})
         else:

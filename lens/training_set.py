@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lens import health
 from lens.data import hold_out, sample_rows
+from lens.errors import LensError
 
 
 @dataclass
@@ -21,7 +23,7 @@ class Standardiser:
         keeps scale 1."""
         scale = embeddings.std(axis=0, dtype=np.float64)
         mean = embeddings.mean(axis=0, dtype=np.float64)
-        scale[scale <= 1e-6 * np.abs(mean)] = 1.0
+        scale[health.constant_features(embeddings)] = 1.0
         return cls(mean.astype(np.float32), scale.astype(np.float32))
 
     def __call__(self, embeddings: np.ndarray) -> np.ndarray:
@@ -34,6 +36,8 @@ class TrainingSet:
 
     `validation_*` are the pairs held out, by prompt, for early stopping: they count among the N
     pairs a method may spend. `rows` and `validation_rows` are their positions in the pair table.
+    `constant_features` counts those of the d that do not vary, `identical_pairs` those of the N
+    whose answers have the same embedding.
     """
 
     chosen: np.ndarray
@@ -45,6 +49,8 @@ class TrainingSet:
     validation_groups: np.ndarray
     rows: np.ndarray
     validation_rows: np.ndarray
+    constant_features: int = 0
+    identical_pairs: int = 0
 
     def all_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(chosen [N, d], rejected [N, d], groups [N]) of all N pairs, validation pairs last."""
@@ -78,17 +84,29 @@ def training_set(
 ) -> TrainingSet:
     """N pairs of the training split drawn by seed, divided by prompt, standardised on all N.
 
-    `embeddings` holds "chosen" and "rejected", [len(pairs), d], in the table's order.
+    `embeddings` holds "chosen" and "rejected", [len(pairs), d], in the table's order. LensError
+    where they tell nothing apart: no feature varies, or no answer from its pair's other one.
     """
     pool = np.flatnonzero(pairs["split"] == "train")
     rows = pool[sample_rows(len(pool), n_pairs, seed)]
-    return training_set_of(
+    found = training_set_of(
         rows,
         pairs["group"].to_numpy(),
         embeddings,
         seed=seed,
         validation_fraction=validation_fraction,
     )
+    if found.constant_features == found.chosen.shape[1]:
+        raise LensError(
+            f"none of {found.constant_features} features varies over the embeddings of {n_pairs} "
+            "pairs. Look at the model, its layer and its pooling."
+        )
+    if found.identical_pairs == n_pairs:
+        raise LensError(
+            f"chosen and rejected answers have the same embeddings in all of {n_pairs} pairs. Is "
+            "the text cut too short (`max_length`), or does the tokenizer not know these words?"
+        )
+    return found
 
 
 def training_set_of(
@@ -106,6 +124,8 @@ def training_set_of(
     groups = groups[rows]
     held = hold_out(groups, validation_fraction, seed)
     chosen, rejected = embeddings["chosen"][rows], embeddings["rejected"][rows]
+    constant = int(health.constant_features(np.concatenate([chosen, rejected])).sum())
+    identical = int(health.identical_pairs(chosen, rejected).sum())
     standardiser = Standardiser.fit(np.concatenate([chosen, rejected]))
     chosen, rejected = standardiser(chosen), standardiser(rejected)
     return TrainingSet(
@@ -118,4 +138,6 @@ def training_set_of(
         groups[held],
         rows[~held],
         rows[held],
+        constant,
+        identical,
     )

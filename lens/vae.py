@@ -20,6 +20,7 @@ from lens.stacked import Linear, Stack, batches, product, product_with, seeded
 SHARING = ("share_everything", "shared_trunk_separate_heads", "separate_everything")
 SIDES = ("chosen", "rejected")
 WIDE = 4  # times as wide as the decoder's hidden layer, embeddings are not written out
+ACTIVE = 0.01  # variance of a latent unit's posterior mean (Burda et al. 2016, section 3.3)
 
 
 class VAE(nn.Module):
@@ -210,9 +211,13 @@ def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
     """How well a VAE serves pairs [n, d] at the posterior mean (no sampling).
 
     `reconstruction_error` is the mean of |e - g(mu)|^2; `active_units` counts latent dimensions
-    whose posterior mean varies by more than 0.01 over the data (a collapsed posterior has none).
+    whose posterior mean varies by more than 0.01 over the data, `active_units_within_sides` those
+    that do over one side's (a collapsed posterior has none; with a head for each side it may still
+    tell the sides apart). `variance_explained` is 1 - error / error of each side's mean, None where
+    there is no variance.
     """
     errors, cosines, kls, means, posteriors = [], [], [], [], []
+    spread, within = 0.0, []
     for side, array in zip(SIDES, (chosen, rejected), strict=True):
         embeddings = torch.from_numpy(array)
         mean, log_variance = vae.encode(embeddings, side)
@@ -221,12 +226,17 @@ def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
         cosines.append(torch.cosine_similarity(decoded, embeddings))
         kls.append(kl_to_standard_normal(mean, log_variance))
         means.append(mean)
+        spread += (embeddings - embeddings.mean(dim=0)).double().square().sum().item()
+        within.append(mean.var(dim=0, correction=0) > ACTIVE)
         posteriors += [mean, log_variance]
+    total = torch.cat(errors).double().sum().item()
     return {
         "reconstruction_error": torch.cat(errors).mean().item(),
+        "variance_explained": 1 - total / spread if spread else None,
         "reconstruction_cosine": torch.cat(cosines).mean().item(),
         "kl_per_dimension": torch.cat(kls).mean(dim=0).tolist(),
-        "active_units": int((torch.cat(means).var(dim=0) > 0.01).sum()),
+        "active_units": int((torch.cat(means).var(dim=0) > ACTIVE).sum()),
+        "active_units_within_sides": int((within[0] | within[1]).sum()),
         "wasserstein2": wasserstein2(*posteriors).mean().item(),
     }
 

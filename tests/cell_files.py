@@ -6,7 +6,7 @@ import pandas as pd
 from lens.artifacts import write_metrics, write_table
 
 
-def write_cell(folder, method, scale, gold, correct, n_pairs=1000):
+def write_cell(folder, method, scale, gold, correct, n_pairs=1000, flags=()):
     seeds, prompts = gold.shape
     names = [f"p{i}" for i in range(prompts)]
     write_table(
@@ -45,6 +45,7 @@ def write_cell(folder, method, scale, gold, correct, n_pairs=1000):
         "mean_gold": 0.0,
         "oracle_gold": 1.0,
         "longest_answer_gold": 0.5,
+        "flags": list(flags),
     }
     write_metrics(folder / "metrics.json", settings, {}, summary)
     return folder

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lens.batching import pad, token_batches
-from lens.embedding import POOLING, check_finite, embed, last_token, mean_tokens
+from lens.embedding import POOLING, embed, last_token, mean_tokens
 from lens.errors import LensError
 
 TOLERANCE = 1e-5  # float32; sums run in another order in another batch shape
@@ -167,11 +167,3 @@ def test_token_batches_hold_every_row_once_within_the_budget(lengths, budget):
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= budget
-
-
-def test_values_that_are_not_finite_are_named():
-    embeddings = np.zeros((3, 2), np.float32)
-    check_finite(embeddings, ["a", "b", "c"], "model")
-    embeddings[1, 0] = np.nan
-    with pytest.raises(LensError, match="embedding of b is not finite"):
-        check_finite(embeddings, ["a", "b", "c"], "model")

@@ -56,13 +56,16 @@ def test_judge_pairs_uses_the_test_split_alone():
 
 def test_summary_names_what_needs_no_training():
     features = np.zeros((6, 2), np.float32)
-    prompts = evaluation.judge_candidates({0: linear(1.0, 0.0)(features)}, candidates())
+    tied = {0: linear(1.0, 0.0)(features)}
+    prompts = evaluation.judge_candidates(tied, candidates())
     pairs = pd.DataFrame({"seed": [0], "id": ["p"], "correct": [1.0]})
-    found = evaluation.summary(prompts, pairs, candidates())
+    found = evaluation.summary(prompts, pairs, candidates(), tied)
     assert found["mean_gold"] == pytest.approx(13 / 6)
     features[:, 0] = candidates()["gold"]  # a perfect judge picks the best of all three
-    perfect = evaluation.judge_candidates({0: linear(1.0, 0.0)(features)}, candidates())
-    assert evaluation.summary(perfect, pairs, candidates())["gold_reward"] == {"0": 4.5}
+    rewards = {0: linear(1.0, 0.0)(features)}
+    perfect = evaluation.judge_candidates(rewards, candidates())
+    best = evaluation.summary(perfect, pairs, candidates(), rewards)
+    assert best["gold_reward"] == {"0": 4.5}
     assert found["oracle_gold"] == 4.5
     assert found["longest_answer_gold"] == 2.0
     assert found["gold_reward"] == {"0": pytest.approx(13 / 6)}  # all ties: a random pick
@@ -73,7 +76,7 @@ def test_gold_must_cover_every_candidate():
     gold = candidates()[["prompt_id", "candidate", "gold"]]
     shuffled = gold.sample(frac=1, random_state=0)
     assert list(evaluation.with_gold(table, shuffled, "g")["gold"]) == list(gold["gold"])
-    with pytest.raises(LensError, match="not every candidate"):
+    with pytest.raises(LensError, match="g: the gold score of candidate 0 of prompt a"):
         evaluation.with_gold(table, gold.iloc[1:], "g")
 
 

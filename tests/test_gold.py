@@ -37,6 +37,17 @@ def test_a_classifier_with_two_labels_is_no_reward_model(gold_folder):
         score(model, token_rows(), batch_tokens=100)
 
 
+@pytest.mark.parametrize(("names", "called"), [(None, "text 4"), ("abcdef", "d")])
+def test_a_score_that_is_not_finite_is_named(gold_folder, names, called):
+    model = AutoModelForSequenceClassification.from_pretrained(gold_folder).eval()
+    with torch.no_grad():
+        model.model.embed_tokens.weight[39] = torch.inf
+    rows = [[1, 7 + i, 2] for i in range(6)]
+    rows[3][1] = 39
+    with pytest.raises(LensError, match=f"the score of {called} is not finite"):
+        score(model, rows, batch_tokens=100, names=names)
+
+
 def test_unused_id():
     assert unused_id([[1, 2], [3]]) == 0
     assert unused_id([[0, 1], [3, 2]]) == 4

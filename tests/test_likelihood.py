@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lens import models
+from lens.errors import LensError
 from lens.likelihood import mean_log_likelihood
 
 TEXTS = [[1, 7, 8, 9, 2], [1, 7, 8, 2], [1, 10, 11, 12, 13, 14, 2]]
@@ -38,3 +39,13 @@ def test_mean_over_the_tokens_after_the_prompt_whatever_the_batch(model, batch_t
 def test_what_cannot_be_scored_is_nan_and_the_rest_is_scored(model):
     found = mean_log_likelihood(model, [[1, 9], [1, 7], [1, 9]], [1, 2, 0], batch_tokens=64)
     assert np.isnan(found).tolist() == [False, True, True]
+
+
+def test_a_model_that_gives_no_number_is_not_taken_for_an_empty_answer(llama_folder):
+    from transformers import AutoModelForCausalLM
+
+    broken = AutoModelForCausalLM.from_pretrained(llama_folder).eval()
+    with torch.no_grad():
+        broken.lm_head.weight[7] = torch.nan
+    with pytest.raises(LensError, match="the likelihood of text 2 is not finite"):
+        mean_log_likelihood(broken, [[1, 7], [1, 9]], [2, 1], batch_tokens=64)

@@ -99,6 +99,20 @@ def test_embeddings_that_are_not_finite_are_named(pairs, llama_folder, tmp_path,
     assert "id row-19, chosen is not finite" in message
 
 
+def test_embeddings_too_large_for_their_number_format_are_named(
+    pairs, llama_folder, fail, monkeypatch
+):
+    from lens.encoder import Encoder
+
+    def far(self, token_ids, names, **more):
+        return np.where(np.array(names)[:, None] == names[30 + 4], 7e4, 1.0).astype(np.float32)
+
+    monkeypatch.setattr(Encoder, "embed_tokens", far)
+    message = fail(*embed(pairs, llama_folder, "--dtype", "float16"))
+    assert "id row-4, rejected has the value 7e+04, too large for float16 (1 of 60" in message
+    assert not (pairs.parent / "embeddings.safetensors").exists()
+
+
 def train(pairs, *more):
     folder = pairs.parent
     return ("train-vae", "--pairs", pairs, "--embeddings", folder / "embeddings.safetensors",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lens import artifacts
 from lens.errors import LensError
-from lens.paper import costs, overview, prose
+from lens.paper import costs, flags, overview, prose
 from lens.paper.beside import COLUMNS
 
 HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> `a`_ **b** |c| :d:`e` {{ 7*7 }}"
@@ -109,7 +109,8 @@ def page(comparisons, claims=(), jobs=None, comparable=False):
     table = gold[["dataset", "model", "method", "scale", "n_pairs"]]
     jobs = pd.DataFrame(columns=["group"]) if jobs is None else jobs
     claims = pd.DataFrame(claims, columns=COLUMNS)
-    return overview.sections(table, 3, gold, claims, jobs, {"d": "hh_rlhf"}, comparable)
+    raised = pd.DataFrame(columns=flags.COLUMNS), 0
+    return overview.sections(table, 3, gold, claims, jobs, raised, {"d": "hh_rlhf"}, comparable)
 
 
 def test_verdicts_are_counted_and_what_differs_is_named():

@@ -1,6 +1,7 @@
 """Commands of text space as a user types them, on small models; the workflow runs the others."""
 
 import json
+import math
 import re
 import shutil
 
@@ -8,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_endpoint import KEY, needs_openai, says, server
+
+from lens import health
 
 PROMPT = json.dumps([{"role": "user", "content": "w1 w2"}])
 
@@ -110,12 +113,14 @@ def test_the_annotator_learns_from_training_pairs_alone(lens, tmp_path, llama_fo
     facts = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
     assert facts["pairs"] == facts["pairs_per_epoch"] == 8
     assert facts["steps"] == 4
+    assert bool(facts["flags"]) == (facts["last_loss"] >= math.log(2))
     tokens = json.loads((tmp_path / "cost.json").read_text())["tokens"]
     assert tokens == 2 * 8 * 2 * 8  # epochs, pairs, sides, tokens of a text
 
 
-def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pairs):
+def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pairs, monkeypatch):
     needs_trl()
+    monkeypatch.setattr(health, "COIN", -1.0)  # no loss is below it
     responses = candidates(tmp_path / "r.parquet", ["w3", "w4 w5", "w6", "w7 w8", "w9"], prompts=1)
     options = (
         "--pairs", pairs, "--n-pairs", 3, "--seeds", 0, 1, "--model", llama_folder,
@@ -139,7 +144,11 @@ def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pa
         for seed in (0, 1):
             folder = tmp_path / f"models/x{scale}/seed_{seed}"
             assert (folder / "adapter_model.safetensors").is_file()
-    facts = json.loads((tmp_path / "t.json").read_text())["metrics"]["by_scale"]
+    facts = json.loads((tmp_path / "t.json").read_text())["metrics"]
+    assert [(f["flag"], f["scale"], f["seed"]) for f in facts["flags"]] == [
+        ("training_loss_of_a_coin", scale, seed) for scale in (1, 2) for seed in (0, 1)
+    ]
+    facts = facts["by_scale"]
     assert facts["2"]["0"]["pairs_per_epoch"] == 6
     assert facts["2"]["0"]["trained_parameters"] < facts["2"]["0"]["parameters"] / 10
     seconds = json.loads((tmp_path / "cost.json").read_text())["seconds"]
@@ -185,6 +194,8 @@ def test_a_text_reward_model_is_judged_the_right_way_round(
     best = pd.read_parquet(tmp_path / "p.parquet").query("n == 2")
     assert (best["gold_reward"] == 5).all()
     assert set(best["scale"]) == {2}
+    flags = json.loads((tmp_path / "metrics.json").read_text())["metrics"]["by_scale"]["2"]["flags"]
+    assert [flag["flag"] for flag in flags] == ["not_above_chance"]  # 4 of 4 are as likely as 1/16
 
 
 def test_sft_models_follow_their_seed_in_training_and_in_sampling(lens, tmp_path, llama_folder):

@@ -29,10 +29,18 @@ def answer_tokens(args, tokenizer, model):
 
 def token_ids(tokens, table, column: str, source: str) -> list[list[int]]:
     """Token ids of the table's prompts with the answers in a column, by `AnswerTokens`."""
-    key = "prompt_id" if "prompt_id" in table else "id"
-    places = table.get(key, table.index)
-    names = [f"{source}, {key} {place}, {column}" for place in places]
+    names = text_names(table, column, source)
     return tokens(table["prompt"], table[column], names)
+
+
+def text_names(table, column: str, source: str) -> list[str]:
+    """What messages call the table's texts."""
+    key = "prompt_id" if "prompt_id" in table else "id"
+    places = [f"{source}, {key} {place}" for place in table.get(key, table.index)]
+    if "candidate" in table:
+        numbers = table["candidate"]
+        places = [f"{place}, candidate {n}" for place, n in zip(places, numbers, strict=True)]
+    return [f"{place}, {column}" for place in places]
 
 
 def add_finetuning_arguments(parser) -> None:
@@ -114,6 +122,12 @@ def score_with(args, tokenizer, model, table, source: str, tokens=None):
 
     tokens = tokens or answer_tokens(args, tokenizer, model)
     ids = token_ids(tokens, table, "response", source)
-    rewards = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=list(table["prompt"]))
+    rewards = gold.score(
+        model,
+        ids,
+        batch_tokens=args.batch_tokens,
+        groups=list(table["prompt"]),
+        names=text_names(table, "response", source),
+    )
     cost = {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()}
     return rewards, tokens, cost

@@ -33,10 +33,8 @@ def run(args):
     held_out = evaluation.held_out_pairs(pairs)
     sides = [pair_embeddings[side][held_out.index] for side in ("chosen", "rejected")]
     answers = candidate_embeddings["candidates"][:]
-    prompts = evaluation.judge_candidates(
-        {seed: model(answers) for seed, model in models.items()},
-        candidates,
-    )
+    rewards = {seed: model(answers) for seed, model in models.items()}
+    prompts = evaluation.judge_candidates(rewards, candidates)
     tests = evaluation.judge_pairs(
         {seed: tuple(map(model, sides)) for seed, model in models.items()}, held_out
     )
@@ -54,6 +52,6 @@ def run(args):
         args.metrics,
         settings(args),
         inputs,
-        evaluation.summary(prompts, tests, candidates),
+        evaluation.summary(prompts, tests, candidates, rewards),
         {"parameters": sum(value.size for value in models[args.seeds[0]].weights.values())},
     )

@@ -49,11 +49,12 @@ def run(args):
                 f"model_x{scale}_seed_{seed}/{name}": path
                 for name, path in models.weight_files(folder).items()
             }
-        some = evaluation.judge_candidates({s: r[0] for s, r in rewards.items()}, candidates)
+        of_candidates = {seed: each[0] for seed, each in rewards.items()}
+        some = evaluation.judge_candidates(of_candidates, candidates)
         more = evaluation.judge_pairs({s: r[1:] for s, r in rewards.items()}, held_out)
         prompts.append(some.assign(scale=scale))
         tests.append(more.assign(scale=scale))
-        by_scale[str(scale)] = evaluation.summary(some, more, candidates)
+        by_scale[str(scale)] = evaluation.summary(some, more, candidates, of_candidates)
     artifacts.write_table(args.out_prompts, pd.concat(prompts, ignore_index=True))
     artifacts.write_table(args.out_pairs, pd.concat(tests, ignore_index=True))
     artifacts.write_metrics(

@@ -49,6 +49,7 @@ def embed_answers(args, table_path, table, answer_columns, id_column):
         token_ids, shortened = reader.token_ids(prompts, answers, names)
         found = reader.embed_tokens(token_ids, names, prompts=prompts)
         tokens = sum(map(len, token_ids))
+        artifacts.check_holds(args.dtype, found, names)
         facts = {"texts": len(names), "tokens": tokens, "texts_shortened": shortened}
         used = {"tokens": tokens, "parameters": reader.load()[1].num_parameters()}
         parts = found.reshape(len(answer_columns), len(part), -1)

@@ -20,11 +20,12 @@ def run(args):
     import pandas as pd
 
     from lens import artifacts
-    from lens.paper import costs, overview, prose, style
+    from lens.paper import costs, flags, overview, prose, style
     from lens.paper.beside import COLUMNS
     from lens.paper.files import write_data
 
     out, jobs = Path(args.out_dir), costs.jobs(args.results)
+    raised = flags.gather(args.results)
     gold = overview.judged(artifacts.read_table(args.comparisons))
     claims = [artifacts.read_table(file) for file in args.claims]
     claims = [table for table in claims if len(table)]
@@ -35,6 +36,7 @@ def run(args):
         gold,
         pd.concat(claims, ignore_index=True) if claims else pd.DataFrame(columns=COLUMNS),
         jobs,
+        raised,
         args.paper_names,
         args.comparable,
     )
@@ -42,6 +44,7 @@ def run(args):
     style.save(overview.draw(rows), out, "overview")
     title, png = f"Run {args.name}", (out / "overview.png").read_bytes()
     artifacts.write_table(out / "overview.csv", rows)
+    artifacts.write_table(out / "overview_flags.csv", raised[0])
     artifacts.write_text(out / "overview.md", prose.markdown(title, sections, "overview.png"))
     artifacts.write_text(out / "overview.rst", prose.rst(title, sections, png))
     files = [args.table_1, args.observations, args.comparisons, *args.claims]

@@ -2,7 +2,7 @@
 
 from lens.cli._arguments import add_model_arguments, model_options
 from lens.cli._shards import add_shard_arguments, run_shard, write_blocks
-from lens.cli._text import answer_tokens, token_ids
+from lens.cli._text import answer_tokens, text_names, token_ids
 
 
 def add_arguments(parser):
@@ -59,7 +59,8 @@ def scorer(args):
         tokens = answer_tokens(args, tokenizer, model)
         ids = token_ids(tokens, table, "response", args.candidates)
         groups = list(table["prompt_id"])
-        scores = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=groups)
+        names = text_names(table, "response", args.candidates)
+        scores = gold.score(model, ids, batch_tokens=args.batch_tokens, groups=groups, names=names)
         used = {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()}
         return table.assign(gold=scores), tokens.shortened, used
 

@@ -21,7 +21,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts, models
+    from lens import artifacts, health, models
     from lens.finetuning import get_ready, is_first
 
     get_ready("trl.trainer.reward_trainer", "peft")
@@ -34,11 +34,12 @@ def run(args):
     )  # fmt: skip
     if not is_first():
         return
+    flags = health.named(health.of_training_loss(facts["last_loss"]), seed=args.seed)
     artifacts.write_metrics(
         args.metrics,
         settings(args),
         {"pairs": args.pairs, **models.weight_files(args.model)},
-        {"pairs": len(pairs), "texts_shortened": tokens.shortened, **facts},
+        {"pairs": len(pairs), "texts_shortened": tokens.shortened, "flags": flags, **facts},
         {
             "tokens": facts["tokens"],
             "parameters": facts["parameters"],

@@ -1,7 +1,12 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
 from lens.cli._arguments import settings
-from lens.cli.train_vae import add_training_set_arguments, training_sets
+from lens.cli.train_vae import (
+    add_training_set_arguments,
+    embedding_facts,
+    embedding_flags,
+    training_sets,
+)
 
 SYNTHESIS = (
     "noise_variance",
@@ -128,7 +133,7 @@ def train_networks(args, data, inputs):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts, models
+    from lens import artifacts, health, models
     from lens.embedded import read_embedded
     from lens.probes import PROBES
     from lens.reward_head import RewardHead, pair_accuracy
@@ -142,7 +147,7 @@ def run(args):
     else:
         models.set_threads(args.threads)
         trainings = train_networks(args, data, inputs)
-    by_seed = {}
+    by_seed, flags = {}, []
     for seed, training in trainings.items():
         part = data[seed]
         model = RewardHead(training.weights, part.standardiser)
@@ -158,12 +163,18 @@ def run(args):
                 ("validation", data[seed].validation_rows),
             )
         }
-        by_seed[str(seed)] = {**training.metrics, "pair_accuracy": accuracies}
+        by_seed[str(seed)] = {
+            **training.metrics,
+            "embeddings": embedding_facts(part),
+            "pair_accuracy": accuracies,
+        }
+        losses = training.metrics.get("validation_losses", [])
+        flags += health.named(embedding_flags(part) + health.of_losses(losses), seed=seed)
     size = sum(value.size for value in trainings[args.seeds[0]].weights.values())
     artifacts.write_metrics(
         Path(args.out_dir) / "metrics.json",
         settings(args),
         inputs,
-        {"by_seed": by_seed},
+        {"by_seed": by_seed, "flags": flags},
         {"parameters": size, "trained": size},
     )

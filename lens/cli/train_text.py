@@ -33,12 +33,13 @@ def run(args):
 
     from lens import artifacts, models
     from lens.finetuning import get_ready, is_first
+    from lens.health import named, of_training_loss
 
     get_ready("trl.trainer.reward_trainer", "peft")
     models.set_threads(args.threads)
     pairs = artifacts.read_table(args.pairs)
     synthetic = artifacts.read_table(args.synthetic) if args.synthetic else None
-    by_scale, seconds, total, tokens = {}, {}, 0, None
+    by_scale, flags, seconds, total, tokens = {}, [], {}, 0, None
     for scale in args.scales:
         by_seed = by_scale.setdefault(str(scale), {})
         for seed in args.seeds:
@@ -46,6 +47,7 @@ def run(args):
             begun = time.perf_counter()
             facts, tokens = train(args, pairs, synthetic, scale, seed, folder, tokens)
             by_seed[str(seed)] = facts
+            flags += named(of_training_loss(facts["last_loss"]), scale=scale, seed=seed)
             seconds[f"x{scale}/seed_{seed}"] = time.perf_counter() - begun
             total += facts["tokens"]
     if not is_first():
@@ -59,7 +61,7 @@ def run(args):
         "trained": facts["trained_parameters"],
         "seconds": seconds,
     }
-    facts = {"by_scale": by_scale, "texts_shortened": tokens.shortened}
+    facts = {"by_scale": by_scale, "flags": flags, "texts_shortened": tokens.shortened}
     artifacts.write_metrics(args.metrics, settings(args), inputs, facts, cost)
 
 

@@ -48,10 +48,27 @@ def training_sets(pairs, embeddings, args):
     }
 
 
+def embedding_facts(part) -> dict[str, int]:
+    """What a training set's embeddings lack."""
+    return {
+        "features": part.chosen.shape[1],
+        "constant_features": part.constant_features,
+        "identical_pairs": part.identical_pairs,
+    }
+
+
+def embedding_flags(part) -> list[tuple[str, str]]:
+    from lens import health
+
+    count = len(part.rows) + len(part.validation_rows)
+    dim = part.chosen.shape[1]
+    return health.of_embeddings(part.constant_features, dim, part.identical_pairs, count)
+
+
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts, models
+    from lens import artifacts, health, models
     from lens.embedded import read_embedded
     from lens.seeds import derive_seed
     from lens.vae import diagnose, save_vae, train_vaes
@@ -70,19 +87,22 @@ def run(args):
         batch_size=args.batch_size,
         epochs=args.epochs,
     )
-    by_seed = {}
+    by_seed, flags = {}, []
     for (seed, part), vae in zip(data.items(), vaes, strict=True):
         save_vae(Path(args.out_dir) / f"seed_{seed}.safetensors", vae)
         by_seed[str(seed)] = {
             "train": diagnose(vae, part.chosen, part.rejected),
             "validation": diagnose(vae, part.validation_chosen, part.validation_rejected),
+            "embeddings": embedding_facts(part),
             "parameters": sum(value.numel() for value in vae.parameters()),
         }
+        found = embedding_flags(part) + health.of_vae(by_seed[str(seed)]["train"])
+        flags += health.named(found, seed=seed)
     artifacts.write_metrics(
         Path(args.out_dir) / "metrics.json",
         settings(args),
         {"pairs": args.pairs, "embeddings": args.embeddings},
-        {"by_seed": by_seed},
+        {"by_seed": by_seed, "flags": flags},
         {"parameters": by_seed[str(args.seeds[0])]["parameters"]}
         | {"trained": by_seed[str(args.seeds[0])]["parameters"]},
     )

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lens import health
 from lens.artifacts import read_json, read_table
+from lens.errors import LensError
 from lens.intervals import Interval, crossed_interval, crossed_p_value, holm
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
+AGAIN = "Remove the folder and run Snakemake again, which makes it anew."
 CONTROLS = {"lora": "lora_repeat", "lora_repeat": "lora_repeat"} | dict.fromkeys(
     ("full_finetune", "full_finetune_repeat", "self_rewarding", "self_evolved", "ipo"),
     "full_finetune_repeat",
@@ -61,9 +64,10 @@ def _read_cells(folder: Path) -> list[Cell]:
     prompts = read_table(folder / "prompts.parquet")
     pairs = read_table(folder / "pairs.parquet")
     if "by_scale" not in summary:
-        return [_cell(labels, int(labels["scale"]), prompts, pairs, summary)]
+        return [_cell(folder, labels, int(labels["scale"]), prompts, pairs, summary)]
     return [
         _cell(
+            folder,
             labels,
             scale,
             prompts[prompts["scale"] == scale],
@@ -74,8 +78,10 @@ def _read_cells(folder: Path) -> list[Cell]:
     ]
 
 
-def _cell(labels: dict, scale: int, prompts, pairs, summary: dict) -> Cell:
+def _cell(folder: Path, labels: dict, scale: int, prompts, pairs, summary: dict) -> Cell:
     seeds, candidates = labels["seeds"], int(prompts["n"].max())
+    _check(folder / "prompts.parquet", prompts, "gold_reward", ["prompt_id", "n"], seeds)
+    _check(folder / "pairs.parquet", pairs, "correct", ["id"], seeds)
     return Cell(
         labels["dataset"],
         labels["model"],
@@ -87,6 +93,25 @@ def _cell(labels: dict, scale: int, prompts, pairs, summary: dict) -> Cell:
         pairs["correct"].to_numpy().reshape(len(seeds), -1),
         summary,
     )
+
+
+def _check(file: Path, table: pd.DataFrame, value: str, items: list[str], seeds: list) -> None:
+    """LensError unless each seed in turn has a finite value of the same items in the same order."""
+    places = table[["seed", *items]].to_numpy()
+    health.check_finite(
+        table[value].to_numpy(),
+        lambda i: ", ".join(f"{k} {v}" for k, v in zip(["seed", *items], places[i], strict=True)),
+        f"{file}: {value}",
+        AGAIN,
+    )
+    parts = [table.loc[table["seed"] == seed, items].to_numpy() for seed in seeds]
+    in_turn = table.loc[table["seed"].ne(table["seed"].shift()), "seed"].to_list()
+    if in_turn != seeds or not all(np.array_equal(parts[0], part) for part in parts):
+        rows = ", ".join(f"seed {s}: {len(p):,} rows" for s, p in zip(seeds, parts, strict=True))
+        raise LensError(
+            f"{file}: its seeds, {seeds} by metrics.json, have not each the same items in the same "
+            f"order ({rows}). {AGAIN}"
+        )
 
 
 def control_of(cell: Cell, cells: dict[tuple, Cell]) -> Cell | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lens.errors import LensError
-from lens.paper import costs, style
+from lens.paper import costs, flags, style
 from lens.paper.beside import LEVEL
 from lens.paper.names import method_name
 from lens.paper.prose import Section
@@ -90,14 +90,16 @@ def sections(
     gold: pd.DataFrame,
     claims: pd.DataFrame,
     jobs: pd.DataFrame,
+    raised: tuple[pd.DataFrame, int],
     paper_names: Mapping[str, str],
     comparable: bool,
 ) -> list[Section]:
-    """The page's words, all of them plain text."""
+    """The page's words, all of them plain text; `raised` is from `flags.gather`."""
     return [
         _what_was_run(table, seeds, paper_names, comparable),
         _what_helped(gold),
         _what_did_not(gold),
+        flags.section(*raised),
         _what_it_cost(jobs),
         _against_the_paper(claims),
     ]

@@ -30,6 +30,10 @@ NOTE = (
     "that these stand for; in another world or with another gold model it can be compared in "
     "direction, not in size."
 )
+FLAGGED = (
+    " \N{DAGGER} At a seed or more the reward model is not told from a coin on held-out pairs, or "
+    "many of its rewards are ties: overview.md and the cell's metrics.json say which."
+)
 
 
 def table_1(
@@ -128,7 +132,7 @@ def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Pr
     result: dict[str, list] = {}
     for (_, g), (_, a), cell in zip(gold.iterrows(), accuracy.iterrows(), cells, strict=True):
         row = [
-            method_name(cell.method),
+            method_name(cell.method) + "\N{DAGGER}" * bool(cell.summary["flags"]),
             f"{cell.scale}x",
             with_interval(g["mean"], g["low"], g["high"], 3),
             _difference(g, 3),
@@ -137,7 +141,8 @@ def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Pr
             _difference(a, 1, factor=100),
         ]
         result.setdefault(title(cell), []).append(row)
-    return Printed(HEADER, list(result.items()), NOTE)
+    flagged = any(cell.summary["flags"] for cell in cells)
+    return Printed(HEADER, list(result.items()), NOTE + FLAGGED * flagged)
 
 
 def title(cell: Cell) -> str:

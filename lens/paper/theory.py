@@ -81,12 +81,15 @@ def constants_table(theories: list[dict], paper_names: Mapping[str, str]) -> pd.
 
 
 def over_seeds(table: pd.DataFrame, by: list[str], measures: list[str]) -> pd.DataFrame:
-    """Mean and 95 % interval over seeds of each measure, one row for each group."""
+    """Mean and 95 % interval over seeds of each measure, one row for each group; NaN where a group
+    has no such measure at any seed. LensError where it has one at some seeds alone."""
     rows = []
     for key, part in table.groupby(by, sort=False, dropna=False):
         row = dict(zip(by, key, strict=True))
         for name in measures:
-            interval = crossed_interval(part[name].to_numpy()[:, None])
+            values = part[name].to_numpy()
+            none = np.isnan(values).all()
+            interval = Interval(*[np.nan] * 3) if none else crossed_interval(values[:, None])
             row |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -271,7 +274,7 @@ def _theorem(theorem: pd.DataFrame) -> tuple:
         + ["-"] * 4
     ]
     for (dataset, model, n_pairs), part in theorem.groupby(["dataset", "model", "n_pairs"]):
-        mean = part.mean(numeric_only=True)
+        mean = part.mean(numeric_only=True, skipna=False)
         rows.append(
             [
                 dataset,
@@ -295,7 +298,7 @@ def _bounds(theorem: pd.DataFrame) -> tuple:
     header += ["mildest: takes off", "holds for % of pairs", "promises order for %"]
     rows = []
     for (dataset, model, n_pairs), part in theorem.groupby(["dataset", "model", "n_pairs"]):
-        mean = part.mean(numeric_only=True)
+        mean = part.mean(numeric_only=True, skipna=False)
         row = [dataset, model, f"{n_pairs:,}", number(mean["gap_original"], 2)]
         for name in BOUNDS:
             row += [

@@ -10,6 +10,7 @@ rule overview:
         code=code("overview"),
     output:
         shown("overview", "Overview", ["png", "pdf", "csv"], shows="difference to the control"),
+        shown("overview_flags", "Overview", ["csv"], shows="what to beware of"),
         "<results>/paper/overview.md",
         "<results>/paper/overview.rst",
         observations="<results>/paper/overview_observations.csv",

@@ -1,0 +1,103 @@
+"""What the stages of a run have flagged, gathered for the report's first page."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from lens.artifacts import read_json
+from lens.health import FLAGS, words
+from lens.paper.prose import Section
+
+COLUMNS = ["stage", "place", "flag", "scale", "seed", "detail", "meaning"]
+HEADER = ["what", "where", "seeds", "measured"]
+TITLE = "What to beware of"
+SHOWN = 3  # places of one row, beyond which they are counted
+
+
+def gather(results: str | Path) -> tuple[pd.DataFrame, int]:
+    """(one row for each flag, how many jobs have looked for any) of a run's folder: `flags` of
+    metrics.json files and of the theory's constants.json."""
+    rows, looked = [], 0
+    for file in sorted([*Path(results).rglob("metrics.json"), *_constants(results)]):
+        stage, *place = file.parent.relative_to(results).parts
+        found = read_json(file)
+        flags = list(_theory(found) if file.name == "constants.json" else _stage(found["metrics"]))
+        looked += None not in flags
+        rows += [{"stage": stage, "place": "/".join(place)} | flag for flag in flags if flag]
+    return pd.DataFrame(rows, columns=COLUMNS), looked
+
+
+def _constants(results: str | Path) -> Iterator[Path]:
+    return Path(results).glob("theory/**/constants.json")
+
+
+def _stage(metrics: dict) -> Iterator[dict | None]:
+    """Flags of a stage, or of each scale in it; None where it looks for none."""
+    parts = [(None, metrics)]
+    parts += [(int(scale), part) for scale, part in metrics.get("by_scale", {}).items()]
+    known = [(scale, part["flags"]) for scale, part in parts if "flags" in part]
+    if not known:
+        yield None
+    for scale, flags in known:
+        for flag in flags:
+            yield {"scale": scale} | flag | {"meaning": FLAGS[flag["flag"]]}
+
+
+def _theory(constants: dict) -> Iterator[dict]:
+    for flag in constants["flags"]:
+        yield {"flag": flag, "detail": "", "meaning": f"{constants['flag_meanings'][flag]}."}
+
+
+def section(flags: pd.DataFrame, looked: int) -> Section:
+    """The flags in words: what each means, and where it was raised."""
+    if flags.empty:
+        return Section(
+            TITLE,
+            [
+                f"Nothing: none of {looked:,} jobs that look at their numbers found a VAE that has "
+                "collapsed, a reward model no better than a coin, a loss that exploded, features "
+                "or rewards that do not vary."
+            ],
+        )
+    places = flags[["stage", "place"]].drop_duplicates()
+    return Section(
+        TITLE,
+        [
+            f"{len(places):,} of {looked:,} jobs that look at their numbers found something; what "
+            "rests on them is to be read with care (overview_flags.csv has every flag, and this "
+            "run's earlier settings' too, where their results still lie in its folder):"
+        ],
+        [
+            f"{words(flag)}: {meaning}"
+            for flag, meaning in flags[["flag", "meaning"]].drop_duplicates().to_numpy()
+        ],
+        table=(HEADER, _rows(flags)),
+    )
+
+
+def _rows(flags: pd.DataFrame) -> list[list[str]]:
+    """A row for each flag and what was measured; places that measured the same stand in one."""
+    rows: dict[tuple, list[str]] = {}
+    by = ["flag", "stage", "place", "scale"]
+    for (flag, stage, place, scale), part in flags.groupby(by, sort=False, dropna=False):
+        seeds = ", ".join(str(int(seed)) for seed in part["seed"].dropna())
+        measured = "; ".join(part["detail"].drop_duplicates())
+        rows.setdefault((words(flag), seeds, measured), []).append(_where(stage, place, scale))
+    return [
+        [what, _some(places), seeds or "-", measured or "-"]
+        for (what, seeds, measured), places in rows.items()
+    ]
+
+
+def _where(stage: str, place: str, scale: float) -> str:
+    parts = [re.sub(r"^n(\d+)$", r"N = \1", part) for part in place.split("/")]
+    parts = [re.sub(r"^x(\d+)$", r"\1x", part) for part in parts]
+    parts += [f"{scale:.0f}x"] if scale == scale else []
+    return f"{stage.replace('_', '-')}: {', '.join(parts)}"
+
+
+def _some(places: list[str]) -> str:
+    more = len(places) - SHOWN
+    return "; ".join(places[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
