@@ -45,6 +45,10 @@ FLAGS = {
     "pick is a random one.",
     "tied_prompts": "the reward model gives all candidates of many prompts the same reward: its "
     "pick is a random one there.",
+    "near_duplicate_prompts": "these prompts nearly stand among the training prompts: results on "
+    "them may not hold for prompts that are new.",
+    "benchmark_overlap": "the benchmark is no test on what was trained on. Leave these prompts out "
+    "of the training pairs, or read its subsets with that in mind.",
     "constant_gold": "all candidates of each prompt have the same gold score: gold reward tells no "
     "pick from another.",
 }

@@ -112,14 +112,15 @@ def counted(prompts: Mapping[str, str], training: Mapping[str, str]) -> dict:
     }
 
 
-def flag(count: Mapping, what: str) -> list[str]:
-    """A sentence where `counted` found some, for the report; `what` says which prompts."""
+def flag(count: Mapping, what: str) -> list[tuple[str, str]]:
+    """As `lens.health` has flags, where `counted` found some; `what` says which prompts."""
     found, prompts = count["near_duplicates"], count["prompts"]
     if not found:
         return []
-    verb = "has" if found == 1 else "have"
     return [
-        f"{found:,} of {prompts:,} {what} ({100 * count['share']:.1f} %) {verb} a near duplicate "
-        f"among the training prompts (Jaccard {THRESHOLD} or more of {WIDTH}-character pieces): "
-        "results on them may not hold for prompts that are new."
+        (
+            "near_duplicate_prompts",
+            f"{found:,} of {prompts:,} {what} ({100 * count['share']:.1f} %), Jaccard {THRESHOLD} "
+            f"or more of {WIDTH}-character pieces",
+        )
     ]

@@ -63,6 +63,6 @@ def sentence(count: Mapping) -> str:
     )
 
 
-def flags(count: Mapping) -> list[str]:
-    """The sentence for the report, where any was found."""
-    return [sentence(count)] if count[EQUAL] or count[NEAR] else []
+def flags(count: Mapping) -> list[tuple[str, str]]:
+    """As `lens.health` has flags, where any was found."""
+    return [("benchmark_overlap", sentence(count))] if count[EQUAL] or count[NEAR] else []

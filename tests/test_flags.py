@@ -106,15 +106,18 @@ def results(folder, raised=RAISED):
         "flag_meanings": {"p_not_positive": "the error does not fall"},
     }
     artifacts.write_json(folder / "theory/d/m/constants.json", constants)
+    near = [{"flag": "near_duplicate_prompts", "detail": "2 of 9"}] if raised else []
+    artifacts.write_metrics(folder / "prepare_pairs/d/report.json", {}, {}, {"flags": near})
     return folder
 
 
 def test_flags_of_all_stages_are_gathered_with_their_places(tmp_path):
     found, looked = flags.gather(results(tmp_path))
-    assert looked == 4  # not build_world
+    assert looked == 5  # not build_world
     columns = ["stage", "place", "flag", "scale", "seed"]
     found = found[columns].astype(object).where(found[columns].notna(), None)
     assert found.to_numpy().tolist() == [
+        ["prepare_pairs", "d", "near_duplicate_prompts", None, None],
         ["theory", "d/m", "p_not_positive", None, None],
         ["train_reward", "d/m/n200/lens/x4", "not_above_chance", None, 0],
         ["train_reward", "d/m/n200/lens/x4", "not_above_chance", None, 2],
@@ -125,14 +128,16 @@ def test_flags_of_all_stages_are_gathered_with_their_places(tmp_path):
 
 def test_the_first_page_says_what_to_beware_of(tmp_path):
     section = flags.section(*flags.gather(results(tmp_path)))
-    assert section.paragraphs[0].startswith("3 of 4 jobs")
+    assert section.paragraphs[0].startswith("4 of 5 jobs")
     assert section.points == [
+        f"near duplicate prompts: {health.FLAGS['near_duplicate_prompts']}",
         "p not positive: the error does not fall.",
         f"not above chance: {health.FLAGS['not_above_chance']}",
     ]
     measured = "; ".join(flag["detail"] for flag in RAISED)
     where = "train-reward: d, m, N = 200, lens, 4x; train-text: d, m, N = 200, lora, 4x"
     assert section.table[1] == [
+        ["near duplicate prompts", "prepare-pairs: d", "-", "2 of 9"],
         ["p not positive", "theory: d, m", "-", "-"],
         ["not above chance", where, "0, 2", measured],
     ]

@@ -103,8 +103,9 @@ def test_a_sentence_is_said_only_where_some_are_found():
     assert len(some["first"]) == nd.SHOWN
     assert some["first"][0]["prompt"] == "row 9"
     assert some["first"][0]["training_prompt"] == "row 1"
-    (sentence,) = nd.flag(some, "test prompts")
-    assert sentence.startswith("6 of 7 test prompts (85.7 %) have a near duplicate among the train")
+    ((name, detail),) = nd.flag(some, "test prompts")
+    assert name == "near_duplicate_prompts"
+    assert detail.startswith("6 of 7 test prompts (85.7 %), Jaccard 0.8")
     assert nd.counted({}, training)["share"] == 0.0
 
 
@@ -153,7 +154,8 @@ def test_preparing_pairs_reports_near_duplicates_of_training_prompts(tmp_path, l
     assert (found["test"]["prompts"], found["test"]["near_duplicates"]) == (4, 3)
     assert (found["pool"]["prompts"], found["pool"]["near_duplicates"]) == (2, 1)
     assert found["pool"]["first"][0]["prompt"] == "prompt b"
-    assert [flag.split(" have")[0].split(" has")[0] for flag in metrics["flags"]] == [
+    assert {flag["flag"] for flag in metrics["flags"]} == {"near_duplicate_prompts"}
+    assert [flag["detail"].partition(",")[0] for flag in metrics["flags"]] == [
         "3 of 4 test prompts (75.0 %)",
         "1 of 2 pool prompts (50.0 %)",
     ]

@@ -52,7 +52,7 @@ def test_the_sentence_names_the_counts_and_is_a_flag_only_where_there_is_overlap
     assert sentence(shared).startswith(
         "Of 6 prompts of the benchmark, 3 stand among the training prompts and 1 more have a near"
     )
-    assert flags(shared) == [sentence(shared)]
+    assert flags(shared) == [("benchmark_overlap", sentence(shared))]
     apart = overlap(examples([("chat", "hello there")]), [turns("sort a list")])
     assert (apart["equal"], apart["near_duplicates"], apart["first"]) == (0, 0, [])
     assert flags(apart) == []

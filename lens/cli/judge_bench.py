@@ -26,6 +26,7 @@ def run(args):
     import pandas as pd
 
     from lens import artifacts, models, rewardbench
+    from lens.health import named
     from lens.overlap import flags, overlap
 
     models.set_threads(args.threads)
@@ -56,7 +57,12 @@ def run(args):
         args.metrics,
         settings(args),
         inputs,
-        {"pairs": len(examples), "subsets": sizes, "overlap": shared, "flags": flags(shared)},
+        {
+            "pairs": len(examples),
+            "subsets": sizes,
+            "overlap": shared,
+            "flags": named(flags(shared)),
+        },
         cost | {"tokens": cost["tokens"] + read_by_texts},
     )
 

@@ -36,7 +36,7 @@ def add_arguments(parser):
 def run(args):
     from dataclasses import asdict
 
-    from lens import artifacts, near_duplicates, prepare
+    from lens import artifacts, health, near_duplicates, prepare
     from lens.data import normalise_pairs, rename_columns, select_rows
     from lens.errors import LensError
     from lens.forms import to_pairs
@@ -95,11 +95,11 @@ def run(args):
             "contradicting_pairs": prepare.contradicting_pairs(pairs),
             "longer_answer_wins": prepare.longer_answer_wins(pairs),
             "near_duplicates": near,
-            "flags": [
-                sentence
+            "flags": health.named(
+                found
                 for kind, count in near.items()
-                for sentence in near_duplicates.flag(count, f"{kind} prompts")
-            ],
+                for found in near_duplicates.flag(count, f"{kind} prompts")
+            ),
         },
         {},
     )

@@ -18,9 +18,9 @@ SHOWN = 3  # places of one row, beyond which they are counted
 
 def gather(results: str | Path) -> tuple[pd.DataFrame, int]:
     """(one row for each flag, how many jobs have looked for any) of a run's folder: `flags` of
-    metrics.json files and of the theory's constants.json."""
+    metrics.json files, of the pairs' report.json and of the theory's constants.json."""
     rows, looked = [], 0
-    for file in sorted([*Path(results).rglob("metrics.json"), *_constants(results)]):
+    for file in sorted([*Path(results).rglob("metrics.json"), *_others(results)]):
         stage, *place = file.parent.relative_to(results).parts
         found = read_json(file)
         flags = list(_theory(found) if file.name == "constants.json" else _stage(found["metrics"]))
@@ -29,8 +29,9 @@ def gather(results: str | Path) -> tuple[pd.DataFrame, int]:
     return pd.DataFrame(rows, columns=COLUMNS), looked
 
 
-def _constants(results: str | Path) -> Iterator[Path]:
-    return Path(results).glob("theory/**/constants.json")
+def _others(results: str | Path) -> Iterator[Path]:
+    yield from Path(results).glob("prepare_pairs/*/report.json")
+    yield from Path(results).glob("theory/**/constants.json")
 
 
 def _stage(metrics: dict) -> Iterator[dict | None]:
@@ -58,7 +59,7 @@ def section(flags: pd.DataFrame, looked: int) -> Section:
             [
                 f"Nothing: none of {looked:,} jobs that look at their numbers found a VAE that has "
                 "collapsed, a reward model no better than a coin, a loss that exploded, features "
-                "or rewards that do not vary."
+                "or rewards that do not vary, or prompts that stand on both sides of a split."
             ],
         )
     places = flags[["stage", "place"]].drop_duplicates()
