@@ -145,7 +145,7 @@ def test_the_first_page_says_what_to_beware_of(tmp_path):
 
 def test_a_run_without_flags_says_so_in_a_sentence(tmp_path):
     section = flags.section(*flags.gather(results(tmp_path, raised=())))
-    assert section.paragraphs[0].startswith("Nothing: none of 4 jobs")
+    assert section.paragraphs[0].startswith("Nothing: none of 5 jobs")
     assert section.table is None
     assert not section.points
 

@@ -59,7 +59,7 @@ def section(flags: pd.DataFrame, looked: int) -> Section:
             [
                 f"Nothing: none of {looked:,} jobs that look at their numbers found a VAE that has "
                 "collapsed, a reward model no better than a coin, a loss that exploded, features "
-                "or rewards that do not vary, or prompts that stand on both sides of a split."
+                "or rewards that do not vary, or prompts nearly the same on both sides of a split."
             ],
         )
     places = flags[["stage", "place"]].drop_duplicates()
