@@ -1,7 +1,6 @@
 """Files and folders written beside their place and renamed, so that none is ever half there.
 
-A process that is killed leaves its temporary file; the next one that writes to the folder removes
-it.
+A process that is killed leaves its temporary folder; the next one that writes beside it removes it.
 """
 
 import errno
@@ -22,18 +21,17 @@ READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary path in the target's folder; renames it to `path` on success."""
+    """Yields a path of the same name in a temporary folder beside the target; renames it to `path`
+    on success. Some libraries write files of their own beside the one they are given: these lie
+    in the temporary folder too."""
     path = Path(path)
-    with _refusals_said(path):
-        temporary = _beside(path)
-        try:
-            yield temporary
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary, 0o666 & ~mask)  # safetensors makes files for their owner alone
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with _refusals_said(path), _beside(path) as folder:
+        temporary = folder / path.name
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # safetensors makes files for their owner alone
+        os.replace(temporary, path)
 
 
 @contextmanager
@@ -41,18 +39,13 @@ def replacing_folder(folder: str | Path) -> Iterator[Path]:
     """Yields an empty folder beside the target, which on success takes its place: whoever is
     killed leaves the old folder, none or the new one, never a part."""
     folder = Path(folder)
-    with _refusals_said(folder):
-        temporary = _beside(folder)
-        old = _temporary(folder.with_name(f"{folder.name}.old"))
-        try:
-            temporary.mkdir()
-            yield temporary
-            if folder.exists():
-                os.replace(folder, old)
-            os.replace(temporary, folder)
-        finally:
-            rmtree(temporary, ignore_errors=True)
-            rmtree(old, ignore_errors=True)
+    with _refusals_said(folder), _beside(folder) as temporary:
+        new, old = temporary / "new", temporary / "old"
+        new.mkdir()
+        yield new
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(new, folder)
 
 
 @contextmanager
@@ -88,11 +81,18 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
 
 
-def _beside(path: Path) -> Path:
-    """Where this process writes what is then renamed to `path`."""
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A folder for this process to write in what is then renamed to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent.resolve())
-    return _temporary(path)
+    temporary = _temporary(path)
+    rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+    finally:
+        rmtree(temporary, ignore_errors=True)
 
 
 @cache
@@ -103,10 +103,7 @@ def _sweep(folder: Path) -> None:
     for entry in list(os.scandir(folder)):
         found = left.fullmatch(entry.name)
         if found and not _is_running(int(found[1])):
-            if entry.is_dir(follow_symlinks=False):
-                rmtree(entry.path, ignore_errors=True)
-            else:
-                Path(entry.path).unlink(missing_ok=True)
+            rmtree(entry.path, ignore_errors=True)
 
 
 def _is_running(pid: int) -> bool:
