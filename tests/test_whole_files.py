@@ -31,7 +31,7 @@ def write_for_ever(begun):
         artifacts.write_arrays(arrays, {"x": np.full(300_000, kind)})
         with replacing_folder(model) as temporary:
             for name in "pq":
-                (temporary / name).write_text(str(kind) * 300_000)
+                (temporary / name).write_text(str(kind) * 1_500_000)
         if number == 0:
             os.write(begun, b"!")
 
@@ -42,7 +42,7 @@ def check():
     assert len(values) == 300_000 and len(set(values.tolist())) == 1
     if model.exists():  # between the old one and the new it is away
         values = [(model / name).read_text() for name in "pq"]
-        assert values[0] == values[1] and set(map(len, values)) == {300_000}
+        assert values[0] == values[1] and set(map(len, values)) == {1_500_000}
         assert len(set(values[0])) == 1
 
 kills = caught = 0

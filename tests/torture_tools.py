@@ -1,16 +1,19 @@
 """What the long tests share: Snakemake in a session of its own, its stages, the bytes of a run."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from workflow_tools import PROFILE, ROOT, SMALL
 
 RESULTS = ROOT / "results/torture"  # what the last `make torture` has found
-TIMED = ("cost.json", ".jsonl")  # benchmarks; these hold seconds
+# Benchmarks, costs and the overview's account of them hold seconds.
+TIMED = ("cost.json", ".jsonl", "overview.md", "overview.rst", "overview_observations.csv")
 
 
 def start(directory, said, *arguments):
@@ -82,3 +85,17 @@ def differing(directory, reference):
     missing = object()
     different = {p for p in {*one, *other} if one.get(p, missing) != other.get(p, missing)}
     return sorted(different | (folders(directory) ^ folders(reference)))
+
+
+def in_its_own_mounts(script):
+    """Runs a shell script as root of a mount namespace of its own; skips where that is refused."""
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"]).returncode:
+        pytest.skip("nothing can be mounted here: `unshare -rm` is refused")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["unshare", "-rm", "bash", "-euc", script],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env={**os.environ, "PATH": path},
+    )
