@@ -21,12 +21,11 @@ READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yields a path of the same name in a temporary folder beside the target; renames it to `path`
-    on success. Some libraries write files of their own beside the one they are given: these lie
-    in the temporary folder too."""
+    """Yields a path in a temporary folder beside the target; renames it to `path` on success. Some
+    libraries write files of their own beside the one they are given: these lie there too."""
     path = Path(path)
     with _refusals_said(path), _beside(path) as folder:
-        temporary = folder / path.name
+        temporary = folder / "new"  # a name that no search for results finds
         yield temporary
         mask = os.umask(0)
         os.umask(mask)

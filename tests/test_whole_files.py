@@ -75,7 +75,7 @@ def test_writers_killed_at_any_moment_leave_whole_files_and_nothing_else(tmp_pat
 def left_by(folder, pid, node=None):
     left = folder / f".table.csv.{node or replacing.platform.node()}.{pid}.tmp"
     left.mkdir()
-    (left / "table.csv").write_text("half")
+    (left / "new").write_text("half")
     return left
 
 
@@ -195,3 +195,12 @@ def test_metrics_are_written_last(small_world):
         assert report.stat().st_mtime_ns >= shard.stat().st_mtime_ns
         seen.add(report.relative_to(results).parts[0])
     assert seen >= {"train_base_model", "train_vae", "train_reward", "embed_pairs", "best_of_n"}
+
+
+def test_a_file_that_is_being_written_has_not_its_name_yet(tmp_path):
+    """Costs are found by name wherever they lie under the results."""
+    with replacing.replacing(tmp_path / "cost.json") as temporary:
+        temporary.write_text("{}")
+        assert temporary.is_relative_to(tmp_path)
+        assert not list(tmp_path.rglob("cost.json"))
+    assert list(tmp_path.rglob("*")) == [tmp_path / "cost.json"]
