@@ -48,7 +48,7 @@ class Disturbed:
             self.sessions.add(self.process.pid)
             self.starts, self.hurt = self.starts + 1, False
 
-    def wait(self, enough, seconds=120):
+    def wait(self, enough, seconds=600):
         """Until enough() or Snakemake ends."""
         end = time.monotonic() + seconds
         while self.is_running() and not enough():
@@ -56,9 +56,12 @@ class Disturbed:
             time.sleep(0.05)
 
     def strike(self, what, choose):
-        """Kills; returns the rules that were running, or of the stage."""
+        """Kills; returns the rules that were running, or of the stage, or None where it has just
+        ended."""
         mine = {self.process.pid}
         running = stages(mine)
+        if what == "one stage" and not running:
+            return None
         if what == "one stage":
             victim = choose(sorted(running))
             self.hurt = True
@@ -94,7 +97,8 @@ def one_kill(world, draw, left, jobs):
         )
     if not world.is_running():
         return None
-    return {"what": what, "finished": world.finished(), "rules": world.strike(what, draw.choice)}
+    finished, rules = world.finished(), world.strike(what, draw.choice)
+    return rules if rules is None else {"what": what, "finished": finished, "rules": rules}
 
 
 def test_twenty_five_kills_leave_no_trace(small_world, tmp_path):
@@ -104,7 +108,7 @@ def test_twenty_five_kills_leave_no_trace(small_world, tmp_path):
     while len(kills) < KILLS:
         done = one_kill(world, draw, KILLS - len(kills), jobs)
         kills += [done] if done else []
-    world.wait(lambda: False, 600)
+    world.wait(lambda: False)
     while stages(world.sessions):  # those that outlived their Snakemake
         time.sleep(0.1)
     last = run(tmp_path, "--cores", 2)
