@@ -48,7 +48,7 @@ class Disturbed:
             self.sessions.add(self.process.pid)
             self.starts, self.hurt = self.starts + 1, False
 
-    def wait(self, enough, seconds=600):
+    def wait(self, enough, seconds=1800):
         """Until enough() or Snakemake ends."""
         end = time.monotonic() + seconds
         while self.is_running() and not enough():
