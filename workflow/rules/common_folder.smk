@@ -1,4 +1,4 @@
-"""Whether the run's folder can be written to, asked before Snakemake does: it answers with a traceback."""
+"""Whether the run can be written to, asked before Snakemake, which answers with a traceback."""
 
 import os
 import shutil
