@@ -6,7 +6,7 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/local
 # The rules call `python`: the environment's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test lint study bench
+.PHONY: demo test torture lint study bench
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile workflow/configs/demo.yaml
@@ -17,6 +17,11 @@ demo: .venv/installed
 # workers, since some tests wait more than they compute.
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+# Kills, full disks, mutants: under half an hour on two cores; results in results/torture.
+torture: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m torture -n 2 --dist loadfile
+	$(BIN)/python tests/mutation.py
 
 study: .venv/installed
 	$(BIN)/python benchmarks/study.py --world linear bent --n-pairs 300 1000 --seeds 4

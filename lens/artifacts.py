@@ -4,14 +4,11 @@ Every file is written beside its place and renamed, so that a half-written one i
 whole. Nothing is pickled.
 """
 
-import errno
 import hashlib
 import json
 import math
-import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -19,34 +16,11 @@ import numpy as np
 
 from lens.cost import measured
 from lens.errors import DamagedError, LensError, printable
+from lens.replacing import replacing
 from lens.tracking import track
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 MAPPED = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn")
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary path in the target's folder; renames it to `path` on success."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # safetensors makes files for their owner alone
-        os.replace(temporary, path)
-    except Exception as error:  # each library has its own for a full disk
-        if getattr(error, "errno", None) in FULL or "No space left on device" in str(error):
-            raise LensError(
-                f"{path}: the disk is full. Free some space and run again; what was finished is "
-                "whole and is kept."
-            ) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -1,6 +1,17 @@
-"""The exceptions whose text is meant for the user, and text that any terminal can show."""
+"""The exceptions whose text is meant for the user, what is said of others, and how it is shown."""
 
-LONGEST = 1500
+import errno
+from collections.abc import Iterator
+
+LONGEST = 1500  # characters of a line
+# What libraries say where memory cannot be had: torch, C++, the loader of shared libraries, the
+# system's own words.
+NO_MEMORY = (
+    "can't allocate memory",
+    "std::bad_alloc",
+    "failed to map segment from shared object",
+    "Cannot allocate memory",
+)
 
 
 class LensError(Exception):
@@ -12,6 +23,42 @@ class LensError(Exception):
 
 class DamagedError(LensError, ValueError):
     """A file that is there and cannot be read as what it should be."""
+
+
+def message(error: BaseException) -> str | None:
+    """What is wrong and what to do, for an error that the user can mend; None for a bug."""
+    if any(map(_is_of_memory, _chain(error))):
+        return (
+            f"out of memory ({_first_line(error)}). Lower the batch size or the longest text, or "
+            "give the job more memory: on a cluster `--set-resources RULE:mem_mb=...`, in a shell "
+            "`ulimit -v unlimited`. What was finished is kept."
+        )
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which need not be here
+        return (
+            f"the GPU is out of memory ({error}). Lower the batch size "
+            "or the longest text, or ask for a larger GPU; `lens plan` says what fits."
+        )
+    if isinstance(error, LensError):
+        return str(error)
+    return f"{error}." if isinstance(error, OSError) else None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    return isinstance(error, RuntimeError | ImportError | OSError) and any(
+        words in str(error) for words in NO_MEMORY
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def printable(text: str, limit: int | None = None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from lens.errors import LensError
+from lens.replacing import replacing_folder
 from lens.reward_model import PROBE, RewardModel
 
 MOST_DIFFERENCE = 1e-3  # of a reward, relative to 1 + its size
@@ -59,8 +60,9 @@ def export_classifier(model: RewardModel, folder: str | Path) -> None:
     classifier.config.pad_token_id = tokenizer.pad_token_id
     classifier.config.problem_type = "regression"  # a pipeline then gives logits, not sigmoids
     _check(model, classifier.to(models.pick_device(encoder.device)).eval())
-    classifier.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    with replacing_folder(folder) as temporary:
+        classifier.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
 
 
 def _token_ids(model: RewardModel) -> list[list[int]]:

@@ -19,6 +19,7 @@ from lens import artifacts, models
 from lens.errors import LensError
 from lens.gold import unused_id
 from lens.hub import reading
+from lens.replacing import replacing_folder
 
 EXTRA = 'Run `pip install "lens-rm[text]"`, or take the textual methods out of the config.'
 
@@ -354,13 +355,6 @@ def _run(trainer, tokenizer, out: str | Path | None) -> dict:
 
 def save(model, tokenizer, out: str | Path) -> None:
     """A Hugging Face folder, written beside its place and then renamed."""
-    import shutil
-
-    out = Path(out)
-    temporary = out.with_name(f".{out.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    model.save_pretrained(temporary)
-    tokenizer.save_pretrained(temporary)
-    shutil.rmtree(out, ignore_errors=True)
-    temporary.rename(out)
+    with replacing_folder(out) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)

@@ -115,6 +115,7 @@ class RewardModel:
         if self.encoder and probe is None:
             probe = self._probe()
         extra = {} if probe is None else {"probe": probe}
+        (folder / "config.json").unlink(missing_ok=True)  # of an older model in this folder
         self.head.save(folder / "reward.safetensors", about, extra)
         artifacts.write_text(folder / "README.md", model_card(self))
         encoder = self.encoder.as_dict() if self.encoder else None

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-from lens.artifacts import replacing, require_file
+from lens.artifacts import require_file
+from lens.replacing import replacing
 from lens.sources import JSON_LINES, Row, json_rows, jsonl_rows, read_rows
 
 

@@ -4,7 +4,6 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from transformers.utils import logging
 
 from lens.batching import pad
 from lens.errors import LensError
+from lens.replacing import replacing_folder
 from lens.sources import read_rows
 
 SPECIAL = ["<pad>", "<bos>", "<end>", "<unk>", "<assistant>"]
@@ -233,12 +233,8 @@ def _order_accuracy(rewards: np.ndarray, scores: np.ndarray) -> float:
 
 
 def save(folder: str | Path, model: nn.Module, tokenizer) -> None:
-    """An ordinary Hugging Face folder; files are written beside it and then moved in."""
+    """An ordinary Hugging Face folder, written beside its place and then renamed."""
     logging.disable_progress_bar()
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent) as temporary:
+    with replacing_folder(folder) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-        for file in sorted(Path(temporary).iterdir()):
-            file.replace(folder / file.name)

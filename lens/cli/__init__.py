@@ -11,7 +11,7 @@ import pkgutil
 import sys
 
 from lens import __version__, cost
-from lens.errors import LensError, shown
+from lens.errors import message, shown
 from lens.tracking import tracker
 
 FIRST = ("check", "advise", "fit", "score", "best_of", "reward_bench", "export", "embed", "theory")
@@ -47,20 +47,14 @@ def main(argv: list[str] | None = None) -> None:
     try:
         tracker()
         args.run(args)
-    except LensError as error:
-        sys.exit(shown(f"lens {args.command}: error: {error}"))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
         sys.exit(0)
-    except OSError as error:
-        sys.exit(shown(f"lens {args.command}: error: {error}."))
-    except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's, which need not be here
+    except Exception as error:
+        said = message(error)
+        if said is None:
             raise
-        sys.exit(
-            f"lens {args.command}: error: the GPU is out of memory ({error}). Lower the batch size "
-            "or the longest text, or ask for a larger GPU; `lens plan` says what fits."
-        )
+        sys.exit(shown(f"lens {args.command}: error: {said}"))
     except KeyboardInterrupt:
         print(f"lens {args.command}: stopped.", file=sys.stderr)
         sys.exit(130)

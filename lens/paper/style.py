@@ -8,7 +8,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from lens.artifacts import replacing
+from lens.replacing import replacing
 
 COLUMN_WIDTH = 5.5  # inches: NeurIPS text width
 SETTINGS = {
