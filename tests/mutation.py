@@ -1,0 +1,307 @@
+"""Mutation testing: does a test go red when the code is changed a little?
+
+    python tests/mutation.py [--list] [module ...]
+
+For each module the tests are run once, noting which lines of it each test executes. Then every
+mutant (tests/mutants.py says which there are) is put in the module's place in a forked process,
+and the tests that execute its statement are run, quickest first, until one fails. A statement that
+only an import executes is tried by all tests that touch the module. A mutant is killed when a test
+fails, when importing it fails, or when it takes ten times as long as the tests took and ten seconds
+more. mutmut 3 forks as well, but leaves every decorated function as it is.
+
+Writes results/torture/mutation.json. Fails where less than 90 % of a module's mutants are killed,
+none excused, or where a survivor is not explained in tests/mutation_survivors.toml.
+"""
+
+import argparse
+import gc
+import importlib
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import tomllib
+import traceback
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import pytest
+from mutants import Mutant, mutants
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "results/torture/mutation.json"
+EXPLAINED = ROOT / "tests/mutation_survivors.toml"
+LEAST = 0.9
+# Quick tests that use the module closely; those that start processes cannot see a mutant.
+TESTS = {
+    "best_of_n": ["best_of_n"],
+    "theory": ["theory"],
+    "synthesis": ["synthesis"],
+    "vae": ["vae"],
+    "reward": ["reward"],
+    "data": ["data"],
+}
+LIBRARIES = ("torch", "numpy", "pandas", "pyarrow.parquet", "safetensors.torch", "sklearn",
+             "hypothesis", "tqdm", "datasets", "matplotlib", "transformers")  # fmt: skip
+PASSED, FAILED, INTERRUPTED, NONE_LEFT = 0, 1, 2, 5  # pytest's exit codes
+
+
+@dataclass
+class Covered:
+    """What one test took, in seconds, and the module's lines that it executed."""
+
+    seconds: float
+    lines: set[int]
+
+
+class Tracer:
+    """A pytest plugin that notes the lines of one file that each test executes."""
+
+    def __init__(self, file: Path):
+        self.file, self.found, self.lines = str(file), {}, set()
+
+    def __call__(self, frame, event, argument):
+        if frame.f_code.co_filename == self.file:
+            self.lines.add(frame.f_lineno)
+            return self
+        return None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        self.lines, start = set(), time.perf_counter()
+        sys.settrace(self)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            seconds = time.perf_counter() - start
+            self.found[item.nodeid] = {"seconds": seconds, "lines": sorted(self.lines)}
+
+
+class Selection:
+    """A pytest plugin that runs the tests named and no others, in that order."""
+
+    def __init__(self, names: list[str]):
+        self.order = {name: place for place, name in enumerate(names)}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items):
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self.order),
+            key=lambda item: self.order[item.nodeid],
+        )
+
+
+class Substitute:
+    """An import hook that gives one module the mutant's code."""
+
+    def __init__(self, module: str, mutant: Mutant):
+        self.module, self.mutant = module, mutant
+
+    def find_spec(self, name, path=None, target=None):
+        return ModuleSpec(name, self, origin="mutant") if name == self.module else None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(self.mutant.code, module.__dict__)
+
+
+@dataclass
+class Subject:
+    """A module, its file, the tests that try it, and the folder to run them in."""
+
+    module: str
+    file: Path
+    tests: list[Path]
+    folder: Path
+
+    def run_tests(self, plugin, *options: str) -> int:
+        """Pytest's exit code, in this process."""
+        from hypothesis import Phase, settings
+
+        phases = [Phase.explicit, Phase.generate]  # an example that fails need not be shrunk
+        settings.register_profile("mutation", derandomize=True, database=None, phases=phases)
+        settings.load_profile("mutation")
+        base = tempfile.mkdtemp(prefix="mutation-")
+        quiet = ["-q", "--tb=no", f"--basetemp={base}/t"]
+        quiet += [f"-pno:{plugin}" for plugin in ("cacheprovider", "xdist", "anyio")]
+        try:
+            return pytest.main([*quiet, *options, *map(str, self.tests)], plugins=[plugin])
+        finally:
+            shutil.rmtree(base, ignore_errors=True)
+
+    def cover(self) -> dict[str, Covered]:
+        """By test: seconds and lines. Raises SystemExit unless all tests pass as things are."""
+        with tempfile.NamedTemporaryFile(prefix="mutation-") as file:
+            child = fork(lambda: self._trace(Path(file.name)), self.folder)
+            if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != PASSED:
+                raise SystemExit(f"{self.module}: its tests fail without any mutant.")
+            found = json.loads(Path(file.name).read_text())
+        return {
+            name: Covered(each["seconds"], set(each["lines"]))
+            for name, each in found.items()
+            if each["lines"]
+        }
+
+    def _trace(self, out: Path) -> int:
+        tracer = Tracer(self.file)
+        code = self.run_tests(tracer)
+        out.write_text(json.dumps(tracer.found))
+        return code
+
+    def try_mutant(self, mutant: Mutant, tests: list[str]) -> int:
+        sys.meta_path.insert(0, Substitute(self.module, mutant))
+        try:
+            importlib.import_module(self.module)
+        except Exception:
+            return FAILED
+        return self.run_tests(Selection(tests), "-x")
+
+
+def fork(work, folder: Path) -> int:
+    """The id of a silent child process, in a group of its own, that ends with work's code."""
+    child = os.fork()
+    if child:
+        return child
+    code = 70
+    try:
+        os.setsid()
+        os.chdir(folder)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if not os.environ.get("MUTATION_SHOW"):
+            for stream in (0, 1, 2):
+                os.dup2(nowhere, stream)
+        code = int(work())
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def chosen_tests(mutant: Mutant, covered: dict[str, Covered]) -> list[str]:
+    """The tests that execute the mutant's statement, quickest first; all if only imports do."""
+    own = [name for name, each in covered.items() if not each.lines.isdisjoint(mutant.lines)]
+    return sorted(own or covered, key=lambda name: covered[name].seconds)
+
+
+def examine(subject: Subject, workers: int, patience: float = 10) -> dict:
+    """The module's mutants, how many were killed, and those that were not."""
+    start, covered = time.perf_counter(), subject.cover()
+    waiting = list(mutants(subject.file.read_text(encoding="utf-8"), str(subject.file)))[::-1]
+    running, results, count = {}, defaultdict(list), len(waiting)
+    while waiting or running:
+        while waiting and len(running) < workers:
+            mutant = waiting.pop()
+            tests = chosen_tests(mutant, covered)
+            limit = patience * (sum(covered[name].seconds for name in tests) + 1)
+            child = fork(lambda m=mutant, t=tests: subject.try_mutant(m, t), subject.folder)
+            running[child] = mutant, time.perf_counter() + limit
+        for child, (mutant, end) in list(running.items()):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if not ended and time.perf_counter() < end:
+                continue
+            with suppress(ProcessLookupError):  # and what it started
+                os.killpg(child, signal.SIGKILL)
+            if ended:
+                results[_verdict(os.waitstatus_to_exitcode(status))].append(mutant)
+            else:
+                os.waitpid(child, 0)
+                results["timed_out"].append(mutant)
+            del running[child]
+        time.sleep(0.005)
+    killed = count - len(results["survived"])
+    return {
+        "mutants": count,
+        "killed": killed,
+        "timed_out": len(results["timed_out"]),
+        "share": round(killed / count, 4),
+        "seconds": round(time.perf_counter() - start, 1),
+        "tests": len(covered),
+        "survivors": [
+            {"line": m.lines[0], "function": m.function, "original": m.original,
+             "mutated": m.mutated}
+            for m in sorted(results["survived"], key=lambda m: m.lines[0])
+        ],
+    }  # fmt: skip
+
+
+def _verdict(code: int) -> str:
+    if code in (PASSED, NONE_LEFT):
+        return "survived"
+    if code in (FAILED, INTERRUPTED) or code < 0:  # below 0: ended by a signal, as by a crash
+        return "killed"
+    raise SystemExit(f"pytest ended with code {code}: see with MUTATION_SHOW=1.")
+
+
+def explained() -> dict[tuple[str, str, str, str], str]:
+    """Why a survivor may survive, by module, function, statement before and after."""
+    accepted = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))["accepted"]
+    return {
+        (each["module"], function, *change): each["why"]
+        for each in accepted
+        for function, *change in each["mutants"]
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Does a test go red when the code is changed?")
+    parser.add_argument("modules", nargs="*", metavar="module", help=f"of {', '.join(TESTS)}")
+    parser.add_argument("--list", action="store_true", help="list the mutants and run nothing")
+    options = parser.parse_args()
+    names = options.modules or list(TESTS)
+    if set(names) - set(TESTS):
+        parser.error(f"modules are {', '.join(TESTS)}")
+    files = {name: ROOT / f"lens/{name}.py" for name in names}
+    if options.list:
+        for name in names:
+            for mutant in mutants(files[name].read_text(encoding="utf-8")):
+                print(f"{name}:{mutant.lines[0]}: {mutant.original}  ->  {mutant.mutated}")
+        return
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    import torch
+
+    torch.set_num_threads(1)  # threads do not survive a fork
+    gc.collect()
+    gc.freeze()  # what is there already is looked at by no child's collector
+    found = {}
+    for name in names:
+        tests = [ROOT / f"tests/test_{test}.py" for test in TESTS[name]]
+        found[name] = examine(Subject(f"lens.{name}", files[name], tests, ROOT), os.cpu_count())
+        print("{:<12}{mutants:>5} mutants, {killed:>4} killed ({timed_out} by time), "
+              "{share:.1%}, {seconds:.0f} s".format(name, **found[name]), flush=True)  # fmt: skip
+    sys.exit(report(found))
+
+
+def report(found: dict) -> int:
+    """Writes what was found and tells what is not as it should be; 1 if anything is not."""
+    from lens.artifacts import write_json
+
+    reasons, wrong = explained(), 0
+    for name, module in found.items():
+        for each in module["survivors"]:
+            key = (name, each["function"], each["original"], each["mutated"])
+            each["why"] = reasons.get(key, "")
+            if not each["why"]:
+                wrong = 1
+                print(f"lens/{name}.py:{each['line']}: not noticed by any test:\n"
+                      f"    {each['original']}\n    {each['mutated']}")  # fmt: skip
+        if module["share"] < LEAST:
+            wrong = 1
+            print(f"{name}: {module['share']:.1%} killed, less than {LEAST:.0%}.")
+    total = {key: sum(module[key] for module in found.values()) for key in ("mutants", "killed")}
+    total |= {"share": round(total["killed"] / total["mutants"], 4)}
+    write_json(OUT, {"modules": found, "total": total})
+    return wrong
+
+
+if __name__ == "__main__":
+    main()
