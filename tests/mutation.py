@@ -42,10 +42,10 @@ LEAST = 0.9
 TESTS = {
     "best_of_n": ["best_of_n"],
     "theory": ["theory"],
-    "synthesis": ["synthesis"],
-    "vae": ["vae"],
-    "reward": ["reward"],
-    "data": ["data"],
+    "synthesis": ["synthesis", "fast_training"],
+    "vae": ["vae", "fast_training"],
+    "reward": ["reward", "fast_training"],
+    "data": ["data", "forms"],
 }
 LIBRARIES = ("torch", "numpy", "pandas", "pyarrow.parquet", "safetensors.torch", "sklearn",
              "hypothesis", "tqdm", "datasets", "matplotlib", "transformers")  # fmt: skip
