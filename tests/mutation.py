@@ -292,8 +292,8 @@ def report(found: dict) -> int:
             each["why"] = reasons.get(key, "")
             if not each["why"]:
                 wrong = 1
-                print(f"lens/{name}.py:{each['line']}: not noticed by any test:\n"
-                      f"    {each['original']}\n    {each['mutated']}")  # fmt: skip
+                entry = json.dumps(key[1:], ensure_ascii=False)  # as mutation_survivors.toml has it
+                print(f"lens/{name}.py:{each['line']}: no test notices\n    {entry}")
         if module["share"] < LEAST:
             wrong = 1
             print(f"{name}: {module['share']:.1%} killed, less than {LEAST:.0%}.")

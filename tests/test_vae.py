@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from test_synthesis import identity_vae
 
 from lens.errors import LensError
 from lens.vae import (
@@ -260,6 +261,45 @@ def test_diagnosis_names_a_collapsed_posterior():
     found = diagnose(vae, chosen, rejected)
     assert found["active_units"] == 0
     assert len(found["kl_per_dimension"]) == 2
+
+
+def test_diagnosis_by_hand():
+    """Posterior means that are the embeddings, variances of 4, and a decoder that adds a vector."""
+    rng = np.random.default_rng(0)
+    spread = np.array([1.0, 0.2, 0.05])  # variances 1, 0.04 and 0.0025: two active
+    chosen, rejected = (rng.normal(size=(2, 40, 3)) * spread).astype(np.float32)
+    vae = identity_vae(3)
+    with torch.no_grad():
+        vae.log_variance_head["both"].bias.fill_(math.log(4))
+        vae.decoder["both"][2].bias.copy_(torch.tensor([3.0, 0.0, 4.0]))
+    both = np.concatenate([chosen, rejected]).astype(np.float64)
+    decoded = both + np.array([3, 0, 4])
+    lengths = np.linalg.norm(both, axis=1) * np.linalg.norm(decoded, axis=1)
+    found = diagnose(vae, chosen, rejected)
+    assert found["reconstruction_error"] == pytest.approx(25, rel=1e-5)
+    cosines = (both * decoded).sum(axis=1) / lengths
+    assert found["reconstruction_cosine"] == pytest.approx(cosines.mean(), rel=1e-5)
+    kl = 0.5 * ((both**2).mean(axis=0) + 4 - 1 - math.log(4))
+    assert found["kl_per_dimension"] == pytest.approx(kl, rel=1e-5)
+    assert found["active_units"] == 2
+    distances = np.linalg.norm(chosen - rejected, axis=1)  # the deviations are the same
+    assert found["wasserstein2"] == pytest.approx(distances.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+def test_pairs_are_encoded_and_decoded_side_by_side(sharing):
+    torch.manual_seed(0)
+    vae, sides = VAE(5, 8, 2, sharing), torch.randn(2, 7, 5)
+    halves = [half.chunk(2) for half in vae.encode_pairs(sides.flatten(0, 1))]
+    latents = torch.randn(2, 7, 2)
+    errors = vae.errors(sides.flatten(0, 1), latents.flatten(0, 1)).chunk(2)
+    for i, side in enumerate(("chosen", "rejected")):
+        for together, alone in zip(halves, vae.encode(sides[i], side), strict=True):
+            torch.testing.assert_close(together[i], alone)
+        decoded = vae.decode(latents[i], side)
+        torch.testing.assert_close(errors[i], (decoded - sides[i]).square().sum(dim=1))
+        features, layer = vae.decoder_features(latents[i], side)
+        torch.testing.assert_close(layer(features), decoded)
 
 
 def test_saved_and_loaded(tmp_path):
