@@ -47,8 +47,10 @@ TESTS = {
     "reward": ["reward", "fast_training"],
     "data": ["data", "forms"],
 }
-LIBRARIES = ("torch", "numpy", "pandas", "pyarrow.parquet", "safetensors.torch", "sklearn",
-             "hypothesis", "tqdm", "datasets", "matplotlib", "transformers")  # fmt: skip
+# What the tests import besides LENS: once, in the parent, rather than in each child.
+LIBRARIES = ("torch", "torch._dynamo", "torch.testing", "torch.distributions", "numpy.testing",
+             "pandas", "pyarrow.parquet", "safetensors.torch", "safetensors.numpy", "sklearn",
+             "scipy.optimize", "hypothesis", "tqdm", "datasets", "transformers")  # fmt: skip
 PASSED, FAILED, INTERRUPTED, NONE_LEFT = 0, 1, 2, 5  # pytest's exit codes
 
 

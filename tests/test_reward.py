@@ -1,6 +1,8 @@
 """Reward models: the loss, the training path, the probes, scoring and saving."""
 
+import io
 import math
+import re
 
 import numpy as np
 import pytest
@@ -91,10 +93,30 @@ def test_best_epoch_is_kept_and_patience_ends_training():
 
 
 def test_repeat_takes_k_times_the_steps():
-    data, _ = linear_world(count=64)
+    data, _ = linear_world(count=70)
     once, thrice = (mlp(data, scale=k, epochs=2, patience=9).metrics for k in (1, 3))
-    assert (once["steps"], thrice["steps"]) == (2 * 2, 2 * 6)
-    assert thrice["pairs_per_epoch"] == 3 * 64
+    assert (once["steps"], thrice["steps"]) == (2 * 3, 2 * 7)  # the last batch is a part of one
+    assert (once["epochs"], thrice["epochs"]) == (2, 2)
+    assert thrice["pairs_per_epoch"] == 3 * 70
+
+
+def test_of_epochs_with_equal_losses_the_first_counts():
+    data, _ = linear_world(count=40)
+    found = mlp(data, learning_rate=1e-30, epochs=9, patience=3).metrics
+    assert len(set(found["validation_losses"])) == 1
+    assert (found["best_epoch"], found["epochs"]) == (1, 4)
+
+
+def test_a_bar_of_epochs_on_terminals_alone(monkeypatch, capsys):
+    data, _ = linear_world(count=40)
+    mlp(data, epochs=2)
+    assert capsys.readouterr().err == ""  # a log
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", screen)
+    mlp(data, epochs=5)
+    assert re.search(r"\rreward: .*/5 .*epoch[/\]]", screen.getvalue())
+    assert screen.getvalue().endswith(" \r")  # wiped: there are many trainings
 
 
 def test_every_pair_is_seen_once_an_epoch():
