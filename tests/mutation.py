@@ -199,26 +199,23 @@ def examine(subject: Subject, workers: int, patience: float = 10) -> dict:
     start, covered = time.perf_counter(), subject.cover()
     waiting = list(mutants(subject.file.read_text(encoding="utf-8"), str(subject.file)))[::-1]
     running, results, count = {}, defaultdict(list), len(waiting)
-    while waiting or running:
-        while waiting and len(running) < workers:
-            mutant = waiting.pop()
-            tests = chosen_tests(mutant, covered)
-            limit = patience * (sum(covered[name].seconds for name in tests) + 1)
-            child = fork(lambda m=mutant, t=tests: subject.try_mutant(m, t), subject.folder)
-            running[child] = mutant, time.perf_counter() + limit
-        for child, (mutant, end) in list(running.items()):
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if not ended and time.perf_counter() < end:
-                continue
-            with suppress(ProcessLookupError):  # and what it started
-                os.killpg(child, signal.SIGKILL)
-            if ended:
-                results[_verdict(os.waitstatus_to_exitcode(status))].append(mutant)
-            else:
-                os.waitpid(child, 0)
-                results["timed_out"].append(mutant)
-            del running[child]
-        time.sleep(0.005)
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                mutant = waiting.pop()
+                tests = chosen_tests(mutant, covered)
+                limit = patience * (sum(covered[name].seconds for name in tests) + 1)
+                child = fork(lambda m=mutant, t=tests: subject.try_mutant(m, t), subject.folder)
+                running[child] = mutant, time.perf_counter() + limit
+            for child, (mutant, end) in list(running.items()):
+                verdict = _verdict(child, end)
+                if verdict:
+                    results[verdict].append(mutant)
+                    del running[child]
+            time.sleep(0.005)
+    finally:
+        for child in running:
+            os.killpg(child, signal.SIGKILL)
     killed = count - len(results["survived"])
     return {
         "mutants": count,
@@ -235,7 +232,18 @@ def examine(subject: Subject, workers: int, patience: float = 10) -> dict:
     }  # fmt: skip
 
 
-def _verdict(code: int) -> str:
+def _verdict(child: int, end: float) -> str | None:
+    """What became of a mutant's process: None while it runs and has time left."""
+    ended, status = os.waitpid(child, os.WNOHANG)
+    if not ended:
+        if time.perf_counter() < end:
+            return None
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return "timed_out"
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what it may have started
+    code = os.waitstatus_to_exitcode(status)
     if code in (PASSED, NONE_LEFT):
         return "survived"
     if code in (FAILED, INTERRUPTED) or code < 0:  # below 0: ended by a signal, as by a crash
