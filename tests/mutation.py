@@ -54,14 +54,6 @@ LIBRARIES = ("torch", "torch._dynamo", "torch.testing", "torch.distributions", "
 PASSED, FAILED, INTERRUPTED, NONE_LEFT = 0, 1, 2, 5  # pytest's exit codes
 
 
-@dataclass
-class Covered:
-    """What one test took, in seconds, and the module's lines that it executed."""
-
-    seconds: float
-    lines: set[int]
-
-
 class Tracer:
     """A pytest plugin that notes the lines of one file that each test executes."""
 
@@ -82,8 +74,7 @@ class Tracer:
             return (yield)
         finally:
             sys.settrace(None)
-            seconds = time.perf_counter() - start
-            self.found[item.nodeid] = {"seconds": seconds, "lines": sorted(self.lines)}
+            self.found[item.nodeid] = time.perf_counter() - start, sorted(self.lines)
 
 
 class Selection:
@@ -140,18 +131,17 @@ class Subject:
         finally:
             shutil.rmtree(base, ignore_errors=True)
 
-    def cover(self) -> dict[str, Covered]:
-        """By test: seconds and lines. Raises SystemExit unless all tests pass as things are."""
+    def cover(self) -> dict[str, tuple[float, set[int]]]:
+        """(seconds, the module's lines executed) of each test that executes any.
+
+        Raises SystemExit unless all tests pass as things are.
+        """
         with tempfile.NamedTemporaryFile(prefix="mutation-") as file:
             child = fork(lambda: self._trace(Path(file.name)), self.folder)
             if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != PASSED:
                 raise SystemExit(f"{self.module}: its tests fail without any mutant.")
             found = json.loads(Path(file.name).read_text())
-        return {
-            name: Covered(each["seconds"], set(each["lines"]))
-            for name, each in found.items()
-            if each["lines"]
-        }
+        return {name: (seconds, set(lines)) for name, (seconds, lines) in found.items() if lines}
 
     def _trace(self, out: Path) -> int:
         tracer = Tracer(self.file)
@@ -188,10 +178,16 @@ def fork(work, folder: Path) -> int:
         os._exit(code)
 
 
-def chosen_tests(mutant: Mutant, covered: dict[str, Covered]) -> list[str]:
+def chosen_tests(mutant: Mutant, covered: dict[str, tuple[float, set[int]]]) -> list[str]:
     """The tests that execute the mutant's statement, quickest first; all if only imports do."""
-    own = [name for name, each in covered.items() if not each.lines.isdisjoint(mutant.lines)]
-    return sorted(own or covered, key=lambda name: covered[name].seconds)
+    own = [name for name, (_, lines) in covered.items() if not lines.isdisjoint(mutant.lines)]
+    return sorted(own or covered, key=lambda name: covered[name][0])
+
+
+def kill(child: int) -> None:
+    """Ends a child and whatever it started, if they have not ended."""
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
 
 
 def examine(subject: Subject, workers: int, patience: float = 10) -> dict:
@@ -204,7 +200,7 @@ def examine(subject: Subject, workers: int, patience: float = 10) -> dict:
             while waiting and len(running) < workers:
                 mutant = waiting.pop()
                 tests = chosen_tests(mutant, covered)
-                limit = patience * (sum(covered[name].seconds for name in tests) + 1)
+                limit = patience * (sum(covered[name][0] for name in tests) + 1)
                 child = fork(lambda m=mutant, t=tests: subject.try_mutant(m, t), subject.folder)
                 running[child] = mutant, time.perf_counter() + limit
             for child, (mutant, end) in list(running.items()):
@@ -215,7 +211,7 @@ def examine(subject: Subject, workers: int, patience: float = 10) -> dict:
             time.sleep(0.005)
     finally:
         for child in running:
-            os.killpg(child, signal.SIGKILL)
+            kill(child)
     killed = count - len(results["survived"])
     return {
         "mutants": count,
@@ -225,11 +221,15 @@ def examine(subject: Subject, workers: int, patience: float = 10) -> dict:
         "seconds": round(time.perf_counter() - start, 1),
         "tests": len(covered),
         "survivors": [
-            {"line": m.lines[0], "function": m.function, "original": m.original,
-             "mutated": m.mutated}
+            {
+                "line": m.lines[0],
+                "function": m.function,
+                "original": m.original,
+                "mutated": m.mutated,
+            }
             for m in sorted(results["survived"], key=lambda m: m.lines[0])
         ],
-    }  # fmt: skip
+    }
 
 
 def _verdict(child: int, end: float) -> str | None:
@@ -238,11 +238,10 @@ def _verdict(child: int, end: float) -> str | None:
     if not ended:
         if time.perf_counter() < end:
             return None
-        os.killpg(child, signal.SIGKILL)
+        kill(child)
         os.waitpid(child, 0)
         return "timed_out"
-    with suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)  # what it may have started
+    kill(child)
     code = os.waitstatus_to_exitcode(status)
     if code in (PASSED, NONE_LEFT):
         return "survived"

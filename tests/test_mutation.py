@@ -13,9 +13,9 @@ def positive(x):
     return x if x > 0 else 0
 
 
-def next_even(n):
-    while n % 2:
-        n = n + 1
+def emptied(n):
+    while n:
+        n = n * 0
     return n
 
 
@@ -23,15 +23,15 @@ def untried(x):
     -x
 """
 TESTS = """\
-from toy import next_even, positive
+from toy import emptied, positive
 
 
 def test_positive():
     assert [positive(x) for x in (-3, 0, 1, 3)] == [0, 0, 1, 3]
 
 
-def test_next_even():
-    assert (next_even(3), next_even(4)) == (4, 4)
+def test_emptied():
+    assert emptied(3) == 0
 """
 EXAMINE = """\
 import json
@@ -41,7 +41,7 @@ import hypothesis  # once, not in each child
 from mutation import Subject, examine
 
 subject = Subject("toy", Path("toy.py").resolve(), [Path("test_toy.py")], Path.cwd())
-print(json.dumps(examine(subject, workers=2, patience=1)))
+print(json.dumps(examine(subject, workers=2, patience=4)))
 """
 
 
@@ -64,8 +64,7 @@ def test_mutants_are_killed_survive_or_are_timed_out(tmp_path):
         ("-x", "x"),  # no test calls it
         ("-x", "pass"),
     }
-    # n / 2 is never 0, n + 2 never even, n + 0 never another
-    assert found["timed_out"] == 3
+    assert found["timed_out"] == 1  # n * 1 is never 0
     assert found["mutants"] == found["killed"] + len(survivors)
 
 
