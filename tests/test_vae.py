@@ -1,6 +1,7 @@
 """The VAE's losses against hand-computed closed forms, its size, its gradients, its seeds."""
 
 import io
+import json
 import math
 import re
 
@@ -343,6 +344,7 @@ def test_diagnosis_by_hand():
     assert found["active_units"] == 2
     distances = np.linalg.norm(chosen - rejected, axis=1)  # the deviations are the same
     assert found["wasserstein2"] == pytest.approx(distances.mean(), rel=1e-5)
+    assert json.loads(json.dumps(found)) == found  # plain numbers, for a metrics file
 
 
 @pytest.mark.parametrize("sharing", SHARING)
