@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lens.data import (
     InvalidRowError,
+    Report,
     group_key,
     hold_out,
     keep_apart,
@@ -43,7 +44,7 @@ def said(text):
         {"chosen": TRANSCRIPT + "So.", "rejected": TRANSCRIPT + "No."},
         {"prompt": TRANSCRIPT.rstrip(), "chosen": "So.", "rejected": "No."},
         {"prompt": MESSAGES, "chosen": said("So."), "rejected": said("No.")},
-        {"prompt": MESSAGES, "chosen": "So.", "rejected": " No. "},
+        {"prompt": MESSAGES, "chosen": "\nSo. ", "rejected": " No. "},
         {"chosen": MESSAGES + said("So."), "rejected": MESSAGES + said("No.")},
     ],
 )
@@ -62,6 +63,9 @@ def test_a_plain_prompt_is_one_turn():
         ({"prompt": "p", "chosen": " ", "rejected": "b"}, "empty_response"),
         ({"prompt": "p", "chosen": "a", "rejected": None}, "empty_response"),
         ({"prompt": "p", "chosen": "b", "rejected": "b "}, "identical_responses"),
+        ({"prompt": "p", "chosen": " b", "rejected": "b"}, "identical_responses"),
+        ({"prompt": "p", "chosen": "a", "rejected": "\ud800"}, "broken_text"),
+        ({"chosen": 3, "rejected": 4}, "wrong_type"),
         (
             {"chosen": TRANSCRIPT + "a", "rejected": TRANSCRIPT.replace("Hi", "Ho") + "b"},
             "prompts_differ",
@@ -140,6 +144,10 @@ def test_messages_name_place_reason_and_remedy(row, words):
     assert str(error.value) == f"f, row 2: {words} {remedy}"
 
 
+def test_a_new_report_counts_nothing():
+    assert not any(Report().as_dict().values())
+
+
 def test_the_first_five_places_of_each_reason_are_kept():
     rows = [plain(chosen=""), plain(3)] * 7
     _, report = pairs_of(*rows, plain("q"), invalid_rows="drop")
@@ -206,7 +214,8 @@ SYSTEM = {"role": "system", "content": "Be brief."}
 )
 def test_turns_alternate_from_user_to_user_after_one_system_message(messages, reason):
     if reason is None:
-        assert parse_pair(plain(messages))[0] == messages
+        spaced = [{**message, "content": f" {message['content']}\n"} for message in messages]
+        assert parse_pair(plain(messages))[0] == parse_pair(plain(spaced))[0] == messages
         return
     with pytest.raises(InvalidRowError) as error:
         parse_pair(plain(messages))
@@ -330,6 +339,7 @@ def test_so_many_groups_are_held_out_whatever_the_order_of_rows(count, fraction,
     expected = sorted([1, round(fraction * count), count - 1])[1]
     assert groups[test].nunique() == expected
     turned = split_by_group(groups[::-1], fraction, seed)
+    assert isinstance(turned, np.ndarray)  # by place, whatever the index
     assert set(groups[::-1][turned]) == set(groups[test])
     assert np.array_equal(hold_out(groups.to_numpy(), fraction, seed), test)
 
