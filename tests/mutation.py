@@ -7,7 +7,8 @@ mutant (tests/mutants.py says which there are) is put in the module's place in a
 and the tests that execute its statement are run, quickest first, until one fails. A statement that
 only an import executes is tried by all tests that touch the module. A mutant is killed when a test
 fails, when importing it fails, or when it takes ten times as long as the tests took and ten seconds
-more. mutmut 3 forks as well, but leaves every decorated function as it is.
+more. First the module as it is takes a mutant's place, which must survive. mutmut 3 forks as well,
+but leaves every decorated function as it is.
 
 Writes results/torture/mutation.json. Fails where less than 90 % of a module's mutants are killed,
 none excused, or where a survivor is not explained in tests/mutation_survivors.toml.
@@ -28,11 +29,12 @@ import traceback
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import CodeType
 
 import pytest
 from mutants import Mutant, mutants
+from mutation_plugins import Selection, Substitute, Tracer
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "results/torture/mutation.json"
@@ -54,59 +56,6 @@ LIBRARIES = ("torch", "torch._dynamo", "torch.testing", "torch.distributions", "
 PASSED, FAILED, INTERRUPTED, NONE_LEFT = 0, 1, 2, 5  # pytest's exit codes
 
 
-class Tracer:
-    """A pytest plugin that notes the lines of one file that each test executes."""
-
-    def __init__(self, file: Path):
-        self.file, self.found, self.lines = str(file), {}, set()
-
-    def __call__(self, frame, event, argument):
-        if frame.f_code.co_filename == self.file:
-            self.lines.add(frame.f_lineno)
-            return self
-        return None
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item):
-        self.lines, start = set(), time.perf_counter()
-        sys.settrace(self)
-        try:
-            return (yield)
-        finally:
-            sys.settrace(None)
-            self.found[item.nodeid] = time.perf_counter() - start, sorted(self.lines)
-
-
-class Selection:
-    """A pytest plugin that runs the tests named and no others, in that order."""
-
-    def __init__(self, names: list[str]):
-        self.order = {name: place for place, name in enumerate(names)}
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items):
-        items[:] = sorted(
-            (item for item in items if item.nodeid in self.order),
-            key=lambda item: self.order[item.nodeid],
-        )
-
-
-class Substitute:
-    """An import hook that gives one module the mutant's code."""
-
-    def __init__(self, module: str, mutant: Mutant):
-        self.module, self.mutant = module, mutant
-
-    def find_spec(self, name, path=None, target=None):
-        return ModuleSpec(name, self, origin="mutant") if name == self.module else None
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        exec(self.mutant.code, module.__dict__)
-
-
 @dataclass
 class Subject:
     """A module, its file, the tests that try it, and the folder to run them in."""
@@ -120,8 +69,10 @@ class Subject:
         """Pytest's exit code, in this process."""
         from hypothesis import Phase, settings
 
-        phases = [Phase.explicit, Phase.generate]  # an example that fails need not be shrunk
-        settings.register_profile("mutation", derandomize=True, database=None, phases=phases)
+        settings.register_profile(
+            "mutation", derandomize=True, database=None, deadline=None,
+            phases=[Phase.explicit, Phase.generate],  # an example that fails need not be shrunk
+        )  # fmt: skip
         settings.load_profile("mutation")
         base = tempfile.mkdtemp(prefix="mutation-")
         quiet = ["-q", "--tb=no", f"--basetemp={base}/t"]
@@ -134,14 +85,19 @@ class Subject:
     def cover(self) -> dict[str, tuple[float, set[int]]]:
         """(seconds, the module's lines executed) of each test that executes any.
 
-        Raises SystemExit unless all tests pass as things are.
+        Raises SystemExit unless all tests pass as things are, in whatever order.
         """
         with tempfile.NamedTemporaryFile(prefix="mutation-") as file:
-            child = fork(lambda: self._trace(Path(file.name)), self.folder)
-            if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != PASSED:
-                raise SystemExit(f"{self.module}: its tests fail without any mutant.")
+            self._must_pass(lambda: self._trace(Path(file.name)), "without any mutant")
             found = json.loads(Path(file.name).read_text())
-        return {name: (seconds, set(lines)) for name, (seconds, lines) in found.items() if lines}
+        covered = {name: (seconds, set(lines)) for name, (seconds, lines) in found.items() if lines}
+        code = compile(self.file.read_bytes(), str(self.file), "exec")
+        self._must_pass(lambda: self.try_code(code, quickest(covered)), "in another order")
+        return covered
+
+    def _must_pass(self, work, how: str) -> None:
+        if os.waitstatus_to_exitcode(os.waitpid(fork(work, self.folder), 0)[1]) != PASSED:
+            raise SystemExit(f"{self.module}: its tests fail {how}. See with MUTATION_SHOW=1.")
 
     def _trace(self, out: Path) -> int:
         tracer = Tracer(self.file)
@@ -149,8 +105,9 @@ class Subject:
         out.write_text(json.dumps(tracer.found))
         return code
 
-    def try_mutant(self, mutant: Mutant, tests: list[str]) -> int:
-        sys.meta_path.insert(0, Substitute(self.module, mutant))
+    def try_code(self, code: CodeType, tests: list[str]) -> int:
+        """Pytest's exit code with this code in the module's place."""
+        sys.meta_path.insert(0, Substitute(self.module, code))
         try:
             importlib.import_module(self.module)
         except Exception:
@@ -180,8 +137,12 @@ def fork(work, folder: Path) -> int:
 
 def chosen_tests(mutant: Mutant, covered: dict[str, tuple[float, set[int]]]) -> list[str]:
     """The tests that execute the mutant's statement, quickest first; all if only imports do."""
-    own = [name for name, (_, lines) in covered.items() if not lines.isdisjoint(mutant.lines)]
-    return sorted(own or covered, key=lambda name: covered[name][0])
+    own = {name: each for name, each in covered.items() if not each[1].isdisjoint(mutant.lines)}
+    return quickest(own or covered)
+
+
+def quickest(covered: dict[str, tuple[float, set[int]]]) -> list[str]:
+    return sorted(covered, key=lambda name: covered[name][0])
 
 
 def kill(child: int) -> None:
@@ -201,7 +162,7 @@ def examine(subject: Subject, workers: int, patience: float = 10) -> dict:
                 mutant = waiting.pop()
                 tests = chosen_tests(mutant, covered)
                 limit = patience * (sum(covered[name][0] for name in tests) + 1)
-                child = fork(lambda m=mutant, t=tests: subject.try_mutant(m, t), subject.folder)
+                child = fork(lambda c=mutant.code, t=tests: subject.try_code(c, t), subject.folder)
                 running[child] = mutant, time.perf_counter() + limit
             for child, (mutant, end) in list(running.items()):
                 verdict = _verdict(child, end)
@@ -250,13 +211,14 @@ def _verdict(child: int, end: float) -> str | None:
     raise SystemExit(f"pytest ended with code {code}: see with MUTATION_SHOW=1.")
 
 
-def explained() -> dict[tuple[str, str, str, str], str]:
+def explained(names) -> dict[tuple[str, ...], str]:
     """Why a survivor may survive, by module, function, statement before and after."""
     accepted = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))["accepted"]
     return {
-        (each["module"], function, *change): each["why"]
+        tuple(mutant): each["why"]
         for each in accepted
-        for function, *change in each["mutants"]
+        for mutant in each["mutants"]
+        if mutant[0] in names
     }
 
 
@@ -294,20 +256,26 @@ def report(found: dict) -> int:
     """Writes what was found and tells what is not as it should be; 1 if anything is not."""
     from lens.artifacts import write_json
 
-    reasons, wrong = explained(), 0
+    reasons, wrong = explained(found), 0
+    stale = set(reasons)
     for name, module in found.items():
         for each in module["survivors"]:
             key = (name, each["function"], each["original"], each["mutated"])
             each["why"] = reasons.get(key, "")
+            stale.discard(key)
             if not each["why"]:
                 wrong = 1
-                entry = json.dumps(key[1:], ensure_ascii=False)  # as mutation_survivors.toml has it
+                entry = json.dumps(key, ensure_ascii=False)  # as mutation_survivors.toml has it
                 print(f"lens/{name}.py:{each['line']}: no test notices\n    {entry}")
         if module["share"] < LEAST:
             wrong = 1
             print(f"{name}: {module['share']:.1%} killed, less than {LEAST:.0%}.")
+    for key in sorted(stale):
+        print(f"{EXPLAINED.name}: no such survivor any more: {json.dumps(key)}")
     total = {key: sum(module[key] for module in found.values()) for key in ("mutants", "killed")}
-    total |= {"share": round(total["killed"] / total["mutants"], 4)}
+    seconds = round(sum(module["seconds"] for module in found.values()), 1)
+    total |= {"share": round(total["killed"] / total["mutants"], 4), "seconds": seconds}
+    print("all: {killed} of {mutants} killed, {share:.1%}, {seconds:.0f} s".format(**total))
     write_json(OUT, {"modules": found, "total": total})
     return wrong
 
