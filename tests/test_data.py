@@ -119,9 +119,6 @@ def pairs_of(*rows, **options):
         (plain([{"content": "p"}]), "a message needs `role` and `content` as text."),
         (plain([{"role": "user", "content": 3}]), "a message needs `role` and `content` as text."),
         (plain(["p"]), "a message needs `role` and `content` as text."),
-        (plain(chosen=[]), "an answer must be text or a list of one message."),
-        (plain(chosen=said("a") * 2), "an answer must be text or a list of one message."),
-        (plain(None), None),
         ({"chosen": 3, "rejected": 4}, "an answer must be text or a list of messages."),
         (
             {"chosen": said("a"), "rejected": said("b")},
@@ -135,13 +132,19 @@ def pairs_of(*rows, **options):
 def test_messages_name_place_reason_and_remedy(row, words):
     with pytest.raises(LensError) as error:
         pairs_of(plain("q"), row)
-    if words is None:  # no prompt, in the row nor in the answers: no row will have one
-        assert str(error.value).startswith("f, row 2: column prompt missing")
-        with pytest.raises(LensError, match="f, row 2: column prompt missing"):
-            pairs_of(plain("q"), row, invalid_rows="drop")
-        return
     remedy = "Mend or remove the rows, or set `invalid_rows: drop` to drop and count them."
     assert str(error.value) == f"f, row 2: {words} {remedy}"
+
+
+@pytest.mark.parametrize("chosen", [[], said("a") * 2])
+def test_an_answer_is_one_message(chosen):
+    with pytest.raises(LensError, match="f, row 2: an answer must be text or a list of one "):
+        pairs_of(plain("q"), plain(chosen=chosen))
+
+
+def test_a_row_without_any_prompt_is_named():
+    with pytest.raises(LensError, match="f, row 2: .*the answers are no transcripts"):
+        pairs_of(plain("q"), plain(None))
 
 
 def test_a_new_report_counts_nothing():
