@@ -143,7 +143,7 @@ def test_an_answer_is_one_message(chosen):
 
 
 def test_a_row_without_any_prompt_is_named():
-    with pytest.raises(LensError, match="f, row 2: .*the answers are no transcripts"):
+    with pytest.raises(LensError, match=r"f, row 2: .*the answers are no transcripts"):
         pairs_of(plain("q"), plain(None))
 
 
