@@ -15,10 +15,10 @@ def best_of_n(proxy: np.ndarray, gold: np.ndarray) -> np.ndarray:
     """
     count = proxy.shape[-1]
     flat_proxy, flat_gold = proxy.reshape(-1, count), gold.reshape(-1, count).astype(np.float64)
-    order = np.argsort(flat_proxy, axis=1, kind="stable")
+    order = np.argsort(flat_proxy, kind="stable")
     ranked = np.take_along_axis(flat_gold, order, axis=1)
     ranked_proxy = np.take_along_axis(flat_proxy, order, axis=1)
-    for row in np.flatnonzero((np.diff(ranked_proxy, axis=1) == 0).any(axis=1)):
+    for row in np.flatnonzero((np.diff(ranked_proxy) == 0).any(axis=1)):
         ranked[row] = _mean_over_ties(ranked_proxy[row], ranked[row])
     return (ranked @ _weights(count).T).reshape(proxy.shape)
 

@@ -59,7 +59,7 @@ def train_mlps(
     stack = Stack(models, learning_rate)
     start = Stack(models, learning_rate) if centred else None
     generators = [torch.Generator().manual_seed(run.seed) for run in runs]
-    counts = [run.composition[..., 0].numel() for run in runs]
+    counts = [run.composition.shape[:2].numel() for run in runs]
     watches = [
         _Watch(run.data, patience, start.state(i) if start else None, models[i])
         for i, run in enumerate(runs)
@@ -117,13 +117,14 @@ class _Watch:
 
     @torch.inference_mode()
     def _rewards(self, state: dict[str, Tensor], model: nn.Module) -> Tensor:
+        """[2, n] of the chosen and the rejected."""
         model.load_state_dict(state)
-        return model(self.pairs.flatten(0, 1)).squeeze(1)
+        return model(self.pairs).squeeze(2)
 
     def look(self, epoch: int, state: dict[str, Tensor], model: nn.Module) -> None:
         """Takes note of the weights after an epoch, with `model` to put them into."""
         rewards = self._rewards(state, model) - self.offset
-        loss = bradley_terry_loss(*rewards.chunk(2)).mean().item()
+        loss = bradley_terry_loss(*rewards).mean().item()
         if not math.isfinite(loss):
             raise LensError(
                 f"the validation loss became {loss} in epoch {epoch}. Lower `learning_rate`, "

@@ -76,7 +76,7 @@ class Constants:
         c = self.limit_ratio(n_pairs)
         if c >= 1:
             return None
-        return max(2, math.floor((c / (1 - c)) ** 2) + 1) if c > 0 else 2
+        return max(2, math.floor((c / (1 - c)) ** 2) + 1)
 
     def helped_sizes(self) -> tuple[float, float] | None:
         """The open interval of N where some k has a predicted ratio below 1, or None.

@@ -50,6 +50,15 @@ def test_leading_dimensions():
     np.testing.assert_allclose(curves[1, 2], best_of_n(proxy[1, 2], gold[1, 2]))
 
 
+def test_ties_in_one_prompt_leave_the_others_alone():
+    rng = np.random.default_rng(1)
+    proxy, gold = rng.integers(0, 3, size=(6, 5)).astype(float), rng.normal(size=(6, 5))
+    proxy[3] = np.arange(5)  # no tie
+    for row, curve in enumerate(best_of_n(proxy, gold)):
+        expected = [enumerated(proxy[row], gold[row], n) for n in range(1, 6)]
+        np.testing.assert_allclose(curve, expected, atol=1e-12)
+
+
 def test_a_perfect_proxy_never_falls_with_n():
     gold = np.random.default_rng(0).normal(size=(20, 16))
     assert (np.diff(best_of_n(gold, gold), axis=1) >= 0).all()

@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 
 from lens.data import (
     InvalidRowError,
+    Report,
     group_key,
+    hold_out,
+    keep_apart,
     normalise_pairs,
     parse_pair,
+    rename_columns,
     sample_rows,
+    select_rows,
     split_by_group,
 )
 from lens.errors import LensError
@@ -39,7 +44,7 @@ def said(text):
         {"chosen": TRANSCRIPT + "So.", "rejected": TRANSCRIPT + "No."},
         {"prompt": TRANSCRIPT.rstrip(), "chosen": "So.", "rejected": "No."},
         {"prompt": MESSAGES, "chosen": said("So."), "rejected": said("No.")},
-        {"prompt": MESSAGES, "chosen": "So.", "rejected": " No. "},
+        {"prompt": MESSAGES, "chosen": "\nSo. ", "rejected": " No. "},
         {"chosen": MESSAGES + said("So."), "rejected": MESSAGES + said("No.")},
     ],
 )
@@ -58,6 +63,9 @@ def test_a_plain_prompt_is_one_turn():
         ({"prompt": "p", "chosen": " ", "rejected": "b"}, "empty_response"),
         ({"prompt": "p", "chosen": "a", "rejected": None}, "empty_response"),
         ({"prompt": "p", "chosen": "b", "rejected": "b "}, "identical_responses"),
+        ({"prompt": "p", "chosen": " b", "rejected": "b"}, "identical_responses"),
+        ({"prompt": "p", "chosen": "a", "rejected": "\ud800"}, "broken_text"),
+        ({"chosen": 3, "rejected": 4}, "wrong_type"),
         (
             {"chosen": TRANSCRIPT + "a", "rejected": TRANSCRIPT.replace("Hi", "Ho") + "b"},
             "prompts_differ",
@@ -90,6 +98,191 @@ def test_unusable_rows_are_counted_by_reason_or_stop(row, reason):
         "rows_dropped": {reason: 1},
         "first_dropped": {reason: ["f, row 2"]},
     }
+
+
+def plain(prompt="p", **more):
+    return {"prompt": prompt, "chosen": "a", "rejected": "b", **more}
+
+
+def pairs_of(*rows, **options):
+    return normalise_pairs([(f"f, row {i}", row) for i, row in enumerate(rows, 1)], **options)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (plain(chosen=" "), "the chosen answer is empty."),
+        (plain(rejected=" "), "the rejected answer is empty."),
+        (plain(chosen=None), "an answer is null."),
+        (plain(3), "the prompt is a int, not text."),
+        (plain([{"role": "user"}]), "a message needs `role` and `content` as text."),
+        (plain([{"content": "p"}]), "a message needs `role` and `content` as text."),
+        (plain([{"role": "user", "content": 3}]), "a message needs `role` and `content` as text."),
+        (plain(["p"]), "a message needs `role` and `content` as text."),
+        ({"chosen": 3, "rejected": 4}, "an answer must be text or a list of messages."),
+        (
+            {"chosen": said("a"), "rejected": said("b")},
+            "the conversation ends without an answer.",
+        ),
+        (plain("p \ud800"), "a text holds half a character (a surrogate)."),
+        (plain(chosen="\udfff"), "a text holds half a character (a surrogate)."),
+        (plain(TRANSCRIPT + "\ud9ab"), "a text holds half a character (a surrogate)."),
+    ],
+)
+def test_messages_name_place_reason_and_remedy(row, words):
+    with pytest.raises(LensError) as error:
+        pairs_of(plain("q"), row)
+    remedy = "Mend or remove the rows, or set `invalid_rows: drop` to drop and count them."
+    assert str(error.value) == f"f, row 2: {words} {remedy}"
+
+
+@pytest.mark.parametrize("chosen", [[], said("a") * 2])
+def test_an_answer_is_one_message(chosen):
+    with pytest.raises(LensError, match="f, row 2: an answer must be text or a list of one "):
+        pairs_of(plain("q"), plain(chosen=chosen))
+
+
+def test_a_row_without_any_prompt_is_named():
+    with pytest.raises(LensError, match=r"f, row 2: .*the answers are no transcripts"):
+        pairs_of(plain("q"), plain(None))
+
+
+def test_a_new_report_counts_nothing():
+    assert not any(Report().as_dict().values())
+
+
+def test_the_first_five_places_of_each_reason_are_kept():
+    rows = [plain(chosen=""), plain(3)] * 7
+    _, report = pairs_of(*rows, plain("q"), invalid_rows="drop")
+    assert report.dropped == {"empty_response": 7, "wrong_type": 7}
+    assert report.first_places == {
+        "empty_response": [f"f, row {n}" for n in (1, 3, 5, 7, 9)],
+        "wrong_type": [f"f, row {n}" for n in (2, 4, 6, 8, 10)],
+    }
+    assert (report.read, report.kept) == (15, 1)
+
+
+def test_no_usable_pair_is_an_error_with_the_count():
+    with pytest.raises(LensError, match=r"no usable pair among 2 rows: \{'empty_response': 2\}"):
+        pairs_of(plain(chosen=""), plain(rejected=""), invalid_rows="drop")
+
+
+def test_a_pair_has_its_own_id_or_its_row_s_number():
+    rows = [plain("p"), plain("q", id=0), plain("r", id=None), plain("s", id="x")]
+    places = [f"my row 7.jsonl, row {number}" for number in (1, 2, 3, 4)]
+    pairs, report = normalise_pairs(list(zip(places, rows, strict=True)))
+    assert pairs.columns.tolist() == ["id", "prompt", "chosen", "rejected", "group"]
+    assert pairs["id"].tolist() == ["1", "0", "3", "x"]
+    assert report.places == dict(zip(["1", "0", "3", "x"], places, strict=True))
+    with pytest.raises(LensError, match=r"f, row 2: the id '1' stands twice"):
+        pairs_of(plain("p"), plain("q", id=1))
+
+
+def test_texts_are_kept_as_they_are_written():
+    pairs, _ = pairs_of(plain("na\u00efve \u4f60", chosen="\U0001f600", rejected="\u05d0"))
+    assert pairs["prompt"][0] == '[{"role": "user", "content": "na\u00efve \u4f60"}]'
+    assert (pairs["chosen"][0], pairs["rejected"][0]) == ("\U0001f600", "\u05d0")
+
+
+def test_conversations_that_begin_alike_are_prompts_of_their_own_unless_grouped_by_first_turn():
+    rows = [plain(MESSAGES), plain([*MESSAGES[:2], {"role": "user", "content": "When?"}])]
+    assert pairs_of(*rows)[0]["group"].tolist() == ["hi hello. why?", "hi hello. when?"]
+    assert pairs_of(*rows, group_by="first_turn")[0]["group"].tolist() == ["hi", "hi"]
+
+
+def test_a_prompt_is_kept_by_how_its_last_turn_begins():
+    rows = [plain(MESSAGES), plain("Hi"), plain("Why not?")]
+    pairs, report = pairs_of(*rows, keep_prefix="Why")
+    assert pairs["id"].tolist() == ["1", "3"]
+    assert report.as_dict()["rows_dropped"] == {"prompt_filtered_out": 1}
+    assert report.first_places == {"prompt_filtered_out": ["f, row 2"]}
+
+
+SYSTEM = {"role": "system", "content": "Be brief."}
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        ([SYSTEM, *MESSAGES], None),
+        ([MESSAGES[0]], None),
+        ([SYSTEM], "turns_do_not_alternate"),
+        ([SYSTEM, *MESSAGES[:2]], "turns_do_not_alternate"),
+        ([MESSAGES[0], SYSTEM, MESSAGES[0]], "turns_do_not_alternate"),
+        ([MESSAGES[1]], "turns_do_not_alternate"),
+        ([{"role": "user", "content": ""}], "empty_turn"),
+        ([{"role": "user", "content": " "}, *MESSAGES[1:]], "empty_turn"),
+        ([{**SYSTEM, "content": "\n"}, *MESSAGES], "empty_turn"),
+    ],
+)
+def test_turns_alternate_from_user_to_user_after_one_system_message(messages, reason):
+    if reason is None:
+        spaced = [{**message, "content": f" {message['content']}\n"} for message in messages]
+        assert parse_pair(plain(messages))[0] == parse_pair(plain(spaced))[0] == messages
+        return
+    with pytest.raises(InvalidRowError) as error:
+        parse_pair(plain(messages))
+    assert error.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "turns"),
+    [
+        (json.dumps(MESSAGES), MESSAGES),
+        (" \n[ \n" + json.dumps(MESSAGES)[1:], MESSAGES),
+        ('[{"role": "user"', None),
+        ('[{"role": "user"}]', None),
+        ('[{"content": "user"}]', None),
+        ('[{"role": "user", "content": "Hi"}, 3]', None),
+        ("[1, 2]", None),
+        ("see [{1}]", None),
+    ],
+)
+def test_a_cell_that_holds_messages_is_read_as_such_and_any_other_as_text(text, turns):
+    assert parse_pair(plain(text))[0] == (turns or [{"role": "user", "content": text}])
+    if turns is None:
+        assert parse_pair(plain(chosen=text))[1] == text
+
+
+def test_an_answer_may_be_one_message_in_a_cell():
+    row = plain(chosen=json.dumps(said(" yes ")), rejected=said(" no"))
+    assert parse_pair(row) == ([{"role": "user", "content": "p"}], "yes", "no")
+
+
+def test_a_transcript_keeps_an_assistant_s_last_turn_that_says_something():
+    with pytest.raises(InvalidRowError, match="do not alternate"):
+        parse_pair(plain(TRANSCRIPT + "So."))
+    assert parse_pair(plain(TRANSCRIPT))[0] == MESSAGES
+
+
+def test_conversations_of_two_turns_are_enough():
+    chosen, rejected = ([MESSAGES[0], *said(text)] for text in "ab")
+    expected = ([MESSAGES[0]], "a", "b")
+    assert parse_pair({"chosen": chosen, "rejected": rejected}) == expected
+
+
+def test_every_missing_column_is_named():
+    with pytest.raises(LensError, match=r"column chosen and rejected missing; found \['a', 'b'\]"):
+        parse_pair({"b": 1, "a": 2})
+    with pytest.raises(LensError, match=r"column rejected missing"):
+        parse_pair({"chosen": "a"})
+
+
+def test_columns_are_renamed_where_every_row_has_them():
+    rows = [("f, row 1", {"q": 1, "x": 2}), ("f, row 2", {"q": 3})]
+    assert rename_columns(rows, {"prompt": "q"}) == [
+        ("f, row 1", {"prompt": 1, "x": 2}),
+        ("f, row 2", {"prompt": 3}),
+    ]
+    with pytest.raises(LensError, match=r"f, row 2: no column \['x'\]; found \['q'\]"):
+        rename_columns(rows, {"prompt": "q", "chosen": "x"})
+
+
+def test_rows_are_selected_by_all_values_as_text():
+    rows = [(f"row {i}", {"part": i % 2, "kind": "ab"[i // 2]}) for i in range(4)]
+    assert select_rows(rows, {"part": "1", "kind": "b"}) == [rows[3]]
+    with pytest.raises(LensError, match="no row has"):
+        select_rows(rows, {"part": "2"})
 
 
 def test_missing_columns_stop_even_when_rows_may_be_dropped():
@@ -139,6 +332,45 @@ def test_no_group_stands_on_both_sides(groups, fraction, seed):
     assert not set(groups[test]) & set(groups[~test])
     assert test.any()
     assert not test.all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 40), st.floats(0, 1), st.integers(0, 99))
+def test_so_many_groups_are_held_out_whatever_the_order_of_rows(count, fraction, seed):
+    groups = pd.Series([f"g{i % count}" for i in range(3 * count)])
+    test = split_by_group(groups, fraction, seed)
+    expected = sorted([1, round(fraction * count), count - 1])[1]
+    assert groups[test].nunique() == expected
+    turned = split_by_group(groups[::-1], fraction, seed)
+    assert isinstance(turned, np.ndarray)  # by place, whatever the index
+    assert set(groups[::-1][turned]) == set(groups[test])
+    assert np.array_equal(hold_out(groups.to_numpy(), fraction, seed), test)
+
+
+def test_which_groups_are_held_out_follows_the_seed():
+    groups = pd.Series([f"g{i}" for i in range(60)])
+    first, other = (split_by_group(groups, 0.5, seed) for seed in (0, 1))
+    assert not np.array_equal(first, other)
+
+
+def test_training_pairs_keep_apart_from_what_is_held_out():
+    pairs, report = pairs_of(*(plain(f"p{i % 3}", id=f"x{i}") for i in range(6)))
+    with pytest.raises(LensError) as error:
+        keep_apart(pairs, {"p1"}, "prompt_is_held_out", report, "error")
+    assert str(error.value) == (
+        "f, row 2 (training pair x1): prompt is held out. "
+        "Mend or remove the rows, or set `invalid_rows: drop` to drop and count them."
+    )
+    assert keep_apart(pairs, {"p9"}, "prompt_is_held_out", report, "error").equals(pairs)
+    left = keep_apart(pairs, {"p1"}, "prompt_is_held_out", report, "drop")
+    assert left["id"].tolist() == ["x0", "x2", "x3", "x5"]
+    assert (report.kept, report.dropped) == (4, {"prompt_is_held_out": 2})
+    assert report.first_places == {"prompt_is_held_out": ["f, row 2", "f, row 5"]}
+
+
+def test_a_sample_may_be_everything_and_is_sorted():
+    assert sample_rows(5, 5, seed=0).tolist() == [0, 1, 2, 3, 4]
+    assert (np.diff(sample_rows(50, 20, seed=0)) > 0).all()
 
 
 def test_samples_are_nested_and_follow_the_seed():

@@ -150,6 +150,8 @@ def test_factors_make_the_embeddings_of_the_source():
     for sharing in SHARING:
         (source,) = decoded_sources(sharing, counts=(6,))
         vectors, weights = source.factors()
+        layers = 2 if sharing == "separate_everything" else 1
+        assert len(vectors) == layers * (HIDDEN + 1)  # the decoder's last layer and its bias
         rows = torch.arange(6).repeat_interleave(2)
         for side in SIDES:
             variants = torch.tensor([1, 2]).repeat(6)

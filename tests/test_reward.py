@@ -1,12 +1,15 @@
 """Reward models: the loss, the training path, the probes, scoring and saving."""
 
+import copy
+import io
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 
-from lens import methods, probes, reward, synthesis
+from lens import methods, probes, reward, stacked, synthesis
 from lens.errors import LensError
 from lens.generators import conditional, directed, flow, mixing, mixup, residual
 from lens.reward_head import RewardHead, pair_accuracy
@@ -91,10 +94,30 @@ def test_best_epoch_is_kept_and_patience_ends_training():
 
 
 def test_repeat_takes_k_times_the_steps():
-    data, _ = linear_world(count=64)
+    data, _ = linear_world(count=70)
     once, thrice = (mlp(data, scale=k, epochs=2, patience=9).metrics for k in (1, 3))
-    assert (once["steps"], thrice["steps"]) == (2 * 2, 2 * 6)
-    assert thrice["pairs_per_epoch"] == 3 * 64
+    assert (once["steps"], thrice["steps"]) == (2 * 3, 2 * 7)  # the last batch is a part of one
+    assert (once["epochs"], thrice["epochs"]) == (2, 2)
+    assert thrice["pairs_per_epoch"] == 3 * 70
+
+
+def test_of_epochs_with_equal_losses_the_first_counts():
+    data, _ = linear_world(count=40)
+    found = mlp(data, learning_rate=1e-30, epochs=9, patience=3).metrics
+    assert len(set(found["validation_losses"])) == 1
+    assert (found["best_epoch"], found["epochs"]) == (1, 4)
+
+
+def test_a_bar_of_epochs_on_terminals_alone(monkeypatch, capsys):
+    data, _ = linear_world(count=40)
+    mlp(data, epochs=2)
+    assert capsys.readouterr().err == ""  # a log
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", screen)
+    mlp(data, epochs=5)
+    assert re.search(r"\rreward: .*/5 .*epoch[/\]]", screen.getvalue())
+    assert screen.getvalue().endswith(" \r")  # wiped: there are many trainings
 
 
 def test_every_pair_is_seen_once_an_epoch():
@@ -192,6 +215,38 @@ def test_a_centred_head_is_the_network_less_its_start():
     margins = model(data.validation_chosen) - model(data.validation_rejected)
     loss = np.logaddexp(0, -margins).mean()
     assert loss == pytest.approx(min(trained.metrics["validation_losses"]), rel=1e-4)
+
+
+def test_centred_training_is_plain_adam_on_margins_less_the_start_s():
+    data, _ = linear_world(count=50)
+    torch.manual_seed(4)
+    plain = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
+    start = copy.deepcopy(plain)
+    generator = torch.Generator().manual_seed(4)
+    optimiser = torch.optim.Adam(plain.parameters(), lr=HEAD["learning_rate"])
+    for _ in range(3):
+        for rows in torch.randperm(50, generator=generator).split(32):
+            chosen, rejected = (torch.from_numpy(x[rows]) for x in (data.chosen, data.rejected))
+            with torch.no_grad():
+                before = start(chosen) - start(rejected)
+            optimiser.zero_grad()
+            margins = plain(chosen) - plain(rejected) - before
+            (-torch.nn.functional.logsigmoid(margins)).mean().backward()
+            optimiser.step()
+    trained = mlp(data, seed=4, epochs=3, centred=True)
+    assert trained.metrics["best_epoch"] == 3
+    expected = torch.cat([plain[0].weight, start[0].weight]).detach().numpy()
+    np.testing.assert_allclose(trained.weights["w1"], expected, atol=1e-6)
+
+
+def test_weights_are_stacked_anew_only_when_a_run_has_ended(monkeypatch):
+    kept, keep = [], stacked.Stack.keep
+    monkeypatch.setattr(
+        stacked.Stack, "keep", lambda stack, runs: (kept.append(list(runs)), keep(stack, runs))
+    )
+    data, _ = linear_world(count=40)
+    mlp(data, epochs=4, patience=9)
+    assert kept == [[0]]
 
 
 def test_centred_runs_side_by_side_end_as_they_would_alone():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lens import synthesis
 from lens.errors import LensError
+from lens.noise import combine, row_normals
 from lens.reward import Run, train_mlps
 from lens.training_set import Standardiser, TrainingSet
 from lens.vae import VAE
@@ -220,6 +221,80 @@ def test_more_candidates_give_likelier_latents():
     assert few.shape == many.shape == (400, 2, 4)
     density = [synthesis.log_density(z, mean[:, None], log_variance[:, None]) for z in (few, many)]
     assert density[1].mean() > density[0].mean() + 1
+
+
+def test_a_latent_is_the_posterior_s_draw_plus_noise():
+    """Equation 7 with the numbers that the generator gives, in their order."""
+    mean, log_variance = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, math.log(4.0)]])
+    drawn = synthesis.draw_latents(
+        mean, log_variance, keep=1, candidates_per_kept=1, noise_variance=9.0,
+        generator=torch.Generator().manual_seed(7),
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(7)
+    own, noise = (torch.randn(1, 2, generator=generator) for _ in range(2))
+    torch.testing.assert_close(drawn[:, 0], mean + torch.tensor([1.0, 2.0]) * own + 3 * noise)
+
+
+def test_latents_follow_their_seed_and_leave_the_global_generator_alone():
+    torch.manual_seed(0)
+    vae, sides = VAE(4, 8, 2, "shared_trunk_separate_heads"), torch.randn(2, 9, 4)
+    options = {"keep": 2, "candidates_per_kept": 2, "noise_variance": 0.5}
+    before = torch.get_rng_state()
+    first, again, other = (
+        synthesis.lens_latents(vae, *sides, **options, seed=seed) for seed in (1, 1, 2)
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+    for side in ("chosen", "rejected"):
+        assert torch.equal(first[side], again[side])
+        assert not torch.equal(first[side], other[side])
+
+
+def test_a_variant_is_its_own_latent_decoded_by_its_side():
+    torch.manual_seed(0)
+    vae = VAE(4, 8, 2, "separate_everything")
+    latents = {side: torch.randn(5, 3, 2) for side in ("chosen", "rejected")}
+    originals = dict(zip(latents, torch.randn(2, 5, 4), strict=True))
+    source = synthesis.Decoded(vae, *originals.values(), latents)
+    for side in latents:
+        for row in range(5):
+            for variant in range(4):
+                (got,) = source(side, torch.tensor([row]), torch.tensor([variant]))
+                expected = originals[side][row]
+                if variant:
+                    expected = vae.decode(latents[side][row, variant - 1], side)
+                torch.testing.assert_close(got, expected)
+
+
+def test_synthetic_embeddings_are_asked_for_where_they_are_needed_alone():
+    chosen, rejected = torch.zeros(6, 2), torch.ones(6, 2)
+    asked = []
+
+    def synthesise(side, rows, variants):
+        asked.append((side, rows.tolist(), variants.tolist()))
+        return 10.0 * torch.stack([rows, variants], dim=1)
+
+    source = synthesis.with_originals(chosen, rejected, synthesise)
+    assert torch.equal(source("rejected", torch.tensor([4, 1]), torch.tensor([0, 0])), rejected[:2])
+    assert not asked
+    got = source("chosen", torch.tensor([5, 2, 3]), torch.tensor([1, 0, 2]))
+    assert got.tolist() == [[50.0, 10.0], [0.0, 0.0], [30.0, 20.0]]
+    assert asked == [("chosen", [5, 3], [1, 2])]
+    assert chosen.abs().max() == 0  # the originals themselves stay
+
+
+def test_sources_of_noise_by_their_formulas():
+    """Both sides, each with its own numbers: e + s n, and the mean of the side plus n R."""
+    torch.manual_seed(0)
+    sides = dict(zip(("chosen", "rejected"), torch.randn(2, 9, 3), strict=True))
+    rows, variants = torch.tensor([0, 4, 8]), torch.tensor([1, 3, 2])
+    perturbed = synthesis.direct_perturbation(*sides.values(), noise_variance=0.25, seed=6)
+    drawn = synthesis.gaussian_sampling(*sides.values(), seed=6)
+    for place, (side, embeddings) in enumerate(sides.items()):
+        noise = row_normals(combine(6, place, rows, variants), 3)
+        expected = embeddings[rows] + 0.5 * noise
+        torch.testing.assert_close(perturbed(side, rows, variants), expected)
+        expected = embeddings.mean(dim=0) + noise @ synthesis.covariance_root(embeddings)
+        torch.testing.assert_close(drawn(side, rows, variants), expected)
 
 
 def test_direct_perturbation_has_the_variance_asked_for():

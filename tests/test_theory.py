@@ -7,7 +7,15 @@ import pytest
 
 from lens.errors import LensError
 from lens.paper.reported import reported
-from lens.theory import Constants, noise_radius, sentences, size_words
+from lens.theory import (
+    Constants,
+    helped_words,
+    noise_radius,
+    scale_words,
+    sentences,
+    size_words,
+    threshold,
+)
 
 PAPER = Constants(C1=0.24, p=0.26, B0=5.63, dim=4096, delta=0.05)
 
@@ -93,11 +101,73 @@ def test_noise_radius_covers_both_noises_of_a_pair():
 
 @pytest.mark.parametrize(
     "change",
-    [{"C1": 0.0}, {"C1": math.inf}, {"dim": 0}, {"delta": 1.0}, {"B0": -1.0}, {"p": math.nan}],
-)
+    [{"C1": 0.0}, {"C1": math.inf}, {"dim": 0}, {"delta": 0.0}, {"delta": 1.0}, {"B0": -1.0},
+     {"B0": math.inf}, {"p": math.nan}],
+)  # fmt: skip
 def test_constants_that_say_nothing_are_refused(change):
     with pytest.raises(LensError, match="theory:"):
         Constants(**{"C1": 0.24, "p": 0.26, "B0": 5.63, "dim": 64, "delta": 0.05, **change})
+
+
+def test_the_smallest_world_is_allowed():
+    one = Constants(C1=2.0, p=0.5, B0=0.0, dim=1, delta=math.exp(-3))  # C2 = 4
+    assert one.error(16) == pytest.approx(2 * math.sqrt(4 / 16))
+
+
+@pytest.mark.parametrize("p", [-0.2, 0.1, 0.45])
+@pytest.mark.parametrize("b0", [0.02, 0.7, 40.0])
+def test_at_the_threshold_the_ratio_tends_to_one(p, b0):
+    constants = Constants(C1=0.24, p=p, B0=b0, dim=64, delta=0.05)
+    assert constants.limit_ratio(constants.threshold) == pytest.approx(1, rel=1e-9)
+    low, high = constants.helped_sizes()
+    assert (low, high) == (0, pytest.approx(constants.threshold, rel=1e-9))
+
+
+@pytest.mark.parametrize(("c1", "p", "b0"), [(0.0, 0.2, 1.0), (-1.0, 0.2, 1.0), (1.0, 0.2, 0.0),
+                                             (1.0, 0.2, -1.0), (1.0, 0.5, 1.0)])  # fmt: skip
+def test_no_threshold_without_both_constants(c1, p, b0):
+    assert threshold(c1, p, b0, 9.0) is None
+
+
+def test_where_both_errors_fall_alike_the_constants_alone_decide():
+    """p = 1/2: the ratio tends to rho whatever N is, and a rho of 1 promises nothing."""
+    even = {"C1": 2.0, "p": 0.5, "dim": 8, "delta": math.exp(-1)}  # C1 sqrt(C2) = 6
+    assert Constants(B0=6.0, **even).smallest_scale(100) is None
+    assert Constants(B0=6.0, **even).helped_sizes() is None
+    assert Constants(B0=3.0, **even).helped_sizes() == (0, math.inf)
+    assert Constants(B0=3.0, **even).smallest_scale(100) == 2  # sqrt(k) > c / (1 - c) = 1
+
+
+def test_a_boundary_too_small_or_large_for_a_number_leaves_no_sizes():
+    for p in (0.4999, 0.5001):  # rho is above 1: no N is small enough, or none is large enough
+        assert Constants(C1=0.19, p=p, B0=5.63, dim=64, delta=0.05).helped_sizes() is None
+
+
+@pytest.mark.parametrize(
+    ("p", "b0", "words"),
+    [
+        (0.26, 0.0, "the bound promises a gain for every N"),
+        (0.5, 3.0, "the bound promises a gain for every N"),
+        (0.5, 6.0, "the bound promises a gain for no N"),
+        (0.0, 0.5, "the bound promises a gain only for N < 144.00"),  # (1 / rho)^2, rho = 1 / 12
+        (1.0, 60.0, "the bound promises a gain only for N > 100.00"),  # rho = 10
+    ],
+)
+def test_where_a_gain_is_promised_in_words(p, b0, words):
+    constants = Constants(C1=2.0, p=p, B0=b0, dim=8, delta=math.exp(-1))
+    assert helped_words(constants) == words
+    assert sentences(constants)[-1] == f"Corrected (Eq. 37 turns the inequality round): {words}."
+
+
+def test_the_smallest_scale_in_words():
+    assert scale_words(PAPER, 1000) == "no k has a predicted ratio below 1"
+    free = Constants(C1=0.24, p=0.26, B0=0.0, dim=64, delta=0.05)
+    assert scale_words(free, 1000) == "the smallest k with a predicted ratio below 1 is 2"
+
+
+def test_sentences_say_where_the_paper_s_threshold_is_not_defined():
+    free = Constants(C1=0.24, p=0.26, B0=0.0, dim=64, delta=0.05)
+    assert "N0 is not defined: that takes p < 1/2 and B0 > 0." in sentences(free)
 
 
 def test_sentences_give_both_readings():
@@ -160,5 +230,8 @@ def test_command_refuses_other_files(fail, tmp_path):
 
 def test_sizes_are_printed_with_the_digits_they_deserve():
     assert size_words(65.59034) == "65.59"
+    assert size_words(9_999.5) == "9,999.50"
+    assert size_words(10_000) == "10,000"
+    assert size_words(1e7) == "1.00e+07"
     assert size_words(54_784.4) == "54,784"
     assert size_words(7.2148e13) == "7.21e+13"

@@ -1,12 +1,17 @@
 """The VAE's losses against hand-computed closed forms, its size, its gradients, its seeds."""
 
+import io
+import json
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
+from test_synthesis import identity_vae
 
 from lens.errors import LensError
+from lens.stacked import Linear
 from lens.vae import (
     SHARING,
     VAE,
@@ -16,6 +21,7 @@ from lens.vae import (
     loss_terms,
     sample,
     save_vae,
+    squared_error,
     train_vaes,
     wasserstein2,
 )
@@ -109,10 +115,48 @@ def test_each_pair_has_its_own_loss():
     torch.testing.assert_close(whole[4:5], single)
 
 
-@pytest.mark.parametrize("counts", [(40, 40, 40), (40, 37, 16), (16, 40, 33)])
+def test_loss_terms_are_those_of_each_side():
+    """Equations 3 to 6 for every pair, put together from one side after the other."""
+    torch.manual_seed(0)
+    vae = VAE(dim=4, hidden=8, latent=3, sharing="separate_everything")
+    data, noise = torch.randn(2, 6, 4), torch.randn(2, 6, 3)
+    terms = loss_terms(vae, data.flatten(0, 1), noise.flatten(0, 1))
+    sides = list(zip(("chosen", "rejected"), data, noise, strict=True))
+    posteriors = [vae.encode(own, side) for side, own, _ in sides]
+    squares = [
+        (own - vae.decode(mean + (0.5 * log_variance).exp() * draw, side)).square().sum(dim=1)
+        for (side, own, draw), (mean, log_variance) in zip(sides, posteriors, strict=True)
+    ]
+    torch.testing.assert_close(terms.reconstruction, squares[0] + squares[1])
+    kls = [kl_to_standard_normal(*posterior).sum(dim=1) for posterior in posteriors]
+    torch.testing.assert_close(terms.kl, kls[0] + kls[1])
+    torch.testing.assert_close(terms.distance, wasserstein2(*posteriors[0], *posteriors[1]))
+
+
+@pytest.mark.parametrize(("dim", "written"), [(31, True), (32, False)])
+def test_from_four_times_the_hidden_width_embeddings_are_not_written_out(dim, written):
+    asked = []
+
+    class Watched(Linear):
+        def forward(self, inputs):
+            asked.append(inputs.shape)
+            return super().forward(inputs)
+
+    torch.manual_seed(0)
+    layer = Watched(8, dim)
+    layer.weight = torch.nn.Parameter(torch.randn(2, dim, 8))
+    layer.bias = torch.nn.Parameter(torch.randn(2, dim))
+    features, embeddings = torch.randn(2, 50, 8), torch.randn(2, 50, dim)
+    found = squared_error(embeddings, features, layer)
+    assert bool(asked) == written
+    decoded = features @ layer.weight.transpose(1, 2) + layer.bias.unsqueeze(1)
+    torch.testing.assert_close(found, (embeddings - decoded).square().sum(dim=2), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("counts", [(40, 40, 40), (40, 37, 16), (7, 40, 33)])
 @pytest.mark.parametrize("sharing", SHARING)
 def test_runs_side_by_side_end_as_they_would_alone(counts, sharing):
-    """Ragged counts: some runs have fewer rows in a batch, or fewer batches, than others."""
+    """Ragged counts: some runs have fewer rows in a batch, fewer batches, or not one full one."""
     data = [pairs(count, seed=seed) for seed, count in enumerate(counts)]
     settings = {**SETTINGS, "sharing": sharing}
     del settings["seed"]
@@ -212,6 +256,12 @@ def test_sampling_has_the_posterior_s_moments():
     assert z.std().item() == pytest.approx(3.0, abs=0.03)
 
 
+def test_a_sample_is_the_mean_plus_deviations():
+    mean, log_variance = torch.tensor([[2.0, -1.0]]), torch.tensor([[math.log(9.0), 0.0]])
+    drawn = sample(mean, log_variance, torch.tensor([[1.0, -2.0]]))
+    torch.testing.assert_close(drawn, torch.tensor([[5.0, -3.0]]))
+
+
 def test_training_lowers_the_loss_and_follows_the_seed():
     chosen, rejected = pairs()
     first, again = (train_vae(chosen, rejected, **SETTINGS) for _ in range(2))
@@ -235,6 +285,17 @@ def test_training_leaves_the_global_generator_alone():
     assert torch.equal(torch.rand(1), expected)
 
 
+def test_a_bar_of_epochs_on_terminals_alone(monkeypatch, capsys):
+    train_vae(*pairs(), **SETTINGS)
+    assert capsys.readouterr().err == ""  # a log
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", screen)
+    train_vae(*pairs(), **SETTINGS)
+    assert "\rvae: 100%" in screen.getvalue()
+    assert re.search(r"5/5 .*\depoch/s", screen.getvalue())
+
+
 def test_a_large_gamma_separates_the_posteriors():
     chosen, rejected = pairs()
     near = train_vae(chosen, rejected, **{**SETTINGS, "gamma": 0.0, "epochs": 30})
@@ -248,7 +309,7 @@ def test_a_large_gamma_separates_the_posteriors():
 def test_an_exploding_loss_is_reported():
     chosen, rejected = pairs()
     chosen = np.full_like(chosen, 1e30)
-    with pytest.raises(LensError, match=r"epoch 1 .*seed 3"):
+    with pytest.raises(LensError, match=r"loss became (inf|nan) in epoch 1 \(seed 3\)"):
         train_vae(chosen, rejected, **SETTINGS)
 
 
@@ -262,6 +323,46 @@ def test_diagnosis_names_a_collapsed_posterior():
     assert len(found["kl_per_dimension"]) == 2
 
 
+def test_diagnosis_by_hand():
+    """Posterior means that are the embeddings, variances of 4, and a decoder that adds a vector."""
+    rng = np.random.default_rng(0)
+    spread = np.array([1.0, 0.2, 0.05])  # variances 1, 0.04 and 0.0025: two active
+    chosen, rejected = (rng.normal(size=(2, 40, 3)) * spread).astype(np.float32)
+    vae = identity_vae(3)
+    with torch.no_grad():
+        vae.log_variance_head["both"].bias.fill_(math.log(4))
+        vae.decoder["both"][2].bias.copy_(torch.tensor([3.0, 0.0, 4.0]))
+    both = np.concatenate([chosen, rejected]).astype(np.float64)
+    decoded = both + np.array([3, 0, 4])
+    lengths = np.linalg.norm(both, axis=1) * np.linalg.norm(decoded, axis=1)
+    found = diagnose(vae, chosen, rejected)
+    assert found["reconstruction_error"] == pytest.approx(25, rel=1e-5)
+    cosines = (both * decoded).sum(axis=1) / lengths
+    assert found["reconstruction_cosine"] == pytest.approx(cosines.mean(), rel=1e-5)
+    kl = 0.5 * ((both**2).mean(axis=0) + 4 - 1 - math.log(4))
+    assert found["kl_per_dimension"] == pytest.approx(kl, rel=1e-5)
+    assert found["active_units"] == 2
+    distances = np.linalg.norm(chosen - rejected, axis=1)  # the deviations are the same
+    assert found["wasserstein2"] == pytest.approx(distances.mean(), rel=1e-5)
+    assert json.loads(json.dumps(found)) == found  # plain numbers, for a metrics file
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+def test_pairs_are_encoded_and_decoded_side_by_side(sharing):
+    torch.manual_seed(0)
+    vae, sides = VAE(5, 8, 2, sharing), torch.randn(2, 7, 5)
+    halves = [half.chunk(2) for half in vae.encode_pairs(sides.flatten(0, 1))]
+    latents = torch.randn(2, 7, 2)
+    errors = vae.errors(sides.flatten(0, 1), latents.flatten(0, 1)).chunk(2)
+    for i, side in enumerate(("chosen", "rejected")):
+        for together, alone in zip(halves, vae.encode(sides[i], side), strict=True):
+            torch.testing.assert_close(together[i], alone)
+        decoded = vae.decode(latents[i], side)
+        torch.testing.assert_close(errors[i], (decoded - sides[i]).square().sum(dim=1))
+        features, layer = vae.decoder_features(latents[i], side)
+        torch.testing.assert_close(layer(features), decoded)
+
+
 def test_saved_and_loaded(tmp_path):
     vae = train_vae(*pairs(), **SETTINGS)
     save_vae(tmp_path / "vae.safetensors", vae)
@@ -269,3 +370,5 @@ def test_saved_and_loaded(tmp_path):
     latents = torch.randn(3, 2)
     assert torch.equal(vae.decode(latents, "chosen"), loaded.decode(latents, "chosen"))
     assert loaded.shape == vae.shape
+    assert not vae.training
+    assert not loaded.training
