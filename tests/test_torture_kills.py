@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import sys
 import time
 from collections import Counter
@@ -55,6 +56,12 @@ class Disturbed:
             assert time.monotonic() < end, self.said.read_text()[-3000:]
             time.sleep(0.05)
 
+    def begin_anew(self):
+        """Where all is done and kills are left."""
+        while stages(self.sessions):
+            time.sleep(0.1)
+        shutil.rmtree(self.directory / "results")
+
     def strike(self, what, choose):
         """Kills; returns the rules that were running, or of the stage, or None where it has just
         ended."""
@@ -79,6 +86,8 @@ class Disturbed:
 
 def one_kill(world, draw, left, jobs):
     """Waits for some jobs to end and a while more, then kills; None where the run ended before."""
+    if not world.is_running() and world.finished() == jobs:
+        world.begin_anew()
     world.go_on()
     before, rest = world.finished(), jobs - world.finished()
     if draw.random() < 0.1:  # while Snakemake still reads its files
@@ -86,7 +95,7 @@ def one_kill(world, draw, left, jobs):
         what = draw.choice(WHAT[:2])
         world.wait(lambda: time.monotonic() > moment)
     else:
-        more = before + draw.randint(0, max(0, 2 * rest // (left + 1)))
+        more = before + draw.randint(0, max(0, min(2 * rest // (left + 1), rest - left - 2)))
         world.wait(lambda: world.finished() >= more and stages({world.process.pid}))
         moment = time.monotonic() + draw.uniform(0, 5)
         what = draw.choice(WHAT)
