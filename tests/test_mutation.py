@@ -41,7 +41,7 @@ import hypothesis  # once, not in each child
 from mutation import Subject, examine
 
 subject = Subject("toy", Path("toy.py").resolve(), [Path("test_toy.py")], Path.cwd())
-print(json.dumps(examine(subject, workers=2, patience=4)))
+print(json.dumps(examine(subject, workers=2, patience=3)))
 """
 
 
