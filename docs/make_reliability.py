@@ -51,15 +51,19 @@ def disturbances(found):
 
 def determinism(found):
     return (
-        f"**Another machine.** {found['files_equal']} of {found['files_compared']} files equal, byte "
-        "for byte."
+        f"**Another machine.** {found['files_equal']} of {found['files_compared']} files equal, "
+        "byte for byte."
     )
 
 
 def mutation(found):
     header = ["module", "mutants", "killed", "by time", "share"]
     rows = [
-        [name, *(str(one[key]) for key in ("mutants", "killed", "timed_out")), f"{one['share']:.1%}"]
+        [
+            name,
+            *(str(one[key]) for key in ("mutants", "killed", "timed_out")),
+            f"{one['share']:.1%}",
+        ]
         for name, one in found["modules"].items()
     ]
     total = found["total"]

@@ -1,10 +1,10 @@
 """The README.md of a saved reward model: what it is, what it learned from, how far to trust it."""
 
+import re
 from pathlib import Path
 
 from lens.errors import printable
 from lens.health import sentences
-from lens.paper.examples import fenced
 from lens.paper.render import escape_markdown, markdown_table, with_interval
 from lens.recipes import Recipe
 
@@ -77,7 +77,7 @@ def model_card(model) -> str:
         "",
         "## How it was made",
         "",
-        *([fenced(card["command"]), ""] if card["command"] else []),
+        *([_code(card["command"]), ""] if card["command"] else []),
         f"Seed {card['seed']}, temperature {card['temperature']:.4g}. "
         + ", ".join(f"{name} {version}" for name, version in card["versions"].items())
         + ".",
@@ -134,6 +134,13 @@ def _encoder_text(encoder) -> str:
     )
     name = Path(encoder.model).name if Path(encoder.model).is_absolute() else encoder.model
     return f"Embeddings: {escape_markdown(name)} ({escape_markdown(settings)})."
+
+
+def _code(text: str) -> str:
+    """On one line, between more backquotes than it holds in a row."""
+    marks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    gap = " " if "`" in text else ""
+    return f"{marks}{gap}{' '.join(text.splitlines())}{gap}{marks}"
 
 
 def _quoted(text: str) -> str:

@@ -46,9 +46,9 @@ TESTS = {
     "best_of_n": ["best_of_n"],
     "theory": ["theory"],
     "synthesis": ["synthesis", "fast_training"],
-    "vae": ["vae", "fast_training"],
+    "vae": ["vae", "fast_training", "health"],
     "reward": ["reward", "fast_training"],
-    "data": ["data", "forms"],
+    "data": ["data", "forms", "corpora"],
 }
 # What the tests import besides LENS: once, in the parent, rather than in each child.
 LIBRARIES = ("torch", "torch._dynamo", "torch.testing", "torch.distributions", "numpy.testing",

@@ -128,10 +128,12 @@ def test_a_tracker_writes_below_its_folder(tmp_path, monkeypatch):
     from lens.tracking import track
 
     monkeypatch.setenv("LENS_TRACK", "tensorboard")
-    monkeypatch.setenv("LENS_TRACK_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("LENS_TRACK_DIR", str(tmp_path / "x/y/runs"))
     for name in ("a/../../../out", "../out", "/out", "./.././out"):
         track(name, {}, {"loss": 1.0})
-    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) == 4
+    assert all(path.is_relative_to(tmp_path / "x/y/runs") for path in written)
 
 
 def test_csv_keeps_data_as_they_are(tmp_path):

@@ -347,6 +347,22 @@ def test_diagnosis_by_hand():
     assert json.loads(json.dumps(found)) == found  # plain numbers, for a metrics file
 
 
+def test_units_are_active_over_all_embeddings_or_over_one_side_s():
+    """Posterior means that are the embeddings: two active units that vary within one side alone,
+    one within both, one that only tells the sides apart, and one that stays still."""
+    sides = 0.01 * np.random.default_rng(0).normal(size=(2, 40, 5)).astype(np.float32)
+    sides[0, :, :2] *= 100
+    sides[1, :, 1:3] *= 100
+    sides[1, :, 3] += 3
+    found = diagnose(identity_vae(5), *sides)
+    assert (found["active_units"], found["active_units_within_sides"]) == (4, 3)
+
+
+def test_the_variance_within_a_side_is_that_of_its_embeddings_not_of_a_sample():
+    side = np.array([[0.007**0.5], [-(0.007**0.5)]], np.float32)  # 0.007, as a sample 0.014
+    assert diagnose(identity_vae(1), side, side)["active_units_within_sides"] == 0
+
+
 @pytest.mark.parametrize("sharing", SHARING)
 def test_pairs_are_encoded_and_decoded_side_by_side(sharing):
     torch.manual_seed(0)
