@@ -157,7 +157,7 @@ def test_an_mlp_is_recommended_only_if_it_is_told_from_the_best_probe():
 
 
 def test_without_time_for_augmentation_the_plain_recipes_are_compared(monkeypatch):
-    monkeypatch.setattr(advising, "_plan", lambda *arguments: [])
+    monkeypatch.setattr(advising, "_plan", lambda *arguments: ([], []))
     advice = advise(embedded(60, dim=4, strength=2.0), rounds=1)
     assert not advice.comparisons
     assert set(advice.accuracy) == {Recipe("original"), *(Recipe(m) for m in methods.PROBES)}
@@ -324,7 +324,7 @@ def test_time_decides_scales_and_rounds(monkeypatch):
 def test_rounds_follow_the_first_ones_time(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(advising.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(advising, "_plan", lambda pairs, scales, *more: scales)
+    monkeypatch.setattr(advising, "_plan", lambda pairs, scales, *more: (scales, []))
     monkeypatch.setattr(advising, "_curve", lambda pairs, recipe, rounds: None)
 
     def margins(pairs, recipes, seed):
