@@ -148,7 +148,7 @@ def test_any_file_is_read_or_refused_in_words(folder, file):
 
 
 @pytest.mark.torture
-@settings(max_examples=10_000, deadline=None, database=None)
+@settings(max_examples=5_000, deadline=None, database=None)
 @given(files)
 def test_many_files_are_read_or_refused_in_words(folder, file):
     check_any_file(folder, *file)
