@@ -21,7 +21,7 @@ test: .venv/installed-dev
 # Kills, full disks, mutants: under half an hour on two cores; results in results/torture.
 torture: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m torture -n 2 --dist loadfile
-	$(BIN)/python tests/mutation.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py
 
 study: .venv/installed
 	$(BIN)/python benchmarks/study.py --world linear bent --n-pairs 300 1000 --seeds 4
