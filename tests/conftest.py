@@ -161,7 +161,7 @@ def small_world(tmp_path_factory, worker_id):
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that no worker ends with one alone."""
-    longest = ["test_end_to_end", "test_slurm", "test_end_to_end_text", "test_leakage",
-               "test_workflow", "test_end_to_end_sweeps"]  # fmt: skip
+    longest = ["test_torture_kills", "test_end_to_end_text", "test_slurm", "test_end_to_end",
+               "test_end_to_end_sweeps", "test_workflow"]  # fmt: skip
     order = {name: place for place, name in enumerate(longest)}
     items.sort(key=lambda item: order.get(item.path.stem, len(longest)))

@@ -12,7 +12,7 @@ import pytest
 from malformed import Kept, Refused
 
 from lens import cli
-from lens.errors import LONGEST, LensError, message
+from lens.errors import LONGEST, shown
 
 CASES = malformed_text.CASES | malformed_tables.CASES | malformed_rows.CASES
 PLACES = malformed_tables.PLACES
@@ -152,9 +152,9 @@ def test_names_of_files_cannot_steer_the_terminal(tmp_path, fail, name):
 
 
 def test_a_long_message_keeps_its_beginning_and_its_end():
-    text = message(LensError("x.csv, row 7: " + "\x1b" * 9999 + " Mend it."))
+    text = shown("x.csv, row 7: " + "\x1b" * 9999 + " Mend it.")
     assert text.startswith("x.csv, row 7: \\x1b")
     assert text.endswith("\\x1b Mend it.")
     assert " [...] " in text
     assert len(text) < 4 * LONGEST + 20
-    assert message(LensError("one\ntwo")) == "one\ntwo"
+    assert shown("one\ntwo") == "one\ntwo"

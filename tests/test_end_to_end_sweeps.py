@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from workflow_tools import SMALL, SWEEPS, jobs, paper, run, snakemake
 
+pytestmark = pytest.mark.torture
+
 
 @pytest.fixture(scope="module")
 def with_sweeps(small_world, tmp_path_factory):

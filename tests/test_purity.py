@@ -14,6 +14,7 @@ ALLOWED = {
     ("clock", "own_pairs.py"): "tells the user how long embedding will take",
     ("folder", "hub.py"): "files by name, and a set of names",
     ("folder", "shards.py"): "removes all of them",
+    ("folder", "replacing.py"): "removes what the dead have left",
 }
 
 

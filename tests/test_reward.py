@@ -460,7 +460,8 @@ def test_training_set_spends_n_pairs_and_keeps_prompts_apart():
 
 def test_each_seed_draws_its_own_pairs_and_validation_pairs():
     pairs = pair_table()
-    embeddings = {side: np.ones((100, 2), np.float32) for side in ("chosen", "rejected")}
+    noise = np.random.default_rng(0).normal(size=(2, 100, 2)).astype(np.float32)
+    embeddings = dict(zip(("chosen", "rejected"), noise, strict=True))
     options = {"n_pairs": 60, "validation_fraction": 0.2}
     first, again, other = (training_set(pairs, embeddings, seed=s, **options) for s in (0, 0, 1))
     assert np.array_equal(first.rows, again.rows)

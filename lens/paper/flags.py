@@ -20,7 +20,7 @@ def gather(results: str | Path) -> tuple[pd.DataFrame, int]:
     """(one row for each flag, how many jobs have looked for any) of a run's folder: `flags` of
     metrics.json files, of the pairs' report.json and of the theory's constants.json."""
     rows, looked = [], 0
-    for file in sorted([*Path(results).rglob("metrics.json"), *_others(results)]):
+    for file in _files(Path(results)):
         stage, *place = file.parent.relative_to(results).parts
         found = read_json(file)
         flags = list(_theory(found) if file.name == "constants.json" else _stage(found["metrics"]))
@@ -29,9 +29,9 @@ def gather(results: str | Path) -> tuple[pd.DataFrame, int]:
     return pd.DataFrame(rows, columns=COLUMNS), looked
 
 
-def _others(results: str | Path) -> Iterator[Path]:
-    yield from Path(results).glob("prepare_pairs/*/report.json")
-    yield from Path(results).glob("theory/**/constants.json")
+def _files(results: Path) -> list[Path]:
+    patterns = ("**/metrics.json", "prepare_pairs/*/report.json", "theory/**/constants.json")
+    return sorted(file for pattern in patterns for file in sorted(results.glob(pattern)))
 
 
 def _stage(metrics: dict) -> Iterator[dict | None]:
