@@ -27,9 +27,10 @@ class DamagedError(LensError, ValueError):
 
 def message(error: BaseException) -> str | None:
     """What is wrong and what to do, for an error that the user can mend; None for a bug."""
-    if any(map(_is_of_memory, _chain(error))):
+    refused = next(filter(_is_of_memory, _chain(error)), None)
+    if refused is not None:
         return (
-            f"out of memory ({_first_line(error)}). Lower the batch size or the longest text, or "
+            f"out of memory ({_first_line(refused)}). Lower the batch size or the longest text, or "
             "give the job more memory: on a cluster `--set-resources RULE:mem_mb=...`, in a shell "
             "`ulimit -v unlimited`. What was finished is kept."
         )
@@ -44,9 +45,10 @@ def message(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it is said to come from."""
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _is_of_memory(error: BaseException) -> bool:

@@ -7,23 +7,27 @@ import errno
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from shutil import rmtree
+from shutil import copy2, copytree, rmtree
 
 from lens.errors import LensError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+WEIGHTS = re.compile(r"(adapter_)?model(-.*)?\.safetensors(\.index\.json)?")
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yields a path in a temporary folder beside the target; renames it to `path` on success. Some
-    libraries write files of their own beside the one they are given: these lie there too."""
-    path = Path(path)
+    libraries write files of their own beside the one they are given: these lie there too.
+
+    A link stays, its target is replaced. LensError where `path` is a folder, a device or a pipe.
+    """
+    path = _target(path, Path.is_file, "ordinary file")
     with _refusals_said(path), _beside(path) as folder:
         temporary = folder / "new"  # a name that no search for results finds
         yield temporary
@@ -36,15 +40,45 @@ def replacing(path: str | Path) -> Iterator[Path]:
 @contextmanager
 def replacing_folder(folder: str | Path) -> Iterator[Path]:
     """Yields an empty folder beside the target, which on success takes its place: whoever is
-    killed leaves the old folder, none or the new one, never a part."""
-    folder = Path(folder)
+    killed leaves the old folder, none or the new one, never a part.
+
+    What else the old one held stays, but for a model's weights. LensError where it is no folder.
+    """
+    folder = _target(folder, Path.is_dir, "folder")
     with _refusals_said(folder), _beside(folder) as temporary:
         new, old = temporary / "new", temporary / "old"
         new.mkdir()
         yield new
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(new, folder)
+        if not folder.exists():
+            os.replace(new, folder)
+            return
+        _keep_others(folder, new)
+        os.replace(folder, old)
+        try:
+            os.replace(new, folder)
+        except OSError:
+            os.replace(old, folder)
+            raise
+
+
+def _target(path: str | Path, is_right: Callable[[Path], bool], kind: str) -> Path:
+    path = Path(path)
+    if path.is_symlink() or not path.name:
+        path = path.resolve()
+    if path.exists() and not is_right(path):
+        raise LensError(f"{path}: is there and is no {kind}. Choose another name.")
+    return path
+
+
+def _keep_others(old: Path, new: Path) -> None:
+    for entry in sorted(old.iterdir()):
+        kept = new / entry.name
+        if kept.exists() or WEIGHTS.fullmatch(entry.name):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            copytree(entry, kept, symlinks=True)
+        else:
+            copy2(entry, kept, follow_symlinks=False)
 
 
 @contextmanager

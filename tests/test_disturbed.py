@@ -117,6 +117,18 @@ def test_want_of_memory_behind_another_message_is_not_hidden():
     assert message(damaged).startswith("out of memory (")
 
 
+def test_the_refusal_itself_is_quoted_and_one_that_was_dealt_with_is_not():
+    with pytest.raises(LensError) as caught:
+        try:
+            raise MemoryError("malloc of size 64 failed")
+        except MemoryError:
+            raise LensError("row 3 is empty") from None
+    assert message(caught.value) == "row 3 is empty"
+    damaged = LensError("t.parquet is damaged")
+    damaged.__cause__ = MemoryError("malloc of size 64 failed")
+    assert "(malloc of size 64 failed)" in message(damaged)
+
+
 def test_a_stage_with_too_little_memory_says_so(tmp_path):
     limit = 200 * 2**20  # of addresses; pandas alone needs more
     run = subprocess.run(

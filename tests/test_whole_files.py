@@ -3,13 +3,15 @@
 import ast
 import os
 import re
+import stat
 import subprocess
 import sys
 
 import pytest
 from workflow_tools import ROOT
 
-from lens import replacing
+from lens import artifacts, replacing
+from lens.errors import LensError
 
 # A parent forks writers and kills each; the writers put two kinds of content in turn, and whoever
 # reads must find one kind alone; until twelve writers have been caught in the midst of a file.
@@ -109,6 +111,76 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
     write("new", False)
     assert (tmp_path / "model/config.json").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def save(folder, name="model.safetensors"):
+    with replacing.replacing_folder(folder) as temporary:
+        (temporary / name).write_text("new")
+
+
+def test_a_folder_keeps_what_others_put_there_but_no_other_weights(tmp_path):
+    model = tmp_path / "model"
+    (model / "mine").mkdir(parents=True)
+    (model / "mine/notes.txt").write_text("mine")
+    (model / "notes.txt").write_text("mine")
+    (model / "model-00001-of-00002.safetensors").write_text("old")
+    (model / "model.safetensors").write_text("old")
+    save(model)
+    assert sorted(path.name for path in model.rglob("*")) == [
+        "mine", "model.safetensors", "notes.txt", "notes.txt"
+    ]  # fmt: skip
+    assert (model / "model.safetensors").read_text() == "new"
+    assert (model / "mine/notes.txt").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_swapped_stays_as_it_was(tmp_path, monkeypatch):
+    """The move of the new one fails, after the old one has been moved aside."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text("old")
+    real, moves = os.replace, []
+
+    def replace(source, target):
+        moves.append(target)
+        if len(moves) == 2:
+            raise OSError(5, "Input/output error")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OSError, match="Input/output"):
+        save(tmp_path / "model")
+    assert (tmp_path / "model/config.json").read_text() == "old"
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["config.json"]
+
+
+def test_links_stay_links(tmp_path):
+    for name in ("file", "folder"):
+        (tmp_path / f"link to {name}").symlink_to(tmp_path / "disk" / name)
+    (tmp_path / "disk").mkdir()
+    artifacts.write_text(tmp_path / "link to file", "new")
+    save(tmp_path / "link to folder")
+    assert (tmp_path / "disk/file").read_text() == "new"
+    assert (tmp_path / "disk/folder/model.safetensors").read_text() == "new"
+    assert (tmp_path / "link to file").is_symlink()
+    assert (tmp_path / "link to folder").is_symlink()
+
+
+def test_pipes_and_folders_are_not_replaced_by_files_nor_files_by_folders(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for name in ("pipe", "folder"):
+        with pytest.raises(LensError, match=f"{name}: is there and is no ordinary file"):
+            artifacts.write_text(tmp_path / name, "new")
+    with pytest.raises(LensError, match="file: is there and is no folder"):
+        save(tmp_path / "file")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_folder_may_be_where_one_stands(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    save(".")
+    assert (tmp_path / "here/model.safetensors").exists()
 
 
 WRITERS = {"write_text", "write_bytes", "touch", "tofile", "savefig", "save_pretrained",

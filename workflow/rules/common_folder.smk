@@ -7,17 +7,18 @@ LEAST = 1_000_000  # bytes, for Snakemake's own notes
 
 
 def check_folder():
-    """WorkflowError where the folder, Snakemake's notes or the results are write-protected, or the
+    """WorkflowError where Snakemake's notes, the results or the logs could not be written, or the
     disk is full."""
-    for folder in (Path(), Path(".snakemake"), Path("results"), Path("results") / config["run"]):
-        if not folder.is_dir():
-            continue
+    run = config["run"]
+    for place in map(Path, (".snakemake", f"results/{run}", f"logs/{run}")):
+        folder = next(each for each in (place, *place.parents) if each.is_dir())
         if not os.access(folder, os.W_OK):
             raise WorkflowError(
                 f"{folder.resolve()}: cannot be written (read-only, or another user's). Make it "
                 "writable and run again; what was finished is kept."
             )
-        if shutil.disk_usage(folder).free < LEAST:
+        disk = shutil.disk_usage(folder)
+        if 0 < disk.total and disk.free < LEAST:  # some file systems tell no size
             raise WorkflowError(
                 f"{folder.resolve()}: the disk is full. Free some space and run again; what was "
                 "finished is whole and is kept."
