@@ -118,12 +118,9 @@ def test_want_of_memory_behind_another_message_is_not_hidden():
 
 
 def test_the_refusal_itself_is_quoted_and_one_that_was_dealt_with_is_not():
-    with pytest.raises(LensError) as caught:
-        try:
-            raise MemoryError("malloc of size 64 failed")
-        except MemoryError:
-            raise LensError("row 3 is empty") from None
-    assert message(caught.value) == "row 3 is empty"
+    dealt_with = LensError("row 3 is empty")
+    dealt_with.__context__, dealt_with.__suppress_context__ = MemoryError("malloc failed"), True
+    assert message(dealt_with) == "row 3 is empty"
     damaged = LensError("t.parquet is damaged")
     damaged.__cause__ = MemoryError("malloc of size 64 failed")
     assert "(malloc of size 64 failed)" in message(damaged)
