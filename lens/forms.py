@@ -324,7 +324,7 @@ def _as_list(value: object, what: str) -> list:
 
 
 def _number(value: object, what: str) -> float | None:
-    """A rating as a number (true is 1, false 0), None where there is none."""
+    """A rating as a number (true is 1, false 0), None where there is none; NaN is none."""
     if isinstance(value, str):
         word = value.strip().casefold()
         value = {"true": 1, "false": 0}.get(word, None if word in UNRATED else value)
@@ -334,4 +334,6 @@ def _number(value: object, what: str) -> float | None:
         raise LensError(
             f"{what} is {value!r:.80}, not a number such as 4.5. Mend it, or leave it empty."
         ) from error
-    return number if math.isfinite(number) else None
+    if math.isinf(number):
+        raise LensError(f"{what} is infinite. Mend it, or leave it empty.")
+    return None if math.isnan(number) else number

@@ -45,6 +45,8 @@ FLAGS = {
     "pick is a random one.",
     "tied_prompts": "the reward model gives all candidates of many prompts the same reward: its "
     "pick is a random one there.",
+    "contradicting_pairs": "the same two answers to the same prompt, labelled both ways: noise at "
+    "best. Are labels swapped in a part of the data?",
     "near_duplicate_prompts": "these prompts nearly stand among the training prompts: results on "
     "them may not hold for prompts that are new.",
     "benchmark_overlap": "the benchmark is no test on what was trained on. Leave these prompts out "
@@ -171,6 +173,13 @@ def of_gold(tied: int, prompts: int) -> Found:
     """The same of gold scores; `prompts` are those with two candidates or more."""
     constant = 0 < tied == prompts
     return [("constant_gold", f"{tied:,} of {prompts:,} prompts")] if constant else []
+
+
+def of_labels(contradicting: int, pairs: int) -> Found:
+    """Of how many pairs stand in the data the other way round as well."""
+    if not contradicting:
+        return []
+    return [("contradicting_pairs", f"{contradicting:,} of {pairs:,} pairs")]
 
 
 def check_finite(values: np.ndarray, name: Callable[[int], str], what: str, remedy: str) -> None:

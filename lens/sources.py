@@ -231,6 +231,8 @@ def _csv_rows(path: Path, name: str) -> Iterator[Row]:
             require_distinct(names)
             for number, row in enumerate(filter(None, reader), 2):
                 place = f"{name}, row {number}"
+                if row == names:
+                    raise LensError(f"{place}: the header stands again. Remove that row.")
                 if len(row) != len(names):
                     raise LensError(
                         f"{place}: the number of fields differs from the header's. "

@@ -127,6 +127,11 @@ CSV = {
         table("q,NA,null", "r,nan,None", "s,#N/A,true"),
         Kept(12),
     ),
+    "the header again": (
+        "x.csv",
+        table("prompt,chosen,rejected", "r,yes,no"),
+        Refused("row 8: the header stands"),
+    ),
     "numbers as text": ("x.csv", table("q,1,2.0", "r,-0,1e999"), Kept(12)),
     "empty cells": ("x.csv", table("question 7,,no"), Kept(11, {"empty_response": 1})),
     "messages in cells": (

@@ -111,15 +111,20 @@ JSON = {
         Kept(12),
     ),
     "NaN as an answer": ("x.jsonl", among(pair(chosen=float("nan"))), Kept(11, {"wrong_type": 1})),
-    "minus nought and 1e999": (
+    "minus nought and NaN": (
         "x.jsonl",
         lines(
             *(
-                b'{"prompt": "p%d", "responses": ["a", "b", "c"], "ratings": [-0, 1e999, 1]}' % i
+                b'{"prompt": "p%d", "responses": ["a", "b", "c"], "ratings": [-0, NaN, 1]}' % i
                 for i in range(4)
             )
         ),
         Kept(4),
+    ),
+    "an infinite rating": (
+        "x.jsonl",
+        b'{"prompt": "p", "responses": ["a", "b", "c"], "ratings": [-0, 1e999, 1]}',
+        Refused("row 1: .*infinite"),
     ),
     "a name twice in an object": (
         "x.jsonl",

@@ -48,6 +48,11 @@ def trained(beta, epochs=25):
     return diagnose(vae, *sides)
 
 
+def test_contradicting_pairs_are_a_flag():
+    assert health.of_labels(0, 9) == []
+    assert health.of_labels(2, 9) == [("contradicting_pairs", "2 of 9 pairs")]
+
+
 def test_a_large_beta_kills_the_vae_and_is_named():
     alive, dead = trained(0.1), trained(1e4)
     assert health.of_vae(alive) == []

@@ -300,7 +300,7 @@ OWN = {
         ({"compare": {"datasets": ["dialog"]}}, r"compare.datasets names \['dialog'\]"),
         ({"compare": {"seeds": [0, 1]}}, r"\[0, 1\] is too short"),
         ({"compare": {"methods": ["lens", "original"]}}, r"does not contain"),
-        ({"run": "../up"}, r"'../up' does not match"),
+        ({"run": "../up"}, r"'../up': A name begins with"),
         (
             {"datasets": {"dialogue": {"pairs": {"path": "own.jsonl"}}}},
             r"\['models.tiny-llama', 'gold'\] would read \['dialogue'\]",

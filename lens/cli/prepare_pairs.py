@@ -82,6 +82,7 @@ def run(args):
         f"test-{key}": place for key, place in (test_report.places if wants_test else {}).items()
     }
     near = prepare.near_duplicates_of_training(pairs, places, pool, args.group_by)
+    contradicting = prepare.contradicting_pairs(pairs)
     inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
     artifacts.write_metrics(
         args.report,
@@ -92,13 +93,16 @@ def run(args):
             "train_source": report.as_dict(),
             "test_source": test_report.as_dict() if test_report else None,
             "pairs": pairs["split"].value_counts().to_dict(),
-            "contradicting_pairs": prepare.contradicting_pairs(pairs),
+            "contradicting_pairs": contradicting,
             "longer_answer_wins": prepare.longer_answer_wins(pairs),
             "near_duplicates": near,
             "flags": health.named(
-                found
-                for kind, count in near.items()
-                for found in near_duplicates.flag(count, f"{kind} prompts")
+                health.of_labels(contradicting, len(pairs))
+                + [
+                    found
+                    for kind, count in near.items()
+                    for found in near_duplicates.flag(count, f"{kind} prompts")
+                ]
             ),
         },
         {},

@@ -23,26 +23,27 @@ def add_arguments(parser):
 def run(args):
     from lens import artifacts, models, rewardbench
     from lens.cli._door import reward_model
+    from lens.own_pairs import read_pairs
 
     rows = read(args)
+    training = read_pairs(args.training_data).table["prompt"] if args.training_data else None
     model = reward_model(args)
     result = rewardbench.reward_bench(model, rows, args.version)
     print(table(result))
-    if args.training_data:
-        result["overlap"] = shared_with(args.training_data, rows, result["version"])
+    if training is not None:
+        result["overlap"] = shared_with(training, rows, result["version"])
     if args.out:
         inputs = {f"data_{number}": path for number, path in enumerate(args.data or [], 1)}
         inputs |= models.weight_files(args.reward_model)
         artifacts.write_metrics(args.out, settings(args), inputs, result)
 
 
-def shared_with(source, rows, version):
+def shared_with(training, rows, version):
     """The prompts that the rows share with the training pairs, counted and printed."""
     from lens import overlap, rewardbench
-    from lens.own_pairs import read_pairs
 
     examples = rewardbench.read_examples(rows, version)
-    count = overlap.overlap(examples, read_pairs(source).table["prompt"])
+    count = overlap.overlap(examples, training)
     print(overlap.sentence(count))
     return count
 

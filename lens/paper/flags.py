@@ -84,7 +84,8 @@ def _rows(flags: pd.DataFrame) -> list[list[str]]:
     by = ["flag", "stage", "place", "scale"]
     for (flag, stage, place, scale), part in flags.groupby(by, sort=False, dropna=False):
         seeds = ", ".join(str(int(seed)) for seed in part["seed"].dropna())
-        measured = "; ".join(part["detail"].drop_duplicates())
+        details = part["detail"].tolist()  # seed by seed, where they differ
+        measured = details[0] if len(set(details)) == 1 else "; ".join(details)
         rows.setdefault((words(flag), seeds, measured), []).append(_where(stage, place, scale))
     return [
         [what, _some(places), seeds or "-", measured or "-"]

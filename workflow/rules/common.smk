@@ -56,7 +56,8 @@ def path_for(name, names):
     if names.get(name) is None:
         raise WorkflowError(
             f"config: the path {name!r} is not set. "
-            f"Give it on the command line: --config paths='{{{name}: /path/to/it}}'"
+            f"Give it on the command line: --config paths='{{{name}: /path/to/it}}'. (Where the "
+            "braces are a file's own, rename it.)"
         )
     return str(names[name])
 
@@ -105,7 +106,10 @@ def refusal(error):
     keys = list(error.absolute_path)
     secret = keys and keys[-1] in MAY_HOLD_A_SECRET
     said = error.schema["description"] if secret else error.message
+    if error.validator in ("pattern", "maxLength") and "description" in error.schema and not secret:
+        said = f"{error.instance!r}: {error.schema['description']}"
     if error.validator == "additionalProperties":
+        said += f"; known here: {', '.join(sorted(error.schema['properties']))}"
         said += "; keys and tokens are read from the environment alone" * any(
             word in said.lower() for word in ("key", "token", "password", "secret")
         )
