@@ -168,7 +168,7 @@ def test_a_file_from_elsewhere_is_refused_wherever_it_was_named(
     (dataset / "secret.jsonl").symlink_to("../secret.jsonl")
     monkeypatch.setattr(hub_data, "CARDS", ())
     planted_card(dataset, ".huggingface.yaml", f"data_files: {path}")
-    with pytest.raises(LensError, match="it names the data file .*secret"):
+    with pytest.raises(LensError, match=r"it names the data file .*secret"):
         read_source(str(dataset))
 
 
