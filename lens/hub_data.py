@@ -79,7 +79,9 @@ def _metadata(card: Path) -> dict:
 def _here(value: object, home: Path, name: str) -> object:
     """Data files in which those of this dataset on the Hub are the folder's."""
     if isinstance(value, str):
-        return re.sub(f"^hf://datasets/{re.escape(name)}(@(main|{home.name}))?/", f"{home}/", value)
+        revision = f"(@(main|{re.escape(home.name)}))?"
+        on_hub = re.match(f"hf://datasets/{re.escape(name)}{revision}/", value)
+        return f"{home}/{value[on_hub.end() :]}" if on_hub else value
     if isinstance(value, dict):
         return {key: _here(item, home, name) for key, item in value.items()}
     return [_here(item, home, name) for item in value] if isinstance(value, list) else value
