@@ -301,7 +301,7 @@ def _trainer(trainer_class, config_class, settings: Settings, model, seed: int, 
         logging_steps=0.1,  # of all steps
         logging_nan_inf_filter=False,
         disable_tqdm=not sys.stderr.isatty(),
-        **{name: options.pop(name) for name in own & options.keys()},
+        **{name: options.pop(name) for name in sorted(own & options.keys())},
     )
     from transformers.trainer_callback import PrinterCallback
 

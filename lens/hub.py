@@ -76,12 +76,10 @@ def dataset_folder(name: str, revision: str | None) -> str:
     its own. Raises LensError."""
     from huggingface_hub import snapshot_download
 
-    folder = name
-    if not Path(name).is_dir():
-        with reading(name, revision, "dataset"):
-            folder = snapshot_download(name, repo_type="dataset", revision=revision)
-    _check_data_files(Path(folder), name)
-    return folder
+    if Path(name).is_dir():
+        return name
+    with reading(name, revision, "dataset"):
+        return snapshot_download(name, repo_type="dataset", revision=revision)
 
 
 def cached_folder(path: str, revision: str | None, code: bool) -> str:
@@ -201,34 +199,6 @@ def _patterns(wanted: Wanted) -> dict[str, list[str]]:
         return {}
     code = ["*.py"] if wanted.code else []
     return {"allow_patterns": [*MODEL_FILES, *code], "ignore_patterns": list(NOT_READ)}
-
-
-def _check_data_files(folder: Path, name: str) -> None:
-    """LensError where a dataset's card points to files that are not its own: the library would read
-    them from anywhere on this machine or the network."""
-    from huggingface_hub import metadata_load
-
-    card = folder / "README.md"
-    try:
-        found = metadata_load(card) if card.is_file() else None
-    except Exception as error:  # YAML has errors of its own
-        raise LensError(f"{card}: its metadata cannot be read ({error}).") from error
-    for path in _texts((found or {}).get("configs")):
-        parts = Path(path).parts
-        if Path(path).is_absolute() or ".." in parts or path.startswith("~") or "://" in path:
-            raise LensError(
-                f"dataset {name}: its card names the data file {path!r}, which lies outside of it. "
-                "Take the files that you mean and give their path."
-            )
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Every text in nested lists and mappings."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)
 
 
 def _check_model(folder: Path, wanted: Wanted) -> None:

@@ -74,13 +74,14 @@ def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
 
 def load_hub(hub: str, revision: str | None, split: str | None = None):
     """A split of a Hub dataset, or all by name, in the form of the library `datasets`."""
-    import datasets
-
     from lens.hub import dataset_folder
+    from lens.hub_data import load_folder
 
     folder = dataset_folder(hub, revision)
     try:
-        return datasets.load_dataset(folder, split=split)
+        return load_folder(folder, hub, split)
+    except LensError:
+        raise
     except Exception as error:  # each of its file types has errors of its own
         raise LensError(
             f"dataset {hub} (revision {revision}, split {split}) cannot be loaded: {error} "

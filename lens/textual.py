@@ -123,7 +123,7 @@ def synthetic_pairs(
     need = (scale - 1) * len(rows)
     dealt = deal(pairs.iloc[rows], options, need, seed)
     if len(dealt) < need:
-        asked = set(pairs["prompt"].iloc[rows])
+        asked = pairs["prompt"].iloc[rows].unique()
         counts = [len(options.get(prompt, ())) for prompt in asked]
         raise LensError(
             f"seed {seed}: scale {scale} needs {need} synthetic pairs for {len(rows)} original "

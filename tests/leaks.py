@@ -64,6 +64,11 @@ def commands(listing):
     return [shlex.split(found[1]) if found else [] for found in said]
 
 
+def files_in(word):
+    """What a word of a command names in results/: by itself, after a folder or in a flag."""
+    return re.findall(r"(?<![\w.-])results/[^\s,;:=\"'()]+", word)
+
+
 def leaks(found, said):
     """Sentences on what reaches training and may not; `found` from `jobs`, `said` from `commands`.
 
@@ -74,7 +79,7 @@ def leaks(found, said):
     sentences = []
     for job, words in zip(found, said, strict=True):
         rule, _, outputs = job
-        told = {word for word in words if word.startswith("results/")} - outputs
+        told = {file for word in words for file in files_in(word)} - outputs
         if rule in SPLITTERS:
             seen = told | sources(job, found, lambda rule: rule != "prepare_pairs")
             bad = {file for file in seen if NO_SPLIT_SEES.search(file)}

@@ -1,14 +1,20 @@
 """Finding, in source code, what makes a result depend on the clock, hashes or a folder's order."""
 
 import ast
+import re
+from textwrap import dedent
 
 CLOCKS = {
     "time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns",
     "process_time", "localtime", "gmtime", "strftime", "ctime", "now", "utcnow", "today",
 }  # fmt: skip
 LISTINGS = {"listdir", "scandir", "walk", "glob", "rglob", "iglob", "iterdir"}
-ORDERLESS = {"sorted", "any", "all", "set", "frozenset", "len", "sum", "max", "min"}
-ORDERED = {"list", "tuple", "enumerate", "iter", "array", "Series", "join", "fromkeys", "next"}
+# Sums of floats and the first of equals depend on the order.
+ORDERLESS = {"sorted", "any", "all", "set", "frozenset", "len"}
+ORDERED = {
+    "list", "tuple", "enumerate", "iter", "array", "Series", "join", "fromkeys", "next", "sum",
+    "max", "min",
+}  # fmt: skip
 DRAWS = {
     "rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "rand_like",
     "randn_like", "normal_", "uniform_", "bernoulli_", "exponential_",
@@ -16,9 +22,28 @@ DRAWS = {
 SEEDED = {"default_rng", "Generator", "SeedSequence", "PCG64"}
 
 
+def python_parts(text):
+    """What is Python in a file of Snakemake's: all of it, or what stands in its sections."""
+    if _is_python(text):
+        return [text]
+    sections = re.findall(r"^( *)[a-z_]+:(?:\n((?:\1 +.*\n|\s*\n)*)| (.*)\n)", text, re.M)
+    parts = [f"section(\n{dedent(block or line)}\n)" for _, block, line in sections]
+    return list(filter(_is_python, parts))
+
+
+def _is_python(text):
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
 def sins(source):
-    """{(kind, line)}: kinds are clock, hash, folder, set, numpy, random, torch and entropy."""
+    """{(kind, line, function)}: kinds are clock, hash, folder, set, numpy, random, torch and
+    entropy; the function is the outermost that holds the line, or ""."""
     tree = ast.parse(source)
+    _name_sets(tree)
     above = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     modules = {
         alias.asname or alias.name
@@ -27,7 +52,7 @@ def sins(source):
         for alias in node.names
     }
     return {
-        (kind, getattr(node, "iter", node).lineno)
+        (kind, getattr(node, "iter", node).lineno, _function(node, above))
         for node in ast.walk(tree)
         for kind in _of(node, above, modules)
     }
@@ -82,7 +107,47 @@ def _is_numpy(func):
     return isinstance(func.value, ast.Attribute) and _name(func.value.value) in ("np", "numpy")
 
 
+def _function(node, above):
+    found = ""
+    while node in above:
+        node = above[node]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found = node.name
+    return found
+
+
+def _name_sets(tree):
+    """Marks every name that its function gives a set and nothing else."""
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    for function in [tree, *functions]:
+        own = list(_own_nodes(function))
+        given = [
+            (target, node.value)
+            for node in own
+            if isinstance(node, ast.Assign | ast.AnnAssign)
+            for target in getattr(node, "targets", None) or [node.target]
+        ]
+        uses = [node for node in own if isinstance(node, ast.Name)]
+        for _ in range(3):  # a = set(b); c = a; d = c
+            sets = {t.id for t, value in given if isinstance(t, ast.Name) and _is_set(value)}
+            sets -= {t.id for t, value in given if isinstance(t, ast.Name) and not _is_set(value)}
+            for node in uses:
+                node.of_set = node.id in sets
+
+
+def _own_nodes(function):
+    """The nodes of a function, or of a module, but for those of functions in it."""
+    todo = list(ast.iter_child_nodes(function))
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            todo.extend(ast.iter_child_nodes(node))
+
+
 def _is_set(node):
+    if isinstance(node, ast.Name):
+        return getattr(node, "of_set", False)
     if isinstance(node, ast.BinOp):
         return _is_set(node.left) or _is_set(node.right)
     return isinstance(node, ast.Set | ast.SetComp) or (

@@ -108,6 +108,13 @@ PLANTS = {
         r"train_text depends on .*/held_out_prompts/",
     ),
 }  # fmt: skip
+# Files that are no inputs, as a command may name them.
+TOLD = (
+    "--gold results/offline/best_of_n/a",
+    "--gold=results/offline/best_of_n/b",
+    "/a/run/results/offline/best_of_n/c",
+    "--golds=x,../results/offline/best_of_n/d",
+)
 NEW_RULES = """
 rule clean_up:
     input: "<results>/prepare_pairs/{dataset}/prompts.parquet"
@@ -141,7 +148,7 @@ def planted(tmp_path_factory):
     path = root / "workflow/rules/theory.smk"
     told = "python -m lens theory-points"
     assert told in path.read_text()
-    path.write_text(path.read_text().replace(told, f"{told} --gold results/offline/best_of_n/x"))
+    path.write_text(path.read_text().replace(told, f"{told} {' '.join(TOLD)}"))
     (root / "work").mkdir()
     run = snakemake("-n", "-p", "--snakefile", root / "Snakefile", directory=root / "work")
     assert run.returncode == 0, run.stderr
@@ -154,7 +161,8 @@ def test_the_walk_finds_a_planted_leak(planted, plant):
 
 
 def test_the_walk_finds_a_file_that_is_told_of_but_is_no_input(planted):
-    assert "theory_points depends on results/offline/best_of_n/x" in planted
+    for place in "abcd":
+        assert f"theory_points depends on results/offline/best_of_n/{place}" in planted
     planted_rules = {sentence.split()[0] for sentence in planted}
     assert "train_base_model" not in planted_rules
     assert "prepare_pairs" not in planted_rules

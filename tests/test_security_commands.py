@@ -10,25 +10,26 @@ from pathlib import Path
 import pytest
 from workflow_tools import ROOT, TEXT, run
 
-RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("[!c]*.smk"))]
 HELPERS = sorted((ROOT / "workflow/rules").glob("common*.smk"))
+RULES = [ROOT / "Snakefile", *sorted({*(ROOT / "workflow/rules").glob("*.smk")} - {*HELPERS})]
 ODD = '-O\'B "q" $(touch ran1) `touch ran2` ;touch ran3;& | * ~ # ! -é %s \\ {a b} <x y>'
 ODD_FILE = re.sub("[/{}<>]", "", ODD)
 # Texts that are put together by hand: of numbers, fixed names, and shlex.quote.
 BY_HAND = {"launch", "shard_flags", "labels_flag"}
 
 
-def rules():
-    """(name, {param: its expression}, shell command) of every rule with a command."""
-    for file in RULES:
-        text = file.read_text()
-        for name, body in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", text, re.M | re.S):
-            found = re.search(r"^    params:\n(.*?)(?=^    \w)", body, re.M | re.S)
-            params = ast.parse(f"dict(\n{found[1]}\n)").body[0].value.keywords if found else []
-            shell = re.search(r"^    shell:\n(.*)", body, re.M | re.S)
-            if shell:
-                command = ast.literal_eval(f"(\n{textwrap.dedent(shell[1])}\n)")
-                yield name, {param.arg: param.value for param in params}, command
+def rules(texts):
+    """(name, {param: its expression}, shell command) of every rule or checkpoint with a command,
+    also of those that stand within an `if`."""
+    rule = re.compile(r"^( *)(?:rule|checkpoint) (\w+):\n((?:\1 +.*\n|\s*\n)*)", re.M)
+    for _, name, body in (match for text in texts for match in rule.findall(f"{text}\n")):
+        body = textwrap.dedent(body)
+        found = re.search(r"^params:\n(.*?)(?=^\w|\Z)", body, re.M | re.S)
+        params = ast.parse(f"dict(\n{found[1]}\n)").body[0].value.keywords if found else []
+        shell = re.search(r"^shell:\n?(.*?)(?=^\w|\Z)", body, re.M | re.S)
+        if shell:
+            command = ast.literal_eval(f"(\n{textwrap.dedent(shell[1])}\n)")
+            yield name, {param.arg: param.value for param in params}, command
 
 
 def quoting_helpers():
@@ -62,7 +63,7 @@ def quoted(value, helpers):
 def test_every_value_in_a_command_is_quoted():
     helpers, seen = quoting_helpers(), 0
     assert {"judge_settings", "pool_settings", "same_config", "vae_flag"} <= helpers
-    for rule, params, command in rules():
+    for rule, params, command in rules(file.read_text() for file in RULES):
         for field in re.findall(r"\{([^{}]*)\}", command):
             seen += 1
             if not field.endswith(":q"):
@@ -70,6 +71,21 @@ def test_every_value_in_a_command_is_quoted():
                 assert kind == "params", (rule, field)
                 assert quoted(params[param], helpers), (rule, field)
     assert seen > 300
+
+
+def test_every_command_is_read():
+    """Each `shell:` of the rule files belongs to a rule that is found, whatever kind it is."""
+    texts = [file.read_text() for file in RULES]
+    assert {file.name[0] for file in RULES} > {"S", "d", "t"}
+    assert not any(re.search(r"^ *shell:", file.read_text(), re.M) for file in HELPERS)
+    written = sum(len(re.findall(r"^ *shell:", text, re.M)) for text in texts)
+    assert len(list(rules(texts))) == written
+    body = "    params:\n        a=f(),\n    shell:\n        'x {params.a}'\n"
+    plain = f"rule one:\n{body}\ncheckpoint two:\n{body}"
+    within = textwrap.indent(f"rule three:\n{body}\nrule four:\n    shell: 'y'\n", "    ")
+    found = [(*each[::2], *each[1]) for each in rules([f"{plain}\nif True:\n\n{within}"])]
+    told = [(name, "x {params.a}", "a") for name in ("one", "two", "three")]
+    assert found == [*told, ("four", "y")]
 
 
 FREE = {

@@ -15,7 +15,7 @@ from huggingface_hub import constants
 from planted import Mark
 from test_reward_model import some_rows
 
-from lens import artifacts
+from lens import artifacts, hub_data
 from lens.errors import LensError
 from lens.hub import download, parse
 from lens.sources import read_source
@@ -143,23 +143,81 @@ def test_an_archive_writes_nothing_outside_of_the_cache(name, dataset, tmp_path)
     assert not list(tmp_path.rglob("escaped*"))
 
 
+def planted_card(dataset, file, content):
+    """The same metadata in either of the files that the library reads."""
+    text = CARD.format(content)
+    (dataset / file).write_text(text if file == "README.md" else text.split("---")[1])
+
+
+@pytest.mark.parametrize("file", hub_data.CARDS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("path", ELSEWHERE)
-def test_a_dataset_s_card_points_to_its_own_files_alone(form, path, dataset, tmp_path):
+def test_a_dataset_names_its_own_files_alone(path, form, file, dataset, tmp_path):
     (tmp_path / "secret.jsonl").write_text(json.dumps(ROW) + "\n")
-    named = json.dumps(path.format(folder=tmp_path))
-    (dataset / "README.md").write_text(CARD.format(form.format(named)))
-    with pytest.raises(LensError, match="its card names the data file"):
+    planted_card(dataset, file, form.format(json.dumps(path.format(folder=tmp_path))))
+    with pytest.raises(LensError, match="it names the data file"):
         read_source(str(dataset))
 
 
-def test_a_dataset_s_card_may_name_its_own_files(dataset):
-    card = CARD.format("data_files: [{split: train, path: '*.jsonl'}]")
-    (dataset / "README.md").write_text(card)
+@pytest.mark.parametrize("path", ["secret.jsonl", "../secret.jsonl"])
+def test_a_file_from_elsewhere_is_refused_wherever_it_was_named(
+    path, dataset, tmp_path, monkeypatch
+):
+    """As if the library read names from one more place; the other is a link in the folder."""
+    (tmp_path / "secret.jsonl").write_text(json.dumps(ROW) + "\n")
+    (dataset / "secret.jsonl").symlink_to("../secret.jsonl")
+    monkeypatch.setattr(hub_data, "CARDS", ())
+    planted_card(dataset, ".huggingface.yaml", f"data_files: {path}")
+    with pytest.raises(LensError, match=r"it names the data file .*secret"):
+        read_source(str(dataset))
+
+
+@pytest.mark.parametrize("file", hub_data.CARDS)
+def test_a_dataset_may_name_its_own_files(file, dataset):
+    planted_card(dataset, file, "data_files: [{split: train, path: '*.jsonl'}]")
     assert [row for _, row in read_source(str(dataset))] == [ROW]
-    (dataset / "README.md").write_text(CARD.format("["))
+    planted_card(dataset, file, "[")
     with pytest.raises(LensError, match="its metadata cannot be read"):
         read_source(str(dataset))
+
+
+@pytest.mark.parametrize("file", hub_data.CARDS)
+def test_a_text_that_is_no_path_may_look_like_one(file, dataset):
+    (dataset / "train.jsonl").unlink()
+    (dataset / "a.csv").write_text("prompt/chosen/rejected\nw1/w2/w3\n")
+    texts = "description: 'see https://127.0.0.1:9/x and ~/notes, ../more'"
+    planted_card(dataset, file, f"data_files: a.csv\n  sep: /\n  {texts}")
+    assert [row for _, row in read_source(str(dataset))] == [ROW]
+
+
+@pytest.mark.parametrize("at", ["", "@main", "@{commit}"])
+def test_a_dataset_may_name_its_own_files_as_on_the_hub(at, dataset, tmp_path, monkeypatch):
+    """They are read from the snapshot that was asked for, a folder of links, with no network."""
+    at, (snapshot, blob) = at.format(commit="1" * 40), placed(tmp_path, dataset)
+    planted_card(snapshot, "README.md", f"data_files: 'hf://datasets/org/data{at}/*.jsonl'")
+    monkeypatch.setattr("lens.hub.dataset_folder", lambda *_: str(snapshot))
+    assert (snapshot / "train.jsonl").resolve() == blob
+    assert [row for _, row in read_source("org/data")] == [ROW]
+
+
+@pytest.mark.parametrize("where", ["org/data@2", "org/data2", "org/other", "org/data/.."])
+def test_a_dataset_names_no_other_s_files_on_the_hub(where, dataset, tmp_path, monkeypatch):
+    snapshot, _ = placed(tmp_path, dataset)
+    planted_card(snapshot, "README.md", f"data_files: 'hf://datasets/{where}/*.jsonl'")
+    monkeypatch.setattr("lens.hub.dataset_folder", lambda *_: str(snapshot))
+    with pytest.raises(LensError, match="it names the data file"):
+        read_source("org/data")
+
+
+def placed(tmp_path, dataset):
+    """(the snapshot, its one file of data) of a dataset in a cache like the Hub's."""
+    home = tmp_path / "hub/datasets--org--data"
+    snapshot, blob = home / "snapshots" / ("1" * 40), home / "blobs/b"
+    snapshot.mkdir(parents=True)
+    blob.parent.mkdir()
+    (dataset / "train.jsonl").rename(blob)
+    (snapshot / "train.jsonl").symlink_to("../../blobs/b")
+    return snapshot, blob
 
 
 @pytest.mark.parametrize("name", ["../../../escaped", "/escaped", "a/../../../escaped"])

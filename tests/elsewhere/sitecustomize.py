@@ -3,7 +3,8 @@
 Folders list their files backwards if LENS_FOLDERS is "backwards", else in order. If LENS_CLOCK is
 "ahead", all but Snakemake itself, which compares ages of files, lives in another year with a faster
 clock; `datetime` reads the system's, which C code takes from it, so that it differs by the seconds
-between two runs alone. Python imports this module, by its name, before anything else.
+between two runs alone (tests/test_purity.py looks for it in the source). Python imports this
+module, by its name, before anything else.
 """
 
 import os
@@ -57,6 +58,7 @@ def of_now(function, place):
 
 def set_clock():
     time.time, time.time_ns = shifted(time.time), shifted(time.time_ns, 10**9)
+    time.monotonic, time.monotonic_ns = shifted(time.monotonic), shifted(time.monotonic_ns, 10**9)
     slow, process = time.perf_counter, time.process_time
     time.perf_counter, time.process_time = (lambda: 3 * slow() + AHEAD), (lambda: 3 * process())
     time.gmtime, time.localtime = of_now(time.gmtime, 0), of_now(time.localtime, 0)
