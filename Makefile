@@ -18,10 +18,23 @@ demo: .venv/installed
 test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-# Kills, full disks, mutants: under half an hour on two cores; results in results/torture.
+# Kills, full disks, mutants: under half an hour on two cores, and neither part may take more;
+# results in results/torture, for docs/make_reliability.py.
 torture: .venv/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m torture -n 2 --dist loadfile
-	OMP_NUM_THREADS=1 $(BIN)/python tests/mutation.py
+	rm -rf results/torture
+	mkdir -p results/torture
+	-git describe --always --exclude='*' --dirty > results/torture/commit.txt
+	date -u +%s > results/torture/began.txt
+	$(call half_an_hour,-m pytest -m torture -n 2 --dist loadfile)
+	$(call half_an_hour,tests/mutation.py)
+	echo $$(($$(date -u +%s) - $$(cat results/torture/began.txt))) > results/torture/seconds.txt
+
+# Ends with status 124, or 137 where it had to be killed a minute later.
+define half_an_hour
+OMP_NUM_THREADS=1 timeout --signal=INT --kill-after=60 30m $(BIN)/python $(1) || { status=$$?; \
+  case $$status in 124|137) echo "make torture: \`python $(1)\` was ended after 30 minutes." >&2;; \
+  esac; exit $$status; }
+endef
 
 study: .venv/installed
 	$(BIN)/python benchmarks/study.py --world linear bent --n-pairs 300 1000 --seeds 4

@@ -1,10 +1,13 @@
 """Puts what the last `make torture` has found into docs/reliability.md, between its two marks.
 
 python docs/make_reliability.py
+
+Fails where a part of that run is missing: one that failed, or was made alone, is no record.
 """
 
 import os
 import platform
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -17,10 +20,33 @@ RESULTS = ROOT / "results/torture"
 BEGIN, END = "<!-- from make torture -->\n", "<!-- to here -->\n"
 
 
+DISTURBANCES = {"full disk", "read-only results", "read-only folder", "clock set back",
+                "memory limit"}  # fmt: skip
+
+
+def missing():
+    """What of a whole run of `make torture` is not there."""
+    names = [f"{name}.json" for name in PARTS] + ["commit.txt", "seconds.txt"]
+    lacking = [name for name in names if not _has_content(RESULTS / name)]
+    if "disturbances.json" not in lacking:
+        found = read_json(RESULTS / "disturbances.json")
+        lacking += [f"disturbances.json: {name}" for name in sorted(DISTURBANCES - set(found))]
+    return lacking
+
+
+def _has_content(path):
+    return path.is_file() and path.stat().st_size > 0
+
+
 def machine():
     own = versions()
     parts = [f"Python {own['python']}"] + [f"{name} {own[name]}" for name in ("torch", "pandas")]
-    return f"{os.cpu_count()} cores, {platform.machine()}, {', '.join(parts)}."
+    commit, seconds = ((RESULTS / f"{name}.txt").read_text().strip()
+                       for name in ("commit", "seconds"))  # fmt: skip
+    return (
+        f"Commit {commit}, {int(seconds) / 60:.0f} minutes in all; {os.cpu_count()} cores, "
+        f"{platform.machine()}, {', '.join(parts)}."
+    )
 
 
 def kills(found):
@@ -29,7 +55,8 @@ def kills(found):
     return (
         f"**Kills.** {found['kills']} by SIGKILL in {found['seconds']:.0f} s and "
         f"{found['starts']} starts: {what}. Stages that were running: {rules}. "
-        f"{found['files_compared']} files compared with the run that was left alone, "
+        f"Runs brought to their end: {found['runs_compared']}; {found['files_compared']} files of "
+        "each compared with those of a run that was left alone, "
         f"{len(found['different'])} different. Ends with an error though no stage had been killed: "
         f"{found['failures_without_a_kill']}."
     )
@@ -92,6 +119,10 @@ PARTS = {
 
 
 if __name__ == "__main__":
+    if lacking := missing():
+        sys.exit(
+            f"{RESULTS}: {', '.join(lacking)} missing or empty. Run `make torture` to its end."
+        )
     found = [machine()]
     found += [write(read_json(RESULTS / f"{name}.json")) for name, write in PARTS.items()]
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)

@@ -93,8 +93,14 @@ def of_vae(found: Mapping) -> Found:
 
 def constant_features(embeddings: np.ndarray) -> np.ndarray:
     """Which features [d] of embeddings [n, d] vary by no more than float32's last digits."""
-    spread = embeddings.std(axis=0, dtype=np.float64)
-    return spread <= 1e-6 * np.abs(embeddings.mean(axis=0, dtype=np.float64))
+    return is_constant(
+        embeddings.std(axis=0, dtype=np.float64), embeddings.mean(axis=0, dtype=np.float64)
+    )
+
+
+def is_constant(spread: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """The same of standard deviations and means [d]."""
+    return spread <= 1e-6 * np.abs(mean)
 
 
 def identical_pairs(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:

@@ -21,13 +21,19 @@ class Standardiser:
     def fit(cls, embeddings: np.ndarray) -> "Standardiser":
         """From embeddings [n, d]; a feature that varies by no more than float32's last digits
         keeps scale 1."""
-        scale = embeddings.std(axis=0, dtype=np.float64)
-        mean = embeddings.mean(axis=0, dtype=np.float64)
-        scale[health.constant_features(embeddings)] = 1.0
-        return cls(mean.astype(np.float32), scale.astype(np.float32))
+        return _fitted(embeddings)[0]
 
     def __call__(self, embeddings: np.ndarray) -> np.ndarray:
         return ((embeddings - self.mean) / self.scale).astype(np.float32)
+
+
+def _fitted(embeddings: np.ndarray) -> tuple[Standardiser, np.ndarray]:
+    """A standardiser, and which features [d] of embeddings [n, d] are constant."""
+    scale = embeddings.std(axis=0, dtype=np.float64)
+    mean = embeddings.mean(axis=0, dtype=np.float64)
+    constant = health.is_constant(scale, mean)
+    scale[constant] = 1.0
+    return Standardiser(mean.astype(np.float32), scale.astype(np.float32)), constant
 
 
 @dataclass
@@ -124,9 +130,8 @@ def training_set_of(
     groups = groups[rows]
     held = hold_out(groups, validation_fraction, seed)
     chosen, rejected = embeddings["chosen"][rows], embeddings["rejected"][rows]
-    constant = int(health.constant_features(np.concatenate([chosen, rejected])).sum())
     identical = int(health.identical_pairs(chosen, rejected).sum())
-    standardiser = Standardiser.fit(np.concatenate([chosen, rejected]))
+    standardiser, constant = _fitted(np.concatenate([chosen, rejected]))
     chosen, rejected = standardiser(chosen), standardiser(rejected)
     return TrainingSet(
         chosen[~held],
@@ -138,6 +143,6 @@ def training_set_of(
         groups[held],
         rows[~held],
         rows[held],
-        constant,
+        int(constant.sum()),
         identical,
     )

@@ -39,11 +39,21 @@ IDS = {
     ),
 }
 
+
+def swapped(row):
+    return pair(row["prompt"], row["rejected"], row["chosen"])
+
+
 ANSWERS = {
-    "labels swapped half way": (
+    "every pair in both orders": (
         "x.jsonl",
-        lines(*good(), *(pair(row["prompt"], row["rejected"], row["chosen"]) for row in good())),
+        lines(*good(), *(swapped(row) for row in good())),
         Kept(24),
+    ),
+    "labels swapped in the second half": (
+        "x.jsonl",
+        lines(*good()[:6], *(swapped(row) for row in good()[6:])),
+        Kept(12),
     ),
     "emoji": (
         "x.jsonl",

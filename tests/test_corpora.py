@@ -97,14 +97,27 @@ def test_what_can_be_read_is_kept_and_the_rest_counted(tmp_path, fail, lens, cap
         assert contents(tmp_path) == before
 
 
-def test_labels_swapped_half_way_are_kept_and_said(tmp_path, lens, capsys):
-    """Which half is right nobody can tell from the file: both stay, and every tool counts them."""
-    path, _ = put(tmp_path, "labels swapped half way")
+def test_pairs_in_both_orders_are_kept_and_said(tmp_path, lens, capsys):
+    """Which order is right nobody can tell from the file: both stay, and every tool counts them."""
+    path, _ = put(tmp_path, "every pair in both orders")
     lens("check", "data", path)
     assert "24 pairs contradict one another" in capsys.readouterr().out
     lens("prepare-pairs", "--path", path, *outputs(tmp_path))
     found = json.loads((tmp_path / "report.json").read_text())["metrics"]
     assert found["contradicting_pairs"] == 24
+
+
+def test_swapped_labels_of_pairs_that_stand_once_cannot_be_seen_in_the_file(tmp_path, lens, capsys):
+    """No pair contradicts another: what is trained on them tells (docs/reliability.md)."""
+    path, _ = put(tmp_path, "labels swapped in the second half")
+    lens("check", "data", path)
+    assert "contradict" not in capsys.readouterr().out
+    lens("prepare-pairs", "--path", path, *outputs(tmp_path))
+    found = json.loads((tmp_path / "report.json").read_text())["metrics"]
+    assert found["contradicting_pairs"] == 0
+    assert found["train_source"]["rows_kept"] == 12
+    table = pd.read_parquet(tmp_path / "pairs.parquet")
+    assert table["chosen"].str.startswith("good").sum() == 6
 
 
 def test_there_are_enough_cases_of_both_kinds():

@@ -1,5 +1,6 @@
 """What a stage, and Snakemake, say on a full or write-protected disk and with too little memory."""
 
+import errno
 import resource
 import shlex
 import subprocess
@@ -102,6 +103,22 @@ def test_memory_that_cannot_be_had_is_said_whichever_library_asked_for_it(alloca
     assert said.startswith("out of memory (")
     assert "give the job more memory" in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("std::bad_alloc"),  # how bindings of C++ hand it on
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"
+        ),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("unable to mmap 44 bytes: Cannot allocate memory (12)"),
+        OSError(errno.ENOMEM, "what the system says in another language"),
+    ],
+)
+def test_the_words_for_want_of_memory_are_known(error):
+    assert message(error).startswith("out of memory (")
 
 
 def test_other_errors_are_not_taken_for_want_of_memory():

@@ -152,6 +152,10 @@ def outcomes(right, wrong, tied=0):
         (58, 42, 0, ["not_above_chance"]),  # 0.067
         (41, 59, 0, ["below_chance"]),
         (42, 58, 0, ["not_above_chance"]),
+        (119, 94, 0, []),  # 0.04993
+        (182, 151, 0, ["not_above_chance"]),  # 0.05002
+        (94, 119, 0, ["below_chance"]),
+        (151, 182, 0, ["not_above_chance"]),
         (59, 41, 11, []),
         (59, 41, 12, ["tied_pairs"]),
         (0, 0, 7, ["all_pairs_tied"]),  # an accuracy of 50 %, and no coin's

@@ -49,18 +49,22 @@ class Disturbed:
             self.sessions.add(self.process.pid)
             self.starts, self.hurt = self.starts + 1, False
 
-    def wait(self, enough, seconds=1800):
+    def wait(self, enough, seconds=900):
         """Until enough() or Snakemake ends."""
         end = time.monotonic() + seconds
         while self.is_running() and not enough():
             assert time.monotonic() < end, self.said.read_text()[-3000:]
             time.sleep(0.05)
 
-    def begin_anew(self):
-        """Where all is done and kills are left."""
-        while stages(self.sessions):
+    def end(self, reference):
+        """The run brought to its end; returns what differs from one that was left alone."""
+        self.wait(lambda: False)
+        while stages(self.sessions):  # those that outlived their Snakemake
             time.sleep(0.1)
-        shutil.rmtree(self.directory / "results")
+        last = run(self.directory, "--cores", 2)
+        assert last.returncode == 0, last.stdout + last.stderr
+        self.starts += 1
+        return differing(self.directory, reference)
 
     def strike(self, what, choose):
         """Kills; returns the rules that were running, or of the stage, or None where it has just
@@ -84,21 +88,17 @@ class Disturbed:
         return sorted(running.values())
 
 
-def one_kill(world, draw, left, jobs):
+def one_kill(world, draw, what, left, jobs):
     """Waits for some jobs to end and a while more, then kills; None where the run ended before."""
-    if not world.is_running() and world.finished() == jobs:
-        world.begin_anew()
     world.go_on()
     before, rest = world.finished(), jobs - world.finished()
-    if draw.random() < 0.1:  # while Snakemake still reads its files
+    if what != "one stage" and draw.random() < 0.15:  # while Snakemake still reads its files
         moment = time.monotonic() + draw.uniform(0, 4)
-        what = draw.choice(WHAT[:2])
         world.wait(lambda: time.monotonic() > moment)
     else:
         more = before + draw.randint(0, max(0, min(2 * rest // (left + 1), rest - left - 2)))
         world.wait(lambda: world.finished() >= more and stages({world.process.pid}))
         moment = time.monotonic() + draw.uniform(0, 5)
-        what = draw.choice(WHAT)
         world.wait(
             lambda: (
                 time.monotonic() > moment and (what != "one stage" or stages({world.process.pid}))
@@ -110,40 +110,51 @@ def one_kill(world, draw, left, jobs):
     return rules if rules is None else {"what": what, "finished": finished, "rules": rules}
 
 
-def test_twenty_five_kills_leave_no_trace(small_world, tmp_path):
-    world, draw, begun = Disturbed(tmp_path), random.Random(SEED), time.monotonic()
+@pytest.fixture
+def world(tmp_path):
+    world = Disturbed(tmp_path)
+    yield world
+    kill(*processes(world.sessions))  # where the test itself was cut short
+
+
+def test_twenty_five_kills_leave_no_trace(world, small_world, tmp_path):
+    draw, begun = random.Random(SEED), time.monotonic()
     jobs = len(list((small_world / "results/small/benchmarks").rglob("*.jsonl")))
-    kills = []
+    kinds = draw.sample(WHAT * -(-KILLS // len(WHAT)), KILLS)
+    kills, different, compared = [], [], 0
     while len(kills) < KILLS:
-        done = one_kill(world, draw, KILLS - len(kills), jobs)
+        if not world.is_running() and world.finished() == jobs:  # and kills are left
+            different += world.end(small_world)
+            compared += 1
+            shutil.rmtree(tmp_path / "results")
+        done = one_kill(world, draw, kinds[len(kills)], KILLS - len(kills), jobs)
         kills += [done] if done else []
-    world.wait(lambda: False)
-    while stages(world.sessions):  # those that outlived their Snakemake
-        time.sleep(0.1)
-    last = run(tmp_path, "--cores", 2)
-    assert last.returncode == 0, last.stdout + last.stderr
+    different += world.end(small_world)
+    compared += 1
     again = run(tmp_path, "--cores", 2)
-    different = differing(tmp_path, small_world)
+    by_what = Counter(each["what"] for each in kills)
     rules = Counter(rule for each in kills for rule in each["rules"] or ["no stage"])
     artifacts.write_json(
         RESULTS / "kills.json",
         {
             "kills": len(kills),
             "seed": SEED,
-            "by_what": Counter(each["what"] for each in kills),
+            "by_what": by_what,
             "by_rule": rules,
             "each": kills,
-            "starts": world.starts + 1,
+            "starts": world.starts,
+            "runs_compared": compared,
             "failures_without_a_kill": world.failed_unhurt,
             "seconds": round(time.monotonic() - begun, 1),
             "files_compared": sum(each is not None for each in contents(small_world).values()),
-            "different": different,
+            "different": sorted(different),
             "identical": not different,
         },
     )
     assert different == []
     assert "Nothing to be done" in again.stdout + again.stderr
     assert world.failed_unhurt == 0, world.said.read_text()[-5000:]
+    assert set(by_what) == set(WHAT)
     assert len(rules) > 5, json.dumps(kills)
     said = world.said.read_text()
     assert "Traceback" not in said
