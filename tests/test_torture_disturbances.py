@@ -108,7 +108,7 @@ def test_a_full_disk(due, small_world, tmp_path, record):
     )
     assert done.returncode == 0, done.stderr
     first, full, second = (file.read_text() for file in said)
-    assert f"{disk}: the disk is full. Free some space and run again" in full
+    assert f"{disk}/.snakemake: the disk is full. Free some space and run again" in full
     assert "Traceback" not in full
     check(record, "full disk", rules, first, second, kept, small_world,
           r"(?:the disk is full\..* is kept\.|No space left on device)")  # fmt: skip
