@@ -36,7 +36,7 @@ def add_arguments(parser):
 def run(args):
     from dataclasses import asdict
 
-    from lens import artifacts, health, near_duplicates, prepare
+    from lens import artifacts, prepare
     from lens.data import normalise_pairs, rename_columns, select_rows
     from lens.errors import LensError
     from lens.forms import to_pairs
@@ -81,8 +81,6 @@ def run(args):
     places = report.places | {
         f"test-{key}": place for key, place in (test_report.places if wants_test else {}).items()
     }
-    near = prepare.near_duplicates_of_training(pairs, places, pool, args.group_by)
-    contradicting = prepare.contradicting_pairs(pairs)
     inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
     artifacts.write_metrics(
         args.report,
@@ -93,17 +91,24 @@ def run(args):
             "train_source": report.as_dict(),
             "test_source": test_report.as_dict() if test_report else None,
             "pairs": pairs["split"].value_counts().to_dict(),
-            "contradicting_pairs": contradicting,
-            "longer_answer_wins": prepare.longer_answer_wins(pairs),
-            "near_duplicates": near,
-            "flags": health.named(
-                health.of_labels(contradicting, len(pairs))
-                + [
-                    found
-                    for kind, count in near.items()
-                    for found in near_duplicates.flag(count, f"{kind} prompts")
-                ]
-            ),
+            **looked_at(pairs, places, pool, args.group_by),
         },
         {},
     )
+
+
+def looked_at(pairs, places, pool, group_by):
+    """What to beware of in the pairs, in numbers and as flags."""
+    from lens import health, near_duplicates, prepare
+
+    near = prepare.near_duplicates_of_training(pairs, places, pool, group_by)
+    contradicting = prepare.contradicting_pairs(pairs)
+    flags = health.of_labels(contradicting, len(pairs))
+    for kind, count in near.items():
+        flags += near_duplicates.flag(count, f"{kind} prompts")
+    return {
+        "contradicting_pairs": contradicting,
+        "longer_answer_wins": prepare.longer_answer_wins(pairs),
+        "near_duplicates": near,
+        "flags": health.named(flags),
+    }
