@@ -26,7 +26,7 @@ torture: .venv/installed-dev
 	-git describe --always --exclude='*' --dirty > results/torture/commit.txt
 	date -u +%s > results/torture/began.txt
 	$(call half_an_hour,-m pytest -m torture -n 2 --dist loadfile)
-	$(call half_an_hour,tests/mutation.py)
+	$(call half_an_hour,-m tests.mutation.run)
 	echo $$(($$(date -u +%s) - $$(cat results/torture/began.txt))) > results/torture/seconds.txt
 
 # Ends with status 124, or 137 where it had to be killed a minute later.

@@ -13,14 +13,14 @@ import pandas as pd
 from study import REWARDS, gaussian, join, known_reward
 from tqdm import tqdm
 
-from lens import artifacts
-from lens.advice import advise
-from lens.crossval import correct
-from lens.data import split_by_group
-from lens.own_pairs import EmbeddedPairs
-from lens.recipes import VALIDATION, Recipe, train
-from lens.seeds import derive_seed
-from lens.training_set import training_set_of
+from lens.advice.advise import advise
+from lens.advice.crossval import correct
+from lens.advice.own_pairs import EmbeddedPairs
+from lens.core.seeds import derive_seed
+from lens.data.pairs import split_by_group
+from lens.files import artifacts
+from lens.reward.recipes import VALIDATION, Recipe, train
+from lens.reward.training_set import training_set_of
 
 TEST = 0.35
 

@@ -15,7 +15,7 @@ from bench_demo import demo
 from bench_language import causal, encoder
 from bench_training import memory, sweep, training
 
-from lens import artifacts
+from lens.files import artifacts
 
 PARTS = ("causal", "encoder", "training", "memory", "sweep", "demo")
 

@@ -15,10 +15,10 @@ import torch
 from peers import by_length, last_states, logits, naive
 from timing import add, seconds
 
-from lens.embedding import embed
-from lens.encoder import Encoder
-from lens.gold import score
-from lens.shared_prefix import distinct_tokens, group_texts
+from lens.language.embedding import embed
+from lens.language.encoder import Encoder
+from lens.language.gold import score
+from lens.language.shared_prefix import distinct_tokens, group_texts
 
 SHAPE = {
     "vocab_size": 8192,

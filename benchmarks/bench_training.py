@@ -15,11 +15,11 @@ import torch
 import yaml
 from timing import add, seconds
 
-from lens import methods
-from lens.recipes import train_vae_of_each
-from lens.seeds import derive_seed
-from lens.training_set import Standardiser, TrainingSet, training_set
-from lens.vae import VAE
+from lens.core.seeds import derive_seed
+from lens.latent.vae import VAE
+from lens.reward import methods
+from lens.reward.recipes import train_vae_of_each
+from lens.reward.training_set import Standardiser, TrainingSet, training_set
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
 SEEDS = (0, 1, 2)

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from lens.seeds import derive_seed
-from lens.synthesis import compose, draw_latents, synthetic_per_embedding
-from lens.training_set import TrainingSet
+from lens.core.seeds import derive_seed
+from lens.latent.synthesis import compose, draw_latents, synthetic_per_embedding
+from lens.reward.training_set import TrainingSet
 
 
 class PlainVAE(nn.Module):

@@ -17,14 +17,16 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lens import artifacts, methods, models
-from lens.data import split_by_group
-from lens.embedded import read_embedded
-from lens.errors import LensError
-from lens.reward_head import RewardHead, pair_accuracy
-from lens.seeds import derive_seed
-from lens.training_set import Standardiser, training_set
-from lens.vae import train_vaes
+from lens.core.errors import LensError
+from lens.core.seeds import derive_seed
+from lens.data.pairs import split_by_group
+from lens.files import artifacts
+from lens.files.embeddings import read_embedded
+from lens.language import loading
+from lens.latent.vae import train_vaes
+from lens.reward import methods
+from lens.reward.head import RewardHead, pair_accuracy
+from lens.reward.training_set import Standardiser, training_set
 
 HEAD = {
     "hidden": 256, "learning_rate": 1e-4, "batch_size": 128, "epochs": 20, "patience": 5,
@@ -210,7 +212,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out-dir", default="results/study")
     args = parser.parse_args()
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     if not args.set and not args.world:
         parser.error("nothing to measure: give --set or --world.")
     sets = {name: join(name, files) for name, *files in args.set}

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from lens import artifacts
-from lens.errors import LensError
-from lens.paper import style
-from lens.paper.render import markdown_table
+from lens.core.errors import LensError
+from lens.files import artifacts
+from lens.report import figures
+from lens.report.render import markdown_table
 
 CONTROL, PROBES = "repeat", ("mean difference", "linear probe")
 DRAWN = {"LENS": "lens", "evidence probe": "evidence_probe", "LENS+": "lens_plus"}
@@ -108,14 +108,14 @@ def seconds(table: pd.DataFrame, variants: list[str]) -> str:
 def draw(table: pd.DataFrame):
     """LENS, the evidence probe and LENS+ against the repeat control and the better older probe."""
     found = list(settings(table))
-    fig, axes = style.figure(1, 2, height=0.2 * len(found) + 1.0)
+    fig, axes = figures.figure(1, 2, height=0.2 * len(found) + 1.0)
     for axis, control in zip(axes.flat, (CONTROL, BETTER), strict=True):
         for place, (_, wide) in enumerate(found):
             for shift, (variant, method) in enumerate(DRAWN.items()):
                 if variant not in wide:
                     continue
                 mean, half = paired(wide[variant], wide[control])
-                look = style.look(method)
+                look = figures.look(method)
                 axis.errorbar(
                     mean, place + 0.22 * (shift - 1), xerr=half, color=look["color"],
                     marker=look["marker"], markersize=2.5, elinewidth=0.8,
@@ -148,7 +148,7 @@ def main() -> None:
         parts += [f"LENS+ against {control}.", against(table, ["LENS+"], control)]
     parts += ["Processor seconds of training for one seed.", seconds(table, [CONTROL, *variants])]
     artifacts.write_text(Path(args.out_dir) / "study.md", "\n\n".join(parts))
-    style.save(draw(table), args.out_dir, "study")
+    figures.save(draw(table), args.out_dir, "study")
     print(f"{args.out_dir}/study.md, study.png, study.pdf")
 
 

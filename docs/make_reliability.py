@@ -11,8 +11,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from lens.artifacts import read_json, versions, write_text
-from lens.paper.render import escape_markdown, markdown_table
+from lens.files.artifacts import read_json, versions, write_text
+from lens.report.render import escape_markdown, markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reliability.md"

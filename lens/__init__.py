@@ -9,21 +9,21 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Advice": "advice",
-    "EmbeddedPairs": "own_pairs",
-    "Encoder": "encoder",
-    "LensError": "errors",
-    "Preferences": "own_pairs",
-    "Recipe": "recipes",
-    "RewardModel": "reward_model",
-    "advise": "advice",
-    "check_data": "check",
-    "embed_pairs": "own_pairs",
-    "export_classifier": "export",
-    "fit": "fitting",
-    "import_embeddings": "own_pairs",
-    "read_pairs": "own_pairs",
-    "reward_bench": "rewardbench",
+    "Advice": "advice.advise",
+    "EmbeddedPairs": "advice.own_pairs",
+    "Encoder": "language.encoder",
+    "LensError": "core.errors",
+    "Preferences": "advice.own_pairs",
+    "Recipe": "reward.recipes",
+    "RewardModel": "serving.reward_model",
+    "advise": "advice.advise",
+    "check_data": "data.check",
+    "embed_pairs": "advice.own_pairs",
+    "export_classifier": "serving.export",
+    "fit": "advice.fit",
+    "import_embeddings": "advice.own_pairs",
+    "read_pairs": "advice.own_pairs",
+    "reward_bench": "evaluation.rewardbench",
 }
 __all__ = sorted(_HOMES)
 

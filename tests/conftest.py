@@ -128,7 +128,8 @@ def shared():
 @pytest.fixture
 def cell_folders(tmp_path):
     import numpy as np
-    from cell_files import write_cell
+
+    from tests.helpers.cell_files import write_cell
 
     rng = np.random.default_rng(0)
     base, correct = rng.normal(size=(3, 10)), np.ones((3, 4))
@@ -145,7 +146,8 @@ def small_world(tmp_path_factory, worker_id):
     """A folder in which the small world has been run, not to be changed: one for all workers, made
     by the first that asks while the others wait."""
     from filelock import FileLock
-    from workflow_tools import run
+
+    from tests.helpers.workflow_tools import run
 
     base = tmp_path_factory.getbasetemp()
     directory = (base if worker_id == "master" else base.parent) / "small_world"

@@ -10,9 +10,10 @@ import os
 import pkgutil
 import sys
 
-from lens import __version__, cost
-from lens.errors import message, shown
-from lens.tracking import tracker
+from lens import __version__
+from lens.core.errors import message, shown
+from lens.files import cost
+from lens.files.tracking import tracker
 
 FIRST = ("check", "advise", "fit", "score", "best_of", "reward_bench", "export", "embed", "theory")
 FIRST += ("completion",)  # for one's own pairs, in the order of use; the others are stages
@@ -20,7 +21,7 @@ FIRST += ("completion",)  # for one's own pairs, in the order of use; the others
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every subcommand of this folder."""
-    found = [info.name for info in pkgutil.iter_modules(__path__) if info.name[0] != "_"]
+    found = [info.name for info in pkgutil.iter_modules(__path__) if not info.ispkg]
     stages = [name for name in found if name not in FIRST]
     parser = argparse.ArgumentParser(
         prog="lens",

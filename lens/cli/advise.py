@@ -1,6 +1,6 @@
 """Say whether latent augmentation helps on your pairs, and what does best."""
 
-from lens.cli._door import (
+from lens.cli.shared.door import (
     add_data_arguments,
     add_encoder_arguments,
     add_sample_argument,
@@ -30,17 +30,17 @@ def run(args):
     import time
     from pathlib import Path
 
-    from lens import artifacts
-    from lens.advice import advise, duration
-    from lens.advice_text import as_json, draw
-    from lens.cli._arguments import settings
-    from lens.cli._door import preferences, set_threads
-    from lens.cli._encoder import encoder
-    from lens.crossval import fold_of_each
-    from lens.errors import LensError
-    from lens.own_pairs import claim, embed_pairs, import_embeddings, kept
-    from lens.paper import style
-    from lens.tracking import track
+    from lens.advice.advise import advise, duration
+    from lens.advice.crossval import fold_of_each
+    from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, kept
+    from lens.advice.report import as_json, draw
+    from lens.cli.shared.arguments import settings
+    from lens.cli.shared.door import preferences, set_threads
+    from lens.cli.shared.encoder import encoder
+    from lens.core.errors import LensError
+    from lens.files import artifacts
+    from lens.files.tracking import track
+    from lens.report import figures
 
     if bool(args.model) == bool(args.embeddings):
         raise LensError("give either --model (which embeds the texts) or --embeddings (a .npy).")
@@ -76,7 +76,7 @@ def run(args):
     advice = advise(data, scales=args.scales, rounds=args.rounds, minutes=left, tell=tell)
     folder, found = Path(args.out), as_json(advice)
     text = f"{advice}\n\nNext: lens fit --advice {args.out} --out REWARD_MODEL"
-    style.save(draw(advice), folder, "advice")
+    figures.save(draw(advice), folder, "advice")
     artifacts.write_text(folder / "advice.txt", text + "\n")
     about = {"settings": settings(args), "versions": artifacts.versions()}
     artifacts.write_json(folder / "advice.json", found | about)

@@ -1,6 +1,6 @@
 """Pick the best of several responses with a reward model: JSONL in, JSONL out, row by row."""
 
-from lens.cli._door import add_reward_model_arguments, positive
+from lens.cli.shared.door import add_reward_model_arguments, positive
 
 
 def add_arguments(parser):
@@ -17,10 +17,10 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
-    from lens.cli._door import reward_model
-    from lens.scoring import pick_embedded, pick_rows
-    from lens.streams import chunks, open_out, stream_rows
+    from lens.cli.shared.door import reward_model
+    from lens.data.streams import chunks, open_out, stream_rows
+    from lens.files import artifacts
+    from lens.serving.scoring import pick_embedded, pick_rows
 
     model = reward_model(args)
     with open_out(args.out) as write:

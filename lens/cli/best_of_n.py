@@ -1,6 +1,6 @@
 """Judge reward models: gold reward of the best of n candidates, accuracy on held-out pairs."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -19,23 +19,24 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts, evaluation
-    from lens.embedded import check_same_model, read_embedded
-    from lens.reward_head import RewardHead
+    from lens.evaluation import judge
+    from lens.files import artifacts
+    from lens.files.embeddings import check_same_model, read_embedded
+    from lens.reward.head import RewardHead
 
     check_same_model(args.pair_embeddings, args.candidate_embeddings)
     pairs, pair_embeddings = read_embedded(args.pairs, args.pair_embeddings)
     candidates, candidate_embeddings = read_embedded(args.candidates, args.candidate_embeddings)
-    candidates = evaluation.with_gold(candidates, artifacts.read_table(args.gold), args.gold)
+    candidates = judge.with_gold(candidates, artifacts.read_table(args.gold), args.gold)
     models = {
         seed: RewardHead.load(path) for seed, path in zip(args.seeds, args.models, strict=True)
     }
-    held_out = evaluation.held_out_pairs(pairs)
+    held_out = judge.held_out_pairs(pairs)
     sides = [pair_embeddings[side][held_out.index] for side in ("chosen", "rejected")]
     answers = candidate_embeddings["candidates"][:]
     rewards = {seed: model(answers) for seed, model in models.items()}
-    prompts = evaluation.judge_candidates(rewards, candidates)
-    tests = evaluation.judge_pairs(
+    prompts = judge.judge_candidates(rewards, candidates)
+    tests = judge.judge_pairs(
         {seed: tuple(map(model, sides)) for seed, model in models.items()}, held_out
     )
     artifacts.write_table(args.out_prompts, prompts)
@@ -52,6 +53,6 @@ def run(args):
         args.metrics,
         settings(args),
         inputs,
-        evaluation.summary(prompts, tests, candidates, rewards),
+        judge.summary(prompts, tests, candidates, rewards),
         {"parameters": sum(value.size for value in models[args.seeds[0]].weights.values())},
     )

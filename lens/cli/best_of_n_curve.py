@@ -1,6 +1,6 @@
 """Draw the gold reward of the best of n over n, method by method."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -11,15 +11,16 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts
-    from lens.paper import curves, style
+    from lens.files import artifacts
+    from lens.paper import curves
     from lens.paper.cells import read_cells
-    from lens.paper.files import write_data
+    from lens.report import figures
+    from lens.report.files import write_data
 
     cells = read_cells(args.cells)
     table = curves.best_of_n_table(cells)
     artifacts.write_table(Path(args.out_dir) / "best_of_n_curve.csv", table)
-    style.save(curves.draw_best_of_n(table), args.out_dir, "best_of_n_curve")
+    figures.save(curves.draw_best_of_n(table), args.out_dir, "best_of_n_curve")
     inputs = {folder: Path(folder) / "metrics.json" for folder in args.cells}
     seen = curves.best_of_n_observations(cells)
     write_data(args.out_dir, "best_of_n_curve", seen, None, settings(args), inputs)

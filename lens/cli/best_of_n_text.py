@@ -1,7 +1,7 @@
 """Judge text reward models: gold reward of the best of n candidates, accuracy on held-out pairs."""
 
-from lens.cli._arguments import settings
-from lens.cli._text import add_text_reward_arguments, score_texts
+from lens.cli.shared.arguments import settings
+from lens.cli.shared.text import add_text_reward_arguments, score_texts
 
 
 def add_arguments(parser):
@@ -25,12 +25,14 @@ def run(args):
     import numpy as np
     import pandas as pd
 
-    from lens import artifacts, evaluation, models
+    from lens.evaluation import judge
+    from lens.files import artifacts
+    from lens.language import loading
 
-    models.set_threads(args.threads)
-    held_out = evaluation.held_out_pairs(artifacts.read_table(args.pairs))
+    loading.set_threads(args.threads)
+    held_out = judge.held_out_pairs(artifacts.read_table(args.pairs))
     candidates = artifacts.read_table(args.candidates)
-    candidates = evaluation.with_gold(candidates, artifacts.read_table(args.gold), args.gold)
+    candidates = judge.with_gold(candidates, artifacts.read_table(args.gold), args.gold)
     columns = ["prompt", "response"]
     sides = [held_out.rename(columns={side: "response"}) for side in ("chosen", "rejected")]
     texts = pd.concat([part[columns] for part in (candidates, *sides)], ignore_index=True)
@@ -47,14 +49,14 @@ def run(args):
             read += cost["tokens"]
             inputs |= {
                 f"model_x{scale}_seed_{seed}/{name}": path
-                for name, path in models.weight_files(folder).items()
+                for name, path in loading.weight_files(folder).items()
             }
         of_candidates = {seed: each[0] for seed, each in rewards.items()}
-        some = evaluation.judge_candidates(of_candidates, candidates)
-        more = evaluation.judge_pairs({s: r[1:] for s, r in rewards.items()}, held_out)
+        some = judge.judge_candidates(of_candidates, candidates)
+        more = judge.judge_pairs({s: r[1:] for s, r in rewards.items()}, held_out)
         prompts.append(some.assign(scale=scale))
         tests.append(more.assign(scale=scale))
-        by_scale[str(scale)] = evaluation.summary(some, more, candidates, of_candidates)
+        by_scale[str(scale)] = judge.summary(some, more, candidates, of_candidates)
     artifacts.write_table(args.out_prompts, pd.concat(prompts, ignore_index=True))
     artifacts.write_table(args.out_pairs, pd.concat(tests, ignore_index=True))
     artifacts.write_metrics(

@@ -1,6 +1,6 @@
 """Write the offline world's stand-in for RewardBench, on prompts that no pair has."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -13,15 +13,16 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts, world, world_bench
-    from lens.sources import read_rows
+    from lens.data.sources import read_rows
+    from lens.files import artifacts
+    from lens.world import bench, texts
 
     taken = {row["prompt"] for _, row in read_rows(args.apart_from)}
-    rows = world_bench.draw_bench(args.kind, args.count, args.seed, taken)
+    rows = bench.draw_bench(args.kind, args.count, args.seed, taken)
     artifacts.write_jsonl(args.out, rows)
     margins = [
-        world.true_reward(args.kind, row["prompt"], row["chosen"])
-        - world.true_reward(args.kind, row["prompt"], row["rejected"])
+        texts.true_reward(args.kind, row["prompt"], row["chosen"])
+        - texts.true_reward(args.kind, row["prompt"], row["rejected"])
         for row in rows
     ]
     artifacts.write_metrics(

@@ -1,6 +1,6 @@
 """Write the offline world: preference pairs, texts to train tiny models on, and what is true."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -17,8 +17,9 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts, world
-    from lens.errors import LensError
+    from lens.core.errors import LensError
+    from lens.files import artifacts
+    from lens.world import texts
 
     if min(args.pairs, args.corpus, args.gold_corpus) < 1 or args.temperature <= 0:
         raise LensError(
@@ -29,13 +30,13 @@ def run(args):
     truth = {
         "settings": {name: value for name, value in settings(args).items() if name != "out"},
         "texts": {"corpus": args.corpus, "gold_corpus": args.gold_corpus},
-        "vocabulary_size": len(world.vocabulary()),
-        "weights": world.WEIGHTS,
-        "reply_rate": world.REPLY_RATE,
+        "vocabulary_size": len(texts.vocabulary()),
+        "weights": texts.WEIGHTS,
+        "reply_rate": texts.REPLY_RATE,
     }
-    for kind in world.KINDS:
-        rows, truth[kind] = world.draw_pairs(kind, args.pairs, args.temperature, args.seed)
+    for kind in texts.KINDS:
+        rows, truth[kind] = texts.draw_pairs(kind, args.pairs, args.temperature, args.seed)
         artifacts.write_jsonl(out / f"{kind}.jsonl", rows)
-    artifacts.write_jsonl(out / "corpus.jsonl", world.draw_threads(args.corpus, args.seed))
-    artifacts.write_jsonl(out / "gold_corpus.jsonl", world.draw_texts(args.gold_corpus, args.seed))
+    artifacts.write_jsonl(out / "corpus.jsonl", texts.draw_threads(args.corpus, args.seed))
+    artifacts.write_jsonl(out / "gold_corpus.jsonl", texts.draw_texts(args.gold_corpus, args.seed))
     artifacts.write_json(out / "truth.json", truth)

@@ -1,6 +1,6 @@
 """Say what a file or Hub dataset of preferences holds, before anything runs."""
 
-from lens.cli._door import add_data_arguments
+from lens.cli.shared.door import add_data_arguments
 
 
 def add_arguments(parser):
@@ -14,10 +14,10 @@ def add_arguments(parser):
 def run(args):
     import json
 
-    from lens.check import check_data, render
-    from lens.data import rename_columns
-    from lens.errors import LensError
-    from lens.sources import read_source
+    from lens.core.errors import LensError
+    from lens.data.check import check_data, render
+    from lens.data.pairs import rename_columns
+    from lens.data.sources import read_source
 
     *what, source = args.source
     if what not in ([], ["data"]):

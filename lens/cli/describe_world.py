@@ -1,6 +1,6 @@
 """Say what the offline world is: how noisy its labels, how good its gold model, how hard it is."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -16,9 +16,10 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts, world_card
-    from lens.evaluation import with_gold
-    from lens.paper import files
+    from lens.evaluation.judge import with_gold
+    from lens.files import artifacts
+    from lens.paper import world_card
+    from lens.report import files
 
     sampled = {}
     for kind, candidates, gold in zip(args.kinds, args.candidates, args.gold, strict=True):

@@ -1,6 +1,6 @@
 """Embed pairs or candidates and save them as one .npy array [rows, 2 or candidates, features]."""
 
-from lens.cli._door import add_data_arguments, add_encoder_arguments, add_sample_argument
+from lens.cli.shared.door import add_data_arguments, add_encoder_arguments, add_sample_argument
 
 
 def add_arguments(parser):
@@ -19,18 +19,18 @@ def run(args):
 
     import numpy as np
 
-    from lens import artifacts
-    from lens.cli._door import preferences, set_threads
-    from lens.cli._encoder import encoder
-    from lens.errors import LensError
+    from lens.cli.shared.door import preferences, set_threads
+    from lens.cli.shared.encoder import encoder
+    from lens.core.errors import LensError
+    from lens.files import artifacts
 
     if not args.model:
         raise LensError("--model is needed: the folder or Hub id of the model that embeds.")
     set_threads(args)
     if args.candidates:
-        from lens.candidates import normalise_pool
-        from lens.data import rename_columns
-        from lens.sources import read_source
+        from lens.data.candidates import normalise_pool
+        from lens.data.pairs import rename_columns
+        from lens.data.sources import read_source
 
         rows = read_source(args.source, split=args.split, revision=args.data_revision)
         pool = normalise_pool(rename_columns(rows, args.columns))
@@ -38,7 +38,7 @@ def run(args):
         array = encoder(args).embed(list(pool["prompt"]), list(pool["response"]), progress=True)
         array = array.reshape(count, len(pool) // count, -1)
     else:
-        from lens.own_pairs import embed_pairs
+        from lens.advice.own_pairs import embed_pairs
 
         data = embed_pairs(preferences(args, args.source), encoder(args))
         array = np.stack([data.chosen, data.rejected], axis=1)

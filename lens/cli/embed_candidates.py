@@ -9,7 +9,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
+    from lens.files import artifacts
 
     table = artifacts.read_table(args.candidates)
     embed_answers(args, args.candidates, table, {"candidates": "response"}, "prompt_id")

@@ -1,7 +1,7 @@
 """Embed both answers of every preference pair."""
 
-from lens.cli._arguments import add_model_arguments
-from lens.cli._shards import add_shard_arguments, run_shard
+from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.shards import add_shard_arguments, run_shard
 
 
 def add_arguments(parser):
@@ -23,7 +23,7 @@ def add_embedding_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
+    from lens.files import artifacts
 
     pairs = artifacts.read_table(args.pairs)
     embed_answers(args, args.pairs, pairs, {"chosen": "chosen", "rejected": "rejected"}, "id")
@@ -34,10 +34,11 @@ def embed_answers(args, table_path, table, answer_columns, id_column):
     array a column."""
     import numpy as np
 
-    from lens import artifacts, models
-    from lens.cli._encoder import encoder
+    from lens.cli.shared.encoder import encoder
+    from lens.files import artifacts
+    from lens.language import loading
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     reader = encoder(args)
 
     def make(first, stop):

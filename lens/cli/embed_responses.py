@@ -9,7 +9,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
+    from lens.files import artifacts
 
     table = artifacts.read_table(args.responses)
     embed_answers(args, args.responses, table, {"responses": "response"}, "prompt_id")

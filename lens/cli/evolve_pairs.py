@@ -1,7 +1,7 @@
 """Label pairs by self-evolution: the reward model ranks, confident pairs join, it trains again."""
 
-from lens.cli._arguments import add_model_arguments, settings
-from lens.cli._text import add_finetuning_arguments, finetuning, token_ids, train_classifier
+from lens.cli.shared.arguments import add_model_arguments, settings
+from lens.cli.shared.text import add_finetuning_arguments, finetuning, token_ids, train_classifier
 
 
 def add_arguments(parser):
@@ -25,19 +25,21 @@ def add_arguments(parser):
 def run(args):
     import pandas as pd
 
-    from lens import artifacts, models, textual
-    from lens.finetuning import get_ready, is_first
-    from lens.self_evolved import evolve
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.language.finetuning import get_ready, is_first
+    from lens.textspace import text_pairs
+    from lens.textspace.self_evolved import evolve
 
     get_ready("trl.trainer.reward_trainer")
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     pairs, responses = artifacts.read_table(args.pairs), artifacts.read_table(args.responses)
     annotated = artifacts.read_table(args.annotated) if args.annotated else None
     made, by_scale, costs = [], {}, []
     first_scores, tokens = {}, None
     for scale in args.scales:
         for seed in args.seeds:
-            rows = textual.spent_rows(pairs, args.n_pairs, seed)
+            rows = text_pairs.spent_rows(pairs, args.n_pairs, seed)
             mine = responses[responses["prompt"].isin(pairs["prompt"].iloc[rows])]
 
             def train_and_score(table, seed=seed, rows=rows, mine=mine):
@@ -57,12 +59,12 @@ def run(args):
             made.append(found.assign(scale=scale))
             facts = {"synthetic_pairs": len(found), "rounds": rounds}
             if annotated is not None:
-                facts["agrees_with_annotator"] = textual.agreement(found, annotated)
+                facts["agrees_with_annotator"] = text_pairs.agreement(found, annotated)
             by_scale.setdefault(str(scale), {})[str(seed)] = facts
     if not is_first():
         return
     artifacts.write_table(args.out, pd.concat(made, ignore_index=True))
-    inputs = {"pairs": args.pairs, "responses": args.responses, **models.weight_files(args.model)}
+    inputs = {"pairs": args.pairs, "responses": args.responses, **loading.weight_files(args.model)}
     cost = {"tokens": sum(read for read, _ in costs), "parameters": costs[0][1]}
     artifacts.write_metrics(
         args.metrics, settings(args), inputs, {"by_scale": by_scale},
@@ -73,9 +75,9 @@ def run(args):
 def _train_and_score(args, table, responses, seed, tokens):
     """(scores of the responses by a reward model trained on the table, tokens of all texts, (how
     many were read, parameters))."""
-    from lens import gold
-    from lens.finetuning import from_first
-    from lens.seeds import derive_seed
+    from lens.core.seeds import derive_seed
+    from lens.language import gold
+    from lens.language.finetuning import from_first
 
     start = derive_seed(seed, "text") % 2**31
     model, tokens, facts = train_classifier(

@@ -1,6 +1,6 @@
 """Export a linear reward model as a Hugging Face sequence classifier."""
 
-from lens.cli._door import add_reward_model_arguments
+from lens.cli.shared.door import add_reward_model_arguments
 
 
 def add_arguments(parser):
@@ -11,9 +11,9 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens.cli._door import reward_model
-    from lens.errors import LensError
-    from lens.export import export_classifier
+    from lens.cli.shared.door import reward_model
+    from lens.core.errors import LensError
+    from lens.serving.export import export_classifier
 
     if Path(args.out).exists():
         raise LensError(f"{args.out}: is there already. Choose another --out, or remove it first.")

@@ -1,6 +1,6 @@
 """Draw Figure 2: gold reward over gamma (a), the noise variance (b) and N (c)."""
 
-from lens.cli._sweeps import add_sweep_arguments, publish
+from lens.cli.shared.sweeps import add_sweep_arguments, publish
 
 
 def add_arguments(parser):
@@ -9,8 +9,9 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.paper import ablations, style, sweep
+    from lens.paper import ablations, sweep
     from lens.paper.cells import read_cells
+    from lens.report import figures
 
     controls = read_cells(args.controls)
     panels = {
@@ -23,4 +24,4 @@ def run(args):
     folders = [*args.gamma_cells, *args.noise_variance_cells, *args.size_cells, *args.controls]
     shown = publish(args, "figure_2", list(panels.values()), folders)
     for name, panel in zip(panels, shown, strict=True):
-        style.save(sweep.figure(panel), args.out_dir, name)
+        figures.save(sweep.figure(panel), args.out_dir, name)

@@ -1,6 +1,6 @@
 """Draw Figure 3: the latent space of VAEs trained at several gamma."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -29,13 +29,14 @@ def run(args):
     import numpy as np
     import pandas as pd
 
-    from lens import artifacts
-    from lens.embedded import read_embedded
-    from lens.evaluation import held_out_pairs
-    from lens.paper import beside, figure_3, style
-    from lens.paper.files import write_data, write_page
-    from lens.training_set import training_set
-    from lens.vae import SIDES, load_vae
+    from lens.evaluation.judge import held_out_pairs
+    from lens.files import artifacts
+    from lens.files.embeddings import read_embedded
+    from lens.latent.vae import SIDES, load_vae
+    from lens.paper import figure_3
+    from lens.report import figures, paper_comparison
+    from lens.report.files import write_data, write_page
+    from lens.reward.training_set import training_set
 
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
     ids, test = np.asarray(pairs["id"]), held_out_pairs(pairs).index
@@ -63,9 +64,9 @@ def run(args):
     table, drawn = pd.DataFrame(rows), pd.concat(points, ignore_index=True)
     first = [part[part["seed"] == args.seeds[0]] for part in (table, drawn)]
     out = Path(args.out_dir)
-    style.save(figure_3.draw(*first), out, "figure_3")
+    figures.save(figure_3.draw(*first), out, "figure_3")
     artifacts.write_table(out / "figure_3.csv", table)
-    compared = beside.beside("figure_3", figure_3.claims(stacked), comparable=False)
+    compared = paper_comparison.beside("figure_3", figure_3.claims(stacked), comparable=False)
     inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
     inputs |= {f"vae_{i}": file for i, file in enumerate(args.vaes)}
     write_page(out, "figure_3", [figure_3.printed(table)], compared)

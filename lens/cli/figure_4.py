@@ -1,6 +1,6 @@
 """Draw Figure 4: gold reward over beta (a), and by what is trained on (b)."""
 
-from lens.cli._sweeps import add_sweep_arguments, publish
+from lens.cli.shared.sweeps import add_sweep_arguments, publish
 
 
 def add_arguments(parser):
@@ -11,8 +11,9 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.paper import ablations, style, sweep
+    from lens.paper import ablations, sweep
     from lens.paper.cells import read_cells
+    from lens.report import figures
 
     controls = read_cells(args.controls)
     panels = {
@@ -26,4 +27,4 @@ def run(args):
         [*args.beta_cells, *args.data_cells, *args.controls],
     )
     for name, panel in zip(panels, shown, strict=True):
-        style.save(sweep.figure(panel), args.out_dir, name)
+        figures.save(sweep.figure(panel), args.out_dir, name)

@@ -1,6 +1,6 @@
 """Draw Figure 5: the VAE's reconstruction error by the number of training pairs, with its fit."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -12,9 +12,10 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts
-    from lens.paper import style, theory, theory_figures
-    from lens.paper.files import write_data
+    from lens.files import artifacts
+    from lens.paper import theory, theory_figures
+    from lens.report import figures
+    from lens.report.files import write_data
 
     theories = theory.read_theories(args.theory)
     points = theory.together(theories, [one["points"]["p"] for one in theories])
@@ -25,7 +26,7 @@ def run(args):
         args.paper_names,
         args.comparable,
     )  # fmt: skip
-    style.save(theory_figures.draw_figure_5(theories), args.out_dir, "figure_5")
+    figures.save(theory_figures.draw_figure_5(theories), args.out_dir, "figure_5")
     artifacts.write_table(
         Path(args.out_dir) / "figure_5.csv",
         theory.over_seeds(points, keys, ["observed", "fitted"]),

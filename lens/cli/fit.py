@@ -1,6 +1,11 @@
 """Train a reward model on all of your pairs and save it as a folder."""
 
-from lens.cli._door import add_data_arguments, add_encoder_arguments, add_sample_argument, positive
+from lens.cli.shared.door import (
+    add_data_arguments,
+    add_encoder_arguments,
+    add_sample_argument,
+    positive,
+)
 
 WITH_ADVICE = {"advice", "out", "method", "scale", "seed", "device", "batch_tokens", "threads"}
 WITH_ADVICE |= {"trust_remote_code", "command", "run"}
@@ -26,13 +31,13 @@ def run(args):
     import sys
     from pathlib import Path
 
-    from lens.cli._arguments import settings
-    from lens.cli._door import set_threads
-    from lens.errors import LensError
-    from lens.fitting import DEFAULT, fit
-    from lens.model_card import results_text
-    from lens.recipes import Recipe
-    from lens.tracking import track
+    from lens.advice.fit import DEFAULT, fit
+    from lens.cli.shared.arguments import settings
+    from lens.cli.shared.door import set_threads
+    from lens.core.errors import LensError
+    from lens.files.tracking import track
+    from lens.reward.recipes import Recipe
+    from lens.serving.model_card import results_text
 
     if args.scale and not args.method:
         raise LensError("--scale goes with --method.")
@@ -66,10 +71,10 @@ def run(args):
 def _own(args):
     import sys
 
-    from lens.cli._door import preferences
-    from lens.cli._encoder import encoder
-    from lens.errors import LensError
-    from lens.own_pairs import embed_pairs, import_embeddings
+    from lens.advice.own_pairs import embed_pairs, import_embeddings
+    from lens.cli.shared.door import preferences
+    from lens.cli.shared.encoder import encoder
+    from lens.core.errors import LensError
 
     if bool(args.model) == bool(args.embeddings):
         raise LensError("give either --model (which embeds the texts) or --embeddings (a .npy).")
@@ -85,11 +90,11 @@ def _own(args):
 def _advised(args):
     from pathlib import Path
 
-    from lens import artifacts
+    from lens.advice.own_pairs import EmbeddedPairs
     from lens.cli import build_parser
-    from lens.errors import LensError
-    from lens.own_pairs import EmbeddedPairs
-    from lens.recipes import Recipe
+    from lens.core.errors import LensError
+    from lens.files import artifacts
+    from lens.reward.recipes import Recipe
 
     folder = Path(args.advice)
     defaults = vars(build_parser().parse_args(["fit", "--out", args.out]))

@@ -16,14 +16,16 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts, theory_fit, theory_predictions
-    from lens.cli._arguments import settings
+    from lens.cli.shared.arguments import settings
+    from lens.files import artifacts
+    from lens.theory import fit
+    from lens.theory import predictions as theory_predictions
 
     points, out = Path(args.points), Path(args.out_dir)
     metrics = artifacts.read_json(points / "metrics.json")
     estimation = artifacts.read_table(points / "estimation.csv")
     reconstruction = artifacts.read_table(points / "reconstruction.csv")
-    fitted, drawn = theory_fit.fit(
+    fitted, drawn = fit.fit(
         estimation,
         reconstruction,
         dim=metrics["metrics"]["dim"],
@@ -33,7 +35,7 @@ def run(args):
     predictions = theory_predictions.compare(estimation, fitted, drawn)
     artifacts.write_table(out / "predictions.csv", predictions)
     artifacts.write_table(out / "replicates.csv", drawn)
-    for name, table in theory_fit.points_of_fits(estimation, reconstruction, fitted).items():
+    for name, table in fit.points_of_fits(estimation, reconstruction, fitted).items():
         artifacts.write_table(out / f"points_{name}.csv", table)
     fitted |= {
         "dataset": args.dataset,

@@ -10,8 +10,8 @@ def add_arguments(parser):
 def run(args):
     import pandas as pd
 
-    from lens import artifacts, shards
-    from lens.evaluation import describe_gold
+    from lens.evaluation.judge import describe_gold
+    from lens.files import artifacts, shards
 
     reports = shards.read_reports(args.shards)
     facts, used = shards.merged(reports)

@@ -8,11 +8,11 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts, embedded, shards
+    from lens.files import artifacts, embeddings, shards
 
     reports = shards.read_reports(args.shards)
     facts, used = shards.merged(reports)
     maps = [arrays for arrays in map(artifacts.map_arrays, args.shards) if arrays]
     facts["dimension"] = next(iter(maps[0].values())).shape[1]
-    embedded.write_index(args.out, args.shards, reports, list(maps[0]))
+    embeddings.write_index(args.out, args.shards, reports, list(maps[0]))
     shards.write_metrics(args.metrics, reports, facts, used)

@@ -1,7 +1,7 @@
 """Sample candidate answers to the test prompts from the base model."""
 
-from lens.cli._arguments import add_model_arguments, model_options
-from lens.cli._shards import add_shard_arguments, run_shard, write_blocks
+from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
 
 
 def add_arguments(parser):
@@ -24,8 +24,8 @@ def add_sampling_arguments(parser):
 def run(args):
     import numpy as np
 
-    from lens import artifacts
-    from lens.candidates import COLUMNS
+    from lens.data.candidates import COLUMNS
+    from lens.files import artifacts
 
     prompts = artifacts.read_table(args.prompts)
     sample = sampler(args)
@@ -63,8 +63,8 @@ def sampler(args):
 
 def _prompt_ids(args, prompts, tokenizer, limit):
     """(token ids that ask for an answer, how many were shortened)."""
-    from lens.errors import LensError
-    from lens.text import render, tokenize
+    from lens.core.errors import LensError
+    from lens.language.templates import render, tokenize
 
     limit -= args.max_new_tokens
     if limit < 1:
@@ -94,17 +94,17 @@ def _cost(token_ids, answers, tokenizer, *, reads, parameters):
 def _with_hf(args):
     from functools import cache
 
-    from lens import models
-    from lens.generation import generate
+    from lens.language import loading
+    from lens.language.generation import generate
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
 
     @cache
     def loaded():
         from transformers import AutoModelForCausalLM
 
-        tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))
-        return tokenizer, model, models.context_length(tokenizer, model, args.max_length)
+        tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
+        return tokenizer, model, loading.context_length(tokenizer, model, args.max_length)
 
     def sample(prompts):
         tokenizer, model, limit = loaded()
@@ -127,10 +127,11 @@ def _with_hf(args):
 def _with_vllm(args):
     from functools import cache
 
-    from lens import cost, models, vllm_engine
-    from lens.hub import reading
+    from lens.files import cost
+    from lens.files.hub import reading
+    from lens.language import loading, vllm_engine
 
-    models.require_model(args.model)
+    loading.require_model(args.model)
 
     @cache
     def loaded():

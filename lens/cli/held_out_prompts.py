@@ -1,6 +1,6 @@
 """Choose prompts of the test split that no reward model trains on and none is judged by."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -13,8 +13,8 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
-    from lens.textual import held_out_prompts
+    from lens.files import artifacts
+    from lens.textspace.text_pairs import held_out_prompts
 
     pairs, used = artifacts.read_table(args.pairs), artifacts.read_table(args.test_prompts)
     prompts = held_out_prompts(pairs, used, args.count, args.seed)

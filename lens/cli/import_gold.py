@@ -1,7 +1,7 @@
 """Take the gold scores that a pool of candidates brings along."""
 
-from lens.cli._arguments import settings
 from lens.cli.prepare_candidates import add_pool_arguments, read_pool
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -12,8 +12,8 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
-    from lens.evaluation import describe_gold
+    from lens.evaluation.judge import describe_gold
+    from lens.files import artifacts
 
     pool = read_pool(args, args.gold_field)
     artifacts.write_table(args.out, pool[["prompt_id", "candidate", "gold"]])

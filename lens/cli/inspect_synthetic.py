@@ -2,7 +2,7 @@
 
 import json
 
-from lens.cli._arguments import add_thread_argument, settings
+from lens.cli.shared.arguments import add_thread_argument, settings
 
 
 def add_arguments(parser):
@@ -32,17 +32,19 @@ def run(args):
     import numpy as np
     import pandas as pd
 
-    from lens import artifacts, inspection, models
-    from lens.embedded import read_embedded
-    from lens.errors import LensError
-    from lens.evaluation import held_out_pairs
-    from lens.reward_head import RewardHead
-    from lens.training_set import training_set
-    from lens.vae import load_vae
+    from lens.core.errors import LensError
+    from lens.evaluation import synthetic_geometry
+    from lens.evaluation.judge import held_out_pairs
+    from lens.files import artifacts
+    from lens.files.embeddings import read_embedded
+    from lens.language import loading
+    from lens.latent.vae import load_vae
+    from lens.reward.head import RewardHead
+    from lens.reward.training_set import training_set
 
     if args.scale < 2:
         raise LensError(f"--scale {args.scale}: there is nothing synthetic below a scale of 2.")
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
     data = training_set(
         pairs,
@@ -51,20 +53,24 @@ def run(args):
         seed=args.seed,
         validation_fraction=args.validation_fraction,
     )
-    reference, real = RewardHead.load(args.reference), inspection.Real.of(data)
-    sources = inspection.make_sources(
+    reference, real = RewardHead.load(args.reference), synthetic_geometry.Real.of(data)
+    sources = synthetic_geometry.make_sources(
         args.methods, data, scale=args.scale, vae=load_vae(args.vae), settings=args.synthesis,
         seed=args.seed,
     )  # fmt: skip
-    spacing = inspection.own_spacing(real)
+    spacing = synthetic_geometry.own_spacing(real)
     test = held_out_pairs(pairs).index.to_numpy()
-    found = {"held_out": inspection.inspect_held_out(embeddings, test, data, real, reference)}
+    found = {
+        "held_out": synthetic_geometry.inspect_held_out(embeddings, test, data, real, reference)
+    }
     for name, source in sources.items():
-        found[name] = inspection.inspect(source, data, real, reference, args.scale)
+        found[name] = synthetic_geometry.inspect(source, data, real, reference, args.scale)
     first = args.methods[0]
-    rules = inspection.telling(found[first][0], inspection.pair_gaps(found[first][0]))
+    rules = synthetic_geometry.telling(
+        found[first][0], synthetic_geometry.pair_gaps(found[first][0])
+    )
     examples = [
-        inspection.look_closely(rule, place, sources[first], found[first][0], real, pairs)
+        synthetic_geometry.look_closely(rule, place, sources[first], found[first][0], real, pairs)
         for rule, place in rules.items()
     ]
     table = pd.concat(
@@ -79,8 +85,8 @@ def run(args):
     metrics = {
         "training_responses": len(real.points),
         "spacing_median": float(np.median(spacing)),
-        "spacing_far": float(np.quantile(spacing, inspection.FAR)),
-        "spread_of_training": inspection.spread_of(real),
+        "spacing_far": float(np.quantile(spacing, synthetic_geometry.FAR)),
+        "spread_of_training": synthetic_geometry.spread_of(real),
         "spread": {name: spread for name, (_, spread) in found.items()},
     }
     inputs = {name: getattr(args, name) for name in names}

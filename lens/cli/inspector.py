@@ -1,6 +1,6 @@
 """Show where synthetic embeddings lie among the real ones: a table, examples, a picture."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -12,16 +12,17 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens.artifacts import read_json, read_table
-    from lens.paper import inspector, style
-    from lens.paper.files import write_table
+    from lens.files.artifacts import read_json, read_table
+    from lens.paper import inspector
+    from lens.report import figures
+    from lens.report.files import write_table
 
     folder = Path(args.inspected)
     about, found = read_json(folder / "metrics.json"), read_json(folder / "examples.json")
     made, metrics = about["settings"], about["metrics"]
     seen = inspector.observations(read_table(folder / "embeddings.parquet"), metrics["spacing_far"])
     table = inspector.summary(seen, metrics)
-    style.save(inspector.draw(seen, metrics), args.out_dir, "inspector")
+    figures.save(inspector.draw(seen, metrics), args.out_dir, "inspector")
     labels = {name: made[name] for name in ("dataset", "model", "n_pairs", "scale", "seed")}
     write_table(
         args.out_dir,

@@ -1,7 +1,7 @@
 """Judge reward models of embeddings and of text on RewardBench 1, pair by pair."""
 
-from lens.cli._arguments import add_model_arguments, settings
 from lens.cli.embed_pairs import add_embedding_arguments
+from lens.cli.shared.arguments import add_model_arguments, settings
 
 
 def add_arguments(parser):
@@ -25,15 +25,17 @@ def run(args):
     import numpy as np
     import pandas as pd
 
-    from lens import artifacts, models, rewardbench
-    from lens.health import named
-    from lens.overlap import flags, overlap
+    from lens.core.diagnostics import named
+    from lens.evaluation import rewardbench
+    from lens.evaluation.overlap import flags, overlap
+    from lens.files import artifacts
+    from lens.language import loading
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     examples = read(args)
     prompts, responses = rewardbench.texts(examples)
     inputs = {f"data_{number}": path for number, path in enumerate(args.data or [], 1)}
-    inputs |= {"pairs": args.pairs} | models.weight_files(args.model)
+    inputs |= {"pairs": args.pairs} | loading.weight_files(args.model)
     pairs = artifacts.read_table(args.pairs)
     shared = overlap(examples, pairs.loc[pairs["split"] == "train", "prompt"])
     about = pd.DataFrame(
@@ -69,9 +71,9 @@ def run(args):
 
 def read(args):
     """The pairs; LensError for rows of version 2."""
-    from lens import rewardbench
-    from lens.errors import LensError
-    from lens.sources import read_hub_rows, read_rows
+    from lens.core.errors import LensError
+    from lens.data.sources import read_hub_rows, read_rows
+    from lens.evaluation import rewardbench
 
     if args.data:
         rows = [row for path in args.data for row in read_rows(path)]
@@ -87,9 +89,9 @@ def heads(args, prompts, responses, inputs):
     """[(labels, rewards)] of the heads, by the texts' embeddings, and what reading them cost."""
     from pathlib import Path
 
-    from lens import artifacts
-    from lens.cli._encoder import encoder
-    from lens.reward_head import RewardHead
+    from lens.cli.shared.encoder import encoder
+    from lens.files import artifacts
+    from lens.reward.head import RewardHead
 
     reader = encoder(args)
     names = [f"text {number} of the bench" for number in range(1, len(prompts) + 1)]
@@ -113,8 +115,8 @@ def text_models(args, prompts, responses, inputs):
 
     import pandas as pd
 
-    from lens import models
-    from lens.cli._text import score_texts
+    from lens.cli.shared.text import score_texts
+    from lens.language import loading
 
     table = pd.DataFrame({"prompt": prompts, "response": responses})
     found, tokens, read = [], None, 0
@@ -124,7 +126,7 @@ def text_models(args, prompts, responses, inputs):
             rewards, tokens, cost = score_texts(args, str(place), table, "the bench", tokens)
             labels = {"method": method, "scale": args.text_scale, "seed": seed}
             name = "{method}_x{scale}_seed_{seed}".format(**labels)
-            inputs |= {f"{name}/{k}": path for k, path in models.weight_files(place).items()}
+            inputs |= {f"{name}/{k}": path for k, path in loading.weight_files(place).items()}
             found.append((labels, rewards))
             read += cost["tokens"]
     return found, read

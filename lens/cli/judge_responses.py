@@ -1,7 +1,7 @@
 """Let the base model judge pairs of its own responses, in both orders (self-rewarding)."""
 
-from lens.cli._arguments import settings
-from lens.cli._judge import add_judge_arguments, judge_locally
+from lens.cli.shared.arguments import settings
+from lens.cli.shared.judge import add_judge_arguments, judge_locally
 
 
 def add_arguments(parser):
@@ -16,9 +16,11 @@ def add_arguments(parser):
 def run(args):
     import pandas as pd
 
-    from lens import artifacts, judging, models
-    from lens.seeds import derive_seed
-    from lens.textual import pairs_to_judge
+    from lens.core.seeds import derive_seed
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.textspace import judging
+    from lens.textspace.text_pairs import pairs_to_judge
 
     responses = artifacts.read_table(args.responses)
     rows = []
@@ -32,7 +34,7 @@ def run(args):
     artifacts.write_metrics(
         args.metrics,
         settings(args),
-        {"responses": args.responses, **models.weight_files(args.model)},
+        {"responses": args.responses, **loading.weight_files(args.model)},
         {"pairs": len(table), **judging.describe(judged)},
         cost,
     )

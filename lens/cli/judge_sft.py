@@ -1,7 +1,7 @@
 """Let a judge compare the answers of two SFT models, in both orders (Table 3)."""
 
-from lens.cli._arguments import settings
-from lens.cli._judge import (
+from lens.cli.shared.arguments import settings
+from lens.cli.shared.judge import (
     add_endpoint_arguments,
     add_judge_arguments,
     judge_by_endpoint,
@@ -22,8 +22,10 @@ def run(args):
 
     import pandas as pd
 
-    from lens import artifacts, judging, models
-    from lens.rejection_sampling import same_questions
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.textspace import judging
+    from lens.textspace.rejection_sampling import same_questions
 
     a, b = (artifacts.read_table(path) for path in args.answers)
     table = same_questions(a, b)
@@ -32,7 +34,7 @@ def run(args):
         judged, cost = judge_by_endpoint(args, table["prompt"], table["a"], table["b"]), {}
     else:
         judged, cost = judge_locally(args, table["prompt"], table["a"], table["b"])
-        inputs |= models.weight_files(args.model)
+        inputs |= loading.weight_files(args.model)
     if (judged["preferred"] == "none").all():
         print(
             "judge-sft: no pair has a verdict; the judge never wrote [[A]], [[B]] or [[C]] in both "

@@ -1,6 +1,6 @@
 """Pair sampled responses, by scores or by a judge's verdicts, until the scale is met."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -19,28 +19,29 @@ def add_arguments(parser):
 def run(args):
     import pandas as pd
 
-    from lens import artifacts, textual
-    from lens.seeds import derive_seed
+    from lens.core.seeds import derive_seed
+    from lens.files import artifacts
+    from lens.textspace import text_pairs
 
     pairs = artifacts.read_table(args.pairs)
     source = artifacts.read_table(args.scores or args.verdicts)
     annotated = artifacts.read_table(args.annotated) if args.annotated else None
     made, by_seed = [], {}
     for seed in args.seeds:
-        rows = textual.spent_rows(pairs, args.n_pairs, seed)
+        rows = text_pairs.spent_rows(pairs, args.n_pairs, seed)
         if args.scores:
             mine = source[source["prompt"].isin(pairs["prompt"].iloc[rows])]
-            options = textual.options_by_score(mine, derive_seed(seed, "label_pairs"))
+            options = text_pairs.options_by_score(mine, derive_seed(seed, "label_pairs"))
         else:
-            options = textual.options_by_preference(source)
-        found = textual.synthetic_pairs(pairs, rows, options, scale=args.scale, seed=seed)
+            options = text_pairs.options_by_preference(source)
+        found = text_pairs.synthetic_pairs(pairs, rows, options, scale=args.scale, seed=seed)
         made.append(found)
         by_seed[str(seed)] = {
             "synthetic_pairs": len(found),
-            **textual.shortage(pairs.iloc[rows], options, args.scale),
+            **text_pairs.shortage(pairs.iloc[rows], options, args.scale),
         }
         if annotated is not None:
-            by_seed[str(seed)]["agrees_with_annotator"] = textual.agreement(found, annotated)
+            by_seed[str(seed)]["agrees_with_annotator"] = text_pairs.agreement(found, annotated)
     artifacts.write_table(args.out, pd.concat(made, ignore_index=True))
     given = {"scores": args.scores, "verdicts": args.verdicts, "annotated": args.annotated}
     inputs = {"pairs": args.pairs} | {name: path for name, path in given.items() if path}

@@ -1,6 +1,6 @@
 """Draw gold reward over the layer that embeddings are taken from (reviews)."""
 
-from lens.cli._sweeps import add_output_arguments, publish
+from lens.cli.shared.sweeps import add_output_arguments, publish
 
 
 def add_arguments(parser):
@@ -12,12 +12,13 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.paper import ablations, style, sweep
+    from lens.paper import ablations, sweep
     from lens.paper.cells import read_cells
+    from lens.report import figures
 
     cells = read_cells(args.cells)
     each = len(cells) // len(args.layers)
     by_layer = {layer: cells[i * each : (i + 1) * each] for i, layer in enumerate(args.layers)}
     found = ablations.layers(by_layer)
     (found,) = publish(args, "layer_sweep", [found], args.cells)
-    style.save(sweep.figure(found), args.out_dir, "layer_sweep")
+    figures.save(sweep.figure(found), args.out_dir, "layer_sweep")

@@ -1,6 +1,6 @@
 """Write and draw what reward models reach without augmentation, by the number of pairs."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -13,16 +13,17 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts
-    from lens.paper import curves, style
+    from lens.files import artifacts
+    from lens.paper import curves
     from lens.paper.cells import observations, read_cells
-    from lens.paper.files import write_data, write_page
+    from lens.report import figures
+    from lens.report.files import write_data, write_page
 
     out = Path(args.out_dir)
     cells = read_cells(args.cells)
     table = curves.learning_table(cells)
     artifacts.write_table(out / "learning_curve.csv", table)
     write_page(out, "learning_curve", [curves.learning_printed(table)])
-    style.save(curves.draw_learning_curve(table), out, "learning_curve")
+    figures.save(curves.draw_learning_curve(table), out, "learning_curve")
     inputs = {folder: Path(folder) / "metrics.json" for folder in args.cells}
     write_data(out, "learning_curve", observations(cells), None, settings(args), inputs)

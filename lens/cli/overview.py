@@ -1,6 +1,6 @@
 """Write the first page of the report: what was run, what helped, what did not, what it cost."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -19,10 +19,11 @@ def run(args):
 
     import pandas as pd
 
-    from lens import artifacts
-    from lens.paper import costs, flags, overview, prose, style
-    from lens.paper.beside import COLUMNS
-    from lens.paper.files import write_data
+    from lens.files import artifacts
+    from lens.paper import costs, flags, overview
+    from lens.report import figures, pages
+    from lens.report.files import write_data
+    from lens.report.paper_comparison import COLUMNS
 
     out, jobs = Path(args.out_dir), costs.jobs(args.results)
     raised = flags.gather(args.results)
@@ -41,12 +42,12 @@ def run(args):
         args.comparable,
     )
     rows = overview.picture_rows(gold)
-    style.save(overview.draw(rows), out, "overview")
+    figures.save(overview.draw(rows), out, "overview")
     title, png = f"Run {args.name}", (out / "overview.png").read_bytes()
     artifacts.write_table(out / "overview.csv", rows)
     artifacts.write_table(out / "overview_flags.csv", raised[0])
-    artifacts.write_text(out / "overview.md", prose.markdown(title, sections, "overview.png"))
-    artifacts.write_text(out / "overview.rst", prose.rst(title, sections, png))
+    artifacts.write_text(out / "overview.md", pages.markdown(title, sections, "overview.png"))
+    artifacts.write_text(out / "overview.rst", pages.rst(title, sections, png))
     files = [args.table_1, args.observations, args.comparisons, *args.claims]
     inputs = {Path(file).stem: file for file in files}
     write_data(out, "overview", jobs, None, settings(args), inputs)

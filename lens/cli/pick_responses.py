@@ -1,7 +1,7 @@
 """Pick, for every held-out prompt, the response that a reward model likes best."""
 
-from lens.cli._arguments import settings
-from lens.cli._text import add_text_reward_arguments, score_texts
+from lens.cli.shared.arguments import settings
+from lens.cli.shared.text import add_text_reward_arguments, score_texts
 
 
 def add_arguments(parser):
@@ -19,10 +19,11 @@ def add_arguments(parser):
 def run(args):
     import pandas as pd
 
-    from lens import artifacts, models
-    from lens.rejection_sampling import pick
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.textspace.rejection_sampling import pick
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     responses = artifacts.read_table(args.responses)
     picks, tokens, read, files = [], None, 0, {"responses": args.responses}
     embeddings = _embeddings(args) if args.embeddings else None
@@ -32,7 +33,7 @@ def run(args):
             files |= {"embeddings": args.embeddings, f"model_seed_{seed}": path}
         else:
             rewards, tokens, cost = score_texts(args, path, responses, args.responses, tokens)
-            files |= {f"model_seed_{seed}/{n}": f for n, f in models.weight_files(path).items()}
+            files |= {f"model_seed_{seed}/{n}": f for n, f in loading.weight_files(path).items()}
         picks.append(pick(responses, rewards).assign(seed=seed))
         read += cost["tokens"]
     table = pd.concat(picks, ignore_index=True)
@@ -42,14 +43,14 @@ def run(args):
 
 
 def _embeddings(args):
-    from lens.embedded import read_embedded
+    from lens.files.embeddings import read_embedded
 
     _, found = read_embedded(args.responses, args.embeddings)
     return found["responses"][:]
 
 
 def _by_embedding(embeddings, path):
-    from lens.reward_head import RewardHead
+    from lens.reward.head import RewardHead
 
     head = RewardHead.load(path)
     size = sum(value.size for value in head.weights.values())

@@ -31,8 +31,8 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts
-    from lens.errors import LensError
+    from lens.core.errors import LensError
+    from lens.files import artifacts
     from lens.plan import graph, measured, render, totals
 
     if wrong := [path for path in args.out if Path(path).suffix not in (".md", ".json")]:

@@ -14,9 +14,9 @@ def add_arguments(parser):
 def run(args):
     from huggingface_hub import constants
 
-    from lens import artifacts, hub
-    from lens.errors import LensError
-    from lens.sources import load_hub
+    from lens.core.errors import LensError
+    from lens.data.sources import load_hub
+    from lens.files import artifacts, hub
 
     wanted = [hub.parse(spec, "model") for spec in args.models]
     wanted += [hub.parse(spec, "model", code=True) for spec in args.models_with_code]

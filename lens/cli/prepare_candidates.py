@@ -2,7 +2,7 @@
 
 import json
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -22,7 +22,7 @@ def add_pool_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
+    from lens.files import artifacts
 
     pool = read_pool(args, gold_field=None)
     artifacts.write_table(args.out, pool)
@@ -37,9 +37,9 @@ def run(args):
 
 def read_pool(args, gold_field):
     """The pool file as a candidate table, with a gold column if a field is named."""
-    from lens.candidates import normalise_pool
-    from lens.data import rename_columns, select_rows
-    from lens.sources import read_rows
+    from lens.data.candidates import normalise_pool
+    from lens.data.pairs import rename_columns, select_rows
+    from lens.data.sources import read_rows
 
     rows = read_rows(args.path)
     if args.where:

@@ -1,7 +1,7 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
-from lens.cli._arguments import settings
-from lens.cli._door import names
+from lens.cli.shared.arguments import settings
+from lens.cli.shared.door import names
 
 
 def add_arguments(parser):
@@ -36,11 +36,12 @@ def add_arguments(parser):
 def run(args):
     from dataclasses import asdict
 
-    from lens import artifacts, prepare
-    from lens.data import normalise_pairs, rename_columns, select_rows
-    from lens.errors import LensError
-    from lens.forms import to_pairs
-    from lens.sources import read_hub_rows, read_rows
+    from lens.core.errors import LensError
+    from lens.data import splits
+    from lens.data.forms import to_pairs
+    from lens.data.pairs import normalise_pairs, rename_columns, select_rows
+    from lens.data.sources import read_hub_rows, read_rows
+    from lens.files import artifacts
 
     if bool(args.path) == bool(args.hub):
         raise LensError("give either --path (a local file) or --hub (a Hub dataset id).")
@@ -62,7 +63,7 @@ def run(args):
     train, report, form = load(args.path or args.train_split)
     test, test_report, _ = load(wants_test) if wants_test else (None, None, None)
     pool = artifacts.read_table(args.pool) if args.pool else None
-    pairs = prepare.split_pairs(
+    pairs = splits.split_pairs(
         train,
         test,
         report,
@@ -76,7 +77,7 @@ def run(args):
     )
     artifacts.write_table(args.out, pairs)
     artifacts.write_table(
-        args.out_prompts, prepare.test_prompts(pairs, args.test_prompts, args.seed)
+        args.out_prompts, splits.test_prompts(pairs, args.test_prompts, args.seed)
     )
     places = report.places | {
         f"test-{key}": place for key, place in (test_report.places if wants_test else {}).items()
@@ -99,16 +100,17 @@ def run(args):
 
 def looked_at(pairs, places, pool, group_by):
     """What to beware of in the pairs, in numbers and as flags."""
-    from lens import health, near_duplicates, prepare
+    from lens.core import diagnostics
+    from lens.data import near_duplicates, splits
 
-    near = prepare.near_duplicates_of_training(pairs, places, pool, group_by)
-    contradicting = prepare.contradicting_pairs(pairs)
-    flags = health.of_labels(contradicting, len(pairs))
+    near = splits.near_duplicates_of_training(pairs, places, pool, group_by)
+    contradicting = splits.contradicting_pairs(pairs)
+    flags = diagnostics.of_labels(contradicting, len(pairs))
     for kind, count in near.items():
         flags += near_duplicates.flag(count, f"{kind} prompts")
     return {
         "contradicting_pairs": contradicting,
-        "longer_answer_wins": prepare.longer_answer_wins(pairs),
+        "longer_answer_wins": splits.longer_answer_wins(pairs),
         "near_duplicates": near,
-        "flags": health.named(flags),
+        "flags": diagnostics.named(flags),
     }

@@ -1,6 +1,6 @@
 """Show prompts where the augmented and the original reward model pick differently (A.3)."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -20,10 +20,10 @@ def add_arguments(parser):
 def run(args):
     import pandas as pd
 
-    from lens.paper import beside
+    from lens.evaluation.qualitative import observations, summary
     from lens.paper import qualitative as paper
-    from lens.paper.files import write_table
-    from lens.qualitative import observations, summary
+    from lens.report import paper_comparison
+    from lens.report.files import write_table
 
     inputs, picks, tables, frames, seen = {}, {}, {}, [], []
     for i, dataset in enumerate(args.datasets):
@@ -41,7 +41,9 @@ def run(args):
         paper.printed(tables, names),
         table=pd.concat(frames, ignore_index=True),
         observations=pd.concat(seen, ignore_index=True),
-        compared=beside.beside("qualitative", paper.claims(picks, names), comparable=False),
+        compared=paper_comparison.beside(
+            "qualitative", paper.claims(picks, names), comparable=False
+        ),
         settings=settings(args),
         inputs=inputs,
         examples=[
@@ -59,12 +61,13 @@ def read(args, i: int, inputs: dict):
 
     import numpy as np
 
-    from lens import artifacts, evaluation
-    from lens.embedded import read_embedded
-    from lens.errors import LensError
-    from lens.paper.names import method_name
-    from lens.qualitative import JUDGES, pick
-    from lens.reward_head import RewardHead
+    from lens.core.errors import LensError
+    from lens.evaluation import judge as evaluation
+    from lens.evaluation.qualitative import JUDGES, pick
+    from lens.files import artifacts
+    from lens.files.embeddings import read_embedded
+    from lens.report.method_names import method_name
+    from lens.reward.head import RewardHead
 
     candidates, embeddings = read_embedded(args.candidates[i], args.candidate_embeddings[i])
     gold = artifacts.read_table(args.gold[i])

@@ -3,8 +3,8 @@
 Scores by subset, by section and overall follow the official code; a tie is no success in version 1.
 """
 
-from lens.cli._arguments import settings
-from lens.cli._door import add_reward_model_arguments
+from lens.cli.shared.arguments import settings
+from lens.cli.shared.door import add_reward_model_arguments
 
 
 def add_arguments(parser):
@@ -21,9 +21,11 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts, models, rewardbench
-    from lens.cli._door import reward_model
-    from lens.own_pairs import read_pairs
+    from lens.advice.own_pairs import read_pairs
+    from lens.cli.shared.door import reward_model
+    from lens.evaluation import rewardbench
+    from lens.files import artifacts
+    from lens.language import loading
 
     rows = read(args)
     training = read_pairs(args.training_data).table["prompt"] if args.training_data else None
@@ -34,13 +36,13 @@ def run(args):
         result["overlap"] = shared_with(training, rows, result["version"])
     if args.out:
         inputs = {f"data_{number}": path for number, path in enumerate(args.data or [], 1)}
-        inputs |= models.weight_files(args.reward_model)
+        inputs |= loading.weight_files(args.reward_model)
         artifacts.write_metrics(args.out, settings(args), inputs, result)
 
 
 def shared_with(training, rows, version):
     """The prompts that the rows share with the training pairs, counted and printed."""
-    from lens import overlap, rewardbench
+    from lens.evaluation import overlap, rewardbench
 
     examples = rewardbench.read_examples(rows, version)
     count = overlap.overlap(examples, training)
@@ -50,9 +52,9 @@ def shared_with(training, rows, version):
 
 def read(args):
     """The rows of all files, or of the Hub's data set."""
-    from lens import rewardbench
-    from lens.errors import LensError
-    from lens.sources import read_hub_rows, read_rows
+    from lens.core.errors import LensError
+    from lens.data.sources import read_hub_rows, read_rows
+    from lens.evaluation import rewardbench
 
     if args.data:
         return [row for path in args.data for row in read_rows(path)]
@@ -64,7 +66,7 @@ def read(args):
 
 def table(result: dict) -> str:
     """The result as plain text: a line for each section and subset, scores in per cent."""
-    from lens.errors import printable
+    from lens.core.errors import printable
 
     lines = [line(f"RewardBench {result['version']}", "n", "score %")]
     headings = {name: scores(name, scored) for name, scored in result["sections"].items()}
@@ -92,6 +94,6 @@ def scores(name: str, scored: dict) -> str:
 
 
 def line(name: str, count: object, percent: str) -> str:
-    from lens.errors import printable
+    from lens.core.errors import printable
 
     return f"{printable(name):<28}{count:>7}{percent:>9}"

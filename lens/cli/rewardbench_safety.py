@@ -1,6 +1,6 @@
 """Write accuracies on RewardBench's Safety section, or on what stands in for it."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -15,10 +15,11 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
-    from lens.overlap import sentence
-    from lens.paper import beside, files, rewardbench_safety
-    from lens.paper.reported import MODEL_OF_TABLE_1
+    from lens.evaluation.overlap import sentence
+    from lens.files import artifacts
+    from lens.paper import rewardbench_safety
+    from lens.report import files, paper_comparison
+    from lens.report.reported import MODEL_OF_TABLE_1
 
     items = artifacts.read_table(args.items)
     shared = artifacts.read_json(args.judged)["metrics"]["overlap"]
@@ -34,7 +35,9 @@ def run(args):
         rewardbench_safety.printed(table, items["seed"].nunique(), sentence(shared)),
         table=table,
         observations=rewardbench_safety.observations(items, labels),
-        compared=beside.beside("rewardbench_safety", rows, comparable=args.comparable and official),
+        compared=paper_comparison.beside(
+            "rewardbench_safety", rows, comparable=args.comparable and official
+        ),
         settings=settings(args),
         inputs={"items": args.items, "judged": args.judged},
     )

@@ -1,7 +1,7 @@
 """Sample one fresh answer to every test prompt from each seed's SFT model."""
 
-from lens.cli._arguments import add_model_arguments, settings
 from lens.cli.generate_candidates import add_sampling_arguments
+from lens.cli.shared.arguments import add_model_arguments, settings
 
 
 def add_arguments(parser):
@@ -20,9 +20,10 @@ def run(args):
 
     import pandas as pd
 
-    from lens import artifacts, models
-    from lens.candidates import COLUMNS
     from lens.cli.generate_candidates import sampler
+    from lens.data.candidates import COLUMNS
+    from lens.files import artifacts
+    from lens.language import loading
 
     prompts = artifacts.read_table(args.prompts)
     inputs, answers, costs = {"prompts": args.prompts}, [], []
@@ -33,7 +34,7 @@ def run(args):
         texts, _, cost = sampler(own)(prompts)
         answers.append(prompts.assign(candidate=seed, response=[row[0] for row in texts]))
         costs.append(cost)
-        files = models.weight_files(folder)
+        files = loading.weight_files(folder)
         inputs |= {f"seed_{seed}/{name}": path for name, path in files.items()}
     table = pd.concat(answers, ignore_index=True)[COLUMNS]
     artifacts.write_table(args.out, table)

@@ -1,6 +1,6 @@
 """Draw gold reward over the augmentation scale, up to 64x (reviews)."""
 
-from lens.cli._sweeps import add_output_arguments, publish
+from lens.cli.shared.sweeps import add_output_arguments, publish
 
 
 def add_arguments(parser):
@@ -10,9 +10,10 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.paper import ablations, style, sweep
+    from lens.paper import ablations, sweep
     from lens.paper.cells import read_cells
+    from lens.report import figures
 
     found = ablations.scales(read_cells(args.cells), read_cells(args.controls))
     (found,) = publish(args, "scale_sweep", [found], [*args.cells, *args.controls])
-    style.save(sweep.figure(found), args.out_dir, "scale_sweep")
+    figures.save(sweep.figure(found), args.out_dir, "scale_sweep")

@@ -1,8 +1,8 @@
 """Score every candidate answer once with the gold reward model."""
 
-from lens.cli._arguments import add_model_arguments, model_options
-from lens.cli._shards import add_shard_arguments, run_shard, write_blocks
-from lens.cli._text import answer_tokens, text_names, token_ids
+from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
+from lens.cli.shared.text import answer_tokens, text_names, token_ids
 
 
 def add_arguments(parser):
@@ -19,7 +19,7 @@ def add_scoring_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
+    from lens.files import artifacts
 
     table = artifacts.read_table(args.candidates)
     score = scorer(args)
@@ -44,15 +44,15 @@ def scorer(args):
     model is loaded at its first use."""
     from functools import cache
 
-    from lens import gold, models
+    from lens.language import gold, loading
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
 
     @cache
     def loaded():
         from transformers import AutoModelForSequenceClassification
 
-        return models.load(AutoModelForSequenceClassification, **model_options(args))
+        return loading.load(AutoModelForSequenceClassification, **model_options(args))
 
     def score(table):
         tokenizer, model = loaded()

@@ -1,6 +1,6 @@
 """Score sampled responses by their length-normalised likelihood under the base model (IPO)."""
 
-from lens.cli._arguments import add_model_arguments, model_options, settings
+from lens.cli.shared.arguments import add_model_arguments, model_options, settings
 
 
 def add_arguments(parser):
@@ -15,15 +15,16 @@ def run(args):
     import numpy as np
     from transformers import AutoModelForCausalLM
 
-    from lens import artifacts, models
-    from lens.likelihood import mean_log_likelihood
-    from lens.text import answer_starts, cut_left
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.language.likelihood import mean_log_likelihood
+    from lens.language.templates import answer_starts, cut_left
 
-    models.set_threads(args.threads)
-    tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))
+    loading.set_threads(args.threads)
+    tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
     table = artifacts.read_table(args.responses)
     ids, starts = answer_starts(table["prompt"], table["response"], tokenizer, args.text_style)
-    limit = models.context_length(tokenizer, model, args.max_length)
+    limit = loading.context_length(tokenizer, model, args.max_length)
     kept = [cut_left(text, limit, tokenizer) for text in ids]
     starts = [
         max(0, start - len(a) + len(b)) for start, a, b in zip(starts, ids, kept, strict=True)
@@ -37,7 +38,7 @@ def run(args):
     artifacts.write_metrics(
         args.metrics,
         settings(args),
-        {"responses": args.responses, **models.weight_files(args.model)},
+        {"responses": args.responses, **loading.weight_files(args.model)},
         {
             "responses": len(table),
             "texts_shortened": sum(len(text) > limit for text in ids),

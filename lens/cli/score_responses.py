@@ -1,7 +1,7 @@
 """Score sampled responses with the annotator."""
 
-from lens.cli._shards import add_shard_arguments, run_shard, write_blocks
-from lens.cli._text import add_text_reward_arguments, score_with
+from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
+from lens.cli.shared.text import add_text_reward_arguments, score_with
 
 
 def add_arguments(parser):
@@ -16,14 +16,15 @@ def add_arguments(parser):
 def run(args):
     from functools import cache
 
-    from lens import artifacts, models
+    from lens.files import artifacts
+    from lens.language import loading
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     table = artifacts.read_table(args.responses)
 
     @cache
     def loaded():
-        from lens.finetuning import load_reward
+        from lens.language.finetuning import load_reward
 
         return load_reward(args.annotator, dtype=args.dtype, device=args.device)
 

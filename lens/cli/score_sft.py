@@ -1,7 +1,7 @@
 """Score the answers of SFT models with the gold reward model."""
 
-from lens.cli._arguments import settings
 from lens.cli.score_candidates import add_scoring_arguments, scorer
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -11,15 +11,16 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts, models
-    from lens.evaluation import describe_gold
+    from lens.evaluation.judge import describe_gold
+    from lens.files import artifacts
+    from lens.language import loading
 
     table, shortened, used = scorer(args)(artifacts.read_table(args.candidates))
     artifacts.write_table(args.out, table[["prompt_id", "candidate", "gold"]])
     artifacts.write_metrics(
         args.metrics,
         settings(args),
-        {"candidates": args.candidates, **models.weight_files(args.model)},
+        {"candidates": args.candidates, **loading.weight_files(args.model)},
         {"texts_shortened": shortened, **describe_gold(table)},
         used,
     )

@@ -1,6 +1,6 @@
 """Draw gold reward over N for latent and textual synthesis (reviews)."""
 
-from lens.cli._sweeps import add_output_arguments, publish
+from lens.cli.shared.sweeps import add_output_arguments, publish
 
 
 def add_arguments(parser):
@@ -11,10 +11,11 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.paper import ablations, style, sweep
+    from lens.paper import ablations, sweep
     from lens.paper.cells import read_cells
+    from lens.report import figures
 
     textual = [cell for cell in read_cells(args.text_cells) if cell.scale == args.scale]
     found = ablations.sizes([*read_cells(args.cells), *textual])
     (found,) = publish(args, "size_sweep", [found], [*args.cells, *args.text_cells])
-    style.save(sweep.figure(found), args.out_dir, "size_sweep")
+    figures.save(sweep.figure(found), args.out_dir, "size_sweep")

@@ -1,6 +1,6 @@
 """Write Table 1: every method against its control, beside the paper's numbers."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -12,10 +12,10 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts
+    from lens.files import artifacts
     from lens.paper import table_1
     from lens.paper.cells import aggregate, observations, read_cells
-    from lens.paper.files import write_table
+    from lens.report.files import write_table
 
     cells = read_cells(args.cells)
     gold = table_1.table_1(cells, args.paper_names, args.paper_n_pairs)

@@ -1,6 +1,6 @@
 """Write Table 2: what synthesis and training cost, as text and in latent space."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 STAGES = (
     "sample_responses", "score_responses", "label_pairs", "train_annotator", "train_text",
@@ -32,8 +32,9 @@ def run(args):
 
     import pandas as pd
 
-    from lens.paper import beside, files, table_2
-    from lens.paper.reported import MODEL_OF_TABLE_1
+    from lens.paper import table_2
+    from lens.report import files, paper_comparison
+    from lens.report.reported import MODEL_OF_TABLE_1
 
     found = {stage: getattr(args, stage) for stage in STAGES if getattr(args, stage)}
     tables, jobs, blocks, rows, inputs = [], [], [], [], {}
@@ -63,7 +64,7 @@ def run(args):
         table_2.page(blocks),
         table=pd.concat(tables, ignore_index=True),
         observations=pd.concat(jobs, ignore_index=True),
-        compared=beside.beside("table_2", rows, comparable=False),
+        compared=paper_comparison.beside("table_2", rows, comparable=False),
         settings=settings(args),
         inputs=inputs,
     )

@@ -2,7 +2,7 @@
 
 import json
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -29,11 +29,11 @@ def add_arguments(parser):
 def run(args):
     import pandas as pd
 
-    from lens import artifacts
+    from lens.files import artifacts
     from lens.paper import table_3
-    from lens.paper.files import write_table
-    from lens.paper.reported import MODEL_OF_TABLE_1
-    from lens.rejection_sampling import gold_by_seed
+    from lens.report.files import write_table
+    from lens.report.reported import MODEL_OF_TABLE_1
+    from lens.textspace.rejection_sampling import gold_by_seed
 
     scores = {
         name: artifacts.read_table(path) for name, path in zip(args.names, args.scores, strict=True)

@@ -1,6 +1,6 @@
 """Write Table 4: synthesis as text and in latent space with several language models."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -15,8 +15,9 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens.paper import beside, files, table_4
+    from lens.paper import table_4
     from lens.paper.cells import observations, read_cells
+    from lens.report import files, paper_comparison
 
     wanted = table_4.shown(args.scale)
     cells = [cell for cell in read_cells(args.cells) if (cell.method, cell.scale) in wanted]
@@ -28,7 +29,7 @@ def run(args):
         table_4.printed(table, {cell.model: len(cell.seeds) for cell in cells}),
         table=table,
         observations=observations(cells),
-        compared=beside.beside("table_4", rows, comparable=args.comparable),
+        compared=paper_comparison.beside("table_4", rows, comparable=args.comparable),
         settings=settings(args),
         inputs={folder: Path(folder) / "metrics.json" for folder in args.cells},
     )

@@ -1,6 +1,6 @@
 """Write Table 5: what the VAE shares between preferred and rejected embeddings."""
 
-from lens.cli._sweeps import add_sweep_arguments, publish
+from lens.cli.shared.sweeps import add_sweep_arguments, publish
 
 
 def add_arguments(parser):

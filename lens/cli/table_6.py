@@ -1,6 +1,6 @@
 """Write Table 6: textual synthesis at several sampling temperatures."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -21,8 +21,8 @@ def run(args):
 
     from lens.paper import table_6
     from lens.paper.cells import observations, read_cells
-    from lens.paper.files import write_table
-    from lens.paper.reported import MODEL_OF_TABLE_1
+    from lens.report.files import write_table
+    from lens.report.reported import MODEL_OF_TABLE_1
 
     (lens,), (lens_control,) = read_cells([args.lens]), read_cells([args.lens_control])
     probes = read_cells(args.probes)

@@ -1,6 +1,6 @@
 """Write how far results spread over seeds, in text and in latent space."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -14,8 +14,9 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens.paper import beside, files, textual_spread
+    from lens.paper import textual_spread
     from lens.paper.cells import observations, read_cells
+    from lens.report import files, paper_comparison
 
     cells = [cell for cell in read_cells(args.cells) if cell.method in textual_spread.METHODS]
     table = textual_spread.textual_spread(cells, args.paper_names, args.paper_n_pairs)
@@ -26,7 +27,7 @@ def run(args):
         textual_spread.printed(table),
         table=table,
         observations=observations(cells),
-        compared=beside.beside("textual_spread", rows, comparable=args.comparable),
+        compared=paper_comparison.beside("textual_spread", rows, comparable=args.comparable),
         settings=settings(args),
         inputs={folder: Path(folder) / "metrics.json" for folder in args.cells},
     )

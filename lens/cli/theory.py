@@ -20,8 +20,8 @@ def add_arguments(parser):
 def run(args):
     import math
 
-    from lens import theory
-    from lens.errors import LensError
+    from lens.core.errors import LensError
+    from lens.theory import bounds
 
     if args.scale and not args.n_pairs:
         raise LensError("--scale asks about a set of N pairs: give --n-pairs too.")
@@ -33,8 +33,8 @@ def run(args):
     values, flags = _values(args.constants)
     given = {"C1": args.c1, "p": args.p, "B0": args.b0, "dim": args.dim, "delta": args.delta}
     replaced = {name: value for name, value in given.items() if value is not None}
-    constants = theory.Constants(**(values | replaced))
-    for line in theory.sentences(constants, args.n_pairs, args.scale):
+    constants = bounds.Constants(**(values | replaced))
+    for line in bounds.sentences(constants, args.n_pairs, args.scale):
         print(line)
     if flags:
         fitted = ", ".join(sorted(set(values) - set(replaced)))
@@ -42,7 +42,7 @@ def run(args):
         for flag, meaning in flags.items():
             print(f"  {flag}: {meaning}")
     if args.noise_variance is not None:
-        radius = theory.noise_radius(args.noise_variance, args.latent, constants.delta)
+        radius = bounds.noise_radius(args.noise_variance, args.latent, constants.delta)
         print(
             f"t_delta = {radius:.4f} for noise variance {args.noise_variance:g}, latent dimension "
             f"{args.latent}, delta {constants.delta:g} (Eq. 15)"
@@ -52,9 +52,9 @@ def run(args):
 def _values(path: str | None) -> tuple[dict, dict]:
     """(constants, {flag: meaning}) of a file, or the paper's without flags."""
 
-    from lens.artifacts import read_json
-    from lens.errors import LensError
-    from lens.paper.reported import reported
+    from lens.core.errors import LensError
+    from lens.files.artifacts import read_json
+    from lens.report.reported import reported
 
     if path is None:
         paper = reported()["theory"]

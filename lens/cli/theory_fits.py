@@ -1,6 +1,6 @@
 """Draw the fits of C1 and B0: estimation error and synthesis bias by the number of pairs."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -13,9 +13,10 @@ def run(args):
 
     import pandas as pd
 
-    from lens import artifacts
-    from lens.paper import style, theory, theory_figures
-    from lens.paper.files import write_data
+    from lens.files import artifacts
+    from lens.paper import theory, theory_figures
+    from lens.report import figures
+    from lens.report.files import write_data
 
     theories = theory.read_theories(args.theory)
     points = pd.concat(
@@ -28,7 +29,7 @@ def run(args):
         ignore_index=True,
     )
     keys = ["dataset", "model", "constant", "n_pairs"]
-    style.save(theory_figures.draw_fits(theories), args.out_dir, "theory_fits")
+    figures.save(theory_figures.draw_fits(theories), args.out_dir, "theory_fits")
     artifacts.write_table(
         Path(args.out_dir) / "theory_fits.csv",
         theory.over_seeds(points, keys, ["x", "observed", "fitted"]),

@@ -1,6 +1,6 @@
 """Draw the predicted ratio of estimation errors over N and k, with the measured ones on it."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -12,13 +12,14 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts
-    from lens.paper import style, theory_figures
-    from lens.paper.files import write_data
+    from lens.files import artifacts
+    from lens.paper import theory_figures
     from lens.paper.theory import read_theories, together
+    from lens.report import figures
+    from lens.report.files import write_data
 
     theories = read_theories(args.theory)
-    style.save(theory_figures.draw_map(theories), args.out_dir, "theory_map")
+    figures.save(theory_figures.draw_map(theories), args.out_dir, "theory_map")
     table = together(theories, [one["predictions"] for one in theories])
     artifacts.write_table(Path(args.out_dir) / "theory_map.csv", table)
     points = [artifacts.read_table(Path(folder) / "estimation.csv") for folder in args.points]

@@ -1,6 +1,6 @@
 """Train on growing subsets, with a reference on all pairs: the points behind the theory (B.5)."""
 
-from lens.cli._arguments import add_thread_argument, settings
+from lens.cli.shared.arguments import add_thread_argument, settings
 
 
 def add_arguments(parser):
@@ -34,12 +34,14 @@ def run(args):
     import sys
     from pathlib import Path
 
-    from lens import artifacts, models, theory_points
-    from lens.embedded import read_embedded
+    from lens.files import artifacts
+    from lens.files.embeddings import read_embedded
+    from lens.language import loading
+    from lens.theory import trainings
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    reference, tables, metrics = theory_points.measure(
+    reference, tables, metrics = trainings.measure(
         pairs,
         embeddings,
         sizes=args.n_pairs,

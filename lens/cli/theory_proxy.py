@@ -1,6 +1,6 @@
 """Hold the reference model of the theory against the true reward of the offline world."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -14,8 +14,9 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts, theory_proxy
-    from lens.paper import files
+    from lens.files import artifacts
+    from lens.report import files
+    from lens.theory import proxy
 
     temperature = artifacts.read_json(args.truth)["settings"]["temperature"]
     found, inputs = {}, {"truth": args.truth}
@@ -25,9 +26,9 @@ def run(args):
         test = pairs[pairs["split"] == "test"].head(metrics["settings"]["max_test_pairs"])
         tables = [Path(folder) / f"{name}.csv" for name in ("estimation", "reconstruction")]
         about = {**metrics["metrics"], "delta": metrics["settings"]["delta"]}
-        truth = theory_proxy.true_losses(kind, test, temperature)
-        found[kind] = theory_proxy.compare(*map(artifacts.read_table, tables), about, truth)
+        truth = proxy.true_losses(kind, test, temperature)
+        found[kind] = proxy.compare(*map(artifacts.read_table, tables), about, truth)
         inputs |= {f"{kind}_{path.stem}": path for path in (Path(table), *tables)}
     out = Path(args.out_dir)
-    files.write_page(out, "theory_proxy", theory_proxy.printed(found))
+    files.write_page(out, "theory_proxy", proxy.printed(found))
     artifacts.write_metrics(out / "theory_proxy.json", settings(args), inputs, found)

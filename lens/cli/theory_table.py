@@ -1,6 +1,6 @@
 """Write the theory's constants, predictions and checks beside the paper's, and the audit panel."""
 
-from lens.cli._arguments import add_paper_arguments, settings
+from lens.cli.shared.arguments import add_paper_arguments, settings
 
 
 def add_arguments(parser):
@@ -13,9 +13,10 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts
-    from lens.paper import beside, theory, theory_panel
-    from lens.paper.files import write_data
+    from lens.files import artifacts
+    from lens.paper import theory, theory_panel
+    from lens.report import paper_comparison
+    from lens.report.files import write_data
 
     theories, out = theory.read_theories(args.theory), Path(args.out_dir)
     checks = [artifacts.read_table(Path(folder) / "theorem_1.csv") for folder in args.points]
@@ -26,7 +27,7 @@ def run(args):
         "theory", constants, theorem, errors, args.paper_names, args.comparable
     )
     tables = theory.printed(theories, theorem, constants)
-    tables["Beside the paper"] = (beside.HEADER, beside.printed(compared))
+    tables["Beside the paper"] = (paper_comparison.HEADER, paper_comparison.printed(compared))
     artifacts.write_table(out / "theory.csv", constants)
     artifacts.write_text(out / "theory.md", theory.markdown(theories, tables))
     artifacts.write_text(out / "theory.tex", theory.latex(tables))

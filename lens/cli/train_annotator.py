@@ -1,7 +1,7 @@
 """Train the annotator, a text reward model on all training pairs, that labels sampled responses."""
 
-from lens.cli._arguments import add_model_arguments, settings
-from lens.cli._text import (
+from lens.cli.shared.arguments import add_model_arguments, settings
+from lens.cli.shared.text import (
     add_finetuning_arguments,
     add_lora_arguments,
     finetuning,
@@ -21,11 +21,13 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts, health, models
-    from lens.finetuning import get_ready, is_first
+    from lens.core import diagnostics
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.language.finetuning import get_ready, is_first
 
     get_ready("trl.trainer.reward_trainer", "peft")
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     pairs = artifacts.read_table(args.pairs)
     pairs = pairs[pairs["split"] == "train"]
     _, tokens, facts = train_classifier(
@@ -34,11 +36,11 @@ def run(args):
     )  # fmt: skip
     if not is_first():
         return
-    flags = health.named(health.of_training_loss(facts["last_loss"]), seed=args.seed)
+    flags = diagnostics.named(diagnostics.of_training_loss(facts["last_loss"]), seed=args.seed)
     artifacts.write_metrics(
         args.metrics,
         settings(args),
-        {"pairs": args.pairs, **models.weight_files(args.model)},
+        {"pairs": args.pairs, **loading.weight_files(args.model)},
         {"pairs": len(pairs), "texts_shortened": tokens.shortened, "flags": flags, **facts},
         {
             "tokens": facts["tokens"],

@@ -1,6 +1,6 @@
 """Train a tiny causal language model on chats and save it as a Hugging Face folder."""
 
-from lens.cli._arguments import add_thread_argument, settings
+from lens.cli.shared.arguments import add_thread_argument, settings
 
 
 def add_arguments(parser):
@@ -24,10 +24,12 @@ def add_optimiser_arguments(parser, *, steps, learning_rate):
 
 
 def run(args):
-    from lens import artifacts, models, tiny_models
-    from lens.errors import LensError
+    from lens.core.errors import LensError
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.world import tiny_models
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     if args.hidden % (2 * args.heads):
         raise LensError(
             f"hidden {args.hidden} is no multiple of 2 x {args.heads} heads. Change one of them."

@@ -1,6 +1,6 @@
 """Fine-tune the tiny language model into a gold reward model that knows the true reward."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 from lens.cli.train_base_model import add_optimiser_arguments
 
 
@@ -19,11 +19,13 @@ def run(args):
     import torch
     from transformers import AutoModelForCausalLM
 
-    from lens import artifacts, models, tiny_models
-    from lens.errors import LensError
-    from lens.gold import score
+    from lens.core.errors import LensError
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.language.gold import score
+    from lens.world import tiny_models
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     rows = tiny_models.read_texts(args.corpus, ("kind", "prompt", "response", "reward"))
     count = len(rows) - round(args.test_fraction * len(rows))
     if min(count, len(rows) - count) < 20:
@@ -31,7 +33,7 @@ def run(args):
             f"{args.corpus}: {len(rows)} rows leave {count} for training at test fraction "
             f"{args.test_fraction}; training and test need 20 each. Give more rows."
         )
-    tokenizer, base = models.load(
+    tokenizer, base = loading.load(
         AutoModelForCausalLM, args.base, revision=None, dtype="float32", device="cpu"
     )
     token_ids = tiny_models.chat_token_ids(tokenizer, rows)

@@ -1,6 +1,6 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 from lens.cli.train_vae import (
     add_training_set_arguments,
     embedding_facts,
@@ -69,10 +69,10 @@ def add_arguments(parser):
 
 def with_text(args, data, inputs):
     """Training sets with synthetic text added; the files they come from are added to `inputs`."""
-    from lens.artifacts import read_table
-    from lens.embedded import check_same_model, read_embedded
-    from lens.errors import LensError
-    from lens.textual_embeddings import with_synthetic
+    from lens.core.errors import LensError
+    from lens.files.artifacts import read_table
+    from lens.files.embeddings import check_same_model, read_embedded
+    from lens.textspace.text_embeddings import with_synthetic
 
     if not (args.synthetic and args.responses and args.response_embeddings):
         raise LensError(
@@ -100,9 +100,9 @@ def train_networks(args, data, inputs):
     """Trainings by seed; the VAEs that they use are added to `inputs`."""
     from pathlib import Path
 
-    from lens import methods
-    from lens.errors import LensError
-    from lens.vae import load_vae
+    from lens.core.errors import LensError
+    from lens.latent.vae import load_vae
+    from lens.reward import methods
 
     vaes, method, scale = {}, args.method, args.scale
     if method == "embedding_mlp":
@@ -133,19 +133,21 @@ def train_networks(args, data, inputs):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts, health, models
-    from lens.embedded import read_embedded
-    from lens.probes import PROBES
-    from lens.reward_head import RewardHead, pair_accuracy
+    from lens.core import diagnostics
+    from lens.files import artifacts
+    from lens.files.embeddings import read_embedded
+    from lens.language import loading
+    from lens.reward.head import RewardHead, pair_accuracy
+    from lens.reward.probes import PROBES
 
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
     data = training_sets(pairs, embeddings, args)
     inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
     if args.method in PROBES:
-        models.set_numpy_threads(args.threads)
+        loading.set_numpy_threads(args.threads)
         trainings = {seed: PROBES[args.method](part) for seed, part in data.items()}
     else:
-        models.set_threads(args.threads)
+        loading.set_threads(args.threads)
         trainings = train_networks(args, data, inputs)
     by_seed, flags = {}, []
     for seed, training in trainings.items():
@@ -169,7 +171,7 @@ def run(args):
             "pair_accuracy": accuracies,
         }
         losses = training.metrics.get("validation_losses", [])
-        flags += health.named(embedding_flags(part) + health.of_losses(losses), seed=seed)
+        flags += diagnostics.named(embedding_flags(part) + diagnostics.of_losses(losses), seed=seed)
     size = sum(value.size for value in trainings[args.seeds[0]].weights.values())
     artifacts.write_metrics(
         Path(args.out_dir) / "metrics.json",

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from lens.cli._arguments import add_model_arguments, model_options, settings
-from lens.cli._text import add_finetuning_arguments, finetuning
+from lens.cli.shared.arguments import add_model_arguments, model_options, settings
+from lens.cli.shared.text import add_finetuning_arguments, finetuning
 
 
 def add_arguments(parser):
@@ -18,11 +18,12 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts, models
-    from lens.finetuning import get_ready, is_first
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.language.finetuning import get_ready, is_first
 
     get_ready("trl.trainer.sft_trainer")
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     picks = artifacts.read_table(args.picks)
     by_seed = {}
     for seed in args.seeds:
@@ -34,7 +35,7 @@ def run(args):
         "parameters": facts["parameters"],
         "trained": facts["trained_parameters"],
     }
-    inputs = {"picks": args.picks, **models.weight_files(args.model)}
+    inputs = {"picks": args.picks, **loading.weight_files(args.model)}
     artifacts.write_metrics(args.metrics, settings(args), inputs, {"by_seed": by_seed}, cost)
 
 
@@ -42,16 +43,16 @@ def train(args, picks, seed, folder):
     """Trains and saves one seed's model; texts beyond --max-length tokens lose their end."""
     from transformers import AutoModelForCausalLM
 
-    from lens import models
-    from lens.finetuning import train_sft
-    from lens.rejection_sampling import to_train_on
-    from lens.seeds import derive_seed
-    from lens.text import answer_starts
+    from lens.core.seeds import derive_seed
+    from lens.language import loading
+    from lens.language.finetuning import train_sft
+    from lens.language.templates import answer_starts
+    from lens.textspace.rejection_sampling import to_train_on
 
-    tokenizer, model = models.load(AutoModelForCausalLM, **model_options(args))
+    tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
     mine = to_train_on(picks, seed)
     ids, starts = answer_starts(mine["prompt"], mine["response"], tokenizer, args.text_style)
-    limit = models.context_length(tokenizer, model, args.max_length)
+    limit = loading.context_length(tokenizer, model, args.max_length)
     return train_sft(
         model, tokenizer, ids, starts, replace(finetuning(args), max_length=limit),
         seed=derive_seed(seed, "sft") % 2**31, out=folder,

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from lens.cli._arguments import add_model_arguments, settings
-from lens.cli._text import (
+from lens.cli.shared.arguments import add_model_arguments, settings
+from lens.cli.shared.text import (
     add_finetuning_arguments,
     add_lora_arguments,
     finetuning,
@@ -31,12 +31,13 @@ def run(args):
     import time
     from pathlib import Path
 
-    from lens import artifacts, models
-    from lens.finetuning import get_ready, is_first
-    from lens.health import named, of_training_loss
+    from lens.core.diagnostics import named, of_training_loss
+    from lens.files import artifacts
+    from lens.language import loading
+    from lens.language.finetuning import get_ready, is_first
 
     get_ready("trl.trainer.reward_trainer", "peft")
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     pairs = artifacts.read_table(args.pairs)
     synthetic = artifacts.read_table(args.synthetic) if args.synthetic else None
     by_scale, flags, seconds, total, tokens = {}, [], {}, 0, None
@@ -52,7 +53,7 @@ def run(args):
             total += facts["tokens"]
     if not is_first():
         return
-    inputs = {"pairs": args.pairs, **models.weight_files(args.model)}
+    inputs = {"pairs": args.pairs, **loading.weight_files(args.model)}
     if args.synthetic:
         inputs["synthetic"] = args.synthetic
     cost = {
@@ -68,11 +69,11 @@ def run(args):
 def train(args, pairs, synthetic, scale, seed, folder, tokens):
     """Trains and saves the model of one scale and seed; returns what happened, and the tokens of
     all texts so far."""
-    from lens import textual
-    from lens.seeds import derive_seed
+    from lens.core.seeds import derive_seed
+    from lens.textspace import text_pairs
 
-    rows = textual.spent_rows(pairs, args.n_pairs, seed)
-    table = textual.training_pairs(pairs, rows, synthetic, scale=scale, seed=seed)
+    rows = text_pairs.spent_rows(pairs, args.n_pairs, seed)
+    table = text_pairs.training_pairs(pairs, rows, synthetic, scale=scale, seed=seed)
     how = finetuning(args)
     if synthetic is None:  # k shuffled passes: copies of a pair do not meet in a batch
         how = replace(how, epochs=how.epochs * scale)

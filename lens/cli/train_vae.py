@@ -1,6 +1,6 @@
 """Train the contrastive VAE, one for each seed, on N preference pairs."""
 
-from lens.cli._arguments import add_thread_argument, settings
+from lens.cli.shared.arguments import add_thread_argument, settings
 
 
 def add_arguments(parser):
@@ -34,7 +34,7 @@ def add_training_set_arguments(parser):
 
 def training_sets(pairs, embeddings, args):
     """{seed: its TrainingSet} for the arguments above."""
-    from lens.training_set import training_set
+    from lens.reward.training_set import training_set
 
     return {
         seed: training_set(
@@ -58,22 +58,24 @@ def embedding_facts(part) -> dict[str, int]:
 
 
 def embedding_flags(part) -> list[tuple[str, str]]:
-    from lens import health
+    from lens.core import diagnostics
 
     count = len(part.rows) + len(part.validation_rows)
     dim = part.chosen.shape[1]
-    return health.of_embeddings(part.constant_features, dim, part.identical_pairs, count)
+    return diagnostics.of_embeddings(part.constant_features, dim, part.identical_pairs, count)
 
 
 def run(args):
     from pathlib import Path
 
-    from lens import artifacts, health, models
-    from lens.embedded import read_embedded
-    from lens.seeds import derive_seed
-    from lens.vae import diagnose, save_vae, train_vaes
+    from lens.core import diagnostics
+    from lens.core.seeds import derive_seed
+    from lens.files import artifacts
+    from lens.files.embeddings import read_embedded
+    from lens.language import loading
+    from lens.latent.vae import diagnose, save_vae, train_vaes
 
-    models.set_threads(args.threads)
+    loading.set_threads(args.threads)
     data = training_sets(*read_embedded(args.pairs, args.embeddings), args)
     vaes = train_vaes(
         [(part.chosen, part.rejected) for part in data.values()],
@@ -96,8 +98,8 @@ def run(args):
             "embeddings": embedding_facts(part),
             "parameters": sum(value.numel() for value in vae.parameters()),
         }
-        found = embedding_flags(part) + health.of_vae(by_seed[str(seed)]["train"])
-        flags += health.named(found, seed=seed)
+        found = embedding_flags(part) + diagnostics.of_vae(by_seed[str(seed)]["train"])
+        flags += diagnostics.named(found, seed=seed)
     artifacts.write_metrics(
         Path(args.out_dir) / "metrics.json",
         settings(args),

@@ -1,6 +1,6 @@
 """List the distinct prompts of the pairs that any seed may spend, for responses to be sampled."""
 
-from lens.cli._arguments import settings
+from lens.cli.shared.arguments import settings
 
 
 def add_arguments(parser):
@@ -12,8 +12,8 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens import artifacts
-    from lens.textual import training_prompts
+    from lens.files import artifacts
+    from lens.textspace.text_pairs import training_prompts
 
     prompts = training_prompts(artifacts.read_table(args.pairs), args.n_pairs, args.seeds)
     artifacts.write_table(args.out, prompts)

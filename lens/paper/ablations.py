@@ -5,9 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from lens.paper import beside
 from lens.paper.cells import Cell
-from lens.paper.reported import MODEL_OF_TABLE_1, reported, table_1_value
 from lens.paper.sweep import (
     Sweep,
     by_value,
@@ -17,6 +15,8 @@ from lens.paper.sweep import (
     lens_cell,
     numbers,
 )
+from lens.report import paper_comparison
+from lens.report.reported import MODEL_OF_TABLE_1, reported, table_1_value
 
 
 def setting(
@@ -143,7 +143,7 @@ def against_paper(artefact: str, sweeps: Sequence[Sweep], *, comparable: bool) -
             for lower in ("original", "full_finetune"):
                 if {"lens", lower} <= set(sweep.series):
                     rows += claims_above(sweep, "lens", lower)
-    return beside.beside(artefact, rows, comparable=comparable)
+    return paper_comparison.beside(artefact, rows, comparable=comparable)
 
 
 def _steps(sweep: Sweep) -> list[dict]:
@@ -156,7 +156,7 @@ def _steps(sweep: Sweep) -> list[dict]:
         if gap < 0:
             one, other, gap = other, one, -gap
         what = f"LENS {one}x above {other}x"
-        rows.append(beside.claim(what, found[one].gold - found[other].gold, gap))
+        rows.append(paper_comparison.claim(what, found[one].gold - found[other].gold, gap))
     return rows
 
 

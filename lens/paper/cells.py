@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lens import health
-from lens.artifacts import read_json, read_table
-from lens.errors import LensError
-from lens.intervals import Interval, crossed_interval, crossed_p_value, holm
+from lens.core import diagnostics
+from lens.core.errors import LensError
+from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
+from lens.files.artifacts import read_json, read_table
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
 AGAIN = "Remove the folder and run Snakemake again, which makes it anew."
@@ -98,7 +98,7 @@ def _cell(folder: Path, labels: dict, scale: int, prompts, pairs, summary: dict)
 def _check(file: Path, table: pd.DataFrame, value: str, items: list[str], seeds: list) -> None:
     """LensError unless each seed in turn has a finite value of the same items in the same order."""
     places = table[["seed", *items]].to_numpy()
-    health.check_finite(
+    diagnostics.check_finite(
         table[value].to_numpy(),
         lambda i: ", ".join(f"{k} {v}" for k, v in zip(["seed", *items], places[i], strict=True)),
         f"{file}: {value}",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lens.artifacts import read_json
+from lens.files.artifacts import read_json
 
 GROUPS = {
     "Building the offline world and its models": (

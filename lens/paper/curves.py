@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from lens.best_of_n import kl_bound
-from lens.intervals import crossed_interval
-from lens.paper import style
+from lens.core.intervals import crossed_interval
+from lens.evaluation.best_of_n import kl_bound
 from lens.paper.cells import Cell, aggregate
-from lens.paper.files import Printed
-from lens.paper.names import method_name
-from lens.paper.render import with_interval
+from lens.report import figures
+from lens.report.files import Printed
+from lens.report.method_names import method_name
+from lens.report.render import with_interval
 
 
 def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
@@ -47,12 +47,12 @@ def draw_best_of_n(table: pd.DataFrame):
     """Gold reward over n, one panel for each dataset, model and N; bars are 95 % intervals."""
     panels = list(table.groupby(["dataset", "model", "n_pairs"], sort=False))
     columns = min(2, len(panels))
-    fig, axes = style.figure(-(-len(panels) // columns), columns, height=2.6)
+    fig, axes = figures.figure(-(-len(panels) // columns), columns, height=2.6)
     for axis, ((dataset, model, n_pairs), panel) in zip(axes.flat, panels, strict=False):
         for shift, ((method, scale), line) in enumerate(
             panel.groupby(["method", "scale"], sort=False)
         ):
-            look = style.look(method)
+            look = figures.look(method)
             label = method_name(method) + (f" {scale}x" if scale > 1 else "")
             axis.plot(line["n"], line["mean"], **{**look, "marker": ""}, label=label)
             end = line.iloc[-1]
@@ -89,7 +89,7 @@ def learning_table(cells: list[Cell]) -> pd.DataFrame:
 def draw_learning_curve(table: pd.DataFrame):
     """Pair accuracy (left) and gold reward (right) over N, a row for each dataset and model."""
     panels = list(table.groupby(["dataset", "model"], sort=False))
-    fig, axes = style.figure(len(panels), 2, height=2.2)
+    fig, axes = figures.figure(len(panels), 2, height=2.2)
     measures = (("pair_accuracy", "held-out pair accuracy"), ("gold_reward", "gold reward"))
     for row, ((dataset, model), panel) in zip(axes, panels, strict=True):
         for axis, (measure, label) in zip(row, measures, strict=True):
@@ -101,7 +101,7 @@ def draw_learning_curve(table: pd.DataFrame):
                     yerr=[mean - line[f"{measure}_low"], line[f"{measure}_high"] - mean],
                     elinewidth=0.8,
                     label=method_name(method),
-                    **style.look(method),
+                    **figures.look(method),
                 )
             axis.set_xscale("log")
             sizes = sorted(table["n_pairs"].unique())

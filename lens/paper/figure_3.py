@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from lens import latent_space
-from lens.intervals import crossed_interval
-from lens.paper import beside, style
-from lens.paper.files import Printed
-from lens.paper.render import with_interval
-from lens.training_set import TrainingSet
-from lens.vae import SIDES, VAE, diagnose
+from lens.core.intervals import crossed_interval
+from lens.evaluation import latent_space
+from lens.latent.vae import SIDES, VAE, diagnose
+from lens.report import figures, paper_comparison
+from lens.report.files import Printed
+from lens.report.render import with_interval
+from lens.reward.training_set import TrainingSet
 
 LOOKS = {
     "chosen": {"color": "#E69F00", "marker": "o", "facecolors": "none", "linewidths": 0.6},
@@ -70,7 +70,7 @@ def claims(by_gamma: dict[float, dict[str, np.ndarray]]) -> list[dict]:
         "same_head": "pairs in order along x, labels not given away",
     }
     return [
-        beside.claim(
+        paper_comparison.claim(
             f"{words}: gamma = {gamma:g} above {least:g}",
             by_gamma[gamma][name] - by_gamma[least][name],
             own=name == "same_head",
@@ -106,7 +106,7 @@ def draw(table: pd.DataFrame, points: pd.DataFrame):
     """One panel for each row of the table, with equal axes; points by `gamma` and `side`."""
     rows = -(-len(table) // 3)
     columns = -(-len(table) // rows)
-    fig, axes = style.figure(rows, columns, 2.6)
+    fig, axes = figures.figure(rows, columns, 2.6)
     for axis in axes.flat[len(table) :]:
         axis.axis("off")
     for axis, row in zip(axes.flat, table.itertuples(), strict=False):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lens.artifacts import read_json
-from lens.health import FLAGS, words
-from lens.paper.prose import Section
+from lens.core.diagnostics import FLAGS, words
+from lens.files.artifacts import read_json
+from lens.report.pages import Section
 
 COLUMNS = ["stage", "place", "flag", "scale", "seed", "detail", "meaning"]
 HEADER = ["what", "where", "seeds", "measured"]

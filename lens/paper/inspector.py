@@ -3,16 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from lens.inspection import FAR, pair_gaps
-from lens.intervals import crossed_interval
-from lens.paper import beside, style
-from lens.paper.examples import Example, conversation, excerpt
-from lens.paper.files import Printed
-from lens.paper.names import method_name
-from lens.paper.render import number, with_interval
-from lens.paper.reported import MODEL_OF_TABLE_1, reported
-from lens.reward_head import pair_accuracy
-from lens.vae import SIDES
+from lens.core.intervals import crossed_interval
+from lens.evaluation.synthetic_geometry import FAR, pair_gaps
+from lens.latent.vae import SIDES
+from lens.report import figures, paper_comparison
+from lens.report.examples import Example, conversation, excerpt
+from lens.report.files import Printed
+from lens.report.method_names import method_name
+from lens.report.render import number, with_interval
+from lens.report.reported import MODEL_OF_TABLE_1, reported
+from lens.reward.head import pair_accuracy
 
 HELD_OUT = "held_out"
 MEASURES = {
@@ -110,19 +110,19 @@ def compared(seen: pd.DataFrame, settings: dict, names: dict, comparable: bool) 
         pairs[name].to_numpy()[None] for name in ("order_kept", "gap_before", "gap_after")
     )
     rows = [
-        beside.number("share of pairs whose reward order held", paper["order_preserved"],
+        paper_comparison.number("share of pairs whose reward order held", paper["order_preserved"],
                       crossed_interval(kept)),
-        beside.number("reward gap of the original pairs", paper["reward_gap_original"],
+        paper_comparison.number("reward gap of the original pairs", paper["reward_gap_original"],
                       crossed_interval(before)),
-        beside.number("reward gap of the synthetic pairs", paper["reward_gap_synthetic"],
+        paper_comparison.number("reward gap of the synthetic pairs", paper["reward_gap_synthetic"],
                       crossed_interval(after)),
-        beside.claim("order held in more pairs than not", kept - 0.5,
+        paper_comparison.claim("order held in more pairs than not", kept - 0.5,
                      paper["order_preserved"] - 0.5),
-        beside.claim("reward gap of the synthetic pairs above 0", after,
+        paper_comparison.claim("reward gap of the synthetic pairs above 0", after,
                      paper["reward_gap_synthetic"]),
     ]  # fmt: skip
     comparable = comparable and same == ("hh_rlhf", MODEL_OF_TABLE_1)
-    return beside.beside("inspector", rows, comparable=comparable)
+    return paper_comparison.beside("inspector", rows, comparable=comparable)
 
 
 def printed(table: pd.DataFrame, settings: dict, metrics: dict) -> Printed:
@@ -191,11 +191,11 @@ def draw(seen: pd.DataFrame, metrics: dict):
     """Share of embeddings by distance to the nearest training response, in units of the training
     responses' own median spacing; 95 % bands by Dvoretzky, Kiefer and Wolfowitz for as many
     independent draws as there are pairs."""
-    fig, axes = style.figure(1, 1, 2.6)
+    fig, axes = figures.figure(1, 1, 2.6)
     axis, unit = axes[0, 0], metrics["spacing_median"]
     for method in seen["method"].drop_duplicates():
         part = seen[seen["method"] == method]
-        look = style.look("original" if method == HELD_OUT else method)
+        look = figures.look("original" if method == HELD_OUT else method)
         x = np.sort(part["nearest_distance"].to_numpy()) / unit
         y = np.arange(1, len(x) + 1) / len(x)
         band = np.sqrt(np.log(2 / 0.05) / (2 * part["id"].nunique()))

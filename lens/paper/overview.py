@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lens.errors import LensError
-from lens.paper import costs, flags, style
-from lens.paper.beside import LEVEL
-from lens.paper.names import method_name
-from lens.paper.prose import Section
-from lens.paper.render import with_interval
+from lens.core.errors import LensError
+from lens.paper import costs, flags
+from lens.report import figures
+from lens.report.method_names import method_name
+from lens.report.pages import Section
+from lens.report.paper_comparison import LEVEL
+from lens.report.render import with_interval
 
 PANEL = ["dataset", "model", "n_pairs"]
 HELPED, HURT, UNTOLD = "above", "below", "not told apart"
@@ -56,11 +57,11 @@ def draw(rows: pd.DataFrame):
     """A panel for each dataset, model and N: differences in order, a line at none."""
     panels = list(rows.groupby(PANEL, sort=False))
     longest = max(len(panel) for _, panel in panels)
-    fig, axes = style.figure(len(panels), 1, height=0.6 + 0.16 * longest)
+    fig, axes = figures.figure(len(panels), 1, height=0.6 + 0.16 * longest)
     for axis, ((dataset, model, n_pairs), panel) in zip(axes.flat, panels, strict=True):
         places = range(len(panel))[::-1]
         for place, row in zip(places, panel.itertuples(), strict=True):
-            look = style.look(row.method)
+            look = figures.look(row.method)
             axis.errorbar(
                 row.difference,
                 place,

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lens.paper import beside
-from lens.paper.examples import Example, conversation, excerpt
-from lens.paper.files import Printed
-from lens.paper.render import with_interval
-from lens.qualitative import PERCENTILES, Picks, telling
+from lens.evaluation.qualitative import PERCENTILES, Picks, telling
+from lens.report import paper_comparison
+from lens.report.examples import Example, conversation, excerpt
+from lens.report.files import Printed
+from lens.report.render import with_interval
 
 HEADER = ["picks of", "other text %", "better %", "worse %", "equal %", "gold difference"]
 NOTE = (
@@ -48,7 +48,7 @@ def _interval(row: pd.Series, name: str, digits: int, factor: float = 1) -> str:
 def claims(picks: Mapping[str, Picks], names: Mapping[str, str]) -> list[dict]:
     """A.3 shows better picks with augmentation."""
     return [
-        beside.claim(
+        paper_comparison.claim(
             f"{title}: gold of the picks, {names['augmented']} above {names['original']}",
             found.difference("augmented", "original"),
         )

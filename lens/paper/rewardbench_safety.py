@@ -5,15 +5,15 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lens.errors import LensError
-from lens.intervals import Interval, crossed_interval, crossed_p_value, holm
-from lens.paper import beside
+from lens.core.errors import LensError
+from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
+from lens.evaluation.rewardbench import subset_weights
 from lens.paper.cells import CONTROLS
-from lens.paper.files import Printed
-from lens.paper.names import method_name
-from lens.paper.render import number, with_interval
-from lens.paper.reported import reported
-from lens.rewardbench import subset_weights
+from lens.report import paper_comparison
+from lens.report.files import Printed
+from lens.report.method_names import method_name
+from lens.report.render import number, with_interval
+from lens.report.reported import reported
 
 OFFICIAL = "Safety"
 SCALE = 4  # the reviews' number is for 4x
@@ -106,7 +106,7 @@ def compared(items: pd.DataFrame, section: str, paper: bool) -> list[dict]:
         value = told(method, scale) if paper else None
         if value is not None:
             what = f"{_name(method, scale)}: accuracy %"
-            rows.append(beside.number(what, value, _within(crossed_interval(values))))
+            rows.append(paper_comparison.number(what, value, _within(crossed_interval(values))))
     scales = sorted({scale for _, scale in scores if scale > 1})
     for k in scales:
         for above, below, own in (
@@ -119,7 +119,9 @@ def compared(items: pd.DataFrame, section: str, paper: bool) -> list[dict]:
                 values = [told(*above), told(*below)] if paper else [None]
                 gap = None if None in values else values[0] - values[1]
                 what = f"{_name(*above)} above {_name(*below)}, points"
-                rows.append(beside.claim(what, scores[above] - scores[below], gap, own=own))
+                rows.append(
+                    paper_comparison.claim(what, scores[above] - scores[below], gap, own=own)
+                )
     return rows
 
 
@@ -150,7 +152,7 @@ def printed(table: pd.DataFrame, seeds: int, overlap: str) -> Printed:
                 f"{row.scale}x",
                 with_interval(row.mean, row.low, row.high, 1),
                 with_interval(*gap, 1, sign=True)
-                + ("*" if row.corrected_p_value < beside.LEVEL else ""),
+                + ("*" if row.corrected_p_value < paper_comparison.LEVEL else ""),
                 number(row.reported, 0),
             ]
         )

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from lens.intervals import Interval, crossed_interval, crossed_p_value, holm
-from lens.paper import beside, style
+from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
 from lens.paper.cells import Cell, observations
-from lens.paper.files import Printed
-from lens.paper.names import method_name
-from lens.paper.render import number, with_interval
-from lens.paper.reported import MODEL_OF_TABLE_1
+from lens.report import figures, paper_comparison
+from lens.report.files import Printed
+from lens.report.method_names import method_name
+from lens.report.render import number, with_interval
+from lens.report.reported import MODEL_OF_TABLE_1
 
 HEADER = ["value", "method", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
@@ -120,7 +120,7 @@ def numbers(sweeps: Sequence[Sweep]) -> list[dict]:
         ours = {(m, value): crossed_interval(c.gold) for value, m, c in sweep.cells()}
         for (method, value), told in sweep.reported.items():
             what = f"{method_name(method)}, {shown(sweep.name)} = {shown(value)}"
-            rows.append(beside.number(what, told, ours.get((method, value))))
+            rows.append(paper_comparison.number(what, told, ours.get((method, value))))
     return rows
 
 
@@ -135,7 +135,7 @@ def claims_of_best(sweep: Sweep, best) -> list[dict]:
         return []
     method, top = there[best]
     return [
-        beside.claim(
+        paper_comparison.claim(
             f"{shown(sweep.name)} {shown(best)} above {shown(value)}",
             top.gold - cell.gold,
             _gap(sweep, (method, best), (other, value)),
@@ -148,7 +148,7 @@ def claims_of_best(sweep: Sweep, best) -> list[dict]:
 def claims_above(sweep: Sweep, upper: str, lower: str) -> list[dict]:
     """That one method is above another at every value where both are."""
     return [
-        beside.claim(
+        paper_comparison.claim(
             f"{method_name(upper)} above {method_name(lower)}, {sweep.name} = {shown(value)}",
             one.gold - other.gold,
             _gap(sweep, (upper, value), (lower, value)),
@@ -174,7 +174,7 @@ def printed(sweeps: Sequence[Sweep], rows: pd.DataFrame, titles: Sequence[str]) 
         for row in rows[rows["sweep"] == sweep.name].itertuples():
             difference = (row.difference_to_repeat, row.difference_low, row.difference_high)
             accuracy = (100 * row.pair_accuracy, 100 * row.accuracy_low, 100 * row.accuracy_high)
-            mark = "*" if row.corrected_p_value < beside.LEVEL else ""
+            mark = "*" if row.corrected_p_value < paper_comparison.LEVEL else ""
             lines.append(
                 [
                     "-" if pd.isna(row.value) else shown(row.value),
@@ -218,7 +218,7 @@ def draw(axis, sweep: Sweep) -> None:
     places = np.arange(len(sweep.values))
     names = []
     for i, method in enumerate(sweep.series):
-        look = style.look(method)
+        look = figures.look(method)
         there = [(x, cell) for x, cell in zip(places, sweep.series[method], strict=True) if cell]
         levels = [crossed_interval(cell.gold) for _, cell in there]
         shift = 0.07 * (i - (len(sweep.series) - 1) / 2)
@@ -228,7 +228,7 @@ def draw(axis, sweep: Sweep) -> None:
         )
         names.append((heights[-1], _named(method, sweep), look["color"]))
     for i, (method, cell) in enumerate(sweep.lines.items()):
-        level, look = crossed_interval(cell.gold), style.look(method)
+        level, look = crossed_interval(cell.gold), figures.look(method)
         line = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 0.9}
         axis.axhline(level.mean, **line)
         axis.errorbar(
@@ -247,7 +247,7 @@ def draw(axis, sweep: Sweep) -> None:
     axis.set_xlabel(sweep.label + below)
     axis.set_ylabel("gold reward of the pick")
     axis.grid(axis="x", visible=False)
-    style.label_right(axis, names)
+    figures.label_right(axis, names)
 
 
 def _bars(levels: Sequence[Interval]) -> np.ndarray:
@@ -263,7 +263,7 @@ def _named(method: str, sweep: Sweep) -> str:
 
 def figure(sweep: Sweep):
     """The sweep's panel as a figure."""
-    fig, axes = style.figure(1, 1, height=2.4)
-    fig.set_figwidth(0.9 * style.COLUMN_WIDTH)
+    fig, axes = figures.figure(1, 1, height=2.4)
+    fig.set_figwidth(0.9 * figures.COLUMN_WIDTH)
     draw(axes[0, 0], sweep)
     return fig

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lens.intervals import crossed_interval
-from lens.paper import beside
+from lens.core.intervals import crossed_interval
 from lens.paper.cells import Cell, aggregate
-from lens.paper.files import Printed
-from lens.paper.names import method_name
-from lens.paper.render import number, with_interval
-from lens.paper.reported import N_PAIRS, table_1_value
+from lens.report import paper_comparison
+from lens.report.files import Printed
+from lens.report.method_names import method_name
+from lens.report.render import number, with_interval
+from lens.report.reported import N_PAIRS, table_1_value
 
 BASE_OF = {  # what the paper's textual rows are at 1x
     "full_finetune": ("full_finetune", 1),
@@ -85,7 +85,9 @@ def against_paper(
     value = {cell.key: reported_value(cell, paper_names, paper_n_pairs) for cell in cells}
     for cell in cells:
         if value[cell.key] is not None:
-            rows.append(beside.number(_called(cell), value[cell.key], crossed_interval(cell.gold)))
+            rows.append(
+                paper_comparison.number(_called(cell), value[cell.key], crossed_interval(cell.gold))
+            )
     places = dict.fromkeys(key[:3] for key in by_key if value[key] is not None)
     for place in places:
         here = {key[3:]: cell for key, cell in by_key.items() if key[:3] == place}
@@ -93,7 +95,7 @@ def against_paper(
             _claim(here[above], here[below], value)
             for above, below in _claims({key for key in here if value[(*place, *key)] is not None})
         ]
-    return beside.beside("table_1", rows, comparable=comparable)
+    return paper_comparison.beside("table_1", rows, comparable=comparable)
 
 
 def _claims(there: set[tuple[str, int]]) -> list[tuple]:
@@ -116,7 +118,7 @@ def _claim(one: Cell, other: Cell, value: Mapping) -> dict:
     if gap < 0:
         one, other, gap = other, one, -gap
     what = f"{_called(one)} above {_name(other)}"
-    return beside.claim(what, one.gold - other.gold, gap)
+    return paper_comparison.claim(what, one.gold - other.gold, gap)
 
 
 def _name(cell: Cell) -> str:
@@ -161,5 +163,5 @@ def _difference(row: pd.Series, digits: int, factor: float = 1.0) -> str:
     values = [
         row[name] * factor for name in ("difference_to_repeat", "difference_low", "difference_high")
     ]
-    mark = "*" if row["corrected_p_value"] < beside.LEVEL else ""
+    mark = "*" if row["corrected_p_value"] < paper_comparison.LEVEL else ""
     return with_interval(*values, digits, sign=True) + mark

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from lens.artifacts import read_json
-from lens.errors import LensError
-from lens.intervals import Interval
-from lens.paper import beside
-from lens.paper.files import Printed
-from lens.paper.names import method_name
-from lens.paper.render import number
-from lens.paper.reported import reported
+from lens.core.errors import LensError
+from lens.core.intervals import Interval
+from lens.files.artifacts import read_json
+from lens.report import paper_comparison
+from lens.report.files import Printed
+from lens.report.method_names import method_name
+from lens.report.render import number
+from lens.report.reported import reported
 
 GENERATION = {
     "textual": ("sample_responses", "score_responses", "label_pairs"),
@@ -231,11 +231,11 @@ def compared(long: pd.DataFrame, parameters: Mapping[str, int]) -> list[dict]:
             wide[mine].mean() / wide["latent", theirs].mean(), ratios.min(), ratios.max()
         )
         told = paper[key]["textual"] / paper[key]["latent"]
-        rows.append(beside.ratio(f"textual / latent, {what}", ours, told, WHY))
+        rows.append(paper_comparison.ratio(f"textual / latent, {what}", ours, told, WHY))
     size = parameters["textual"] / parameters["latent"]
     told = paper["generator_parameters"]["textual"] / paper["generator_parameters"]["latent"]
     rows.append(
-        beside.ratio("textual / latent, generator's parameters",
+        paper_comparison.ratio("textual / latent, generator's parameters",
                      Interval(size, size, size), told, "counted")
     )  # fmt: skip
     for route in GENERATION:
@@ -243,12 +243,14 @@ def compared(long: pd.DataFrame, parameters: Mapping[str, int]) -> list[dict]:
             seen = wide[route, quantity]
             ours = Interval(seen.mean(), seen.min(), seen.max())
             what = f"{route} {quantity}, s"
-            rows.append(beside.number(what, paper[key][route] * 3600, ours) | {"why": MACHINE})
+            rows.append(
+                paper_comparison.number(what, paper[key][route] * 3600, ours) | {"why": MACHINE}
+            )
         millions = parameters[route] / 1e6
         what = f"{route} generator, million parameters"
         told = paper["generator_parameters"][route] / 1e6
         ours = Interval(millions, millions, millions)
-        rows.append(beside.number(what, told, ours) | {"why": MACHINE})
+        rows.append(paper_comparison.number(what, told, ours) | {"why": MACHINE})
     return rows
 
 

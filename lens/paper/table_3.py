@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lens.intervals import Interval, crossed_interval, crossed_p_value, holm
-from lens.judging import WON
-from lens.paper import beside
+from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
 from lens.paper.cells import CONTROLS
-from lens.paper.files import Printed
-from lens.paper.render import number, with_interval
-from lens.paper.reported import reported
+from lens.report import paper_comparison
+from lens.report.files import Printed
+from lens.report.render import number, with_interval
+from lens.report.reported import reported
+from lens.textspace.judging import WON
 
 PAPER = {  # the reward models of the paper's Table 3
     "latent": {"method": "lens", "scale": 4},
@@ -106,20 +106,26 @@ def against_paper(
     there = [name for name in PAPER if paper and about.get(name) == PAPER[name]]
     values = reported()["table3"]
     rows = [
-        beside.number(f"gold reward, {name}", values[name]["reward"], crossed_interval(gold[name]))
+        paper_comparison.number(
+            f"gold reward, {name}", values[name]["reward"], crossed_interval(gold[name])
+        )
         for name in there
     ]
     if set(there) == set(PAPER):
         gap = gold["latent"] - gold["textual"]
         claimed = values["latent"]["reward"] - values["textual"]["reward"]
-        rows.append(beside.claim("latent above textual, gold reward", gap, claimed))
+        rows.append(paper_comparison.claim("latent above textual, gold reward", gap, claimed))
         won = win_rates(verdicts)
         if set(compared) == set(PAPER) and won.size:
             won = won if compared[0] == "latent" else 1 - won
             rate = values["latent"]["judge_win_rate"]
-            rows.append(beside.number("judge prefers latent", rate, crossed_interval(won)))
-            rows.append(beside.claim("latent preferred by the judge", won - 0.5, rate - 0.5))
-    return beside.beside("table_3", rows, comparable=comparable)
+            rows.append(
+                paper_comparison.number("judge prefers latent", rate, crossed_interval(won))
+            )
+            rows.append(
+                paper_comparison.claim("latent preferred by the judge", won - 0.5, rate - 0.5)
+            )
+    return paper_comparison.beside("table_3", rows, comparable=comparable)
 
 
 def printed(title: str, table: pd.DataFrame) -> Printed:
@@ -132,7 +138,7 @@ def printed(title: str, table: pd.DataFrame) -> Printed:
             with_interval(
                 row.difference_to_repeat, row.difference_low, row.difference_high, 3, sign=True
             )
-            + ("*" if row.corrected_p_value < beside.LEVEL else ""),
+            + ("*" if row.corrected_p_value < paper_comparison.LEVEL else ""),
             number(row.reported, 2),
             with_interval(100 * row.win_rate, 100 * row.win_low, 100 * row.win_high, 1),
             number(100 * row.reported_win_rate, 0),

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lens.intervals import crossed_interval, crossed_p_value, holm
-from lens.paper import beside
+from lens.core.intervals import crossed_interval, crossed_p_value, holm
 from lens.paper.cells import Cell, control_of
-from lens.paper.files import Printed
-from lens.paper.names import method_name
-from lens.paper.render import number, with_interval
-from lens.paper.reported import N_PAIRS, reported, table_4_value
+from lens.report import paper_comparison
+from lens.report.files import Printed
+from lens.report.method_names import method_name
+from lens.report.render import number, with_interval
+from lens.report.reported import N_PAIRS, reported, table_4_value
 
 HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
@@ -92,7 +92,7 @@ def compared(
             told, cell = table_4_value(known, method, k), by_key.get((*place, method, k))
             if cell and told is not None:
                 what = f"{model}: {_name(method, k)}"
-                rows.append(beside.number(what, told, crossed_interval(cell.gold)))
+                rows.append(paper_comparison.number(what, told, crossed_interval(cell.gold)))
         for above, below, own in (
             (("lens", scale), ("original", 1), False),
             (("lens", scale), ("full_finetune", scale), False),
@@ -105,7 +105,7 @@ def compared(
                 told = [table_4_value(known, *part) for part in (above, below)]
                 gap = None if None in told else float(np.subtract(*told))
                 what = f"{model}: {_name(*above)} above {_name(*below)}"
-                rows.append(beside.claim(what, pair[0].gold - pair[1].gold, gap, own=own))
+                rows.append(paper_comparison.claim(what, pair[0].gold - pair[1].gold, gap, own=own))
     return rows + _absent(rows, {paper_names.get(model) for _, model, _ in _places(cells)}, scale)
 
 
@@ -114,7 +114,7 @@ def _absent(rows: list[dict], models: set[str | None], scale: int) -> list[dict]
     if not any(row["kind"] == "number" for row in rows):
         return []
     return [
-        beside.number(f"{model}: {_name(method, k)}", told, None)
+        paper_comparison.number(f"{model}: {_name(method, k)}", told, None)
         for model in reported()["table4"]["rows"]
         if model not in models
         for method, k in shown(scale)
@@ -139,7 +139,7 @@ def printed(table: pd.DataFrame, seeds: Mapping[str, int]) -> Printed:
                 f"{row.scale}x",
                 with_interval(row.mean, row.low, row.high, 3),
                 with_interval(*gap, 3, sign=True)
-                + ("*" if row.corrected_p_value < beside.LEVEL else ""),
+                + ("*" if row.corrected_p_value < paper_comparison.LEVEL else ""),
                 number(row.reported, 2),
                 with_interval(*(100 * value for value in accuracy), 1),
             ]

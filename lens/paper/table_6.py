@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lens.intervals import crossed_interval, crossed_p_value, holm
-from lens.paper import beside
+from lens.core.intervals import crossed_interval, crossed_p_value, holm
 from lens.paper.cells import Cell
-from lens.paper.files import Printed
-from lens.paper.names import method_name
-from lens.paper.render import number, with_interval
-from lens.paper.reported import reported
+from lens.report import paper_comparison
+from lens.report.files import Printed
+from lens.report.method_names import method_name
+from lens.report.render import number, with_interval
+from lens.report.reported import reported
 
 HEADER = ["method", "temperature", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
@@ -76,17 +76,21 @@ def against_paper(
     rows = []
     if paper:
         ours = reported()["table6"]["lens"]
-        rows.append(beside.number("LENS", ours, crossed_interval(lens.gold)))
+        rows.append(paper_comparison.number("LENS", ours, crossed_interval(lens.gold)))
     for t, cell in there.items():
         value = values[f"{t:.1f}"]
-        rows.append(beside.number(f"temperature {t}", value, crossed_interval(cell.gold)))
+        rows.append(paper_comparison.number(f"temperature {t}", value, crossed_interval(cell.gold)))
         rows.append(
-            beside.claim(f"LENS above temperature {t}", lens.gold - cell.gold, ours - value)
+            paper_comparison.claim(
+                f"LENS above temperature {t}", lens.gold - cell.gold, ours - value
+            )
         )
         if 1.0 in there and t != 1.0:
             gap = there[1.0].gold - cell.gold
-            rows.append(beside.claim(f"temperature 1.0 above {t}", gap, values["1.0"] - value))
-    return beside.beside("table_6", rows, comparable=comparable)
+            rows.append(
+                paper_comparison.claim(f"temperature 1.0 above {t}", gap, values["1.0"] - value)
+            )
+    return paper_comparison.beside("table_6", rows, comparable=comparable)
 
 
 def printed(title: str, table: pd.DataFrame) -> Printed:
@@ -98,7 +102,7 @@ def printed(title: str, table: pd.DataFrame) -> Printed:
             with_interval(
                 row.difference_to_repeat, row.difference_low, row.difference_high, 3, sign=True
             )
-            + ("*" if row.corrected_p_value < beside.LEVEL else ""),
+            + ("*" if row.corrected_p_value < paper_comparison.LEVEL else ""),
             number(row.reported, 2),
             with_interval(
                 100 * row.pair_accuracy, 100 * row.accuracy_low, 100 * row.accuracy_high, 1

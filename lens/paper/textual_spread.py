@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lens.intervals import Interval, crossed_interval
-from lens.paper import beside
+from lens.core.intervals import Interval, crossed_interval
 from lens.paper.cells import Cell
-from lens.paper.files import Printed
-from lens.paper.names import method_name
-from lens.paper.render import number, with_interval
-from lens.paper.reported import MODEL_OF_TABLE_1, N_PAIRS, reported
+from lens.report import paper_comparison
+from lens.report.files import Printed
+from lens.report.method_names import method_name
+from lens.report.render import number, with_interval
+from lens.report.reported import MODEL_OF_TABLE_1, N_PAIRS, reported
 
 METHODS = ("full_finetune", "full_finetune_repeat", "lens", "repeat", "original",
            "mean_difference", "linear_probe")  # fmt: skip
@@ -96,8 +96,8 @@ def compared(table: pd.DataFrame) -> list[dict]:
         what = f"{row.dataset}, {method_name(row.method)} {row.scale}x"
         if row.reported_sd == row.reported_sd:
             level, sd = Interval(row.mean, row.low, row.high), (row.sd, row.sd_low, row.sd_high)
-            rows.append(beside.number(f"{what}: mean", row.reported_mean, level))
-            rows.append(beside.number(f"{what}: sd", row.reported_sd, Interval(*sd)))
+            rows.append(paper_comparison.number(f"{what}: mean", row.reported_mean, level))
+            rows.append(paper_comparison.number(f"{what}: sd", row.reported_sd, Interval(*sd)))
         if row.method == "lens":
             lens[row.dataset, row.model, row.n_pairs, row.scale] = row
     for row in table.itertuples():

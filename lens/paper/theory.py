@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lens.artifacts import read_json, read_table
-from lens.intervals import Interval, crossed_interval
-from lens.paper import beside
-from lens.paper.render import escape_markdown, latex_table, markdown_table, number
-from lens.paper.reported import reported
-from lens.theory import helped_words
-from lens.theory_fit import NAMES
-from lens.theory_predictions import READINGS, constants_of
+from lens.core.intervals import Interval, crossed_interval
+from lens.files.artifacts import read_json, read_table
+from lens.report import paper_comparison
+from lens.report.render import escape_markdown, latex_table, markdown_table, number
+from lens.report.reported import reported
+from lens.theory.bounds import helped_words
+from lens.theory.fit import NAMES
+from lens.theory.predictions import READINGS, constants_of
 
 # The paper's constants are of its largest runs: this dataset and model (B.5).
 PAPER_DATASET, PAPER_MODEL = "hh_rlhf", "llama-3.1-8b"
@@ -113,14 +113,17 @@ def against_paper(
         ends = [-np.inf if row.low != row.low else row.low]
         ends += [np.inf if row.high != row.high else row.high]
         what = f"{row.dataset}, {row.model}: {row.constant}"
-        rows.append(beside.number(what, row.reported, Interval(row.estimate, *ends)))
+        rows.append(paper_comparison.number(what, row.reported, Interval(row.estimate, *ends)))
     for place, part in errors.groupby(["dataset", "model"], sort=False):
         if tuple(map(paper_names.get, place)) == (PAPER_DATASET, PAPER_MODEL):
             at = part[(part["n_pairs"] == 1000) & (part["budget"] == "epochs")]["observed"]
             ours = crossed_interval(at.to_numpy()[:, None]) if len(at) else None
             what = f"{', '.join(place)}: reconstruction error, N = 1,000"
             told = reported()["theory"]["reconstruction_error_n1000"]
-            rows.append(beside.number(what, told, ours) | {"why": "the paper's unit is not stated"})
+            rows.append(
+                paper_comparison.number(what, told, ours)
+                | {"why": "the paper's unit is not stated"}
+            )
     kept = {"reward_gap_original": "gap_original", "reward_gap_synthetic": "gap_synthetic"}
     kept["order_preserved"] = "order_kept"
     for (dataset, model), part in theorem.groupby(["dataset", "model"], sort=False):
@@ -131,11 +134,13 @@ def against_paper(
         for name, column in kept.items():
             ours = crossed_interval(largest[column].to_numpy()[:, None])
             value = reported()["theory"][name]
-            rows.append(beside.number(f"{place}: {name.replace('_', ' ')}", value, ours))
+            rows.append(paper_comparison.number(f"{place}: {name.replace('_', ' ')}", value, ours))
         order = largest["order_kept"].to_numpy()[:, None] - 0.5
         claimed = reported()["theory"]["order_preserved"] - 0.5
-        rows.append(beside.claim(f"{place}: order kept more often than not", order, claimed))
-    return beside.beside(artefact, rows, comparable=comparable)
+        rows.append(
+            paper_comparison.claim(f"{place}: order kept more often than not", order, claimed)
+        )
+    return paper_comparison.beside(artefact, rows, comparable=comparable)
 
 
 def significant(value: float | None) -> str:

@@ -3,16 +3,16 @@
 import numpy as np
 from matplotlib import colors, ticker
 
-from lens.paper import style
 from lens.paper.theory import label
-from lens.theory_predictions import constants_of
+from lens.report import figures
+from lens.theory.predictions import constants_of
 
 LINE, DOTS, CONTROL = "#D55E00", "#0072B2", "#666666"
 
 
 def _panels(theories: list[dict], height: float):
     columns = min(2, len(theories))
-    fig, axes = style.figure(-(-len(theories) // columns), columns, height)
+    fig, axes = figures.figure(-(-len(theories) // columns), columns, height)
     for axis in list(axes.flat)[len(theories) :]:
         axis.axis("off")
     return fig, list(axes.flat)[: len(theories)]
@@ -40,7 +40,7 @@ def draw_figure_5(theories: list[dict]):
                 table["n_pairs"], table["observed"], marker, color=color, alpha=0.7, label=name
             )
         axis.set(xscale="log", yscale="log", xlabel="training pairs N")
-        style.plain_sizes(axis, everything["n_pairs"])
+        figures.plain_sizes(axis, everything["n_pairs"])
         axis.set_ylabel("held-out squared error")
         ends = theory["p"]
         axis.set_title(
@@ -56,7 +56,7 @@ def draw_figure_5(theories: list[dict]):
 
 def draw_fits(theories: list[dict]):
     """Left: zeta against sqrt(C2 / N), slope C1. Right: synthesis bias against N^-p / 2."""
-    fig, axes = style.figure(len(theories), 2, 2.4)
+    fig, axes = figures.figure(len(theories), 2, 2.4)
     for row, theory in zip(axes, theories, strict=True):
         for axis, name in zip(row, ("C1", "B0"), strict=True):
             points, ends = theory["points"][name], theory[name]
@@ -118,7 +118,7 @@ def draw_map(theories: list[dict]):
         axis.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_title(label(theory))
         axis.grid(False)
-        style.plain_sizes(axis, measured["n_pairs"])
+        figures.plain_sizes(axis, measured["n_pairs"])
     bar = fig.colorbar(dots, ax=axes, extend="both", shrink=0.9)
     bar.set_label("$\\zeta_{aug} / \\zeta$ (line: predicted ratio 1)")
     fig.supxlabel(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lens.errors import LensError
+from lens.core.errors import LensError
 
 FACTS = Path(__file__).with_name("architectures.json")
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lens.errors import LensError
+from lens.core.errors import LensError
 
 
 @dataclass(frozen=True)

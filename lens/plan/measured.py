@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from lens.errors import LensError
+from lens.core.errors import LensError
 
 
 def measured(results: str | Path) -> dict[str, tuple[int, float]]:

@@ -7,7 +7,7 @@ from lens.plan.tasks import Read, Train, Write, dtype_of, head_of
 
 CONTEXT = 0.6e9  # what CUDA itself and its libraries take of a GPU
 NOISE = 40  # bytes a word of the vocabulary: logits in float32 and the sampling's noise in int64
-LOGITS = 4e9  # as in lens.likelihood, whose batches are cut to that
+LOGITS = 4e9  # as in lens.language.likelihood, whose batches are cut to that
 MOST_GPUS = 16
 
 

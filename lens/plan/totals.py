@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from lens.errors import LensError
+from lens.core.errors import LensError
 from lens.plan import architectures
 from lens.plan.architectures import BYTES
 from lens.plan.graph import Job, longest_chain

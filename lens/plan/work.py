@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from lens.errors import LensError
+from lens.core.errors import LensError
 from lens.plan import stages, stages_text
 from lens.plan.tasks import Train, Work
 

@@ -70,7 +70,7 @@ rule inspector:
         embeddings=f"{inspected_files()['inspected']}/embeddings.parquet",
         examples=f"{inspected_files()['inspected']}/examples.json",
         metrics=f"{inspected_files()['inspected']}/metrics.json",
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("inspector"),
     output:
         shown("inspector", "Examples", ["html", "png", "pdf", "csv"], shows="synthetic embeddings"),

@@ -5,7 +5,7 @@ rule table_1:
             cell=table_1_cells(),
             file=["prompts.parquet", "pairs.parquet", "metrics.json"],
         ),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("table_1"),
     output:
         shown("table_1", "Tables", ["html", "csv"], table="1", shows="gold reward"),
@@ -97,7 +97,7 @@ rule table_3:
         verdicts=f"{table_3_folder('judge_sft')}/verdicts.parquet",
         judge=f"{table_3_folder('judge_sft')}/metrics.json",
         untrained=untrained_gold,
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("table_3"),
     output:
         shown("table_3", "Tables", ["html", "csv"], table="3", shows="gold reward after SFT"),
@@ -133,7 +133,7 @@ rule table_3:
 rule table_6:
     input:
         cells=table_6_files,
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("table_6"),
     output:
         shown("table_6", "Tables", ["html", "csv"], table="6", shows="gold reward by temperature"),

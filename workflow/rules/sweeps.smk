@@ -4,7 +4,7 @@ rule figure_2:
         noise_variance=judged(swept_cells("noise_variance")),
         sizes=judged(size_cells()),
         controls=judged(control_cells()),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("figure_2"),
     output:
         *[
@@ -47,7 +47,7 @@ rule figure_4:
         beta=judged(swept_cells("beta")),
         data=judged(data_cells()),
         controls=judged(control_cells()),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("figure_4"),
     output:
         *[
@@ -84,7 +84,7 @@ rule table_5:
     input:
         sharing=judged(swept_cells("sharing")),
         controls=judged(control_cells()),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("table_5"),
     output:
         shown("table_5", "Tables", ["html", "csv"], table="5", shows="sharing in the VAE"),
@@ -115,7 +115,7 @@ rule table_5:
 rule layer_sweep:
     input:
         cells=judged(layer_cells()),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("layer_sweep"),
     output:
         shown("layer_sweep", "Reviews", ["png", "pdf", "html", "csv"], shows="embedding layer"),
@@ -145,7 +145,7 @@ rule scale_sweep:
     input:
         cells=judged(scale_cells()),
         controls=judged(control_cells(repeat=False)),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("scale_sweep"),
     output:
         shown("scale_sweep", "Reviews", ["png", "pdf", "html", "csv"], shows="scales to 64x"),
@@ -175,7 +175,7 @@ rule size_sweep:
     input:
         cells=judged(size_cells()),
         text=judged(size_text_cells()),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("size_sweep"),
     output:
         shown("size_sweep", "Reviews", ["png", "pdf", "html", "csv"], shows="many labelled pairs"),

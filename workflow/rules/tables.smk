@@ -1,7 +1,7 @@
 rule table_2:
     input:
         costs=table_2_files,
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("table_2"),
     output:
         shown("table_2", "Tables", ["html", "csv"], table="2", shows="time and size"),
@@ -30,7 +30,7 @@ rule table_2:
 rule table_4:
     input:
         cells=lambda wildcards: best_of_n_files(table_4_cells(wildcards)),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("table_4"),
     output:
         shown("table_4", "Tables", ["html", "csv"], table="4", shows="gold reward by model"),
@@ -60,7 +60,7 @@ rule table_4:
 rule textual_spread:
     input:
         cells=lambda wildcards: best_of_n_files(spread_cells(wildcards)),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("textual_spread"),
     output:
         shown("textual_spread", "Reviews", ["html", "csv"], shows="spread over runs"),
@@ -151,7 +151,7 @@ rule rewardbench_safety:
     input:
         judged=bench_file("items.parquet"),
         metrics=bench_file("metrics.json"),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("rewardbench_safety"),
     output:
         shown("rewardbench_safety", "Reviews", ["html", "csv"], shows="RewardBench"),

@@ -65,7 +65,7 @@ rule fit_theory:
 rule figure_5:
     input:
         theory=collect("{folder}/constants.json", folder=theories("theory")),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("figure_5"),
     output:
         shown("figure_5", "Theory", ["png", "pdf"], shows="Figure 5: reconstruction error"),
@@ -147,7 +147,7 @@ rule theory_table:
     input:
         theory=collect("{folder}/constants.json", folder=theories("theory")),
         points=collect("{folder}/theorem_1.csv", folder=theories("theory_points")),
-        reported=ROOT / "lens/paper/reported.json",
+        reported=ROOT / "lens/report/reported.json",
         code=code("theory_table"),
     output:
         shown("theory", "Theory", ["html", "csv"], shows="constants, predictions, audit"),

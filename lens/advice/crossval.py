@@ -1,0 +1,105 @@
+"""Cross-validation by prompt: every pair is judged by models that have not seen its prompt."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lens.advice.own_pairs import EmbeddedPairs
+from lens.core.errors import LensError
+from lens.core.intervals import Interval, crossed_interval
+from lens.core.seeds import derive_seed
+from lens.data.pairs import sample_rows
+from lens.reward import methods
+from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each
+from lens.reward.training_set import TrainingSet, training_set_of
+
+FOLDS = 5
+
+
+def fold_of_each(groups: np.ndarray, seed: int) -> np.ndarray:
+    """Fold numbers [N], 0 to 4: prompts lie in one fold, folds are of about one size.
+
+    LensError where there are fewer than two prompts a fold, so too few to learn anything from.
+    """
+    from sklearn.model_selection import GroupKFold
+
+    count = len(np.unique(groups))
+    if count < 2 * FOLDS:
+        raise LensError(
+            f"{count} distinct prompts: cross-validation by prompt needs {2 * FOLDS} or more. "
+            "Add pairs with other prompts."
+        )
+    folds = np.empty(len(groups), np.int64)
+    splitter = GroupKFold(FOLDS, shuffle=True, random_state=derive_seed(seed, "folds") % 2**32)
+    for number, (_, held) in enumerate(splitter.split(groups, groups=groups)):
+        folds[held] = number
+    return folds
+
+
+@dataclass
+class Round:
+    """One way to cut the pairs into folds, and what trains when each of them is held out."""
+
+    folds: np.ndarray
+    data: dict[int, TrainingSet]
+
+    def margins(self, pairs: EmbeddedPairs, heads: dict) -> np.ndarray:
+        """r(chosen) - r(rejected) [N] of every pair, from the model that did not see it."""
+        found = np.empty(len(self.folds))
+        for fold, head in enumerate(heads.values()):
+            held = self.folds == fold
+            found[held] = head(pairs.chosen[held]) - head(pairs.rejected[held])
+        return found
+
+
+def make_round(pairs: EmbeddedPairs, seed: int, size: float = 1.0) -> Round:
+    """The folds of a seed; `size` is the share of each training part's prompts that is used, four
+    prompts or more."""
+    folds = fold_of_each(pairs.groups, seed)
+    sides = {"chosen": pairs.chosen, "rejected": pairs.rejected}
+    data = {}
+    for fold in range(FOLDS):
+        own = derive_seed(seed, "fold", fold) % 2**31
+        rows = np.flatnonzero(folds != fold)
+        if size < 1:
+            prompts = np.unique(pairs.groups[rows])
+            kept = prompts[sample_rows(len(prompts), max(4, round(size * len(prompts))), own)]
+            rows = rows[np.isin(pairs.groups[rows], kept)]
+        data[own] = training_set_of(
+            rows, pairs.groups, sides, seed=own, validation_fraction=VALIDATION
+        )
+    return Round(folds, data)
+
+
+def round_margins(
+    pairs: EmbeddedPairs, recipes: Sequence[Recipe], seed: int
+) -> Iterator[tuple[Recipe, np.ndarray]]:
+    """(recipe, its held-out margins [N]) of one round, recipe by recipe; a VAE serves them all."""
+    cut = make_round(pairs, seed)
+    vaes = None
+    for recipe in recipes:
+        if recipe.method in methods.LATENT and vaes is None:
+            vaes = train_vae_of_each(cut.data)
+        yield recipe, cut.margins(pairs, train(recipe, cut.data, vaes))
+
+
+def correct(margins: np.ndarray) -> np.ndarray:
+    """1 where a margin [...] is above 0, 0 where below, 1/2 at 0."""
+    return (np.sign(margins) + 1) / 2
+
+
+def interval_by_prompt(
+    values: np.ndarray, groups: np.ndarray, level: float = 0.95, *, least: float = 0.0
+) -> Interval:
+    """Interval for the mean over pairs of values [rounds, N], rounds and prompts taken as random.
+
+    Pairs that share a prompt count as one item. The mean is a ratio, of sums over prompts to their
+    numbers of pairs, and is linearised, so that prompts of unequal size add no spread of their own.
+    No end lies outside [least, 1].
+    """
+    _, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(which, weights=row, minlength=len(sizes)) for row in values])
+    mean = values.mean()
+    found = crossed_interval(mean + (sums - mean * sizes) * len(sizes) / len(groups), level)
+    return Interval(found.mean, max(found.low, least), min(found.high, 1.0))

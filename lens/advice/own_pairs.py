@@ -1,0 +1,350 @@
+"""A user's preference pairs: read from where they lie, embedded once, kept for the next command."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lens.core.diagnostics import (
+    check_finite,
+    constant_features,
+    identical_pairs,
+    named,
+    of_embeddings,
+)
+from lens.core.errors import LensError, printable
+from lens.data.forms import to_pairs
+from lens.data.pairs import normalise_pairs, rename_columns, sample_rows
+from lens.data.sources import read_source
+from lens.files import artifacts
+from lens.files.embeddings import read_embedded
+from lens.language.encoder import Encoder
+from lens.language.loading import require_model
+
+SAMPLE = 32
+MARK = ".lens"
+OF_EMBEDDING = ("texts_cut", "tokens", "asked")
+
+
+@dataclass
+class Preferences:
+    """Pairs with columns id, prompt (JSON messages), chosen, rejected, group; `report` says where
+    they came from and what was dropped."""
+
+    table: pd.DataFrame
+    report: dict
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        return f"<{summary(self)}>"
+
+
+def read_pairs(
+    source,
+    *,
+    split: str = "train",
+    revision: str | None = None,
+    columns: dict[str, str] | None = None,
+    pair_rule: str = "all",
+    group_by: str = "prompt",
+    max_pairs: int | None = None,
+) -> Preferences:
+    """Pairs from a local file, a Hub dataset, a data frame or an iterable of rows (dicts).
+
+    Takes pairs, ratings and rankings in the forms that `lens.data.forms` lists; rows that cannot be
+    used and ties are dropped and counted. `columns` renames, {"ours": "theirs"}; `max_pairs` takes
+    a random sample, always the same. Raises LensError when nothing usable is left or a row is of
+    another form.
+    """
+    if source is None or isinstance(source, dict):
+        raise LensError("pairs are a path, a Hub id, a data frame, or a list with a dict a row.")
+    if isinstance(source, str | Path):
+        rows, name = read_source(str(source), split=split, revision=revision), str(source)
+    else:
+        rows, name = _rows(source), "rows given"
+    pairs, form = to_pairs(rename_columns(rows, columns or {}), pair_rule=pair_rule)
+    table, report = normalise_pairs(pairs, group_by=group_by, invalid_rows="drop")
+    usable = len(table)
+    if max_pairs is not None and max_pairs < usable:
+        table = table.iloc[sample_rows(usable, max_pairs, 0)].reset_index(drop=True)
+    return Preferences(
+        table,
+        {
+            "source": name,
+            "rows": len(rows),
+            "form": asdict(form),
+            "usable_pairs": usable,
+            "pairs": len(table),
+            "prompts": int(table["group"].nunique()),
+            "dropped": dict(report.dropped),
+            "first_dropped": report.first_places,
+        },
+    )
+
+
+def summary(pairs: Preferences) -> str:
+    """One line on what was read and what was left out."""
+    report, form = pairs.report, pairs.report["form"]
+    left_out = {"ties": form["ties"], "responses without a rating": form["unrated"]}
+    left_out |= {reason.replace("_", " "): count for reason, count in report["dropped"].items()}
+    named = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
+    unread = f" Columns not read: {', '.join(form['unread'])}." if form["unread"] else ""
+    sampled = f" (a sample of {report['usable_pairs']:,})"
+    return printable(
+        f"{report['source']}: {report['pairs']:,} pairs"
+        f"{sampled if report['pairs'] < report['usable_pairs'] else ''} with "
+        f"{report['prompts']:,} prompts from {report['rows']:,} rows; left out: {named or 'none'}."
+        f"{unread}"
+    )
+
+
+def _rows(source: Iterable | pd.DataFrame) -> list[tuple[str, dict]]:
+    if isinstance(source, pd.DataFrame):
+        twice = source.columns[source.columns.duplicated()]
+        if len(twice):
+            raise LensError(f"the data frame has the column {twice[0]!r} twice. Rename one.")
+        source = source.to_dict("records")
+    rows = []
+    for number, row in enumerate(source, 1):
+        if not isinstance(row, Mapping):
+            raise LensError(f"row {number}: a dict is needed, not {type(row).__name__}.")
+        rows.append((f"row {number}", _plain(dict(row))))
+    return rows
+
+
+def _plain(value):
+    """Arrays as lists and missing values as None, inside and out, as data frames hold them."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if value is pd.NA or value is pd.NaT or value != value else value
+
+
+@dataclass
+class EmbeddedPairs:
+    """Pairs and the embeddings of their answers, float32 [N, d] a side, in one order.
+
+    `encoder` is None where the embeddings were imported. `report` is that of `Preferences`, with
+    how many texts were cut to the model's context.
+    """
+
+    table: pd.DataFrame
+    chosen: np.ndarray
+    rejected: np.ndarray
+    encoder: Encoder | None
+    report: dict
+
+    def __post_init__(self):
+        """LensError where an embedding is not finite, or none tells a chosen answer from its
+        rejected one."""
+        for side, embeddings in (("chosen", self.chosen), ("rejected", self.rejected)):
+            check_finite(
+                embeddings,
+                lambda i, side=side: f"pair {self.table['id'].iloc[i]}, {side}",
+                "the embedding",
+                "Embed again in float32, or remove the pair.",
+            )
+        if identical_pairs(self.chosen, self.rejected).all():
+            raise LensError(
+                "chosen and rejected answers have the same embeddings in every pair. Is the text "
+                "cut too short (--max-length), or does the tokenizer not know these words?"
+            )
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        by = Path(self.encoder.model).name if self.encoder else "imported"
+        return f"<{len(self):,} pairs, embeddings of {self.chosen.shape[1]:,} features, {by}>"
+
+    @property
+    def groups(self) -> np.ndarray:
+        """What may not stand on both sides of a split [N]: the prompt."""
+        return self.table["group"].to_numpy()
+
+    @property
+    def flags(self) -> list[dict]:
+        """What `lens.core.diagnostics` says of the embeddings."""
+        constant = constant_features(np.concatenate([self.chosen, self.rejected]))
+        alike = int(identical_pairs(self.chosen, self.rejected).sum())
+        return named(of_embeddings(int(constant.sum()), len(constant), alike, len(self)))
+
+    @property
+    def sha256(self) -> str:
+        """Of the pairs' texts in their order: which data these are."""
+        texts = self.table[["prompt", "chosen", "rejected"]].to_json(orient="values")
+        return sha256(texts.encode()).hexdigest()
+
+    @property
+    def note(self) -> str | None:
+        """A sentence on texts that were cut, if any were."""
+        cut, texts = self.report.get("texts_cut", 0), 2 * len(self.table)
+        if not cut:
+            return None
+        side = "right" if self.encoder.too_long == "cut_right" else "left"
+        return (
+            f"{cut:,} of {texts:,} texts are longer than the model reads and were cut on the "
+            f"{side} (--too-long, --max-length)."
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """pairs.parquet, embeddings.safetensors and pairs.json, for `load`. LensError, and nothing
+        written, where the folder holds something else."""
+        folder = Path(folder)
+        claim(folder)
+        artifacts.write_table(folder / "pairs.parquet", self.table)
+        encoder = self.encoder.as_dict() if self.encoder else None
+        artifacts.write_arrays(
+            folder / "embeddings.safetensors",
+            {"chosen": self.chosen, "rejected": self.rejected},
+            {
+                "rows_sha256": artifacts.sha256(folder / "pairs.parquet"),
+                "encoder": json.dumps(encoder, sort_keys=True),
+                "asked": json.dumps(self.report.get("asked"), sort_keys=True),
+            },
+        )
+        artifacts.write_json(folder / "pairs.json", self.report)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        device: str = "auto",
+        batch_tokens: int = 8192,
+        trust_remote_code: bool = False,
+    ) -> "EmbeddedPairs":
+        """What `save` wrote; LensError when the files do not belong together."""
+        folder = Path(folder)
+        path = folder / "embeddings.safetensors"
+        table, arrays = read_embedded(folder / "pairs.parquet", path)
+        about = artifacts.read_about(path)
+        settings = json.loads(about["encoder"])
+        encoder = settings and Encoder.from_saved(
+            settings, device=device, batch_tokens=batch_tokens, trust_remote_code=trust_remote_code
+        )
+        report = artifacts.read_json(folder / "pairs.json")
+        if report.get("asked") != json.loads(about["asked"]):
+            raise LensError(f"{folder}: an earlier run was stopped. Run `lens advise` again.")
+        return cls(table, arrays["chosen"][:], arrays["rejected"][:], encoder, report)
+
+
+def embed_pairs(
+    pairs: Preferences,
+    encoder: Encoder | str,
+    *,
+    estimate: Callable[[float], None] = lambda seconds: None,
+) -> EmbeddedPairs:
+    """Embeds both answers of every pair; an encoder may be given by folder or Hub id. `estimate` is
+    told how long that will take, in seconds,
+    from a sample of the texts, before it begins, and may raise to stop it."""
+    if not isinstance(pairs, Preferences):
+        raise LensError("embed_pairs needs pairs that `lens.read_pairs` has read.")
+    encoder = Encoder(encoder) if isinstance(encoder, str) else encoder
+    asked = encoder_request(encoder)
+    prompts = [*pairs.table["prompt"]] * 2
+    answers = [*pairs.table["chosen"], *pairs.table["rejected"]]
+    keys = list(pairs.table["id"])
+    names = [f"pair {key}, {side}" for side in ("chosen", "rejected") for key in keys]
+    token_ids, cut = encoder.token_ids(prompts, answers, names)
+    estimate(_seconds(encoder, token_ids, names))
+    both = encoder.embed_tokens(token_ids, names, prompts=prompts)
+    chosen, rejected = both.reshape(2, len(keys), -1)
+    counts = (cut, sum(map(len, token_ids)), asked)
+    report = pairs.report | dict(zip(OF_EMBEDDING, counts, strict=True))
+    return EmbeddedPairs(pairs.table, chosen, rejected, encoder, report)
+
+
+def claim(folder: Path, source: str | None = None) -> None:
+    """Marks a folder as ours; LensError if it is there and holds what `lens` did not write, or an
+    advice on another `source`."""
+    mark, report = folder / MARK, folder / "pairs.json"
+    if source and mark.is_file() and report.is_file():
+        other = artifacts.read_json(report)["source"]
+        if Path(other).name != Path(source).name:
+            raise LensError(f"{folder}: holds the advice on {other}. Choose another --out.")
+    if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise LensError(f"{folder}: is there and holds other things. Choose a new folder.")
+    artifacts.write_text(mark, "Written by `lens advise`, which may replace what lies here.\n")
+
+
+def encoder_request(encoder: Encoder) -> dict:
+    """What an encoder is before "auto" is settled, with size and time of its files or its commit in
+    the Hub's cache: equal requests give equal embeddings."""
+    from huggingface_hub import try_to_load_from_cache
+
+    require_model(encoder.model)
+    if Path(encoder.model).is_dir():
+        files = sorted(path for path in Path(encoder.model).rglob("*") if path.is_file())
+        names = [str(path.relative_to(encoder.model)) for path in files]
+        stats = [path.stat() for path in files]
+        stamps = {n: [s.st_size, s.st_mtime_ns] for n, s in zip(names, stats, strict=True)}
+    else:
+        found = try_to_load_from_cache(
+            encoder.model, "config.json", revision=encoder.revision or "main"
+        )
+        stamps = {"commit": Path(found).parent.name if isinstance(found, str) else None}
+    return encoder.as_dict() | {"files": stamps}
+
+
+def kept(folder: str | Path, pairs: Preferences, encoder: Encoder) -> EmbeddedPairs | None:
+    """The embeddings that `EmbeddedPairs.save` left in a folder, if they are of these pairs by this
+    encoder; else None."""
+    folder = Path(folder)
+    if not (folder / "pairs.json").is_file():
+        return None
+    try:
+        found = EmbeddedPairs.load(
+            folder,
+            device=encoder.device,
+            batch_tokens=encoder.batch_tokens,
+            trust_remote_code=encoder.trust_remote_code,
+        )
+    except LensError:  # an earlier run was stopped while it wrote
+        return None
+    same = found.report.get("asked") == encoder_request(encoder) and found.table.equals(pairs.table)
+    if not same:
+        return None
+    found.report = pairs.report | {name: found.report[name] for name in OF_EMBEDDING}
+    return found
+
+
+def _seconds(encoder: Encoder, token_ids: list[list[int]], names: list[str]) -> float:
+    """What embedding all texts should take, from some of every length."""
+    by_length = sorted(token_ids, key=len)
+    sample = by_length[:: max(1, len(by_length) // SAMPLE)]
+    encoder.embed_tokens(sample[:1], names, progress=False)  # the first batch is slow
+    start = time.perf_counter()
+    encoder.embed_tokens(sample, names, progress=False)
+    spent = time.perf_counter() - start
+    return spent * sum(map(len, token_ids)) / sum(map(len, sample))
+
+
+def import_embeddings(pairs: Preferences, path: str | Path) -> EmbeddedPairs:
+    """Pairs with embeddings from a .npy file [N, 2, d], chosen before rejected, in the pairs'
+    order. Raises LensError when shapes or numbers are wrong."""
+    array = artifacts.read_npy(path)
+    wanted = len(pairs.table)
+    if array.ndim != 3 or array.shape[:2] != (wanted, 2):
+        raise LensError(
+            f"{path}: shape {list(array.shape)}, but {wanted} usable pairs need [{wanted}, 2, "
+            "features], chosen before rejected, in the file's order. If rows were dropped, remove "
+            "them from the data first, or make the array with `lens embed`."
+        )
+    return EmbeddedPairs(
+        pairs.table,
+        np.ascontiguousarray(array[:, 0]),
+        np.ascontiguousarray(array[:, 1]),
+        None,
+        pairs.report,
+    )

@@ -1,0 +1,127 @@
+"""A judge of pairs of answers: a local model, or an OpenAI-compatible endpoint."""
+
+from lens.cli.shared.arguments import add_model_arguments, model_options
+
+
+def add_judge_arguments(parser):
+    add_model_arguments(parser)
+    parser.add_argument(
+        "--verdict",
+        default="text",
+        choices=["text", "probability"],
+        help="what the judge writes, or the probabilities of the two labels as its next token",
+    )
+    parser.add_argument(
+        "--template", help="file with {prompt}, {first}, {second}; default: our own"
+    )
+    parser.add_argument("--labels", nargs=2, default=["A", "B"], help="for --verdict probability")
+    parser.add_argument("--opening", default="[[", help="of the judge's answer, before a label")
+    parser.add_argument("--max-new-tokens", type=int, default=512, help="of the judge's answer")
+    parser.add_argument("--batch-size", type=int, default=64, help="answers written together")
+    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+
+
+def add_endpoint_arguments(parser):
+    parser.add_argument("--base-url", help="of an OpenAI-compatible endpoint that has the model")
+    parser.add_argument("--cache", help="file that keeps the endpoint's answers (.jsonl)")
+    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="holds the key")
+    parser.add_argument("--temperature", type=float, default=0.0)
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds an answer")
+    parser.add_argument("--retries", type=int, default=5, help="of an answer, with back-off")
+    parser.add_argument("--parallel", type=int, default=8, help="requests at a time")
+    parser.add_argument("--input-price", type=float, help="USD for a million tokens")
+    parser.add_argument("--output-price", type=float, help="USD for a million tokens")
+    parser.add_argument(
+        "--max-failed", type=float, default=0.0, help="share of calls that may stay unanswered"
+    )
+    parser.add_argument("--max-spend", type=float, help="USD; more is refused before any call")
+
+
+def judge_locally(args, prompts, answers_a, answers_b):
+    """(verdicts in both orders, what it cost) by the model of the arguments."""
+    from transformers import AutoModelForCausalLM
+
+    from lens.language import loading
+    from lens.textspace import judging
+
+    loading.set_threads(args.threads)
+    tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
+    template = judging.read_template(args.template)
+    limit = loading.context_length(tokenizer, model, args.max_length)
+    texts = judging.both_orders(template, prompts, answers_a, answers_b)
+    read = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    cost = {"tokens": sum(map(len, read)), "parameters": model.num_parameters()}
+    if args.verdict == "probability":
+        judged = judging.judge_by_probability(
+            model, tokenizer, template, prompts, answers_a, answers_b,
+            labels=tuple(args.labels), opening=args.opening, style=args.text_style,
+            limit=limit, batch_tokens=args.batch_tokens,
+        )  # fmt: skip
+        return judged, cost
+
+    def ask(texts):
+        return _write(args, model, tokenizer, texts, limit)
+
+    return judging.judge_pairs(ask, template, prompts, answers_a, answers_b), cost
+
+
+def _write(args, model, tokenizer, texts, limit):
+    """The most likely answer of a local judge to each text; None for one that is too long."""
+    import json
+
+    from lens.language.generation import generate
+    from lens.language.templates import render
+
+    chats = [json.dumps([{"role": "user", "content": text}]) for text in texts]
+    ids = tokenizer(
+        [render(chat, None, args.text_style, tokenizer) for chat in chats],
+        add_special_tokens=args.text_style == "plain",
+        verbose=False,
+    )["input_ids"]
+    fits = [place for place, one in enumerate(ids) if len(one) <= limit - args.max_new_tokens]
+    written = generate(
+        model, tokenizer, [ids[place] for place in fits], fits,
+        candidates=1, seed=0, temperature=0.0, top_p=1.0,
+        max_new_tokens=args.max_new_tokens, batch_size=args.batch_size,
+    )  # fmt: skip
+    answers = dict(zip(fits, written, strict=True))
+    return [answers[place][0] if place in answers else None for place in range(len(texts))]
+
+
+def judge_by_endpoint(args, prompts, answers_a, answers_b):
+    """Verdicts in both orders by an OpenAI-compatible endpoint; its answers are kept on disk."""
+    from pathlib import Path
+
+    from lens.core.errors import LensError
+    from lens.textspace.endpoint import ask_endpoint
+    from lens.textspace.judging import judge_pairs, read_template
+
+    if args.verdict != "text" or not args.cache:
+        raise LensError("an endpoint judges by text and needs --cache, where its answers are kept.")
+
+    def ask(texts):
+        answers = ask_endpoint(
+            texts,
+            base_url=args.base_url,
+            model=args.model,
+            cache=Path(args.cache),
+            key_variable=args.key_variable,
+            temperature=args.temperature,
+            max_tokens=args.max_new_tokens,
+            timeout=args.timeout,
+            retries=args.retries,
+            parallel=args.parallel,
+            input_price=args.input_price,
+            output_price=args.output_price,
+            max_spend=args.max_spend,
+        )
+        failed = sum(answer is None for answer in answers)
+        if failed > args.max_failed * len(texts):
+            raise LensError(
+                f"{failed} of {len(texts)} calls got no answer, more than --max-failed "
+                f"{args.max_failed} allows. The answers had are kept in {args.cache}: run again to "
+                "ask for the rest, or allow more (`max_failed`)."
+            )
+        return answers
+
+    return judge_pairs(ask, read_template(args.template), prompts, answers_a, answers_b)

@@ -1,0 +1,45 @@
+"""How a command that works in shards is told its own, and runs it."""
+
+from lens.cli.shared.arguments import settings
+
+
+def add_shard_arguments(parser, *, out: str, unit: str, flush: int) -> None:
+    parser.add_argument("--shard", type=int, default=0, help="number of this shard, from 0")
+    parser.add_argument("--shards", type=int, default=1, help="jobs that the work is split into")
+    parser.add_argument(
+        "--flush", type=int, default=flush, help=f"{unit} between two saves; a whole block each"
+    )
+    parser.add_argument("--out", required=True, help=out)
+    parser.add_argument("--metrics", required=True, help="report of the shard (.json)")
+
+
+def run_shard(args, rows, make, whole, *, inputs, model) -> None:
+    """`shards.run` for these arguments; `model` is (path, revision, trust_remote_code)."""
+    from lens.files import shards
+    from lens.language import loading
+
+    shards.run(
+        shards.Share(args.shard, args.shards, args.flush),
+        rows,
+        make,
+        whole,
+        out=args.out,
+        report=args.metrics,
+        settings=settings(args),
+        inputs=inputs,
+        model=loading.identity(*model),
+    )
+
+
+def write_blocks(args):
+    """What writes blocks of a table as one."""
+
+    def whole(blocks):
+        import pandas as pd
+
+        from lens.files import artifacts
+
+        table = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame()
+        artifacts.write_table(args.out, table)
+
+    return whole

@@ -1,0 +1,133 @@
+"""What several subcommands share that score texts or train on them."""
+
+from lens.cli.shared.arguments import add_thread_argument, model_options
+
+
+def add_text_reward_arguments(parser) -> None:
+    """A reward model trained on text, and how texts are put to it."""
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
+    parser.add_argument("--text-style", default="chat", choices=["chat", "plain"])
+    parser.add_argument("--max-length", type=int, help="tokens, below the model's own limit")
+    parser.add_argument("--too-long", default="error", choices=["error", "cut_left", "cut_right"])
+    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+    add_thread_argument(parser)
+
+
+def answer_tokens(args, tokenizer, model):
+    """The `lens.language.templates.AnswerTokens` of a model's arguments."""
+    from lens.language.loading import context_length
+    from lens.language.templates import AnswerTokens
+
+    return AnswerTokens(
+        tokenizer,
+        style=args.text_style,
+        limit=context_length(tokenizer, model, args.max_length),
+        too_long=args.too_long,
+    )
+
+
+def token_ids(tokens, table, column: str, source: str) -> list[list[int]]:
+    """Token ids of the table's prompts with the answers in a column, by `AnswerTokens`."""
+    names = text_names(table, column, source)
+    return tokens(table["prompt"], table[column], names)
+
+
+def text_names(table, column: str, source: str) -> list[str]:
+    """What messages call the table's texts."""
+    key = "prompt_id" if "prompt_id" in table else "id"
+    places = [f"{source}, {key} {place}" for place in table.get(key, table.index)]
+    if "candidate" in table:
+        numbers = table["candidate"]
+        places = [f"{place}, candidate {n}" for place, n in zip(places, numbers, strict=True)]
+    return [f"{place}, {column}" for place in places]
+
+
+def add_finetuning_arguments(parser) -> None:
+    """How a language model is trained on text."""
+    parser.add_argument("--epochs", type=float, default=1)
+    parser.add_argument("--learning-rate", type=float, required=True, help="at its peak")
+    parser.add_argument("--batch-size", type=int, default=32, help="pairs or texts in a step")
+    parser.add_argument(
+        "--device-batch-size", type=int, help="of them at a time on one device (default: all)"
+    )
+    parser.add_argument("--warmup-share", type=float, default=0.0, help="of the steps")
+    parser.add_argument(
+        "--gradient-checkpointing", action="store_true", help="less memory, a fifth slower"
+    )
+    parser.add_argument("--bf16", action="store_true", help="sums in bfloat16, weights as they are")
+
+
+def finetuning(args):
+    """The `lens.language.finetuning.Settings` of `add_finetuning_arguments`."""
+    from lens.language.finetuning import Settings
+
+    return Settings(
+        epochs=args.epochs,
+        learning_rate=args.learning_rate,
+        batch_size=args.batch_size,
+        device_batch_size=args.device_batch_size,
+        warmup_share=args.warmup_share,
+        gradient_checkpointing=args.gradient_checkpointing,
+        bf16=args.bf16,
+        max_length=args.max_length,
+    )
+
+
+def add_lora_arguments(parser) -> None:
+    parser.add_argument("--lora", action="store_true", help="train low-rank adapters and the head")
+    parser.add_argument("--lora-rank", type=int, default=16)
+    parser.add_argument("--lora-alpha", type=int, default=32)
+    parser.add_argument("--lora-dropout", type=float, default=0.0)
+    parser.add_argument("--lora-targets", nargs="+", default=["q_proj", "v_proj"])
+
+
+def lora(args):
+    """The `lens.language.finetuning.Lora` of `add_lora_arguments`, or None."""
+    from lens.language.finetuning import Lora
+
+    if not args.lora:
+        return None
+    return Lora(
+        args.lora_rank, args.lora_alpha, args.lora_dropout, tuple(args.lora_targets), args.revision
+    )
+
+
+def train_classifier(args, table, source: str, tokens, how, *, lora, seed: int, out):
+    """A reward model trained on the pairs (prompt, chosen, rejected) of a table and saved in `out`:
+    (model, `AnswerTokens` of all texts so far, what happened). `tokens` is None at first."""
+    from lens.language.finetuning import new_classifier, train_reward
+
+    known = tokens.tokenizer if tokens else None
+    tokenizer, model = new_classifier(**model_options(args), seed=seed, tokenizer=known)
+    tokens = tokens or answer_tokens(args, tokenizer, model)
+    chosen, rejected = (token_ids(tokens, table, side, source) for side in ("chosen", "rejected"))
+    facts = train_reward(model, tokenizer, chosen, rejected, how, lora=lora, seed=seed, out=out)
+    return model, tokens, facts
+
+
+def score_texts(args, folder: str, table, source: str, tokens=None):
+    """Rewards [n] of a table's responses by the reward model saved in a folder: (rewards,
+    `AnswerTokens` of all texts so far, {"tokens": how many were read, "parameters": ...})."""
+    from lens.language.finetuning import load_reward
+
+    known = tokens.tokenizer if tokens else None
+    tokenizer, model = load_reward(folder, dtype=args.dtype, device=args.device, tokenizer=known)
+    return score_with(args, tokenizer, model, table, source, tokens)
+
+
+def score_with(args, tokenizer, model, table, source: str, tokens=None):
+    """The same by a reward model that is loaded."""
+    from lens.language import gold
+
+    tokens = tokens or answer_tokens(args, tokenizer, model)
+    ids = token_ids(tokens, table, "response", source)
+    rewards = gold.score(
+        model,
+        ids,
+        batch_tokens=args.batch_tokens,
+        groups=list(table["prompt"]),
+        names=text_names(table, "response", source),
+    )
+    cost = {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()}
+    return rewards, tokens, cost

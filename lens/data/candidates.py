@@ -1,0 +1,95 @@
+"""Candidate pools: several answers a prompt, with gold scores where somebody gave them.
+
+On disk a pool is a table `prompt_id, prompt, group, candidate, response`, one row per candidate,
+prompts in order, the same number of candidates for each; gold scores lie in a file of their own.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lens.core.errors import LensError
+from lens.data.pairs import InvalidRowError, answer, as_messages, check_turns, group_key, whole
+from lens.data.sources import Row, row_id, row_number
+
+COLUMNS = ["prompt_id", "prompt", "group", "candidate", "response"]
+
+
+def normalise_pool(
+    rows: Iterable[Row],
+    *,
+    response_field: str = "response",
+    gold_field: str | None = None,
+    max_candidates: int | None = None,
+) -> pd.DataFrame:
+    """A pool file's rows (`prompt`, `candidates`: texts or objects) as a candidate table.
+
+    With a `gold_field`, every candidate kept must carry a finite number there, and the table has a
+    column `gold`. Raises LensError naming file and row.
+    """
+    table, places, size = [], {}, None
+    for place, row in rows:
+        for name in ("prompt", "candidates"):
+            if row.get(name) is None:
+                raise LensError(
+                    f"{place}: column {name} missing or null; found {sorted(row)}. A pool needs "
+                    "`prompt` and `candidates`. Rename with `columns`."
+                )
+        try:
+            messages = as_messages(row["prompt"])
+            check_turns(messages)
+            found = [
+                *_candidate_rows(row, messages, place, response_field, gold_field, max_candidates)
+            ]
+        except InvalidRowError as error:
+            raise LensError(f"{place}: {error} Mend or remove the row.") from error
+        size = size or len(found)
+        if len(found) != size or size < 2:
+            raise LensError(
+                f"{place}: {len(found)} candidates. Every prompt needs the same number of "
+                "candidates, at least 2. Cut longer pools with `max_candidates`."
+            )
+        prompt_id = found[0][0]
+        if prompt_id in places:
+            raise LensError(
+                f"{place}: the id {prompt_id!r:.80} stands twice, first in row "
+                f"{places[prompt_id]}. Make ids unique or remove them."
+            )
+        places[prompt_id] = row_number(place)
+        table += found
+    return pd.DataFrame(table, columns=[*COLUMNS, "gold"] if gold_field else COLUMNS)
+
+
+def _candidate_rows(row, messages, place, response_field, gold_field, max_candidates):
+    if not isinstance(row["candidates"], list):
+        raise LensError(f"{place}: `candidates` must be a list.")
+    prompt = json.dumps(messages, ensure_ascii=False)
+    prompt_id = whole(str(row_id(place, row)))
+    for number, candidate in enumerate(row["candidates"][:max_candidates]):
+        item = candidate if isinstance(candidate, dict) else {response_field: candidate}
+        if response_field not in item:
+            raise LensError(
+                f"{place}, candidate {number}: no field {response_field!r}; found {sorted(item)}. "
+                "Set `response_field`."
+            )
+        cells = [
+            prompt_id,
+            prompt,
+            group_key(messages, "prompt"),
+            number,
+            answer(item[response_field]),
+        ]
+        yield cells if gold_field is None else [*cells, _gold(item, gold_field, place, number)]
+
+
+def _gold(item: dict, gold_field: str, place: str, number: int) -> float:
+    value = item.get(gold_field)
+    number_like = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number_like or not abs(value) <= sys.float_info.max:
+        raise LensError(
+            f"{place}, candidate {number}: {gold_field!r} is {value!r:.80}, not a finite number. "
+            "Give every candidate a score, lower `max_candidates`, or set `gold: false`."
+        )
+    return float(value)

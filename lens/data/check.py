@@ -1,0 +1,170 @@
+"""What a set of preferences holds and what to beware of, said before anything runs."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+
+from lens.core.errors import printable
+from lens.data.forms import FormReport, to_pairs
+from lens.data.near_duplicates import THRESHOLD, WIDTH, repeated
+from lens.data.pairs import normalise_pairs
+from lens.data.sources import Row
+from lens.data.splits import contradicting_pairs, longer_answer_wins
+
+FEW_PAIRS = 50
+LARGE_SHARE = 0.2
+LENGTH_BIAS = (0.4, 0.6)
+
+
+@dataclass
+class DataCheck:
+    """Counts over one set of preferences; shares lie in [0, 1], lengths are in characters.
+
+    `dropped` counts unusable pairs by reason. Prompts count as one as `group_by` says.
+    `near_duplicates` are prompts that nearly say what an earlier one does (`near_duplicates`),
+    `duplicates` are pairs that stand there already, `contradicting_pairs` those whose two answers
+    stand elsewhere the other way round; in `longer_answer_wins` equal lengths count 1/2.
+    """
+
+    form: FormReport
+    pair_rule: str
+    rows: int
+    pairs_made: int
+    pairs: int
+    dropped: dict[str, int]
+    first_dropped: dict[str, list[str]]
+    prompts: int
+    most_pairs_per_prompt: int
+    near_duplicates: int
+    duplicates: int
+    contradicting_pairs: int
+    single_turn: int
+    multi_turn: int
+    characters: dict[str, dict[str, float]]
+    longer_answer_wins: float
+    example: dict[str, str]
+
+    def as_dict(self) -> dict:
+        return {**asdict(self), "warnings": warnings(self)}
+
+
+def check_data(rows: list[Row], *, pair_rule: str = "all", group_by: str = "prompt") -> DataCheck:
+    """Makes pairs of rows in any form, drops unusable ones, and counts what there is.
+
+    Raises LensError where the form is unknown or no usable pair is left.
+    """
+    made, form = to_pairs(rows, pair_rule=pair_rule)
+    table, report = normalise_pairs(made, group_by=group_by, invalid_rows="drop")
+    messages = table["prompt"].map(json.loads)
+    turns = messages.map(lambda said: sum(message["role"] == "user" for message in said))
+    lengths = {
+        "prompt": messages.map(lambda said: sum(len(message["content"]) for message in said)),
+        "chosen": table["chosen"].str.len(),
+        "rejected": table["rejected"].str.len(),
+    }
+    first = table.iloc[0]
+    return DataCheck(
+        form=form,
+        pair_rule=pair_rule,
+        rows=len(rows),
+        pairs_made=report.read,
+        pairs=report.kept,
+        dropped=dict(report.dropped),
+        first_dropped=report.first_places,
+        prompts=table["group"].nunique(),
+        most_pairs_per_prompt=int(table["group"].value_counts().max()),
+        near_duplicates=len(repeated(table["group"].unique())),
+        duplicates=int(table.duplicated(["prompt", "chosen", "rejected"]).sum()),
+        contradicting_pairs=contradicting_pairs(table),
+        single_turn=int((turns == 1).sum()),
+        multi_turn=int((turns > 1).sum()),
+        characters={
+            name: {"median": float(length.median()), "max": int(length.max())}
+            for name, length in lengths.items()
+        },
+        longer_answer_wins=float(longer_answer_wins(table.assign(split="all"))["all"]),
+        example={
+            "place": report.places[first["id"]],
+            "prompt": "\n\n".join(f"{said['role']}: {said['content']}" for said in messages[0]),
+            "chosen": first["chosen"],
+            "rejected": first["rejected"],
+        },
+    )
+
+
+def warnings(check: DataCheck) -> list[str]:
+    """What may spoil results or mislead, each in a sentence or two."""
+    found = []
+    if check.pairs < FEW_PAIRS:
+        found.append(f"Few pairs ({check.pairs}): intervals will be wide.")
+    share = check.most_pairs_per_prompt / check.pairs
+    if check.prompts == 1:
+        found.append("All pairs share one prompt, so none can be held out for a test.")
+    elif share > LARGE_SHARE:
+        found.append(
+            f"One prompt holds {share:.0%} of the pairs: pairs of one prompt stay on one side of "
+            "a split, and what is learned leans on it."
+        )
+    longer = check.longer_answer_wins
+    if not LENGTH_BIAS[0] <= longer <= LENGTH_BIAS[1]:
+        found.append(
+            f"The longer answer wins in {longer:.0%} of the pairs: a model may learn length "
+            "rather than quality."
+        )
+    if check.form.contradictions:
+        found.append(
+            f"In {check.form.contradictions} pairs the chosen answer is scored below the rejected "
+            "one; the label was kept."
+        )
+    if check.contradicting_pairs:
+        found.append(
+            f"{check.contradicting_pairs} pairs contradict one another: the same two answers to "
+            "the same prompt, labelled both ways."
+        )
+    if check.near_duplicates:
+        found.append(
+            f"{check.near_duplicates:,} of {check.prompts:,} prompts are near duplicates of an "
+            f"earlier one (Jaccard {THRESHOLD} or more of {WIDTH}-character pieces). A split keeps "
+            "equal prompts together, but not these, and a test on them flatters."
+        )
+    if check.duplicates:
+        found.append(f"{check.duplicates} pairs stand there already, word for word.")
+    return found
+
+
+def render(check: DataCheck) -> str:
+    """The check as plain text for a terminal, warnings last."""
+    form = check.form
+    lines = {
+        "form": f"{form.form}: {form.description}",
+        "not read": ", ".join(form.unread) or "-",
+        "rows": f"{check.rows:,} ({form.responses:,} responses, {form.unrated:,} unrated)",
+        "pairs": (
+            f"{check.pairs:,} usable of {check.pairs_made:,} made; {form.ties:,} ties dropped, "
+            f"{form.prompts_without_pair:,} prompts without a pair"
+        ),
+        "dropped": "; ".join(
+            f"{count:,} {reason.replace('_', ' ')} ({_rows_of(check.first_dropped[reason], count)})"
+            for reason, count in check.dropped.items()
+        ),
+        "prompts": (
+            f"{check.prompts:,} distinct, most pairs of one {check.most_pairs_per_prompt:,}; "
+            f"pairs with one turn {check.single_turn:,}, with more {check.multi_turn:,}"
+        ),
+        "characters": "; ".join(
+            f"{name} {length['median']:,.0f} (median), {length['max']:,} (longest)"
+            for name, length in check.characters.items()
+        ),
+        "longer wins": f"{check.longer_answer_wins:.0%} of pairs",
+        "example": check.example["place"],
+        "  prompt": printable(check.example["prompt"], 300),
+        "  chosen": printable(check.example["chosen"], 300),
+        "  rejected": printable(check.example["rejected"], 300),
+    }
+    text = [f"{name:<13}{printable(line)}" for name, line in lines.items() if line]
+    return "\n".join([*text, *(f"Warning: {warning}" for warning in warnings(check))])
+
+
+def _rows_of(places: list[str], count: int) -> str:
+    rows = [re.sub(r"^.*?, (?=row \d)", "", place) for place in places]  # the file is known
+    return "; ".join(rows + ["..."] * (count > len(rows)))

@@ -1,0 +1,183 @@
+"""Prompts that say nearly the same: found by MinHash, confirmed by the share of text they share.
+
+Equal prompts are kept apart when pairs are split; prompts that differ by a word or a full stop are
+not, and a test on them flatters a model. They are counted here, not removed. Two prompts, each as
+`lens.data.pairs.group_key` gives it, are near duplicates if the Jaccard similarity of their sets of
+5-character pieces is 0.8 or more. One changed letter in a prompt of 49 characters or more leaves
+it a near duplicate; one changed word needs some hundred characters.
+
+Prompts may share a template ("Below is an instruction ..."), which tells none from another. Where
+pieces that stand in more than half of the prompts compared, of both sides together, make up a third
+or more of what they say, these pieces are left out: two prompts of one template are near duplicates
+if what fills it nearly is. Fewer than 20 prompts have no template; past 1,000, that many or more,
+evenly spaced, say what it is. A prompt that says nothing else is compared as it stands.
+
+MinHash with locality-sensitive hashing proposes pairs and the exact similarity decides, so that no
+pair is counted wrongly (pieces are compared by 64 bits of hash); one is missed with the probability
+1 - `chance_of_finding(similarity)`, which at 0.8 is 0.2 % and falls steeply above. A proposed pair
+whose sizes rule it out, or whose MinHashes agree so rarely that fewer than one pair in 100,000 at
+0.8 would, is not compared.
+
+Training prompts are not compared with one another: near duplicates within the training split, on
+both sides of the reward models' training and validation parts, are not looked at.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+WIDTH = 5  # characters; prompts may be a line, too short for pieces of several words
+THRESHOLD = 0.8
+BANDS, ROWS = 21, 6
+AGREEMENT = 0.62  # share of equal MinHash values: 5 standard errors below the threshold
+FEWEST, SAMPLE = 20, 1000  # prompts that say which pieces are a template's
+TEMPLATE_SHARE = 1 / 3  # of the pieces; plain English has some 6 % that half of the prompts share
+SEED = 1
+SHOWN = 5
+NO_CHARACTER = 0x110000  # fills up a short text; Unicode ends before
+MIX = 0x9E3779B97F4A7C15  # odd, its bits without pattern
+
+
+def chance_of_finding(similarity: float) -> float:
+    """Probability that a pair of this similarity is proposed: 1 - (1 - s^rows)^bands."""
+    return 1 - (1 - similarity**ROWS) ** BANDS
+
+
+def pieces(text: str) -> np.ndarray:
+    """All stretches of WIDTH characters, a shorter text being one: uint64 hashes, sorted, each
+    once."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    if len(codes) < WIDTH:
+        codes = np.pad(codes, (0, WIDTH - len(codes)), constant_values=NO_CHARACTER)
+    mixed = np.zeros(len(codes) - WIDTH + 1, np.uint64)
+    for start in range(WIDTH):
+        mixed = (mixed ^ codes[start : start + len(mixed)]) * np.uint64(MIX)
+        mixed ^= mixed >> np.uint64(32)
+    return np.unique(mixed)
+
+
+def template(texts: Sequence[str]) -> np.ndarray:
+    """The pieces, as `pieces` gives them, that stand in more than half of the texts; none where
+    they are less than TEMPLATE_SHARE of all."""
+    if len(texts) < FEWEST:
+        return np.empty(0, np.uint64)
+    some = texts[:: max(1, len(texts) // SAMPLE)]
+    found, counts = np.unique(np.concatenate([pieces(text) for text in some]), return_counts=True)
+    common = 2 * counts > len(some)
+    enough = counts[common].sum() >= TEMPLATE_SHARE * counts.sum()
+    return found[common] if enough else np.empty(0, np.uint64)
+
+
+def own_pieces(text: str, common: np.ndarray) -> np.ndarray:
+    """A text's pieces without the common ones, or all where nothing else is left."""
+    every = pieces(text)
+    own = np.setdiff1d(every, common, assume_unique=True) if len(common) else every
+    return own if len(own) else every
+
+
+def similarity(one: np.ndarray, other: np.ndarray) -> float:
+    """Jaccard: what two sets of pieces share, as a share of what either has."""
+    shared = len(np.intersect1d(one, other, assume_unique=True))
+    return shared / (len(one) + len(other) - shared)
+
+
+class Index:
+    """Texts to be found again by one that nearly says the same, less the pieces in `common`. Holds
+    at most `size`, at places from 0 on; memory grows with them, some 10 KB each."""
+
+    def __init__(self, size: int, common: np.ndarray):
+        from datasketch import MinHash, MinHashLSH
+
+        # Pieces are hashes already.
+        self._empty = MinHash(num_perm=BANDS * ROWS, seed=SEED, hashfunc=int)
+        self._buckets = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
+        self._common = common
+        self._pieces: dict[int, np.ndarray] = {}
+        self._sizes = np.zeros(size, np.int64)
+        self._values = np.zeros((size, BANDS * ROWS), self._empty.hashvalues.dtype)
+
+    def sketch(self, text: str) -> tuple:
+        """(pieces, their MinHash) of a text, which `add` and `near` take."""
+        own, hashed = own_pieces(text, self._common), self._empty.copy()
+        hashed.update_batch((own >> np.uint64(32)).tolist())
+        return own, hashed
+
+    def add(self, place: int, sketch: tuple) -> None:
+        own, hashed = sketch
+        self._buckets.insert(place, hashed)
+        self._pieces[place], self._sizes[place] = own, len(own)
+        self._values[place] = hashed.hashvalues
+
+    def remove(self, place: int) -> None:
+        self._buckets.remove(place)
+        del self._pieces[place]
+
+    def near(self, sketch: tuple) -> Iterator[tuple[int, float]]:
+        """(place, similarity) of the near duplicates held, by place."""
+        own, hashed = sketch
+        proposed = np.array(sorted(self._buckets.query(hashed)), np.int64)
+        if not len(proposed):
+            return
+        sizes = self._sizes[proposed]
+        within = np.minimum(sizes, len(own)) >= THRESHOLD * np.maximum(sizes, len(own))
+        proposed = proposed[within]
+        agree = (self._values[proposed] == hashed.hashvalues).mean(axis=1)
+        for place in proposed[agree >= AGREEMENT].tolist():
+            score = similarity(own, self._pieces[place])
+            if score >= THRESHOLD:
+                yield place, score
+
+
+def near_duplicates(texts: Sequence[str], among: Sequence[str]) -> dict[int, tuple[int, float]]:
+    """{i: (j, similarity)}: the texts with a near duplicate (or an equal) among others, and the
+    first of those. Holds `texts` in memory and goes through `among`, so let the first be fewer."""
+    index, found = Index(len(texts), template([*texts, *among])), {}
+    for place, text in enumerate(texts):
+        index.add(place, index.sketch(text))
+    for other, text in enumerate(among):
+        for place, score in index.near(index.sketch(text)):
+            found[place] = (other, score)
+            index.remove(place)
+    return dict(sorted(found.items()))
+
+
+def repeated(texts: Sequence[str]) -> dict[int, tuple[int, float]]:
+    """{i: (j, similarity)}: the texts that nearly say what one before them does, and the first."""
+    index, found = Index(len(texts), template(texts)), {}
+    for place, text in enumerate(texts):
+        sketch = index.sketch(text)
+        near = next(index.near(sketch), None)
+        if near:
+            found[place] = near
+        index.add(place, sketch)
+    return found
+
+
+def counted(prompts: Mapping[str, str], training: Mapping[str, str]) -> dict:
+    """How many of the prompts {place: text} have a near duplicate among the training prompts, and
+    where the first ones stand, as JSON values."""
+    places, others = list(prompts), list(training)
+    found = near_duplicates(list(prompts.values()), list(training.values()))
+    return {
+        "prompts": len(places),
+        "near_duplicates": len(found),
+        "share": len(found) / len(places) if places else 0.0,
+        "first": [
+            {"prompt": places[i], "training_prompt": others[j], "similarity": round(score, 3)}
+            for i, (j, score) in list(found.items())[:SHOWN]
+        ],
+    }
+
+
+def flag(count: Mapping, what: str) -> list[tuple[str, str]]:
+    """As `core.diagnostics` has flags, where `counted` found some; `what` says which prompts."""
+    found, prompts = count["near_duplicates"], count["prompts"]
+    if not found:
+        return []
+    return [
+        (
+            "near_duplicate_prompts",
+            f"{found:,} of {prompts:,} {what} ({100 * count['share']:.1f} %), Jaccard {THRESHOLD} "
+            f"or more of {WIDTH}-character pieces",
+        )
+    ]

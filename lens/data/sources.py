@@ -1,0 +1,260 @@
+"""Reads rows from where people keep them: JSONL, Parquet, CSV or the Hugging Face Hub.
+
+Every row comes with a place ("file, row 7") so that a later complaint can say where to look.
+"""
+
+import csv
+import gzip
+import json
+import re
+import zlib
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO
+
+from lens.core.errors import LensError, printable
+from lens.files.artifacts import require_file
+
+Row = tuple[str, dict]
+JSON_LINES = (".jsonl", ".jsonl.gz")
+SUFFIXES = (*JSON_LINES, ".json", ".parquet", ".csv", ".tsv")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+def read_source(source: str, *, split: str = "train", revision: str | None = None) -> list[Row]:
+    """All rows of a local file or, where there is none of that name, of a Hub dataset's split.
+
+    A name that ends like a file is never looked for on the Hub. Raises LensError.
+    """
+    path = Path(source)
+    if (path.exists() and not path.is_dir()) or path.name.lower().endswith(SUFFIXES):
+        return read_rows(path)
+    if path.is_dir() or HUB_ID.fullmatch(str(source)):
+        return read_hub_rows(str(source), revision, split)
+    raise LensError(
+        f"{source}: no such file, and no Hub dataset id (organisation/name). Check the path."
+    )
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """All rows of a local file as (place, row); rows are numbered from 1 as editors number lines.
+
+    Reads .jsonl, .jsonl.gz, .json (a list), .parquet, .csv and .tsv. Raises LensError naming file
+    and row when something cannot be read.
+    """
+    path = require_file(path)
+    place, name = printable(str(path)), path.name.lower()
+    if name.endswith(JSON_LINES):
+        rows = list(jsonl_rows(path))
+    elif name.endswith(".json"):
+        rows = _numbered(place, _json_list(path, place))
+    elif name.endswith(".parquet"):
+        rows = _numbered(place, _parquet_rows(path, place))
+    elif name.endswith((".csv", ".tsv")):
+        rows = list(_csv_rows(path, place))
+    else:
+        raise LensError(
+            f"{place}: unknown file type. Use {', '.join(SUFFIXES)} "
+            "(from Excel: save as CSV UTF-8)."
+        )
+    if not rows:
+        raise LensError(f"{place}: the file has no rows.")
+    return rows
+
+
+def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
+    """All rows of one split of a Hub dataset, at a pinned revision, as (place, row).
+
+    Read from the cache alone where HF_HUB_OFFLINE is set. Raises LensError.
+    """
+    return _numbered(f"{hub}[{split}]", list(load_hub(hub, revision, split)))
+
+
+def load_hub(hub: str, revision: str | None, split: str | None = None):
+    """A split of a Hub dataset, or all by name, in the form of the library `datasets`."""
+    from lens.files.hub import dataset_folder
+    from lens.files.hub_datasets import load_folder
+
+    folder = dataset_folder(hub, revision)
+    try:
+        return load_folder(folder, hub, split)
+    except LensError:
+        raise
+    except Exception as error:  # each of its file types has errors of its own
+        raise LensError(
+            f"dataset {hub} (revision {revision}, split {split}) cannot be loaded: {error} "
+            "Check its id and splits, or give a local file instead."
+        ) from error
+
+
+def row_number(place: str) -> str:
+    return place.rpartition("row ")[2]
+
+
+def row_id(place: str, row: dict) -> object:
+    """The row's id, or its number where it has none."""
+    given = row.get("id")
+    return row_number(place) if given is None or given == "" or given != given else given
+
+
+def _numbered(name: object, rows: list[dict]) -> list[Row]:
+    return [(f"{name}, row {number}", row) for number, row in enumerate(rows, 1)]
+
+
+def jsonl_rows(path: Path) -> Iterator[Row]:
+    """(place, row) of a .jsonl or .jsonl.gz file, one after another."""
+    with _open(path) as file:
+        yield from json_rows(file, printable(str(path)))
+
+
+def _open(path: Path) -> IO[bytes]:
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    try:
+        return opener(path, "rb")
+    except OSError as error:
+        raise LensError(f"{printable(str(path))}: cannot be read ({error.strerror}).") from error
+
+
+def json_rows(lines: Iterable[bytes], name: str) -> Iterator[Row]:
+    """(place, row) of JSON lines as they come, empty lines left out. LensError naming the row."""
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):
+            if text := _text(line, name, number, "row").strip():
+                yield f"{name}, row {number}", _json_object(text, f"{name}, row {number}")
+    except (EOFError, zlib.error, OSError) as error:
+        raise LensError(
+            f"{name}, after row {number}: cannot be read ({error}). "
+            "Make sure that the file is whole."
+        ) from error
+
+
+def _text(raw: bytes, name: str, first: int = 1, unit: str = "line") -> str:
+    """Text in UTF-8 that begins with line `first` of a file; LensError naming the line."""
+    try:
+        text = raw.removeprefix(BOM_UTF8 if first == 1 else b"").decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = first + error.object.count(b"\n", 0, error.start)
+        raise LensError(
+            f"{name}, {unit} {line}: not in UTF-8 ({error.reason}). Save it as UTF-8 (in Excel, "
+            '"CSV UTF-8" among the file types).'
+        ) from error
+    if "\0" in text:
+        line = first + text.count("\n", 0, text.index("\0"))
+        raise LensError(
+            f"{name}, {unit} {line}: holds NUL, as UTF-16 and damaged files do. Save it as UTF-8."
+        )
+    return text
+
+
+def parse_json(text: str):
+    """What JSON text says. ValueError too where it is nested too deeply or names something twice
+    in one object, of which only one could be kept."""
+    try:
+        return json.loads(text, object_pairs_hook=_named_once)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _named_once(items: list[tuple[str, object]]) -> dict:
+    require_distinct([name for name, _ in items])
+    return dict(items)
+
+
+def require_distinct(names: list[str]) -> None:
+    """ValueError if a name stands twice; empty ones cannot be asked for and may."""
+    if len(set(names)) < len(names):
+        twice = [name for name in names if name != "" and names.count(name) > 1]
+        if twice:
+            raise ValueError(f"the name {twice[0]!r:.80} stands twice")
+
+
+def _json_object(line: str, place: str) -> dict:
+    try:
+        value = parse_json(line)
+    except ValueError as error:
+        raise LensError(
+            f"{place}: not valid JSON ({error}). Each line must be one object."
+        ) from error
+    if not isinstance(value, dict):
+        raise LensError(
+            f"{place}: a JSON object is needed, not {type(value).__name__}. One list of objects: "
+            "name it .json."
+        )
+    return value
+
+
+def _json_list(path: Path, name: str) -> list[dict]:
+    try:
+        with _open(path) as file:
+            value = parse_json(_text(file.read(), name))
+    except ValueError as error:
+        raise LensError(
+            f"{name}: not valid JSON ({error}). A list of objects is needed; one object a line: "
+            "name it .jsonl."
+        ) from error
+    if not isinstance(value, list):
+        found = f"an object with {list(value)!r:.200}" if isinstance(value, dict) else "none"
+        raise LensError(f"{name}: a list of objects is needed, and this is {found}.")
+    for place, row in _numbered(name, value):
+        if not isinstance(row, dict):
+            raise LensError(f"{place}: an object is needed, not {type(row).__name__}.")
+    return value
+
+
+def _parquet_rows(path: Path, name: str) -> list[dict]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            require_distinct(file.schema_arrow.names)
+            return file.read().to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise LensError(f"{name}: not a readable Parquet file ({error}).") from error
+
+
+def _csv_rows(path: Path, name: str) -> Iterator[Row]:
+    csv.field_size_limit(2**31 - 1)
+    number = 1
+    try:
+        with _open(path) as file:
+            lines = _lines(file, name)
+            header = next(lines, "")
+            # Where rows end as on Windows, so do the lines inside a field: both are read as "\n".
+            if header.endswith("\r\n"):
+                lines = (re.sub("\r\n?", "\n", line) for line in lines)
+            mark = _delimiter(path, header)
+            reader = csv.reader(chain([header], lines), delimiter=mark, strict=True)
+            names = next(filter(None, reader), [])
+            require_distinct(names)
+            for number, row in enumerate(filter(None, reader), 2):
+                place = f"{name}, row {number}"
+                if row == names:
+                    raise LensError(f"{place}: the header stands again. Remove that row.")
+                if len(row) != len(names):
+                    raise LensError(
+                        f"{place}: the number of fields differs from the header's. "
+                        "Put double quotes round fields that contain commas or line breaks."
+                    )
+                yield place, {name: cell for name, cell in zip(names, row, strict=True) if name}
+    except (csv.Error, ValueError) as error:
+        raise LensError(f"{name}, after row {number}: not readable as CSV ({error}).") from error
+
+
+def _lines(file: Iterable[bytes], name: str) -> Iterator[str]:
+    """The lines of a text with line ends of any kind, kept."""
+    for number, raw in enumerate(file, 1):
+        text = _text(raw, name, number)
+        yield from re.split(r"(?<=\r)(?!\n)", text) if "\r" in text else [text]
+
+
+def _delimiter(path: Path, header: str) -> str:
+    """A tab for .tsv; else what stands in the header: a comma, a semicolon (Excel in Europe) or a
+    tab, in this order."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    names = re.sub(r'"[^"]*"', "", header)
+    return next((mark for mark in ",;\t" if mark in names), ",")

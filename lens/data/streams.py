@@ -1,0 +1,47 @@
+"""Rows in and out one after another, so that a pipe of any length needs little memory."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+from lens.data.sources import JSON_LINES, Row, json_rows, jsonl_rows, read_rows
+from lens.files.artifacts import require_file
+from lens.files.atomic import replacing
+
+
+def stream_rows(source: str) -> Iterator[Row]:
+    """(place, row) of a file, or of JSON lines from standard input where `source` is "-"."""
+    if source == "-":
+        yield from json_rows(sys.stdin.buffer, "standard input")
+    else:
+        path = require_file(source)
+        lines = path.name.lower().endswith(JSON_LINES)
+        yield from jsonl_rows(path) if lines else read_rows(path)
+
+
+def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """Lists of up to `size` rows."""
+    rows = iter(rows)
+    while batch := list(islice(rows, max(1, size))):
+        yield batch
+
+
+@contextmanager
+def open_out(path: str) -> Iterator[Callable[[Iterable[dict]], None]]:
+    """A function that writes rows as JSON lines: to standard output for "-", as they come; to a
+    file beside its place, renamed once all is written."""
+    if path == "-":
+        yield lambda rows: _write(sys.stdout, rows)
+    else:
+        with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+            yield lambda rows: _write(file, rows)
+
+
+def _write(file, rows: Iterable[dict]) -> None:
+    for row in rows:
+        text = json.dumps(row, ensure_ascii=False, default=str)
+        # Half a character can be written in JSON only, as its escape.
+        file.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    file.flush()

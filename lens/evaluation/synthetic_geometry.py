@@ -1,0 +1,278 @@
+"""Where synthetic embeddings lie among the real ones: how far each has moved, which real response
+is nearest, whether its pair kept its order, how spread out they are all together.
+
+All lengths are Euclidean, in the space that the methods train in: features standardised by the
+training pairs. N = 100,000 pairs of d = 4,096 are worked through in blocks.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lens.core.errors import LensError
+from lens.core.seeds import derive_seed
+from lens.latent.synthesis import Source, synthetic_per_embedding
+from lens.latent.vae import SIDES, VAE
+from lens.reward import methods
+from lens.reward.head import RewardHead
+from lens.reward.training_set import TrainingSet
+
+BLOCK = 2**24  # distances held at once
+ROWS = 8192  # embeddings held at once
+DRAWN = (
+    "lens", "direct_perturbation", "gaussian_sampling", "residual_decoding", "posterior_noise",
+    "heavy_tailed", "along_preference", "across_preference",
+)  # fmt: skip
+FAR = 0.95  # quantile of the data's own spacing, beyond which a point is far from the data
+
+
+@dataclass(frozen=True)
+class Real:
+    """The training responses: `points` [2 n, d], chosen before rejected, and where they are in the
+    pair table, `rows` [n]."""
+
+    points: torch.Tensor
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, data: TrainingSet) -> "Real":
+        return cls(torch.from_numpy(np.concatenate([data.chosen, data.rejected])), data.rows)
+
+    def place(self, side: str, numbers: np.ndarray) -> np.ndarray:
+        """Places among the points of the training pairs' responses of one side."""
+        return numbers + SIDES.index(side) * len(self.rows)
+
+    def row(self, places: np.ndarray) -> np.ndarray:
+        """Rows of the pair table."""
+        return self.rows[places % len(self.rows)]
+
+    def side(self, places: np.ndarray) -> np.ndarray:
+        return np.array(SIDES)[places // len(self.rows)]
+
+
+@torch.inference_mode()
+def nearest(
+    queries: torch.Tensor, points: torch.Tensor, keep: int, leave_out: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `keep` points nearest to each query: (distances, places), [n, keep], nearest first.
+
+    `leave_out` [n] is the place of a point that does not count, such as the query itself. Found by
+    |a|^2 - 2 a.b + |b|^2 block by block, and then measured again: that sum loses small distances.
+    """
+    squares = points.square().sum(dim=1)
+    distances, places = [], []
+    step = max(1, BLOCK // len(points))
+    for start in range(0, len(queries), step):
+        part = queries[start : start + step]
+        score = squares - 2 * part @ points.T
+        if leave_out is not None:
+            rows = torch.from_numpy(leave_out[start : start + step]).unsqueeze(1)
+            score.scatter_(1, rows, torch.inf)
+        found = score.topk(keep, dim=1, largest=False).indices
+        exact = torch.stack(
+            [(part - points[column]).double().norm(dim=1) for column in found.T], dim=1
+        )
+        ordered, order = exact.sort(dim=1, stable=True)
+        distances.append(ordered.numpy())
+        places.append(found.gather(1, order).numpy())
+    return np.concatenate(distances), np.concatenate(places)
+
+
+class Spread:
+    """Mean and covariance of embeddings seen part by part."""
+
+    def __init__(self, dim: int):
+        self.count, self.total = 0, torch.zeros(dim, dtype=torch.float64)
+        self.products = torch.zeros(dim, dim, dtype=torch.float64)
+
+    def add(self, part: torch.Tensor) -> None:
+        self.count += len(part)
+        self.total += part.sum(dim=0, dtype=torch.float64)
+        self.products += (part.T @ part).double()
+
+    def measures(self) -> dict[str, float]:
+        """`rms_distance` between two of the embeddings drawn at random: sqrt(2 trace C);
+        `participation_ratio` (trace C)^2 / trace C^2, how many directions they vary in."""
+        mean = self.total / self.count
+        covariance = self.products / self.count - torch.outer(mean, mean)
+        trace = covariance.trace().item()
+        return {
+            "rms_distance": (2 * max(0.0, trace)) ** 0.5,
+            "participation_ratio": trace**2 / covariance.square().sum().item(),
+        }
+
+
+def rewards(reference: RewardHead, data: TrainingSet, part: torch.Tensor) -> np.ndarray:
+    """The reference's rewards [n] of embeddings [n, d] standardised by the training pairs."""
+    own = data.standardiser
+    return reference(part.numpy() * own.scale + own.mean)
+
+
+def make_sources(
+    names: list[str], data: TrainingSet, *, scale: int, vae: VAE | None, settings: dict, seed: int
+) -> dict[str, Source]:
+    """Each method's synthetic embeddings, the very ones that `methods.train` trains on. Of methods
+    whose variants belong to one response each (`DRAWN`); LENS must be among them."""
+    if "lens" not in names or not set(names) <= set(DRAWN):
+        raise LensError(f"methods {', '.join(names)}: give lens and any of {', '.join(DRAWN[1:])}.")
+    sides = (torch.from_numpy(data.chosen), torch.from_numpy(data.rejected))
+    sources = {}
+    for name in names:
+        vaes = {seed: vae} if name in methods.LATENT else {}
+        model = methods.generators(name, {seed: sides}, vaes).get(seed)
+        sources[name] = methods.make_source(
+            name, *sides, scale=scale, vae=vaes.get(seed), model=model, settings=settings,
+            seed=derive_seed(seed, "synthesis"),
+        )  # fmt: skip
+    return sources
+
+
+def draws(source: Source, count: int, scale: int) -> Iterator[tuple]:
+    """(side, variant, numbers of the training pairs, embeddings) of all synthetic embeddings."""
+    for variant in range(1, synthetic_per_embedding(scale) + 1):
+        for side in SIDES:
+            for start in range(0, count, ROWS):
+                rows = torch.arange(start, min(start + ROWS, count))
+                with torch.no_grad():
+                    points = source(side, rows, torch.full_like(rows, variant))
+                yield side, variant, rows.numpy(), points
+
+
+def own_spacing(real: Real) -> np.ndarray:
+    """Distance [2 n] of each training response to the nearest other one."""
+    places = np.arange(len(real.points))
+    return nearest(real.points, real.points, 1, leave_out=places)[0][:, 0]
+
+
+def spread_of(real: Real) -> dict[str, float]:
+    """How spread out the training responses are."""
+    spread = Spread(real.points.shape[1])
+    for part in real.points.split(ROWS):
+        spread.add(part)
+    return spread.measures()
+
+
+def inspect(
+    source: Source, data: TrainingSet, real: Real, reference: RewardHead, scale: int
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """(a row per synthetic embedding, how spread out they are)."""
+    spread, parts = Spread(real.points.shape[1]), []
+    originals = np.concatenate([rewards(reference, data, p) for p in real.points.split(ROWS)])
+    for side, variant, numbers, points in draws(source, len(real.rows), scale):
+        spread.add(points)
+        distance, place = (found[:, 0] for found in nearest(points, real.points, 1))
+        own = real.place(side, numbers)
+        moved = (points - real.points[own]).double().norm(dim=1).numpy()
+        parts.append(
+            _table(real, side, real.rows[numbers], distance, place).assign(
+                variant=variant,
+                moved=moved,
+                nearest_is_own=moved <= distance,  # or no further than it, where texts repeat
+                reward=rewards(reference, data, points),
+                reward_before=originals[own],
+            )
+        )
+    return pd.concat(parts, ignore_index=True), spread.measures()
+
+
+def inspect_held_out(
+    embeddings: Mapping[str, np.ndarray],
+    rows: np.ndarray,
+    data: TrainingSet,
+    real: Real,
+    reference: RewardHead,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The same of real responses that were held out, at `rows` of the pair table."""
+    spread, parts = Spread(real.points.shape[1]), []
+    for side in SIDES:
+        points = torch.from_numpy(data.standardiser(embeddings[side][rows]))
+        spread.add(points)
+        distance, place = (found[:, 0] for found in nearest(points, real.points, 1))
+        reward = rewards(reference, data, points)
+        parts.append(_table(real, side, rows, distance, place).assign(variant=0, reward=reward))
+    return pd.concat(parts, ignore_index=True), spread.measures()
+
+
+def _table(real: Real, side: str, rows, distance, place) -> pd.DataFrame:
+    nearest_side = real.side(place)
+    return pd.DataFrame(
+        {
+            "row": rows,
+            "side": side,
+            "nearest_distance": distance,
+            "nearest_row": real.row(place),
+            "nearest_side": nearest_side,
+            "nearest_same_side": nearest_side == side,
+        }
+    )
+
+
+def pair_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per synthetic pair (`row`, `variant`), from `inspect`: the reference's reward of the
+    chosen less that of the rejected response, `gap_before` and `gap_after` synthesis, and whether
+    they have the same sign, `order_kept`. Both sides of a pair are of the same variant."""
+    wide = table.pivot(index=["row", "variant"], columns="side")
+    gaps = pd.DataFrame(
+        {
+            name: wide[column, "chosen"] - wide[column, "rejected"]
+            for name, column in (("gap_before", "reward_before"), ("gap_after", "reward"))
+        }
+    ).reset_index()
+    kept = np.sign(gaps["gap_before"]) == np.sign(gaps["gap_after"])
+    return gaps.assign(order_kept=kept)
+
+
+def telling(table: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """{rule: (row, variant)} of the pairs to look at; a rule that nothing meets is left out."""
+    ordered = table.sort_values(["moved", "row", "variant", "side"])
+    flipped = gaps[~gaps["order_kept"]].sort_values(["row", "variant"])
+    found = {
+        "median move": ordered.iloc[[(len(ordered) - 1) // 2]],
+        "largest move": ordered.iloc[[-1]],
+        "first pair of the table whose reward order flipped": flipped.iloc[:1],
+    }
+    return {
+        rule: (int(one["row"].iloc[0]), int(one["variant"].iloc[0]))
+        for rule, one in found.items()
+        if len(one)
+    }
+
+
+def look_closely(
+    rule: str,
+    place: tuple[int, int],
+    source: Source,
+    table: pd.DataFrame,
+    real: Real,
+    pairs: pd.DataFrame,
+    keep: int = 3,
+) -> dict:
+    """One synthetic pair with its texts and, for each side, the `keep` nearest real responses."""
+    row, variant = place
+    number = np.flatnonzero(real.rows == row)
+    found, sides = table[(table["row"] == row) & (table["variant"] == variant)], []
+    for seen in found.itertuples():
+        rows = torch.from_numpy(number)
+        with torch.no_grad():
+            points = source(seen.side, rows, torch.full_like(rows, variant))
+        distances, places = (values[0] for values in nearest(points, real.points, keep))
+        neighbours = zip(distances, real.row(places), real.side(places), strict=True)
+        sides.append(
+            {
+                "side": seen.side, "response": pairs.at[row, seen.side], "moved": seen.moved,
+                "reward_before": float(seen.reward_before), "reward_after": float(seen.reward),
+                "nearest": [
+                    {
+                        "id": str(pairs.at[at, "id"]), "side": str(side),
+                        "distance": float(distance), "prompt": pairs.at[at, "prompt"],
+                        "response": pairs.at[at, side],
+                    }
+                    for distance, at, side in neighbours
+                ],
+            }
+        )  # fmt: skip
+    about = {"id": str(pairs.at[row, "id"]), "prompt": pairs.at[row, "prompt"]}
+    return {"rule": rule, "variant": variant, **about, "sides": sides}

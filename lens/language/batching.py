@@ -1,0 +1,88 @@
+"""Rows of unlike lengths in padded batches."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from lens.core.errors import LensError
+
+LEAST = 64  # tokens, below which a batch is not halved
+FULL = {"cpu": 256}  # tokens that keep a device busy: more gain nothing from rows to be padded
+FULL_ELSEWHERE = 8192
+PADDING = 0.1  # of a row, that is worth its place in a full batch
+
+
+def token_batches(
+    lengths: Sequence[int],
+    budget: int,
+    device: str = "cpu",
+    before: Sequence[int] | None = None,
+) -> Iterator[list[int]]:
+    """Row numbers in batches, longest first, each at most `budget` tokens with its padding.
+
+    `before` are tokens that stand before each row in the cache: held, but not gone through again.
+
+    A batch that keeps the kind of device busy ends early where the next row would be padded by more
+    than a tenth. A single row longer than the budget makes a batch of its own.
+    """
+    full = FULL.get(device, FULL_ELSEWHERE)
+    before = before or [0] * len(lengths)
+    batch: list[int] = []
+    held = 0
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], -before[row], row)):
+        longest = lengths[batch[0]] if batch else 0
+        over = (len(batch) + 1) * (longest + max(held, before[row])) > budget
+        padded = lengths[row] < (1 - PADDING) * longest and len(batch) * longest >= full
+        if batch and (over or padded):
+            yield batch
+            batch, held = [], 0
+        batch.append(row)
+        held = max(held, before[row])
+    if batch:
+        yield batch
+
+
+def pad(
+    rows: Sequence[Sequence[int]], pad_id: int, device: str, *, left: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and mask, both [n, longest], padded on the right or left."""
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad_id)
+    mask = torch.zeros_like(ids)
+    for number, row in enumerate(rows):
+        where = slice(width - len(row), width) if left else slice(len(row))
+        ids[number, where] = torch.tensor(row, dtype=ids.dtype)
+        mask[number, where] = 1
+    return ids.to(device), mask.to(device)
+
+
+def while_memory_lasts(
+    run: Callable[[Sequence[int], int], Iterator[tuple[list[int], torch.Tensor]]],
+    count: int,
+    budget: int,
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """(rows, results) of `count` rows from run(rows, budget), which names them by their places in
+    `rows`; when the device runs out of memory, what is left goes on with half the budget.
+
+    Raises LensError when even a small batch does not fit.
+    """
+    left = list(range(count))
+    while left:
+        done: set[int] = set()
+        try:
+            for places, results in run(left, budget):
+                rows = [left[place] for place in places]
+                done.update(rows)
+                yield rows, results
+        except torch.OutOfMemoryError as error:
+            if budget <= LEAST:
+                raise LensError(
+                    f"the device has no memory for a batch of {budget} tokens ({error}). Take a "
+                    "smaller model, a half-precision dtype, or a shorter --max-length."
+                ) from error
+            budget //= 2
+            logging.getLogger(__name__).warning(
+                "out of memory: going on with batches of %d tokens", budget
+            )
+        left = [row for row in left if row not in done]

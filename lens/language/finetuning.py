@@ -1,0 +1,361 @@
+"""Training language models on text with TRL: reward models (full or LoRA) and SFT models.
+
+Batches hold texts of like length. Under `accelerate launch` (ZeRO-2 over several GPUs) the batch
+is shared among the processes; the first of them saves.
+"""
+
+import copy
+import gc
+import importlib
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lens.core.errors import LensError
+from lens.files import artifacts
+from lens.files.atomic import replacing_folder
+from lens.files.hub import reading
+from lens.language import loading
+from lens.language.gold import unused_id
+
+EXTRA = 'Run `pip install "lens-rm[text]"`, or take the textual methods out of the config.'
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Low-rank adapters on the linear layers whose names end in one of `targets`."""
+
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ("q_proj", "v_proj")
+    revision: str | None = None  # of the model that it adapts, kept for loading
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is trained. `batch_size` pairs (or texts) make a step, of which a device takes
+    `device_batch_size` at a time, all where it is None. With `bf16` sums run in bfloat16 while
+    weights keep their type: float32 for full fine-tuning, whose small steps bfloat16 would lose."""
+
+    epochs: float
+    learning_rate: float
+    batch_size: int
+    device_batch_size: int | None = None
+    warmup_share: float = 0.0
+    gradient_checkpointing: bool = False
+    bf16: bool = False
+    max_length: int | None = None
+
+
+def get_ready(*modules: str) -> None:
+    """`require` for a command that trains several models, before the first of them is there."""
+    require(*modules)
+    gc.freeze()  # trainers collect garbage as they start: then not among all that was imported
+
+
+def require(*modules: str) -> None:
+    """Imports modules of optional packages; LensError where a package is missing."""
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            package = (error.name or module).partition(".")[0]
+            raise LensError(
+                f"training on text needs {package}, which is missing. {EXTRA}"
+            ) from error
+
+
+def new_classifier(
+    path: str,
+    *,
+    revision: str | None,
+    dtype: str,
+    device: str,
+    trust_remote_code: bool,
+    seed: int,
+    tokenizer=None,
+):
+    """(tokenizer, sequence classifier with one label) on the language model at `path`; the head's
+    random weights follow the seed. A `tokenizer` that is given is not read again."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, set_seed
+    from transformers.utils import logging
+
+    loading.require_model(path)
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    common = {"revision": revision, "trust_remote_code": trust_remote_code}
+    set_seed(seed)
+    with reading(path, revision):
+        tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            path, num_labels=1, dtype=getattr(torch, dtype), use_safetensors=True, **common
+        )
+    return tokenizer, loading.place(model, path, device)
+
+
+def load_reward(path: str, *, dtype: str, device: str, tokenizer=None):
+    """(tokenizer, classifier in evaluation mode) that `train_reward` saved; an adapter is merged
+    into the model that it was trained on. A `tokenizer` that is given is not read again."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    if not (Path(path) / "adapter_config.json").is_file():
+        return loading.load(
+            AutoModelForSequenceClassification,
+            path,
+            revision=None,
+            dtype=dtype,
+            device=device,
+            tokenizer=tokenizer,
+        )
+    require("peft")
+    from peft import AutoPeftModelForSequenceClassification
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    base = artifacts.read_json(Path(path) / "adapter_config.json")
+    artifacts.require_file(Path(path) / "adapter_model.safetensors")  # peft would take a pickle
+    safe = {"use_safetensors": True, "trust_remote_code": False}
+    with reading(base["base_model_name_or_path"], base.get("revision")):
+        model = AutoPeftModelForSequenceClassification.from_pretrained(
+            path,
+            num_labels=1,
+            dtype=torch.float32,  # a small adapter would be lost in a sum of half precision
+            **safe,
+        ).merge_and_unload()
+        tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    model = model.to(getattr(torch, dtype))
+    return tokenizer, loading.place(model, path, device).eval()
+
+
+def train_reward(
+    model,
+    tokenizer,
+    chosen_ids: Sequence[Sequence[int]],
+    rejected_ids: Sequence[Sequence[int]],
+    settings: Settings,
+    *,
+    lora: Lora | None,
+    seed: int,
+    out: str | Path | None,
+) -> dict:
+    """Trains the classifier on token ids of n pairs with TRL's RewardTrainer (Bradley-Terry loss)
+    and saves it, or its adapter, in the folder `out` if one is given. Returns what happened.
+
+    LensError where a target of `lora` is not in the model, or the loss is not finite. The model's
+    `pad_token_id` is then a token that no text holds: pad with it where texts are scored by the
+    model's own forward.
+    """
+    require("trl", "peft")
+    from datasets import Dataset
+    from trl import RewardConfig, RewardTrainer
+
+    padding = copy.deepcopy(tokenizer)  # the trainer's alone: the saved one keeps its words
+    padding.pad_token = tokenizer.convert_ids_to_tokens(
+        padding_token(tokenizer, [*chosen_ids, *rejected_ids])
+    )
+    lengths = [max(len(a), len(b)) for a, b in zip(chosen_ids, rejected_ids, strict=True)]
+    rows = {"chosen_ids": chosen_ids, "rejected_ids": rejected_ids, "length": lengths}
+    trainer = _trainer(
+        RewardTrainer,
+        RewardConfig,
+        settings,
+        model,
+        seed,
+        max_length=None,  # texts were cut, or refused, when they became tokens
+        train_dataset=Dataset.from_dict(rows),
+        processing_class=padding,
+        peft_config=_lora_config(lora, model),
+    )
+    tokens = sum(map(len, chosen_ids)) + sum(map(len, rejected_ids))
+    return _run(trainer, tokenizer, out) | {
+        "pairs_per_epoch": len(lengths), "tokens": int(tokens * settings.epochs),
+    }  # fmt: skip
+
+
+def train_sft(
+    model,
+    tokenizer,
+    text_ids: Sequence[Sequence[int]],
+    starts: Sequence[int],
+    settings: Settings,
+    *,
+    seed: int,
+    out: str | Path,
+) -> dict:
+    """Trains the causal model on texts (prompt and answer) with TRL's SFTTrainer and saves it.
+
+    The loss is on the tokens from each text's start of the answer on. A text of more than
+    `max_length` tokens loses its end; one whose prompt leaves no room for an answer is left out and
+    counted. LensError where none is left.
+    """
+    require("trl")
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    kept = [
+        (list(text[: settings.max_length]), start)
+        for text, start in zip(text_ids, starts, strict=True)
+        if start < min(len(text), settings.max_length or len(text))
+    ]
+    if not kept:
+        raise LensError("no prompt leaves room for an answer: raise `max_length`.")
+    rows = {
+        "input_ids": [text for text, _ in kept],
+        "completion_mask": [[0] * start + [1] * (len(text) - start) for text, start in kept],
+        "length": [len(text) for text, _ in kept],
+    }
+    trainer = _trainer(
+        SFTTrainer,
+        SFTConfig,
+        settings,
+        model,
+        seed,
+        max_length=None,  # they are cut already
+        completion_only_loss=True,
+        train_dataset=Dataset.from_dict(rows),
+        processing_class=tokenizer,
+    )
+    cut = sum(len(text) > (settings.max_length or len(text)) for text in text_ids)
+    return _run(trainer, tokenizer, out) | {
+        "texts": len(kept),
+        "texts_shortened": cut,
+        "texts_without_room": len(text_ids) - len(kept),
+        "tokens": int(sum(rows["length"]) * settings.epochs),
+    }
+
+
+def padding_token(tokenizer, token_ids: Sequence[Sequence[int]]) -> int:
+    """The tokenizer's padding token, or, where texts hold that or there is none, the smallest id
+    that no text holds: a classifier finds a text's last token by it, and would pass over an end
+    token that is the padding token too. LensError where the texts use every token."""
+    pad = tokenizer.pad_token_id
+    if pad is None or any(pad in ids for ids in token_ids):
+        pad = unused_id(token_ids)
+        if pad >= len(tokenizer):
+            raise LensError("the texts use every token of the model, so none is left for padding.")
+    return pad
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes, of those that train together."""
+    return int(os.environ.get("RANK", 0)) == 0
+
+
+def from_first(value):
+    """The value that the first of the processes that train together has."""
+    import torch.distributed as together
+
+    if not (together.is_available() and together.is_initialized()):
+        return value
+    box = [value]
+    together.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def _trainer(trainer_class, config_class, settings: Settings, model, seed: int, **options):
+    import sys
+    import tempfile
+
+    import torch
+
+    own = {"max_length", "completion_only_loss"}
+    processes = int(os.environ.get("WORLD_SIZE", 1))
+    if processes == 1 and model.device.type == "cuda" and torch.cuda.device_count() > 1:
+        raise LensError(
+            f"{torch.cuda.device_count()} GPUs are visible to one process. Start it through "
+            "accelerate (`textual.accelerate`), or show it one: CUDA_VISIBLE_DEVICES=0."
+        )
+    each = settings.device_batch_size or max(1, settings.batch_size // processes)
+    at_once = each * processes
+    if settings.batch_size % at_once:
+        raise LensError(
+            f"batch_size {settings.batch_size} is no multiple of {processes} processes x "
+            f"device_batch_size {each}. Change one of them."
+        )
+    warnings.simplefilter("ignore", FutureWarning)  # on names that TRL itself still uses
+    config = config_class(
+        # Nothing is saved on the way, but the trainer wants a folder of its own.
+        output_dir=tempfile.mkdtemp(prefix="lens-"),
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        per_device_train_batch_size=each,
+        gradient_accumulation_steps=settings.batch_size // at_once,
+        warmup_steps=settings.warmup_share,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        bf16=settings.bf16,
+        use_cpu=model.device.type == "cpu",
+        seed=seed,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        remove_unused_columns=False,
+        report_to=[],
+        save_strategy="no",
+        logging_first_step=True,
+        logging_steps=0.1,  # of all steps
+        logging_nan_inf_filter=False,
+        disable_tqdm=not sys.stderr.isatty(),
+        **{name: options.pop(name) for name in sorted(own & options.keys())},
+    )
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer = trainer_class(model=model, args=config, **options)
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _lora_config(lora: Lora | None, model):
+    if lora is None:
+        return None
+    from peft import LoraConfig
+
+    found = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    if missing := set(lora.targets) - found - {"all-linear"}:
+        raise LensError(
+            f"LoRA targets {sorted(missing)}: the model has no such layers; it has "
+            f"{', '.join(sorted(filter(None, found)))}. Set `lora_targets`."
+        )
+    targets = "all-linear" if "all-linear" in lora.targets else list(lora.targets)
+    return LoraConfig(
+        task_type="SEQ_CLS",
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        modules_to_save=["score"],
+        revision=lora.revision,
+    )
+
+
+def _run(trainer, tokenizer, out: str | Path | None) -> dict:
+    import shutil
+
+    trainer.train()
+    shutil.rmtree(trainer.args.output_dir, ignore_errors=True)
+    losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    if not np.isfinite(losses).all():
+        raise LensError(f"the loss ended at {losses[-1]}. Lower `learning_rate`.")
+    trained = trainer.model
+    if out and is_first():
+        save(trainer.accelerator.unwrap_model(trained), tokenizer, out)
+    return {
+        "steps": trainer.state.global_step,
+        "first_loss": losses[0],
+        "last_loss": losses[-1],  # mean of the last tenth of the steps
+        "parameters": sum(value.numel() for value in trained.parameters()),
+        "trained_parameters": sum(v.numel() for v in trained.parameters() if v.requires_grad),
+    }
+
+
+def save(model, tokenizer, out: str | Path) -> None:
+    """A Hugging Face folder, written beside its place and then renamed."""
+    with replacing_folder(out) as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)

@@ -1,0 +1,98 @@
+"""Gold scores: the raw logit of a sequence classifier with one label."""
+
+import logging
+from collections.abc import Hashable, Iterator, Sequence
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from lens.core.diagnostics import check_finite
+from lens.core.errors import LensError
+from lens.language import shared_prefix
+from lens.language.batching import pad, token_batches, while_memory_lasts
+
+
+@torch.inference_mode()
+def score(
+    model,
+    token_ids: Sequence[Sequence[int]],
+    *,
+    batch_tokens: int,
+    groups: Sequence[Hashable] | None = None,
+    names: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Gold scores float32 [n] of tokenised (prompt, answer) texts, in their order.
+
+    `groups` names the prompt of each text, so that what texts of one prompt share goes through the
+    model once, where its head is a plain `score` on the last token. LensError where a score is not
+    finite, naming the text as `names` call it.
+    """
+    if model.config.num_labels != 1:
+        raise LensError(
+            f"the gold model has {model.config.num_labels} labels; a reward model has one. "
+            "Choose a sequence classifier with num_labels = 1."
+        )
+    shared = groups is not None and len(set(groups)) < len(groups) and _can_share(model)
+
+    def run(rows, budget):
+        some = [token_ids[row] for row in rows]
+        if not shared:
+            return _whole_texts(model, some, budget)
+        parted = shared_prefix.group_texts(some, [groups[row] for row in rows])
+        states = shared_prefix.last_states(model.base_model, some, parted, layer=-1, budget=budget)
+        return ((places, model.score(state)[:, 0]) for places, state in states)
+
+    batches = while_memory_lasts(run, len(token_ids), batch_tokens)
+    scores = np.empty(len(token_ids), np.float32)
+    progress = tqdm(total=len(token_ids), unit="text", desc="gold", disable=None)
+    for rows, logits in batches:
+        scores[rows] = logits.float().cpu().numpy()
+        progress.update(len(rows))
+    progress.close()
+    check_finite(
+        scores,
+        lambda row: f"text {row + 1}" if names is None else names[row],
+        "the score",
+        "Use dtype float32; if it stays, look at that text.",
+    )
+    return scores
+
+
+def _can_share(model) -> bool:
+    """Whether the head on the last token's state is all that the classifier does, by trying it."""
+    if not shared_prefix.can_share(model.base_model):
+        return False
+    if isinstance(getattr(model, "score", None), torch.nn.Linear):
+        ids = torch.tensor([shared_prefix.TRIAL[0]], device=model.device)
+        state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
+        own = model(input_ids=ids).logits
+        if torch.allclose(model.score(state), own, atol=1e-3, rtol=1e-3):
+            return True
+    logging.getLogger(__name__).warning(
+        "%s: prompts are read again for every answer (its score is more than a linear head on the "
+        "last token)", type(model).__name__,
+    )  # fmt: skip
+    return False
+
+
+def _whole_texts(
+    model, token_ids: Sequence[Sequence[int]], budget: int
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """(rows, their logits [n]) batch by batch."""
+    for rows in token_batches(list(map(len, token_ids)), budget, model.device.type):
+        batch = [token_ids[row] for row in rows]
+        # Causal classifiers read the last token that is not padding by its id: an id that occurs
+        # in no text of the batch keeps that right when the padding token is also the end token.
+        filler = unused_id(batch)
+        if filler >= model.config.get_text_config().vocab_size:
+            raise LensError("a batch uses every token of the gold model: lower `batch_tokens`.")
+        model.config.get_text_config().pad_token_id = filler
+        ids, mask = pad(batch, filler, model.device)
+        yield rows, model(input_ids=ids, attention_mask=mask).logits[:, 0]
+
+
+def unused_id(rows: Sequence[Sequence[int]]) -> int:
+    """The smallest token id that occurs in none of the rows."""
+    used = set().union(*map(set, rows))
+    return next(candidate for candidate in range(len(used) + 1) if candidate not in used)

@@ -1,0 +1,136 @@
+"""How a prompt and an answer become the text, and then the tokens, that a model reads."""
+
+import json
+from collections.abc import Sequence
+
+from lens.core.errors import LensError
+
+SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
+# Some chat templates print today's date unless told one: a fixed one keeps results the same.
+TEMPLATE_DATE = "26 Jul 2024"
+
+
+def render(prompt: str, response: str | None, style: str, tokenizer) -> str:
+    """The text of a prompt (JSON messages) with its answer, or asking for one if None.
+
+    `style` is "chat" (the tokenizer's template) or "plain" (turns with speakers; a single turn
+    stands alone, a blank line before the answer).
+    """
+    messages = json.loads(prompt)
+    if style == "plain":
+        if len(messages) == 1:
+            return messages[0]["content"] + "\n\n" + (response or "")
+        turns = [f"{SPEAKERS[m['role']]}: {m['content']}" for m in messages]
+        return "\n\n".join([*turns, "Assistant:"]) + (f" {response}" if response else "")
+    if tokenizer.chat_template is None:
+        raise LensError(f"{tokenizer.name_or_path}: no chat template. Set `text_style: plain`.")
+    if response is not None:
+        messages = [*messages, {"role": "assistant", "content": response}]
+    from jinja2 import TemplateError
+
+    try:
+        return tokenizer.apply_chat_template(
+            messages,
+            tokenize=False,
+            add_generation_prompt=response is None,
+            date_string=TEMPLATE_DATE,
+        )
+    except (TemplateError, OverflowError) as error:  # what it may do is limited, loops too
+        raise LensError(
+            f"{tokenizer.name_or_path}: its chat template fails ({error}). Set "
+            "`text_style: plain`, or choose another model."
+        ) from error
+
+
+def tokenize(
+    texts: Sequence[str], names: Sequence[str], tokenizer, *, style: str, limit: int, too_long: str
+) -> tuple[list[list[int]], int]:
+    """(token ids of each text, how many were shortened).
+
+    A chat template writes its own special tokens, so none are added to it (a second
+    beginning-of-sequence token would change every hidden state). A text longer than `limit` tokens
+    raises LensError naming it, or, with `too_long` "cut_left" or "cut_right", loses tokens on that
+    side, special tokens at the ends kept.
+    """
+    options = {"add_special_tokens": style == "plain", "verbose": False}
+    whole = tokenizer(list(texts), **options)["input_ids"]
+    shortened = sum(len(ids) > limit for ids in whole)
+    if not shortened:
+        return whole, 0
+    if too_long == "error":
+        ids, name = next(pair for pair in zip(whole, names, strict=True) if len(pair[0]) > limit)
+        raise LensError(
+            f"{name}: {len(ids)} tokens, but the model reads {limit} ({shortened} rows in all). "
+            "Remove them, or set `too_long: cut_left` (keeps the answer) or `cut_right`."
+        )
+    if too_long == "cut_right":
+        tokenizer.truncation_side = "right"
+        cut = tokenizer(list(texts), truncation=True, max_length=limit, **options)["input_ids"]
+        return cut, shortened
+    return [cut_left(ids, limit, tokenizer) for ids in whole], shortened
+
+
+def cut_left(token_ids: list[int], limit: int, tokenizer) -> list[int]:
+    """At most `limit` ids: the last ones, behind a beginning-of-sequence token if there was one.
+
+    Special tokens at the end stay, as do a classifier's at the start ([CLS]).
+    """
+    firsts = (tokenizer.bos_token_id, tokenizer.cls_token_id)
+    if len(token_ids) <= limit:
+        return token_ids
+    if token_ids[0] in firsts and limit > 1:
+        return [token_ids[0], *token_ids[len(token_ids) - limit + 1 :]]
+    return token_ids[len(token_ids) - limit :]
+
+
+class AnswerTokens:
+    """Token ids of prompts with answers, each distinct text tokenised once.
+
+    `shortened` counts the distinct texts that were cut; other arguments as for `tokenize`.
+    """
+
+    def __init__(self, tokenizer, *, style: str, limit: int, too_long: str):
+        self.tokenizer = tokenizer
+        self.options = {"style": style, "limit": limit, "too_long": too_long}
+        self.known: dict[tuple[str, str], list[int]] = {}
+        self.shortened = 0
+
+    def __call__(
+        self, prompts: Sequence[str], answers: Sequence[str], names: Sequence[str]
+    ) -> list[list[int]]:
+        """Token ids of each text; `names` say which one an error is about."""
+        keys = list(zip(prompts, answers, strict=True))
+        new = {key: name for key, name in zip(keys, names, strict=True) if key not in self.known}
+        if new:
+            texts = [render(*key, self.options["style"], self.tokenizer) for key in new]
+            ids, cut = tokenize(texts, list(new.values()), self.tokenizer, **self.options)
+            self.known.update(zip(new, ids, strict=True))
+            self.shortened += cut
+        return [self.known[key] for key in keys]
+
+
+def answer_starts(
+    prompts: Sequence[str], answers: Sequence[str], tokenizer, style: str
+) -> tuple[list[list[int]], list[int]]:
+    """(token ids of each prompt with its answer, nothing cut; where the answer begins in them).
+
+    The beginning is what the text has in common with the prompt that asks for an answer. In plain
+    style, which has no end of its own, the tokenizer's end token is put after the answer.
+    """
+    options = {"add_special_tokens": style == "plain", "verbose": False}
+    distinct = list(dict.fromkeys(prompts))
+    asking = tokenizer([render(prompt, None, style, tokenizer) for prompt in distinct], **options)
+    asked = dict(zip(distinct, asking["input_ids"], strict=True))
+    pairs = list(zip(prompts, answers, strict=True))
+    whole = tokenizer([render(*pair, style, tokenizer) for pair in pairs], **options)["input_ids"]
+    end = tokenizer.eos_token_id
+    if style == "plain" and end is not None:
+        whole = [ids if ids[-1] == end else [*ids, end] for ids in whole]
+    return whole, [common_prefix(asked[p], ids) for p, ids in zip(prompts, whole, strict=True)]
+
+
+def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many ids the two begin with alike."""
+    same = (a == b for a, b in zip(first, second, strict=False))
+    shorter = min(len(first), len(second))
+    return next((place for place, equal in enumerate(same) if not equal), shorter)

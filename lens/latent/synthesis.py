@@ -1,0 +1,207 @@
+"""Synthetic preference pairs (Section 3.2), drawn batch by batch and never stored as embeddings.
+
+A training set of scale k holds k pairs for each of the N triplets: its own, and k - 1 composed of
+original and synthetic embeddings of the same triplet (Eq. 8). `compose` says which; a *source*
+turns (side, triplets, variants) into embeddings, variant 0 being the original and v > 0 the v-th
+synthetic one. Methods differ in their source alone.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lens.core.errors import LensError
+from lens.core.row_noise import combine, row_normals
+from lens.latent.vae import SIDES, VAE, sample
+
+Source = Callable[[str, Tensor, Tensor], Tensor]
+
+
+def synthetic_per_embedding(scale: int, *, alone: bool = False) -> int:
+    """The smallest s with (1 + s)^2 >= scale: synthetic embeddings needed for each original;
+    with s^2 >= scale where they are paired `alone`, without the originals."""
+    if scale < 1:
+        raise LensError(f"augmentation scale {scale}: it must be 1 or more.")
+    return math.isqrt(scale - 1) + alone
+
+
+def compose(count: int, scale: int, seed: int) -> Tensor:
+    """Variants of (chosen, rejected), int64 [count, scale, 2]: which members make up each pair.
+
+    The first pair of every triplet is the original (0, 0); the other scale - 1 are drawn without
+    replacement from its remaining (1 + s)^2 - 1 combinations, so that every triplet counts alike.
+    """
+    width = 1 + synthetic_per_embedding(scale)
+    ranks = np.random.default_rng(seed).random((count, width * width - 1)).argsort(axis=1)
+    flat = np.concatenate(
+        [np.zeros((count, 1), np.int64), 1 + ranks[:, : scale - 1].astype(np.int64)], axis=1
+    )
+    return torch.from_numpy(np.stack(np.divmod(flat, width), axis=-1))
+
+
+def compose_synthetic(count: int, scale: int, seed: int) -> Tensor:
+    """The same with synthetic embeddings alone (Figure 4b): as many pairs, none of them original
+    nor with an original member."""
+    width = synthetic_per_embedding(scale, alone=True)
+    ranks = np.random.default_rng(seed).random((count, width * width)).argsort(axis=1)
+    return torch.from_numpy(np.stack(np.divmod(ranks[:, :scale], width), axis=-1) + 1)
+
+
+def log_density(latents: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+    """log N(z; mean, diag exp(log_variance)), summed over the last dimension."""
+    squares = (latents - mean).square() / log_variance.exp()
+    return -0.5 * (squares + log_variance + math.log(2 * math.pi)).sum(dim=-1)
+
+
+def draw_latents(
+    mean: Tensor,
+    log_variance: Tensor,
+    *,
+    keep: int,
+    candidates_per_kept: int,
+    noise_variance: float,
+    generator: torch.Generator,
+) -> Tensor:
+    """Synthetic latents [n, keep, latent] for posteriors [n, latent] (Eq. 7, Appendix A.1).
+
+    One z from each posterior, candidates z + N(0, noise_variance I), of which the `keep` with the
+    highest log q(z' | e) stay, most likely first.
+    """
+    count, latent = mean.shape
+    z = sample(mean, log_variance, torch.randn(count, latent, generator=generator))
+    shape = (count, keep * candidates_per_kept, latent)
+    candidates = z.unsqueeze(1) + math.sqrt(noise_variance) * torch.randn(
+        shape, generator=generator
+    )
+    return most_likely(candidates, mean, log_variance, keep)
+
+
+def most_likely(candidates: Tensor, mean: Tensor, log_variance: Tensor, keep: int) -> Tensor:
+    """The `keep` candidates [n, keep, latent] of [n, c, latent] with the highest log q(z' | e)."""
+    scores = log_density(candidates, mean.unsqueeze(1), log_variance.unsqueeze(1))
+    best = scores.topk(keep, dim=1).indices
+    return candidates.gather(1, best.unsqueeze(-1).expand(-1, -1, candidates.shape[-1]))
+
+
+def originals(chosen: Tensor, rejected: Tensor) -> Source:
+    """Every variant is the original embedding: the repeat control."""
+    sides = {"chosen": chosen, "rejected": rejected}
+
+    def source(side: str, rows: Tensor, variants: Tensor) -> Tensor:
+        return sides[side][rows]
+
+    return source
+
+
+@torch.inference_mode()
+def lens_latents(
+    vae: VAE,
+    chosen: Tensor,
+    rejected: Tensor,
+    *,
+    keep: int,
+    candidates_per_kept: int,
+    noise_variance: float,
+    seed: int,
+) -> dict[str, Tensor]:
+    """The synthetic latents of both sides, {side: [n, keep, latent]}: all that LENS stores."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        side: draw_latents(
+            *vae.encode(embeddings, side),
+            keep=keep,
+            candidates_per_kept=candidates_per_kept,
+            noise_variance=noise_variance,
+            generator=generator,
+        )
+        for side, embeddings in zip(SIDES, (chosen, rejected), strict=True)
+    }
+
+
+class Decoded:
+    """The source of synthetic embeddings decoded from `lens_latents`.
+
+    The decoder's last layer is linear, so that each of them is a combination of a few `vectors`
+    [v, d]: the columns of that layer and its bias. `weights[side]` [n, keep, v] holds them.
+    """
+
+    @torch.no_grad()
+    def __init__(self, vae: VAE, chosen: Tensor, rejected: Tensor, latents: dict[str, Tensor]):
+        self.vae, self.latents = vae, latents
+        self.originals = {"chosen": chosen, "rejected": rejected}
+        self._source = with_originals(chosen, rejected, self._decode)
+
+    def __call__(self, side: str, rows: Tensor, variants: Tensor) -> Tensor:
+        return self._source(side, rows, variants)
+
+    @torch.no_grad()
+    def _decode(self, side: str, rows: Tensor, variants: Tensor) -> Tensor:
+        return self.vae.decode(self.latents[side][rows, variants - 1], side)
+
+    @torch.no_grad()
+    def factors(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """(vectors, weights) as above."""
+        vectors, features = [], {}
+        for side in SIDES:
+            features[side], layer = self.vae.decoder_features(self.latents[side], side)
+            vectors.append(torch.cat([layer.weight.T, layer.bias.unsqueeze(0)]))
+        ones = {side: h.new_ones(*h.shape[:2], 1) for side, h in features.items()}
+        weights = {side: torch.cat([features[side], ones[side]], dim=2) for side in SIDES}
+        if torch.equal(*vectors):
+            return vectors[0], weights
+        own = len(vectors[0])
+        return torch.cat(vectors), {
+            "chosen": torch.nn.functional.pad(weights["chosen"], (0, own)),
+            "rejected": torch.nn.functional.pad(weights["rejected"], (own, 0)),
+        }
+
+
+def direct_perturbation(
+    chosen: Tensor, rejected: Tensor, *, noise_variance: float, seed: int
+) -> Source:
+    """Gaussian noise of the given variance per feature, added straight to the embedding."""
+    sides = {"chosen": chosen, "rejected": rejected}
+
+    def synthesise(side: str, rows: Tensor, variants: Tensor) -> Tensor:
+        noise = row_normals(combine(seed, SIDES.index(side), rows, variants), chosen.shape[1])
+        return sides[side][rows] + math.sqrt(noise_variance) * noise
+
+    return with_originals(chosen, rejected, synthesise)
+
+
+def gaussian_sampling(chosen: Tensor, rejected: Tensor, *, seed: int) -> Source:
+    """Draws from one Gaussian fitted to each side (sample mean and full sample covariance)."""
+    means = {"chosen": chosen.mean(dim=0), "rejected": rejected.mean(dim=0)}
+    roots = {"chosen": covariance_root(chosen), "rejected": covariance_root(rejected)}
+
+    def synthesise(side: str, rows: Tensor, variants: Tensor) -> Tensor:
+        root = roots[side]
+        noise = row_normals(combine(seed, SIDES.index(side), rows, variants), len(root))
+        return means[side] + noise @ root
+
+    return with_originals(chosen, rejected, synthesise)
+
+
+def covariance_root(embeddings: Tensor) -> Tensor:
+    """R [min(n, d), d] with R^T R the sample covariance of embeddings [n, d]."""
+    centred = embeddings - embeddings.mean(dim=0)
+    return torch.linalg.qr(centred, mode="r").R / math.sqrt(len(embeddings) - 1)
+
+
+def with_originals(chosen: Tensor, rejected: Tensor, synthesise: Source) -> Source:
+    """The source that asks `synthesise` for variants above 0 and gives originals for 0."""
+    sides = {"chosen": chosen, "rejected": rejected}
+
+    def source(side: str, rows: Tensor, variants: Tensor) -> Tensor:
+        new = variants > 0
+        if new.all():
+            return synthesise(side, rows, variants)
+        result = sides[side][rows]
+        if new.any():
+            result[new] = synthesise(side, rows[new], variants[new])
+        return result
+
+    return source

@@ -1,0 +1,256 @@
+"""The contrastive variational autoencoder (Section 3.1, Appendix A.1).
+
+Trunk d-64, heads 64-16 for mean and log-variance, decoder 16-64-d. Three ways of sharing between
+preferred and rejected embeddings (Table 5): everything, the trunk and decoder, or nothing.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from lens.core.errors import LensError
+from lens.core.stacked import Linear, Stack, batches, product, product_with, seeded
+from lens.files.artifacts import read_about, read_arrays, write_arrays
+
+SHARING = ("share_everything", "shared_trunk_separate_heads", "separate_everything")
+SIDES = ("chosen", "rejected")
+WIDE = 4  # times as wide as the decoder's hidden layer, embeddings are not written out
+ACTIVE = 0.01  # variance of a latent unit's posterior mean (Burda et al. 2016, section 3.3)
+
+
+class VAE(nn.Module):
+    """Encoder and decoder for both sides of a pair; `side` is "chosen" or "rejected".
+
+    With `shared_trunk_separate_heads`, d = 4096, hidden 64 and latent 16: 533,696 parameters.
+    """
+
+    def __init__(self, dim: int, hidden: int, latent: int, sharing: str):
+        super().__init__()
+        if sharing not in SHARING:
+            raise LensError(f"sharing {sharing!r} is none of {', '.join(SHARING)}.")
+        self.shape = {"dim": dim, "hidden": hidden, "latent": latent, "sharing": sharing}
+        self.trunk = _per_side(
+            lambda: nn.Sequential(Linear(dim, hidden), nn.ReLU()),
+            shared=sharing != "separate_everything",
+        )
+        self.mean_head = _per_side(
+            lambda: Linear(hidden, latent), shared=sharing == "share_everything"
+        )
+        self.log_variance_head = _per_side(
+            lambda: Linear(hidden, latent), shared=sharing == "share_everything"
+        )
+        self.decoder = _per_side(
+            lambda: nn.Sequential(Linear(latent, hidden), nn.ReLU(), Linear(hidden, dim)),
+            shared=sharing != "separate_everything",
+        )
+
+    def encode(self, embeddings: Tensor, side: str) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance [n, latent] of q(z | e) for embeddings [n, d] (Eq. 3)."""
+        features = _pick(self.trunk, side)(embeddings)
+        mean = _pick(self.mean_head, side)(features)
+        return mean, _pick(self.log_variance_head, side)(features)
+
+    def encode_pairs(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """The same [..., 2 n, latent] for n pairs [..., 2 n, d], chosen before rejected."""
+        features = _on_both(self.trunk, pairs)
+        return _on_both(self.mean_head, features), _on_both(self.log_variance_head, features)
+
+    def decode(self, latents: Tensor, side: str) -> Tensor:
+        """Embeddings [n, d] for latents [n, latent]."""
+        return _pick(self.decoder, side)(latents)
+
+    def decoder_features(self, latents: Tensor, side: str) -> tuple[Tensor, Linear]:
+        """(h [n, hidden], the decoder's last layer), of which `decode` is layer(h)."""
+        decoder = _pick(self.decoder, side)
+        return decoder[:-1](latents), decoder[-1]
+
+    def errors(self, pairs: Tensor, latents: Tensor) -> Tensor:
+        """|e - g(z)|^2 [..., 2 n] of pairs [..., 2 n, d], chosen before rejected."""
+        if "both" in self.decoder:
+            return squared_error(pairs, *self.decoder_features(latents, "both"))
+        halves = zip(pairs.chunk(2, dim=-2), latents.chunk(2, dim=-2), SIDES, strict=True)
+        return torch.cat(
+            [squared_error(e, *self.decoder_features(z, side)) for e, z, side in halves], dim=-1
+        )
+
+
+def _per_side(make, *, shared: bool) -> nn.ModuleDict:
+    return nn.ModuleDict({name: make() for name in (("both",) if shared else SIDES)})
+
+
+def _pick(parts: nn.ModuleDict, side: str) -> nn.Module:
+    return parts["both"] if "both" in parts else parts[side]
+
+
+def _on_both(parts: nn.ModuleDict, pairs: Tensor) -> Tensor:
+    """What a part makes of both sides [..., 2 n, in], chosen before rejected."""
+    if "both" in parts:
+        return parts["both"](pairs)
+    halves = zip(SIDES, pairs.chunk(2, dim=-2), strict=True)
+    return torch.cat([parts[side](half) for side, half in halves], dim=-2)
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, diag exp(log_variance)) || N(0, I)) of each row, per dimension: [n, latent]."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
+
+
+def wasserstein2(mean_a: Tensor, log_variance_a: Tensor, mean_b: Tensor, log_variance_b: Tensor):
+    """2-Wasserstein distance [...] of diagonal Gaussians [..., latent]:
+    sqrt(|mu_a - mu_b|^2 + |s_a - s_b|^2)."""
+    deviations = (0.5 * log_variance_a).exp() - (0.5 * log_variance_b).exp()
+    return torch.linalg.vector_norm(torch.cat([mean_a - mean_b, deviations], dim=-1), dim=-1)
+
+
+def sample(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """z = mean + sigma * noise, all [n, latent]."""
+    return mean + (0.5 * log_variance).exp() * noise
+
+
+@dataclass
+class LossTerms:
+    """The parts of Eq. 6 for each pair, [..., n].
+
+    `reconstruction` and `kl` are summed over both members of a pair; `distance` is W2.
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+    distance: Tensor
+
+    def total(self, beta: float, gamma: float) -> Tensor:
+        """Eq. 4-6: reconstruction + beta KL - gamma W2."""
+        return self.reconstruction + beta * self.kl - gamma * self.distance
+
+
+def squared_error(embeddings: Tensor, features: Tensor, layer: Linear) -> Tensor:
+    """|e - W h - b|^2 [..., n] of embeddings [..., n, d] for features [..., n, m] and the linear
+    layer (W [..., d, m], b [..., d]).
+
+    Where d is much larger than m it is written out as |e|^2 - 2 e.(W h + b) + |W h + b|^2, of which
+    every term is had without W h [..., n, d]: one product of that size less, and no pass over it.
+    In float32 that is good to 1e-5 of |e|^2, not of an error much smaller than |e|^2.
+    """
+    weight, bias = layer.weight, layer.bias.unsqueeze(-2)
+    if weight.dim() == 2 or embeddings.shape[-1] < WIDE * features.shape[-1]:
+        return (layer(features) - embeddings).square().sum(dim=-1)
+    squares = torch.linalg.vector_norm(embeddings, dim=-1).square()
+    along = product_with(embeddings, weight) - product_with(bias, weight)
+    gram = product_with(weight.transpose(1, 2), weight)
+    quadratic = ((features @ gram - 2 * along) * features).sum(dim=-1)
+    offset = bias.square().sum(dim=-1) - 2 * product(embeddings, bias).squeeze(-1)
+    return squares + quadratic + offset
+
+
+def loss_terms(vae: VAE, pairs: Tensor, noise: Tensor) -> LossTerms:
+    """Loss terms of n pairs [..., 2 n, d], all chosen before all rejected; `noise`
+    [..., 2 n, latent] draws z. Reconstruction is a squared error summed over the d features."""
+    mean, log_variance = vae.encode_pairs(pairs)
+    errors = vae.errors(pairs, sample(mean, log_variance, noise))
+    kl = kl_to_standard_normal(mean, log_variance).sum(dim=-1)
+    means, log_variances = mean.chunk(2, dim=-2), log_variance.chunk(2, dim=-2)
+    distance = wasserstein2(means[0], log_variances[0], means[1], log_variances[1])
+    return LossTerms(sum(errors.chunk(2, dim=-1)), sum(kl.chunk(2, dim=-1)), distance)
+
+
+def train_vaes(
+    data: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    seeds: Sequence[int],
+    hidden: int,
+    latent: int,
+    sharing: str,
+    beta: float,
+    gamma: float,
+    learning_rate: float,
+    batch_size: int,
+    epochs: int,
+) -> list[VAE]:
+    """A VAE for each (chosen, rejected) of `data`, standardised embeddings [n, d], and its seed.
+
+    Trained side by side with Adam; a run's weights follow its own data and seed.
+    """
+    sides = [tuple(map(torch.from_numpy, pair)) for pair in data]
+    dim = sides[0][0].shape[1]
+    vaes = [seeded(lambda: VAE(dim, hidden, latent, sharing), seed) for seed in seeds]
+    stack = Stack(vaes, learning_rate)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    counts = [len(chosen) for chosen, _ in sides]
+    room = torch.empty(len(sides), 2 * min(batch_size, max(counts)), dim)
+    for epoch in tqdm(range(epochs), desc="vae", unit="epoch", disable=None):
+        for batch in batches(counts, batch_size, generators):
+            width = batch.rows.shape[1]
+            pairs = room[:, : 2 * width]
+            for own, rows, place in zip(sides, batch.rows, pairs, strict=True):
+                for side, half in zip(own, place.chunk(2), strict=True):
+                    torch.index_select(side, 0, rows, out=half)
+            noise = torch.zeros(len(sides), 2, width, latent)
+            for run in batch.active:
+                length = batch.lengths[run]
+                noise[run, :, :length] = torch.randn(2, length, latent, generator=generators[run])
+            losses = loss_terms(stack.module, pairs, noise.flatten(1, 2)).total(beta, gamma)
+            stack.step(batch.total(losses), batch.active)
+        for seed, last in zip(seeds, losses[:, 0].tolist(), strict=True):
+            if not math.isfinite(last):
+                raise LensError(
+                    f"the VAE's loss became {last} in epoch {epoch + 1} (seed {seed}). "
+                    "Lower `learning_rate` or `gamma`, or look at the embeddings' scale."
+                )
+    for run, vae in enumerate(vaes):
+        vae.load_state_dict(stack.state(run))
+    return [vae.eval() for vae in vaes]
+
+
+@torch.inference_mode()
+def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
+    """How well a VAE serves pairs [n, d] at the posterior mean (no sampling).
+
+    `reconstruction_error` is the mean of |e - g(mu)|^2; `active_units` counts latent dimensions
+    whose posterior mean varies by more than 0.01 over the data, `active_units_within_sides` those
+    that do over one side's (a collapsed posterior has none; with a head for each side it may still
+    tell the sides apart). `variance_explained` is 1 - error / error of each side's mean, None where
+    there is no variance.
+    """
+    errors, cosines, kls, means, posteriors = [], [], [], [], []
+    spread, within = 0.0, []
+    for side, array in zip(SIDES, (chosen, rejected), strict=True):
+        embeddings = torch.from_numpy(array)
+        mean, log_variance = vae.encode(embeddings, side)
+        decoded = vae.decode(mean, side)
+        errors.append((decoded - embeddings).square().sum(dim=1))
+        cosines.append(torch.cosine_similarity(decoded, embeddings))
+        kls.append(kl_to_standard_normal(mean, log_variance))
+        means.append(mean)
+        spread += (embeddings - embeddings.mean(dim=0)).double().square().sum().item()
+        within.append(mean.var(dim=0, correction=0) > ACTIVE)
+        posteriors += [mean, log_variance]
+    total = torch.cat(errors).double().sum().item()
+    return {
+        "reconstruction_error": torch.cat(errors).mean().item(),
+        "variance_explained": 1 - total / spread if spread else None,
+        "reconstruction_cosine": torch.cat(cosines).mean().item(),
+        "kl_per_dimension": torch.cat(kls).mean(dim=0).tolist(),
+        "active_units": int((torch.cat(means).var(dim=0) > ACTIVE).sum()),
+        "active_units_within_sides": int((within[0] | within[1]).sum()),
+        "wasserstein2": wasserstein2(*posteriors).mean().item(),
+    }
+
+
+def save_vae(path, vae: VAE) -> None:
+    """Weights as safetensors, with the shape that `load_vae` needs in the file's metadata."""
+    arrays = {name: value.numpy() for name, value in vae.state_dict().items()}
+    write_arrays(path, arrays, {name: str(value) for name, value in vae.shape.items()})
+
+
+def load_vae(path) -> VAE:
+    """A VAE that `save_vae` wrote."""
+    about = read_about(path)
+    sizes = {name: int(about[name]) for name in ("dim", "hidden", "latent")}
+    vae = VAE(**sizes, sharing=about["sharing"])
+    vae.load_state_dict({name: torch.from_numpy(a) for name, a in read_arrays(path).items()})
+    return vae.eval()

@@ -1,0 +1,110 @@
+"""The files of a published table or figure: tidy CSVs, print, and the settings that made it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+
+from lens.files import artifacts
+from lens.report import paper_comparison
+from lens.report.examples import Example
+from lens.report.render import escape_markdown, html_page, html_table, latex_table, markdown_table
+
+PLAIN = re.compile(r"[-+0-9.,x%* ()\[\]]*")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A table to read: `blocks` holds (title, rows), `note` says what the columns mean."""
+
+    header: Sequence[str]
+    blocks: Sequence[tuple[str, Sequence[Sequence[str]]]]
+    note: str
+
+    def markdown(self) -> str:
+        parts = [
+            f"**{escape_markdown(title)}**\n\n" + markdown_table(self.header, _escaped(rows))
+            for title, rows in self.blocks
+        ]
+        return "\n".join([*parts, self.note + "\n"])
+
+    def latex(self) -> str:
+        return latex_table(self.header, self.blocks, self.note)
+
+    def html(self) -> str:
+        """A part of a page."""
+        return "\n".join(html_table(self.header, rows, title) for title, rows in self.blocks)
+
+
+def _escaped(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[c if PLAIN.fullmatch(c) else escape_markdown(c) for c in row] for row in rows]
+
+
+def write_table(
+    out_dir: str | Path,
+    name: str,
+    printed: Printed,
+    *,
+    table: pd.DataFrame,
+    observations: pd.DataFrame,
+    compared: pd.DataFrame | None,
+    settings: dict,
+    inputs: Mapping[str, object],
+    examples: Sequence[Example] = (),
+) -> None:
+    """Writes NAME.csv, .md, .tex, .html, NAME_observations.csv, NAME_paper.csv (where the paper has
+    numbers: `compared`, from `beside`) and NAME_settings.json. `examples` follow in print."""
+    out = Path(out_dir)
+    artifacts.write_table(out / f"{name}.csv", table)
+    artifacts.write_text(
+        out / f"{name}.tex", "\n".join(part.latex() for part in (printed, *examples))
+    )
+    write_page(out, name, [printed], compared, examples)
+    write_data(out, name, observations, compared, settings, inputs)
+
+
+def write_page(
+    out_dir: str | Path,
+    name: str,
+    parts: Sequence[Printed],
+    compared: pd.DataFrame | None = None,
+    examples: Sequence[Example] = (),
+) -> None:
+    """Writes NAME.md and NAME.html: tables one below another, what stands beside the paper (numbers
+    that cannot be compared are counted in Markdown and listed in HTML), the examples."""
+    out = Path(out_dir)
+    short, long = (
+        [Printed(paper_comparison.HEADER, [("Beside the paper", rows)], paper_comparison.NOTE)]
+        if rows
+        else []
+        for every in (False, True)
+        for rows in [[] if compared is None else paper_comparison.printed(compared, every=every)]
+    )
+    texts = [part.markdown() for part in [*parts, *short, *examples]]
+    artifacts.write_text(out / f"{name}.md", "\n".join(texts))
+    bodies = [f"{part.html()}{_note(part.note)}" for part in [*parts, *long]]
+    body = "\n".join([*bodies, *(example.html() for example in examples)])
+    artifacts.write_text(out / f"{name}.html", html_page(name.replace("_", " ").capitalize(), body))
+
+
+def write_data(
+    out_dir: str | Path,
+    name: str,
+    observations: pd.DataFrame,
+    compared: pd.DataFrame | None,
+    settings: dict,
+    inputs: Mapping[str, object],
+) -> None:
+    """What every table and figure has: observations, the paper's numbers, settings."""
+    out = Path(out_dir)
+    artifacts.write_table(out / f"{name}_observations.csv", observations)
+    if compared is not None:
+        artifacts.write_table(out / f"{name}_paper.csv", compared)
+    artifacts.write_metrics(out / f"{name}_settings.json", settings, inputs, {})
+
+
+def _note(text: str) -> str:
+    return f"<p class='note'>{escape(text)}</p>"

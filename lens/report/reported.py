@@ -1,0 +1,47 @@
+"""The numbers that the paper reports, as data (reported.json), and how to find one of them."""
+
+import json
+from functools import cache
+from importlib import resources
+
+MODEL_OF_TABLE_1 = "llama-3.1-8b"
+N_PAIRS = 1000
+SCALES = {1: 0, 2: 1, 4: 2, 8: 3}
+
+
+@cache
+def reported() -> dict:
+    """Everything in reported.json."""
+    return json.loads(resources.files("lens.report").joinpath("reported.json").read_text("utf-8"))
+
+
+def table_1_value(
+    dataset: str | None, model: str | None, method: str, scale: int, n_pairs: int
+) -> float | None:
+    """Gold reward that the paper gives for a cell of Table 1 (Table 4 for its other models).
+
+    `dataset` and `model` are the paper's names (or None). `original` is the embedding model
+    without augmentation. None where the paper has no such number.
+    """
+    if n_pairs != N_PAIRS or scale not in SCALES:
+        return None
+    if model == MODEL_OF_TABLE_1:
+        row = reported()["table1"]["rows"].get("lens" if method == "original" else method, {})
+        values = row.get(dataset)
+        return values[SCALES[scale]] if values else None
+    return table_4_value(model, method, scale) if dataset == "hh_rlhf" else None
+
+
+def table_4_value(model: str | None, method: str, scale: int) -> float | None:
+    """Gold reward that the paper's Table 4 gives for a model, on HH-RLHF with N = 1,000; for the
+    model of Table 1 the two tables disagree by 0.02."""
+    columns = {
+        ("original", 1): "latent_original",
+        ("lens", 4): "latent_4x",
+        ("full_finetune", 1): "textual_original",
+        ("full_finetune", 4): "textual_4x",
+    }
+    table_4 = reported()["table4"]
+    if model in table_4["rows"] and (method, scale) in columns:
+        return table_4["rows"][model][table_4["columns"].index(columns[method, scale])]
+    return None

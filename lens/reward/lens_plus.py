@@ -1,0 +1,173 @@
+"""LENS+: a linear reward, and beside it networks trained on pairs that hide what it has found.
+
+The linear part is the evidence probe. The networks train on pairs with strong noise along the
+probe's direction, drawn batch by batch, so that other directions and bends have to lower their
+loss; each leaves a third of the prompts out, and its margins there decide how much the networks
+count. docs/study.md derives it and says what it is worth.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from lens.core.errors import LensError
+from lens.core.seeds import derive_seed
+from lens.latent.generators.directed import along
+from lens.latent.generators.mixup import compose_coupled
+from lens.reward import evidence
+from lens.reward.head import RewardHead
+from lens.reward.mlp import Run, train_mlps
+from lens.reward.training_set import Training, TrainingSet
+
+FOLDS = 3
+LEARNING_RATE = 1e-3
+TOLD_APART = 2.0  # standard errors
+
+
+@dataclass
+class Fold:
+    """The training of one network, and the positions among all N pairs that it leaves out."""
+
+    run: Run
+    held: np.ndarray
+
+
+def train(
+    data: Mapping[int, TrainingSet], *, scale: int, noise: float, head: dict
+) -> dict[int, Training]:
+    """The reward model of each seed, from all of its N pairs.
+
+    `noise` is a standard deviation in units of the embeddings' own along the probe. `head` as for
+    `train_mlps`, but for the learning rate and early stopping: the networks of a seed take half as
+    many steps together as one MLP at most takes at this scale, each pair with new noise.
+    """
+    if noise < 0:
+        raise LensError(f"complement noise {noise}: a standard deviation is 0 or more.")
+    folds = {
+        seed: leave_out(part, seed, passes=head["epochs"] * scale // 2, noise=noise)
+        for seed, part in data.items()
+    }
+    runs = [fold.run for each in folds.values() for fold in each]
+    options = {"epochs": 1, "patience": 1, "learning_rate": LEARNING_RATE, "centred": True}
+    trained = iter(train_mlps(runs, **head | options))
+    return {
+        seed: _combine(data[seed], each, [next(trained) for _ in each])
+        for seed, each in folds.items()
+    }
+
+
+def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> list[Fold]:
+    """Trainings that leave a third of the prompts out each, in all of `passes` passes over what a
+    single MLP trains on. LensError if all pairs share one prompt."""
+    from sklearn.model_selection import GroupKFold
+
+    chosen, rejected, groups = part.all_pairs()
+    rows = np.concatenate([part.rows, part.validation_rows])
+    count = min(FOLDS, len(np.unique(groups)))
+    if count < 2:
+        raise LensError("all pairs share one prompt, so none can be left out. Add other prompts.")
+    draws = max(1, passes * len(part.chosen) // ((count - 1) * len(chosen)))
+    folds = []
+    for fold, (kept, held) in enumerate(GroupKFold(count).split(chosen, groups=groups)):
+        own = TrainingSet(
+            chosen[kept], rejected[kept], chosen[held], rejected[held], part.standardiser,
+            groups[kept], groups[held], rows[kept], rows[held],
+        )  # fmt: skip
+        source = along(
+            torch.from_numpy(own.chosen),
+            torch.from_numpy(own.rejected),
+            torch.from_numpy(noise * spread(own.chosen, own.rejected)),
+            seed=derive_seed(seed, "synthesis", fold),
+        )
+        composition = compose_coupled(len(kept), 1 + draws)[:, 1:]  # never without noise
+        folds.append(Fold(Run(own, source, composition, derive_seed(seed, "head", fold)), held))
+    return folds
+
+
+def spread(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+    """Standard deviation of embeddings [n, d] on the line of their pairs' evidence probe, as a
+    vector [d] along it."""
+    weights = evidence.fit(chosen - rejected).weights
+    direction = weights / np.linalg.norm(weights)
+    return (np.concatenate([chosen, rejected]) @ direction).std() * direction
+
+
+@dataclass
+class Shares:
+    """Weights of the linear part and of the networks, and the latter's z value before shrinkage."""
+
+    linear: float
+    networks: float
+    z: float
+
+
+def shares(linear: np.ndarray, networks: np.ndarray) -> Shares:
+    """Bradley-Terry weights of two margins [N] of pairs that neither was fitted to.
+
+    The networks' weight is shrunk by Breiman's garrote, max(0, 1 - (2 / z)^2), and 0 if it is
+    negative: what is not told from nothing by two standard errors is left out. The linear margins
+    then keep their weight of 1; beside networks they are weighted anew, but never turned round.
+    """
+    alone = Shares(1.0, 0.0, 0.0)
+    if networks.std() == 0:
+        return alone
+    margins = np.stack([linear, networks / networks.std()], axis=1)
+    _, weight = fitted = _fit(margins)
+    slope = np.exp(-np.logaddexp(0, margins @ fitted) - np.logaddexp(0, -margins @ fitted))
+    information = (margins * slope[:, None]).T @ margins
+    if not np.linalg.det(information) > 0:  # a part orders every pair: nothing left to tell
+        return alone
+    z = float(weight * np.sqrt(np.linalg.det(information) / information[0, 0]))
+    if z <= TOLD_APART:
+        return replace(alone, z=z)
+    weight *= 1 - (TOLD_APART / z) ** 2
+    (again,) = _fit(margins[:, :1], weight * margins[:, 1])
+    return Shares(float(again), float(weight / networks.std()), z)
+
+
+def _fit(margins: np.ndarray, offset: np.ndarray | float = 0.0) -> np.ndarray:
+    """Weights [k] of margins [N, k] with the smallest Bradley-Terry loss, the first not below 0."""
+    from scipy.optimize import minimize
+
+    bounds = [(0, None)] + [(None, None)] * (margins.shape[1] - 1)
+    start = np.eye(margins.shape[1])[0]
+    loss = lambda weights: np.logaddexp(0, -margins @ weights - offset).sum()  # noqa: E731
+    return minimize(loss, start, bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-8}).x
+
+
+def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> Training:
+    chosen, rejected, _ = part.all_pairs()
+    linear = evidence.fit(chosen - rejected)
+    margins = np.zeros(len(chosen))
+    for fold, training in zip(folds, trained, strict=True):
+        model = RewardHead(training.weights, part.standardiser)
+        margins[fold.held] = model.score_standardised(chosen[fold.held])
+        margins[fold.held] -= model.score_standardised(rejected[fold.held])
+    found = shares(linear.margins, margins)
+    weights = {"w": np.float32(found.linear) * linear.weights}
+    if found.networks > 0:
+        weights |= _mean([training.weights for training in trained], found.networks)
+    return Training(
+        weights,
+        {
+            "pairs_per_epoch": sum(fold.run.composition[..., 0].numel() for fold in folds),
+            "steps": sum(training.metrics["steps"] for training in trained),
+            "shrinkage": linear.shrinkage,
+            "linear_share": found.linear,
+            "network_share": found.networks,
+            "network_z": found.z,
+        },
+    )
+
+
+def _mean(networks: list[dict[str, np.ndarray]], factor: float) -> dict[str, np.ndarray]:
+    """`factor` times the mean of MLPs, as one MLP."""
+    each = np.float32(factor / len(networks))
+    return {
+        "w1": np.concatenate([network["w1"] for network in networks]),
+        "b1": np.concatenate([network["b1"] for network in networks]),
+        "w2": each * np.concatenate([network["w2"] for network in networks]),
+        "b2": each * sum(network["b2"] for network in networks),
+    }

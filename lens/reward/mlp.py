@@ -1,0 +1,164 @@
+"""Training reward models on pairs of embeddings with the Bradley-Terry loss (Section 3.3)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+from tqdm import tqdm
+
+from lens.core.errors import LensError
+from lens.core.stacked import Linear, Stack, batches, seeded
+from lens.latent.synthesis import Source
+from lens.reward.factored_batches import Batches
+from lens.reward.training_set import Training, TrainingSet
+
+
+def bradley_terry_loss(chosen_reward: Tensor, rejected_reward: Tensor) -> Tensor:
+    """-log sigmoid(r(chosen) - r(rejected)) of each pair (Eq. 1 before its mean)."""
+    return softplus(rejected_reward - chosen_reward)
+
+
+@dataclass
+class Run:
+    """One training of the MLP: pairs that `source` makes from `composition` [n, k, 2].
+
+    `composition` is from `synthesis.compose`; weights and order follow `seed`.
+    """
+
+    data: TrainingSet
+    source: Source
+    composition: Tensor
+    seed: int
+
+
+def train_mlps(
+    runs: Sequence[Run],
+    *,
+    hidden: int,
+    learning_rate: float,
+    batch_size: int,
+    epochs: int,
+    patience: int,
+    centred: bool = False,
+) -> list[Training]:
+    """The MLP d-hidden-1 for each run, trained with Adam, all runs side by side.
+
+    An epoch is a shuffled pass over all n k pairs, in an order set by the seed alone, so that
+    methods of one scale see the same triplets in the same steps. After each epoch the loss on the
+    validation pairs decides: a run ends after `patience` epochs without a new best, and the best
+    epoch's weights are kept. A `centred` head is the network less what it was at the start, so that
+    it starts at 0 everywhere; its weights are those of an MLP twice as wide.
+    """
+    make = partial(_mlp, runs[0].data.chosen.shape[1], hidden)
+    models = [seeded(make, run.seed) for run in runs]
+    stack = Stack(models, learning_rate)
+    start = Stack(models, learning_rate) if centred else None
+    generators = [torch.Generator().manual_seed(run.seed) for run in runs]
+    counts = [run.composition.shape[:2].numel() for run in runs]
+    watches = [
+        _Watch(run.data, patience, start.state(i) if start else None, models[i])
+        for i, run in enumerate(runs)
+    ]
+    make_pairs = Batches([run.source for run in runs])
+    live = list(range(len(runs)))
+    for epoch in tqdm(range(1, epochs + 1), desc="reward", unit="epoch", leave=False, disable=None):
+        sizes, sources = [counts[i] for i in live], [generators[i] for i in live]
+        for batch in batches(sizes, batch_size, sources):
+            rows, variants = zip(
+                *(_members(runs[i], b) for i, b in zip(live, batch.rows, strict=True)), strict=True
+            )
+            pairs = make_pairs(live, rows, variants)
+            rewards = pairs.rewards(stack.module)
+            if start:
+                with torch.no_grad():
+                    before = pairs.rewards(start.module)
+                rewards = rewards - before
+            chosen, rejected = rewards.chunk(2, dim=1)
+            stack.step(batch.total(bradley_terry_loss(chosen, rejected)), batch.active)
+        for i in live:
+            watches[i].look(epoch, stack.state(i), models[i])
+        going = [i for i in live if not watches[i].over]
+        if not going:
+            break
+        if going != live:
+            live = going
+            stack.keep(live)
+            if start:
+                start.keep(live)
+    return [watch.training(count, batch_size) for watch, count in zip(watches, counts, strict=True)]
+
+
+def _mlp(dim: int, hidden: int) -> nn.Sequential:
+    return nn.Sequential(Linear(dim, hidden), nn.ReLU(), Linear(hidden, 1))
+
+
+def _members(run: Run, batch: Tensor) -> tuple[Tensor, Tensor]:
+    """(rows [b], variants [b, 2]) of a batch of positions among all n k pairs."""
+    count = len(run.composition)
+    rows = batch % count
+    return rows, run.composition[rows, batch // count]
+
+
+class _Watch:
+    """Early stopping of one run: its validation losses and its best weights so far."""
+
+    def __init__(self, data: TrainingSet, patience: int, start: dict | None, model: nn.Module):
+        self.pairs = torch.from_numpy(np.stack([data.validation_chosen, data.validation_rejected]))
+        self.patience, self.over = patience, False
+        self.best_loss, self.best_epoch, self.best_state, self.losses = math.inf, 0, {}, []
+        self.start, self.offset = start, 0.0
+        if start:
+            self.offset = self._rewards(start, model)
+
+    @torch.inference_mode()
+    def _rewards(self, state: dict[str, Tensor], model: nn.Module) -> Tensor:
+        """[2, n] of the chosen and the rejected."""
+        model.load_state_dict(state)
+        return model(self.pairs).squeeze(2)
+
+    def look(self, epoch: int, state: dict[str, Tensor], model: nn.Module) -> None:
+        """Takes note of the weights after an epoch, with `model` to put them into."""
+        rewards = self._rewards(state, model) - self.offset
+        loss = bradley_terry_loss(*rewards).mean().item()
+        if not math.isfinite(loss):
+            raise LensError(
+                f"the validation loss became {loss} in epoch {epoch}. Lower `learning_rate`, "
+                "or look at the embeddings' scale."
+            )
+        self.losses.append(loss)
+        if loss < self.best_loss:
+            self.best_loss, self.best_epoch, self.best_state = loss, epoch, state
+        self.over = epoch - self.best_epoch >= self.patience
+
+    def training(self, pairs_per_epoch: int, batch_size: int) -> Training:
+        return Training(
+            _arrays(self.best_state, self.start),
+            {
+                "validation_loss": self.best_loss,
+                "validation_losses": self.losses,
+                "best_epoch": self.best_epoch,
+                "epochs": len(self.losses),
+                "steps": len(self.losses) * math.ceil(pairs_per_epoch / batch_size),
+                "pairs_per_epoch": pairs_per_epoch,
+            },
+        )
+
+
+def _arrays(state: dict[str, Tensor], start: dict[str, Tensor] | None) -> dict[str, np.ndarray]:
+    """Weights as `RewardHead` has them; with those of the start, r(e) - r_0(e) as one MLP."""
+    names = {"w1": "0.weight", "b1": "0.bias", "w2": "2.weight", "b2": "2.bias"}
+    own = {name: state[key].numpy() for name, key in names.items()}
+    if start:
+        before = {name: start[key].numpy() for name, key in names.items()}
+        own = {
+            "w1": np.concatenate([own["w1"], before["w1"]]),
+            "b1": np.concatenate([own["b1"], before["b1"]]),
+            "w2": np.concatenate([own["w2"], -before["w2"]], axis=1),
+            "b2": own["b2"] - before["b2"],
+        }
+    return own | {"w2": own["w2"][0], "b2": own["b2"][0]}

@@ -1,0 +1,121 @@
+"""A recipe: a method and its scale, trained on any pairs at the published settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lens.core.diagnostics import named, of_vae
+from lens.core.errors import LensError
+from lens.core.seeds import derive_seed
+from lens.latent.vae import VAE, diagnose, train_vaes
+from lens.reward import methods
+from lens.reward.head import RewardHead
+from lens.reward.training_set import TrainingSet
+
+VALIDATION = 0.1
+# The same as the default config's (a test holds them together).
+VAE_SETTINGS = {
+    "hidden": 64,
+    "latent": 16,
+    "sharing": "shared_trunk_separate_heads",
+    "beta": 1.0,
+    "gamma": 0.1,
+    "learning_rate": 1e-4,
+    "batch_size": 128,
+    "epochs": 100,
+}
+SYNTHESIS_SETTINGS = {
+    "noise_variance": 0.01,
+    "candidates_per_kept": 4,
+    "perturbation_variance": 0.01,
+    "mixed_differences": 16,
+    "posterior_widening": 1.0,
+    "complement_noise": 10.0,
+}
+HEAD_SETTINGS = {
+    "hidden": 256,
+    "learning_rate": 1e-4,
+    "batch_size": 128,
+    "epochs": 20,
+    "patience": 5,
+    "centred": False,
+}
+NAMES = {
+    "original": "original pairs",
+    "repeat": "repeat",
+    "lens": "LENS",
+    "lens_plus": "LENS+",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`method` is one of `methods.METHODS`; `scale` counts pairs in training per labelled
+    pair and is 1 for the original pairs and the probes. LensError for what cannot be."""
+
+    method: str
+    scale: int = 1
+
+    def __post_init__(self):
+        if self.method not in methods.METHODS:
+            raise LensError(f"method {self.method!r} is none of {', '.join(methods.METHODS)}.")
+        scaled = self.method != "original" and self.method not in methods.PROBES
+        if scaled and self.scale < 2:
+            raise LensError(f"method {self.method} needs a scale of 2 or more, 4 for instance.")
+        if not scaled and self.scale != 1:
+            raise LensError(f"method {self.method} trains on the pairs as they are: no scale.")
+
+    def __str__(self) -> str:
+        name = NAMES.get(self.method, self.method.replace("_", " "))
+        return f"{name} {self.scale}x" if self.scale > 1 else name
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether it trains on pairs that nobody labelled."""
+        return self.method not in ("original", "repeat", *methods.PROBES)
+
+    @property
+    def control(self) -> "Recipe":
+        """The original pairs, repeated as often."""
+        return Recipe("repeat", self.scale) if self.scale > 1 else Recipe("original")
+
+
+def train_vae_of_each(data: Mapping[int, TrainingSet]) -> dict[int, VAE]:
+    """The contrastive VAE of each seed, for recipes that decode latents."""
+    trained = train_vaes(
+        [(part.chosen, part.rejected) for part in data.values()],
+        seeds=[derive_seed(seed, "vae") for seed in data],
+        **VAE_SETTINGS,
+    )
+    return dict(zip(data, trained, strict=True))
+
+
+def vae_flags(data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE]) -> list[dict]:
+    """What `lens.core.diagnostics` says of each seed's VAE, VAEs with the same flag as one."""
+    found: dict[str, list[str]] = {}
+    for seed, vae in vaes.items():
+        for name, detail in of_vae(diagnose(vae, data[seed].chosen, data[seed].rejected)):
+            found.setdefault(name, []).append(detail)
+    return named(
+        (name, details[0] + f" ({len(details)} of {len(vaes)} VAEs)" * (len(vaes) > 1))
+        for name, details in found.items()
+    )
+
+
+def train(
+    recipe: Recipe, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE] | None = None
+) -> dict[int, RewardHead]:
+    """The recipe's reward model of each seed in `data`; VAEs are trained unless given."""
+    if recipe.method in methods.LATENT and vaes is None:
+        vaes = train_vae_of_each(data)
+    trainings = methods.train(
+        recipe.method,
+        data,
+        scale=recipe.scale,
+        vaes=vaes or {},
+        settings=SYNTHESIS_SETTINGS,
+        head=HEAD_SETTINGS,
+    )
+    return {
+        seed: RewardHead(training.weights, data[seed].standardiser)
+        for seed, training in trainings.items()
+    }

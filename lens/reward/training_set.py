@@ -1,0 +1,148 @@
+"""What one seed trains on: N pairs, a validation part of them, one scale for every method."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lens.core import diagnostics
+from lens.core.errors import LensError
+from lens.data.pairs import hold_out, sample_rows
+
+
+@dataclass
+class Standardiser:
+    """Per-feature shift and scale, fitted on training embeddings; `mean` and `scale` are [d]."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, embeddings: np.ndarray) -> "Standardiser":
+        """From embeddings [n, d]; a feature that varies by no more than float32's last digits
+        keeps scale 1."""
+        return _fitted(embeddings)[0]
+
+    def __call__(self, embeddings: np.ndarray) -> np.ndarray:
+        return ((embeddings - self.mean) / self.scale).astype(np.float32)
+
+
+def _fitted(embeddings: np.ndarray) -> tuple[Standardiser, np.ndarray]:
+    """A standardiser, and which features [d] of embeddings [n, d] are constant."""
+    scale = embeddings.std(axis=0, dtype=np.float64)
+    mean = embeddings.mean(axis=0, dtype=np.float64)
+    constant = diagnostics.is_constant(scale, mean)
+    scale[constant] = 1.0
+    return Standardiser(mean.astype(np.float32), scale.astype(np.float32)), constant
+
+
+@dataclass
+class TrainingSet:
+    """Standardised embeddings of one seed's pairs, float32 [n, d] each.
+
+    `validation_*` are the pairs held out, by prompt, for early stopping: they count among the N
+    pairs a method may spend. `rows` and `validation_rows` are their positions in the pair table.
+    `constant_features` counts those of the d that do not vary, `identical_pairs` those of the N
+    whose answers have the same embedding.
+    """
+
+    chosen: np.ndarray
+    rejected: np.ndarray
+    validation_chosen: np.ndarray
+    validation_rejected: np.ndarray
+    standardiser: Standardiser
+    groups: np.ndarray
+    validation_groups: np.ndarray
+    rows: np.ndarray
+    validation_rows: np.ndarray
+    constant_features: int = 0
+    identical_pairs: int = 0
+
+    def all_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(chosen [N, d], rejected [N, d], groups [N]) of all N pairs, validation pairs last."""
+        return (
+            np.concatenate([self.chosen, self.validation_chosen]),
+            np.concatenate([self.rejected, self.validation_rejected]),
+            np.concatenate([self.groups, self.validation_groups]),
+        )
+
+    def differences(self) -> tuple[np.ndarray, np.ndarray]:
+        """(chosen - rejected [N, d], groups [N]) of all N pairs: probes need no early stopping."""
+        chosen, rejected, groups = self.all_pairs()
+        return chosen - rejected, groups
+
+
+@dataclass
+class Training:
+    """A trained model's weights and how the training went."""
+
+    weights: dict[str, np.ndarray]
+    metrics: dict
+
+
+def training_set(
+    pairs: pd.DataFrame,
+    embeddings: dict[str, np.ndarray],
+    *,
+    n_pairs: int,
+    seed: int,
+    validation_fraction: float,
+) -> TrainingSet:
+    """N pairs of the training split drawn by seed, divided by prompt, standardised on all N.
+
+    `embeddings` holds "chosen" and "rejected", [len(pairs), d], in the table's order. LensError
+    where they tell nothing apart: no feature varies, or no answer from its pair's other one.
+    """
+    pool = np.flatnonzero(pairs["split"] == "train")
+    rows = pool[sample_rows(len(pool), n_pairs, seed)]
+    found = training_set_of(
+        rows,
+        pairs["group"].to_numpy(),
+        embeddings,
+        seed=seed,
+        validation_fraction=validation_fraction,
+    )
+    if found.constant_features == found.chosen.shape[1]:
+        raise LensError(
+            f"none of {found.constant_features} features varies over the embeddings of {n_pairs} "
+            "pairs. Look at the model, its layer and its pooling."
+        )
+    if found.identical_pairs == n_pairs:
+        raise LensError(
+            f"chosen and rejected answers have the same embeddings in all of {n_pairs} pairs. Is "
+            "the text cut too short (`max_length`), or does the tokenizer not know these words?"
+        )
+    return found
+
+
+def training_set_of(
+    rows: np.ndarray,
+    groups: np.ndarray,
+    embeddings: dict[str, np.ndarray],
+    *,
+    seed: int,
+    validation_fraction: float,
+) -> TrainingSet:
+    """The pairs at positions `rows`, divided by prompt and seed, standardised on all of them.
+
+    `groups` [n] and `embeddings`, [n, d] a side, are of all pairs.
+    """
+    groups = groups[rows]
+    held = hold_out(groups, validation_fraction, seed)
+    chosen, rejected = embeddings["chosen"][rows], embeddings["rejected"][rows]
+    identical = int(diagnostics.identical_pairs(chosen, rejected).sum())
+    standardiser, constant = _fitted(np.concatenate([chosen, rejected]))
+    chosen, rejected = standardiser(chosen), standardiser(rejected)
+    return TrainingSet(
+        chosen[~held],
+        rejected[~held],
+        chosen[held],
+        rejected[held],
+        standardiser,
+        groups[~held],
+        groups[held],
+        rows[~held],
+        rows[held],
+        int(constant.sum()),
+        identical,
+    )

@@ -1,0 +1,148 @@
+"""The README.md of a saved reward model: what it is, what it learned from, how far to trust it."""
+
+import re
+from pathlib import Path
+
+from lens.core.diagnostics import sentences
+from lens.core.errors import printable
+from lens.report.render import escape_markdown, markdown_table, with_interval
+from lens.reward.recipes import Recipe
+
+
+def model_card(model) -> str:
+    """Markdown with the metadata block that the Hub reads."""
+    card, held, data = model.card, model.card["held_out"], model.card["data"]
+    recipe = Recipe(**card["recipe"])
+    encoder = model.encoder
+    local = encoder and Path(encoder.model).is_absolute()
+    rows = results(model)
+    bins = [
+        [f"{100 * each['confidence']:.1f}", f"{100 * each['accuracy']:.1f}", str(each["pairs"])]
+        for each in held["reliability"]
+    ]
+    dropped = ", ".join(f"{count} {reason}" for reason, count in data["dropped"].items()) or "none"
+    form = data["form"]
+    lines = [
+        "---",
+        "tags: [reward-model, lens]",
+        *([f"base_model: {_quoted(encoder.model)}"] if encoder and not local else []),
+        "---",
+        "",
+        "# Reward model",
+        "",
+        f"Recipe: **{recipe}**, a reward on embeddings. The difference of two rewards is the "
+        "log-odds that the first answer is preferred; a reward alone has no zero.",
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import lens",
+        "",
+        'rm = lens.RewardModel.load("path/to/this/folder")',
+        "rm.score(prompts, responses)            # rewards",
+        "rm.probability(prompts, first, second)  # that the first is preferred",
+        "```",
+        "",
+        _encoder_text(encoder),
+        "",
+        "## Held-out results",
+        "",
+        f"{held['rounds']} rounds of 5-fold cross-validation by prompt: models trained on four "
+        "fifths of the pairs, judged on prompts that they have not seen. This model was then "
+        "trained on all pairs."
+        + (
+            f" The recipe is the best of {card['chosen_among']} on the same pairs, so its accuracy "
+            "reads a little too high."
+            if card.get("chosen_among", 1) > 1
+            else ""
+        ),
+        "",
+        markdown_table(["measure", "value"], rows),
+        "",
+        *_beware(card),
+        "Stated confidence against accuracy, first round:",
+        "",
+        markdown_table(["stated %", "right %", "pairs"], bins),
+        "",
+        "## Data",
+        "",
+        f"{data['pairs']:,} pairs with {data['prompts']:,} prompts, from "
+        f"{escape_markdown(str(data['source']))} ({data['rows']:,} rows; form: {form['form']}). "
+        f"Ties left out: {form['ties']}. Rows dropped: {escape_markdown(dropped)}. "
+        f"Texts cut to the model's context: {data.get('texts_cut', 'not known')}. "
+        f"SHA-256 of the pairs: `{data['sha256']}`.",
+        "",
+        "It has learned what these labels prefer, their mistakes and habits (length, tone) "
+        "included, and has seen no other kind of prompt.",
+        "",
+        "## How it was made",
+        "",
+        *([_code(card["command"]), ""] if card["command"] else []),
+        f"Seed {card['seed']}, temperature {card['temperature']:.4g}. "
+        + ", ".join(f"{name} {version}" for name, version in card["versions"].items())
+        + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def results(model) -> list[list[str]]:
+    """Held-out measures with their values, in words and figures."""
+    held = model.card["held_out"]
+    accuracy = [100 * held["accuracy"][name] for name in ("mean", "low", "high")]
+    error = {
+        suffix: f"{100 * held[f'calibration_error{suffix}']:.1f}"
+        for suffix in ("", "_uncalibrated", "_by_chance")
+    }
+    return [
+        ["held-out pair accuracy, % [95 % interval]", with_interval(*accuracy, 1)],
+        ["log loss, nats (a coin: 0.693)", f"{held['log_loss']:.3f}"],
+        ["log loss before calibration", f"{held['log_loss_uncalibrated']:.3f}"],
+        ["expected calibration error, points", error[""]],
+        ["the same before calibration", error["_uncalibrated"]],
+        ["the same if probabilities were perfect, on so few pairs", error["_by_chance"]],
+    ]
+
+
+def results_text(model) -> str:
+    """The measures as lines for a terminal."""
+    title = (
+        f"{Recipe(**model.card['recipe'])}, {model.card['data']['pairs']:,} pairs; on held-out "
+        f"prompts, measured anew in {model.card['held_out']['rounds']} rounds:"
+    )
+    lines = [f"  {name}: {value}" for name, value in results(model)]
+    return "\n".join(
+        [title, *lines, *(f"Beware: {line}" for line in sentences(_flags(model.card)))]
+    )
+
+
+def _flags(card: dict) -> list[dict]:
+    return card.get("flags", [])  # cards of earlier versions have none
+
+
+def _beware(card: dict) -> list[str]:
+    lines = [f"- {escape_markdown(line)}" for line in sentences(_flags(card))]
+    return ["Beware:", "", *lines, ""] if lines else []
+
+
+def _encoder_text(encoder) -> str:
+    if encoder is None:
+        return "It reads imported embeddings: `rm.score_embeddings(array)`."
+    settings = ", ".join(
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in encoder.as_dict().items()
+        if name != "model" and value is not None
+    )
+    name = Path(encoder.model).name if Path(encoder.model).is_absolute() else encoder.model
+    return f"Embeddings: {escape_markdown(name)} ({escape_markdown(settings)})."
+
+
+def _code(text: str) -> str:
+    """On one line, between more backquotes than it holds in a row."""
+    marks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    gap = " " if "`" in text else ""
+    return f"{marks}{gap}{' '.join(text.splitlines())}{gap}{marks}"
+
+
+def _quoted(text: str) -> str:
+    """As YAML, which knows the escapes of what is not printable."""
+    return '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'

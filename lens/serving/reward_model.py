@@ -1,0 +1,251 @@
+"""A reward model for texts: an encoder and a reward head in one folder, loaded with one call."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+
+from lens.core.diagnostics import check_finite
+from lens.core.errors import LensError
+from lens.data.pairs import InvalidRowError, as_messages, whole
+from lens.files import artifacts
+from lens.language.encoder import Encoder
+from lens.reward.head import RewardHead
+from lens.reward.recipes import Recipe
+from lens.reward.training_set import Standardiser
+
+FORMAT = "lens-reward"
+PROBE = "How do I keep bread fresh?", "Keep it in a paper bag, cut side down, not in the fridge."
+MOST_DRIFT = 0.1  # standard deviations of the training embeddings, root mean square
+
+
+class RewardModel:
+    """r(prompt, response), in units in which sigmoid(r(a) - r(b)) is the calibrated probability
+    that a is preferred; rewards have no zero of their own.
+
+    It may be handed to TRL's GRPOTrainer or RLOOTrainer as one of `reward_funcs`: calling it gives
+    a list of floats. It can be pickled; a copy in another process loads its encoder again.
+    """
+
+    __name__ = "lens_reward"  # under which trainers log it
+
+    def __init__(self, head: RewardHead, encoder: Encoder | None, card: dict):
+        self.head, self.encoder, self.card = head, encoder, card
+        self._checked = False
+
+    def __repr__(self) -> str:
+        name = Path(self.encoder.model).name if self.encoder else "imported embeddings"
+        recipe = Recipe(**self.card["recipe"])
+        return f"RewardModel({recipe}, {self.card['data']['pairs']:,} pairs, {name})"
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_checked": False}
+
+    def embed(self, prompts: Sequence, responses: Sequence) -> np.ndarray:
+        """Embeddings [n, d] of texts; prompts are texts or message lists, responses texts or lists
+        of one message. LensError when the encoder is not the one that the model was trained on."""
+        if self.encoder is None:
+            raise LensError(
+                "this reward model was trained on imported embeddings and knows no encoder for "
+                "texts. Score embeddings, or train it again with --model."
+            )
+        if isinstance(prompts, str) or isinstance(responses, str):
+            raise LensError("prompts and responses are lists: put a single text in brackets.")
+        if len(prompts) != len(responses):
+            raise LensError(f"{len(prompts)} prompts, but {len(responses)} responses.")
+        if not self._checked:
+            self._check_encoder()
+        if not len(prompts):
+            return np.empty((0, len(self.head.standardiser.mean)), np.float32)
+        return self.encoder.embed(*_as_stored(prompts, responses))
+
+    def score(self, prompts: Sequence, responses: Sequence) -> np.ndarray:
+        """Rewards float32 [n]. A reward depends on its own text alone, to about 1e-5. LensError
+        where one is not finite."""
+        return self._finite(self.head(self.embed(prompts, responses)))
+
+    def score_embeddings(self, embeddings: np.ndarray) -> np.ndarray:
+        """Rewards [...] for embeddings [..., d] of the model's own encoder; LensError where one is
+        not finite."""
+        return self._finite(self.head(np.asarray(embeddings, np.float32)))
+
+    def _finite(self, rewards: np.ndarray) -> np.ndarray:
+        check_finite(
+            rewards.ravel(),
+            lambda i: f"text {i + 1}",
+            "the reward",
+            "Look at that text's embedding, or train the reward model again.",
+        )
+        return rewards
+
+    def probability(self, prompts: Sequence, first: Sequence, second: Sequence) -> np.ndarray:
+        """Calibrated probability [n] that `first` is preferred to `second`."""
+        if len(first) != len(second):
+            raise LensError(f"{len(first)} first responses, but {len(second)} second ones.")
+        both = self.score([*prompts, *prompts], [*first, *second]).astype(np.float64)
+        return sigmoid(both[: len(prompts)] - both[len(prompts) :])
+
+    def best_of(self, prompts: Sequence, candidates: Sequence[Sequence]) -> list[int]:
+        """The place, from 0, of each prompt's candidate with the highest reward, the first of
+        equals. LensError for a prompt without candidates."""
+        if len(prompts) != len(candidates):
+            raise LensError(f"{len(prompts)} prompts, but {len(candidates)} lists of candidates.")
+        for number, each in enumerate(candidates, 1):
+            if not len(each):
+                raise LensError(f"prompt {number} has no candidates.")
+        repeated = [p for p, each in zip(prompts, candidates, strict=True) for _ in each]
+        rewards = self.score(repeated, [text for each in candidates for text in each])
+        ends = np.cumsum([len(each) for each in candidates])[:-1]
+        return [int(part.argmax()) for part in np.split(rewards, ends)] if candidates else []
+
+    def __call__(self, prompts: Sequence, completions: Sequence, **_) -> list[float]:
+        """Rewards as TRL's trainers ask for them, with keyword arguments."""
+        return self.score(prompts, completions).tolist()
+
+    def save(self, folder: str | Path) -> None:
+        """reward.safetensors, config.json and README.md, the model card."""
+        from lens.serving.model_card import model_card
+
+        folder = Path(folder)
+        about = {"encoder": json.dumps(self.encoder and self.encoder.as_dict(), sort_keys=True)}
+        probe = self._saved_probe
+        if self.encoder and probe is None:
+            probe = self._probe()
+        extra = {} if probe is None else {"probe": probe}
+        (folder / "config.json").unlink(missing_ok=True)  # of an older model in this folder
+        self.head.save(folder / "reward.safetensors", about, extra)
+        artifacts.write_text(folder / "README.md", model_card(self))
+        encoder = self.encoder.as_dict() if self.encoder else None
+        config = {"model_type": FORMAT, "encoder": encoder, **self.card}
+        artifacts.write_json(folder / "config.json", config)  # last: the folder is whole
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        device: str = "auto",
+        batch_tokens: int = 8192,
+        model: str | None = None,
+        trust_remote_code: bool = False,
+    ) -> "RewardModel":
+        """What `save` wrote. `model` says where the encoder lies now, if it was moved. An encoder
+        that runs code of its own needs `trust_remote_code`. LensError for a folder that is none,
+        or damaged."""
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise LensError(f"{folder}: no such folder. Give one that `lens fit` saved.")
+        if not (folder / "config.json").is_file():
+            raise LensError(f"{folder}: holds no reward model of `lens fit` (no config.json).")
+        run = {"device": device, "batch_tokens": batch_tokens}
+        try:
+            card = artifacts.read_json(folder / "config.json")
+            if card.pop("model_type", None) != FORMAT:
+                raise LensError(f"{folder}: not a reward model of `lens fit`.")
+            settings = card.pop("encoder")
+            encoder = settings and Encoder.from_saved(
+                settings | ({"model": model} if model else {}),
+                **run,
+                trust_remote_code=trust_remote_code,
+            )
+            head = RewardHead.load(folder / "reward.safetensors")
+            probe = artifacts.read_arrays(folder / "reward.safetensors").get("probe")
+            loaded = cls(head, encoder, card)
+            repr(loaded)  # a card without what every card has is found here
+        except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+            raise LensError(f"{folder}: damaged, or of another version ({error!r}).") from error
+        loaded._saved_probe = probe
+        return loaded
+
+    _saved_probe: np.ndarray | None = None
+
+    def _probe(self) -> np.ndarray:
+        """The encoder's embedding [d] of a fixed text, cut if it must be."""
+        encoder = replace(self.encoder, too_long="cut_left")
+        encoder._loaded = self.encoder.load()
+        return encoder.embed(*_as_stored(PROBE[:1], PROBE[1:]))[0]
+
+    def _check_encoder(self) -> None:
+        """LensError unless the encoder still embeds the probe text as it did when saved."""
+        if self._saved_probe is not None:
+            now = self._probe()
+            if now.shape != self._saved_probe.shape:
+                drift = float("inf")
+            else:
+                gap = (now - self._saved_probe) / self.head.standardiser.scale
+                drift = float(np.sqrt(np.square(gap).mean()))
+            if not drift <= MOST_DRIFT:
+                raise LensError(
+                    f"{self.encoder.model}: not the encoder that this reward model was trained "
+                    f"with: its embedding of a test text is off by {drift:.2g} standard "
+                    "deviations. Give the right folder or revision with --model."
+                )
+        self._checked = True
+
+
+def calibrated(head: RewardHead, temperature: float) -> RewardHead:
+    """The head with rewards divided by the temperature; a linear one without its shift, which no
+    difference depends on, so that it is w . e and nothing else."""
+    weights = {
+        name: value / np.float32(temperature) if name in ("w", "w2", "b2") else value
+        for name, value in head.weights.items()
+    }
+    standardiser = head.standardiser
+    if "w1" not in weights:
+        standardiser = Standardiser(np.zeros_like(standardiser.mean), standardiser.scale)
+    return RewardHead(weights, standardiser)
+
+
+def sigmoid(margins: np.ndarray) -> np.ndarray:
+    """The probability that goes with a difference of rewards."""
+    from scipy.special import expit
+
+    return expit(margins)
+
+
+def _as_stored(prompts: Sequence, responses: Sequence) -> tuple[list[str], list[str]]:
+    """JSON messages and texts, as pairs are kept; LensError naming the text that cannot be used."""
+    stored, texts = [], []
+    for number, (prompt, response) in enumerate(zip(prompts, responses, strict=True), 1):
+        try:
+            stored.append(json.dumps(as_messages(_with_text(prompt)), ensure_ascii=False))
+            texts.append(_last_text(response).strip())
+        except InvalidRowError as error:
+            raise LensError(f"text {number}: {error}") from error
+    return stored, texts
+
+
+def _last_text(response: object) -> str:
+    """A response as text: its own, or that of its last message (before it, tools may have been
+    called)."""
+    if isinstance(response, list) and response:
+        [message] = _with_text(response[-1:])
+        response = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(response, str):
+        raise InvalidRowError("wrong_type", "a response must be text or a list of messages.")
+    return whole(response)
+
+
+def _with_text(messages: object) -> object:
+    """Messages whose content is text: parts of text joined, none as an empty text."""
+    if not isinstance(messages, list):
+        return messages
+    return [
+        message | {"content": _joined(message["content"])}
+        if isinstance(message, dict) and "content" in message
+        else message
+        for message in messages
+    ]
+
+
+def _joined(content: object) -> object:
+    if content is None:
+        return ""
+    if not isinstance(content, list):
+        return content
+    return "".join(
+        part["text"] for part in content if isinstance(part, dict) and part.get("type") == "text"
+    )

@@ -1,0 +1,304 @@
+"""Answers from an OpenAI-compatible endpoint, each kept in a file as soon as it is there.
+
+What is kept is never asked again, so that a run that was stopped, or that ran out of money, goes on
+where it ended.
+"""
+
+import hashlib
+import json
+import math
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from urllib.parse import urlsplit
+
+from tqdm import tqdm
+
+from lens.core.errors import LensError, printable
+
+HERE = ("localhost", "127.0.0.1", "::1")
+CHARACTERS = 4  # taken to be a token
+FAILURES_IN_A_ROW = 20  # after which the endpoint is taken to be down
+LATER = (408, 409, 429)  # statuses that pass, beside those from 500
+THIS_TEXT = (400, 413, 422)  # statuses that may be for one text alone: too long, or filtered
+LINE = b'{"key": "'  # how a line of the cache begins
+
+
+class NoAnswerError(Exception):
+    """One request failed, others may not."""
+
+
+class RefusedError(Exception):
+    """No request will be answered."""
+
+
+def to_stderr(line: str) -> None:
+    """The default log."""
+    print(line, file=sys.stderr)
+
+
+def ask_endpoint(
+    texts: Sequence[str],
+    *,
+    base_url: str,
+    model: str,
+    cache: Path,
+    key_variable: str = "OPENAI_API_KEY",
+    temperature: float = 0.0,
+    max_tokens: int = 512,
+    timeout: float = 60.0,
+    retries: int = 5,
+    parallel: int = 8,
+    input_price: float | None = None,
+    output_price: float | None = None,
+    max_spend: float | None = None,
+    log: Callable[[str], None] = to_stderr,
+) -> list[str | None]:
+    """The model's answer to each text [n], put as one user message; None where none was had.
+
+    `base_url` ends before /chat/completions; `cache` is a file of JSON lines, made or gone on with;
+    `timeout` is in seconds; prices are USD per million tokens, `max_spend` USD. The API key comes
+    from the environment variable `key_variable`; an endpoint on this machine needs none.
+
+    Where the server is busy, broken or silent, a request is sent again `retries` times, later and
+    later or when the server says. An empty answer is "". Raises LensError before any request if
+    they may cost more than `max_spend`, and on the way when the server refuses one (a wrong key,
+    model or text) or fails 20 in a row: what was answered stays in the cache.
+    """
+    _check_address(base_url)
+    answers = read_cache(cache)
+    settings = [base_url.rstrip("/"), model, float(temperature), max_tokens]
+    keys = [_cache_key([*settings, text]) for text in texts]
+    missing: dict[str, int] = {}  # the row of each text to be asked, the same text once
+    for row, key in enumerate(keys):
+        if key not in answers:
+            missing.setdefault(key, row)
+    tokens_in = sum(math.ceil(len(texts[row]) / CHARACTERS) for row in missing.values())
+    tokens_out = len(missing) * max_tokens
+    spend = _spend(tokens_in, tokens_out, input_price, output_price)
+    log(
+        f"{model} at {_host(base_url)}: {len(missing)} calls, "
+        f"{sum(key in answers for key in keys)} of {len(texts)} answers are in {cache}; about "
+        f"{tokens_in:,} tokens in, at most {tokens_out:,} out"
+        + ("" if spend is None else f", at most about ${spend:.2f}")
+    )
+    if max_spend is not None:
+        _check_spend(spend, max_spend)
+    if missing:
+        secret = _read_key(key_variable, base_url)
+        with _client(base_url, secret, timeout, retries) as client:
+            complete = partial(
+                _complete, client, model=model, temperature=temperature, max_tokens=max_tokens
+            )
+            answers |= _ask_all(complete, secret, texts, missing, cache, parallel, log)
+    return [answers.get(key) for key in keys]
+
+
+def read_cache(path: Path) -> dict[str, str]:
+    """Answers by key. A torn last line, from a process that was killed, is cut off the file.
+
+    Raises LensError for a file with other lines: it is somebody's, and stays as it is.
+    """
+    data = path.read_bytes() if path.exists() else b""
+    *lines, torn = data.split(b"\n")
+    answers: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            kept = json.loads(line)
+            answers[kept["key"]] = kept["answer"]
+        except (ValueError, KeyError, TypeError):
+            raise _no_cache(path, number) from None
+    if torn[: len(LINE)] != LINE[: len(torn)]:
+        raise _no_cache(path, len(lines) + 1)
+    if torn:
+        os.truncate(path, len(data) - len(torn))
+    return answers
+
+
+def _no_cache(path: Path, number: int) -> LensError:
+    return LensError(
+        f"{path}: line {number} is no answer kept by lens. Remove the line, or name another file "
+        "as cache."
+    )
+
+
+def _cache_key(settings_and_text: list) -> str:
+    return hashlib.sha256(json.dumps(settings_and_text).encode()).hexdigest()
+
+
+def _check_address(base_url: str) -> None:
+    address = urlsplit(base_url)
+    if "@" in base_url or address.query or address.fragment:
+        raise LensError(
+            "base_url: it holds a name, a password or a query, which configs and logs would show. "
+            "Put the key into the environment instead."
+        )
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise LensError(
+            f"base_url {base_url!r}: not the address of an endpoint. Write it as "
+            "https://api.openai.com/v1 or http://localhost:8000/v1."
+        )
+
+
+def _host(base_url: str) -> str:
+    """Without a password that may stand in the address."""
+    return urlsplit(base_url).netloc.rpartition("@")[2]
+
+
+def _spend(
+    tokens_in: int, tokens_out: int, input_price: float | None, output_price: float | None
+) -> float | None:
+    """USD; None where a price is not known."""
+    if input_price is None or output_price is None:
+        return None
+    return (tokens_in * input_price + tokens_out * output_price) / 1e6
+
+
+def _check_spend(spend: float | None, max_spend: float) -> None:
+    if spend is None:
+        raise LensError(
+            "max_spend: the prices are not known. Set input_price and output_price too."
+        )
+    if spend > max_spend:
+        raise LensError(
+            f"the calls may cost ${spend:.2f}, more than max_spend ${max_spend:.2f}. Nothing was "
+            "asked. Raise max_spend, lower max_new_tokens, or judge fewer pairs."
+        )
+
+
+def _read_key(variable: str, base_url: str) -> str | None:
+    """The API key; None where none is set and the endpoint is on this machine."""
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", variable):  # a key, most likely: not shown
+        raise LensError(
+            "key_variable: not the name of an environment variable. Put the key into one, and give "
+            "its name here."
+        )
+    key = os.environ.get(variable, "").strip()
+    if not key and urlsplit(base_url).hostname not in HERE:
+        raise LensError(
+            f"{variable}: not set, but {_host(base_url)} needs an API key. Put it into that "
+            "environment variable; it is not taken from anywhere else."
+        )
+    if not key.isascii() or not key.isprintable():
+        # A header cannot hold it, and the client's own message would quote it.
+        raise LensError(f"{variable}: has characters that no API key has. Copy the key once more.")
+    return key or None
+
+
+def _client(base_url: str, secret: str | None, timeout: float, retries: int):
+    try:
+        from openai import OpenAI
+    except ImportError:
+        raise LensError(
+            'an endpoint as judge needs the package openai. Run `pip install "lens-rm[judge]"`.'
+        ) from None
+    return OpenAI(base_url=base_url, api_key=secret or "none", timeout=timeout, max_retries=retries)
+
+
+def _complete(client, text: str, **request) -> str:
+    """The model's answer to one text.
+
+    Raises NoAnswerError, after the client's own retries, for what may pass, and RefusedError for
+    what does not.
+    """
+    import openai
+
+    try:
+        reply = client.chat.completions.create(
+            messages=[{"role": "user", "content": text}], **request
+        )
+    except openai.APIStatusError as error:
+        status = error.status_code
+        passes = status in LATER or status in THIS_TEXT or status >= 500
+        raise (NoAnswerError if passes else RefusedError)(str(error)) from None
+    except openai.APIConnectionError as error:
+        raise NoAnswerError(f"{error} {error.__cause__ or ''}") from None
+    except (openai.APIError, ValueError) as error:  # ValueError: what calls itself JSON is not
+        raise NoAnswerError(f"the answer is no chat completion: {error}") from None
+    try:
+        content = reply.choices[0].message.content or ""
+    except (AttributeError, IndexError, TypeError):  # the client does not check
+        raise NoAnswerError(f"the answer is no chat completion: {reply}") from None
+    if not isinstance(content, str):
+        raise NoAnswerError(f"the answer is no text: {content}")
+    return content
+
+
+def _ask_all(
+    complete: Callable[[str], str],
+    secret: str | None,
+    texts: Sequence[str],
+    missing: Mapping[str, int],
+    cache: Path,
+    parallel: int,
+    log: Callable[[str], None],
+) -> dict[str, str]:
+    """Answers by key, each in the cache before it is here; without those that failed."""
+    answers: dict[str, str] = {}
+    problems: list[str] = []
+    in_a_row = 0
+    lock = Lock()
+
+    def ask(key: str, row: int) -> None:
+        nonlocal in_a_row
+        try:
+            answer = _hide(complete(texts[row]), secret)
+        except RefusedError as error:
+            raise RefusedError(
+                f"the endpoint refuses text {row} ({len(texts[row])} characters): "
+                + _said(error, secret, 1000)
+            ) from None
+        except NoAnswerError as error:
+            with lock:
+                problems.append(_said(error, secret, 300))
+                in_a_row += 1
+                if in_a_row >= FAILURES_IN_A_ROW:
+                    raise RefusedError(
+                        f"the endpoint seems to be down: {FAILURES_IN_A_ROW} requests in a row "
+                        f"failed, the last one: {problems[-1]}"
+                    ) from None
+        else:
+            with lock:
+                file.write(json.dumps({"key": key, "answer": answer}) + "\n")
+                file.flush()
+                answers[key] = answer
+                in_a_row = 0
+
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with open(cache, "a", encoding="utf-8") as file, ThreadPoolExecutor(parallel) as pool:
+        futures = [pool.submit(ask, key, row) for key, row in missing.items()]
+        done = as_completed(futures)
+        try:
+            for future in tqdm(done, total=len(futures), desc="judge", unit="call", disable=None):
+                future.result()
+        except RefusedError as error:
+            # Requests under way are waited for: they are paid, and their answers are kept.
+            pool.shutdown(cancel_futures=True)
+            raise LensError(
+                f"{error}. {len(answers)} answers of this run are kept in {cache}; once that is "
+                "mended, a rerun goes on from there."
+            ) from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+    if problems:
+        log(
+            f"{len(problems)} of {len(missing)} calls got no answer, the last one: {problems[-1]}. "
+            "A rerun asks for these again."
+        )
+    return answers
+
+
+def _hide(text: str, secret: str | None) -> str:
+    """A server's words without the key, which some servers repeat."""
+    return text.replace(secret, "[API key]") if secret else text
+
+
+def _said(error: Exception, secret: str | None, limit: int) -> str:
+    """The same as one short line that a terminal can show."""
+    return printable(textwrap.shorten(_hide(str(error), secret), limit))

@@ -1,0 +1,250 @@
+"""Pairs of answers before a judge: a language model that says in words, or by the probability of
+its next token, which answer is better.
+
+Every pair is judged in both orders, since judges favour a place. Nothing here knows where a judge
+runs: `judge_pairs` takes a function from texts to answers, such as `endpoint.ask_endpoint`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from importlib import resources
+
+import numpy as np
+import pandas as pd
+
+from lens.core.errors import LensError
+from lens.files.artifacts import require_file
+from lens.language.templates import render
+
+PLACES = re.compile(r"\{(prompt|first|second)\}")
+MARKS = {"A": "first", "B": "second", "C": "tie"}
+VERDICTS = ("first", "second", "tie", "unparsable", "failed")
+PREFERRED = ("a", "b", "tie", "none")
+WON = {"a": 1.0, "b": 0.0, "tie": 0.5}
+
+
+def read_template(path: str | None) -> str:
+    """The judge's prompt in a file, or our own if None.
+
+    Raises LensError unless {prompt}, {first} and {second} all occur in it.
+    """
+    if path is None:
+        return (resources.files("lens.textspace") / "prompts" / "pairwise.txt").read_text(
+            encoding="utf-8"
+        )
+    template = require_file(path).read_text(encoding="utf-8")
+    missing = {"prompt", "first", "second"} - set(PLACES.findall(template))
+    if missing:
+        names = " and ".join(f"{{{name}}}" for name in sorted(missing))
+        raise LensError(f"{path}: no {names}. A judge's prompt says where these go: add them.")
+    return template
+
+
+def fill(template: str, prompt: str, first: str, second: str) -> str:
+    """The text put to the judge; `prompt` is JSON messages, several turns get their speakers.
+
+    One pass, so that an answer with "{second}" in it stays as it is.
+    """
+    request = render(prompt, None, "plain", None).removesuffix("\n\n")
+    texts = {"prompt": request, "first": first, "second": second}
+    return PLACES.sub(lambda place: texts[place[1]], template)
+
+
+def parse(answer: str | None) -> str:
+    """ "first", "second" or "tie" for the last [[A]], [[B]] or [[C]] of the judge's answer.
+
+    "unparsable" where there is none, "failed" where no answer was had (None).
+    """
+    if answer is None:
+        return "failed"
+    marks = re.findall(r"\[\[([ABC])\]\]", answer)
+    return MARKS[marks[-1]] if marks else "unparsable"
+
+
+def both_orders(
+    template: str, prompts: Sequence[str], answers_a: Sequence[str], answers_b: Sequence[str]
+) -> list[str]:
+    """The judge's texts [2 n]: n with answer a first, then n with answer b first."""
+    pairs = list(zip(prompts, answers_a, answers_b, strict=True))
+    return [fill(template, prompt, a, b) for prompt, a, b in pairs] + [
+        fill(template, prompt, b, a) for prompt, a, b in pairs
+    ]
+
+
+def judge_pairs(
+    ask: Callable[[list[str]], list[str | None]],
+    template: str,
+    prompts: Sequence[str],
+    answers_a: Sequence[str],
+    answers_b: Sequence[str],
+) -> pd.DataFrame:
+    """A row a pair: `a_first` and `b_first`, the verdict in each order (`parse`), and `preferred`.
+
+    `ask` is called once with the 2 n texts of `both_orders`. An order that favours a counts +1, one
+    that favours b -1, a tie 0; the sign of the sum says "a", "b" or "tie". Where either order has
+    no verdict it is "none".
+    """
+    verdicts = [
+        parse(answer) for answer in ask(both_orders(template, prompts, answers_a, answers_b))
+    ]
+    count = len(prompts)
+    judged = pd.DataFrame({"a_first": verdicts[:count], "b_first": verdicts[count:]}, dtype="str")
+    preferred = map(_preferred, judged["a_first"], judged["b_first"])
+    return judged.assign(preferred=pd.Series(preferred, dtype="str"))
+
+
+def _preferred(a_first: str, b_first: str) -> str:
+    votes = {"first": 1, "second": -1, "tie": 0}
+    if a_first not in votes or b_first not in votes:
+        return "none"
+    for_a = votes[a_first] - votes[b_first]
+    return "a" if for_a > 0 else "b" if for_a < 0 else "tie"
+
+
+def describe(judged: pd.DataFrame) -> dict:
+    """Counts, and how the judge stands by itself when the answers change places.
+
+    `preferred`, `a_first` and `b_first` count each value. Of the `clear_pairs`, where both orders
+    name a place, `favours_first` and `favours_second` are the shares in which the same place won
+    twice, `position_bias` their sum, `consistent` the share in which the same answer won twice: all
+    None where no pair is clear.
+    """
+    named = ["first", "second"]
+    clear = judged[judged["a_first"].isin(named) & judged["b_first"].isin(named)]
+    same_place = clear["a_first"] == clear["b_first"]
+
+    def share(which: pd.Series) -> float | None:
+        return float(which.mean()) if len(clear) else None
+
+    return {
+        "preferred": _counts(judged["preferred"], PREFERRED),
+        "a_first": _counts(judged["a_first"], VERDICTS),
+        "b_first": _counts(judged["b_first"], VERDICTS),
+        "clear_pairs": len(clear),
+        "position_bias": share(same_place),
+        "favours_first": share(same_place & (clear["a_first"] == "first")),
+        "favours_second": share(same_place & (clear["a_first"] == "second")),
+        "consistent": share(~same_place),
+    }
+
+
+def _counts(values: pd.Series, names: Sequence[str]) -> dict[str, int]:
+    return {name: int((values == name).sum()) for name in names}
+
+
+def probability_verdicts(
+    model,
+    tokenizer,
+    token_ids: Sequence[Sequence[int]],
+    labels: tuple[str, str],
+    *,
+    batch_tokens: int,
+) -> np.ndarray:
+    """P(label 1) / (P(label 1) + P(label 2)) of the token after each text, float64 [n].
+
+    `token_ids` are texts as the judge reads them, up to where a label comes next. Raises LensError
+    for a label that is not one token of the judge, and for probabilities that are not finite.
+    """
+    import torch
+    from tqdm import tqdm
+
+    from lens.language.batching import pad, token_batches, while_memory_lasts
+
+    label_ids = _label_ids(tokenizer, labels)
+
+    def run(rows, budget):
+        some = [token_ids[row] for row in rows]
+        for places in token_batches(list(map(len, some)), budget, model.device.type):
+            batch = [some[place] for place in places]
+            ids, mask = pad(batch, 0, model.device)
+            # Logits of all places would take more memory than the model where words are many.
+            last, which = torch.unique(mask.sum(dim=1) - 1, return_inverse=True)
+            logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=last).logits
+            mine = logits[torch.arange(len(batch), device=logits.device), which]
+            yield (
+                places,
+                (mine[:, label_ids[0]].double() - mine[:, label_ids[1]].double()).sigmoid(),
+            )
+
+    shares = np.empty(len(token_ids))
+    progress = tqdm(total=len(token_ids), unit="text", desc="judge", disable=None)
+    with torch.inference_mode():
+        for rows, values in while_memory_lasts(run, len(token_ids), batch_tokens):
+            shares[rows] = values.cpu().numpy()
+            progress.update(len(rows))
+    progress.close()
+    if not np.isfinite(shares).all():
+        raise LensError(
+            f"{(~np.isfinite(shares)).sum()} of the judge's probabilities are not finite. "
+            "Use float32."
+        )
+    return shares
+
+
+def _label_ids(tokenizer, labels: tuple[str, str]) -> list[int]:
+    found = []
+    for label in labels:
+        ids = tokenizer(label, add_special_tokens=False)["input_ids"]
+        if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
+            raise LensError(
+                f"label {label!r}: {len(ids)} tokens of {tokenizer.name_or_path}, or unknown to "
+                "it. Choose labels that are one token each."
+            )
+        found += ids
+    if found[0] == found[1]:
+        raise LensError(f"labels {labels[0]!r} and {labels[1]!r} are the same token: change one.")
+    return found
+
+
+def judge_by_probability(
+    model,
+    tokenizer,
+    template: str,
+    prompts: Sequence[str],
+    answers_a: Sequence[str],
+    answers_b: Sequence[str],
+    *,
+    labels: tuple[str, str] = ("A", "B"),
+    opening: str = "[[",
+    style: str,
+    limit: int,
+    batch_tokens: int,
+) -> pd.DataFrame:
+    """As `judge_pairs`, from a judge's probabilities of `labels` (first better, second better).
+
+    `opening` is how the judge's own answer begins, up to where the label comes; with `style` (see
+    `templates.render`) and `limit` tokens a text. `p_a` averages (P(first) with a first) and
+    (1 - P(first) with b first): above a half a is preferred, below it b, a half is a tie. A text
+    that is too long is "failed" and its pair "none": half an answer cannot be judged.
+    """
+    texts = [
+        render(json.dumps([{"role": "user", "content": text}]), None, style, tokenizer) + opening
+        for text in both_orders(template, prompts, answers_a, answers_b)
+    ]
+    count = len(prompts)
+    token_ids = tokenizer(texts, add_special_tokens=style == "plain", verbose=False)["input_ids"]
+    fits = np.array([len(ids) <= limit for ids in token_ids])
+    p_first = np.full(len(texts), np.nan)
+    p_first[fits] = probability_verdicts(
+        model,
+        tokenizer,
+        [ids for ids, fit in zip(token_ids, fits, strict=True) if fit],
+        labels,
+        batch_tokens=batch_tokens,
+    )
+    a_first, b_first = p_first[:count], p_first[count:]
+    p_a = (a_first + 1 - b_first) / 2
+    return pd.DataFrame(
+        {
+            "a_first": _above_half(a_first, "first", "second", "failed"),
+            "b_first": _above_half(b_first, "first", "second", "failed"),
+            "preferred": _above_half(p_a, "a", "b", "none"),
+            "p_a": p_a,
+        }
+    )
+
+
+def _above_half(shares: np.ndarray, above: str, below: str, unknown: str) -> list[str]:
+    names = [above if share > 0.5 else below if share < 0.5 else "tie" for share in shares]
+    return [unknown if share != share else name for share, name in zip(shares, names, strict=True)]

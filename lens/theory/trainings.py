@@ -1,0 +1,235 @@
+"""The trainings behind the theory's constants: growing subsets, one reference on all pairs."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lens.core.errors import LensError
+from lens.core.seeds import derive_seed
+from lens.latent.vae import SIDES, VAE, train_vaes
+from lens.reward import methods
+from lens.reward.head import RewardHead
+from lens.reward.training_set import Standardiser, TrainingSet, training_set
+from lens.theory import theorem_1
+
+Embeddings = Mapping[str, np.ndarray]
+TABLES = ("estimation", "reconstruction", "theorem_1", "theorem_1_pairs")
+
+
+def check_sizes(sizes: list[int], available: int) -> list[int]:
+    """The sizes that the data allow, ascending, the largest being all training pairs."""
+    usable = sorted({size for size in sizes if size < available})
+    if len(usable) < 2:
+        raise LensError(
+            f"theory: of the sizes {sizes} fewer than two are below the {available} training "
+            "pairs. Lower `theory.n_pairs` or give more pairs."
+        )
+    return [*usable, available]
+
+
+def bradley_terry_losses(model: RewardHead, embeddings: Embeddings, rows) -> np.ndarray:
+    """-log sigmoid(r(chosen) - r(rejected)) of each of the pairs at `rows`."""
+    chosen, rejected = (model(embeddings[side][rows]) for side in SIDES)
+    return np.logaddexp(0, rejected.astype(np.float64) - chosen)
+
+
+@torch.inference_mode()
+def reconstruction_errors(
+    vae: VAE, own: Standardiser, unit: Standardiser, embeddings: Embeddings, test: np.ndarray
+) -> dict:
+    """|e - g(mu(e))| over both sides of the test pairs, in the units of `unit`: mean square (the
+    paper's measure, B.5.3), mean, and largest (what Assumption 1 speaks of)."""
+    units, norms = torch.from_numpy(own.scale / unit.scale), []
+    for side in SIDES:
+        features = torch.from_numpy(own(embeddings[side][test]))
+        decoded = vae.decode(vae.encode(features, side)[0], side)
+        norms.append(((decoded - features) * units).norm(dim=1))
+    norm = torch.cat(norms).double()
+    return {
+        "mean_square": norm.square().mean().item(),
+        "mean_norm": norm.mean().item(),
+        "largest": norm.max().item(),
+    }
+
+
+def equal_steps(vae: dict, count: int, steps: int) -> dict:
+    """VAE settings with as many epochs over `count` pairs as come nearest to `steps` steps."""
+    return {**vae, "epochs": max(1, round(steps / math.ceil(count / vae["batch_size"])))}
+
+
+@dataclass
+class Sweep:
+    """What all sizes share: the data, the settings, and the reference to measure from.
+
+    `test` are positions of test pairs; `vae`, `head` and `synthesis` settings as the pipeline's.
+    """
+
+    pairs: pd.DataFrame
+    embeddings: Embeddings
+    test: np.ndarray
+    validation_fraction: float
+    vae: dict
+    head: dict
+    synthesis: dict
+    reference: RewardHead | None = None
+    reference_losses: np.ndarray | None = None
+
+    def sets(self, n_pairs: int, seeds: list[int]) -> dict[int, TrainingSet]:
+        """The training set of each seed, N pairs each."""
+        return {
+            seed: training_set(
+                self.pairs,
+                self.embeddings,
+                n_pairs=n_pairs,
+                seed=seed,
+                validation_fraction=self.validation_fraction,
+            )
+            for seed in seeds
+        }
+
+    def train_reference(self, n_pairs: int) -> dict:
+        """Trains r*, the reward MLP on the largest set (B.5.1); returns how it went."""
+        seed = derive_seed("reference") % 2**31
+        data = self.sets(n_pairs, [seed])
+        training = methods.train(
+            "original", data, scale=1, vaes={}, head=self.head, settings=self.synthesis
+        )[seed]
+        self.reference = RewardHead(training.weights, data[seed].standardiser)
+        self.reference_losses = bradley_terry_losses(self.reference, self.embeddings, self.test)
+        return training.metrics
+
+    def train_vaes(self, data: Mapping[int, TrainingSet], options: dict) -> dict[int, VAE]:
+        """One VAE for each seed, as the pipeline trains them."""
+        vaes = train_vaes(
+            [(part.chosen, part.rejected) for part in data.values()],
+            seeds=[derive_seed(seed, "vae") for seed in data],
+            **options,
+        )
+        return dict(zip(data, vaes, strict=True))
+
+    def reconstruction(self, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE]) -> list:
+        """Held-out reconstruction errors of each seed's VAE, in the reference's units."""
+        unit = self.reference.standardiser
+        return [
+            {"seed": seed}
+            | reconstruction_errors(vae, data[seed].standardiser, unit, self.embeddings, self.test)
+            for seed, vae in vaes.items()
+        ]
+
+    def theorem_1(
+        self, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE], delta: float
+    ) -> tuple[list[dict], list[pd.DataFrame]]:
+        """Theorem 1 held against each seed's synthetic pairs: summaries, and tables of pairs."""
+        summaries, tables = [], []
+        for seed, vae in vaes.items():
+            summary, table = theorem_1.check(
+                vae,
+                data[seed],
+                self.reference,
+                noise_variance=self.synthesis["noise_variance"],
+                candidates_per_kept=self.synthesis["candidates_per_kept"],
+                delta=delta,
+                seed=derive_seed(seed, "synthesis"),
+            )
+            summaries.append({"seed": seed, **summary})
+            tables.append(table.assign(seed=seed))
+        return summaries, tables
+
+    def estimation(
+        self, method: str, scale: int, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE]
+    ) -> list[dict]:
+        """zeta of each seed: mean test loss beyond the reference's, with its standard error."""
+        trainings = methods.train(
+            method, data, scale=scale, vaes=vaes, head=self.head, settings=self.synthesis
+        )
+        rows = []
+        for seed, training in trainings.items():
+            model = RewardHead(training.weights, data[seed].standardiser)
+            losses = bradley_terry_losses(model, self.embeddings, self.test)
+            beyond = losses - self.reference_losses
+            rows.append(
+                {
+                    "method": method,
+                    "scale": scale,
+                    "seed": seed,
+                    "test_loss": losses.mean(),
+                    "error": beyond.mean(),
+                    "standard_error": beyond.std(ddof=1) / math.sqrt(len(beyond)),
+                    "steps": training.metrics["steps"],
+                    "best_epoch": training.metrics["best_epoch"],
+                }
+            )
+        return rows
+
+
+def measure(
+    pairs: pd.DataFrame,
+    embeddings: Embeddings,
+    *,
+    sizes: list[int],
+    scales: list[int],
+    seeds: list[int],
+    max_test_pairs: int,
+    validation_fraction: float,
+    delta: float,
+    vae_steps: int,
+    vae: dict,
+    head: dict,
+    synthesis: dict,
+    progress=lambda text: None,
+) -> tuple[RewardHead, dict[str, pd.DataFrame], dict]:
+    """(reference, tables, metrics); tables are `estimation`, `reconstruction`, `theorem_1` and
+    `theorem_1_pairs`.
+
+    Every size below the largest is trained with `original`, and with `repeat` and `lens` at each
+    scale; VAEs at every size with the published epochs, and again with `vae_steps` steps whatever
+    the size: what remains of the decay then is due to the data and not to the training time.
+    """
+    test = np.flatnonzero(pairs["split"] == "test")[:max_test_pairs]
+    sizes = check_sizes(sizes, int((pairs["split"] == "train").sum()))
+    sweep = Sweep(pairs, embeddings, test, validation_fraction, vae, head, synthesis)
+    progress(f"reference on {sizes[-1]} pairs")
+    reference_metrics = sweep.train_reference(sizes[-1])
+    variants = [("original", 1), *((m, k) for k in scales for m in ("repeat", "lens"))]
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    for n_pairs in sizes:
+        progress(f"N = {n_pairs}")
+        data = sweep.sets(n_pairs, seeds)
+        count = len(data[seeds[0]].chosen)
+        vaes = sweep.train_vaes(data, vae)
+        controls = sweep.train_vaes(data, equal_steps(vae, count, vae_steps))
+        summaries, checked = sweep.theorem_1(data, vaes, delta)
+        found = {
+            "reconstruction": [
+                {"budget": budget, **row}
+                for budget, trained in (("epochs", vaes), ("equal_steps", controls))
+                for row in sweep.reconstruction(data, trained)
+            ],
+            "theorem_1": summaries,
+            "theorem_1_pairs": pd.concat(checked),
+            "estimation": [
+                row
+                for method, scale in (variants if n_pairs < sizes[-1] else [])
+                for row in sweep.estimation(method, scale, data, vaes)
+            ],
+        }
+        for name, rows in found.items():
+            table = pd.DataFrame(rows)
+            table.insert(0, "n_pairs", n_pairs)
+            parts[name].append(table)
+    tables = {
+        name: pd.concat([part for part in found if len(part)], ignore_index=True)
+        for name, found in parts.items()
+    }
+    metrics = {
+        "reference": reference_metrics | {"pairs": sizes[-1]},
+        "reference_test_loss": float(sweep.reference_losses.mean()),
+        "test_pairs": len(test),
+        "dim": int(embeddings["chosen"].shape[1]),
+        "sizes": sizes,
+    }
+    return sweep.reference, tables, metrics

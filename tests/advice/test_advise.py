@@ -1,0 +1,412 @@
+"""Advice for own pairs: cross-validation, intervals, the rule of recommendation, the budget."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lens.advice import advise as advising
+from lens.advice import learning_curve
+from lens.advice.advise import Advice, Comparison, advise, conclude, duration, recipes_for
+from lens.advice.crossval import FOLDS, correct, fold_of_each, interval_by_prompt, make_round
+from lens.advice.crossval import round_margins as held_out_margins
+from lens.advice.learning_curve import extrapolate, fit_curve
+from lens.advice.own_pairs import EmbeddedPairs
+from lens.advice.report import about, as_json, as_text
+from lens.core.errors import LensError
+from lens.core.intervals import Interval, crossed_interval
+from lens.reward import methods
+from lens.reward.recipes import Recipe
+
+
+def embedded(count=80, dim=6, seed=0, strength=1.0, per_prompt=1):
+    """Pairs whose labels follow the first feature, Bradley-Terry."""
+    rng = np.random.default_rng(seed)
+    sides = rng.normal(size=(2, count, dim)).astype(np.float32)
+    gap = strength * (sides[0, :, 0] - sides[1, :, 0])
+    swap = rng.random(count) > 1 / (1 + np.exp(-gap))
+    sides[:, swap] = sides[::-1, swap]
+    table = pd.DataFrame(
+        {
+            "id": map(str, range(count)),
+            "prompt": "[]",
+            "chosen": "a",
+            "rejected": "b",
+            "group": [f"p{i // per_prompt}" for i in range(count)],
+        }
+    )
+    return EmbeddedPairs(table, sides[0], sides[1], None, {"source": "test"})
+
+
+def test_folds_keep_prompts_together_and_follow_the_seed():
+    groups = np.array([f"p{i % 23}" for i in range(100)])
+    folds = fold_of_each(groups, 1)
+    for group in np.unique(groups):
+        assert len(set(folds[groups == group])) == 1
+    assert set(np.bincount(folds)) <= set(range(15, 26))
+    assert len(np.bincount(folds)) == FOLDS
+    np.testing.assert_array_equal(folds, fold_of_each(groups, 1))
+    assert (folds != fold_of_each(groups, 2)).any()
+    with pytest.raises(LensError, match="9 distinct prompts"):
+        fold_of_each(np.array([f"p{i % 9}" for i in range(100)]), 0)
+
+
+def test_no_pair_trains_a_model_that_judges_its_prompt():
+    pairs = embedded(60, per_prompt=3)
+    cut = make_round(pairs, 4)
+    for fold, part in enumerate(cut.data.values()):
+        trained = np.concatenate([part.rows, part.validation_rows])
+        assert len(trained) == len(set(trained)) == (cut.folds != fold).sum()
+        assert not set(pairs.groups[trained]) & set(pairs.groups[cut.folds == fold])
+
+
+def test_margins_come_from_the_model_that_did_not_see_the_pair():
+    pairs = embedded(50)
+    cut = make_round(pairs, 0)
+    heads = {
+        fold: (lambda e, fold=fold: e[:, 0] * (fold + 1)) for fold in range(FOLDS)
+    }  # a head that names its fold
+    expected = (pairs.chosen - pairs.rejected)[:, 0] * (cut.folds + 1)
+    np.testing.assert_allclose(cut.margins(pairs, heads), expected, rtol=1e-5)
+
+
+def test_labels_that_mean_nothing_are_not_learned_from_themselves():
+    """Leaking a pair into its own training would lift this far above chance."""
+    pairs = embedded(100, dim=200, strength=0.0)
+    [(_, margins)] = held_out_margins(pairs, [Recipe("mean_difference")], 0)
+    assert 0.3 < correct(margins).mean() < 0.7
+
+
+def test_a_smaller_share_trains_on_fewer_of_the_same_prompts():
+    pairs = embedded(100)
+    whole, half = make_round(pairs, 0), make_round(pairs, 0, 0.5)
+    np.testing.assert_array_equal(whole.folds, half.folds)
+    for all_of, some in zip(whole.data.values(), half.data.values(), strict=True):
+        rows = [np.concatenate([part.rows, part.validation_rows]) for part in (some, all_of)]
+        assert len(rows[0]) == round(0.5 * len(rows[1]))
+        assert set(rows[0]) <= set(rows[1])
+
+
+def test_margins_count_one_nothing_or_a_half():
+    np.testing.assert_array_equal(correct(np.array([0.2, -3, 0])), [1, 0, 0.5])
+
+
+def test_pairs_of_one_prompt_count_as_one_item():
+    rng = np.random.default_rng(0)
+    values = rng.random((3, 40))
+    alone = interval_by_prompt(values, np.arange(40).astype(str))
+    assert alone == crossed_interval(values)
+    once = rng.random((3, 20))
+    twice = interval_by_prompt(np.repeat(once, 2, axis=1), np.repeat(np.arange(20), 2).astype(str))
+    assert twice.mean == pytest.approx(once.mean())
+    assert twice.high - twice.low == pytest.approx(
+        crossed_interval(once).high - crossed_interval(once).low
+    )
+    uneven = interval_by_prompt(np.array([[1, 1, 1, 0.0]] * 3), np.array(["a", "a", "a", "b"]))
+    assert uneven.mean == 0.75
+
+
+def constant(accuracies, count=400):
+    """Margins [3, count] of recipes, right on the share of pairs given, the same pairs first."""
+    places = (np.arange(count) * 0.6180339887) % 1
+    return {
+        recipe: np.tile(np.where(places < share, 1.0, -1.0), (3, 1))
+        for recipe, share in accuracies.items()
+    }
+
+
+PLAIN = {
+    Recipe("original"): 0.60,
+    Recipe("linear_probe"): 0.63,
+    Recipe("repeat", 2): 0.61,
+}
+
+
+def test_augmentation_is_recommended_only_if_it_beats_every_plain_recipe_surely():
+    pairs = embedded(400)
+    clear = conclude(pairs, constant(PLAIN | {Recipe("lens", 2): 0.70}))
+    assert clear.recommended == Recipe("lens", 2)
+    beats_control_only = conclude(pairs, constant(PLAIN | {Recipe("lens", 2): 0.632}))
+    assert beats_control_only.recommended == Recipe("linear_probe")
+    text = about(beats_control_only, "lens")
+    assert "+2.2 points" in text.split("Against the best plain recipe")[0]
+    assert "Against the best plain recipe, linear probe: +0.2 points" in text
+    worse = conclude(pairs, constant(PLAIN | {Recipe("lens", 2): 0.5}))
+    assert worse.recommended == Recipe("linear_probe")
+
+
+def test_a_gain_that_does_not_survive_correction_is_not_recommended():
+    """13 pairs of 400 won and 4 lost: sure for one recipe, not for the best of three."""
+    base = constant(dict.fromkeys(PLAIN, 0.5))
+    one = next(iter(base.values()))[0]
+    right, wrong = np.flatnonzero(one > 0), np.flatnonzero(one < 0)
+    better = one.copy()
+    better[wrong[:13]], better[right[:4]] = 1, -1
+    lens = {Recipe("lens", 2): np.tile(better, (3, 1))}
+    worse = {Recipe("lens", k): np.full((3, 400), -1.0) for k in (4, 8)}
+    assert conclude(embedded(400), base | lens).recommended == Recipe("lens", 2)
+    advice = conclude(embedded(400), base | lens | worse)
+    assert all(each.difference.low > 0 for each in advice.comparisons[: len(PLAIN)])
+    assert not advice.recommended.synthetic
+
+
+def test_an_mlp_is_recommended_only_if_it_is_told_from_the_best_probe():
+    pairs = embedded(400)
+    ahead = conclude(pairs, constant(PLAIN | {Recipe("repeat", 2): 0.7}))
+    assert ahead.recommended == Recipe("repeat", 2)
+    level = conclude(pairs, constant(PLAIN | {Recipe("repeat", 2): 0.632}))
+    assert level.recommended == Recipe("linear_probe")
+
+
+def test_without_time_for_augmentation_the_plain_recipes_are_compared(monkeypatch):
+    monkeypatch.setattr(advising, "_plan", lambda *arguments: ([], []))
+    advice = advise(embedded(60, dim=4, strength=2.0), rounds=1)
+    assert not advice.comparisons
+    assert set(advice.accuracy) == {Recipe("original"), *(Recipe(m) for m in methods.PROBES)}
+    assert "Augmentation was not tried" in as_text(advice)
+
+
+def test_the_best_of_several_winners_is_taken():
+    synthetic = {Recipe("lens", 2): 0.70, Recipe("lens_plus", 2): 0.74}
+    advice = conclude(embedded(400), constant(PLAIN | synthetic))
+    assert advice.recommended == Recipe("lens_plus", 2)
+
+
+def test_intervals_widen_with_the_number_of_synthetic_recipes():
+    pairs = embedded(400)
+    one = conclude(pairs, constant(PLAIN | {Recipe("lens", 2): 0.66}))
+    more = {Recipe("lens", 2): 0.66, Recipe("lens_plus", 2): 0.5, Recipe("mixup", 2): 0.5}
+    many = conclude(pairs, constant(PLAIN | more))
+    first, second = one.comparisons[0], many.comparisons[0]
+    assert first.difference == second.difference == first.corrected
+    assert second.corrected.low < first.corrected.low < first.corrected.high
+
+
+def test_each_synthetic_recipe_meets_its_control_and_every_plain_one():
+    recipes = recipes_for([2, 4])
+    assert Recipe("lens", 4).control == Recipe("repeat", 4)
+    assert Recipe("original").control == Recipe("original")
+    assert [r for r in recipes if r.synthetic] == [
+        Recipe("lens", 2), Recipe("lens", 4), Recipe("lens_plus", 4),
+    ]  # fmt: skip
+    assert {r.method for r in recipes} >= {"original", *methods.PROBES, "repeat"}
+    advice = conclude(embedded(400), constant(dict.fromkeys(recipes, 0.6)))
+    plain = [r for r in recipes if not r.synthetic]
+    assert [(c.recipe, c.control) for c in advice.comparisons] == [
+        (recipe, control) for recipe in recipes if recipe.synthetic for control in plain
+    ]
+
+
+def test_under_the_null_augmentation_is_seldom_recommended():
+    """Synthetic recipes as good as the plain ones, on random pairs: at most 5 % by design."""
+    rng = np.random.default_rng(0)
+    recipes = recipes_for([2, 4])
+    pairs, wins = embedded(100), 0
+    for _ in range(100):
+        common = rng.normal(0.3, 1, size=100)
+        margins = {r: common + rng.normal(0, 0.7, size=(3, 100)) for r in recipes}
+        wins += conclude(pairs, margins).recommended.synthetic
+    assert wins <= 5
+
+
+@pytest.fixture(scope="module")
+def advice():
+    return advise(embedded(60, dim=4, strength=2.0), scales=[2], rounds=2)
+
+
+def test_advise_runs_every_recipe_and_repeats_bit_for_bit(advice):
+    assert list(advice.margins) == recipes_for([2])
+    assert {margins.shape for margins in advice.margins.values()} == {(2, 60)}
+    again = [Recipe("lens", 2), Recipe("lens_plus", 2), Recipe("linear_probe")]
+    for recipe, margins in held_out_margins(embedded(60, dim=4, strength=2.0), again, 1):
+        np.testing.assert_array_equal(margins, advice.margins[recipe][1])
+    assert advice.accuracy[Recipe("evidence_probe")].mean > 0.6
+    assert advice.curve.recipe.method in methods.PROBES
+
+
+def test_advice_says_what_it_measured(advice):
+    text, found = as_text(advice), as_json(advice)
+    assert repr(advice) == str(advice) == text
+    best = advice.accuracy[advice.recommended]
+    assert f"Recommended: {advice.recommended} ({100 * best.mean:.1f} %" in text
+    assert "On these 60 pairs LENS 2x changes held-out accuracy by" in text
+    assert "against repeat 2x (the same number of steps)" in text
+    assert "240 pairs" in text
+    assert found["recommended"] == {
+        "method": advice.recommended.method, "scale": advice.recommended.scale,
+    }  # fmt: skip
+    assert found["augmentation_recommended"] == advice.recommended.synthetic
+    by_recipe = {(a["method"], a["scale"]): a["mean"] for a in found["accuracy"]}
+    assert by_recipe[("repeat", 2)] == advice.accuracy[Recipe("repeat", 2)].mean
+
+
+def made_up(low):
+    """An advice whose best recipe has this lower bound and whose LENS difference is told."""
+    accuracy = {
+        Recipe("linear_probe"): Interval(0.6, low, 0.7),
+        Recipe("repeat", 2): Interval(0.55, 0.5, 0.6),
+        Recipe("lens", 2): Interval(0.5, 0.4, 0.6),
+    }
+    loss = Interval(-0.05, -0.08, -0.02)
+    comparison = Comparison(Recipe("lens", 2), Recipe("repeat", 2), loss, loss)
+    one = [Interval(0.6, 0.5, 0.7)]
+    ahead = [Interval(0.6, 0.5, 0.7), Interval(0.65, 0.5, 0.8)]
+    curve = learning_curve.Curve(
+        Recipe("linear_probe"), np.array([8]), one, np.array([10, 20]), ahead
+    )
+    return Advice(10, 10, 8, 3, 1.0, accuracy, [comparison], Recipe("linear_probe"), curve, {})
+
+
+def test_a_loss_is_called_a_loss_and_chance_is_called_chance():
+    text = as_text(made_up(0.49))
+    assert (
+        "by -5.0 points [-8.0, -2.0] against repeat 2x (the same number of steps): a loss" in text
+    )
+    assert "augmentation is not recommended" in text
+    assert "Fewer than 100 prompts" in text
+    assert "Twice the labels would bring +5.0 points" in text
+    assert "No recipe is told from a coin" in text
+    assert "No recipe is told from a coin" not in as_text(made_up(0.51))
+
+
+def test_a_power_law_is_found_again_and_bounded():
+    sizes, ahead = np.array([30.0, 60, 120, 240]), np.array([300.0, 600, 1200])
+    law = lambda n: 0.8 - 1.5 * n**-0.5  # noqa: E731
+    np.testing.assert_allclose(
+        extrapolate(sizes, law(sizes)[None], ahead)[0], law(ahead), atol=1e-9
+    )
+    steep = extrapolate(sizes, np.array([[0.5, 0.7, 0.9, 0.99]]), np.array([1e9]))
+    assert steep[0, 0] <= 1 + 1e-12
+    falling = extrapolate(sizes, np.array([[0.9, 0.8, 0.7, 0.6]]), ahead)
+    np.testing.assert_allclose(falling, 0.75)  # never extrapolates a loss from more labels
+
+
+def test_the_curve_averages_rounds_and_brackets_its_means():
+    rng = np.random.default_rng(0)
+    pairs = embedded(200)
+    outcomes = (rng.random((4, 4, 200)) < np.array([0.55, 0.6, 0.65, 0.7])[:, None]).astype(float)
+    sizes = np.array([20.0, 40, 80, 160])
+    curve = fit_curve(pairs, Recipe("linear_probe"), sizes, outcomes)
+    np.testing.assert_allclose([v.mean for v in curve.measured], outcomes.mean(axis=(0, 2)))
+    np.testing.assert_array_equal(curve.sizes, sizes)
+    np.testing.assert_array_equal(curve.ahead, [200, 400, 800])
+    for value in [*curve.measured, *curve.predicted]:
+        assert value.low < value.mean < value.high
+    means = [value.mean for value in curve.predicted]
+    assert means == sorted(means)
+    assert means[0] > 0.68
+
+
+def test_time_decides_scales_and_rounds(monkeypatch):
+    """A clock that trainings move: the estimate, large scales left out, at last all of them."""
+    now = [0.0]
+    monkeypatch.setattr(advising.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(advising, "make_round", lambda pairs, seed: type("Cut", (), {"data": {}}))
+
+    def train(recipe, data):
+        now[0] += 1.0
+
+    monkeypatch.setattr(advising, "train", train)
+    monkeypatch.setattr(advising, "train_vae_of_each", lambda data: train(None, data) or {})
+    told = []
+    plenty = advising._plan(None, [2, 4, 8], None, 1e6, told.append)
+    assert plenty == ([2, 4, 8], [])
+    assert "5 rounds" in told[-1]
+    steps = lambda kept: 1 + sum(kept) * 2.2 + max(kept) + 4  # noqa: E731
+    tight, _ = advising._plan(None, [2, 4, 8], None, 3 * 1.2 * steps([2, 4]) + 1, told.append)
+    assert tight == [2, 4]
+    assert "3 rounds" in told[-1]
+    assert "left out for want of time: scales 8." in told[-1]
+    assert advising._plan(None, [2, 4, 8], None, 5.0, told.append) == ([], [])
+    assert "scales 2, 4, 8 (2 alone takes about 41 s: --minutes)" in told[-1]
+    assert advising._plan(None, [2, 4, 8], 7, 5.0, told.append) == ([2, 4, 8], [])
+    assert "7 rounds" in told[-1]
+
+
+def test_rounds_follow_the_first_ones_time(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(advising.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(advising, "_plan", lambda pairs, scales, *more: (scales, []))
+    monkeypatch.setattr(advising, "_curve", lambda pairs, recipe, rounds: None)
+
+    def margins(pairs, recipes, seed):
+        now[0] += 100.0
+        for recipe in recipes:
+            yield recipe, np.ones(60)
+
+    monkeypatch.setattr(advising, "round_margins", margins)
+    for minutes, rounds in ((30, 5), (8, 4), (1, 3)):
+        assert advise(embedded(60), scales=[2], minutes=minutes).rounds == rounds
+
+
+def test_lengths_of_time_in_words():
+    assert [duration(s) for s in (0.2, 59, 600, 7200)] == ["1 s", "59 s", "10 min", "2.0 h"]
+
+
+def test_scales_begin_at_two():
+    for scales in ([1], [], 2):
+        with pytest.raises(LensError, match="whole numbers from 2"):
+            advise(embedded(), scales=scales)
+    with pytest.raises(LensError, match="at least one is needed"):
+        advise(embedded(), rounds=0)
+    with pytest.raises(LensError, match="needs embedded pairs"):
+        advise(embedded().table)
+
+
+def test_prompts_of_unequal_size_add_no_spread():
+    sizes = [30, *[1] * 29]
+    groups = np.repeat([f"p{i}" for i in range(30)], sizes)
+    sure = interval_by_prompt(np.ones((3, len(groups))), groups)
+    assert (sure.mean, sure.low, sure.high) == (1, 1, 1)
+
+
+def test_intervals_of_uneven_prompts_cover():
+    """True accuracy 0.62, prompts of 1 to 9 pairs that share their luck: near 95 %."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(300):
+        sizes = rng.geometric(0.4, size=60)
+        groups = np.repeat(np.arange(60), sizes).astype(str)
+        share = np.repeat(rng.beta(6.2, 3.8, size=60), sizes)
+        found = interval_by_prompt((rng.random(len(groups)) < share)[None].astype(float), groups)
+        held += found.low <= 0.62 <= found.high
+        assert 0 <= found.low <= found.high <= 1
+    assert 0.91 <= held / 300 <= 0.99
+
+
+@pytest.mark.parametrize("sizes", [[30] + [2] * 15, [91] + [1] * 9, [20] + [1] * 30])
+def test_one_large_prompt_does_not_stop_the_advice(sizes):
+    pairs = embedded(sum(sizes), strength=2.0)
+    pairs.table["group"] = np.repeat([f"p{i}" for i in range(len(sizes))], sizes)
+    for seed in range(3):
+        sizes_trained, outcomes = learning_curve.curve_round(pairs, Recipe("linear_probe"), seed)
+        assert outcomes.shape == (4, len(pairs.table))
+        assert (np.diff(sizes_trained) >= 0).all()
+
+
+def test_the_curve_trains_on_the_shares_that_it_names(monkeypatch):
+    seen = []
+
+    def train(recipe, data):
+        seen.append([len(p.rows) + len(p.validation_rows) for p in data.values()])
+        return {seed: (lambda e: e[:, 0]) for seed in data}
+
+    monkeypatch.setattr(learning_curve, "train", train)
+    pairs = embedded(200, per_prompt=2)
+    sizes, outcomes = learning_curve.curve_round(pairs, Recipe("linear_probe"), 0)
+    np.testing.assert_array_equal(sizes, np.mean(seen, axis=1))
+    np.testing.assert_allclose(sizes, [20, 40, 80, 160], rtol=0.01)
+    np.testing.assert_array_equal(outcomes[0], correct((pairs.chosen - pairs.rejected)[:, 0]))
+
+
+def test_the_curve_is_of_the_best_probe():
+    accuracy = {Recipe("linear_probe"): 0.6, Recipe("evidence_probe"): 0.7, Recipe("original"): 0.9}
+    intervals = {recipe: Interval(value, 0, 1) for recipe, value in accuracy.items()}
+    assert advising._curve_recipe(intervals) == Recipe("evidence_probe")
+
+
+def test_embeddings_that_tell_nothing_apart_are_refused():
+    pairs = embedded(20)
+    with pytest.raises(LensError, match="the same embeddings in every pair"):
+        EmbeddedPairs(pairs.table, pairs.chosen, pairs.chosen.copy(), None, {})
+    with pytest.raises(LensError, match="the same embeddings in every pair"):
+        EmbeddedPairs(pairs.table, 0 * pairs.chosen, 0 * pairs.chosen, None, {})

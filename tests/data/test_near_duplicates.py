@@ -1,0 +1,355 @@
+"""Near duplicates: none is counted wrongly, few are missed, and the report names them."""
+
+import json
+import random
+from collections import Counter
+from itertools import pairwise
+
+import datasketch
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lens.core.errors import LensError
+from lens.data import near_duplicates as nd
+from lens.data.near_duplicates import near_duplicates, pieces, repeated, similarity
+from lens.data.pairs import normalise_pairs
+from lens.data.splits import split_pairs
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def text_of(length, seed):
+    return "".join(random.Random(seed).choices(LETTERS, k=length))
+
+
+def stretches(text):
+    """The definition: a text's set of pieces, as strings."""
+    return {text[start : start + 5] for start in range(max(1, len(text) - 4))}
+
+
+def jaccard(one, other):
+    return len(one & other) / len(one | other)
+
+
+def without_template(texts):
+    """The definition: the sets of pieces to be compared, the template's left out."""
+    every = [stretches(text) for text in texts]
+    counts = Counter(piece for one in every for piece in one)
+    common = {piece for piece, count in counts.items() if count > len(texts) / 2}
+    share = sum(counts[piece] for piece in common) / sum(counts.values())
+    if len(texts) < 20 or share < 1 / 3:
+        return every
+    return [one - common or one for one in every]
+
+
+unicode_texts = st.lists(st.text(st.characters(max_codepoint=0x1F640)), min_size=2, max_size=9)
+
+
+@given(unicode_texts)
+def test_pieces_are_the_stretches_of_five_characters(texts):
+    for one, other in pairwise(texts):
+        assert len(pieces(one)) == len(stretches(one))
+        assert np.all(np.diff(pieces(one).astype(object)) > 0)
+        expected = jaccard(stretches(one), stretches(other))
+        assert similarity(pieces(one), pieces(other)) == expected
+
+
+def test_pieces_of_short_and_long_texts():
+    assert [len(pieces(text)) for text in ("hi", "", "abcde", "abcdef")] == [1, 1, 1, 2]
+    assert similarity(pieces(""), pieces("")) == 1
+    assert similarity(pieces("abcdef"), pieces("bcdefg")) == 1 / 3
+    assert similarity(pieces("hi"), pieces("ho")) == 0
+
+
+@pytest.mark.parametrize(("length", "near"), [(48, False), (49, True)])
+def test_one_changed_letter_counts_from_49_characters_on(length, near):
+    text = text_of(length, 0)
+    changed = text[:20] + "_" + text[21:]
+    assert bool(near_duplicates([text], [changed])) is near
+    shared = length - 4 - 5
+    assert similarity(pieces(text), pieces(changed)) == shared / (shared + 10)
+
+
+@pytest.mark.parametrize(("length", "near"), [(99, False), (100, True)])
+def test_the_beginning_of_a_text_counts_from_four_fifths_of_its_pieces_on(length, near):
+    text = text_of(124, 0)
+    assert len(stretches(text)) == 120
+    assert bool(near_duplicates([text], [text[:length]])) is near
+    assert bool(near_duplicates([text[:length]], [text])) is near
+
+
+def some_edits(text, edits):
+    for place, letter in edits:
+        text = text[: place % len(text)] + letter + text[place % len(text) :]
+    return text
+
+
+edits = st.lists(st.tuples(st.integers(0, 99), st.sampled_from("xyz ")), max_size=8)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.lists(edits, min_size=1, max_size=6), st.lists(edits, min_size=1, max_size=6))
+def test_what_is_found_is_what_comparing_all_with_all_finds(these, those):
+    """A miss has a chance of 2 in 1,000 or less, and none comes up among these examples."""
+    base = text_of(60, 1)
+    texts, among = [[some_edits(base, edit) for edit in part] for part in (these, those)]
+    exact = {}
+    for i, text in enumerate(texts):
+        scores = [jaccard(stretches(text), stretches(other)) for other in among]
+        near = [(j, score) for j, score in enumerate(scores) if score >= nd.THRESHOLD]
+        if near:
+            exact[i] = near[0]
+    assert near_duplicates(texts, among) == exact
+
+
+def test_what_stands_before_is_found_within_one_list():
+    long = text_of(80, 2)
+    texts = ["how are you", long, "another prompt", long + "?", "how are you", "new"]
+    found = repeated(texts)
+    assert list(found) == [3, 4]
+    assert found[4] == (0, 1.0)
+    assert found[3][0] == 1
+    assert repeated(texts[:3]) == {}
+
+
+def test_the_first_of_several_is_named():
+    """A set of 1 and 8 gives 8 first, so that the order is one that `near` must make."""
+    base = text_of(80, 9)
+    texts = [text_of(80, seed) for seed in range(20, 29)] + [base + "!"]
+    texts[1], texts[8] = base, base + "?"
+    assert list({1, 8}) == [8, 1]
+    assert {place: first for place, (first, _) in repeated(texts).items()} == {8: 1, 9: 1}
+
+
+TEMPLATE = (
+    "below is an instruction that describes a task. write a response that appropriately "
+    "completes the request. ### instruction: {} ### response:"
+)
+
+
+def filled(seeds, template=TEMPLATE):
+    return [template.format(text_of(30 + seed % 40, seed)) for seed in seeds]
+
+
+def test_prompts_of_one_template_are_compared_by_what_fills_it():
+    """Of 40, three have a near duplicate: a letter more, a template alone, the same said again."""
+    texts = filled(range(40))
+    assert jaccard(stretches(texts[0]), stretches(texts[30])) > 0.5
+    nothing = TEMPLATE.partition("{}")[0]
+    texts += [TEMPLATE.format(text_of(69, 39) + "?"), nothing, texts[3], nothing]
+    sets = without_template(texts)
+    exact = {}
+    for i, one in enumerate(sets):
+        scores = [(j, jaccard(one, sets[j])) for j in range(i)]
+        near = [(j, score) for j, score in scores if score >= 0.8]
+        exact |= {i: near[0]} if near else {}
+    assert {place: first for place, (first, _) in exact.items()} == {40: 39, 42: 3, 43: 41}
+    assert repeated(texts) == exact
+    assert near_duplicates(texts[40:], texts[:40]) == {0: exact[40], 2: exact[42]}
+
+
+def test_a_long_template_makes_no_near_duplicates():
+    long = "a system prompt of some length stands here. " + TEMPLATE * 2
+    texts = [long.replace("{}", text_of(30, seed)) for seed in range(30)]
+    assert jaccard(stretches(texts[0]), stretches(texts[1])) > 0.6
+    texts = [text_of(400, 1) + text for text in texts]
+    assert jaccard(stretches(texts[0]), stretches(texts[1])) > 0.8
+    assert repeated(texts) == {}
+    assert list(repeated(texts[:19])) == list(range(1, 19))  # too few to have a template
+
+
+@pytest.mark.parametrize(("shared", "left_out"), [(20, False), (60, True)])
+def test_what_prompts_share_is_left_out_only_where_it_is_a_third_of_them(shared, left_out):
+    texts = [text_of(shared, 1) + text_of(70, seed) for seed in range(2, 32)]
+    assert bool(len(nd.template(texts))) is left_out
+    common = stretches(texts[0]) - set.union(*without_template(texts))
+    assert len(nd.template(texts)) == len(common)
+
+
+def test_a_template_is_found_in_a_part_of_many_prompts():
+    """Every second and more of 4,000 are looked at, from the first to the last."""
+    texts = filled(range(2000)) + [text_of(60, seed) for seed in range(2000)]
+    assert len(nd.template(texts)) == 0
+    texts = filled(range(2200)) + [text_of(60, seed) for seed in range(1800)]
+    inside = stretches(TEMPLATE.partition("{}")[0]) | stretches(TEMPLATE.partition("{}")[2])
+    assert len(nd.template(texts)) == len(inside)
+
+
+def counting(monkeypatch, owner, name, weigh):
+    """A list that grows by `weigh(result)` with every call."""
+    seen, original = [], getattr(owner, name)
+
+    def counted(*arguments):
+        result = original(*arguments)
+        seen.append(weigh(result))
+        return result
+
+    monkeypatch.setattr(owner, name, counted)
+    return seen
+
+
+def test_few_pairs_of_templated_prompts_are_proposed_and_fewer_compared(monkeypatch):
+    """One template is left out; of three, none in most prompts, the MinHashes say enough."""
+    proposed = counting(monkeypatch, datasketch.MinHashLSH, "query", len)
+    compared = counting(monkeypatch, nd, "similarity", lambda score: 1)
+    pairs = 300 * 299 / 2
+    assert repeated(filled(range(300))) == {}
+    assert sum(proposed) < 0.001 * pairs
+    proposed.clear(), compared.clear()
+    parts = [filled(range(i, 300, 3), text_of(100, i) + "{}") for i in range(3)]
+    assert repeated([text for part in parts for text in part]) == {}
+    assert sum(proposed) > 0.05 * pairs
+    assert sum(compared) < 0.1 * sum(proposed)
+
+
+def test_the_chance_of_finding_a_pair_is_the_stated_one():
+    """Pairs of sets with a known similarity, proposed as often as the formula says."""
+    draw, times = random.Random(0), 400
+    for shared, alone in ((20, 20), (30, 15), (40, 10)):
+        chance = nd.chance_of_finding(shared / (shared + alone))
+        index, proposed = nd.Index(times, np.empty(0, np.uint64)), 0
+        for place in range(times):
+            words = [draw.getrandbits(32) for _ in range(shared + alone)]
+            one, other = words[: shared + alone // 2], words[:shared] + words[shared + alone // 2 :]
+            sketches = [index._empty.copy() for _ in range(2)]
+            for sketch, some in zip(sketches, (one, other), strict=True):
+                sketch.update_batch(some)
+            index._buckets.insert(place, sketches[0])
+            proposed += place in index._buckets.query(sketches[1])
+        spread = (times * chance * (1 - chance)) ** 0.5
+        assert abs(proposed - times * chance) <= 3 * spread + 1
+    assert nd.chance_of_finding(0.8) == pytest.approx(1 - (1 - 0.8**6) ** 21)
+    assert nd.chance_of_finding(0.8) > 0.998
+
+
+def test_a_sentence_is_said_only_where_some_are_found():
+    long = text_of(80, 3)
+    training = {"row 1": long, "row 2": "something else"}
+    none = nd.counted({"row 9": "quite another"}, training)
+    assert (none["near_duplicates"], none["share"], nd.flag(none, "test prompts")) == (0, 0.0, [])
+    tests = {f"row {9 + i}": long + "?" * (i + 1) for i in range(6)} | {"row 15": text_of(80, 8)}
+    some = nd.counted(tests, training)
+    assert (some["prompts"], some["near_duplicates"], some["share"]) == (7, 6, 6 / 7)
+    assert len(some["first"]) == nd.SHOWN
+    assert some["first"][0]["prompt"] == "row 9"
+    assert some["first"][0]["training_prompt"] == "row 1"
+    ((name, detail),) = nd.flag(some, "test prompts")
+    assert name == "near_duplicate_prompts"
+    assert detail.startswith("6 of 7 test prompts (85.7 %), Jaccard 0.8")
+    assert nd.counted({}, training)["share"] == 0.0
+
+
+# The command
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def pairs_of(prompts):
+    return [{"prompt": prompt, "chosen": "good", "rejected": "bad"} for prompt in prompts]
+
+
+def prepared(lens, tmp_path, *arguments):
+    lens("prepare-pairs", *arguments, "--out", tmp_path / "pairs.parquet", "--out-prompts",
+         tmp_path / "prompts.parquet", "--report", tmp_path / "report.json")  # fmt: skip
+    return json.loads((tmp_path / "report.json").read_text())["metrics"]
+
+
+def test_preparing_pairs_reports_near_duplicates_of_training_prompts(tmp_path, lens):
+    ours = [text_of(80, seed) for seed in range(20)]
+    train = write(tmp_path / "train.jsonl", pairs_of(ours))
+    tests = [ours[3].upper() + "!", text_of(80, 99), ours[7] + " ?", ours[7] + "?!"]
+    test = write(tmp_path / "test.jsonl", pairs_of(tests))
+    pool = pd.DataFrame(
+        {
+            "prompt_id": ["a", "a", "b", "b"],
+            "prompt": [json.dumps([{"role": "user", "content": text}]) for text in
+                       (text_of(80, 77), text_of(80, 77), ours[5] + ".", ours[5] + ".")],
+            "response": ["x", "y", "x", "y"],
+        }
+    )  # fmt: skip
+    pool.to_parquet(tmp_path / "pool.parquet")
+    metrics = prepared(
+        lens, tmp_path, "--path", train, "--test-path", test, "--pool", tmp_path / "pool.parquet"
+    )
+    found = metrics["near_duplicates"]
+    places = [(one["prompt"], one["training_prompt"]) for one in found["test"]["first"]]
+    assert places == [
+        (f"{test}, row 1", f"{train}, row 4"),
+        (f"{test}, row 3", f"{train}, row 8"),
+        (f"{test}, row 4", f"{train}, row 8"),
+    ]
+    assert (found["test"]["prompts"], found["test"]["near_duplicates"]) == (4, 3)
+    assert (found["pool"]["prompts"], found["pool"]["near_duplicates"]) == (2, 1)
+    assert found["pool"]["first"][0]["prompt"] == "prompt b"
+    assert {flag["flag"] for flag in metrics["flags"]} == {"near_duplicate_prompts"}
+    assert [flag["detail"].partition(",")[0] for flag in metrics["flags"]] == [
+        "3 of 4 test prompts (75.0 %)",
+        "1 of 2 pool prompts (50.0 %)",
+    ]
+
+
+def test_preparing_pairs_raises_no_flag_where_prompts_are_far_apart(tmp_path, lens):
+    train = write(tmp_path / "train.jsonl", pairs_of(text_of(80, seed) for seed in range(20)))
+    metrics = prepared(lens, tmp_path, "--path", train)
+    assert metrics["flags"] == []
+    assert metrics["near_duplicates"]["test"]["prompts"] == 4
+    assert "pool" not in metrics["near_duplicates"]
+
+
+def test_a_check_of_the_data_counts_near_duplicates(tmp_path, lens, capsys):
+    base = text_of(80, 4)
+    rows = pairs_of([base, text_of(80, 5), base + "?", base.upper(), text_of(80, 6)])
+    lens("check", "data", write(tmp_path / "own.jsonl", rows))
+    assert "1 of 4 prompts are near duplicates of an earlier one" in capsys.readouterr().out
+
+
+# Equal prompts, after normalisation, never stand on both sides.
+
+
+def disguised(text, form):
+    return {
+        "upper": text.upper(),
+        "spaced": "  " + text.replace(" ", " \n\t ") + " ",
+        "wide": "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text),
+        "plain": text,
+    }[form]
+
+
+forms = st.sampled_from(["upper", "spaced", "wide", "plain"])
+prompts = st.lists(st.tuples(st.integers(0, 11), forms), min_size=1, max_size=12)
+
+
+@settings(max_examples=80, deadline=None)
+@given(prompts, st.one_of(st.none(), prompts), st.one_of(st.none(), prompts), st.integers(0, 9))
+def test_no_disguise_brings_a_test_or_pool_prompt_into_training(train, test, pool, seed):
+    def table(some):
+        rows = pairs_of(disguised(f"how to bake bread {number}?", form) for number, form in some)
+        return normalise_pairs([(f"row {place}", row) for place, row in enumerate(rows, 1)])
+
+    def groups(some):
+        return {f"how to bake bread {number}?" for number, _ in some or []}
+
+    pairs, report = table(train)
+    candidates = table(pool)[0].rename(columns={"id": "prompt_id"}) if pool else None
+    try:
+        split = split_pairs(
+            pairs, table(test)[0] if test else None, report, pool=candidates, group_by="prompt",
+            invalid_rows="drop", test_fraction=0.3, max_train_pairs=None, max_test_pairs=None,
+            seed=seed,
+        )  # fmt: skip
+    except LensError:
+        left = groups(train) - groups(pool) - groups(test)
+        assert len(left) < (1 if test else 2)
+        return
+    training = set(split.loc[split["split"] == "train", "group"])
+    assert training
+    assert not training & groups(pool)
+    assert not training & set(split.loc[split["split"] == "test", "group"])
+    assert not training & groups(test)
+    assert training <= groups(train)

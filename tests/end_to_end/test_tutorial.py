@@ -1,0 +1,79 @@
+"""The tutorial's commands, run in their order as a reader would."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.workflow_tools import ROOT
+
+TUTORIAL = (ROOT / "docs/tutorial.md").read_text()
+
+
+def blocks(text):
+    """(language, code) of the fenced blocks, in order."""
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """What every sh and python block prints, by its first line."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    found = {}
+    for language, code in blocks(TUTORIAL):
+        if language in ("sh", "python"):
+            command = [sys.executable, "-c", code] if language == "python" else ["sh", "-ec", code]
+            done = subprocess.run(
+                command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True
+            )
+            assert done.returncode == 0, f"{code}\n{done.stderr}"
+            found[code.splitlines()[0]] = done.stdout
+    return found
+
+
+def shown_after(line):
+    """The lines of the output that the page shows behind a command."""
+    [(_, shown)] = re.findall(
+        rf"^```sh\n{re.escape(line)}\n```\n(.*?)^```text\n(.*?)^```$",
+        TUTORIAL,
+        re.MULTILINE | re.DOTALL,
+    )
+    return shown.splitlines()
+
+
+def test_check_says_what_the_page_shows(outputs):
+    line = "lens check data replies.csv"
+    assert outputs[line].splitlines() == shown_after(line)
+
+
+@pytest.mark.parametrize("line", [
+    "lens advise replies.csv --model encoder --scales 4 --rounds 3",
+    "lens fit --advice advice --out reward",
+])  # fmt: skip
+def test_outputs_have_the_shape_that_the_page_shows(outputs, line):
+    """Figures may differ from machine to machine, and with them what is best; the rest may not."""
+    masked = [
+        {re.sub(r"\d+(\.\d+)?( s| min)?", "#", text).split("#")[0].strip() for text in lines}
+        for lines in (outputs[line].splitlines(), shown_after(line))
+    ]
+    missing = masked[1] - masked[0]
+    assert not {text for text in missing if not text.startswith(("More labels", "Settings"))}, (
+        missing
+    )
+
+
+def test_the_model_prefers_the_better_answer(outputs):
+    printed = outputs["import lens"].splitlines()
+    good, bad = map(float, re.findall(r"-?\d+\.\d+", printed[0]))
+    assert good > bad
+    assert '"best": 1' in outputs[next(line for line in outputs if line.startswith("echo"))]
+
+
+def test_links_lead_somewhere():
+    for page in (ROOT / "docs").glob("*.md"):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"

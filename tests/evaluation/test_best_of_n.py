@@ -1,0 +1,69 @@
+"""The best-of-n estimator against exhaustive enumeration, ties included."""
+
+from itertools import combinations, permutations
+from math import log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lens.evaluation.best_of_n import best_of_n, kl_bound
+
+
+def enumerated(proxy, gold, n):
+    """Mean gold of the pick over all subsets of n, ties in the proxy broken evenly."""
+    picks = []
+    for subset in combinations(range(len(proxy)), n):
+        top = max(proxy[i] for i in subset)
+        picks.append(np.mean([gold[i] for i in subset if proxy[i] == top]))
+    return np.mean(picks)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(-5, 5)), min_size=1, max_size=7))
+def test_equals_exhaustive_enumeration(candidates):
+    proxy, gold = np.array(candidates, float).T
+    expected = [enumerated(proxy, gold, n) for n in range(1, len(proxy) + 1)]
+    np.testing.assert_allclose(best_of_n(proxy, gold), expected, atol=1e-9)
+
+
+def test_extremes():
+    proxy, gold = np.array([0.1, 0.9, 0.5, 0.7]), np.array([1.0, -2.0, 4.0, 3.0])
+    curve = best_of_n(proxy, gold)
+    assert curve[0] == pytest.approx(gold.mean())
+    assert curve[-1] == gold[1]
+
+
+def test_order_of_candidates_does_not_matter():
+    proxy, gold = np.array([0.0, 1.0, 1.0, 2.0]), np.array([3.0, 1.0, 5.0, 2.0])
+    expected = best_of_n(proxy, gold)
+    for order in permutations(range(4)):
+        np.testing.assert_allclose(best_of_n(proxy[list(order)], gold[list(order)]), expected)
+
+
+def test_leading_dimensions():
+    rng = np.random.default_rng(0)
+    proxy, gold = rng.normal(size=(2, 3, 5, 6))
+    curves = best_of_n(proxy, gold)
+    assert curves.shape == (3, 5, 6)
+    np.testing.assert_allclose(curves[1, 2], best_of_n(proxy[1, 2], gold[1, 2]))
+
+
+def test_ties_in_one_prompt_leave_the_others_alone():
+    rng = np.random.default_rng(1)
+    proxy, gold = rng.integers(0, 3, size=(6, 5)).astype(float), rng.normal(size=(6, 5))
+    proxy[3] = np.arange(5)  # no tie
+    for row, curve in enumerate(best_of_n(proxy, gold)):
+        expected = [enumerated(proxy[row], gold[row], n) for n in range(1, 6)]
+        np.testing.assert_allclose(curve, expected, atol=1e-12)
+
+
+def test_a_perfect_proxy_never_falls_with_n():
+    gold = np.random.default_rng(0).normal(size=(20, 16))
+    assert (np.diff(best_of_n(gold, gold), axis=1) >= 0).all()
+
+
+def test_kl_bound():
+    assert kl_bound(1) == 0
+    assert kl_bound(16) == pytest.approx(log(16) - 15 / 16)

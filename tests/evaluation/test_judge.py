@@ -1,0 +1,194 @@
+"""Judging reward models, and reading back what was judged."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lens.core.errors import LensError
+from lens.core.intervals import holm
+from lens.evaluation import judge
+from lens.paper import table_1
+from lens.paper.cells import aggregate, observations, read_cells
+from lens.report.render import escape_latex, escape_markdown, markdown_table, with_interval
+from lens.report.reported import reported, table_1_value
+from lens.reward.head import RewardHead
+from lens.reward.training_set import Standardiser
+
+UNIT = Standardiser(np.zeros(2, np.float32), np.ones(2, np.float32))
+
+
+def candidates():
+    return pd.DataFrame(
+        {
+            "prompt_id": ["a"] * 3 + ["b"] * 3,
+            "candidate": [0, 1, 2] * 2,
+            "response": ["x", "xx", "xxx", "xxx", "x", "xx"],
+            "gold": [1.0, 2.0, 4.0, 0.0, 5.0, 1.0],
+        }
+    )
+
+
+def linear(*weights):
+    return RewardHead({"w": np.array(weights, np.float32)}, UNIT)
+
+
+def test_judge_candidates_by_hand():
+    features = np.array([[1, 0], [3, 0], [2, 0], [0, 1], [0, 5], [0, 9]], np.float32)
+    table = judge.judge_candidates({7: linear(1.0, -1.0)(features)}, candidates())
+    best = table[table["n"] == 3].set_index("prompt_id")["gold_reward"]
+    assert best.to_dict() == {"a": 2.0, "b": 0.0}  # picks: a1 (proxy 3), b0 (proxy -1)
+    mean = table[table["n"] == 1].set_index("prompt_id")["gold_reward"]
+    assert mean.to_dict() == pytest.approx({"a": 7 / 3, "b": 2.0})
+    assert set(table["seed"]) == {7}
+
+
+def test_judge_pairs_uses_the_test_split_alone():
+    pairs = pd.DataFrame({"id": ["p", "q", "r"], "split": ["train", "test", "test"]})
+    embeddings = {
+        "chosen": np.array([[9, 0], [1, 0], [0, 0]], np.float32),
+        "rejected": np.array([[0, 0], [0, 0], [1, 0]], np.float32),
+    }
+    held_out = judge.held_out_pairs(pairs)
+    sides = [embeddings[side][held_out.index] for side in ("chosen", "rejected")]
+    table = judge.judge_pairs({0: tuple(map(linear(1.0, 0.0), sides))}, held_out)
+    assert dict(zip(table["id"], table["correct"], strict=True)) == {"q": 1.0, "r": 0.0}
+
+
+def test_summary_names_what_needs_no_training():
+    features = np.zeros((6, 2), np.float32)
+    tied = {0: linear(1.0, 0.0)(features)}
+    prompts = judge.judge_candidates(tied, candidates())
+    pairs = pd.DataFrame({"seed": [0], "id": ["p"], "correct": [1.0]})
+    found = judge.summary(prompts, pairs, candidates(), tied)
+    assert found["mean_gold"] == pytest.approx(13 / 6)
+    features[:, 0] = candidates()["gold"]  # a perfect judge picks the best of all three
+    rewards = {0: linear(1.0, 0.0)(features)}
+    perfect = judge.judge_candidates(rewards, candidates())
+    best = judge.summary(perfect, pairs, candidates(), rewards)
+    assert best["gold_reward"] == {"0": 4.5}
+    assert found["oracle_gold"] == 4.5
+    assert found["longest_answer_gold"] == 2.0
+    assert found["gold_reward"] == {"0": pytest.approx(13 / 6)}  # all ties: a random pick
+
+
+def test_gold_must_cover_every_candidate():
+    table = candidates().drop(columns="gold")
+    gold = candidates()[["prompt_id", "candidate", "gold"]]
+    shuffled = gold.sample(frac=1, random_state=0)
+    assert list(judge.with_gold(table, shuffled, "g")["gold"]) == list(gold["gold"])
+    with pytest.raises(LensError, match="g: the gold score of candidate 0 of prompt a"):
+        judge.with_gold(table, gold.iloc[1:], "g")
+
+
+def test_aggregates_pair_each_method_with_its_control(cell_folders):
+    folders, base = cell_folders
+    table = aggregate(read_cells(folders), "gold").set_index("method")
+    assert table["mean"].to_dict() == pytest.approx(
+        {
+            "original": base.mean(),
+            "repeat": base.mean() + 1,
+            "lens": base.mean() + 3,
+            "linear_probe": base.mean() + 2,
+        }
+    )
+    differences = table["difference_to_repeat"]
+    assert np.isnan(differences["original"])
+    assert differences["lens"] == pytest.approx(2.0)  # to repeat at 4x
+    assert differences["linear_probe"] == pytest.approx(2.0)  # to original at 1x
+    assert np.isnan(differences["repeat"])
+    assert table.loc["lens", "difference_low"] == pytest.approx(2.0)  # a constant gap is certain
+    np.testing.assert_allclose(table["corrected_p_value"], holm(table["p_value"]))
+    unsure = aggregate(read_cells(folders), "correct")
+    np.testing.assert_allclose(unsure["corrected_p_value"], holm(unsure["p_value"]))
+
+
+def test_a_star_needs_the_corrected_p_value(cell_folders):
+    cells = read_cells(cell_folders[0])
+    gold, accuracy = aggregate(cells, "gold"), aggregate(cells, "correct")
+    gold["reported"], held = np.nan, gold["p_value"].notna()
+    for corrected, stars in ((0.2, 0), (0.01, 2)):
+        gold.loc[held, ["p_value", "corrected_p_value"]] = (0.01, corrected)
+        text = table_1.printed(gold, accuracy, cells).markdown()
+        assert text.count("+2.000 [+2.000, +2.000]*") == stars
+
+
+def test_table_1_has_the_promised_columns(cell_folders, tmp_path):
+    cells = read_cells(cell_folders[0])
+    table = table_1.table_1(cells, {"d": "hh_rlhf", "m": "llama-3.1-8b"})
+    assert list(table.drop(columns=["p_value", "corrected_p_value"])) == [
+        "dataset",
+        "model",
+        "method",
+        "scale",
+        "n_pairs",
+        "mean",
+        "low",
+        "high",
+        "difference_to_repeat",
+        "difference_low",
+        "difference_high",
+        "reported",
+    ]
+    assert dict(zip(table["method"], table["reported"], strict=True))["lens"] == 1.94
+    assert list(observations(cells)) == [
+        "dataset",
+        "model",
+        "method",
+        "scale",
+        "n_pairs",
+        "seed",
+        "gold_reward",
+        "pair_accuracy",
+    ]
+    assert len(observations(cells)) == 4 * 3
+    seen = observations(cells)
+    lens = seen[seen["method"] == "lens"].set_index("seed")["gold_reward"]
+    np.testing.assert_allclose(lens[[0, 1, 2]], cell_folders[1].mean(axis=1) + 3)
+    text = table_1.printed(table, aggregate(cells, "correct"), cells).markdown()
+    assert "LENS" in text
+    assert "+2.000 [+2.000, +2.000]*" in text
+    compared = table_1.comparisons(table, aggregate(cells, "correct"))
+    assert len(compared[compared["measure"] == "gold"]) == 2  # lens, linear_probe
+    assert set(compared[compared["measure"] == "gold"]["difference"].round(6)) == {2.0}
+
+
+def test_the_paper_s_numbers_are_found():
+    assert table_1_value("hh_rlhf", "llama-3.1-8b", "lens", 8, 1000) == 2.20
+    assert table_1_value("tldr", "llama-3.1-8b", "gaussian_sampling", 2, 1000) == 0.64
+    assert table_1_value("hh_rlhf", "llama-3.1-8b", "original", 1, 1000) == 1.43
+    assert table_1_value("hh_rlhf", "gemma-2b", "lens", 4, 1000) == 0.64
+    assert table_1_value("hh_rlhf", "gemma-2b", "original", 1, 1000) == 0.29
+    for absent in (
+        ("tldr", "gemma-2b", "lens", 4, 1000),
+        ("hh_rlhf", "gemma-2b", "lens", 8, 1000),
+        ("hh_rlhf", "llama-3.1-8b", "repeat", 8, 1000),
+        ("hh_rlhf", "llama-3.1-8b", "lens", 8, 300),
+        ("hh_rlhf", "llama-3.1-8b", "lens", 16, 1000),
+        (None, None, "lens", 8, 1000),
+    ):
+        assert table_1_value(*absent) is None
+
+
+def test_reported_numbers_agree_with_each_other():
+    rows = reported()["table1"]["rows"]
+    assert len(rows) == 9
+    for row in rows.values():
+        assert len(row["hh_rlhf"]) == len(row["tldr"]) == 4
+    assert reported()["theory"]["N0"] == 65.59
+
+
+def test_text_is_escaped_and_numbers_are_aligned():
+    assert escape_latex("a_b & 50%") == r"a\_b \& 50\%"
+    assert escape_markdown("<b>|x") == r"\<b\>\|x"
+    assert with_interval(1.234, 1.0, 1.5, 2, sign=True) == "+1.23 [+1.00, +1.50]"
+    assert with_interval(float("nan"), 0, 0, 2) == "-"
+    lines = markdown_table(["a", "b"], [["x", "1.0"], ["yyyy", "10.0"]]).splitlines()
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_reported_numbers_are_the_source_s(shared):
+    import json
+
+    source = json.loads((shared / "paper/reported.json").read_text(encoding="utf-8"))
+    ours = dict(reported())
+    assert {**source, "source": ""} == {**ours, "source": ""}

@@ -1,0 +1,382 @@
+"""Downloads for machines without a network, against a Hub on this one."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from safetensors.numpy import load_file, save_file
+
+from lens.core.errors import LensError
+from lens.evaluation import rewardbench
+from lens.files.artifacts import sha256
+from lens.language import loading
+from tests.helpers.fake_hub import Hub
+from tests.helpers.workflow_tools import ROOT, jobs, snakemake
+
+TOKEN = "hf_aSecretThatMustNotBeShown"
+CHAT = [{"role": "user", "content": "w1"}]
+
+
+@pytest.fixture
+def hub(tmp_path, llama_folder, gold_folder):
+    """org/open has files that nobody reads, org/gated a licence, org/pairs two commits."""
+    hub = Hub()
+    folder = tmp_path / "open"
+    shutil.copytree(llama_folder, folder)
+    for name in ("pytorch_model.bin", "consolidated.safetensors", "original/params.json",
+                 "onnx/model.onnx", "model.gguf", "README.md", "modeling.py"):  # fmt: skip
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("not wanted")
+    hub.add("org/open", folder)
+    hub.add("org/gated", gold_folder)
+    hub.gated.add("org/gated")
+    for commit in (1, 2):
+        folder = tmp_path / f"pairs-{commit}"
+        for part in ("base", "online"):
+            for split, count in (("train", 3), ("test", 2)):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+                rows = [
+                    {"prompt": f"{commit} {part} {split} {i}", "chosen": "w2", "rejected": "w3"}
+                    for i in range(count)
+                ]
+                with gzip.open(folder / part / f"{split}.jsonl.gz", "wt") as file:
+                    file.writelines(json.dumps(row) + "\n" for row in rows)
+        hub.add("org/pairs", folder, "datasets")
+    return hub
+
+
+@pytest.fixture
+def lens_with(tmp_path):
+    """Runs `lens ...` in a process of its own, with a cache of its own and these variables."""
+
+    def run(*arguments, **environment):
+        home = tmp_path / ".cache/huggingface"
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
+        return subprocess.run(
+            [sys.executable, "-m", "lens", *map(str, arguments)],
+            capture_output=True, text=True, timeout=600, cwd=tmp_path,
+            env={**inherited, "HF_HOME": str(home), "HF_TOKEN": TOKEN,
+                 "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(ROOT), **environment},
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Has this very process look for the Hub at an address, or, at None, nowhere."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+
+    def look(address):
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", address is None)
+        template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    return look
+
+
+def embed(pairs, model, out, *more):
+    return ("embed-pairs", "--pairs", pairs, "--model", model, "--device", "cpu",
+            "--out", out, "--metrics", f"{out}.json", *more)  # fmt: skip
+
+
+def pair_table(path):
+    pd.DataFrame({
+        "id": ["a", "b"], "prompt": [json.dumps(CHAT)] * 2, "chosen": ["w2", "w3 w4"],
+        "rejected": ["w5", "w6"], "group": ["a", "b"], "split": ["train", "test"],
+    }).to_parquet(path)  # fmt: skip
+    return path
+
+
+def test_what_was_downloaded_is_read_without_a_network(hub, lens_with, tmp_path, llama_folder):
+    first, second = hub.repositories["datasets", "org/pairs"]
+    with hub.serving() as address:
+        run = lens_with(
+            "prefetch", "--models", "org/open", "--datasets", f"org/pairs@{first}",
+            f"org/pairs@{second}", "--out", "prefetch.json", HF_ENDPOINT=address,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        asked = len(hub.asked)
+        again = lens_with("prefetch", "--datasets", f"org/pairs@{first}", HF_ENDPOINT=address)
+        assert again.returncode == 0, again.stderr
+        assert len(hub.asked) == asked, "what is there is not asked for again"
+    model, *pairs = json.loads((tmp_path / "prefetch.json").read_text())
+    (commit,) = hub.repositories["models", "org/open"]
+    assert (model["id"], model["revision"], model["commit"]) == ("org/open", "main", commit)
+    assert f"'main' may move: pin `revision: {commit}`" in run.stdout
+    assert run.stdout.count("(pinned)") == 2
+    assert [p["commit"] for p in pairs] == [first, second]
+    paths = [path for _, path, _ in hub.asked if "org/open/resolve" in path]
+    fetched = {path.rpartition(f"{commit}/")[2] for path in paths}
+    assert fetched == {file.name for file in llama_folder.iterdir()}
+    assert model["bytes"] == sum(file.stat().st_size for file in llama_folder.iterdir())
+
+    # The server has stopped. Each pinned revision is read, not the latest one.
+    table = pair_table(tmp_path / "pairs.parquet")
+    offline = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "1"}
+    for name, source in (("hub", "org/open"), ("folder", llama_folder)):
+        run = lens_with(*embed(table, source, tmp_path / f"{name}.safetensors"), **offline)
+        assert run.returncode == 0, run.stderr
+    by_hub, by_folder = (load_file(tmp_path / f"{n}.safetensors") for n in ("hub", "folder"))
+    assert by_folder["chosen"].shape == (2, 16)
+    for side in ("chosen", "rejected"):
+        np.testing.assert_array_equal(by_hub[side], by_folder[side])
+    for number, revision in ((1, first), (2, second)):
+        run = lens_with(
+            "prepare-pairs", "--hub", "org/pairs", "--revision", revision, "--train-split", "train",
+            "--test-split", "test", "--out", "p.parquet", "--out-prompts", "q.parquet", "--report",
+            "r.json", **offline,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        found = pd.read_parquet(tmp_path / "p.parquet")
+        assert len(found) == 10
+        assert all(json.loads(p)[0]["content"].startswith(f"{number} ") for p in found["prompt"])
+
+
+def test_all_refusals_are_told_at_once_and_the_rest_stays(hub, lens_with, tmp_path):
+    with hub.serving() as address:
+        run = lens_with(
+            "prefetch", "--models", "org/gated", "org/missing", f"org/open@{'0' * 40}", "org/open",
+            "--datasets", "org/nothing", "--out", "prefetch.json", HF_ENDPOINT=address,
+        )  # fmt: skip
+    assert run.returncode == 1
+    assert "model org/open: " in run.stdout
+    message = run.stderr
+    assert "4 of 5 are not there" in message
+    assert "model org/gated (revision main) is gated. Accept its licence at " in message
+    assert "https://huggingface.co/org/gated and" in message
+    assert "environment variable HF_TOKEN (it is set, but" in message
+    assert "no such model. Check the name at https://huggingface.co/org/missing;" in message
+    assert "no such dataset. Check the name at https://huggingface.co/datasets/org/n" in message
+    assert "no such revision. Choose one of https://huggingface.co/org/open/commits/" in message
+    assert not (tmp_path / "prefetch.json").exists()
+    assert any(token == f"Bearer {TOKEN}" for _, _, token in hub.asked), "the token must be sent"
+    assert TOKEN not in run.stdout + run.stderr
+    written = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(written) > 5
+    assert not any(TOKEN.encode() in file.read_bytes() for file in written)
+
+
+def test_a_hub_out_of_reach_is_said(lens_with):
+    run = lens_with("prefetch", "--models", "org/open", HF_ENDPOINT="http://127.0.0.1:9")
+    assert run.returncode == 1
+    assert "model org/open (revision main): the Hub cannot be reached" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.fixture
+def offline(hub, here):
+    """What was downloaded of `org/open`, in the cache of this process, which has no network."""
+    from lens.files.hub import download, parse
+
+    with hub.serving() as address:
+        here(address)
+        found = download(parse("org/open", "model"))
+    here(None)
+    return found
+
+
+def test_what_is_not_in_the_cache_names_prefetch(offline, fail, lens, tmp_path):
+    table = pair_table(tmp_path / "pairs.parquet")
+    command = embed(table, "org/open", tmp_path / "out.safetensors", "--revision", "main")
+    lens(*command)
+    advice = "run `snakemake prefetch --configfile ...` or `lens prefetch --models org/open@main`"
+    for name in ("model.safetensors", "tokenizer.json", "config.json"):
+        moved = (Path(offline["folder"]) / name).rename(tmp_path / name)
+        message = fail(*command)
+        assert advice in message, name
+        assert "HF_HUB_OFFLINE allows no download" in message
+        moved.rename(Path(offline["folder"]) / name)
+    lens(*command)
+    assert "`lens prefetch --datasets org/pairs@main`" in fail("check", "data", "org/pairs")
+    assert "HF_HUB_OFFLINE is set" in fail("prefetch", "--models", "org/open")
+    message = fail("prefetch", "--models", "no-organisation")
+    assert "'no-organisation' is no Hub id. Write ORGANISATION/NAME@REVISION" in message
+
+
+def test_another_engine_gets_the_folder(offline, monkeypatch, llama_folder):
+    """vLLM would ask the cache for all files of the repository, and some are left out."""
+    from lens.language import vllm_engine
+
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(LLM=lambda **options: options))
+    options = {"dtype": "float32", "max_length": 8, "trust_remote_code": False}
+    engine = vllm_engine.load("org/open", revision=None, **options)
+    assert engine["model"] == offline["folder"]
+    engine = vllm_engine.load(str(llama_folder), revision=None, **options)
+    assert engine["model"] == str(llama_folder)
+    with pytest.raises(LensError, match="lens prefetch --models org/other@main"):
+        vllm_engine.load("org/other", revision=None, **options)
+
+
+def test_half_a_model_is_no_model(offline):
+    from lens.files.hub import cached_folder
+
+    folder = Path(offline["folder"])
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"a": "model.safetensors", "b": "model-2-of-2.safetensors"}})
+    )
+    with pytest.raises(LensError, match=r"main\): model-2-of-2\.safetensors missing"):
+        cached_folder("org/open", None, False)
+
+
+def test_a_moved_revision_is_another_identity(hub, here, tmp_path):
+    with hub.serving() as address:
+        here(address)
+        first = loading.identity("org/open", "main")
+        assert first == loading.identity("org/open", None)
+        commit = hub.add("org/open", tmp_path / "open")
+        second = loading.identity("org/open", "main")
+        assert not any("safetensors" in path for _, path, _ in hub.asked)
+    assert second == {"commit": commit} != first
+    here(None)
+    assert loading.identity("org/open", "main") == second
+    assert loading.identity("org/never-seen", "0" * 40) == {"commit": "0" * 40}
+    with pytest.raises(LensError, match="lens prefetch --models org/never-seen@main"):
+        loading.identity("org/never-seen", "main")
+
+
+def test_a_folder_is_known_by_its_weights_settings_and_templates(tmp_path, llama_folder):
+    folder = tmp_path / "model"
+    shutil.copytree(llama_folder, folder)
+    (folder / "modeling.py").write_text("1")
+    first = loading.identity(str(folder), None)
+    names = {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"}
+    assert names <= {name.removeprefix("model/") for name in first}
+    assert first["model/model.safetensors"] == sha256(folder / "model.safetensors")
+    assert "model/modeling.py" not in first
+    with_code = loading.identity(str(folder), None, trust_remote_code=True)
+    assert with_code == first | {"model/modeling.py": sha256(folder / "modeling.py")}
+    weights = load_file(folder / "model.safetensors")
+    weights["lm_head.weight"] = weights["lm_head.weight"] + 1
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    second = loading.identity(str(folder), None)
+    assert {name for name in first if first[name] != second[name]} == {"model/model.safetensors"}
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    assert loading.identity(str(folder), None) != second
+
+
+class Weights(torch.nn.Module):
+    """A model of 4,000 bytes whose move to a GPU is noted, or fails."""
+
+    def __init__(self, full=False):
+        super().__init__()
+        self.values = torch.nn.Parameter(torch.zeros(1000))
+        self.dtype, self.full, self.moved = torch.float32, full, None
+
+    def to(self, device):
+        if self.full:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        self.moved = device
+        return self
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A GPU of so many bytes, all but one of them free."""
+
+    def of(memory):
+        monkeypatch.setattr(loading, "pick_device", lambda device: device)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (memory - 1, memory))
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tiny GPU")
+
+    return of
+
+
+def test_a_model_too_big_for_the_gpu(gpu):
+    gpu(4001)
+    model = Weights()
+    assert loading.place(model, "org/m", "cuda").moved == "cuda"
+    gpu(4000)
+    model = Weights()
+    with pytest.raises(LensError, match=r"org/m: its weights take 0.0 GB as float32, but cuda "):
+        loading.place(model, "org/m", "cuda")
+    assert model.moved is None
+    assert loading.place(model, "org/m", "cpu").moved == "cpu"
+
+
+def test_the_message_has_both_sizes_and_what_to_do(gpu):
+    gpu(80_000_000_000)
+    model = Weights(full=True)
+    with pytest.raises(LensError) as caught:
+        loading.place(model, "org/m", "cuda:1")
+    assert "cuda:1 (Tiny GPU) has 80.0 GB, 80.0 GB of them free" in str(caught.value)
+    assert "larger or a free GPU in the profile, set `dtype: bfloat16`, or" in str(caught.value)
+    model.dtype = torch.bfloat16
+    with pytest.raises(LensError, match="in the profile, or choose a smaller model"):
+        loading.place(model, "org/m", "cuda:1")
+
+
+def prefetch_command(directory, *arguments):
+    run = snakemake("-np", "prefetch", *arguments, directory=directory)
+    assert run.returncode == 0, run.stderr
+    assert {rule for rule, _, _ in jobs(run.stdout)} == {"prefetch"}
+    (command,) = [line for line in run.stdout.splitlines() if "lens prefetch" in line]
+    return command.partition(" --out")[0].partition("lens prefetch")[2].split()
+
+
+def test_the_target_names_what_the_config_uses(tmp_path):
+    paper = yaml.safe_load((ROOT / "workflow/configs/paper.yaml").read_text())
+    loads = [m["load"] for m in (*paper["models"].values(), paper["gold"])]
+    expected = sorted(f"{load['model']}@{load['revision']}" for load in loads)
+    pairs = [d["pairs"] for d in paper["datasets"].values()]
+    bench = f"{rewardbench.HUB[1][0]}@{paper['reward_bench']['revision']}"
+    datasets = sorted([bench, *(f"{p['hub']}@{p['revision']}" for p in pairs)])
+    words = prefetch_command(tmp_path, "--configfile", ROOT / "workflow/configs/paper.yaml")
+    assert words == ["--models", *expected, "--datasets", *datasets]
+    change = {
+        "artefacts": ["table_1", "table_3"],
+        "models": {"gemma-2b": {"load": {"trust_remote_code": True}}},
+        "rejection_sampling": {"judge": {"kind": "model", "load": {"model": "org/judge"}}},
+    }
+    (tmp_path / "change.yaml").write_text(yaml.safe_dump(change))
+    words = prefetch_command(
+        tmp_path, "--configfile", ROOT / "workflow/configs/paper.yaml", tmp_path / "change.yaml"
+    )
+    assert bench not in words
+    assert "org/judge@main" in words
+    assert words[words.index("--models-with-code") + 1].startswith("google/gemma-2-2b-it@")
+
+
+def test_the_target_runs_whenever_it_is_asked_for(tmp_path):
+    for _ in range(2):
+        run = snakemake("--cores", 1, "prefetch", directory=tmp_path)
+        assert run.returncode == 0, run.stderr
+        assert "nothing to download" in run.stdout + run.stderr
+    assert json.loads((tmp_path / "results/offline/prefetch.json").read_text()) == []
+
+
+def test_pooling_is_not_guessed_where_the_cache_cannot_tell(hub, here, tmp_path, bert_folder):
+    """A sentence-transformers model without its modules.json would be pooled as any other."""
+    from lens.files.hub import download, parse
+    from lens.language.encoder import sentence_transformer
+
+    folder = tmp_path / "sentences"
+    shutil.copytree(bert_folder, folder)
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode": "cls"}))
+    modules = [{"path": "", "type": "m.Transformer"}, {"path": "1_Pooling", "type": "m.Pooling"}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    hub.add("org/sentences", folder)
+    with hub.serving() as address:
+        here(address)
+        assert sentence_transformer("org/open", None) == {}, "the Hub says that it is none"
+        found = [download(parse(name, "model")) for name in ("org/open", "org/sentences")]
+    here(None)
+    assert sentence_transformer("org/open", None) == {}
+    assert sentence_transformer("org/sentences", None)["pooling"] == "first"
+    (Path(found[1]["folder"]) / "modules.json").unlink()
+    with pytest.raises(LensError, match=r"no modules\.json.*lens prefetch --models org/sent"):
+        sentence_transformer("org/sentences", None)

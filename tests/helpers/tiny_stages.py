@@ -1,0 +1,97 @@
+"""The stages from raw files to Table 1, all in one process, on tiny made-up data in this folder.
+
+A script: `python tiny_stages.py`. Texts are not embedded but given embeddings that follow from
+them, since loading a model takes longer than all the rest.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from lens.cli import main
+from lens.files import artifacts
+
+METHODS = [("original", 1), ("repeat", 2), ("lens", 2), ("lens_plus", 2), ("linear_probe", 1)]
+SEEDS = [0, 1]
+
+
+def run(*words):
+    main([str(word) for word in words])
+
+
+def write_raw():
+    """Pairs and a pool with gold scores; some prompts nearly say the same, some are no ASCII."""
+    topics = ["caf\u00e9", "\u732b", "bread", "rain", "chess", "the sea"]
+    prompts = [f"what do you know of {topic}, in {i} lines?" for i in range(20) for topic in topics]
+    pairs = [
+        {"prompt": prompt, "chosen": f"a good answer {i % 7}", "rejected": f"a bad answer {i % 5}"}
+        for i, prompt in enumerate(prompts)
+    ]
+    pool = [
+        {"prompt": f"tell me of {topic}", "candidates": [
+            {"response": f"{topic} {i}", "gold": (i * 5) % 7 / 2} for i in range(6)
+        ]}
+        for topic in topics
+    ]  # fmt: skip
+    artifacts.write_jsonl("pairs.jsonl", pairs)
+    artifacts.write_jsonl("pool.jsonl", pool)
+
+
+def embedding(text):
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+    return np.random.default_rng(seed).normal(size=8).astype(np.float32)
+
+
+def embed(table, out, columns):
+    rows = artifacts.read_table(table)
+    arrays = {
+        side: np.stack(
+            [embedding(p + a) for p, a in zip(rows["prompt"], rows[column], strict=True)]
+        )
+        for side, column in columns.items()
+    }
+    artifacts.write_arrays(out, arrays, {"rows_sha256": artifacts.sha256(table)})
+
+
+def prepare():
+    run("prepare-candidates", "--path", "pool.jsonl", "--out", "results/pool.parquet",
+        "--metrics", "results/pool/metrics.json")  # fmt: skip
+    run("import-gold", "--path", "pool.jsonl", "--gold-field", "gold", "--out",
+        "results/gold.parquet", "--metrics", "results/gold/metrics.json")  # fmt: skip
+    run("prepare-pairs", "--path", "pairs.jsonl", "--pool", "results/pool.parquet", "--out",
+        "results/pairs.parquet", "--out-prompts", "results/prompts.parquet",
+        "--report", "results/pairs/report.json")  # fmt: skip
+    embed("results/pairs.parquet", "results/pairs.safetensors",
+          {"chosen": "chosen", "rejected": "rejected"})  # fmt: skip
+    embed("results/pool.parquet", "results/pool.safetensors", {"candidates": "response"})
+
+
+def train_and_judge():
+    data = ("--pairs", "results/pairs.parquet", "--embeddings", "results/pairs.safetensors",
+            "--n-pairs", 40, "--seeds", *SEEDS)  # fmt: skip
+    run("train-vae", *data, "--hidden", 16, "--latent", 4, "--epochs", 3, "--out-dir",
+        "results/vae")  # fmt: skip
+    cells = []
+    for method, scale in METHODS:
+        model, cell = f"results/train_reward/{method}", f"results/best_of_n/{method}"
+        vae = ("--vae-dir", "results/vae") if method == "lens" else ()
+        run("train-reward", *data, "--method", method, "--scale", scale, *vae, "--hidden", 16,
+            "--epochs", 3, "--out-dir", model)  # fmt: skip
+        run("best-of-n", "--models", *(f"{model}/seed_{seed}.safetensors" for seed in SEEDS),
+            "--seeds", *SEEDS, "--pairs", "results/pairs.parquet", "--pair-embeddings",
+            "results/pairs.safetensors", "--candidates", "results/pool.parquet",
+            "--candidate-embeddings", "results/pool.safetensors", "--gold", "results/gold.parquet",
+            "--dataset", "d", "--model", "m", "--method", method, "--scale", scale,
+            "--n-pairs", 40, "--out-prompts", f"{cell}/prompts.parquet", "--out-pairs",
+            f"{cell}/pairs.parquet", "--metrics", f"{cell}/metrics.json")  # fmt: skip
+        cells.append(cell)
+    run("table-1", "--cells", *cells, "--out-dir", "results/paper")
+    run("best-of-n-curve", "--cells", *cells, "--out-dir", "results/paper")
+
+
+if __name__ == "__main__":
+    Path("results").mkdir()
+    write_raw()
+    prepare()
+    train_and_judge()

@@ -1,0 +1,101 @@
+"""Running Snakemake as a user does, and reading its graph."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILE = ("--workflow-profile", ROOT / "workflow/profiles/local")
+SMALL = ROOT / "tests/small.yaml"
+TEXT = ROOT / "tests/text.yaml"
+SWEEPS = ROOT / "tests/sweeps.yaml"
+
+
+def snakemake(*arguments, directory, **environment):
+    """Runs Snakemake on the project's Snakefile in another folder."""
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        ROOT / "Snakefile",
+        "--directory",
+        directory,
+        *arguments,
+    ]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the rules' `python`
+    return subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        timeout=900,
+        env={**os.environ, "PATH": path, **environment},
+    )
+
+
+def run(directory, *arguments, config=SMALL, change=None, **environment):
+    """Snakemake with a config and, on top of it, a change written as one more config file."""
+    configs = [config] if isinstance(config, Path) else list(config)
+    if change:
+        configs.append(Path(directory) / "change.yaml")
+        configs[-1].write_text(json.dumps(change))
+    return snakemake(
+        *PROFILE, "--configfile", *configs, *arguments, directory=directory, **environment
+    )
+
+
+def paper(directory, name="small"):
+    return Path(directory) / "results" / name / "paper"
+
+
+def jobs(listing):
+    """[(rule, inputs, outputs)] of the jobs that `snakemake -n` lists."""
+    found = []
+    for block in re.split(r"^(?:local)?rule ", listing, flags=re.MULTILINE)[1:]:
+        files = {
+            kind: set(names.split(", "))
+            for kind, names in re.findall(r"^    (input|output): (.*)$", block, re.MULTILINE)
+        }
+        found.append(
+            (block.partition(":")[0], files.get("input", set()), files.get("output", set()))
+        )
+    return found
+
+
+def sources(of, found, through):
+    """All files that the job `of` depends on, by way of jobs that `through(rule)` lets pass."""
+    maker = {file: job for job in found for file in job[2]}
+    seen, waiting = set(), list(of[1])
+    while waiting:
+        file = waiting.pop()
+        if file not in seen:
+            seen.add(file)
+            rule, inputs, _ = maker.get(file, (None, (), ()))
+            if rule and through(rule):
+                waiting += inputs
+    return seen
+
+
+def ancestors(dot):
+    """{job number: (rule, rules of all jobs that it depends on)} of `snakemake --dag` output."""
+    names = {
+        int(number): label.split("\\n")[0]
+        for number, label in re.findall(r'^\s*(\d+)\[label = "([^"]*)"', dot, re.MULTILINE)
+    }
+    parents = {number: set() for number in names}
+    for source, target in re.findall(r"^\s*(\d+) -> (\d+)", dot, re.MULTILINE):
+        parents[int(target)].add(int(source))
+
+    def above(number, seen):
+        for parent in parents[number] - seen:
+            seen.add(parent)
+            above(parent, seen)
+        return seen
+
+    return {
+        number: (name, {names[one] for one in above(number, set())})
+        for number, name in names.items()
+    }

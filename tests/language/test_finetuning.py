@@ -1,0 +1,306 @@
+"""Training on text with TRL: what moves, what is saved, what is refused."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from lens.core.errors import LensError
+from lens.language import finetuning, gold, loading
+from lens.language.finetuning import Lora, Settings
+from lens.language.templates import answer_starts, common_prefix
+from tests.conftest import WORDS, save_tokenizer, shape
+from tests.helpers.workflow_tools import ROOT
+
+pytest.importorskip("trl", reason="extra `text` is not installed")
+pytest.importorskip("peft", reason="extra `text` is not installed")
+
+ONCE = Settings(epochs=1, learning_rate=1e-2, batch_size=4)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    loading.set_threads(1)
+
+
+def rows(count, seed=0):
+    """Token ids of `count` texts of several lengths, and of as many others."""
+    generator = np.random.default_rng(seed)
+    sizes = generator.integers(3, 9, size=2 * count)
+    texts = [[1, *generator.integers(6, 6 + len(WORDS), size=n).tolist(), 2] for n in sizes]
+    return texts[:count], texts[count:]
+
+
+def train(folder, out, *, lora=None, seed=0, settings=ONCE, data=None):
+    tokenizer, model = finetuning.new_classifier(
+        str(folder),
+        revision=None,
+        dtype="float32",
+        device="cpu",
+        trust_remote_code=False,
+        seed=seed,
+    )
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    chosen, rejected = data or rows(8)
+    facts = finetuning.train_reward(
+        model, tokenizer, chosen, rejected, settings, lora=lora, seed=seed, out=out
+    )
+    return before, facts
+
+
+def score(folder, texts):
+    _, model = finetuning.load_reward(str(folder), dtype="float32", device="cpu")
+    return gold.score(model, texts, batch_tokens=64)
+
+
+def test_full_fine_tuning_moves_every_weight_and_learns_the_order(llama_folder, tmp_path):
+    settings = Settings(epochs=30, learning_rate=1e-2, batch_size=4)
+    before, facts = train(llama_folder, tmp_path / "m", settings=settings)
+    _, after = finetuning.load_reward(str(tmp_path / "m"), dtype="float32", device="cpu")
+    unmoved = [n for n, value in after.named_parameters() if torch.equal(value, before[n])]
+    assert unmoved == []
+    chosen, rejected = rows(8)
+    assert (score(tmp_path / "m", chosen) > score(tmp_path / "m", rejected)).all()
+    assert facts["steps"] == 60
+    assert facts["last_loss"] < 0.1 < facts["first_loss"]
+    assert facts["trained_parameters"] == facts["parameters"]
+    assert facts["tokens"] == 30 * sum(map(len, chosen + rejected))
+
+
+def test_the_loss_is_bradley_terry_on_the_last_token(llama_folder, tmp_path):
+    """The first logged loss, before any step, by hand from the untrained model's scores."""
+    chosen, rejected = rows(4)
+    _, model = finetuning.new_classifier(
+        str(llama_folder), revision=None, dtype="float32", device="cpu",
+        trust_remote_code=False, seed=3,
+    )  # fmt: skip
+    gaps = gold.score(model.eval(), chosen, batch_tokens=64) - gold.score(
+        model, rejected, batch_tokens=64
+    )
+    _, facts = train(llama_folder, tmp_path / "m", seed=3, data=(chosen, rejected))
+    expected = np.log1p(np.exp(-gaps.astype(np.float64))).mean()
+    assert facts["first_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_lora_trains_adapters_and_head_alone_and_saves_no_base_weights(llama_folder, tmp_path):
+    settings = Settings(epochs=30, learning_rate=5e-2, batch_size=4)
+    before, facts = train(llama_folder, tmp_path / "m", lora=Lora(rank=2), settings=settings)
+    # two layers, A and B of q_proj and v_proj, and the head of 16
+    assert facts["trained_parameters"] == 2 * (2 * (16 + 16) + 2 * (16 + 8)) + 16
+    assert (tmp_path / "m/adapter_model.safetensors").is_file()
+    assert not (tmp_path / "m/model.safetensors").exists()
+    _, merged = finetuning.load_reward(str(tmp_path / "m"), dtype="float32", device="cpu")
+    for name, value in merged.named_parameters():
+        moved = not torch.equal(value, before[name])
+        assert moved == any(part in name for part in ("q_proj", "v_proj", "score")), name
+    chosen, rejected = rows(8)
+    assert (score(tmp_path / "m", chosen) > score(tmp_path / "m", rejected)).mean() > 0.8
+
+
+def test_a_lora_target_that_is_not_there_is_named_with_those_that_are(llama_folder, tmp_path):
+    with pytest.raises(LensError, match=r"LoRA targets \['c_attn'\]: .* it has .*q_proj.*v_proj"):
+        train(llama_folder, tmp_path / "m", lora=Lora(targets=("c_attn", "v_proj")))
+    train(llama_folder, tmp_path / "all", lora=Lora(targets=("all-linear",)))
+
+
+@pytest.mark.parametrize("lora", [None, Lora()])
+def test_a_seed_gives_the_same_bytes_and_another_others(llama_folder, tmp_path, lora):
+    name = "adapter_model.safetensors" if lora else "model.safetensors"
+    got = []
+    for run, seed in enumerate((0, 0, 1)):
+        train(llama_folder, tmp_path / str(run), lora=lora, seed=seed)
+        got.append((tmp_path / str(run) / name).read_bytes())
+    assert got[0] == got[1] != got[2]
+
+
+def test_a_batch_in_parts_is_the_same_step(llama_folder, tmp_path):
+    for name, each in (("whole", None), ("parts", 2)):
+        settings = Settings(epochs=2, learning_rate=1e-3, batch_size=8, device_batch_size=each)
+        train(llama_folder, tmp_path / name, settings=settings)
+    chosen, _ = rows(8)
+    np.testing.assert_allclose(
+        score(tmp_path / "whole", chosen), score(tmp_path / "parts", chosen), atol=1e-4
+    )
+    with pytest.raises(LensError, match="batch_size 8 is no multiple of 1 processes x device_"):
+        train(
+            llama_folder, tmp_path / "odd",
+            settings=Settings(epochs=1, learning_rate=1e-3, batch_size=8, device_batch_size=3),
+        )  # fmt: skip
+
+
+def test_an_end_token_that_is_also_padding_still_counts_as_the_last_token(tmp_path):
+    """Training reads the state at the end token, as scoring does, and the tokenizer stays."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path / "base"
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(**shape(num_key_value_heads=1, pad_token_id=2)))
+    model.save_pretrained(folder)
+    before = save_tokenizer(folder, pad="<eos>")
+    chosen, rejected = rows(4)
+    _, model = finetuning.new_classifier(
+        str(folder), revision=None, dtype="float32", device="cpu", trust_remote_code=False, seed=3
+    )
+    gaps = gold.score(model.eval(), chosen, batch_tokens=64) - gold.score(
+        model, rejected, batch_tokens=64
+    )
+    _, facts = train(folder, tmp_path / "m", seed=3, data=(chosen, rejected))
+    expected = np.log1p(np.exp(-gaps.astype(np.float64))).mean()
+    assert facts["first_loss"] == pytest.approx(expected, rel=1e-4)
+    saved, trained = finetuning.load_reward(str(tmp_path / "m"), dtype="float32", device="cpu")
+    assert trained.config.pad_token_id not in {id for ids in chosen + rejected for id in ids}
+    assert saved.get_vocab() == before.get_vocab()
+    assert set(saved.all_special_ids) == set(before.all_special_ids)
+
+
+def test_a_tokenizer_without_padding_keeps_its_words(tmp_path):
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path / "base"
+    torch.manual_seed(0)
+    LlamaForCausalLM(
+        LlamaConfig(**shape(num_key_value_heads=1, pad_token_id=None))
+    ).save_pretrained(folder)
+    save_tokenizer(folder, pad=None)
+    train(folder, tmp_path / "m")
+    first, after = (AutoTokenizer.from_pretrained(f) for f in (folder, tmp_path / "m"))
+    text = " ".join(WORDS)
+    assert after(text)["input_ids"] == first(text)["input_ids"]
+    ids = list(range(6, 6 + len(WORDS)))
+    assert after.decode(ids, skip_special_tokens=True) == text
+
+
+def test_a_loss_that_explodes_is_an_error(llama_folder, tmp_path):
+    with pytest.raises(LensError, match=r"the loss ended at (nan|inf)"):
+        train(
+            llama_folder, tmp_path / "m",
+            settings=Settings(epochs=20, learning_rate=1e30, batch_size=4),
+        )  # fmt: skip
+    assert not (tmp_path / "m").exists()
+
+
+def sft(folder, out, settings=ONCE, starts=3):
+    from transformers import AutoModelForCausalLM
+
+    tokenizer, model = loading.load(
+        AutoModelForCausalLM, str(folder), revision=None, dtype="float32", device="cpu"
+    )
+    texts, _ = rows(4)
+    return finetuning.train_sft(
+        model, tokenizer, texts, [starts] * 4, settings, seed=0, out=out
+    ), texts
+
+
+def loss_by_hand(folder, texts, start, end=None):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    logs = []
+    for ids in texts:
+        logits = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
+        stop = min(len(ids), end or len(ids))
+        logs += [-logits[place - 1, ids[place]].item() for place in range(start, stop)]
+    return np.mean(logs)
+
+
+def test_sft_learns_what_follows_the_prompt_and_nothing_else(llama_folder, tmp_path):
+    """The first loss by hand: mean negative log likelihood of the tokens after the prompt."""
+    from transformers import AutoModelForCausalLM
+
+    settings = Settings(epochs=40, learning_rate=1e-2, batch_size=4, max_length=64)
+    facts, texts = sft(llama_folder, tmp_path / "m", settings)
+    assert facts["first_loss"] == pytest.approx(loss_by_hand(llama_folder, texts, 3), rel=1e-4)
+    assert facts["last_loss"] < 0.5 * facts["first_loss"]
+    assert (facts["texts"], facts["texts_shortened"], facts["texts_without_room"]) == (4, 0, 0)
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "m").num_parameters() > 0
+
+
+def test_sft_cuts_long_texts_at_their_end(llama_folder, tmp_path):
+    settings = Settings(epochs=1, learning_rate=1e-3, batch_size=4, max_length=5)
+    facts, texts = sft(llama_folder, tmp_path / "m", settings)
+    expected = loss_by_hand(llama_folder, texts, 3, end=5)
+    assert facts["first_loss"] == pytest.approx(expected, rel=1e-4)
+    assert facts["texts_shortened"] == sum(len(text) > 5 for text in texts) > 0
+
+
+def test_sft_leaves_out_a_prompt_without_room_and_says_so(llama_folder, tmp_path):
+    settings = Settings(epochs=1, learning_rate=1e-3, batch_size=4, max_length=5)
+    with pytest.raises(LensError, match="no prompt leaves room for an answer"):
+        sft(llama_folder, tmp_path / "m", settings, starts=5)
+
+
+@pytest.mark.parametrize("style", ["chat", "plain"])
+def test_answers_begin_where_the_prompt_ends(llama_folder, style):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(llama_folder)
+    prompt = '[{"role": "user", "content": "w1 w2"}]'
+    ids, starts = answer_starts([prompt, prompt], ["w3 w4", "w1"], tokenizer, style)
+    words = [tokenizer.decode(text[start:]) for text, start in zip(ids, starts, strict=True)]
+    assert words == ["w3 w4 <eos>", "w1 <eos>"]
+
+
+def test_common_prefix():
+    assert common_prefix([1, 2, 3], [1, 2, 4, 5]) == 2
+    assert common_prefix([1, 2], [1, 2, 3]) == 2
+    assert common_prefix([9], [1]) == 0
+
+
+def test_a_missing_package_is_named_with_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(
+        LensError, match=r'needs peft, which is missing\. Run `pip install "lens-rm'
+    ):
+        finetuning.require("trl", "peft")
+
+
+def test_several_processes_share_a_batch(llama_folder, tmp_path):
+    """Two processes on the CPU, each with half of the batch: the same model as by one."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import os, sys\n"
+        f"sys.path[:0] = [{str(ROOT)!r}]\n"
+        "from tests.language.test_finetuning import train, Settings\n"
+        "from lens.language import finetuning, loading\n"
+        "loading.set_threads(1)\n"
+        "train(sys.argv[1], sys.argv[2], settings=Settings(2, 1e-3, 8))\n"
+        "rank = finetuning.from_first(os.environ['RANK'])\n"
+        "open(f'{sys.argv[2]}.{os.environ[\"RANK\"]}', 'w').write("
+        "f\"{os.environ['WORLD_SIZE']} {finetuning.is_first()} {rank}\")\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
+         script, llama_folder, tmp_path / "two"],
+        capture_output=True, text=True, timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "two.0").read_text() == "2 True 0"
+    assert (tmp_path / "two.1").read_text() == "2 False 0"
+    train(llama_folder, tmp_path / "one", settings=Settings(2, 1e-3, 8))
+    chosen, _ = rows(8)
+    np.testing.assert_allclose(
+        score(tmp_path / "two", chosen), score(tmp_path / "one", chosen), atol=1e-4
+    )
+
+
+def test_sums_in_bfloat16_leave_the_weights_in_their_type(llama_folder, tmp_path):
+    settings = Settings(epochs=1, learning_rate=1e-2, batch_size=4, bf16=True)
+    before, facts = train(llama_folder, tmp_path / "m", settings=settings)
+    _, after = finetuning.load_reward(str(tmp_path / "m"), dtype="float32", device="cpu")
+    assert after.dtype == torch.float32
+    moved = [n for n, value in after.named_parameters() if not torch.equal(value, before[n])]
+    assert len(moved) == len(before)
+    _, exact = train(llama_folder, tmp_path / "n")
+    assert facts["first_loss"] == pytest.approx(exact["first_loss"], rel=0.05)
+    assert facts["first_loss"] != exact["first_loss"]
+
+
+def test_each_process_takes_its_own_gpu(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    with pytest.raises(LensError, match="device cuda:3: cannot be used here"):
+        loading.pick_device("cuda")
+    assert loading.pick_device("cpu") == "cpu"

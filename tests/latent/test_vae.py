@@ -1,0 +1,390 @@
+"""The VAE's losses against hand-computed closed forms, its size, its gradients, its seeds."""
+
+import io
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from lens.core.errors import LensError
+from lens.core.stacked import Linear
+from lens.latent.vae import (
+    SHARING,
+    VAE,
+    diagnose,
+    kl_to_standard_normal,
+    load_vae,
+    loss_terms,
+    sample,
+    save_vae,
+    squared_error,
+    train_vaes,
+    wasserstein2,
+)
+from tests.latent.test_synthesis import identity_vae
+
+SETTINGS = {
+    "seed": 3,
+    "hidden": 8,
+    "latent": 2,
+    "sharing": "shared_trunk_separate_heads",
+    "beta": 1.0,
+    "gamma": 0.1,
+    "learning_rate": 1e-2,
+    "batch_size": 16,
+    "epochs": 5,
+}
+
+
+def train_vae(chosen, rejected, *, seed, **settings):
+    return train_vaes([(chosen, rejected)], seeds=[seed], **settings)[0]
+
+
+def pairs(count=40, dim=6, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(2, count, dim, generator=generator).numpy()
+
+
+def test_kl_equals_the_closed_form():
+    mean = torch.tensor([[0.0, 1.0, -2.0]])
+    log_variance = torch.tensor([[0.0, math.log(4.0), math.log(0.25)]])
+    # 1/2 (mu^2 + s^2 - 1 - ln s^2), one dimension at a time
+    expected = [0.0, 0.5 * (1 + 4 - 1 - math.log(4)), 0.5 * (4 + 0.25 - 1 + math.log(4))]
+    torch.testing.assert_close(kl_to_standard_normal(mean, log_variance)[0], torch.tensor(expected))
+
+
+def test_kl_equals_torch_distributions():
+    generator = torch.Generator().manual_seed(0)
+    mean, log_variance = torch.randn(2, 50, 4, generator=generator)
+    posterior = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+    expected = torch.distributions.kl_divergence(posterior, torch.distributions.Normal(0, 1))
+    torch.testing.assert_close(kl_to_standard_normal(mean, log_variance), expected)
+
+
+def test_wasserstein_equals_the_closed_form():
+    # means differ by (3, 0), standard deviations (1, 6) and (1, 2) by (0, 4): distance 5
+    distance = wasserstein2(
+        torch.tensor([[3.0, 0.0]]),
+        torch.tensor([[0.0, math.log(36.0)]]),
+        torch.tensor([[0.0, 0.0]]),
+        torch.tensor([[0.0, math.log(4.0)]]),
+    )
+    assert distance.item() == pytest.approx(5.0, rel=1e-6)
+
+
+def test_wasserstein_of_equal_posteriors_has_a_finite_gradient():
+    mean = torch.zeros(1, 2, requires_grad=True)
+    wasserstein2(mean, torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, 2)).sum().backward()
+    assert torch.isfinite(mean.grad).all()
+
+
+def test_total_loss_by_hand():
+    vae = VAE(dim=2, hidden=2, latent=1, sharing="share_everything")
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.zero_()
+        vae.mean_head["both"].bias.fill_(1.0)  # q(z | e) = N(1, 1) for every e
+    chosen, rejected = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 2.0]])
+    terms = loss_terms(vae, torch.cat([chosen, rejected]), torch.zeros(2, 1))
+    # the decoder gives 0: squared errors 25 and 4, summed over features and over both members
+    assert terms.reconstruction.item() == pytest.approx(29.0)
+    assert terms.kl.item() == pytest.approx(2 * 0.5)
+    assert terms.distance.item() == 0
+    assert terms.total(beta=2.0, gamma=0.7).item() == pytest.approx(31.0)
+
+
+def test_distance_is_subtracted_with_weight_gamma():
+    torch.manual_seed(0)
+    vae = VAE(dim=4, hidden=8, latent=2, sharing="separate_everything")
+    terms = loss_terms(vae, torch.randn(10, 4), torch.randn(10, 2))
+    assert terms.distance.min().item() > 0
+    plain = terms.reconstruction + terms.kl
+    torch.testing.assert_close(terms.total(1.0, 0.0), plain)
+    torch.testing.assert_close(terms.total(1.0, 0.5), plain - 0.5 * terms.distance)
+
+
+def test_each_pair_has_its_own_loss():
+    torch.manual_seed(0)
+    vae = VAE(dim=4, hidden=8, latent=2, sharing="shared_trunk_separate_heads")
+    data, noise = torch.randn(2, 6, 4), torch.randn(2, 6, 2)
+    whole = loss_terms(vae, data.flatten(0, 1), noise.flatten(0, 1)).total(1.0, 0.3)
+    single = loss_terms(vae, data[:, 4], noise[:, 4]).total(1.0, 0.3)
+    torch.testing.assert_close(whole[4:5], single)
+
+
+def test_loss_terms_are_those_of_each_side():
+    """Equations 3 to 6 for every pair, put together from one side after the other."""
+    torch.manual_seed(0)
+    vae = VAE(dim=4, hidden=8, latent=3, sharing="separate_everything")
+    data, noise = torch.randn(2, 6, 4), torch.randn(2, 6, 3)
+    terms = loss_terms(vae, data.flatten(0, 1), noise.flatten(0, 1))
+    sides = list(zip(("chosen", "rejected"), data, noise, strict=True))
+    posteriors = [vae.encode(own, side) for side, own, _ in sides]
+    squares = [
+        (own - vae.decode(mean + (0.5 * log_variance).exp() * draw, side)).square().sum(dim=1)
+        for (side, own, draw), (mean, log_variance) in zip(sides, posteriors, strict=True)
+    ]
+    torch.testing.assert_close(terms.reconstruction, squares[0] + squares[1])
+    kls = [kl_to_standard_normal(*posterior).sum(dim=1) for posterior in posteriors]
+    torch.testing.assert_close(terms.kl, kls[0] + kls[1])
+    torch.testing.assert_close(terms.distance, wasserstein2(*posteriors[0], *posteriors[1]))
+
+
+@pytest.mark.parametrize(("dim", "written"), [(31, True), (32, False)])
+def test_from_four_times_the_hidden_width_embeddings_are_not_written_out(dim, written):
+    asked = []
+
+    class Watched(Linear):
+        def forward(self, inputs):
+            asked.append(inputs.shape)
+            return super().forward(inputs)
+
+    torch.manual_seed(0)
+    layer = Watched(8, dim)
+    layer.weight = torch.nn.Parameter(torch.randn(2, dim, 8))
+    layer.bias = torch.nn.Parameter(torch.randn(2, dim))
+    features, embeddings = torch.randn(2, 50, 8), torch.randn(2, 50, dim)
+    found = squared_error(embeddings, features, layer)
+    assert bool(asked) == written
+    decoded = features @ layer.weight.transpose(1, 2) + layer.bias.unsqueeze(1)
+    torch.testing.assert_close(found, (embeddings - decoded).square().sum(dim=2), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("counts", [(40, 40, 40), (40, 37, 16), (7, 40, 33)])
+@pytest.mark.parametrize("sharing", SHARING)
+def test_runs_side_by_side_end_as_they_would_alone(counts, sharing):
+    """Ragged counts: some runs have fewer rows in a batch, fewer batches, or not one full one."""
+    data = [pairs(count, seed=seed) for seed, count in enumerate(counts)]
+    settings = {**SETTINGS, "sharing": sharing}
+    del settings["seed"]
+    together = train_vaes(data, seeds=[5, 6, 7], **settings)
+    for seed, own, vae in zip((5, 6, 7), data, together, strict=True):
+        alone = train_vae(*own, seed=seed, **settings)
+        for a, b in zip(alone.parameters(), vae.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+
+
+def test_training_is_plain_adam_on_the_mean_loss():
+    """The loop written out with an ordinary module, as a reader of A.1 would."""
+    chosen, rejected = pairs()
+    torch.manual_seed(3)
+    plain = VAE(6, 8, 2, "shared_trunk_separate_heads")
+    generator = torch.Generator().manual_seed(3)
+    optimiser = torch.optim.Adam(plain.parameters(), lr=1e-2)
+    for _ in range(5):
+        for rows in torch.randperm(40, generator=generator).split(16):
+            noise = torch.randn(2, len(rows), 2, generator=generator)
+            both = torch.from_numpy(np.concatenate([chosen[rows], rejected[rows]]))
+            optimiser.zero_grad()
+            loss_terms(plain, both, noise.flatten(0, 1)).total(1.0, 0.1).mean().backward()
+            optimiser.step()
+    for a, b in zip(plain.parameters(), train_vae(*pairs(), **SETTINGS).parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sharing", "parameters"),
+    [
+        ("shared_trunk_separate_heads", 533_696),  # the paper's "0.5M"
+        ("share_everything", 533_696 - 2 * (64 * 16 + 16)),
+        ("separate_everything", 2 * (533_696 - 2 * (64 * 16 + 16))),
+    ],
+)
+def test_number_of_parameters(sharing, parameters):
+    vae = VAE(dim=4096, hidden=64, latent=16, sharing=sharing)
+    assert sum(value.numel() for value in vae.parameters()) == parameters
+
+
+def test_what_is_shared():
+    torch.manual_seed(0)
+    data = torch.randn(3, 5)
+    shared, heads, separate = (
+        VAE(5, 8, 2, sharing)
+        for sharing in ("share_everything", "shared_trunk_separate_heads", "separate_everything")
+    )
+
+    def offset(vae):
+        return (vae.encode(data, "chosen")[0] - vae.encode(data, "rejected")[0]).abs().max().item()
+
+    latents = torch.randn(3, 2)
+    assert offset(shared) == 0
+    assert offset(heads) > 0
+    assert torch.equal(heads.decode(latents, "chosen"), heads.decode(latents, "rejected"))
+    assert not torch.equal(separate.decode(latents, "chosen"), separate.decode(latents, "rejected"))
+
+
+def test_unknown_sharing_is_named():
+    with pytest.raises(LensError, match="half"):
+        VAE(4, 8, 2, "half")
+
+
+@pytest.mark.parametrize("sharing", ["shared_trunk_separate_heads", "separate_everything"])
+def test_gradients(sharing):
+    torch.manual_seed(1)
+    vae = VAE(3, 4, 2, sharing).double()
+    chosen, rejected = torch.randn(2, 2, 3, dtype=torch.double)
+    noise = torch.randn(2, 2, 2, dtype=torch.double)
+    names, values = zip(*vae.named_parameters(), strict=True)
+
+    def loss(*weights):
+        part = dict(zip(names, weights, strict=True))
+        return torch.func.functional_call(
+            _Loss(vae), {f"vae.{n}": w for n, w in part.items()}, (chosen, rejected, noise)
+        )
+
+    assert torch.autograd.gradcheck(loss, values)
+
+
+class _Loss(torch.nn.Module):
+    def __init__(self, vae):
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, chosen, rejected, noise):
+        pairs, noise = torch.cat([chosen, rejected]), noise.flatten(0, 1)
+        return loss_terms(self.vae, pairs, noise).total(beta=0.7, gamma=0.3).mean()
+
+
+def test_sampling_has_the_posterior_s_moments():
+    mean, log_variance = torch.tensor([[2.0]]), torch.tensor([[math.log(9.0)]])
+    noise = torch.randn(200_000, 1, generator=torch.Generator().manual_seed(0))
+    z = sample(mean, log_variance, noise)
+    assert z.mean().item() == pytest.approx(2.0, abs=0.03)
+    assert z.std().item() == pytest.approx(3.0, abs=0.03)
+
+
+def test_a_sample_is_the_mean_plus_deviations():
+    mean, log_variance = torch.tensor([[2.0, -1.0]]), torch.tensor([[math.log(9.0), 0.0]])
+    drawn = sample(mean, log_variance, torch.tensor([[1.0, -2.0]]))
+    torch.testing.assert_close(drawn, torch.tensor([[5.0, -3.0]]))
+
+
+def test_training_lowers_the_loss_and_follows_the_seed():
+    chosen, rejected = pairs()
+    first, again = (train_vae(chosen, rejected, **SETTINGS) for _ in range(2))
+    other = train_vae(chosen, rejected, **{**SETTINGS, "seed": 4})
+    untrained = train_vae(chosen, rejected, **{**SETTINGS, "learning_rate": 1e-12})
+    for a, b in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(first.decoder["both"][0].weight, other.decoder["both"][0].weight)
+    assert (
+        diagnose(first, chosen, rejected)["reconstruction_error"]
+        < diagnose(untrained, chosen, rejected)["reconstruction_error"]
+    )
+
+
+def test_training_leaves_the_global_generator_alone():
+    chosen, rejected = pairs()
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    train_vae(chosen, rejected, **SETTINGS)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_bar_of_epochs_on_terminals_alone(monkeypatch, capsys):
+    train_vae(*pairs(), **SETTINGS)
+    assert capsys.readouterr().err == ""  # a log
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", screen)
+    train_vae(*pairs(), **SETTINGS)
+    assert "\rvae: 100%" in screen.getvalue()
+    assert re.search(r"5/5 .*\depoch/s", screen.getvalue())
+
+
+def test_a_large_gamma_separates_the_posteriors():
+    chosen, rejected = pairs()
+    near = train_vae(chosen, rejected, **{**SETTINGS, "gamma": 0.0, "epochs": 30})
+    far = train_vae(chosen, rejected, **{**SETTINGS, "gamma": 5.0, "epochs": 30})
+    assert (
+        diagnose(far, chosen, rejected)["wasserstein2"]
+        > 1.5 * diagnose(near, chosen, rejected)["wasserstein2"]
+    )
+
+
+def test_an_exploding_loss_is_reported():
+    chosen, rejected = pairs()
+    chosen = np.full_like(chosen, 1e30)
+    with pytest.raises(LensError, match=r"loss became (inf|nan) in epoch 1 \(seed 3\)"):
+        train_vae(chosen, rejected, **SETTINGS)
+
+
+def test_diagnosis_names_a_collapsed_posterior():
+    chosen, rejected = pairs()
+    vae = VAE(6, 8, 2, "share_everything")
+    with torch.no_grad():
+        vae.mean_head["both"].weight.zero_()
+    found = diagnose(vae, chosen, rejected)
+    assert found["active_units"] == 0
+    assert len(found["kl_per_dimension"]) == 2
+
+
+def test_diagnosis_by_hand():
+    """Posterior means that are the embeddings, variances of 4, and a decoder that adds a vector."""
+    rng = np.random.default_rng(0)
+    spread = np.array([1.0, 0.2, 0.05])  # variances 1, 0.04 and 0.0025: two active
+    chosen, rejected = (rng.normal(size=(2, 40, 3)) * spread).astype(np.float32)
+    vae = identity_vae(3)
+    with torch.no_grad():
+        vae.log_variance_head["both"].bias.fill_(math.log(4))
+        vae.decoder["both"][2].bias.copy_(torch.tensor([3.0, 0.0, 4.0]))
+    both = np.concatenate([chosen, rejected]).astype(np.float64)
+    decoded = both + np.array([3, 0, 4])
+    lengths = np.linalg.norm(both, axis=1) * np.linalg.norm(decoded, axis=1)
+    found = diagnose(vae, chosen, rejected)
+    assert found["reconstruction_error"] == pytest.approx(25, rel=1e-5)
+    cosines = (both * decoded).sum(axis=1) / lengths
+    assert found["reconstruction_cosine"] == pytest.approx(cosines.mean(), rel=1e-5)
+    kl = 0.5 * ((both**2).mean(axis=0) + 4 - 1 - math.log(4))
+    assert found["kl_per_dimension"] == pytest.approx(kl, rel=1e-5)
+    assert found["active_units"] == 2
+    distances = np.linalg.norm(chosen - rejected, axis=1)  # the deviations are the same
+    assert found["wasserstein2"] == pytest.approx(distances.mean(), rel=1e-5)
+    assert json.loads(json.dumps(found)) == found  # plain numbers, for a metrics file
+
+
+def test_units_are_active_over_all_embeddings_or_over_one_side_s():
+    """Posterior means that are the embeddings: two active units that vary within one side alone,
+    one within both, one that only tells the sides apart, and one that stays still."""
+    sides = 0.01 * np.random.default_rng(0).normal(size=(2, 40, 5)).astype(np.float32)
+    sides[0, :, :2] *= 100
+    sides[1, :, 1:3] *= 100
+    sides[1, :, 3] += 3
+    found = diagnose(identity_vae(5), *sides)
+    assert (found["active_units"], found["active_units_within_sides"]) == (4, 3)
+
+
+def test_the_variance_within_a_side_is_that_of_its_embeddings_not_of_a_sample():
+    side = np.array([[0.007**0.5], [-(0.007**0.5)]], np.float32)  # 0.007, as a sample 0.014
+    assert diagnose(identity_vae(1), side, side)["active_units_within_sides"] == 0
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+def test_pairs_are_encoded_and_decoded_side_by_side(sharing):
+    torch.manual_seed(0)
+    vae, sides = VAE(5, 8, 2, sharing), torch.randn(2, 7, 5)
+    halves = [half.chunk(2) for half in vae.encode_pairs(sides.flatten(0, 1))]
+    latents = torch.randn(2, 7, 2)
+    errors = vae.errors(sides.flatten(0, 1), latents.flatten(0, 1)).chunk(2)
+    for i, side in enumerate(("chosen", "rejected")):
+        for together, alone in zip(halves, vae.encode(sides[i], side), strict=True):
+            torch.testing.assert_close(together[i], alone)
+        decoded = vae.decode(latents[i], side)
+        torch.testing.assert_close(errors[i], (decoded - sides[i]).square().sum(dim=1))
+        features, layer = vae.decoder_features(latents[i], side)
+        torch.testing.assert_close(layer(features), decoded)
+
+
+def test_saved_and_loaded(tmp_path):
+    vae = train_vae(*pairs(), **SETTINGS)
+    save_vae(tmp_path / "vae.safetensors", vae)
+    loaded = load_vae(tmp_path / "vae.safetensors")
+    latents = torch.randn(3, 2)
+    assert torch.equal(vae.decode(latents, "chosen"), loaded.decode(latents, "chosen"))
+    assert loaded.shape == vae.shape
+    assert not vae.training
+    assert not loaded.training

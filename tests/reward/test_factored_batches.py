@@ -1,0 +1,212 @@
+"""The fast ways of training against the plain ones: values, gradients, whole trainings."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lens.core import stacked
+from lens.core.seeds import derive_seed
+from lens.latent.synthesis import Decoded, lens_latents
+from lens.latent.vae import SHARING, VAE, loss_terms, squared_error, train_vaes
+from lens.reward import factored_batches, methods
+from lens.reward.factored_batches import Batches, Factored, Written
+from tests.reward.test_mlp import HEAD, SYNTHESIS, linear_world
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+import plain_training
+
+DIM, HIDDEN = 40, 8
+SIDES = ("chosen", "rejected")
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@pytest.mark.parametrize("large", [1, 10**9])
+@pytest.mark.parametrize("turned", [True, False])
+def test_products_and_their_gradients(monkeypatch, large, turned):
+    """Large ones in turn and small ones at once are both what matrix products should be."""
+    monkeypatch.setattr(stacked, "LARGE", large)
+    torch.manual_seed(0)
+    inputs = torch.randn(3, 4, 5, dtype=torch.double, requires_grad=True)
+    weight = torch.randn(3, 2, 5, dtype=torch.double)
+    weight = (weight if turned else weight.transpose(1, 2).contiguous()).requires_grad_()
+    function = stacked.product if turned else stacked.product_with
+    expected = torch.einsum("rni,roi->rno" if turned else "rni,rio->rno", inputs, weight)
+    torch.testing.assert_close(function(inputs, weight), expected)
+    assert torch.autograd.gradcheck(function, (inputs, weight))
+    (gradient,) = torch.autograd.grad(function(inputs, weight).sum(), weight)
+    assert gradient.is_contiguous()
+
+
+@pytest.mark.parametrize("dim", [3, DIM])
+def test_squared_error_and_its_gradients_equal_the_written_out_form(dim):
+    """Below and above the width from which the embeddings are not written out."""
+    torch.manual_seed(0)
+    layer = stacked.Linear(HIDDEN, dim).double()
+    for name, value in (("weight", torch.randn(2, dim, HIDDEN)), ("bias", torch.randn(2, dim))):
+        setattr(layer, name, torch.nn.Parameter(value.double()))
+    embeddings = torch.randn(2, 6, dim, dtype=torch.double)
+    features = torch.randn(2, 6, HIDDEN, dtype=torch.double, requires_grad=True)
+    decoded = features @ layer.weight.transpose(1, 2) + layer.bias.unsqueeze(1)
+    plain = (decoded - embeddings).square().sum(dim=2)
+    found = squared_error(embeddings, features, layer)
+    torch.testing.assert_close(found, plain)
+    weights = torch.randn(2, 6, dtype=torch.double)  # so that no two rows count alike
+    inputs = (features, layer.weight, layer.bias)
+    for ours, theirs in zip(
+        torch.autograd.grad((found * weights).sum(), inputs),
+        torch.autograd.grad((plain * weights).sum(), inputs),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs)
+
+
+def decoded_sources(sharing, counts=(20, 20, 11), keep=2):
+    sources = []
+    for seed, count in enumerate(counts):
+        torch.manual_seed(seed)
+        vae = VAE(DIM, HIDDEN, 3, sharing)
+        sides = torch.randn(2, count, DIM)
+        options = {"keep": keep, "candidates_per_kept": 2, "noise_variance": 0.5, "seed": seed}
+        sources.append(Decoded(vae, *sides, lens_latents(vae, *sides, **options)))
+    return sources
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+def test_rewards_without_synthetic_embeddings_equal_those_with(sharing):
+    """The same pairs, factored and written out: rewards and gradients, as runs come to an end."""
+    sources = decoded_sources(sharing)
+    batches = Batches(sources)
+    head = torch.nn.Sequential(stacked.Linear(DIM, 5), torch.nn.ReLU(), stacked.Linear(5, 1))
+    rng = np.random.default_rng(0)
+    for live in ((0, 1, 2), (0, 2), (2,)):
+        for layer, shape in ((head[0], (5, DIM)), (head[2], (1, 5))):
+            layer.weight = torch.nn.Parameter(torch.randn(len(live), *shape))
+            layer.bias = torch.nn.Parameter(torch.randn(len(live), shape[0]))
+        rows = [torch.from_numpy(rng.integers(0, 11, size=9)) for _ in live]
+        variants = [torch.from_numpy(rng.integers(0, 3, size=(9, 2))) for _ in live]
+        variants[0][:] = 0  # originals alone
+        if len(live) > 1:
+            variants[1][:] = 2  # synthetic ones alone
+        factored = batches(live, rows, variants)
+        assert isinstance(factored, Factored)
+        written = torch.stack(
+            [
+                torch.cat([sources[run](side, r, v[:, i]) for i, side in enumerate(SIDES)])
+                for run, r, v in zip(live, rows, variants, strict=True)
+            ]
+        )
+        weights = torch.randn(len(live), 18)
+        ours = factored.rewards(head)
+        plain = Written(written).rewards(head)
+        torch.testing.assert_close(ours, plain, **CLOSE)
+        for a, b in zip(
+            torch.autograd.grad((ours * weights).sum(), head.parameters()),
+            torch.autograd.grad((plain * weights).sum(), head.parameters()),
+            strict=True,
+        ):
+            torch.testing.assert_close(a, b, **CLOSE)
+
+
+def test_narrow_embeddings_are_written_out():
+    torch.manual_seed(0)
+    sides = torch.randn(2, 5, 3 * HIDDEN)
+    vae = VAE(3 * HIDDEN, HIDDEN, 3, SHARING[0])
+    options = {"keep": 1, "candidates_per_kept": 1, "noise_variance": 0.1, "seed": 0}
+    source = Decoded(vae, *sides, lens_latents(vae, *sides, **options))
+    row = torch.zeros(1, dtype=torch.int64)
+    assert isinstance(Batches([source])([0], [row], [torch.zeros(1, 2).long()]), Written)
+
+
+@pytest.mark.parametrize("narrow", [factored_batches.WIDE, 10**9])
+def test_training_equals_plain_training(monkeypatch, narrow):
+    """Three seeds side by side against plain loops, one after another: the benchmark's peer."""
+    monkeypatch.setattr(factored_batches, "WIDE", narrow)
+    vae = {
+        "hidden": HIDDEN, "latent": 3, "beta": 1.0, "gamma": 0.1, "learning_rate": 1e-3,
+        "batch_size": 32, "epochs": 3,
+    }  # fmt: skip
+    data = {seed: linear_world(count=70, dim=DIM, seed=seed)[0] for seed in range(3)}
+    head = HEAD | {"learning_rate": 1e-3, "epochs": 4}
+    vaes = train_vaes(
+        [(part.chosen, part.rejected) for part in data.values()],
+        seeds=[derive_seed(seed, "vae") for seed in data],
+        sharing="shared_trunk_separate_heads",
+        **vae,
+    )
+    ours = methods.train(
+        "lens", data, scale=8, vaes=dict(zip(data, vaes, strict=True)), settings=SYNTHESIS,
+        head=head | {"centred": False},
+    )  # fmt: skip
+    plain = plain_training.train(data, scale=8, vae=vae, synthesis=SYNTHESIS, head=head)
+    for seed, losses in plain.items():
+        found = ours[seed].metrics["validation_losses"]
+        np.testing.assert_allclose(found, losses, rtol=1e-5)
+
+
+def test_factors_make_the_embeddings_of_the_source():
+    for sharing in SHARING:
+        (source,) = decoded_sources(sharing, counts=(6,))
+        vectors, weights = source.factors()
+        layers = 2 if sharing == "separate_everything" else 1
+        assert len(vectors) == layers * (HIDDEN + 1)  # the decoder's last layer and its bias
+        rows = torch.arange(6).repeat_interleave(2)
+        for side in SIDES:
+            variants = torch.tensor([1, 2]).repeat(6)
+            expected = source(side, rows, variants)
+            torch.testing.assert_close(weights[side].flatten(0, 1) @ vectors, expected, **CLOSE)
+
+
+def test_training_does_not_import_the_compiler():
+    """It costs a second of every process, and a workflow has hundreds."""
+    code = (
+        "import sys, numpy as np\n"
+        "from lens.latent.vae import train_vaes\n"
+        "x = np.zeros((2, 8, 4), np.float32)\n"
+        "train_vaes([tuple(x)], seeds=[0], hidden=4, latent=2, sharing='share_everything',"
+        " beta=1.0, gamma=0.1, learning_rate=1e-3, batch_size=4, epochs=1)\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "lens.reward.probes, lens.reward.training_set",
+        "lens.evaluation.judge, lens.evaluation.best_of_n, lens.reward.head",
+    ],
+)
+def test_probes_and_judging_do_without_torch(modules):
+    code = f"import sys, {modules}; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_squared_error_in_single_precision_at_the_papers_width():
+    """Errors as large as the embeddings: what a VAE of 16 latent dimensions leaves of them."""
+    torch.manual_seed(0)
+    layer = stacked.Linear(64, 4096)
+    layer.weight = torch.nn.Parameter(torch.randn(1, 4096, 64) / 8)
+    layer.bias = torch.nn.Parameter(torch.randn(1, 4096) / 8)
+    embeddings, features = torch.randn(1, 8, 4096), torch.randn(1, 8, 64)
+    found = squared_error(embeddings, features, layer)
+    decoded = features.double() @ layer.weight.double().mT + layer.bias.double()
+    plain = (decoded - embeddings.double()).square().sum(dim=2)
+    torch.testing.assert_close(found.double(), plain, rtol=1e-5, atol=0)
+    inputs = (layer.weight, layer.bias)
+    for ours, theirs in zip(
+        torch.autograd.grad(found.sum(), inputs), torch.autograd.grad(plain.sum(), inputs),
+        strict=True,
+    ):  # fmt: skip
+        assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+def test_losses_of_a_single_wide_vae():
+    torch.manual_seed(0)
+    vae = VAE(DIM, HIDDEN, 3, SHARING[0])
+    pairs, noise = torch.randn(6, DIM), torch.randn(6, 3)
+    terms = loss_terms(vae, pairs, noise)
+    assert terms.reconstruction.shape == (3,)

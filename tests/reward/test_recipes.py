@@ -1,0 +1,59 @@
+"""Recipes are the default config's settings under short names."""
+
+import numpy as np
+import pytest
+import yaml
+
+from lens.advice.crossval import make_round
+from lens.core.errors import LensError
+from lens.reward import methods, recipes
+from lens.reward.recipes import Recipe, train, train_vae_of_each
+from tests.advice.test_advise import embedded
+from tests.helpers.workflow_tools import ROOT
+
+
+def test_settings_are_the_default_configs():
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert config["vae"] == recipes.VAE_SETTINGS
+    assert config["synthesis"] == recipes.SYNTHESIS_SETTINGS
+    assert config["reward"] == recipes.HEAD_SETTINGS
+    assert config["training"]["validation_fraction"] == recipes.VALIDATION
+
+
+def test_names_and_controls():
+    assert str(Recipe("lens", 4)) == "LENS 4x"
+    assert str(Recipe("lens_plus", 8)) == "LENS+ 8x"
+    assert str(Recipe("linear_probe")) == "linear probe"
+    assert str(Recipe("original")) == "original pairs"
+    unscaled = {"original", *methods.PROBES}
+    recipes = [Recipe(m) if m in unscaled else Recipe(m, 2) for m in methods.METHODS]
+    assert {r.method for r in recipes if not r.synthetic} == unscaled | {"repeat"}
+
+
+def test_a_recipe_trains_what_the_method_trains():
+    pairs = embedded(40)
+    data = make_round(pairs, 0).data
+    [seed, *_] = data
+    one = {seed: data[seed]}
+    vaes = train_vae_of_each(one)
+    head = train(Recipe("lens", 2), one)[seed]
+    again = train(Recipe("lens", 2), one, vaes)[seed]
+    plain = methods.train(
+        "lens", one, scale=2, vaes=vaes, settings=recipes.SYNTHESIS_SETTINGS,
+        head=recipes.HEAD_SETTINGS,
+    )[seed]  # fmt: skip
+    for name, value in plain.weights.items():
+        np.testing.assert_array_equal(head.weights[name], value)
+        np.testing.assert_array_equal(again.weights[name], value)
+
+
+@pytest.mark.parametrize(("method", "scale", "message"), [
+    ("lenz", 2, "'lenz' is none of"),
+    ("lens", 1, "needs a scale of 2 or more"),
+    ("repeat", 1, "needs a scale of 2 or more"),
+    ("linear_probe", 2, "no scale"),
+    ("original", 8, "no scale"),
+])  # fmt: skip
+def test_recipes_that_cannot_be(method, scale, message):
+    with pytest.raises(LensError, match=message):
+        Recipe(method, scale)
