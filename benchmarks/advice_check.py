@@ -65,9 +65,13 @@ def draw(pairs: EmbeddedPairs, count: int, seed: int, scales: list[int], rounds:
             got = accuracy(pairs, found.curve.recipe, more, test, seed)
             claim("curve", f"{int(size / count)}x pairs", interval, got)
     rows.append(
-        {"seed": seed, "kind": "recommended", "claim": str(found.recommended),
-         "measured": measured[found.recommended]}
-    )  # fmt: skip
+        {
+            "seed": seed,
+            "kind": "recommended",
+            "claim": str(found.recommended),
+            "measured": measured[found.recommended],
+        }
+    )
     return rows
 
 
@@ -93,9 +97,12 @@ def summarise(rows: pd.DataFrame) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="PAIRS EMBEDDINGS",
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="PAIRS EMBEDDINGS",
         help="files of prepare-pairs and embed-pairs, once or more",
-    )  # fmt: skip
+    )
     parser.add_argument("--known-reward", choices=REWARDS, help="label the set's pairs anew by it")
     parser.add_argument("--world", choices=REWARDS, help="instead: Gaussian pairs, known reward")
     parser.add_argument("--n-pairs", type=int, default=300)

@@ -26,13 +26,23 @@ def demo(rows: list, threads: int) -> None:
         start = time.perf_counter()
         subprocess.run(
             [
-                "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder,
-                "--workflow-profile", ROOT / "workflow/profiles/local", "--cores", str(threads),
-                "--configfile", ROOT / "workflow/configs/demo.yaml",
+                "snakemake",
+                "--snakefile",
+                ROOT / "Snakefile",
+                "--directory",
+                folder,
+                "--workflow-profile",
+                ROOT / "workflow/profiles/local",
+                "--cores",
+                str(threads),
+                "--configfile",
+                ROOT / "workflow/configs/demo.yaml",
             ],
             env=environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True,
-        )  # fmt: skip
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
         wall = time.perf_counter() - start
         walls, imports, computing = {}, {}, 0.0
         for file in Path(folder).glob("results/demo/benchmarks/**/*.jsonl"):
@@ -42,10 +52,18 @@ def demo(rows: list, threads: int) -> None:
             log = (Path(folder) / "logs/demo" / f"{name}.log").read_text()
             imports[name] = sum(map(float, IMPORTS.findall(log)))
             computing += walls[name] - imports[name] - boot  # every job has one core
-    print(f"    {wall:.0f} s, {len(walls)} jobs, {sum(imports.values()):.0f} s of imports, "
-          f"{computing:.0f} s of computation on {threads} cores")  # fmt: skip
-    add(rows, "make demo: share of time outside computation", "-",
-        1 - computing / (threads * wall), 0.35, at_most=True)  # fmt: skip
+    print(
+        f"    {wall:.0f} s, {len(walls)} jobs, {sum(imports.values()):.0f} s of imports, "
+        f"{computing:.0f} s of computation on {threads} cores"
+    )
+    add(
+        rows,
+        "make demo: share of time outside computation",
+        "-",
+        1 - computing / (threads * wall),
+        0.35,
+        at_most=True,
+    )
 
 
 def boots() -> list[float]:

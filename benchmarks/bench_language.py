@@ -121,9 +121,14 @@ def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: 
 
     def states(ids, groups):
         return embed(
-            model, ids, pooling="last", layer=-1, batch_tokens=BUDGET, groups=groups,
+            model,
+            ids,
+            pooling="last",
+            layer=-1,
+            batch_tokens=BUDGET,
+            groups=groups,
             progress=False,
-        )  # fmt: skip
+        )
 
     plain = {
         "naive": lambda ids, _: naive(last_states, model, ids, batch),
@@ -133,17 +138,27 @@ def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: 
     own = race(rows, runs, "embed pairs", data, (3.0, 1.3), batch, states, **plain)
     count = distinct_tokens(group_texts(ids, groups), list(map(len, ids)))
     weights = sum(p.numel() for n, p in model.named_parameters() if "embed" not in n)
-    add(rows, "share of the matrix-product peak, distinct tokens", "-",
-        2 * weights * count / own / peak(device), 0.6)  # fmt: skip
+    add(
+        rows,
+        "share of the matrix-product peak, distinct tokens",
+        "-",
+        2 * weights * count / own / peak(device),
+        0.6,
+    )
     race(
         rows, runs, "embed 16 candidates", texts(prompts, 16, 1), (6.0, 2.5), batch, states, **plain
     )
     race(
-        rows, runs, "gold-score 16 candidates", texts(prompts, 16, 2), (6.0, 2.5), batch,
+        rows,
+        runs,
+        "gold-score 16 candidates",
+        texts(prompts, 16, 2),
+        (6.0, 2.5),
+        batch,
         lambda ids, groups: score(judge, ids, batch_tokens=BUDGET, groups=groups),
         naive=lambda ids, _: naive(logits, judge, ids, batch),
         sorted=lambda ids, _: by_length(logits, judge, ids, batch),
-    )  # fmt: skip
+    )
 
 
 def encoder(rows: list, runs: int, device: str, count: int) -> None:
@@ -167,11 +182,13 @@ def encoder(rows: list, runs: int, device: str, count: int) -> None:
     few = slice(16)
     own, peer = seconds(
         runs,
-        lambda warm: ours.embed(stored[few if warm else slice(None)],
-                                answers[few if warm else slice(None)]),
-        lambda warm: theirs.encode(texts[few if warm else slice(None)], batch_size=32,
-                                   show_progress_bar=False),
-    )  # fmt: skip
+        lambda warm: ours.embed(
+            stored[few if warm else slice(None)], answers[few if warm else slice(None)]
+        ),
+        lambda warm: theirs.encode(
+            texts[few if warm else slice(None)], batch_size=32, show_progress_bar=False
+        ),
+    )
     mine, other = ours.embed(stored[few], answers[few]), theirs.encode(texts[few])
     cosines = (mine * other).sum(1) / np.linalg.norm(mine, axis=1) / np.linalg.norm(other, axis=1)
     if cosines.min() < 1 - SAME:

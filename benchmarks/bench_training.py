@@ -58,9 +58,13 @@ def training_sets(n_pairs: int, dim: int, seeds=SEEDS, count: int | None = None)
 def trained_rewards(method: str, data: dict, scale: int, vaes: dict, **changes) -> dict:
     """Validation losses by seed."""
     trained = methods.train(
-        method, data, scale=scale, vaes=vaes, settings=CONFIG["synthesis"],
+        method,
+        data,
+        scale=scale,
+        vaes=vaes,
+        settings=CONFIG["synthesis"],
         head=CONFIG["reward"] | changes,
-    )  # fmt: skip
+    )
     return {seed: one.metrics["validation_losses"] for seed, one in trained.items()}
 
 
@@ -76,9 +80,12 @@ def training(rows: list, runs: int) -> None:
 
     def plain(warm):
         found["plain"] = plain_training.train(
-            small if warm else data, scale=8, vae=CONFIG["vae"], synthesis=CONFIG["synthesis"],
+            small if warm else data,
+            scale=8,
+            vae=CONFIG["vae"],
+            synthesis=CONFIG["synthesis"],
             head=CONFIG["reward"],
-        )  # fmt: skip
+        )
 
     own, peer = seconds(runs, ours, plain)
     best = {way: [min(losses) for losses in by_seed.values()] for way, by_seed in found.items()}
@@ -101,8 +108,14 @@ def memory(rows: list) -> None:
         peaks = [float(run_self("peak", folder, "--scale", str(scale))) for scale in (1, 64)]
     everything = 64 * 9000 * 2 * 4096 * 4 / 2**20
     print(f"    1x: {peaks[0]:,.0f} MiB; the 64x set in memory would be {everything:,.0f} MiB")
-    add(rows, "peak memory of 64x over 1x, MiB, N = 10,000, d = 4,096", "the 64x set in memory",
-        peaks[1] - peaks[0], 256, at_most=True)  # fmt: skip
+    add(
+        rows,
+        "peak memory of 64x over 1x, MiB, N = 10,000, d = 4,096",
+        "the 64x set in memory",
+        peaks[1] - peaks[0],
+        256,
+        at_most=True,
+    )
 
 
 def sides_of(part: TrainingSet) -> dict[str, np.ndarray]:
@@ -171,9 +184,11 @@ def one_training(kind: str, size: int, seed: int) -> None:
     else:
         validation = (part.validation_chosen, part.validation_rejected)
         plain_training.train_mlp(
-            *sides, tuple(map(torch.from_numpy, validation)), derive_seed(seed, "head"),
+            *sides,
+            tuple(map(torch.from_numpy, validation)),
+            derive_seed(seed, "head"),
             CONFIG["reward"],
-        )  # fmt: skip
+        )
 
 
 def run_self(*arguments: str) -> str:

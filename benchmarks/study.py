@@ -29,17 +29,31 @@ from lens.reward.head import RewardHead, pair_accuracy
 from lens.reward.training_set import Standardiser, training_set
 
 HEAD = {
-    "hidden": 256, "learning_rate": 1e-4, "batch_size": 128, "epochs": 20, "patience": 5,
+    "hidden": 256,
+    "learning_rate": 1e-4,
+    "batch_size": 128,
+    "epochs": 20,
+    "patience": 5,
     "centred": False,
-}  # fmt: skip
+}
 VAE = {
-    "hidden": 64, "latent": 16, "sharing": "shared_trunk_separate_heads", "beta": 1.0,
-    "gamma": 0.1, "learning_rate": 1e-4, "batch_size": 128, "epochs": 100,
-}  # fmt: skip
+    "hidden": 64,
+    "latent": 16,
+    "sharing": "shared_trunk_separate_heads",
+    "beta": 1.0,
+    "gamma": 0.1,
+    "learning_rate": 1e-4,
+    "batch_size": 128,
+    "epochs": 100,
+}
 SYNTHESIS = {
-    "noise_variance": 0.01, "candidates_per_kept": 4, "perturbation_variance": 0.25,
-    "mixed_differences": 16, "posterior_widening": 1.0, "complement_noise": 10.0,
-}  # fmt: skip
+    "noise_variance": 0.01,
+    "candidates_per_kept": 4,
+    "perturbation_variance": 0.25,
+    "mixed_differences": 16,
+    "posterior_widening": 1.0,
+    "complement_noise": 10.0,
+}
 TEST, LARGEST = 0.4, 0.59  # shares of the pairs: for test, and the most that N can be
 CENTRED, FAST = {"centred": True}, {"centred": True, "learning_rate": 5e-4}
 # name -> (method, changes to HEAD, changes to SYNTHESIS)
@@ -189,13 +203,19 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
-        "--set", nargs="+", action="append", default=[], metavar="NAME PAIRS EMBEDDINGS",
+        "--set",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar="NAME PAIRS EMBEDDINGS",
         help="a name, then one or more times a pair table and its embeddings",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--known-reward", nargs="*", choices=REWARDS,
+        "--known-reward",
+        nargs="*",
+        choices=REWARDS,
         help="label the pairs of the sets anew by these rewards, in place of their own labels",
-    )  # fmt: skip
+    )
     parser.add_argument("--world", nargs="*", default=[], choices=REWARDS, help="Gaussian sets")
     parser.add_argument("--n-pairs", type=int, nargs="+", default=[100, 300, 1000])
     parser.add_argument("--scale", type=int, default=8)

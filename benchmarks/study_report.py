@@ -117,10 +117,15 @@ def draw(table: pd.DataFrame):
                 mean, half = paired(wide[variant], wide[control])
                 look = figures.look(method)
                 axis.errorbar(
-                    mean, place + 0.22 * (shift - 1), xerr=half, color=look["color"],
-                    marker=look["marker"], markersize=2.5, elinewidth=0.8,
+                    mean,
+                    place + 0.22 * (shift - 1),
+                    xerr=half,
+                    color=look["color"],
+                    marker=look["marker"],
+                    markersize=2.5,
+                    elinewidth=0.8,
                     label=variant if place == 0 else None,
-                )  # fmt: skip
+                )
         axis.axvline(0, color="black", linewidth=0.8)
         axis.set_xlabel("points of accuracy")
         axis.set_title(TITLES[control])

@@ -20,8 +20,13 @@ RESULTS = ROOT / "results/torture"
 BEGIN, END = "<!-- from make torture -->\n", "<!-- to here -->\n"
 
 
-DISTURBANCES = {"full disk", "read-only results", "read-only folder", "clock set back",
-                "memory limit"}  # fmt: skip
+DISTURBANCES = {
+    "full disk",
+    "read-only results",
+    "read-only folder",
+    "clock set back",
+    "memory limit",
+}
 
 
 def missing():
@@ -41,8 +46,9 @@ def _has_content(path):
 def machine():
     own = versions()
     parts = [f"Python {own['python']}"] + [f"{name} {own[name]}" for name in ("torch", "pandas")]
-    commit, seconds = ((RESULTS / f"{name}.txt").read_text().strip()
-                       for name in ("commit", "seconds"))  # fmt: skip
+    commit, seconds = (
+        (RESULTS / f"{name}.txt").read_text().strip() for name in ("commit", "seconds")
+    )
     return (
         f"Commit {commit}, {int(seconds) / 60:.0f} minutes in all; {os.cpu_count()} cores, "
         f"{platform.machine()}, {', '.join(parts)}."

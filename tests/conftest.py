@@ -163,7 +163,13 @@ def small_world(tmp_path_factory, worker_id):
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that no worker ends with one alone."""
-    longest = ["test_torture_kills", "test_end_to_end_text", "test_slurm", "test_end_to_end",
-               "test_end_to_end_sweeps", "test_workflow"]  # fmt: skip
+    longest = [
+        "test_torture_kills",
+        "test_end_to_end_text",
+        "test_slurm",
+        "test_end_to_end",
+        "test_end_to_end_sweeps",
+        "test_workflow",
+    ]
     order = {name: place for place, name in enumerate(longest)}
     items.sort(key=lambda item: order.get(item.path.stem, len(longest)))

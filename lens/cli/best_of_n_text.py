@@ -60,6 +60,9 @@ def run(args):
     artifacts.write_table(args.out_prompts, pd.concat(prompts, ignore_index=True))
     artifacts.write_table(args.out_pairs, pd.concat(tests, ignore_index=True))
     artifacts.write_metrics(
-        args.metrics, settings(args), inputs, {"by_scale": by_scale},
+        args.metrics,
+        settings(args),
+        inputs,
+        {"by_scale": by_scale},
         cost | {"tokens": read},
-    )  # fmt: skip
+    )

@@ -53,9 +53,15 @@ def run(args):
                 return scores
 
             found, rounds = evolve(
-                pairs, rows, mine, train_and_score,
-                scale=scale, rounds=args.rounds, confidence=args.confidence, seed=seed,
-            )  # fmt: skip
+                pairs,
+                rows,
+                mine,
+                train_and_score,
+                scale=scale,
+                rounds=args.rounds,
+                confidence=args.confidence,
+                seed=seed,
+            )
             made.append(found.assign(scale=scale))
             facts = {"synthetic_pairs": len(found), "rounds": rounds}
             if annotated is not None:
@@ -67,9 +73,12 @@ def run(args):
     inputs = {"pairs": args.pairs, "responses": args.responses, **loading.weight_files(args.model)}
     cost = {"tokens": sum(read for read, _ in costs), "parameters": costs[0][1]}
     artifacts.write_metrics(
-        args.metrics, settings(args), inputs, {"by_scale": by_scale},
+        args.metrics,
+        settings(args),
+        inputs,
+        {"by_scale": by_scale},
         cost | {"trained": cost["parameters"]},
-    )  # fmt: skip
+    )
 
 
 def _train_and_score(args, table, responses, seed, tokens):

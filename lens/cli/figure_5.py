@@ -22,10 +22,13 @@ def run(args):
     keys = ["dataset", "model", "budget", "n_pairs"]
     constants = theory.constants_table(theories, args.paper_names)
     compared = theory.against_paper(
-        "figure_5", constants[constants["constant"] == "p"], points.iloc[:0], points.iloc[:0],
+        "figure_5",
+        constants[constants["constant"] == "p"],
+        points.iloc[:0],
+        points.iloc[:0],
         args.paper_names,
         args.comparable,
-    )  # fmt: skip
+    )
     figures.save(theory_figures.draw_figure_5(theories), args.out_dir, "figure_5")
     artifacts.write_table(
         Path(args.out_dir) / "figure_5.csv",

@@ -55,9 +55,13 @@ def run(args):
     )
     reference, real = RewardHead.load(args.reference), synthetic_geometry.Real.of(data)
     sources = synthetic_geometry.make_sources(
-        args.methods, data, scale=args.scale, vae=load_vae(args.vae), settings=args.synthesis,
+        args.methods,
+        data,
+        scale=args.scale,
+        vae=load_vae(args.vae),
+        settings=args.synthesis,
         seed=args.seed,
-    )  # fmt: skip
+    )
     spacing = synthetic_geometry.own_spacing(real)
     test = held_out_pairs(pairs).index.to_numpy()
     found = {

@@ -43,6 +43,9 @@ def run(args):
         )
     artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
     artifacts.write_metrics(
-        args.metrics, settings(args), inputs,
-        {"pairs": len(table), **judging.describe(judged)}, cost,
-    )  # fmt: skip
+        args.metrics,
+        settings(args),
+        inputs,
+        {"pairs": len(table), **judging.describe(judged)},
+        cost,
+    )

@@ -4,9 +4,12 @@
 def add_arguments(parser):
     parser.add_argument("--models", nargs="*", default=[], metavar="ID@REVISION")
     parser.add_argument(
-        "--models-with-code", nargs="*", default=[], metavar="ID@REVISION",
+        "--models-with-code",
+        nargs="*",
+        default=[],
+        metavar="ID@REVISION",
         help="models whose own code is run: their Python files too",
-    )  # fmt: skip
+    )
     parser.add_argument("--datasets", nargs="*", default=[], metavar="ID@REVISION")
     parser.add_argument("--out", help="record (.json) of ids, revisions, commits, bytes, folders")
 

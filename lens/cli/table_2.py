@@ -3,10 +3,19 @@
 from lens.cli.shared.arguments import add_paper_arguments, settings
 
 STAGES = (
-    "sample_responses", "score_responses", "label_pairs", "train_annotator", "train_text",
-    "train_text_repeat", "embed_pairs", "train_vae", "train_reward", "train_reward_repeat",
-    "mean_difference", "linear_probe",
-)  # fmt: skip
+    "sample_responses",
+    "score_responses",
+    "label_pairs",
+    "train_annotator",
+    "train_text",
+    "train_text_repeat",
+    "embed_pairs",
+    "train_vae",
+    "train_reward",
+    "train_reward_repeat",
+    "mean_difference",
+    "linear_probe",
+)
 WITHOUT = ("mean_difference", "linear_probe")
 
 

@@ -31,9 +31,15 @@ def run(args):
     pairs = artifacts.read_table(args.pairs)
     pairs = pairs[pairs["split"] == "train"]
     _, tokens, facts = train_classifier(
-        args, pairs, args.pairs, None, finetuning(args),
-        lora=lora(args), seed=args.seed, out=args.out,
-    )  # fmt: skip
+        args,
+        pairs,
+        args.pairs,
+        None,
+        finetuning(args),
+        lora=lora(args),
+        seed=args.seed,
+        out=args.out,
+    )
     if not is_first():
         return
     flags = diagnostics.named(diagnostics.of_training_loss(facts["last_loss"]), seed=args.seed)

@@ -54,6 +54,11 @@ def train(args, picks, seed, folder):
     ids, starts = answer_starts(mine["prompt"], mine["response"], tokenizer, args.text_style)
     limit = loading.context_length(tokenizer, model, args.max_length)
     return train_sft(
-        model, tokenizer, ids, starts, replace(finetuning(args), max_length=limit),
-        seed=derive_seed(seed, "sft") % 2**31, out=folder,
-    )  # fmt: skip
+        model,
+        tokenizer,
+        ids,
+        starts,
+        replace(finetuning(args), max_length=limit),
+        seed=derive_seed(seed, "sft") % 2**31,
+        out=folder,
+    )

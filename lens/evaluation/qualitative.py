@@ -64,9 +64,14 @@ def pick(rewards: Mapping[str, np.ndarray], seeds: list[int], candidates: pd.Dat
         best = by_prompt == by_prompt.max(axis=2, keepdims=True)
         tied[judge] = (best & (texts[None] != first)).any(axis=2)
     return Picks(
-        ids, candidates["prompt"].to_numpy()[::count], texts,
-        candidates["gold"].to_numpy(np.float64).reshape(-1, count), seeds, place, tied,
-    )  # fmt: skip
+        ids,
+        candidates["prompt"].to_numpy()[::count],
+        texts,
+        candidates["gold"].to_numpy(np.float64).reshape(-1, count),
+        seeds,
+        place,
+        tied,
+    )
 
 
 def observations(picks: Picks) -> pd.DataFrame:
@@ -95,9 +100,11 @@ def summary(picks: Picks) -> pd.DataFrame:
         row = {"first": first, "second": second, "prompts": len(picks.ids)}
         row |= {"seeds": len(picks.seeds)}
         shares = {
-            "differ": outcome != "same", "wins": outcome == "win", "losses": outcome == "loss",
+            "differ": outcome != "same",
+            "wins": outcome == "win",
+            "losses": outcome == "loss",
             "even": outcome == "even",
-        }  # fmt: skip
+        }
         for name, values in shares.items():
             ends = crossed_interval(values)
             row |= {name: ends.mean, f"{name}_low": max(0.0, ends.low)}

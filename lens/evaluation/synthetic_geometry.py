@@ -23,9 +23,15 @@ from lens.reward.training_set import TrainingSet
 BLOCK = 2**24  # distances held at once
 ROWS = 8192  # embeddings held at once
 DRAWN = (
-    "lens", "direct_perturbation", "gaussian_sampling", "residual_decoding", "posterior_noise",
-    "heavy_tailed", "along_preference", "across_preference",
-)  # fmt: skip
+    "lens",
+    "direct_perturbation",
+    "gaussian_sampling",
+    "residual_decoding",
+    "posterior_noise",
+    "heavy_tailed",
+    "along_preference",
+    "across_preference",
+)
 FAR = 0.95  # quantile of the data's own spacing, beyond which a point is far from the data
 
 
@@ -124,9 +130,14 @@ def make_sources(
         vaes = {seed: vae} if name in methods.LATENT else {}
         model = methods.generators(name, {seed: sides}, vaes).get(seed)
         sources[name] = methods.make_source(
-            name, *sides, scale=scale, vae=vaes.get(seed), model=model, settings=settings,
+            name,
+            *sides,
+            scale=scale,
+            vae=vaes.get(seed),
+            model=model,
+            settings=settings,
             seed=derive_seed(seed, "synthesis"),
-        )  # fmt: skip
+        )
     return sources
 
 
@@ -262,17 +273,22 @@ def look_closely(
         neighbours = zip(distances, real.row(places), real.side(places), strict=True)
         sides.append(
             {
-                "side": seen.side, "response": pairs.at[row, seen.side], "moved": seen.moved,
-                "reward_before": float(seen.reward_before), "reward_after": float(seen.reward),
+                "side": seen.side,
+                "response": pairs.at[row, seen.side],
+                "moved": seen.moved,
+                "reward_before": float(seen.reward_before),
+                "reward_after": float(seen.reward),
                 "nearest": [
                     {
-                        "id": str(pairs.at[at, "id"]), "side": str(side),
-                        "distance": float(distance), "prompt": pairs.at[at, "prompt"],
+                        "id": str(pairs.at[at, "id"]),
+                        "side": str(side),
+                        "distance": float(distance),
+                        "prompt": pairs.at[at, "prompt"],
                         "response": pairs.at[at, side],
                     }
                     for distance, at, side in neighbours
                 ],
             }
-        )  # fmt: skip
+        )
     about = {"id": str(pairs.at[row, "id"]), "prompt": pairs.at[row, "prompt"]}
     return {"rule": rule, "variant": variant, **about, "sides": sides}

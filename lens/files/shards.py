@@ -29,8 +29,11 @@ NOTED = {"metrics", "cost", "model", "seconds"}
 RUN_ONLY = ("out", "metrics", "shard", "shards")  # arguments that decide where, not what
 SUMMED = ("wall_seconds", "cpu_seconds", "device_seconds", "tokens", "new_tokens")
 LARGEST = (
-    "peak_memory_bytes", "peak_device_memory_bytes", "parameters", "trained_parameters",
-)  # fmt: skip
+    "peak_memory_bytes",
+    "peak_device_memory_bytes",
+    "parameters",
+    "trained_parameters",
+)
 
 
 @dataclass(frozen=True)

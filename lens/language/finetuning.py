@@ -176,8 +176,9 @@ def train_reward(
     )
     tokens = sum(map(len, chosen_ids)) + sum(map(len, rejected_ids))
     return _run(trainer, tokenizer, out) | {
-        "pairs_per_epoch": len(lengths), "tokens": int(tokens * settings.epochs),
-    }  # fmt: skip
+        "pairs_per_epoch": len(lengths),
+        "tokens": int(tokens * settings.epochs),
+    }
 
 
 def train_sft(

@@ -71,8 +71,9 @@ def _can_share(model) -> bool:
             return True
     logging.getLogger(__name__).warning(
         "%s: prompts are read again for every answer (its score is more than a linear head on the "
-        "last token)", type(model).__name__,
-    )  # fmt: skip
+        "last token)",
+        type(model).__name__,
+    )
     return False
 
 

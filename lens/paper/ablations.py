@@ -20,15 +20,23 @@ from lens.report.reported import MODEL_OF_TABLE_1, reported, table_1_value
 
 
 def setting(
-    name: str, label: str, values: Sequence, cells: Sequence[Cell], controls: Sequence[Cell],
+    name: str,
+    label: str,
+    values: Sequence,
+    cells: Sequence[Cell],
+    controls: Sequence[Cell],
     paper: Mapping,
-) -> Sweep:  # fmt: skip
+) -> Sweep:
     """LENS with one setting at several values; `paper` has the paper's numbers by value."""
     lines = {cell.method: cell for cell in controls}
     return Sweep(
-        name, label, values, {"lens": cells}, lines,
+        name,
+        label,
+        values,
+        {"lens": cells},
+        lines,
         {("lens", value): number for value, number in paper.items()},
-    )  # fmt: skip
+    )
 
 
 def gamma(values, cells, controls) -> Sweep:
@@ -95,9 +103,12 @@ def layers(by_layer: Mapping[int, Sequence[Cell]]) -> Sweep:
     last = max(map(int, given))
     paper = {"last" if int(v) == last else int(v): number for v, number in given.items()}
     return Sweep(
-        "layer", "embedded after block", values, series,
+        "layer",
+        "embedded after block",
+        values,
+        series,
         reported={("lens", layer): number for layer, number in paper.items()},
-    )  # fmt: skip
+    )
 
 
 def scales(cells: Sequence[Cell], controls: Sequence[Cell]) -> Sweep:
@@ -105,10 +116,13 @@ def scales(cells: Sequence[Cell], controls: Sequence[Cell]) -> Sweep:
     values, series = by_value(cells, lambda cell: cell.scale)
     paper = {int(k[:-1]): number for k, number in reported()["reviews"]["scale"].items()}
     return Sweep(
-        "scale", "augmentation scale k", values, series,
+        "scale",
+        "augmentation scale k",
+        values,
+        series,
         {cell.method: cell for cell in controls if cell.method != "repeat"},
         {("lens", k): number for k, number in paper.items()},
-    )  # fmt: skip
+    )
 
 
 def best_values() -> dict:

@@ -9,28 +9,52 @@ from lens.files.artifacts import read_json
 
 GROUPS = {
     "Building the offline world and its models": (
-        "build_world", "train_base_model", "train_gold_model",
+        "build_world",
+        "train_base_model",
+        "train_gold_model",
     ),
     "Data, embeddings, candidates and their gold scores": (
-        "prepare_pairs", "prepare_candidates", "held_out_prompts", "embed_pairs",
-        "embed_candidates", "generate_candidates", "import_gold", "score_candidates",
+        "prepare_pairs",
+        "prepare_candidates",
+        "held_out_prompts",
+        "embed_pairs",
+        "embed_candidates",
+        "generate_candidates",
+        "import_gold",
+        "score_candidates",
     ),
     "Latent space: VAEs, reward models on embeddings, their controls": (
-        "train_vae", "train_reward", "best_of_n",
+        "train_vae",
+        "train_reward",
+        "best_of_n",
     ),
     "Text space: sampling, labelling, training, their controls": (
-        "train_annotator", "training_prompts", "sample_responses", "score_responses",
-        "score_likelihood", "judge_responses", "label_pairs", "evolve_pairs", "train_text",
-        "best_of_n_text", "embed_responses",
+        "train_annotator",
+        "training_prompts",
+        "sample_responses",
+        "score_responses",
+        "score_likelihood",
+        "judge_responses",
+        "label_pairs",
+        "evolve_pairs",
+        "train_text",
+        "best_of_n_text",
+        "embed_responses",
     ),
     "Fine-tuning on picks and judging": (
-        "pick_responses", "train_sft", "sample_sft", "score_sft", "judge_sft",
+        "pick_responses",
+        "train_sft",
+        "sample_sft",
+        "score_sft",
+        "judge_sft",
     ),
     "Theory": ("theory_points", "fit_theory", "theory"),
     "A closer look: synthetic embeddings, RewardBench": (
-        "inspect_synthetic", "build_bench", "judge_bench",
+        "inspect_synthetic",
+        "build_bench",
+        "judge_bench",
     ),
-}  # fmt: skip
+}
 OTHER = "Other stages"
 HEADER = ["for", "jobs", "wall", "processor", "GPU", "peak memory"]
 NOTE = (
@@ -61,8 +85,17 @@ def jobs(results: str | Path) -> pd.DataFrame:
                 "peak_device_memory_bytes": cost["peak_device_memory_bytes"],
             }
         )
-    columns = ["group", "stage", "job", "wall_seconds", "cpu_seconds", "gpu_seconds", "device",
-               "peak_memory_bytes", "peak_device_memory_bytes"]  # fmt: skip
+    columns = [
+        "group",
+        "stage",
+        "job",
+        "wall_seconds",
+        "cpu_seconds",
+        "gpu_seconds",
+        "device",
+        "peak_memory_bytes",
+        "peak_device_memory_bytes",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

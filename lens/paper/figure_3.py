@@ -16,8 +16,15 @@ LOOKS = {
     "rejected": {"color": "#7B3294", "marker": "x", "linewidths": 0.6},
 }  # the paper's orange and purple, told apart by their markers too
 MARKS = {"chosen": "$\\circ$", "rejected": "$\\times$"}
-HEADER = ["gamma", "W2 of a pair", "in order, own heads %", "same head %", "no VAE %",
-          "reconstruction error", "active units"]  # fmt: skip
+HEADER = [
+    "gamma",
+    "W2 of a pair",
+    "in order, own heads %",
+    "same head %",
+    "no VAE %",
+    "reconstruction error",
+    "active units",
+]
 NOTE = (
     "Held-out pairs: mean [95 % interval over pairs]. In order: share of pairs whose chosen "
     "response lies further along the difference of the class means, encoded each by its own "
@@ -143,9 +150,15 @@ def _name_sides(axis, panel: pd.DataFrame) -> None:
         ("chosen", 0.98, ("right", "bottom")),
     ):
         axis.text(
-            place, 1 - place, f"{MARKS[side]} {side}", color=LOOKS[side]["color"], ha=align[0],
-            va=align[1], transform=axis.transAxes, fontweight="bold",
-        )  # fmt: skip
+            place,
+            1 - place,
+            f"{MARKS[side]} {side}",
+            color=LOOKS[side]["color"],
+            ha=align[0],
+            va=align[1],
+            transform=axis.transAxes,
+            fontweight="bold",
+        )
 
 
 def _percent(row, name: str) -> str:

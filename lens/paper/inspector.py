@@ -110,17 +110,28 @@ def compared(seen: pd.DataFrame, settings: dict, names: dict, comparable: bool) 
         pairs[name].to_numpy()[None] for name in ("order_kept", "gap_before", "gap_after")
     )
     rows = [
-        paper_comparison.number("share of pairs whose reward order held", paper["order_preserved"],
-                      crossed_interval(kept)),
-        paper_comparison.number("reward gap of the original pairs", paper["reward_gap_original"],
-                      crossed_interval(before)),
-        paper_comparison.number("reward gap of the synthetic pairs", paper["reward_gap_synthetic"],
-                      crossed_interval(after)),
-        paper_comparison.claim("order held in more pairs than not", kept - 0.5,
-                     paper["order_preserved"] - 0.5),
-        paper_comparison.claim("reward gap of the synthetic pairs above 0", after,
-                     paper["reward_gap_synthetic"]),
-    ]  # fmt: skip
+        paper_comparison.number(
+            "share of pairs whose reward order held",
+            paper["order_preserved"],
+            crossed_interval(kept),
+        ),
+        paper_comparison.number(
+            "reward gap of the original pairs",
+            paper["reward_gap_original"],
+            crossed_interval(before),
+        ),
+        paper_comparison.number(
+            "reward gap of the synthetic pairs",
+            paper["reward_gap_synthetic"],
+            crossed_interval(after),
+        ),
+        paper_comparison.claim(
+            "order held in more pairs than not", kept - 0.5, paper["order_preserved"] - 0.5
+        ),
+        paper_comparison.claim(
+            "reward gap of the synthetic pairs above 0", after, paper["reward_gap_synthetic"]
+        ),
+    ]
     comparable = comparable and same == ("hh_rlhf", MODEL_OF_TABLE_1)
     return paper_comparison.beside("inspector", rows, comparable=comparable)
 
@@ -200,17 +211,26 @@ def draw(seen: pd.DataFrame, metrics: dict):
         y = np.arange(1, len(x) + 1) / len(x)
         band = np.sqrt(np.log(2 / 0.05) / (2 * part["id"].nunique()))
         axis.fill_between(
-            x, np.clip(y - band, 0, 1), np.clip(y + band, 0, 1), step="post",
-            color=look["color"], alpha=0.15, linewidth=0,
-        )  # fmt: skip
+            x,
+            np.clip(y - band, 0, 1),
+            np.clip(y + band, 0, 1),
+            step="post",
+            color=look["color"],
+            alpha=0.15,
+            linewidth=0,
+        )
         line = {key: look[key] for key in ("color", "linestyle")}
         axis.step(x, y, where="post", label=name_of(method), **line)
     far = metrics["spacing_far"] / unit
     axis.axvline(far, color="#666666", linewidth=0.8, linestyle=":")
     axis.annotate(
-        f"{100 * FAR:.0f} % of the training\nresponses' own spacing", (far, 0.02), xytext=(3, 0),
-        textcoords="offset points", fontsize=6, color="#666666",
-    )  # fmt: skip
+        f"{100 * FAR:.0f} % of the training\nresponses' own spacing",
+        (far, 0.02),
+        xytext=(3, 0),
+        textcoords="offset points",
+        fontsize=6,
+        color="#666666",
+    )
     axis.set(ylim=(0, 1), xlim=(0, None), ylabel="share of embeddings")
     axis.set_xlabel("distance to the nearest training response (1: median among these themselves)")
     fig.legend(loc="outside upper center", ncols=4)

@@ -48,8 +48,16 @@ def picture_rows(gold: pd.DataFrame) -> pd.DataFrame:
     for _, panel in gold.groupby(PANEL, sort=False):
         largest = panel.loc[panel.groupby("method")["scale"].idxmax()]
         blocks.append(largest.sort_values("difference", ascending=False, kind="stable"))
-    columns = [*PANEL, "method", "scale", "difference", "low", "high", "corrected_p_value",
-               "verdict"]  # fmt: skip
+    columns = [
+        *PANEL,
+        "method",
+        "scale",
+        "difference",
+        "low",
+        "high",
+        "corrected_p_value",
+        "verdict",
+    ]
     return pd.concat(blocks, ignore_index=True)[columns]
 
 

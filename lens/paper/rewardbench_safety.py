@@ -29,9 +29,22 @@ NOTE = (
     "subsets outside its sections are sections of their own."
 )
 COLUMNS = [
-    "dataset", "model", "n_pairs", "section", "pairs", "method", "scale", "mean", "low", "high",
-    "difference_to_repeat", "difference_low", "difference_high", "reported", "p_value",
-]  # fmt: skip
+    "dataset",
+    "model",
+    "n_pairs",
+    "section",
+    "pairs",
+    "method",
+    "scale",
+    "mean",
+    "low",
+    "high",
+    "difference_to_repeat",
+    "difference_low",
+    "difference_high",
+    "reported",
+    "p_value",
+]
 
 
 def section_scores(items: pd.DataFrame, section: str) -> dict[tuple[str, int], np.ndarray]:

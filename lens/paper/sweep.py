@@ -85,17 +85,26 @@ def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:
             difference = Interval(*[np.nan] * 3) if gap is None else crossed_interval(gap)
             rows.append(
                 {
-                    "sweep": sweep.name, "value": value, "method": method,
-                    "dataset": cell.dataset, "model": cell.model, "scale": cell.scale,
-                    "n_pairs": cell.n_pairs, "mean": gold.mean, "low": gold.low,
-                    "high": gold.high, "difference_to_repeat": difference.mean,
-                    "difference_low": difference.low, "difference_high": difference.high,
+                    "sweep": sweep.name,
+                    "value": value,
+                    "method": method,
+                    "dataset": cell.dataset,
+                    "model": cell.model,
+                    "scale": cell.scale,
+                    "n_pairs": cell.n_pairs,
+                    "mean": gold.mean,
+                    "low": gold.low,
+                    "high": gold.high,
+                    "difference_to_repeat": difference.mean,
+                    "difference_low": difference.low,
+                    "difference_high": difference.high,
                     "p_value": np.nan if gap is None else crossed_p_value(gap),
-                    "pair_accuracy": accuracy.mean, "accuracy_low": accuracy.low,
+                    "pair_accuracy": accuracy.mean,
+                    "accuracy_low": accuracy.low,
                     "accuracy_high": accuracy.high,
                     "reported": sweep.reported.get((method, value), np.nan),
                 }
-            )  # fmt: skip
+            )
     found = pd.DataFrame(rows)
     found.insert(14, "corrected_p_value", holm(found["p_value"]))
     return found
@@ -232,9 +241,13 @@ def draw(axis, sweep: Sweep) -> None:
         line = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 0.9}
         axis.axhline(level.mean, **line)
         axis.errorbar(
-            len(places) - 0.5 + 0.2 * i, level.mean, yerr=_bars([level]), marker=look["marker"],
-            elinewidth=0.8, **line,
-        )  # fmt: skip
+            len(places) - 0.5 + 0.2 * i,
+            level.mean,
+            yerr=_bars([level]),
+            marker=look["marker"],
+            elinewidth=0.8,
+            **line,
+        )
         names.append((level.mean, _named(method, sweep), look["color"]))
     paper = [sweep.reported.get(("lens", value)) for value in sweep.values]
     ticks = [

@@ -24,18 +24,32 @@ GENERATION = {
     "latent": ("train_vae", "drawing"),
 }
 TRAINING = {
-    "textual": "train_text", "textual_repeat": "train_text_repeat", "latent": "train_reward",
-    "latent_repeat": "train_reward_repeat", "mean_difference": "mean_difference",
+    "textual": "train_text",
+    "textual_repeat": "train_text_repeat",
+    "latent": "train_reward",
+    "latent_repeat": "train_reward_repeat",
+    "mean_difference": "mean_difference",
     "linear_probe": "linear_probe",
-}  # fmt: skip
+}
 METHOD = {
-    "textual": "full_finetune", "textual_repeat": "full_finetune_repeat", "latent": "lens",
-    "latent_repeat": "repeat", "mean_difference": "mean_difference", "linear_probe": "linear_probe",
-}  # fmt: skip
+    "textual": "full_finetune",
+    "textual_repeat": "full_finetune_repeat",
+    "latent": "lens",
+    "latent_repeat": "repeat",
+    "mean_difference": "mean_difference",
+    "linear_probe": "linear_probe",
+}
 READS_TEXT = ("textual", "textual_repeat")
 UNSCALED = ("mean_difference", "linear_probe")
-HEADER = ["method", "generation s", "generator parameters", "training s", "total s",
-          "extraction s", "total with extraction s"]  # fmt: skip
+HEADER = [
+    "method",
+    "generation s",
+    "generator parameters",
+    "training s",
+    "total s",
+    "extraction s",
+    "total with extraction s",
+]
 COLUMNS = ["generation", "generator", "training", "total", "extraction", "total_with_extraction"]
 NOTE = (
     "Wall-clock seconds for one reward model, the mean over seeds [least, largest seed]: each job "
@@ -115,8 +129,16 @@ def _timed(stage: Stage, key: str) -> float:
 
 
 def _job(stage: Stage) -> dict:
-    names = ("wall_seconds", "cpu_seconds", "device_seconds", "device", "tokens", "new_tokens",
-             "parameters", "trained_parameters")  # fmt: skip
+    names = (
+        "wall_seconds",
+        "cpu_seconds",
+        "device_seconds",
+        "device",
+        "tokens",
+        "new_tokens",
+        "parameters",
+        "trained_parameters",
+    )
     return {f"job_{name}" if "seconds" in name else name: stage.cost[name] for name in names}
 
 
@@ -157,10 +179,16 @@ def summary(
     table = levels.rename(columns={"min": "low", "max": "high"}).reset_index()
     table["unit"] = "s"
     sizes = [
-        {"route": route, "quantity": "generator", "unit": "parameters", "mean": size, "low": size,
-         "high": size}
+        {
+            "route": route,
+            "quantity": "generator",
+            "unit": "parameters",
+            "mean": size,
+            "low": size,
+            "high": size,
+        }
         for route, size in parameters.items()
-    ]  # fmt: skip
+    ]
     table = pd.concat([table, pd.DataFrame(sizes)], ignore_index=True)
     table["method"] = table["route"].map(METHOD)
     table["scale"] = [1 if route in UNSCALED else scale for route in table["route"]]
@@ -174,8 +202,11 @@ def summary(
 
 def _reported(route: str, quantity: str) -> float:
     """The paper's value in our units; it does not say whether its total has the extraction in."""
-    keys = {"generation": ("generation_hours", 3600), "generator": ("generator_parameters", 1),
-            "total": ("total_hours", 3600)}  # fmt: skip
+    keys = {
+        "generation": ("generation_hours", 3600),
+        "generator": ("generator_parameters", 1),
+        "total": ("total_hours", 3600),
+    }
     if quantity not in keys or route not in GENERATION:
         return float("nan")
     key, unit = keys[quantity]
@@ -221,11 +252,19 @@ def compared(long: pd.DataFrame, parameters: Mapping[str, int]) -> list[dict]:
     for what, key, mine, theirs in (
         ("generation time", "generation_hours", ("textual", "generation"), "generation"),
         ("total time, extraction excluded", "total_hours", ("textual", "total"), "total"),
-        ("total time, extraction included", "total_hours", ("textual", "total"),
-         "total_with_extraction"),
-        ("total time, annotator and extraction included", "total_hours",
-         ("textual", "total_with_annotator"), "total_with_extraction"),
-    ):  # fmt: skip
+        (
+            "total time, extraction included",
+            "total_hours",
+            ("textual", "total"),
+            "total_with_extraction",
+        ),
+        (
+            "total time, annotator and extraction included",
+            "total_hours",
+            ("textual", "total_with_annotator"),
+            "total_with_extraction",
+        ),
+    ):
         ratios = wide[mine] / wide["latent", theirs]
         ours = Interval(
             wide[mine].mean() / wide["latent", theirs].mean(), ratios.min(), ratios.max()
@@ -235,9 +274,10 @@ def compared(long: pd.DataFrame, parameters: Mapping[str, int]) -> list[dict]:
     size = parameters["textual"] / parameters["latent"]
     told = paper["generator_parameters"]["textual"] / paper["generator_parameters"]["latent"]
     rows.append(
-        paper_comparison.ratio("textual / latent, generator's parameters",
-                     Interval(size, size, size), told, "counted")
-    )  # fmt: skip
+        paper_comparison.ratio(
+            "textual / latent, generator's parameters", Interval(size, size, size), told, "counted"
+        )
+    )
     for route in GENERATION:
         for quantity, key in (("generation", "generation_hours"), ("total", "total_hours")):
             seen = wide[route, quantity]

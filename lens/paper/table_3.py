@@ -17,8 +17,16 @@ PAPER = {  # the reward models of the paper's Table 3
     "latent": {"method": "lens", "scale": 4},
     "textual": {"method": "full_finetune", "scale": 4},
 }
-HEADER = ["picked by", "method", "scale", "gold reward", "vs repeat", "paper", "judge prefers %",
-          "paper"]  # fmt: skip
+HEADER = [
+    "picked by",
+    "method",
+    "scale",
+    "gold reward",
+    "vs repeat",
+    "paper",
+    "judge prefers %",
+    "paper",
+]
 NOTE = (
     "Mean [95 % interval over seeds and test prompts] of the gold reward of one fresh answer to "
     "each test prompt, by a model fine-tuned (SFT) on the response that the named reward model "
@@ -70,10 +78,23 @@ def table_3(
 
 
 COLUMNS = [
-    "picked_by", "method", "scale", "mean", "low", "high", "difference_to_repeat",
-    "difference_low", "difference_high", "reported", "win_rate", "win_low", "win_high",
-    "reported_win_rate", "p_value", "corrected_p_value",
-]  # fmt: skip
+    "picked_by",
+    "method",
+    "scale",
+    "mean",
+    "low",
+    "high",
+    "difference_to_repeat",
+    "difference_low",
+    "difference_high",
+    "reported",
+    "win_rate",
+    "win_low",
+    "win_high",
+    "reported_win_rate",
+    "p_value",
+    "corrected_p_value",
+]
 
 
 def _within(interval: Interval) -> Interval:

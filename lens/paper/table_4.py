@@ -22,19 +22,37 @@ NOTE = (
     "difference told from 0 after Holm's correction over the table (5 %)."
 )
 COLUMNS = [
-    "dataset", "model", "method", "scale", "n_pairs", "mean", "low", "high", "difference_to_repeat",
-    "difference_low", "difference_high", "pair_accuracy", "accuracy_low", "accuracy_high",
-    "reported", "p_value",
-]  # fmt: skip
+    "dataset",
+    "model",
+    "method",
+    "scale",
+    "n_pairs",
+    "mean",
+    "low",
+    "high",
+    "difference_to_repeat",
+    "difference_low",
+    "difference_high",
+    "pair_accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "reported",
+    "p_value",
+]
 
 
 def shown(scale: int) -> list[tuple[str, int]]:
     """(method, scale) of a model's rows."""
     return [
-        ("full_finetune", 1), ("full_finetune_repeat", scale), ("full_finetune", scale),
-        ("original", 1), ("repeat", scale), ("lens", scale),
-        ("mean_difference", 1), ("linear_probe", 1),
-    ]  # fmt: skip
+        ("full_finetune", 1),
+        ("full_finetune_repeat", scale),
+        ("full_finetune", scale),
+        ("original", 1),
+        ("repeat", scale),
+        ("lens", scale),
+        ("mean_difference", 1),
+        ("linear_probe", 1),
+    ]
 
 
 def table_4(
@@ -66,9 +84,13 @@ def _places(cells: list[Cell]) -> list[tuple]:
 def _figures(cell: Cell, by_key: Mapping[tuple, Cell]) -> dict:
     level, accuracy = crossed_interval(cell.gold), crossed_interval(cell.correct)
     row = {
-        "mean": level.mean, "low": level.low, "high": level.high, "pair_accuracy": accuracy.mean,
-        "accuracy_low": accuracy.low, "accuracy_high": accuracy.high,
-    }  # fmt: skip
+        "mean": level.mean,
+        "low": level.low,
+        "high": level.high,
+        "pair_accuracy": accuracy.mean,
+        "accuracy_low": accuracy.low,
+        "accuracy_high": accuracy.high,
+    }
     control = control_of(cell, by_key) if cell.scale > 1 else None
     if control:
         gap = crossed_interval(cell.gold - control.gold)

@@ -21,10 +21,25 @@ NOTE = (
     "not in size."
 )
 COLUMNS = [
-    "dataset", "model", "method", "temperature", "scale", "n_pairs", "mean", "low", "high",
-    "difference_to_repeat", "difference_low", "difference_high", "pair_accuracy",
-    "accuracy_low", "accuracy_high", "reported", "p_value", "corrected_p_value",
-]  # fmt: skip
+    "dataset",
+    "model",
+    "method",
+    "temperature",
+    "scale",
+    "n_pairs",
+    "mean",
+    "low",
+    "high",
+    "difference_to_repeat",
+    "difference_low",
+    "difference_high",
+    "pair_accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "reported",
+    "p_value",
+    "corrected_p_value",
+]
 
 
 def table_6(
@@ -52,10 +67,15 @@ def table_6(
 def _row(cell: Cell, control: Cell | None, temperature: float | None, value: float | None) -> dict:
     level, accuracy = crossed_interval(cell.gold), crossed_interval(cell.correct)
     row = cell.labels | {
-        "temperature": temperature, "mean": level.mean, "low": level.low, "high": level.high,
-        "pair_accuracy": accuracy.mean, "accuracy_low": accuracy.low,
-        "accuracy_high": accuracy.high, "reported": value,
-    }  # fmt: skip
+        "temperature": temperature,
+        "mean": level.mean,
+        "low": level.low,
+        "high": level.high,
+        "pair_accuracy": accuracy.mean,
+        "accuracy_low": accuracy.low,
+        "accuracy_high": accuracy.high,
+        "reported": value,
+    }
     if control:
         gap = crossed_interval(cell.gold - control.gold)
         row |= {

@@ -13,8 +13,15 @@ from lens.report.method_names import method_name
 from lens.report.render import number, with_interval
 from lens.report.reported import MODEL_OF_TABLE_1, N_PAIRS, reported
 
-METHODS = ("full_finetune", "full_finetune_repeat", "lens", "repeat", "original",
-           "mean_difference", "linear_probe")  # fmt: skip
+METHODS = (
+    "full_finetune",
+    "full_finetune_repeat",
+    "lens",
+    "repeat",
+    "original",
+    "mean_difference",
+    "linear_probe",
+)
 HEADER = ["method", "scale", "mean gold reward", "sd over seeds", "paper's mean", "paper's sd"]
 NOTE = (
     "Mean [95 % interval over seeds and test prompts] of the mean gold reward, and its standard "
@@ -26,8 +33,22 @@ NOTE = (
     "original need no synthesis: what spreads there is the draw of the pairs. paper: for full "
     "fine-tuning the reruns of the reviews, for LENS Table 1."
 )
-COLUMNS = ["dataset", "model", "method", "scale", "n_pairs", "seeds", "mean", "low", "high", "sd",
-           "sd_low", "sd_high", "reported_mean", "reported_sd"]  # fmt: skip
+COLUMNS = [
+    "dataset",
+    "model",
+    "method",
+    "scale",
+    "n_pairs",
+    "seeds",
+    "mean",
+    "low",
+    "high",
+    "sd",
+    "sd_low",
+    "sd_high",
+    "reported_mean",
+    "reported_sd",
+]
 
 
 def spread(values) -> Interval:
@@ -119,8 +140,11 @@ def _claim(above, below) -> dict:
         "kind": "claim",
         "what": f"{above.dataset}, {above.scale}x: sd of full fine-tuning above that of LENS, ln",
         "reported": math.log(above.reported_sd / below.reported_sd),
-        "ours": log_ratio, "low": low, "high": high, "p_value": 2 * min(tail, 1 - tail),
-    }  # fmt: skip
+        "ours": log_ratio,
+        "low": low,
+        "high": high,
+        "p_value": 2 * min(tail, 1 - tail),
+    }
 
 
 def printed(table: pd.DataFrame) -> Printed:

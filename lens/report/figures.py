@@ -87,9 +87,14 @@ def label_right(axis, labels) -> None:
     over = max(0.0, placed[-1][0] - high) if placed else 0.0
     for at, text, colour in placed:
         axis.annotate(
-            text, (1.02, at - over), xycoords=axis.get_yaxis_transform(), color=colour,
-            va="center", annotation_clip=False, fontsize=7,
-        )  # fmt: skip
+            text,
+            (1.02, at - over),
+            xycoords=axis.get_yaxis_transform(),
+            color=colour,
+            va="center",
+            annotation_clip=False,
+            fontsize=7,
+        )
 
 
 def save(fig, folder: str | Path, name: str) -> None:

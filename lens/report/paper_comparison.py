@@ -10,9 +10,21 @@ from lens.report.render import number as digits
 from lens.report.render import with_interval
 
 COLUMNS = [
-    "artefact", "kind", "what", "reported", "ours", "low", "high", "difference", "difference_low",
-    "difference_high", "p_value", "corrected_p_value", "verdict", "why",
-]  # fmt: skip
+    "artefact",
+    "kind",
+    "what",
+    "reported",
+    "ours",
+    "low",
+    "high",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p_value",
+    "corrected_p_value",
+    "verdict",
+    "why",
+]
 HEADER = ["what", "paper", "ours", "difference", "verdict", "why"]
 NOTE = (
     "Numbers are compared where dataset, model, N and gold model are the paper's: agrees if our 95 "
@@ -34,20 +46,30 @@ def number(what: str, reported: float, ours: Interval | None) -> dict:
     if ours is None:
         return {"kind": "number", "what": what, "reported": reported}
     return {
-        "kind": "number", "what": what, "reported": reported,
-        "ours": ours.mean, "low": ours.low, "high": ours.high,
+        "kind": "number",
+        "what": what,
+        "reported": reported,
+        "ours": ours.mean,
+        "low": ours.low,
+        "high": ours.high,
         "difference": ours.mean - reported,
-        "difference_low": ours.low - reported, "difference_high": ours.high - reported,
-    }  # fmt: skip
+        "difference_low": ours.low - reported,
+        "difference_high": ours.high - reported,
+    }
 
 
 def ratio(what: str, ours: Interval, reported: float, why: str) -> dict:
     """A ratio of the paper above 1, where single measurements allow no test: `ours` has the least
     and the largest of them, and `why` says so."""
     return {
-        "kind": "ratio", "what": what, "reported": reported,
-        "ours": ours.mean, "low": ours.low, "high": ours.high, "why": why,
-    }  # fmt: skip
+        "kind": "ratio",
+        "what": what,
+        "reported": reported,
+        "ours": ours.mean,
+        "low": ours.low,
+        "high": ours.high,
+        "why": why,
+    }
 
 
 def claim(what: str, gap: np.ndarray, reported: float | None = None, *, own: bool = False) -> dict:
@@ -56,10 +78,14 @@ def claim(what: str, gap: np.ndarray, reported: float | None = None, *, own: boo
     comparison is ours, the paper does not make it."""
     ours = crossed_interval(gap)
     return {
-        "kind": "own" if own else "claim", "what": what,
+        "kind": "own" if own else "claim",
+        "what": what,
         "reported": np.nan if reported is None else reported,
-        "ours": ours.mean, "low": ours.low, "high": ours.high, "p_value": crossed_p_value(gap),
-    }  # fmt: skip
+        "ours": ours.mean,
+        "low": ours.low,
+        "high": ours.high,
+        "p_value": crossed_p_value(gap),
+    }
 
 
 def beside(artefact: str, rows: Iterable[dict], *, comparable: bool) -> pd.DataFrame:

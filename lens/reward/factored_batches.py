@@ -93,9 +93,11 @@ class Batches:
                 is_new = v[:, i] > 0
                 kept, made = r[~is_new], r[is_new]
                 torch.index_select(
-                    self.sources[run].originals[side], 0, kept,
+                    self.sources[run].originals[side],
+                    0,
+                    kept,
                     out=embeddings[place, count + old : count + old + len(kept)],
-                )  # fmt: skip
+                )
                 synthetic[place, own : own + len(made)] = weights[side][made, v[is_new, i] - 1]
                 old, own = old + len(kept), own + len(made)
         order = torch.where(new, originals + new.cumsum(dim=1), (~new).cumsum(dim=1)) - 1

@@ -72,9 +72,16 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
     folds = []
     for fold, (kept, held) in enumerate(GroupKFold(count).split(chosen, groups=groups)):
         own = TrainingSet(
-            chosen[kept], rejected[kept], chosen[held], rejected[held], part.standardiser,
-            groups[kept], groups[held], rows[kept], rows[held],
-        )  # fmt: skip
+            chosen[kept],
+            rejected[kept],
+            chosen[held],
+            rejected[held],
+            part.standardiser,
+            groups[kept],
+            groups[held],
+            rows[kept],
+            rows[held],
+        )
         source = along(
             torch.from_numpy(own.chosen),
             torch.from_numpy(own.rejected),

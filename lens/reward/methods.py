@@ -17,13 +17,25 @@ from lens.reward.probes import PROBES
 from lens.reward.training_set import Training, TrainingSet
 
 LATENT = (
-    "lens", "synthetic_only", "residual_decoding", "posterior_noise", "latent_mixing",
+    "lens",
+    "synthetic_only",
+    "residual_decoding",
+    "posterior_noise",
+    "latent_mixing",
     "latent_flow",
-)  # fmt: skip
+)
 SYNTHETIC = (
-    "repeat", "direct_perturbation", "gaussian_sampling", *LATENT, "difference_mixing",
-    "conditional_sampling", "mixup", "heavy_tailed", "along_preference", "across_preference",
-)  # fmt: skip
+    "repeat",
+    "direct_perturbation",
+    "gaussian_sampling",
+    *LATENT,
+    "difference_mixing",
+    "conditional_sampling",
+    "mixup",
+    "heavy_tailed",
+    "along_preference",
+    "across_preference",
+)
 METHODS = ("original", *SYNTHETIC, *PROBES, "lens_plus")
 
 
@@ -61,9 +73,14 @@ def train(
         models = generators(method, pairs, vaes)
         for seed, part in data.items():
             source = make_source(
-                method, *pairs[seed], scale=scale, vae=vaes.get(seed), model=models.get(seed),
-                settings=settings, seed=derive_seed(seed, "synthesis"),
-            )  # fmt: skip
+                method,
+                *pairs[seed],
+                scale=scale,
+                vae=vaes.get(seed),
+                model=models.get(seed),
+                settings=settings,
+                seed=derive_seed(seed, "synthesis"),
+            )
             composition = compose(method, len(part.chosen), scale, derive_seed(seed, "compose"))
             runs.append(mlp.Run(part, source, composition, derive_seed(seed, "head")))
     return dict(zip(data, mlp.train_mlps(runs, **head), strict=True))

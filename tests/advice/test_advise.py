@@ -186,8 +186,10 @@ def test_each_synthetic_recipe_meets_its_control_and_every_plain_one():
     assert Recipe("lens", 4).control == Recipe("repeat", 4)
     assert Recipe("original").control == Recipe("original")
     assert [r for r in recipes if r.synthetic] == [
-        Recipe("lens", 2), Recipe("lens", 4), Recipe("lens_plus", 4),
-    ]  # fmt: skip
+        Recipe("lens", 2),
+        Recipe("lens", 4),
+        Recipe("lens_plus", 4),
+    ]
     assert {r.method for r in recipes} >= {"original", *methods.PROBES, "repeat"}
     advice = conclude(embedded(400), constant(dict.fromkeys(recipes, 0.6)))
     plain = [r for r in recipes if not r.synthetic]
@@ -232,8 +234,9 @@ def test_advice_says_what_it_measured(advice):
     assert "against repeat 2x (the same number of steps)" in text
     assert "240 pairs" in text
     assert found["recommended"] == {
-        "method": advice.recommended.method, "scale": advice.recommended.scale,
-    }  # fmt: skip
+        "method": advice.recommended.method,
+        "scale": advice.recommended.scale,
+    }
     assert found["augmentation_recommended"] == advice.recommended.synthetic
     by_recipe = {(a["method"], a["scale"]): a["mean"] for a in found["accuracy"]}
     assert by_recipe[("repeat", 2)] == advice.accuracy[Recipe("repeat", 2)].mean

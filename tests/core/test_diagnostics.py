@@ -28,9 +28,13 @@ from lens.serving.reward_model import RewardModel
 from lens.serving.scoring import Tally, score_rows
 
 VAE_SETTINGS = {
-    "hidden": 8, "latent": 4, "sharing": "shared_trunk_separate_heads", "gamma": 0.1,
-    "learning_rate": 1e-2, "batch_size": 32,
-}  # fmt: skip
+    "hidden": 8,
+    "latent": 4,
+    "sharing": "shared_trunk_separate_heads",
+    "gamma": 0.1,
+    "learning_rate": 1e-2,
+    "batch_size": 32,
+}
 
 
 def names(found):
@@ -97,15 +101,22 @@ def test_variance_explained_by_hand():
 
 
 def test_few_active_units_are_not_yet_none():
-    found = {"kl_per_dimension": [1.0] * 16, "reconstruction_cosine": 0.5,
-             "variance_explained": 0.2}  # fmt: skip
+    found = {
+        "kl_per_dimension": [1.0] * 16,
+        "reconstruction_cosine": 0.5,
+        "variance_explained": 0.2,
+    }
     by_count = {
         count: names(diagnostics.of_vae(found | {"active_units_within_sides": count}))
         for count in (0, 1, 3, 4, 16)
     }
     assert by_count == {
-        0: ["collapsed_posterior"], 1: ["few_active_units"], 3: ["few_active_units"], 4: [], 16: []
-    }  # fmt: skip
+        0: ["collapsed_posterior"],
+        1: ["few_active_units"],
+        3: ["few_active_units"],
+        4: [],
+        16: [],
+    }
 
 
 def test_a_unit_of_little_kl_is_never_active():
@@ -168,7 +179,7 @@ def test_chance_is_told_by_an_exact_sign_test(right, wrong, tied, expected):
 
 
 def test_the_sign_test_is_the_binomial_sum():
-    (_, detail), = diagnostics.of_pairs(outcomes(58, 42))  # fmt: skip
+    ((_, detail),) = diagnostics.of_pairs(outcomes(58, 42))
     chance = sum(math.comb(100, k) for k in range(58, 101)) / 2**100
     assert detail == f"58 of 100 pairs in order, p = {chance:.2g}"
 
@@ -213,8 +224,9 @@ def test_a_constant_reward_model_is_named_beside_its_accuracy_of_a_half():
     assert found["tied_pairs"] == {"3": 0, "7": 30}
     assert found["tied_prompts"] == {"3": 0, "7": 20}
     assert [(f["flag"], f["seed"]) for f in found["flags"]] == [
-        ("all_pairs_tied", 7), ("constant_rewards", 7)
-    ]  # fmt: skip
+        ("all_pairs_tied", 7),
+        ("constant_rewards", 7),
+    ]
 
 
 def test_gold_that_tells_no_candidate_from_another_is_named():
@@ -254,10 +266,14 @@ def test_a_reward_model_gives_no_nan():
 def table(count):
     return pd.DataFrame(
         {
-            "id": [f"a{i}" for i in range(count)], "group": [str(i) for i in range(count)],
-            "prompt": "[]", "chosen": "x", "rejected": "y", "split": "train",
+            "id": [f"a{i}" for i in range(count)],
+            "group": [str(i) for i in range(count)],
+            "prompt": "[]",
+            "chosen": "x",
+            "rejected": "y",
+            "split": "train",
         }
-    )  # fmt: skip
+    )
 
 
 def test_features_and_pairs_that_say_nothing_are_counted():
@@ -327,13 +343,23 @@ def test_advice_says_in_words_what_is_wrong_with_the_numbers():
     rejected[:5] = chosen[:5]
     pairs = EmbeddedPairs(table(40), chosen, rejected, None, {"source": "s"})
     one = np.ones((3, 40))
-    margins = {Recipe("evidence_probe"): one, Recipe("linear_probe"): one, Recipe("original"): one,
-               Recipe("repeat", 4): one, Recipe("lens", 4): 0 * one}  # fmt: skip
+    margins = {
+        Recipe("evidence_probe"): one,
+        Recipe("linear_probe"): one,
+        Recipe("original"): one,
+        Recipe("repeat", 4): one,
+        Recipe("lens", 4): 0 * one,
+    }
     advice = conclude(pairs, margins)
     assert [flag["flag"] for flag in advice.flags] == ["identical_pairs", "all_pairs_tied"]
     half = Interval(0.5, 0.5, 0.5)
-    curve = {"recipe": "r", "sizes": [1], "measured": [half], "ahead": [1, 2],
-             "predicted": [half, half]}  # fmt: skip
+    curve = {
+        "recipe": "r",
+        "sizes": [1],
+        "measured": [half],
+        "ahead": [1, 2],
+        "predicted": [half, half],
+    }
     advice.curve = type("Curve", (), curve)
     text = as_text(advice)
     assert "  identical pairs (5 of 40 pairs): both answers" in text
@@ -386,6 +412,10 @@ def test_ties_are_counted_where_pairs_are_scored():
 
 def test_every_flag_is_documented():
     text = (Path(__file__).resolve().parents[2] / "docs/report.md").read_text(encoding="utf-8")
-    described = {name for line in text.splitlines() if line.startswith("| `")
-                 for name in re.findall(r"`(\w+)`", line.split("|")[1])}  # fmt: skip
+    described = {
+        name
+        for line in text.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
     assert set(diagnostics.FLAGS) <= described

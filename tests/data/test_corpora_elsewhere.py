@@ -73,8 +73,10 @@ def test_malformed_pools_are_refused_and_nothing_is_written(tmp_path, fail, comm
 
 def test_odd_pools_are_taken_as_they_are(tmp_path, lens):
     odd = ["\u202eright to left", "\U0001f469\u200d\U0001f4bb", "NA", "", " \u200b"]
-    rows = [{"prompt": f"q{i}", "candidates": odd, "id": given} for i, given in
-            enumerate([None, float("nan"), "", 7, "x"])]  # fmt: skip
+    rows = [
+        {"prompt": f"q{i}", "candidates": odd, "id": given}
+        for i, given in enumerate([None, float("nan"), "", 7, "x"])
+    ]
     (tmp_path / "pool.jsonl").write_bytes(lines(*rows))
     lens(*pool_command(tmp_path, tmp_path / "pool.jsonl"))
     found = pd.read_parquet(tmp_path / "o.parquet")
@@ -115,8 +117,10 @@ def tie(given):
 
 
 BENCH = {
-    "no subset": (lines(example(), {"prompt": "q", "chosen": "a", "rejected": "b"}),
-                  "row 2: column subset missing"),
+    "no subset": (
+        lines(example(), {"prompt": "q", "chosen": "a", "rejected": "b"}),
+        "row 2: column subset missing",
+    ),
     "a subset that is a list": (lines(example(subset=["x"])), "row 1: the subset is"),
     "a subset that is null": (lines(example(subset=None)), "row 1: the subset is None"),
     "an answer that is a number": (lines(example(chosen=1)), "row 1: an answer must be text"),
@@ -131,7 +135,7 @@ BENCH = {
     "ties of one kind": (lines(tie("tied:1")), "row 1: no question of Ties stands both"),
     "names that steer": (lines(example(subset=7, id=EVIL)), "row 1: the subset is 7"),
     "trailing comma": (lines(b'{"prompt": "q",}'), "row 1: not valid JSON"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BENCH)
@@ -161,15 +165,21 @@ SCORED = {
     "a number": ("score", lines({"prompt": "q", "response": 7}), "row 1: an answer must be text"),
     "half a character": ("score", lines({"prompt": "q", "response": "\ud800"}), "row 1: .*half"),
     "a list for a row": ("score", lines([1]), "row 1: a JSON object is needed"),
-    "no answers": ("score", lines({"prompt": "q", "chosen": None, "rejected": "b"}),
-                   "row 1: an answer must be text"),
+    "no answers": (
+        "score",
+        lines({"prompt": "q", "chosen": None, "rejected": "b"}),
+        "row 1: an answer must be text",
+    ),
     "not UTF-8": ("score", lines({"prompt": "q", "response": "a"}) + b"\xff\n", "row 2: .*UTF-8"),
     "an empty pool": ("best-of", lines({"prompt": "q", "candidates": []}), "row 1: needs `prompt`"),
     "no pool": ("best-of", lines({"prompt": "q", "candidates": "a"}), "row 1: needs `prompt`"),
-    "a null in a pool": ("best-of", lines({"prompt": "q", "candidates": ["a", None]}),
-                         "row 1: an answer must be text"),
+    "a null in a pool": (
+        "best-of",
+        lines({"prompt": "q", "candidates": ["a", None]}),
+        "row 1: an answer must be text",
+    ),
     "nested too deeply": ("best-of", b"[" * 99_999, "row 1: .*nested too deeply"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SCORED)

@@ -255,8 +255,16 @@ def pairs_of(prompts):
 
 
 def prepared(lens, tmp_path, *arguments):
-    lens("prepare-pairs", *arguments, "--out", tmp_path / "pairs.parquet", "--out-prompts",
-         tmp_path / "prompts.parquet", "--report", tmp_path / "report.json")  # fmt: skip
+    lens(
+        "prepare-pairs",
+        *arguments,
+        "--out",
+        tmp_path / "pairs.parquet",
+        "--out-prompts",
+        tmp_path / "prompts.parquet",
+        "--report",
+        tmp_path / "report.json",
+    )
     return json.loads((tmp_path / "report.json").read_text())["metrics"]
 
 
@@ -268,11 +276,13 @@ def test_preparing_pairs_reports_near_duplicates_of_training_prompts(tmp_path, l
     pool = pd.DataFrame(
         {
             "prompt_id": ["a", "a", "b", "b"],
-            "prompt": [json.dumps([{"role": "user", "content": text}]) for text in
-                       (text_of(80, 77), text_of(80, 77), ours[5] + ".", ours[5] + ".")],
+            "prompt": [
+                json.dumps([{"role": "user", "content": text}])
+                for text in (text_of(80, 77), text_of(80, 77), ours[5] + ".", ours[5] + ".")
+            ],
             "response": ["x", "y", "x", "y"],
         }
-    )  # fmt: skip
+    )
     pool.to_parquet(tmp_path / "pool.parquet")
     metrics = prepared(
         lens, tmp_path, "--path", train, "--test-path", test, "--pool", tmp_path / "pool.parquet"
@@ -339,10 +349,17 @@ def test_no_disguise_brings_a_test_or_pool_prompt_into_training(train, test, poo
     candidates = table(pool)[0].rename(columns={"id": "prompt_id"}) if pool else None
     try:
         split = split_pairs(
-            pairs, table(test)[0] if test else None, report, pool=candidates, group_by="prompt",
-            invalid_rows="drop", test_fraction=0.3, max_train_pairs=None, max_test_pairs=None,
+            pairs,
+            table(test)[0] if test else None,
+            report,
+            pool=candidates,
+            group_by="prompt",
+            invalid_rows="drop",
+            test_fraction=0.3,
+            max_train_pairs=None,
+            max_test_pairs=None,
             seed=seed,
-        )  # fmt: skip
+        )
     except LensError:
         left = groups(train) - groups(pool) - groups(test)
         assert len(left) < (1 if test else 2)

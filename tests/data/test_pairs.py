@@ -635,9 +635,15 @@ def test_hub_datasets(tmp_path, lens, fail, monkeypatch):
     write(folder / "train.jsonl", some_rows(10))
     write(folder / "test.jsonl", [{**row, "prompt": f"t{i}"} for i, row in enumerate(some_rows(4))])
     lens(
-        "prepare-pairs", "--hub", folder, "--train-split", "train", "--test-split", "test",
+        "prepare-pairs",
+        "--hub",
+        folder,
+        "--train-split",
+        "train",
+        "--test-split",
+        "test",
         *outputs(tmp_path),
-    )  # fmt: skip
+    )
     pairs = pd.read_parquet(tmp_path / "pairs.parquet")
     assert pairs["split"].value_counts().to_dict() == {"train": 10, "test": 4}
     message = fail("prepare-pairs", "--hub", tmp_path / "none", *outputs(tmp_path))
@@ -653,8 +659,19 @@ def test_the_workflow_reads_ratings_as_pairs_too(tmp_path, lens):
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = [tmp_path / name for name in ("pairs.parquet", "prompts.parquet", "report.json")]
     for rule, count in (("all", 8), ("best_worst", 4)):
-        lens("prepare-pairs", "--path", source, "--pair-rule", rule, "--out", out[0],
-             "--out-prompts", out[1], "--report", out[2])  # fmt: skip
+        lens(
+            "prepare-pairs",
+            "--path",
+            source,
+            "--pair-rule",
+            rule,
+            "--out",
+            out[0],
+            "--out-prompts",
+            out[1],
+            "--report",
+            out[2],
+        )
         pairs = pd.read_parquet(out[0])
         assert len(pairs) == count
         assert set(pairs["rejected"]) == {"b"}

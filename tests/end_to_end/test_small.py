@@ -17,8 +17,16 @@ from tests.helpers.report_page import opened, reached
 from tests.helpers.torture_tools import start
 from tests.helpers.workflow_tools import ROOT, SMALL, jobs, paper, run, snakemake
 
-TABLES = ("table_1.csv", "table_1_observations.csv", "table_1_pair_accuracy.csv", "table_1.md",
-          "table_1.tex", "learning_curve.csv", "best_of_n_curve.csv", "world.md")  # fmt: skip
+TABLES = (
+    "table_1.csv",
+    "table_1_observations.csv",
+    "table_1_pair_accuracy.csv",
+    "table_1.md",
+    "table_1.tex",
+    "learning_curve.csv",
+    "best_of_n_curve.csv",
+    "world.md",
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +58,11 @@ def test_table_1_is_complete(finished):
     for _, block in table.groupby("dataset"):
         got = set(zip(block["method"], block["scale"], strict=True))
         assert got == {(m, 4) for m in augmented} | {
-            ("original", 1), ("mean_difference", 1), ("linear_probe", 1), ("evidence_probe", 1)
-        }  # fmt: skip
+            ("original", 1),
+            ("mean_difference", 1),
+            ("linear_probe", 1),
+            ("evidence_probe", 1),
+        }
         lens = block[block["method"] == "lens"]
         assert lens["difference_to_repeat"].notna().all()
         assert (block["low"] <= block["mean"]).all()
@@ -185,12 +196,18 @@ def test_human_preferences_with_a_real_encoder(shared, tmp_path):
     paths = {name: str(tmp_path / f"{name}.jsonl") for name in files}
     paths["encoder"] = str(package.get_model_path())
     result = run(
-        tmp_path, "--cores", 2, "table_1", "--config", f"paths={json.dumps(paths)}",
+        tmp_path,
+        "--cores",
+        2,
+        "table_1",
+        "--config",
+        f"paths={json.dumps(paths)}",
         config=ROOT / "workflow/configs/hh.yaml",
         change={
-            "compare": {"n_pairs": [60], "scales": [2], "seeds": [0, 1, 2]}, "vae": {"epochs": 3},
+            "compare": {"n_pairs": [60], "scales": [2], "seeds": [0, 1, 2]},
+            "vae": {"epochs": 3},
         },
-    )  # fmt: skip
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     table = pd.read_csv(paper(tmp_path, "hh") / "table_1.csv")
     methods = yaml.safe_load((ROOT / "config.yaml").read_text())["compare"]["methods"]
@@ -208,9 +225,15 @@ def test_a_changed_figure_alone_is_drawn_again(finished, tmp_path):
 
     def planned():
         result = snakemake(
-            "-n", "--snakefile", tmp_path / "Snakefile", "--configfile", SMALL,
-            "--rerun-triggers", "mtime", directory=finished,
-        )  # fmt: skip
+            "-n",
+            "--snakefile",
+            tmp_path / "Snakefile",
+            "--configfile",
+            SMALL,
+            "--rerun-triggers",
+            "mtime",
+            directory=finished,
+        )
         assert result.returncode == 0, result.stderr
         return {rule for rule, _, _ in jobs(result.stdout)}
 

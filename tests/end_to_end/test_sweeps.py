@@ -79,7 +79,11 @@ def test_one_more_value_runs_alone(with_sweeps):
     assert result.returncode == 0, result.stderr
     planned = jobs(result.stdout)
     assert sorted(rule for rule, _, _ in planned) == [
-        "best_of_n", "figure_2", "paper", "train_reward", "train_vae",
-    ]  # fmt: skip
+        "best_of_n",
+        "figure_2",
+        "paper",
+        "train_reward",
+        "train_vae",
+    ]
     (made,) = (outputs for rule, _, outputs in planned if rule == "best_of_n")
     assert all("/gamma_0.5/x4/" in file for file in made)

@@ -88,8 +88,12 @@ def test_tables_2_and_4_the_spread_and_rewardbench_are_complete(in_text_space):
     table = pd.read_csv(folder / "rewardbench_safety.csv")
     assert table["section"].iloc[0] == "rude_remark"
     assert set(table["method"]) == {
-        "original", "repeat", "lens", "full_finetune", "full_finetune_repeat"
-    }  # fmt: skip
+        "original",
+        "repeat",
+        "lens",
+        "full_finetune",
+        "full_finetune_repeat",
+    }
     assert table["pairs"].eq(10).all()
     assert table["difference_to_repeat"].notna().sum() == 2 * 3  # two methods, three sections
     (judged,) = folder.parent.glob("judge_bench/**/metrics.json")
@@ -102,8 +106,10 @@ def test_tables_2_and_4_the_spread_and_rewardbench_are_complete(in_text_space):
 
 def test_every_stage_says_what_it_cost(in_text_space):
     results = Path(in_text_space) / "results/small"
-    costs = {file.relative_to(results).parts[0]: json.loads(file.read_text())
-             for file in results.rglob("cost.json")}  # fmt: skip
+    costs = {
+        file.relative_to(results).parts[0]: json.loads(file.read_text())
+        for file in results.rglob("cost.json")
+    }
     stages = {folder.name for folder in results.iterdir() if any(folder.rglob("metrics.json"))}
     assert stages <= set(costs)
     for stage, cost in costs.items():

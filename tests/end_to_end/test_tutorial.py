@@ -50,10 +50,13 @@ def test_check_says_what_the_page_shows(outputs):
     assert outputs[line].splitlines() == shown_after(line)
 
 
-@pytest.mark.parametrize("line", [
-    "lens advise replies.csv --model encoder --scales 4 --rounds 3",
-    "lens fit --advice advice --out reward",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "lens advise replies.csv --model encoder --scales 4 --rounds 3",
+        "lens fit --advice advice --out reward",
+    ],
+)
 def test_outputs_have_the_shape_that_the_page_shows(outputs, line):
     """Figures may differ from machine to machine, and with them what is best; the rest may not."""
     masked = [

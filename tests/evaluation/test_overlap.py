@@ -27,8 +27,14 @@ def examples(prompts):
 @pytest.fixture
 def shared():
     one, other, third = (text_of(80, seed) for seed in range(3))
-    bench = [("chat", one.upper()), ("chat", "quite another thing"), ("safety", other + "!"),
-             ("safety", "  " + one), ("safety", third), ("code", "sort a list")]  # fmt: skip
+    bench = [
+        ("chat", one.upper()),
+        ("chat", "quite another thing"),
+        ("safety", other + "!"),
+        ("safety", "  " + one),
+        ("safety", third),
+        ("code", "sort a list"),
+    ]
     training = [turns(one), turns(other), turns(other), turns(third, "an answer", "and then?")]
     return overlap(examples(bench), training)
 
@@ -36,8 +42,10 @@ def shared():
 def test_equal_and_nearly_equal_prompts_are_counted_by_subset(shared):
     """A talk that goes on after a prompt of the benchmark counts, as does each example."""
     assert {name: shared[name] for name in ("prompts", "equal", "near_duplicates")} == {
-        "prompts": 6, "equal": 3, "near_duplicates": 1
-    }  # fmt: skip
+        "prompts": 6,
+        "equal": 3,
+        "near_duplicates": 1,
+    }
     assert shared["subsets"] == {
         "chat": {"prompts": 2, "equal": 1, "near_duplicates": 0},
         "safety": {"prompts": 3, "equal": 2, "near_duplicates": 1},

@@ -87,15 +87,21 @@ def test_examples_follow_their_rule():
     found = qualitative.telling(gap)
     sizes = [(outcome, percentile, gap[i]) for outcome, percentile, i in found]
     assert sizes == [
-        ("win", 10, 3), ("win", 50, 15), ("win", 90, 27), ("loss", 10, -1), ("loss", 90, -2),
-    ]  # fmt: skip
+        ("win", 10, 3),
+        ("win", 50, 15),
+        ("win", 90, 27),
+        ("loss", 10, -1),
+        ("loss", 90, -2),
+    ]
     mirrored = [(outcome, percentile, i) for outcome, percentile, i in qualitative.telling(-gap)]
     swap = {"win": "loss", "loss": "win"}
     assert sorted(mirrored) == sorted((swap[o], p, i) for o, p, i in found)
     assert qualitative.telling(np.zeros(5)) == []
     assert qualitative.telling(np.array([2.0, 2.0, 2.0])) == [
-        ("win", 10, 0), ("win", 50, 1), ("win", 90, 2),
-    ]  # fmt: skip
+        ("win", 10, 0),
+        ("win", 50, 1),
+        ("win", 90, 2),
+    ]
 
 
 def test_markup_in_texts_shows_as_text():
@@ -142,13 +148,27 @@ def test_from_reward_models_to_page(tmp_path):
         made = {"method": method, "scale": scale, "n_pairs": 300, "seeds": [0, 1]}
         artifacts.write_metrics(tmp_path / method / "metrics.json", made, {}, {})
     arguments = [
-        "qualitative", "--datasets", "d", "--model", "m",
-        "--candidates", tmp_path / "candidates.parquet",
-        "--candidate-embeddings", tmp_path / "embeddings.safetensors",
-        "--gold", tmp_path / "gold.parquet", "--original", tmp_path / "original",
-        "--augmented", tmp_path / "lens", "--control", tmp_path / "repeat",
-        "--out-dir", tmp_path / "out", "--seed",
-    ]  # fmt: skip
+        "qualitative",
+        "--datasets",
+        "d",
+        "--model",
+        "m",
+        "--candidates",
+        tmp_path / "candidates.parquet",
+        "--candidate-embeddings",
+        tmp_path / "embeddings.safetensors",
+        "--gold",
+        tmp_path / "gold.parquet",
+        "--original",
+        tmp_path / "original",
+        "--augmented",
+        tmp_path / "lens",
+        "--control",
+        tmp_path / "repeat",
+        "--out-dir",
+        tmp_path / "out",
+        "--seed",
+    ]
     main([*map(str, arguments), "1"])
     found = pd.read_csv(tmp_path / "out/qualitative.csv").set_index(["first", "second"])
     assert found.loc[("augmented", "original"), "gold_difference"] == 1

@@ -316,12 +316,22 @@ def test_the_command_counts_prompts_shared_with_the_training_pairs(
     core, out = jsonl(tmp_path, CORE), tmp_path / "out.json"
     prompts = [CORE[0]["prompt"], "a prompt that stands nowhere else"]
     training = tmp_path / "training.jsonl"
-    training.write_text("".join(
-        json.dumps({"prompt": prompt, "chosen": "good", "rejected": "bad"}) + "\n"
-        for prompt in prompts
-    ))  # fmt: skip
-    lens("reward-bench", tmp_path / "model", "--data", core, "--training-data", training,
-         "--out", out)  # fmt: skip
+    training.write_text(
+        "".join(
+            json.dumps({"prompt": prompt, "chosen": "good", "rejected": "bad"}) + "\n"
+            for prompt in prompts
+        )
+    )
+    lens(
+        "reward-bench",
+        tmp_path / "model",
+        "--data",
+        core,
+        "--training-data",
+        training,
+        "--out",
+        out,
+    )
     same = sum(row["prompt"].split() == prompts[0].split() for row in CORE)
     found = json.loads(out.read_text())["metrics"]["overlap"]
     assert (found["prompts"], found["equal"]) == (len(CORE), same)

@@ -20,9 +20,13 @@ from lens.reward.training_set import Standardiser, TrainingSet
 NASTY = "<script>alert(1)</script> | `a` ```\n# not a heading **b** & 100 % \\x {y}"
 FIRST = np.array([1, 0, 0, 0])
 SYNTHESIS = {
-    "noise_variance": 0.01, "candidates_per_kept": 4, "perturbation_variance": 0.01,
-    "mixed_differences": 16, "posterior_widening": 1.0, "complement_noise": 10.0,
-}  # fmt: skip
+    "noise_variance": 0.01,
+    "candidates_per_kept": 4,
+    "perturbation_variance": 0.01,
+    "mixed_differences": 16,
+    "posterior_widening": 1.0,
+    "complement_noise": 10.0,
+}
 
 
 def standardiser(dim, mean=0.0, scale=1.0):
@@ -155,11 +159,11 @@ def test_synthetic_embeddings_are_those_of_training(monkeypatch):
         caught["source"] = runs[0].source
         return [None]
 
-    monkeypatch.setattr(methods.reward, "train_mlps", catch)
+    monkeypatch.setattr(methods.mlp, "train_mlps", catch)
     names = ["lens", "direct_perturbation", "gaussian_sampling"]
     sources = synthetic_geometry.make_sources(
         names, data, scale=8, vae=vae, settings=SYNTHESIS, seed=5
-    )  # fmt: skip
+    )
     rows = torch.arange(6)
     for name in names:
         methods.train(name, {5: data}, scale=8, vaes={5: vae}, settings=SYNTHESIS, head={})
@@ -177,13 +181,16 @@ def made_up(moved, flipped=()):
     """A table of `inspect` for as many pairs as there are moves of their chosen responses."""
     rows = [
         {
-            "row": row, "variant": 1, "side": side, "moved": move if side == "chosen" else 0.0,
+            "row": row,
+            "variant": 1,
+            "side": side,
+            "moved": move if side == "chosen" else 0.0,
             "reward_before": float(side == "chosen"),
             "reward": float((side == "chosen") != (row in flipped)),
         }
         for row, move in enumerate(moved)
         for side in ("chosen", "rejected")
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 
@@ -299,12 +306,33 @@ def run(*arguments):
 def test_the_inspector_from_pairs_to_page(world, tmp_path):
     folder, (pairs, embeddings) = world
     run(
-        "inspect-synthetic", "--pairs", pairs, "--embeddings", embeddings, "--n-pairs", 30,
-        "--seed", 0, "--methods", "lens", "direct_perturbation", "--scale", 4,
-        "--synthesis", json.dumps(SYNTHESIS), "--vae", folder / "vae.safetensors",
-        "--reference", folder / "reference", "--dataset", "d", "--model", "m",
-        "--out-dir", tmp_path / "in",
-    )  # fmt: skip
+        "inspect-synthetic",
+        "--pairs",
+        pairs,
+        "--embeddings",
+        embeddings,
+        "--n-pairs",
+        30,
+        "--seed",
+        0,
+        "--methods",
+        "lens",
+        "direct_perturbation",
+        "--scale",
+        4,
+        "--synthesis",
+        json.dumps(SYNTHESIS),
+        "--vae",
+        folder / "vae.safetensors",
+        "--reference",
+        folder / "reference",
+        "--dataset",
+        "d",
+        "--model",
+        "m",
+        "--out-dir",
+        tmp_path / "in",
+    )
     run("inspector", "--inspected", tmp_path / "in", "--out-dir", tmp_path / "out")
     table = pd.read_csv(tmp_path / "out/inspector.csv").set_index(["method", "measure"])
     moved = table.loc[("direct_perturbation", "moved"), "mean"]
@@ -333,11 +361,11 @@ def test_the_inspector_from_pairs_to_page(world, tmp_path):
 
 def test_numbers_are_the_papers_for_its_dataset_and_model_alone():
     table = inspector.observations(
-        made_up([1.0, 2.0, 3.0]).rename(columns={"row": "id"}).assign(
-            method="lens", nearest_distance=1.0
-        ),
+        made_up([1.0, 2.0, 3.0])
+        .rename(columns={"row": "id"})
+        .assign(method="lens", nearest_distance=1.0),
         far=2.0,
-    )  # fmt: skip
+    )
     about, names = {"dataset": "d", "model": "m"}, {"d": "hh_rlhf", "m": "llama-3.1-8b"}
     told = inspector.compared(table, about, names, True).set_index("what")
     kept = told.loc["share of pairs whose reward order held"]
@@ -359,11 +387,31 @@ def test_figure_3_from_pairs_to_picture(world, tmp_path):
     folder, (pairs, embeddings) = world
     vae = folder / "vae.safetensors"
     run(
-        "figure-3", "--pairs", pairs, "--embeddings", embeddings, "--n-pairs", 30,
-        "--seeds", 0, 1, "--gammas", 0.5, 0, "--vaes", vae, vae, vae, vae, "--dataset", "d",
-        "--model", "m",
-        "--out-dir", tmp_path,
-    )  # fmt: skip
+        "figure-3",
+        "--pairs",
+        pairs,
+        "--embeddings",
+        embeddings,
+        "--n-pairs",
+        30,
+        "--seeds",
+        0,
+        1,
+        "--gammas",
+        0.5,
+        0,
+        "--vaes",
+        vae,
+        vae,
+        vae,
+        vae,
+        "--dataset",
+        "d",
+        "--model",
+        "m",
+        "--out-dir",
+        tmp_path,
+    )
     table = pd.read_csv(tmp_path / "figure_3.csv")
     assert table["gamma"].tolist() == [0, 0.5, 0, 0.5]
     assert table["seed"].tolist() == [0, 0, 1, 1]

@@ -19,8 +19,20 @@ from tests.helpers.workflow_tools import ROOT, SMALL
 
 
 def build_world(folder):
-    words = [sys.executable, "-m", "lens", "build-world", "--out", folder,
-             "--pairs", 400, "--corpus", 400, "--gold-corpus", 400]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "lens",
+        "build-world",
+        "--out",
+        folder,
+        "--pairs",
+        400,
+        "--corpus",
+        400,
+        "--gold-corpus",
+        400,
+    ]
     return shlex.join(map(str, words))
 
 
@@ -57,8 +69,20 @@ def test_a_write_protected_folder_is_named(tmp_path):
 
 
 def test_snakemake_in_a_write_protected_folder_says_so(tmp_path):
-    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", *PROFILE,
-             "--configfile", SMALL, "--directory", tmp_path, "--cores", 1]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        ROOT / "Snakefile",
+        *PROFILE,
+        "--configfile",
+        SMALL,
+        "--directory",
+        tmp_path,
+        "--cores",
+        1,
+    ]
     done = in_its_own_mounts(
         f"""mount --bind {tmp_path} {tmp_path}
         mount -o remount,ro,bind {tmp_path}
@@ -146,14 +170,25 @@ def test_the_refusal_itself_is_quoted_and_one_that_was_dealt_with_is_not():
 def test_a_stage_with_too_little_memory_says_so(tmp_path):
     limit = 200 * 2**20  # of addresses; pandas alone needs more
     run = subprocess.run(
-        [sys.executable, "-m", "lens", "prepare-pairs", "--path", ROOT / "tests/none.jsonl",
-         "--out", tmp_path / "a.parquet", "--out-prompts", tmp_path / "b.parquet",
-         "--report", tmp_path / "c.json"],
+        [
+            sys.executable,
+            "-m",
+            "lens",
+            "prepare-pairs",
+            "--path",
+            ROOT / "tests/none.jsonl",
+            "--out",
+            tmp_path / "a.parquet",
+            "--out-prompts",
+            tmp_path / "b.parquet",
+            "--report",
+            tmp_path / "c.json",
+        ],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
         capture_output=True,
         text=True,
         timeout=120,
-    )  # fmt: skip
+    )
     assert run.returncode == 1
     assert "lens prepare-pairs: error: out of memory (" in run.stderr
     assert "Traceback" not in run.stderr

@@ -33,8 +33,15 @@ def hub(tmp_path, llama_folder, gold_folder):
     hub = Hub()
     folder = tmp_path / "open"
     shutil.copytree(llama_folder, folder)
-    for name in ("pytorch_model.bin", "consolidated.safetensors", "original/params.json",
-                 "onnx/model.onnx", "model.gguf", "README.md", "modeling.py"):  # fmt: skip
+    for name in (
+        "pytorch_model.bin",
+        "consolidated.safetensors",
+        "original/params.json",
+        "onnx/model.onnx",
+        "model.gguf",
+        "README.md",
+        "modeling.py",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("not wanted")
     hub.add("org/open", folder)
@@ -64,10 +71,19 @@ def lens_with(tmp_path):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
         return subprocess.run(
             [sys.executable, "-m", "lens", *map(str, arguments)],
-            capture_output=True, text=True, timeout=600, cwd=tmp_path,
-            env={**inherited, "HF_HOME": str(home), "HF_TOKEN": TOKEN,
-                 "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(ROOT), **environment},
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=600,
+            cwd=tmp_path,
+            env={
+                **inherited,
+                "HF_HOME": str(home),
+                "HF_TOKEN": TOKEN,
+                "HF_HUB_DISABLE_TELEMETRY": "1",
+                "PYTHONPATH": str(ROOT),
+                **environment,
+            },
+        )
 
     return run
 
@@ -89,15 +105,33 @@ def here(tmp_path, monkeypatch):
 
 
 def embed(pairs, model, out, *more):
-    return ("embed-pairs", "--pairs", pairs, "--model", model, "--device", "cpu",
-            "--out", out, "--metrics", f"{out}.json", *more)  # fmt: skip
+    return (
+        "embed-pairs",
+        "--pairs",
+        pairs,
+        "--model",
+        model,
+        "--device",
+        "cpu",
+        "--out",
+        out,
+        "--metrics",
+        f"{out}.json",
+        *more,
+    )
 
 
 def pair_table(path):
-    pd.DataFrame({
-        "id": ["a", "b"], "prompt": [json.dumps(CHAT)] * 2, "chosen": ["w2", "w3 w4"],
-        "rejected": ["w5", "w6"], "group": ["a", "b"], "split": ["train", "test"],
-    }).to_parquet(path)  # fmt: skip
+    pd.DataFrame(
+        {
+            "id": ["a", "b"],
+            "prompt": [json.dumps(CHAT)] * 2,
+            "chosen": ["w2", "w3 w4"],
+            "rejected": ["w5", "w6"],
+            "group": ["a", "b"],
+            "split": ["train", "test"],
+        }
+    ).to_parquet(path)
     return path
 
 
@@ -105,9 +139,16 @@ def test_what_was_downloaded_is_read_without_a_network(hub, lens_with, tmp_path,
     first, second = hub.repositories["datasets", "org/pairs"]
     with hub.serving() as address:
         run = lens_with(
-            "prefetch", "--models", "org/open", "--datasets", f"org/pairs@{first}",
-            f"org/pairs@{second}", "--out", "prefetch.json", HF_ENDPOINT=address,
-        )  # fmt: skip
+            "prefetch",
+            "--models",
+            "org/open",
+            "--datasets",
+            f"org/pairs@{first}",
+            f"org/pairs@{second}",
+            "--out",
+            "prefetch.json",
+            HF_ENDPOINT=address,
+        )
         assert run.returncode == 0, run.stderr
         asked = len(hub.asked)
         again = lens_with("prefetch", "--datasets", f"org/pairs@{first}", HF_ENDPOINT=address)
@@ -136,10 +177,23 @@ def test_what_was_downloaded_is_read_without_a_network(hub, lens_with, tmp_path,
         np.testing.assert_array_equal(by_hub[side], by_folder[side])
     for number, revision in ((1, first), (2, second)):
         run = lens_with(
-            "prepare-pairs", "--hub", "org/pairs", "--revision", revision, "--train-split", "train",
-            "--test-split", "test", "--out", "p.parquet", "--out-prompts", "q.parquet", "--report",
-            "r.json", **offline,
-        )  # fmt: skip
+            "prepare-pairs",
+            "--hub",
+            "org/pairs",
+            "--revision",
+            revision,
+            "--train-split",
+            "train",
+            "--test-split",
+            "test",
+            "--out",
+            "p.parquet",
+            "--out-prompts",
+            "q.parquet",
+            "--report",
+            "r.json",
+            **offline,
+        )
         assert run.returncode == 0, run.stderr
         found = pd.read_parquet(tmp_path / "p.parquet")
         assert len(found) == 10
@@ -149,9 +203,18 @@ def test_what_was_downloaded_is_read_without_a_network(hub, lens_with, tmp_path,
 def test_all_refusals_are_told_at_once_and_the_rest_stays(hub, lens_with, tmp_path):
     with hub.serving() as address:
         run = lens_with(
-            "prefetch", "--models", "org/gated", "org/missing", f"org/open@{'0' * 40}", "org/open",
-            "--datasets", "org/nothing", "--out", "prefetch.json", HF_ENDPOINT=address,
-        )  # fmt: skip
+            "prefetch",
+            "--models",
+            "org/gated",
+            "org/missing",
+            f"org/open@{'0' * 40}",
+            "org/open",
+            "--datasets",
+            "org/nothing",
+            "--out",
+            "prefetch.json",
+            HF_ENDPOINT=address,
+        )
     assert run.returncode == 1
     assert "model org/open: " in run.stdout
     message = run.stderr

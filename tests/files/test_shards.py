@@ -25,12 +25,17 @@ def prompt(text):
 
 @pytest.fixture
 def pairs(tmp_path):
-    artifacts.write_table(tmp_path / "pairs.parquet", pd.DataFrame({
-        "id": [f"row-{i}" for i in range(ROWS)],
-        "prompt": [prompt(f"w{i} w{i + 1} w{i % 5}") for i in range(ROWS)],
-        "chosen": [f"w{i} w3 w{i % 7}" for i in range(ROWS)],
-        "rejected": [f"w{i} w4 w5" for i in range(ROWS)],
-    }))  # fmt: skip
+    artifacts.write_table(
+        tmp_path / "pairs.parquet",
+        pd.DataFrame(
+            {
+                "id": [f"row-{i}" for i in range(ROWS)],
+                "prompt": [prompt(f"w{i} w{i + 1} w{i % 5}") for i in range(ROWS)],
+                "chosen": [f"w{i} w3 w{i % 7}" for i in range(ROWS)],
+                "rejected": [f"w{i} w4 w5" for i in range(ROWS)],
+            }
+        ),
+    )
     return tmp_path / "pairs.parquet"
 
 
@@ -40,15 +45,39 @@ def shard_file(folder, number, suffix="safetensors"):
 
 def embed(pairs, model, folder, shard=0, of=1, *more, command="embed-pairs"):
     out = shard_file(folder, shard)
-    return (command, "--pairs", pairs, "--model", model, "--device", "cpu", "--shard", shard,
-            "--shards", of, "--flush", 4, "--out", out, "--metrics", out.with_suffix(".json"),
-            *more)  # fmt: skip
+    return (
+        command,
+        "--pairs",
+        pairs,
+        "--model",
+        model,
+        "--device",
+        "cpu",
+        "--shard",
+        shard,
+        "--shards",
+        of,
+        "--flush",
+        4,
+        "--out",
+        out,
+        "--metrics",
+        out.with_suffix(".json"),
+        *more,
+    )
 
 
 def gather(folder, of, command="gather-embeddings", out="embeddings.json", suffix="safetensors"):
     files = [shard_file(folder, number, suffix) for number in range(of)]
-    return (command, "--shards", *files, "--out", folder / out, "--metrics",
-            folder / "metrics.json")  # fmt: skip
+    return (
+        command,
+        "--shards",
+        *files,
+        "--out",
+        folder / out,
+        "--metrics",
+        folder / "metrics.json",
+    )
 
 
 def whole(lens, pairs, model, folder, of):
@@ -360,8 +389,15 @@ def test_shards_that_are_not_all_of_it(pairs, llama_folder, tmp_path, lens, fail
     for shard in range(3):
         lens(*embed(pairs, llama_folder, tmp_path, shard, 3))
     files = [shard_file(tmp_path, shard) for shard in keep]
-    got = fail("gather-embeddings", "--shards", *files, "--out", tmp_path / "e.json", "--metrics",
-               tmp_path / "metrics.json")  # fmt: skip
+    got = fail(
+        "gather-embeddings",
+        "--shards",
+        *files,
+        "--out",
+        tmp_path / "e.json",
+        "--metrics",
+        tmp_path / "metrics.json",
+    )
     assert message in got
 
 
@@ -435,20 +471,46 @@ def test_rows_are_read_alone(tmp_path):
 
 
 def candidates(folder, count=5, each=3):
-    artifacts.write_table(folder / "prompts.parquet", pd.DataFrame({
-        "prompt_id": [f"p{i}" for i in range(count)],
-        "prompt": [prompt(f"w{i} w{i + 2}") for i in range(count)],
-        "group": [str(i) for i in range(count)],
-    }))  # fmt: skip
-    return ("generate-candidates", "--prompts", folder / "prompts.parquet", "--candidates", each,
-            "--max-new-tokens", 5, "--flush", 2)  # fmt: skip
+    artifacts.write_table(
+        folder / "prompts.parquet",
+        pd.DataFrame(
+            {
+                "prompt_id": [f"p{i}" for i in range(count)],
+                "prompt": [prompt(f"w{i} w{i + 2}") for i in range(count)],
+                "group": [str(i) for i in range(count)],
+            }
+        ),
+    )
+    return (
+        "generate-candidates",
+        "--prompts",
+        folder / "prompts.parquet",
+        "--candidates",
+        each,
+        "--max-new-tokens",
+        5,
+        "--flush",
+        2,
+    )
 
 
 def in_shards(lens, command, folder, of, more, gathered):
     for shard in range(of):
         out = shard_file(folder, shard, "parquet")
-        lens(*command, "--shard", shard, "--shards", of, "--out", out, "--metrics",
-             out.with_suffix(".json"), "--device", "cpu", *more)  # fmt: skip
+        lens(
+            *command,
+            "--shard",
+            shard,
+            "--shards",
+            of,
+            "--out",
+            out,
+            "--metrics",
+            out.with_suffix(".json"),
+            "--device",
+            "cpu",
+            *more,
+        )
     lens(*gather(folder, of, "gather-candidates", gathered, "parquet"))
     return folder / gathered, artifacts.read_json(folder / "metrics.json")["metrics"]
 

@@ -138,8 +138,11 @@ def test_a_folder_keeps_what_others_put_there_but_no_other_weights(tmp_path):
     (model / "model.safetensors").write_text("old")
     save(model)
     assert sorted(path.name for path in model.rglob("*")) == [
-        "mine", "model.safetensors", "notes.txt", "notes.txt"
-    ]  # fmt: skip
+        "mine",
+        "model.safetensors",
+        "notes.txt",
+        "notes.txt",
+    ]
     assert (model / "model.safetensors").read_text() == "new"
     assert (model / "mine/notes.txt").read_text() == "mine"
 
@@ -194,10 +197,30 @@ def test_a_folder_may_be_where_one_stands(tmp_path, monkeypatch):
     assert (tmp_path / "here/model.safetensors").exists()
 
 
-WRITERS = {"write_text", "write_bytes", "touch", "tofile", "savefig", "save_pretrained",
-           "save_file", "save_model", "dump", "to_csv", "to_parquet", "to_json", "to_excel",
-           "to_pickle", "to_html", "to_feather", "savez", "savez_compressed", "savetxt",
-           "ParquetWriter", "mkstemp", "NamedTemporaryFile"}  # fmt: skip
+WRITERS = {
+    "write_text",
+    "write_bytes",
+    "touch",
+    "tofile",
+    "savefig",
+    "save_pretrained",
+    "save_file",
+    "save_model",
+    "dump",
+    "to_csv",
+    "to_parquet",
+    "to_json",
+    "to_excel",
+    "to_pickle",
+    "to_html",
+    "to_feather",
+    "savez",
+    "savez_compressed",
+    "savetxt",
+    "ParquetWriter",
+    "mkstemp",
+    "NamedTemporaryFile",
+}
 # LENS has functions of these names itself, which write by those above.
 OF_LIBRARIES = re.compile(r"(np|numpy|torch)\.save|(pq|pyarrow\.parquet|parquet)\.write_\w+")
 # Their own words say why: answers that were paid for are added as they come, and a torn last one is

@@ -9,29 +9,82 @@ from tests.helpers.workflow_tools import ROOT, sources
 WORLD = {"build_world", "train_base_model"}
 # What reward models, VAEs and annotators learn from, and they themselves.
 TRAINING = {
-    "embed_pairs", "embed_responses", "evolve_pairs", "gather_embeddings", "gather_responses",
-    "gather_scores", "judge_responses", "label_pairs", "prepare_pairs", "sample_responses",
-    "score_likelihood", "score_responses", "theory_points", "train_annotator", "train_reward",
-    "train_text", "train_vae", "training_prompts",
-}  # fmt: skip
+    "embed_pairs",
+    "embed_responses",
+    "evolve_pairs",
+    "gather_embeddings",
+    "gather_responses",
+    "gather_scores",
+    "judge_responses",
+    "label_pairs",
+    "prepare_pairs",
+    "sample_responses",
+    "score_likelihood",
+    "score_responses",
+    "theory_points",
+    "train_annotator",
+    "train_reward",
+    "train_text",
+    "train_vae",
+    "training_prompts",
+}
 # The policies of Table 3, which learn on prompts that no reward model learns from.
 POLICIES = {"held_out_prompts", "pick_responses", "train_sft"}
 # They read the prompts that are tested on, in order to keep them apart.
 SPLITTERS = {"prepare_pairs", "held_out_prompts"}
 # Gold scores, test prompts, answers to them, and what is judged by them.
 JUDGING = {
-    "best_of_n", "best_of_n_text", "build_bench", "embed_candidates", "gather_candidates",
-    "gather_gold", "generate_candidates", "import_gold", "judge_bench", "judge_sft",
-    "prepare_candidates", "sample_sft", "score_candidates", "score_sft", "train_gold_model",
-}  # fmt: skip
+    "best_of_n",
+    "best_of_n_text",
+    "build_bench",
+    "embed_candidates",
+    "gather_candidates",
+    "gather_gold",
+    "generate_candidates",
+    "import_gold",
+    "judge_bench",
+    "judge_sft",
+    "prepare_candidates",
+    "sample_sft",
+    "score_candidates",
+    "score_sft",
+    "train_gold_model",
+}
 # Tables, figures and pages, made of what has been judged.
 SHOWING = {
-    "all", "best_of_n_curve", "describe_world", "figure_2", "figure_3", "figure_4", "figure_5",
-    "fit_theory", "inspect_synthetic", "inspector", "layer_sweep", "learning_curve", "overview",
-    "paper", "plan", "prefetch", "qualitative", "report", "rewardbench_safety", "scale_sweep",
-    "size_sweep", "table_1", "table_2", "table_3", "table_4", "table_5", "table_6",
-    "textual_spread", "theory_fits", "theory_map", "theory_proxy", "theory_table",
-}  # fmt: skip
+    "all",
+    "best_of_n_curve",
+    "describe_world",
+    "figure_2",
+    "figure_3",
+    "figure_4",
+    "figure_5",
+    "fit_theory",
+    "inspect_synthetic",
+    "inspector",
+    "layer_sweep",
+    "learning_curve",
+    "overview",
+    "paper",
+    "plan",
+    "prefetch",
+    "qualitative",
+    "report",
+    "rewardbench_safety",
+    "scale_sweep",
+    "size_sweep",
+    "table_1",
+    "table_2",
+    "table_3",
+    "table_4",
+    "table_5",
+    "table_6",
+    "textual_spread",
+    "theory_fits",
+    "theory_map",
+    "theory_proxy",
+    "theory_table",
+}
 CLASSES = (WORLD, TRAINING, POLICIES, JUDGING, SHOWING)
 
 JUDGED_OR_SHOWN = rf"^results/[^/]+/({'|'.join(sorted(JUDGING | SHOWING))}|theory)(/|$)"

@@ -11,14 +11,25 @@ from tests.helpers.workflow_tools import ROOT
 # Where, when and how a run happens, which no result may depend on. Locales other than C's are not
 # on every machine; under POSIX without coercion Python reads and writes ASCII unless it is told.
 HERE = {
-    "PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8",
-    "OMP_NUM_THREADS": "1", "LENS_FOLDERS": "in order", "LENS_CLOCK": "right",
-}  # fmt: skip
+    "PYTHONHASHSEED": "1",
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "LENS_FOLDERS": "in order",
+    "LENS_CLOCK": "right",
+}
 ELSEWHERE = {
-    "PYTHONHASHSEED": "2", "TZ": "Asia/Kathmandu", "LC_ALL": "POSIX", "LANG": "POSIX",
-    "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "OMP_NUM_THREADS": "2",
-    "LENS_FOLDERS": "backwards", "LENS_CLOCK": "ahead",
-}  # fmt: skip
+    "PYTHONHASHSEED": "2",
+    "TZ": "Asia/Kathmandu",
+    "LC_ALL": "POSIX",
+    "LANG": "POSIX",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONUTF8": "0",
+    "OMP_NUM_THREADS": "2",
+    "LENS_FOLDERS": "backwards",
+    "LENS_CLOCK": "ahead",
+}
 
 
 def environment(machine):
@@ -29,9 +40,13 @@ def environment(machine):
 def python(machine, *words, folder):
     """Runs Python on one of the machines and returns what it said."""
     done = subprocess.run(
-        [sys.executable, *map(str, words)], cwd=folder, env=environment(machine), timeout=900,
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, *map(str, words)],
+        cwd=folder,
+        env=environment(machine),
+        timeout=900,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

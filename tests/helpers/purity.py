@@ -5,20 +5,53 @@ import re
 from textwrap import dedent
 
 CLOCKS = {
-    "time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns",
-    "process_time", "localtime", "gmtime", "strftime", "ctime", "now", "utcnow", "today",
-}  # fmt: skip
+    "time",
+    "time_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "monotonic",
+    "monotonic_ns",
+    "process_time",
+    "localtime",
+    "gmtime",
+    "strftime",
+    "ctime",
+    "now",
+    "utcnow",
+    "today",
+}
 LISTINGS = {"listdir", "scandir", "walk", "glob", "rglob", "iglob", "iterdir"}
 # Sums of floats and the first of equals depend on the order.
 ORDERLESS = {"sorted", "any", "all", "set", "frozenset", "len"}
 ORDERED = {
-    "list", "tuple", "enumerate", "iter", "array", "Series", "join", "fromkeys", "next", "sum",
-    "max", "min",
-}  # fmt: skip
+    "list",
+    "tuple",
+    "enumerate",
+    "iter",
+    "array",
+    "Series",
+    "join",
+    "fromkeys",
+    "next",
+    "sum",
+    "max",
+    "min",
+}
 DRAWS = {
-    "rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "rand_like",
-    "randn_like", "normal_", "uniform_", "bernoulli_", "exponential_",
-}  # fmt: skip
+    "rand",
+    "randn",
+    "randint",
+    "randperm",
+    "normal",
+    "bernoulli",
+    "multinomial",
+    "rand_like",
+    "randn_like",
+    "normal_",
+    "uniform_",
+    "bernoulli_",
+    "exponential_",
+}
 SEEDED = {"default_rng", "Generator", "SeedSequence", "PCG64"}
 
 

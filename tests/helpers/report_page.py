@@ -63,8 +63,9 @@ def _open(page, row, category):
     eye, about = row.locator("a").all()
     name = eye.get_attribute("download")
     if name:
-        assert page.evaluate("async (a) => (await (await fetch(a.href)).blob()).size > 0",
-                             eye.element_handle()), name  # fmt: skip
+        assert page.evaluate(
+            "async (a) => (await (await fetch(a.href)).blob()).size > 0", eye.element_handle()
+        ), name
     else:
         eye.click()
         name = page.evaluate("results[app.state.resultPath].name")

@@ -29,11 +29,12 @@ def write_raw():
         for i, prompt in enumerate(prompts)
     ]
     pool = [
-        {"prompt": f"tell me of {topic}", "candidates": [
-            {"response": f"{topic} {i}", "gold": (i * 5) % 7 / 2} for i in range(6)
-        ]}
+        {
+            "prompt": f"tell me of {topic}",
+            "candidates": [{"response": f"{topic} {i}", "gold": (i * 5) % 7 / 2} for i in range(6)],
+        }
         for topic in topics
-    ]  # fmt: skip
+    ]
     artifacts.write_jsonl("pairs.jsonl", pairs)
     artifacts.write_jsonl("pool.jsonl", pool)
 
@@ -55,36 +56,113 @@ def embed(table, out, columns):
 
 
 def prepare():
-    run("prepare-candidates", "--path", "pool.jsonl", "--out", "results/pool.parquet",
-        "--metrics", "results/pool/metrics.json")  # fmt: skip
-    run("import-gold", "--path", "pool.jsonl", "--gold-field", "gold", "--out",
-        "results/gold.parquet", "--metrics", "results/gold/metrics.json")  # fmt: skip
-    run("prepare-pairs", "--path", "pairs.jsonl", "--pool", "results/pool.parquet", "--out",
-        "results/pairs.parquet", "--out-prompts", "results/prompts.parquet",
-        "--report", "results/pairs/report.json")  # fmt: skip
-    embed("results/pairs.parquet", "results/pairs.safetensors",
-          {"chosen": "chosen", "rejected": "rejected"})  # fmt: skip
+    run(
+        "prepare-candidates",
+        "--path",
+        "pool.jsonl",
+        "--out",
+        "results/pool.parquet",
+        "--metrics",
+        "results/pool/metrics.json",
+    )
+    run(
+        "import-gold",
+        "--path",
+        "pool.jsonl",
+        "--gold-field",
+        "gold",
+        "--out",
+        "results/gold.parquet",
+        "--metrics",
+        "results/gold/metrics.json",
+    )
+    run(
+        "prepare-pairs",
+        "--path",
+        "pairs.jsonl",
+        "--pool",
+        "results/pool.parquet",
+        "--out",
+        "results/pairs.parquet",
+        "--out-prompts",
+        "results/prompts.parquet",
+        "--report",
+        "results/pairs/report.json",
+    )
+    embed(
+        "results/pairs.parquet",
+        "results/pairs.safetensors",
+        {"chosen": "chosen", "rejected": "rejected"},
+    )
     embed("results/pool.parquet", "results/pool.safetensors", {"candidates": "response"})
 
 
 def train_and_judge():
-    data = ("--pairs", "results/pairs.parquet", "--embeddings", "results/pairs.safetensors",
-            "--n-pairs", 40, "--seeds", *SEEDS)  # fmt: skip
-    run("train-vae", *data, "--hidden", 16, "--latent", 4, "--epochs", 3, "--out-dir",
-        "results/vae")  # fmt: skip
+    data = (
+        "--pairs",
+        "results/pairs.parquet",
+        "--embeddings",
+        "results/pairs.safetensors",
+        "--n-pairs",
+        40,
+        "--seeds",
+        *SEEDS,
+    )
+    run(
+        "train-vae", *data, "--hidden", 16, "--latent", 4, "--epochs", 3, "--out-dir", "results/vae"
+    )
     cells = []
     for method, scale in METHODS:
         model, cell = f"results/train_reward/{method}", f"results/best_of_n/{method}"
         vae = ("--vae-dir", "results/vae") if method == "lens" else ()
-        run("train-reward", *data, "--method", method, "--scale", scale, *vae, "--hidden", 16,
-            "--epochs", 3, "--out-dir", model)  # fmt: skip
-        run("best-of-n", "--models", *(f"{model}/seed_{seed}.safetensors" for seed in SEEDS),
-            "--seeds", *SEEDS, "--pairs", "results/pairs.parquet", "--pair-embeddings",
-            "results/pairs.safetensors", "--candidates", "results/pool.parquet",
-            "--candidate-embeddings", "results/pool.safetensors", "--gold", "results/gold.parquet",
-            "--dataset", "d", "--model", "m", "--method", method, "--scale", scale,
-            "--n-pairs", 40, "--out-prompts", f"{cell}/prompts.parquet", "--out-pairs",
-            f"{cell}/pairs.parquet", "--metrics", f"{cell}/metrics.json")  # fmt: skip
+        run(
+            "train-reward",
+            *data,
+            "--method",
+            method,
+            "--scale",
+            scale,
+            *vae,
+            "--hidden",
+            16,
+            "--epochs",
+            3,
+            "--out-dir",
+            model,
+        )
+        run(
+            "best-of-n",
+            "--models",
+            *(f"{model}/seed_{seed}.safetensors" for seed in SEEDS),
+            "--seeds",
+            *SEEDS,
+            "--pairs",
+            "results/pairs.parquet",
+            "--pair-embeddings",
+            "results/pairs.safetensors",
+            "--candidates",
+            "results/pool.parquet",
+            "--candidate-embeddings",
+            "results/pool.safetensors",
+            "--gold",
+            "results/gold.parquet",
+            "--dataset",
+            "d",
+            "--model",
+            "m",
+            "--method",
+            method,
+            "--scale",
+            scale,
+            "--n-pairs",
+            40,
+            "--out-prompts",
+            f"{cell}/prompts.parquet",
+            "--out-pairs",
+            f"{cell}/pairs.parquet",
+            "--metrics",
+            f"{cell}/metrics.json",
+        )
         cells.append(cell)
     run("table-1", "--cells", *cells, "--out-dir", "results/paper")
     run("best-of-n-curve", "--cells", *cells, "--out-dir", "results/paper")

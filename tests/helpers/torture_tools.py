@@ -21,9 +21,20 @@ TIMED = ("cost.json", ".jsonl", "overview.md", "overview.rst", "overview_observa
 def start(directory, said, *arguments):
     """Snakemake with two cores; what it says is added to the file `said`."""
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", *PROFILE,
-        "--configfile", SMALL, "--directory", directory, "--cores", 2, *arguments,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        ROOT / "Snakefile",
+        *PROFILE,
+        "--configfile",
+        SMALL,
+        "--directory",
+        directory,
+        "--cores",
+        2,
+        *arguments,
+    ]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with open(said, "a", encoding="utf-8") as file:
         return subprocess.Popen(

@@ -20,10 +20,14 @@ def modules(folder, target, *, pooling, normalize=False, extra=None):
     shutil.copytree(folder, target)
     kinds = ["Transformer", "Pooling", *(["Normalize"] if normalize else []), *(extra or [])]
     listed = [
-        {"idx": i, "name": str(i), "path": "" if i == 0 else f"{i}_{kind}",
-         "type": f"sentence_transformers.models.{kind}"}
+        {
+            "idx": i,
+            "name": str(i),
+            "path": "" if i == 0 else f"{i}_{kind}",
+            "type": f"sentence_transformers.models.{kind}",
+        }
         for i, kind in enumerate(kinds)
-    ]  # fmt: skip
+    ]
     (target / "modules.json").write_text(json.dumps(listed))
     (target / "1_Pooling").mkdir()
     (target / "1_Pooling/config.json").write_text(json.dumps(pooling))
@@ -40,9 +44,13 @@ def test_only_an_encoder_sees_ahead(llama_folder, bert_folder):
     assert sees_ahead(loaded(bert_folder)[1])
 
 
-@pytest.mark.parametrize(("name", "pooling", "style"), [
-    ("llama_folder", "last", "chat"), ("bert_folder", "mean", "plain"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "pooling", "style"),
+    [
+        ("llama_folder", "last", "chat"),
+        ("bert_folder", "mean", "plain"),
+    ],
+)
 def test_auto_takes_what_the_model_is_made_for(name, pooling, style, request):
     folder = request.getfixturevalue(name)
     encoder = Encoder(str(folder), device="cpu")
@@ -64,11 +72,14 @@ def test_settings_win_over_auto(llama_folder):
     assert not {"device", "batch_tokens"} & set(encoder.as_dict())
 
 
-@pytest.mark.parametrize(("config", "pooling"), [
-    ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, "mean"),
-    ({"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}, "first"),
-    ({"pooling_mode": "lasttoken", "include_prompt": True}, "last"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("config", "pooling"),
+    [
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, "mean"),
+        ({"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}, "first"),
+        ({"pooling_mode": "lasttoken", "include_prompt": True}, "last"),
+    ],
+)
 def test_a_sentence_transformers_folder_says_how_to_pool(bert_folder, tmp_path, config, pooling):
     folder = modules(bert_folder, tmp_path / "st", pooling=config, normalize=pooling == "mean")
     encoder = Encoder(str(folder), device="cpu")

@@ -74,9 +74,13 @@ def test_the_loss_is_bradley_terry_on_the_last_token(llama_folder, tmp_path):
     """The first logged loss, before any step, by hand from the untrained model's scores."""
     chosen, rejected = rows(4)
     _, model = finetuning.new_classifier(
-        str(llama_folder), revision=None, dtype="float32", device="cpu",
-        trust_remote_code=False, seed=3,
-    )  # fmt: skip
+        str(llama_folder),
+        revision=None,
+        dtype="float32",
+        device="cpu",
+        trust_remote_code=False,
+        seed=3,
+    )
     gaps = gold.score(model.eval(), chosen, batch_tokens=64) - gold.score(
         model, rejected, batch_tokens=64
     )
@@ -126,9 +130,10 @@ def test_a_batch_in_parts_is_the_same_step(llama_folder, tmp_path):
     )
     with pytest.raises(LensError, match="batch_size 8 is no multiple of 1 processes x device_"):
         train(
-            llama_folder, tmp_path / "odd",
+            llama_folder,
+            tmp_path / "odd",
             settings=Settings(epochs=1, learning_rate=1e-3, batch_size=8, device_batch_size=3),
-        )  # fmt: skip
+        )
 
 
 def test_an_end_token_that_is_also_padding_still_counts_as_the_last_token(tmp_path):
@@ -176,9 +181,10 @@ def test_a_tokenizer_without_padding_keeps_its_words(tmp_path):
 def test_a_loss_that_explodes_is_an_error(llama_folder, tmp_path):
     with pytest.raises(LensError, match=r"the loss ended at (nan|inf)"):
         train(
-            llama_folder, tmp_path / "m",
+            llama_folder,
+            tmp_path / "m",
             settings=Settings(epochs=20, learning_rate=1e30, batch_size=4),
-        )  # fmt: skip
+        )
     assert not (tmp_path / "m").exists()
 
 
@@ -272,11 +278,22 @@ def test_several_processes_share_a_batch(llama_folder, tmp_path):
         "f\"{os.environ['WORLD_SIZE']} {finetuning.is_first()} {rank}\")\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
-         script, llama_folder, tmp_path / "two"],
-        capture_output=True, text=True, timeout=300,
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc_per_node",
+            "2",
+            script,
+            llama_folder,
+            tmp_path / "two",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "two.0").read_text() == "2 True 0"
     assert (tmp_path / "two.1").read_text() == "2 False 0"

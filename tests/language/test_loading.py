@@ -19,30 +19,55 @@ def prompt(text):
 @pytest.fixture
 def pairs(tmp_path):
     count = 30
-    write_table(tmp_path / "pairs.parquet", pd.DataFrame({
-        "id": [f"row-{i}" for i in range(count)],
-        "prompt": [prompt(f"w{i} w{i + 1}") for i in range(count)],
-        "chosen": [f"w{i} w3" for i in range(count)],
-        "rejected": [f"w{i} w4 w5" for i in range(count)],
-        "group": [str(i) for i in range(count)],
-        "split": ["train"] * 24 + ["test"] * 6,
-    }))  # fmt: skip
+    write_table(
+        tmp_path / "pairs.parquet",
+        pd.DataFrame(
+            {
+                "id": [f"row-{i}" for i in range(count)],
+                "prompt": [prompt(f"w{i} w{i + 1}") for i in range(count)],
+                "chosen": [f"w{i} w3" for i in range(count)],
+                "rejected": [f"w{i} w4 w5" for i in range(count)],
+                "group": [str(i) for i in range(count)],
+                "split": ["train"] * 24 + ["test"] * 6,
+            }
+        ),
+    )
     return tmp_path / "pairs.parquet"
 
 
 @pytest.fixture
 def candidates(tmp_path):
-    write_table(tmp_path / "candidates.parquet", pd.DataFrame({
-        "prompt_id": ["a", "a"], "prompt": [prompt("w1")] * 2, "group": ["w1"] * 2,
-        "candidate": [0, 1], "response": ["w2", "w3 w4"],
-    }))  # fmt: skip
+    write_table(
+        tmp_path / "candidates.parquet",
+        pd.DataFrame(
+            {
+                "prompt_id": ["a", "a"],
+                "prompt": [prompt("w1")] * 2,
+                "group": ["w1"] * 2,
+                "candidate": [0, 1],
+                "response": ["w2", "w3 w4"],
+            }
+        ),
+    )
     return tmp_path / "candidates.parquet"
 
 
 def embed(pairs, model, *more):
     out = pairs.parent / "embeddings.safetensors"
-    return ("embed-pairs", "--pairs", pairs, "--model", model, "--device", "cpu", "--out", out,
-            "--metrics", pairs.parent / "metrics.json", *more)  # fmt: skip
+    return (
+        "embed-pairs",
+        "--pairs",
+        pairs,
+        "--model",
+        model,
+        "--device",
+        "cpu",
+        "--out",
+        out,
+        "--metrics",
+        pairs.parent / "metrics.json",
+        *more,
+    )
 
 
 def test_pairs_are_embedded_in_order(pairs, llama_folder, lens):
@@ -115,9 +140,22 @@ def test_embeddings_too_large_for_their_number_format_are_named(
 
 def train(pairs, *more):
     folder = pairs.parent
-    return ("train-vae", "--pairs", pairs, "--embeddings", folder / "embeddings.safetensors",
-            "--n-pairs", 20, "--seeds", 0, "--epochs", 1, "--out-dir", folder / "vae",
-            *more)  # fmt: skip
+    return (
+        "train-vae",
+        "--pairs",
+        pairs,
+        "--embeddings",
+        folder / "embeddings.safetensors",
+        "--n-pairs",
+        20,
+        "--seeds",
+        0,
+        "--epochs",
+        1,
+        "--out-dir",
+        folder / "vae",
+        *more,
+    )
 
 
 def test_training_refuses_embeddings_that_are_not_finite(pairs, fail):
@@ -143,8 +181,19 @@ def test_more_pairs_than_there_are(pairs, fail):
 
 def score(candidates, model):
     folder = candidates.parent
-    return ("score-candidates", "--candidates", candidates, "--model", model, "--device", "cpu",
-            "--out", folder / "gold.parquet", "--metrics", folder / "gold.json")  # fmt: skip
+    return (
+        "score-candidates",
+        "--candidates",
+        candidates,
+        "--model",
+        model,
+        "--device",
+        "cpu",
+        "--out",
+        folder / "gold.parquet",
+        "--metrics",
+        folder / "gold.json",
+    )
 
 
 def test_candidates_are_scored_once(candidates, gold_folder, lens):
@@ -160,15 +209,31 @@ def test_a_model_without_a_reward_head_cannot_judge(candidates, llama_folder, fa
 
 
 def test_generated_candidates_fill_the_table(tmp_path, llama_folder, lens, fail):
-    write_table(tmp_path / "prompts.parquet", pd.DataFrame({
-        "prompt_id": ["a", "b"], "prompt": [prompt("w1"), prompt("w2 w3")],
-        "group": ["w1", "w2 w3"],
-    }))  # fmt: skip
+    write_table(
+        tmp_path / "prompts.parquet",
+        pd.DataFrame(
+            {
+                "prompt_id": ["a", "b"],
+                "prompt": [prompt("w1"), prompt("w2 w3")],
+                "group": ["w1", "w2 w3"],
+            }
+        ),
+    )
     command = (
-        "generate-candidates", "--prompts", tmp_path / "prompts.parquet", "--model", llama_folder,
-        "--device", "cpu", "--candidates", 3, "--out", tmp_path / "candidates.parquet",
-        "--metrics", tmp_path / "m.json",
-    )  # fmt: skip
+        "generate-candidates",
+        "--prompts",
+        tmp_path / "prompts.parquet",
+        "--model",
+        llama_folder,
+        "--device",
+        "cpu",
+        "--candidates",
+        3,
+        "--out",
+        tmp_path / "candidates.parquet",
+        "--metrics",
+        tmp_path / "m.json",
+    )
     lens(*command, "--max-new-tokens", 5)
     table = pd.read_parquet(tmp_path / "candidates.parquet")
     assert list(table["prompt_id"]) == ["a"] * 3 + ["b"] * 3
@@ -205,10 +270,27 @@ def test_saved_reward_models_are_the_trained_ones_seed_by_seed(pairs, lens):
     arrays = {s: rng.normal(3, 2, (30, 4)).astype(np.float32) for s in ("chosen", "rejected")}
     write_arrays(folder / "embeddings.safetensors", arrays, {"rows_sha256": sha256(pairs)})
     lens(
-        "train-reward", "--pairs", pairs, "--embeddings", folder / "embeddings.safetensors",
-        "--n-pairs", 24, "--seeds", 5, 6, "--method", "repeat", "--scale", 2, "--epochs", 3,
-        "--validation-fraction", 0.3, "--out-dir", folder / "reward",
-    )  # fmt: skip
+        "train-reward",
+        "--pairs",
+        pairs,
+        "--embeddings",
+        folder / "embeddings.safetensors",
+        "--n-pairs",
+        24,
+        "--seeds",
+        5,
+        6,
+        "--method",
+        "repeat",
+        "--scale",
+        2,
+        "--epochs",
+        3,
+        "--validation-fraction",
+        0.3,
+        "--out-dir",
+        folder / "reward",
+    )
     metrics = json.loads((folder / "reward/metrics.json").read_text())["metrics"]["by_seed"]
     models = {s: RewardHead.load(folder / f"reward/seed_{s}.safetensors") for s in (5, 6)}
     right = {
@@ -220,26 +302,67 @@ def test_saved_reward_models_are_the_trained_ones_seed_by_seed(pairs, lens):
         overall = pairs_used * shares["train"] + (24 - pairs_used) * shares["validation"]
         assert overall == pytest.approx(right[seed][:24].sum())
 
-    write_table(folder / "pool.parquet", pd.DataFrame({
-        "prompt_id": ["a", "a"], "prompt": [prompt("w1")] * 2, "group": ["w1"] * 2,
-        "candidate": [0, 1], "response": ["w2", "w3 w4"],
-    }))  # fmt: skip
+    write_table(
+        folder / "pool.parquet",
+        pd.DataFrame(
+            {
+                "prompt_id": ["a", "a"],
+                "prompt": [prompt("w1")] * 2,
+                "group": ["w1"] * 2,
+                "candidate": [0, 1],
+                "response": ["w2", "w3 w4"],
+            }
+        ),
+    )
     write_arrays(
-        folder / "pool.safetensors", {"candidates": arrays["chosen"][:2]},
+        folder / "pool.safetensors",
+        {"candidates": arrays["chosen"][:2]},
         {"rows_sha256": sha256(folder / "pool.parquet")},
-    )  # fmt: skip
-    write_table(folder / "gold.parquet", pd.DataFrame({
-        "prompt_id": ["a", "a"], "candidate": [0, 1], "gold": [0.0, 1.0],
-    }))  # fmt: skip
+    )
+    write_table(
+        folder / "gold.parquet",
+        pd.DataFrame(
+            {
+                "prompt_id": ["a", "a"],
+                "candidate": [0, 1],
+                "gold": [0.0, 1.0],
+            }
+        ),
+    )
     lens(
-        "best-of-n", "--models", *(folder / f"reward/seed_{s}.safetensors" for s in (5, 6)),
-        "--seeds", 5, 6, "--pairs", pairs, "--pair-embeddings", folder / "embeddings.safetensors",
-        "--candidates", folder / "pool.parquet", "--candidate-embeddings",
-        folder / "pool.safetensors", "--gold", folder / "gold.parquet", "--dataset", "d",
-        "--model", "m", "--method", "repeat", "--scale", 2, "--n-pairs", 24,
-        "--out-prompts", folder / "p.parquet", "--out-pairs", folder / "q.parquet",
-        "--metrics", folder / "judged.json",
-    )  # fmt: skip
+        "best-of-n",
+        "--models",
+        *(folder / f"reward/seed_{s}.safetensors" for s in (5, 6)),
+        "--seeds",
+        5,
+        6,
+        "--pairs",
+        pairs,
+        "--pair-embeddings",
+        folder / "embeddings.safetensors",
+        "--candidates",
+        folder / "pool.parquet",
+        "--candidate-embeddings",
+        folder / "pool.safetensors",
+        "--gold",
+        folder / "gold.parquet",
+        "--dataset",
+        "d",
+        "--model",
+        "m",
+        "--method",
+        "repeat",
+        "--scale",
+        2,
+        "--n-pairs",
+        24,
+        "--out-prompts",
+        folder / "p.parquet",
+        "--out-pairs",
+        folder / "q.parquet",
+        "--metrics",
+        folder / "judged.json",
+    )
     judged = pd.read_parquet(folder / "q.parquet")
     for seed in (5, 6):
         assert list(judged.loc[judged["seed"] == seed, "correct"]) == list(right[seed][24:])

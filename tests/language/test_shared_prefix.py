@@ -64,8 +64,14 @@ def build(name):
 
 
 NAMES = [
-    "llama", "qwen2", "qwen3", "mistral, window 6", "gemma2, window 6", "gemma3, window 6", "gpt2",
-]  # fmt: skip
+    "llama",
+    "qwen2",
+    "qwen3",
+    "mistral, window 6",
+    "gemma2, window 6",
+    "gemma3, window 6",
+    "gpt2",
+]
 
 
 def some_texts(seed=0):
@@ -217,9 +223,10 @@ def test_positions_that_follow_the_whole_text_are_not_shared(kind, caplog):
     rope = {"rope_type": kind, "rope_theta": 10000.0, "factor": 2.0}
     if kind == "longrope":
         rope |= {
-            "short_factor": [1.0] * 4, "long_factor": [9.0] * 4,
+            "short_factor": [1.0] * 4,
+            "long_factor": [9.0] * 4,
             "original_max_position_embeddings": 12,
-        }  # fmt: skip
+        }
     model = LlamaModel(LlamaConfig(**SHAPE, rope_parameters=rope)).eval()
     with caplog.at_level(logging.WARNING):
         assert not can_share(model)
@@ -292,8 +299,10 @@ def test_a_text_that_lost_its_beginning_does_not_end_the_sharing_of_the_others()
     texts[2:2] = [[5, *range(20, 45), 50], [5, *range(30, 45), 51]]  # cut on the left, but for BOS
     groups = group_texts(texts, [0] * 8)
     assert sorted((group.prefix, group.rows) for group in groups) == [
-        (0, [2]), (0, [3]), (40, [0, 1, 4, 5, 6, 7]),
-    ]  # fmt: skip
+        (0, [2]),
+        (0, [3]),
+        (40, [0, 1, 4, 5, 6, 7]),
+    ]
 
 
 def test_empty_texts_leave_their_neighbours_alone():

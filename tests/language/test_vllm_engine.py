@@ -23,11 +23,13 @@ def asked(monkeypatch):
             notes["prompts"], notes["settings"] = prompts, settings
             return [
                 SimpleNamespace(
-                    outputs=[SimpleNamespace(text=f" {len(p['prompt_token_ids'])} {n} ")
-                             for n in range(s["n"])]
+                    outputs=[
+                        SimpleNamespace(text=f" {len(p['prompt_token_ids'])} {n} ")
+                        for n in range(s["n"])
+                    ]
                 )
                 for p, s in zip(prompts, settings, strict=True)
-            ]  # fmt: skip
+            ]
 
     module = SimpleNamespace(LLM=LLM, SamplingParams=lambda **options: options)
     monkeypatch.setitem(sys.modules, "vllm", module)
@@ -39,9 +41,15 @@ def test_one_request_a_prompt_with_the_prefix_cache_on(asked):
         "m", revision="r", dtype="bfloat16", max_length=64, trust_remote_code=False
     )
     answers = vllm_engine.generate(
-        engine, [[1, 2], [1, 2, 3]], ["a", "b"],
-        candidates=2, seed=0, temperature=0.7, top_p=0.9, max_new_tokens=8,
-    )  # fmt: skip
+        engine,
+        [[1, 2], [1, 2, 3]],
+        ["a", "b"],
+        candidates=2,
+        seed=0,
+        temperature=0.7,
+        top_p=0.9,
+        max_new_tokens=8,
+    )
     assert answers == [["2 0", "2 1"], ["3 0", "3 1"]]
     assert asked["engine"]["enable_prefix_caching"] is True
     assert asked["engine"]["trust_remote_code"] is False
@@ -57,10 +65,22 @@ def test_the_command_samples_with_it(asked, llama_folder, tmp_path, lens):
     )
     prompts.to_parquet(tmp_path / "p.parquet")
     lens(
-        "sample-responses", "--prompts", tmp_path / "p.parquet", "--model", llama_folder,
-        "--engine", "vllm", "--candidates", 3, "--max-new-tokens", 8,
-        "--out", tmp_path / "r.parquet", "--metrics", tmp_path / "metrics.json",
-    )  # fmt: skip
+        "sample-responses",
+        "--prompts",
+        tmp_path / "p.parquet",
+        "--model",
+        llama_folder,
+        "--engine",
+        "vllm",
+        "--candidates",
+        3,
+        "--max-new-tokens",
+        8,
+        "--out",
+        tmp_path / "r.parquet",
+        "--metrics",
+        tmp_path / "metrics.json",
+    )
     table = pd.read_parquet(tmp_path / "r.parquet")
     assert len(table) == 3
     assert table["response"].str.endswith(("0", "1", "2")).all()

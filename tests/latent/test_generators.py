@@ -93,8 +93,9 @@ def test_mixup_puts_both_sides_at_one_point_of_the_line_to_one_partner():
     new, other = source("chosen", rows, variants), source("rejected", rows, variants)
     torch.testing.assert_close(other, 2 * new + 1, rtol=0, atol=1e-5)
     two = torch.tensor([[0.0], [1.0]])
-    shares = mixup.mixup(two, two, seed=0)("chosen", torch.zeros(4000, dtype=torch.int64),
-                                           torch.arange(1, 4001))[:, 0]  # fmt: skip
+    shares = mixup.mixup(two, two, seed=0)(
+        "chosen", torch.zeros(4000, dtype=torch.int64), torch.arange(1, 4001)
+    )[:, 0]
     moved = shares[shares > 0]  # half of the partners are the row itself
     assert len(moved) / 4000 == pytest.approx(0.5, abs=0.03)
     np.testing.assert_allclose(np.quantile(moved, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.03)

@@ -213,11 +213,15 @@ def test_more_candidates_give_likelier_latents():
     mean, log_variance = torch.zeros(400, 4), torch.zeros(400, 4)
     few, many = (
         synthesis.draw_latents(
-            mean, log_variance, keep=2, candidates_per_kept=count, noise_variance=1.0,
+            mean,
+            log_variance,
+            keep=2,
+            candidates_per_kept=count,
+            noise_variance=1.0,
             generator=torch.Generator().manual_seed(0),
         )
         for count in (1, 8)
-    )  # fmt: skip
+    )
     assert few.shape == many.shape == (400, 2, 4)
     density = [synthesis.log_density(z, mean[:, None], log_variance[:, None]) for z in (few, many)]
     assert density[1].mean() > density[0].mean() + 1
@@ -227,9 +231,13 @@ def test_a_latent_is_the_posterior_s_draw_plus_noise():
     """Equation 7 with the numbers that the generator gives, in their order."""
     mean, log_variance = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, math.log(4.0)]])
     drawn = synthesis.draw_latents(
-        mean, log_variance, keep=1, candidates_per_kept=1, noise_variance=9.0,
+        mean,
+        log_variance,
+        keep=1,
+        candidates_per_kept=1,
+        noise_variance=9.0,
         generator=torch.Generator().manual_seed(7),
-    )  # fmt: skip
+    )
     generator = torch.Generator().manual_seed(7)
     own, noise = (torch.randn(1, 2, generator=generator) for _ in range(2))
     torch.testing.assert_close(drawn[:, 0], mean + torch.tensor([1.0, 2.0]) * own + 3 * noise)

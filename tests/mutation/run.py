@@ -60,9 +60,23 @@ TESTS = {
     "data": ["data/test_pairs", "data/test_forms", "data/test_corpora"],
 }
 # What the tests import besides LENS: once, in the parent, rather than in each child.
-LIBRARIES = ("torch", "torch._dynamo", "torch.testing", "torch.distributions", "numpy.testing",
-             "pandas", "pyarrow.parquet", "safetensors.torch", "safetensors.numpy", "sklearn",
-             "scipy.optimize", "hypothesis", "tqdm", "datasets", "transformers")  # fmt: skip
+LIBRARIES = (
+    "torch",
+    "torch._dynamo",
+    "torch.testing",
+    "torch.distributions",
+    "numpy.testing",
+    "pandas",
+    "pyarrow.parquet",
+    "safetensors.torch",
+    "safetensors.numpy",
+    "sklearn",
+    "scipy.optimize",
+    "hypothesis",
+    "tqdm",
+    "datasets",
+    "transformers",
+)
 PASSED, FAILED, INTERRUPTED, NONE_LEFT = 0, 1, 2, 5  # pytest's exit codes
 
 
@@ -80,9 +94,12 @@ class Subject:
         from hypothesis import Phase, settings
 
         settings.register_profile(
-            "mutation", derandomize=True, database=None, deadline=None,
+            "mutation",
+            derandomize=True,
+            database=None,
+            deadline=None,
             phases=[Phase.explicit, Phase.generate],  # an example that fails need not be shrunk
-        )  # fmt: skip
+        )
         settings.load_profile("mutation")
         base = tempfile.mkdtemp(prefix="mutation-")
         quiet = ["-q", "--tb=no", f"--basetemp={base}/t"]
@@ -258,8 +275,11 @@ def main() -> None:
         tests = [ROOT / f"tests/{test}.py" for test in TESTS[name]]
         module = f"lens.{MODULES[name].replace('/', '.')}"
         found[name] = examine(Subject(module, files[name], tests, ROOT), os.cpu_count())
-        print("{:<12}{mutants:>5} mutants, {killed:>4} killed ({timed_out} by time), "
-              "{share:.1%}, {seconds:.0f} s".format(name, **found[name]), flush=True)  # fmt: skip
+        print(
+            "{:<12}{mutants:>5} mutants, {killed:>4} killed ({timed_out} by time), "
+            "{share:.1%}, {seconds:.0f} s".format(name, **found[name]),
+            flush=True,
+        )
     sys.exit(report(found))
 
 

@@ -45,12 +45,14 @@ def test_gold_is_compared_with_the_true_reward_prompt_by_prompt():
     prompt = "we have a cat and a hat . which animals ?"
     answers = ["you have cats .", "you have dogs .", "who cares ."]
     truth = np.array([true_reward("dialogue", prompt, answer) for answer in answers])
-    scored = pd.DataFrame({
-        "prompt_id": ["a"] * 3 + ["b"] * 3,
-        "prompt": json.dumps([{"role": "user", "content": prompt}]),
-        "response": answers * 2,
-        "gold": [*(truth + 7), *-truth],  # right on the first prompt, upside down on the second
-    })  # fmt: skip
+    scored = pd.DataFrame(
+        {
+            "prompt_id": ["a"] * 3 + ["b"] * 3,
+            "prompt": json.dumps([{"role": "user", "content": prompt}]),
+            "response": answers * 2,
+            "gold": [*(truth + 7), *-truth],  # right on the first prompt, upside down on the second
+        }
+    )
     found = world_card.gold_against_truth("dialogue", scored)
     assert len(set(truth)) == 3
     assert found["pairs_compared"] == 6

@@ -27,21 +27,30 @@ def spoil(file, change):
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
-        ("pairs.parquet", lambda t: t.assign(correct=t["correct"].where(t.index != 6)),
-         "correct of seed 1, id 2 is not finite"),
-        ("prompts.parquet", lambda t: t.assign(gold_reward=t["gold_reward"].where(t.index != 21)),
-         "gold_reward of seed 1, prompt_id p0, n 2 is not finite"),
+        (
+            "pairs.parquet",
+            lambda t: t.assign(correct=t["correct"].where(t.index != 6)),
+            "correct of seed 1, id 2 is not finite",
+        ),
+        (
+            "prompts.parquet",
+            lambda t: t.assign(gold_reward=t["gold_reward"].where(t.index != 21)),
+            "gold_reward of seed 1, prompt_id p0, n 2 is not finite",
+        ),
         ("pairs.parquet", lambda t: t[t["seed"] != 1], "seed 1: 0 rows"),
         ("prompts.parquet", lambda t: t[t["seed"] != 2], "seed 2: 0 rows"),
         ("pairs.parquet", lambda t: t.assign(seed=t["seed"] % 2), "seed 0: 8 rows"),
         ("pairs.parquet", lambda t: t.sample(frac=1, random_state=0), "in the same order"),
         ("pairs.parquet", lambda t: t.assign(id=[*t["id"][:-1], "other"]), "the same items"),
         ("pairs.parquet", lambda t: t.iloc[:-3], "seed 2: 1 rows"),
-        ("pairs.parquet", lambda t: pd.concat([t, t[t["seed"] == 2].assign(seed=9)]),
-         "its seeds, [0, 1, 2]"),
+        (
+            "pairs.parquet",
+            lambda t: pd.concat([t, t[t["seed"] == 2].assign(seed=9)]),
+            "its seeds, [0, 1, 2]",
+        ),
         ("pairs.parquet", lambda t: t.sort_values("id", kind="stable"), "its seeds, [0, 1, 2]"),
     ],
-)  # fmt: skip
+)
 def test_a_cell_that_lacks_a_value_or_a_seed_is_refused_with_its_file(
     tmp_path, fail, file, change, message
 ):
@@ -156,10 +165,23 @@ def write_run(folder):
     features never varies. 8 prompts with 4 candidates each, of which one feature is the gold."""
     rng = np.random.default_rng(0)
     names = [f"a{i}" for i in range(60)]
-    pairs = pd.DataFrame({"id": names, "group": names, "prompt": "[]", "chosen": "x",
-                          "rejected": "y", "split": ["train"] * 30 + ["test"] * 30})  # fmt: skip
-    pool = pd.DataFrame({"prompt_id": np.repeat([f"p{i}" for i in range(8)], 4),
-                         "candidate": np.tile(range(4), 8), "response": "x"})  # fmt: skip
+    pairs = pd.DataFrame(
+        {
+            "id": names,
+            "group": names,
+            "prompt": "[]",
+            "chosen": "x",
+            "rejected": "y",
+            "split": ["train"] * 30 + ["test"] * 30,
+        }
+    )
+    pool = pd.DataFrame(
+        {
+            "prompt_id": np.repeat([f"p{i}" for i in range(8)], 4),
+            "candidate": np.tile(range(4), 8),
+            "response": "x",
+        }
+    )
     answers = rng.normal(size=(32, 5)).astype(np.float32)
     sides = {side: rng.normal(size=(60, 5)).astype(np.float32) for side in SIDES}
     for values in (answers, *sides.values()):
@@ -180,27 +202,95 @@ def test_a_dead_vae_and_a_coin_reach_the_first_page(tmp_path, lens):
     paper, vae = results / "paper", results / f"train_vae/{at}/standard"
     pairs = ("--pairs", tmp_path / "pairs.parquet")
     data = (*pairs, "--embeddings", tmp_path / "pairs.safetensors", "--n-pairs", 30)
-    lens("train-vae", *data, "--seeds", 4, 5, "--beta", 1e6, "--epochs", 40, "--learning-rate",
-         0.01, "--out-dir", vae)  # fmt: skip
+    lens(
+        "train-vae",
+        *data,
+        "--seeds",
+        4,
+        5,
+        "--beta",
+        1e6,
+        "--epochs",
+        40,
+        "--learning-rate",
+        0.01,
+        "--out-dir",
+        vae,
+    )
     judged = []
     for method, scale, more in (
-        ("original", 1, ()), ("repeat", 2, ()), ("lens", 2, ("--vae-dir", vae))
-    ):  # fmt: skip
+        ("original", 1, ()),
+        ("repeat", 2, ()),
+        ("lens", 2, ("--vae-dir", vae)),
+    ):
         reward = results / f"train_reward/{at}/{method}/x{scale}"
         judged.append(results / f"best_of_n/{at}/{method}/x{scale}")
-        lens("train-reward", *data, "--seeds", 4, 5, "--method", method, "--scale", scale,
-             "--epochs", 2, *more, "--out-dir", reward)  # fmt: skip
-        lens("best-of-n", "--models", reward / "seed_4.safetensors", reward / "seed_5.safetensors",
-             "--seeds", 4, 5, *pairs, "--pair-embeddings", tmp_path / "pairs.safetensors",
-             "--candidates", tmp_path / "pool.parquet", "--candidate-embeddings",
-             tmp_path / "pool.safetensors", "--gold", tmp_path / "gold.parquet", "--dataset", "d",
-             "--model", "m", "--method", method, "--scale", scale, "--n-pairs", 30,
-             "--out-prompts", judged[-1] / "prompts.parquet", "--out-pairs",
-             judged[-1] / "pairs.parquet", "--metrics", judged[-1] / "metrics.json")  # fmt: skip
+        lens(
+            "train-reward",
+            *data,
+            "--seeds",
+            4,
+            5,
+            "--method",
+            method,
+            "--scale",
+            scale,
+            "--epochs",
+            2,
+            *more,
+            "--out-dir",
+            reward,
+        )
+        lens(
+            "best-of-n",
+            "--models",
+            reward / "seed_4.safetensors",
+            reward / "seed_5.safetensors",
+            "--seeds",
+            4,
+            5,
+            *pairs,
+            "--pair-embeddings",
+            tmp_path / "pairs.safetensors",
+            "--candidates",
+            tmp_path / "pool.parquet",
+            "--candidate-embeddings",
+            tmp_path / "pool.safetensors",
+            "--gold",
+            tmp_path / "gold.parquet",
+            "--dataset",
+            "d",
+            "--model",
+            "m",
+            "--method",
+            method,
+            "--scale",
+            scale,
+            "--n-pairs",
+            30,
+            "--out-prompts",
+            judged[-1] / "prompts.parquet",
+            "--out-pairs",
+            judged[-1] / "pairs.parquet",
+            "--metrics",
+            judged[-1] / "metrics.json",
+        )
     lens("table-1", "--cells", *judged, "--out-dir", paper)
-    lens("overview", "--name", "r", "--results", results, "--out-dir", paper, "--table-1",
-         paper / "table_1.csv", "--observations", paper / "table_1_observations.csv",
-         "--comparisons", paper / "table_1_comparisons.csv")  # fmt: skip
+    lens(
+        "overview",
+        "--name",
+        "r",
+        "--results",
+        results,
+        "--out-dir",
+        paper,
+        "--table-1",
+        paper / "table_1.csv",
+        "--observations",
+        paper / "table_1_observations.csv",
+        "--comparisons",
+        paper / "table_1_comparisons.csv",
+    )
     raised = artifacts.read_json(vae / "metrics.json")["metrics"]["flags"]
     assert [(flag["flag"], flag["seed"]) for flag in raised] == [
         (name, seed)

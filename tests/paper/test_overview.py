@@ -16,10 +16,38 @@ from lens.report.paper_comparison import COLUMNS
 
 HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> `a`_ **b** |c| :d:`e` {{ 7*7 }}"
 TEXTS = [
-    HOSTILE, ".. raw:: html", "1. one", "(a) one", "iv) one", "- x", "* x", "=====", "+---+", "::",
-    "x::", ">>> 1", ":field: x", "--option x", "|x|_", "[1]_", "x_", "_`x`", "a\\b", "\\", "x\n\ny",
-    "http://x.org/a_b", "a@b.org", "`", "__", "{% x %}", "'quoted'", '"', "A. B", "a\n---", "#. x",
-]  # fmt: skip
+    HOSTILE,
+    ".. raw:: html",
+    "1. one",
+    "(a) one",
+    "iv) one",
+    "- x",
+    "* x",
+    "=====",
+    "+---+",
+    "::",
+    "x::",
+    ">>> 1",
+    ":field: x",
+    "--option x",
+    "|x|_",
+    "[1]_",
+    "x_",
+    "_`x`",
+    "a\\b",
+    "\\",
+    "x\n\ny",
+    "http://x.org/a_b",
+    "a@b.org",
+    "`",
+    "__",
+    "{% x %}",
+    "'quoted'",
+    '"',
+    "A. B",
+    "a\n---",
+    "#. x",
+]
 
 
 def as_docutils_reads(text):
@@ -49,9 +77,14 @@ def comparisons(rows, dataset="d", model="m"):
     """(method, scale, difference, corrected p) as rows of table_1_comparisons.csv."""
     table = pd.DataFrame(rows, columns=["method", "scale", "difference", "corrected_p_value"])
     return table.assign(
-        dataset=dataset, model=model, n_pairs=100, measure="gold", p_value=0.001,
-        low=table["difference"] - 0.1, high=table["difference"] + 0.1,
-    )  # fmt: skip
+        dataset=dataset,
+        model=model,
+        n_pairs=100,
+        measure="gold",
+        p_value=0.001,
+        low=table["difference"] - 0.1,
+        high=table["difference"] + 0.1,
+    )
 
 
 ROWS = [
@@ -91,8 +124,11 @@ def test_the_picture_has_each_method_at_its_largest_scale_best_first():
     both = pd.concat([comparisons(ROWS), comparisons(ROWS[:1], dataset="e")])
     rows = overview.picture_rows(overview.judged(both))
     assert rows[["dataset", "method", "scale"]].to_numpy().tolist() == [
-        ["d", "ipo", 4], ["d", "lora", 4], ["d", "lens", 4], ["e", "lens", 2]
-    ]  # fmt: skip
+        ["d", "ipo", 4],
+        ["d", "lora", 4],
+        ["d", "lens", 4],
+        ["e", "lens", 2],
+    ]
     axes = overview.draw(rows).axes
     names = [text.get_text() for text in axes[0].get_yticklabels()]
     assert names == ["IPO 4x", "LoRA 4x", "LENS 4x"]
@@ -115,8 +151,14 @@ def page(comparisons, claims=(), jobs=None, comparable=False):
 
 
 def test_verdicts_are_counted_and_what_differs_is_named():
-    claim = dict.fromkeys(COLUMNS, np.nan) | {"artefact": "table_1", "kind": "claim", "ours": -1.0,
-                                              "low": -2.0, "high": -0.5, "why": "w"}  # fmt: skip
+    claim = dict.fromkeys(COLUMNS, np.nan) | {
+        "artefact": "table_1",
+        "kind": "claim",
+        "ours": -1.0,
+        "low": -2.0,
+        "high": -0.5,
+        "why": "w",
+    }
     claims = [
         claim | {"what": f"claim {v}", "verdict": v} for v in ("agrees", "differs", "undecided")
     ]
@@ -127,14 +169,19 @@ def test_verdicts_are_counted_and_what_differs_is_named():
 
 def test_costs_add_up_by_what_they_were_for(tmp_path):
     for place, seconds, device in (
-        ("train_vae/d/m", 30.0, "cpu"), ("train_reward/d/m/lens", 60.0, "cpu"),
-        ("train_text/d/m/lora", 7200.0, "A100"), ("a_new_stage", 1.0, "cpu"),
-    ):  # fmt: skip
+        ("train_vae/d/m", 30.0, "cpu"),
+        ("train_reward/d/m/lens", 60.0, "cpu"),
+        ("train_text/d/m/lora", 7200.0, "A100"),
+        ("a_new_stage", 1.0, "cpu"),
+    ):
         cost = {
-            "wall_seconds": seconds, "cpu_seconds": seconds / 2, "device": device,
-            "device_seconds": seconds / 4, "peak_memory_bytes": 2**30,
+            "wall_seconds": seconds,
+            "cpu_seconds": seconds / 2,
+            "device": device,
+            "device_seconds": seconds / 4,
+            "peak_memory_bytes": 2**30,
             "peak_device_memory_bytes": 0,
-        }  # fmt: skip
+        }
         artifacts.write_json(tmp_path / place / "cost.json", cost)
     jobs = costs.jobs(tmp_path)
     rows = {row[0].partition(":")[0]: row[1:] for row in costs.printed(jobs)}

@@ -74,10 +74,13 @@ def test_numbers_of_the_paper_stand_at_their_values():
 
 def test_at_every_n_lens_is_held_against_the_original_and_text():
     cells = [
-        cell("lens", 3.0, n_pairs=1000), cell("lens", 1.0, n_pairs=100),
-        cell("repeat", 0.5, n_pairs=100), cell("original", 0.0, 1, 100),
-        cell("full_finetune", 3.5, n_pairs=1000), cell("full_finetune_repeat", 3.0, n_pairs=1000),
-    ]  # fmt: skip
+        cell("lens", 3.0, n_pairs=1000),
+        cell("lens", 1.0, n_pairs=100),
+        cell("repeat", 0.5, n_pairs=100),
+        cell("original", 0.0, 1, 100),
+        cell("full_finetune", 3.5, n_pairs=1000),
+        cell("full_finetune_repeat", 3.0, n_pairs=1000),
+    ]
     panel = ablations.sizes(cells)
     assert panel.values == [100, 1000]
     table = sweep.table([panel]).set_index(["method", "value"])
@@ -88,9 +91,11 @@ def test_at_every_n_lens_is_held_against_the_original_and_text():
     found = ablations.against_paper("size_sweep", [panel], comparable=False)
     claims = found[found["kind"] == "claim"].set_index("what")
     assert claims["reported"].to_dict() == pytest.approx(
-        {"LENS above Original, N = 100": 0.93 - 0.68,
-         "LENS above Full fine-tuning, N = 1,000": 1.94 - 1.78}
-    )  # fmt: skip
+        {
+            "LENS above Original, N = 100": 0.93 - 0.68,
+            "LENS above Full fine-tuning, N = 1,000": 1.94 - 1.78,
+        }
+    )
     assert claims["verdict"].tolist() == ["agrees", "differs"]
 
 
@@ -146,9 +151,13 @@ def test_only_the_paper_s_own_setting_stands_beside_the_paper():
 
 def test_the_papers_best_values_are_those_it_reports():
     assert ablations.best_values() == {
-        "gamma": 0.1, "noise_variance": 0.01, "beta": 1.0, "data": "combined",
-        "sharing": "shared_trunk_separate_heads", "layer": "last",
-    }  # fmt: skip
+        "gamma": 0.1,
+        "noise_variance": 0.01,
+        "beta": 1.0,
+        "data": "combined",
+        "sharing": "shared_trunk_separate_heads",
+        "layer": "last",
+    }
 
 
 def test_numbers_that_have_none_here_are_said_to_have_none():

@@ -34,7 +34,7 @@ def stages(**changed):
         "train_vae": stage(6, parameters=500),
         "train_reward": stage(10, seconds={"drawing": 2}),
         "train_reward_repeat": stage(8),
-    } | changed  # fmt: skip
+    } | changed
 
 
 def seconds(**changed):

@@ -19,11 +19,18 @@ def cell(method, scale, shift, n_pairs=500):
 
 def test_a_textual_method_is_held_against_repeats_trained_in_its_own_way():
     cells = [
-        cell("original", 1, 0.0), cell("repeat", 4, 1.0), cell("full_finetune", 1, 0.5),
-        cell("full_finetune_repeat", 4, 2.0), cell("lora_repeat", 4, 4.0),
-        cell("full_finetune", 4, 2.5), cell("lora", 4, 4.25), cell("embedding_mlp", 4, 1.125),
-        cell("self_evolved", 4, 1.0), cell("ipo", 4, 1.5), cell("self_rewarding", 4, 2.0),
-    ]  # fmt: skip
+        cell("original", 1, 0.0),
+        cell("repeat", 4, 1.0),
+        cell("full_finetune", 1, 0.5),
+        cell("full_finetune_repeat", 4, 2.0),
+        cell("lora_repeat", 4, 4.0),
+        cell("full_finetune", 4, 2.5),
+        cell("lora", 4, 4.25),
+        cell("embedding_mlp", 4, 1.125),
+        cell("self_evolved", 4, 1.0),
+        cell("ipo", 4, 1.5),
+        cell("self_rewarding", 4, 2.0),
+    ]
     table = aggregate(cells, "gold").set_index(["method", "scale"])["difference_to_repeat"]
     assert table["full_finetune", 4] == pytest.approx(0.5)
     assert table["lora", 4] == pytest.approx(0.25)
@@ -69,8 +76,12 @@ ABOUT = {
 
 def made_up(preferred=("a", "a", "a", "b"), about=ABOUT):
     base = RNG.normal(size=(2, 30))
-    gold = {"latent": base + 1, "textual": base + 0.25, "control": base,
-            "textual_control": base + 0.125}  # fmt: skip
+    gold = {
+        "latent": base + 1,
+        "textual": base + 0.25,
+        "control": base,
+        "textual_control": base + 0.125,
+    }
     untrained = np.full(30, -1.0)
     return table_3.table_3(
         gold, untrained, about, ("latent", "textual"), verdicts(*preferred), True
@@ -116,9 +127,13 @@ def test_table_6_by_hand():
     control, lens_control = cell("full_finetune_repeat", 4, 0.0), cell("repeat", 4, 0.0)
     hot, standard = cell("full_finetune", 4, -0.5), cell("full_finetune", 4, 0.5)
     table = table_6.table_6(
-        {1.2: hot, 1.0: standard}, control, cell("lens", 4, 0.25), lens_control,
-        [cell("linear_probe", 1, 2.0)], True,
-    )  # fmt: skip
+        {1.2: hot, 1.0: standard},
+        control,
+        cell("lens", 4, 0.25),
+        lens_control,
+        [cell("linear_probe", 1, 2.0)],
+        True,
+    )
     assert table["temperature"].tolist()[1:3] == [1.0, 1.2]
     assert table["difference_to_repeat"].tolist()[1:3] == pytest.approx([0.5, -0.5])
     assert table["difference_to_repeat"].iloc[-2] == pytest.approx(0.25)
@@ -165,10 +180,14 @@ def test_table_6_claims():
 
 def test_table_1_claims_follow_the_paper_s_order():
     cells = [
-        cell("original", 1, 0.0), cell("lens", 2, 0.5), cell("lens", 4, 0.25),
-        cell("gaussian_sampling", 4, 0.125), cell("full_finetune", 1, 0.0),
-        cell("full_finetune", 4, 1.0), cell("repeat", 4, 3.0),
-    ]  # fmt: skip
+        cell("original", 1, 0.0),
+        cell("lens", 2, 0.5),
+        cell("lens", 4, 0.25),
+        cell("gaussian_sampling", 4, 0.125),
+        cell("full_finetune", 1, 0.0),
+        cell("full_finetune", 4, 1.0),
+        cell("repeat", 4, 3.0),
+    ]
     names = {"d": "hh_rlhf", "m": "llama-3.1-8b"}
     table = table_1.against_paper(cells, names, 500, False)
     claims = table[table["kind"] == "claim"].set_index("what")["ours"]

@@ -11,14 +11,26 @@ from lens.paper import theory as paper_theory
 from tests.theory.test_fit import TRUTH, simulated
 
 CHECKED = {
-    "n_pairs": 100, "seed": 0, "pairs": 90, "gap_original": 2.0, "gap_synthetic": 1.5,
-    "order_kept": 0.9, "t_delta": 0.644, "noise_within_t_delta": 1.0, "eps_rec_largest": 9.0,
-    "eps_rec_root_mean_square": 5.0, "decoder_lipschitz_upper": 3.0, "decoder_lipschitz_seen": 2.0,
-    "reward_lipschitz_upper": 4.0, "reward_lipschitz_seen": 1.0,
-    **{f"{name}_{part}": value
-       for name in ("as_stated", "seen_constants", "mean_square", "seen_constants_mean_square")
-       for part, value in (("subtracted", 7.0), ("holds", 1.0), ("promises", 0.25))},
-}  # fmt: skip
+    "n_pairs": 100,
+    "seed": 0,
+    "pairs": 90,
+    "gap_original": 2.0,
+    "gap_synthetic": 1.5,
+    "order_kept": 0.9,
+    "t_delta": 0.644,
+    "noise_within_t_delta": 1.0,
+    "eps_rec_largest": 9.0,
+    "eps_rec_root_mean_square": 5.0,
+    "decoder_lipschitz_upper": 3.0,
+    "decoder_lipschitz_seen": 2.0,
+    "reward_lipschitz_upper": 4.0,
+    "reward_lipschitz_seen": 1.0,
+    **{
+        f"{name}_{part}": value
+        for name in ("as_stated", "seen_constants", "mean_square", "seen_constants_mean_square")
+        for part, value in (("subtracted", 7.0), ("holds", 1.0), ("promises", 0.25))
+    },
+}
 HOSTILE = "<b>data</b>"
 
 
@@ -34,8 +46,19 @@ def folders(tmp_path, lens):
         write_table(source / "theorem_1.csv", pd.DataFrame([CHECKED]))
         metrics = {"dim": 64, "sizes": [100, 2000], "reference_test_loss": 0.5}
         write_json(source / "metrics.json", {"metrics": metrics, "settings": {"delta": 0.05}})
-        lens("fit-theory", "--points", source, "--dataset", dataset, "--model", "tiny",
-             "--replicates", 100, "--out-dir", target)  # fmt: skip
+        lens(
+            "fit-theory",
+            "--points",
+            source,
+            "--dataset",
+            dataset,
+            "--model",
+            "tiny",
+            "--replicates",
+            100,
+            "--out-dir",
+            target,
+        )
         theories.append(target)
         points.append(source)
     return theories, points
@@ -73,8 +96,17 @@ class Cells(HTMLParser):
 
 def table(lens, folders, out):
     names = {"dialogue": "hh_rlhf", "tiny": "llama-3.1-8b"}
-    lens("theory-table", "--theory", *folders[0], "--points", *folders[1], "--paper-names",
-         json.dumps(names), "--out-dir", out)  # fmt: skip
+    lens(
+        "theory-table",
+        "--theory",
+        *folders[0],
+        "--points",
+        *folders[1],
+        "--paper-names",
+        json.dumps(names),
+        "--out-dir",
+        out,
+    )
 
 
 def test_the_paper_s_values_stand_beside_their_stand_ins(lens, folders, tmp_path):
@@ -95,8 +127,12 @@ def test_page_escapes_data_and_shows_both_readings(lens, folders, tmp_path):
     assert HOSTILE not in text
     assert "script" not in page.tags
     assert "http" not in text
-    for words in ("Corrected: the bound promises a gain only for N <", "which the paper reads as",
-                  "93.9", "Eq. 37 to 38"):  # fmt: skip
+    for words in (
+        "Corrected: the bound promises a gain only for N <",
+        "which the paper reads as",
+        "93.9",
+        "Eq. 37 to 38",
+    ):
         assert words in page.text
     assert HOSTILE not in (tmp_path / "theory.md").read_text()
     assert "toprule" in (tmp_path / "theory.tex").read_text()

@@ -543,9 +543,14 @@ def test_measured_seconds_of_a_run(tmp_path):
 def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
     given = ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(SMALL)]
     done = snakemake(
-        "--cores", "1", "--configfile", SMALL, "--", "results/small/build_world/truth.json",
+        "--cores",
+        "1",
+        "--configfile",
+        SMALL,
+        "--",
+        "results/small/build_world/truth.json",
         directory=tmp_path,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(tmp_path)
     main(["plan", *given, "--out", "rest.json", "rest.md"])
@@ -562,10 +567,16 @@ def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
 
 def test_the_rule_writes_the_plan_of_its_own_config(tmp_path):
     done = snakemake(
-        "--cores", "1", "--configfile", SMALL, "--config", "run=other", "--",
+        "--cores",
+        "1",
+        "--configfile",
+        SMALL,
+        "--config",
+        "run=other",
+        "--",
         "results/other/plan.json",
         directory=tmp_path,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     plan = json.loads((tmp_path / "results/other/plan.json").read_text())
     assert plan["run"] == "other"

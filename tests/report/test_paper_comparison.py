@@ -69,8 +69,11 @@ def test_numbers_are_compared_in_the_paper_s_world_alone():
     assert there["difference"].tolist() == pytest.approx([0.1, 0.5])
     assert there["difference_low"][0] == pytest.approx(-0.1)
     assert paper_comparison.printed(there)[0][:4] == [
-        "near", "1.90", "2.00 [1.80, 2.20]", "+0.10 [-0.10, +0.30]",
-    ]  # fmt: skip
+        "near",
+        "1.90",
+        "2.00 [1.80, 2.20]",
+        "+0.10 [-0.10, +0.30]",
+    ]
 
 
 def test_nothing_to_compare_is_an_empty_table():

@@ -52,10 +52,25 @@ def write_overview(results):
     artifacts.write_table(paper / "table_1_paper.csv", claims)
     from lens.cli import main
 
-    main(["overview", "--name", "offline", "--results", str(results), "--out-dir", str(paper),
-          "--table-1", str(paper / "table_1.csv"), "--claims", str(paper / "table_1_paper.csv"),
-          "--observations", str(paper / "table_1_observations.csv"),
-          "--comparisons", str(paper / "table_1_comparisons.csv")])  # fmt: skip
+    main(
+        [
+            "overview",
+            "--name",
+            "offline",
+            "--results",
+            str(results),
+            "--out-dir",
+            str(paper),
+            "--table-1",
+            str(paper / "table_1.csv"),
+            "--claims",
+            str(paper / "table_1_paper.csv"),
+            "--observations",
+            str(paper / "table_1_observations.csv"),
+            "--comparisons",
+            str(paper / "table_1_comparisons.csv"),
+        ]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +100,15 @@ def test_the_first_page_answers_in_words_and_one_picture(page):
     places = [
         words.index(title)
         for title in (
-            "Run offline", "What was run", "What helped against its control", "What did not",
-            "What it cost", "Against the paper", "How to read the rest",
+            "Run offline",
+            "What was run",
+            "What helped against its control",
+            "What did not",
+            "What it cost",
+            "Against the paper",
+            "How to read the rest",
         )
-    ]  # fmt: skip
+    ]
     assert places == sorted(places)
     assert "LENS: " in words
     pictures = page.locator(".prose img").all()

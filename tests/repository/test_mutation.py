@@ -83,14 +83,18 @@ def test_tests_that_fail_by_themselves_are_not_taken_for_kills(tmp_path):
         ("a = 0 < b <= c", ["a = 0 <= b <= c", "a = 0 < b < c", "a = 1 < b <= c"]),
         ("a = not b or c", ["a = not b and c", "a = b or c"]),
         ("a.b += c", ["a.b = c", "a.b -= c", "pass"]),
-        ("a = b.mean(dim=c).exp()", ["a = b.mean(dim=c)", "a = b.mean().exp()",
-                                     "a = b.sum(dim=c).exp()"]),
+        (
+            "a = b.mean(dim=c).exp()",
+            ["a = b.mean(dim=c)", "a = b.mean().exp()", "a = b.sum(dim=c).exp()"],
+        ),
         ("a = b(strict=True)", ["a = b(strict=False)"]),
         ("if a:\n    b = c", ["if True:", "if False:"]),
-        ("def f(a: int=2):\n    '''Text.'''\n    return f'a {a + b}'",
-         ["def f(a: int=3):", "return None", "return f'a {a - b}'"]),
+        (
+            "def f(a: int=2):\n    '''Text.'''\n    return f'a {a + b}'",
+            ["def f(a: int=3):", "return None", "return f'a {a - b}'"],
+        ),
         ("raise E('key', 'what is wrong')", ["pass", "raise E('XXkeyXX', 'what is wrong')"]),
     ],
-)  # fmt: skip
+)
 def test_every_small_change_is_made_once_and_words_of_messages_are_left(source, expected):
     assert sorted(mutant.mutated for mutant in mutants(source)) == sorted(expected)

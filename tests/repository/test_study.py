@@ -84,8 +84,9 @@ def test_every_variant_is_measured_on_the_same_splits(monkeypatch):
 def test_accuracy_is_that_of_pairs_not_trained_on():
     """Labels that say nothing: what was trained on would be ordered without error."""
     rng = np.random.default_rng(0)
-    embeddings = {side: rng.normal(size=(300, 200)).astype(np.float32)
-                  for side in ("chosen", "rejected")}  # fmt: skip
+    embeddings = {
+        side: rng.normal(size=(300, 200)).astype(np.float32) for side in ("chosen", "rejected")
+    }
     names = [str(i // 2) for i in range(300)]
     pairs = pd.DataFrame({"id": [str(i) for i in range(300)], "group": names})
     probe = {"linear probe": study.MAIN["linear probe"]}
@@ -94,9 +95,22 @@ def test_accuracy_is_that_of_pairs_not_trained_on():
 
 
 def test_sizes_beyond_the_pairs_are_left_out_and_named(monkeypatch, tmp_path, capsys):
-    command = ["study.py", "--world", "linear", "--n-pairs", "20", "6000", "--seeds", "2",
-               "--first-seed", "7", "--variants", "mean difference",
-               "--out-dir", str(tmp_path)]  # fmt: skip
+    command = [
+        "study.py",
+        "--world",
+        "linear",
+        "--n-pairs",
+        "20",
+        "6000",
+        "--seeds",
+        "2",
+        "--first-seed",
+        "7",
+        "--variants",
+        "mean difference",
+        "--out-dir",
+        str(tmp_path),
+    ]
     monkeypatch.setattr("sys.argv", command)
     study.main()
     assert "too few pairs for N = 6,000" in capsys.readouterr().out
@@ -155,11 +169,18 @@ def test_differences_are_paired_by_seed():
 
 def observations(seeds=3):
     return pd.DataFrame(
-        {"set": "s", "n_pairs": 100, "scale": 8, "variant": variant, "seed": seed,
-         "accuracy": 0.5 + 0.01 * i + 0.001 * seed * (variant == "LENS+"), "seconds": 2.0}
+        {
+            "set": "s",
+            "n_pairs": 100,
+            "scale": 8,
+            "variant": variant,
+            "seed": seed,
+            "accuracy": 0.5 + 0.01 * i + 0.001 * seed * (variant == "LENS+"),
+            "seconds": 2.0,
+        }
         for i, variant in enumerate(study.MAIN)
         for seed in range(seeds)
-    )  # fmt: skip
+    )
 
 
 def test_report_compares_with_the_control_and_with_the_better_probe():

@@ -126,9 +126,14 @@ def test_training_equals_plain_training(monkeypatch, narrow):
     """Three seeds side by side against plain loops, one after another: the benchmark's peer."""
     monkeypatch.setattr(factored_batches, "WIDE", narrow)
     vae = {
-        "hidden": HIDDEN, "latent": 3, "beta": 1.0, "gamma": 0.1, "learning_rate": 1e-3,
-        "batch_size": 32, "epochs": 3,
-    }  # fmt: skip
+        "hidden": HIDDEN,
+        "latent": 3,
+        "beta": 1.0,
+        "gamma": 0.1,
+        "learning_rate": 1e-3,
+        "batch_size": 32,
+        "epochs": 3,
+    }
     data = {seed: linear_world(count=70, dim=DIM, seed=seed)[0] for seed in range(3)}
     head = HEAD | {"learning_rate": 1e-3, "epochs": 4}
     vaes = train_vaes(
@@ -138,9 +143,13 @@ def test_training_equals_plain_training(monkeypatch, narrow):
         **vae,
     )
     ours = methods.train(
-        "lens", data, scale=8, vaes=dict(zip(data, vaes, strict=True)), settings=SYNTHESIS,
+        "lens",
+        data,
+        scale=8,
+        vaes=dict(zip(data, vaes, strict=True)),
+        settings=SYNTHESIS,
         head=head | {"centred": False},
-    )  # fmt: skip
+    )
     plain = plain_training.train(data, scale=8, vae=vae, synthesis=SYNTHESIS, head=head)
     for seed, losses in plain.items():
         found = ours[seed].metrics["validation_losses"]
@@ -198,9 +207,10 @@ def test_squared_error_in_single_precision_at_the_papers_width():
     torch.testing.assert_close(found.double(), plain, rtol=1e-5, atol=0)
     inputs = (layer.weight, layer.bias)
     for ours, theirs in zip(
-        torch.autograd.grad(found.sum(), inputs), torch.autograd.grad(plain.sum(), inputs),
+        torch.autograd.grad(found.sum(), inputs),
+        torch.autograd.grad(plain.sum(), inputs),
         strict=True,
-    ):  # fmt: skip
+    ):
         assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
 
 

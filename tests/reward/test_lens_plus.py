@@ -10,9 +10,13 @@ from lens.reward.head import RewardHead, pair_accuracy
 from lens.reward.training_set import Standardiser, TrainingSet
 
 HEAD = {
-    "hidden": 32, "learning_rate": 1e-4, "batch_size": 128, "epochs": 10, "patience": 5,
+    "hidden": 32,
+    "learning_rate": 1e-4,
+    "batch_size": 128,
+    "epochs": 10,
+    "patience": 5,
     "centred": False,
-}  # fmt: skip
+}
 
 
 def world(kind, count=400, dim=8, seed=0, prompts=None):
@@ -32,9 +36,16 @@ def world(kind, count=400, dim=8, seed=0, prompts=None):
     held = groups % 10 == 0
     rows = np.arange(count)
     data = TrainingSet(
-        chosen[:count][~held], rejected[:count][~held], chosen[:count][held],
-        rejected[:count][held], unit, groups[~held], groups[held], rows[~held], rows[held],
-    )  # fmt: skip
+        chosen[:count][~held],
+        rejected[:count][~held],
+        chosen[:count][held],
+        rejected[:count][held],
+        unit,
+        groups[~held],
+        groups[held],
+        rows[~held],
+        rows[held],
+    )
     return data, chosen[count:], rejected[count:]
 
 
@@ -140,9 +151,10 @@ def test_a_bent_part_that_misleads_or_hardly_tells_is_left_out():
     assert lens_plus.shares(linear, -bent).networks == 0
     assert lens_plus.shares(linear, -bent).z < -2
     weak = next(
-        s for s in (lens_plus.shares(linear, rng.normal(0.05, 1, size=400)) for _ in range(50))
+        s
+        for s in (lens_plus.shares(linear, rng.normal(0.05, 1, size=400)) for _ in range(50))
         if 0.5 < s.z < 2
-    )  # fmt: skip
+    )
     assert (weak.linear, weak.networks) == (1, 0)
 
 

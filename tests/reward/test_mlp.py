@@ -360,9 +360,12 @@ def test_a_method_is_its_source_on_the_one_training_path(method):
     run = reward.Run(data, sources[method](), composition, derive_seed(3, "head"))
     expected = reward.train_mlps([run], **head)[0]
     settings = {
-        "noise_variance": 0.3, "candidates_per_kept": 5, "perturbation_variance": 0.7,
-        "mixed_differences": 7, "posterior_widening": 2.5,
-    }  # fmt: skip
+        "noise_variance": 0.3,
+        "candidates_per_kept": 5,
+        "perturbation_variance": 0.7,
+        "mixed_differences": 7,
+        "posterior_widening": 2.5,
+    }
     got = train(method, data, scale=8, seed=3, vae=vae, settings=settings, head=head)
     assert all(np.array_equal(got.weights[name], expected.weights[name]) for name in got.weights)
     assert got.metrics == expected.metrics

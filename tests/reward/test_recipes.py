@@ -39,21 +39,28 @@ def test_a_recipe_trains_what_the_method_trains():
     head = train(Recipe("lens", 2), one)[seed]
     again = train(Recipe("lens", 2), one, vaes)[seed]
     plain = methods.train(
-        "lens", one, scale=2, vaes=vaes, settings=recipes.SYNTHESIS_SETTINGS,
+        "lens",
+        one,
+        scale=2,
+        vaes=vaes,
+        settings=recipes.SYNTHESIS_SETTINGS,
         head=recipes.HEAD_SETTINGS,
-    )[seed]  # fmt: skip
+    )[seed]
     for name, value in plain.weights.items():
         np.testing.assert_array_equal(head.weights[name], value)
         np.testing.assert_array_equal(again.weights[name], value)
 
 
-@pytest.mark.parametrize(("method", "scale", "message"), [
-    ("lenz", 2, "'lenz' is none of"),
-    ("lens", 1, "needs a scale of 2 or more"),
-    ("repeat", 1, "needs a scale of 2 or more"),
-    ("linear_probe", 2, "no scale"),
-    ("original", 8, "no scale"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "scale", "message"),
+    [
+        ("lenz", 2, "'lenz' is none of"),
+        ("lens", 1, "needs a scale of 2 or more"),
+        ("repeat", 1, "needs a scale of 2 or more"),
+        ("linear_probe", 2, "no scale"),
+        ("original", 8, "no scale"),
+    ],
+)
 def test_recipes_that_cannot_be(method, scale, message):
     with pytest.raises(LensError, match=message):
         Recipe(method, scale)

@@ -110,8 +110,9 @@ def config(folder):
     data.mkdir()
     rows = [
         {f"p {ODD}": f"{ODD} {i}", "chosen": f"c {i}", "rejected": f"r {i}", f"kind {ODD}": kind}
-        for i in range(60) for kind in (ODD, "x")
-    ]  # fmt: skip
+        for i in range(60)
+        for kind in (ODD, "x")
+    ]
     answers = [{f"t {ODD}": text, f"g {ODD}": gold} for text, gold in (("a", 1.0), ("b", 2.0))]
     pool = [{"id": i, "prompt": f"other {i}", "candidates": answers} for i in range(5)]
     files = {"pairs": rows, "pool": pool, "bench": rows}
@@ -125,28 +126,47 @@ def config(folder):
     (data / "model/model.safetensors").touch()
     load = {"model": str(data / "model"), **{name: FREE[name] for name in ("revision", "device")}}
     judge = {name: FREE[name] for name in ("opening", "labels")} | {
-        "template": str(data / "template.txt")}  # fmt: skip
+        "template": str(data / "template.txt")
+    }
     endpoint = {"base_url": "http://localhost:1/v1", "model": FREE["model"]}
     pairs = {name: FREE[name] for name in ("where", "columns", "keep_prefix")}
     own_pool = {name: FREE[name] for name in ("response_field", "gold_field")}
     change = {
         "run": "odd",
         "compare": {"datasets": ["own"], "models": ["m"]},
-        "datasets": {"own": {"pairs": {"path": paths["pairs"], **pairs},
-                             "pool": {"path": paths["pool"], "gold": True, **own_pool}}},
+        "datasets": {
+            "own": {
+                "pairs": {"path": paths["pairs"], **pairs},
+                "pool": {"path": paths["pool"], "gold": True, **own_pool},
+            }
+        },
         "gold": {"gpu": 0, "load": load},
-        "models": {"m": {"gpu": 0, "load": load, "embedding": {},
-                         "generation": {"temperature": 1.0}}},
+        "models": {
+            "m": {"gpu": 0, "load": load, "embedding": {}, "generation": {"temperature": 1.0}}
+        },
         "table_4": {"dataset": "own"},
         "reward_bench": {"dataset": "own", "model": "m", "path": paths["bench"]},
-        "textual": {"datasets": ["own"], "models": ["m"], "annotator": {"model": "m"},
-                    "lora": {"lora_targets": FREE["lora_targets"]}, "self_rewarding": judge,
-                    "methods": ["full_finetune", "full_finetune_repeat", "self_rewarding", "lora",
-                                "lora_repeat"],
-                    "table_6": {"dataset": "own", "model": "m"}},
-        "rejection_sampling": {"dataset": "own", "model": "m",
-                               "judge": {"kind": "endpoint", "endpoint": endpoint, **judge}},
-    }  # fmt: skip
+        "textual": {
+            "datasets": ["own"],
+            "models": ["m"],
+            "annotator": {"model": "m"},
+            "lora": {"lora_targets": FREE["lora_targets"]},
+            "self_rewarding": judge,
+            "methods": [
+                "full_finetune",
+                "full_finetune_repeat",
+                "self_rewarding",
+                "lora",
+                "lora_repeat",
+            ],
+            "table_6": {"dataset": "own", "model": "m"},
+        },
+        "rejection_sampling": {
+            "dataset": "own",
+            "model": "m",
+            "judge": {"kind": "endpoint", "endpoint": endpoint, **judge},
+        },
+    }
     return change, {*paths.values(), str(data / "model"), str(data / "template.txt")}
 
 
@@ -178,8 +198,11 @@ def test_every_free_text_arrives_as_it_stands(odd_run):
 
 def test_jobs_run_with_odd_texts_and_nothing_else_runs(odd_run):
     folder, _, _, change = odd_run
-    stages = {"prepare_pairs": "report.json", "prepare_candidates": "metrics.json",
-              "import_gold": "gold.parquet"}  # fmt: skip
+    stages = {
+        "prepare_pairs": "report.json",
+        "prepare_candidates": "metrics.json",
+        "import_gold": "gold.parquet",
+    }
     targets = [f"results/odd/{stage}/own/{file}" for stage, file in stages.items()]
     finished = run(folder, "--cores", 1, *targets, config=TEXT, change=change)
     assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -16,9 +16,37 @@ SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 KEY = SECRETS["JUDGE_KEY"]
-BAD_NAMES = ("../x", "a/../../b", "a/b", "/abs", "", ".", "..", "a\0b", "a\n", "\na", "-a", "a b",
-             "a'", 'a"', "$(touch x)", "`x`", "a;b", "a|b", "a&b", "a>b", "{a}", "a*", "é", "~a",
-             "\u202ea", "a\\b", "a:b", "a" * 65, "</script>")  # fmt: skip
+BAD_NAMES = (
+    "../x",
+    "a/../../b",
+    "a/b",
+    "/abs",
+    "",
+    ".",
+    "..",
+    "a\0b",
+    "a\n",
+    "\na",
+    "-a",
+    "a b",
+    "a'",
+    'a"',
+    "$(touch x)",
+    "`x`",
+    "a;b",
+    "a|b",
+    "a&b",
+    "a>b",
+    "{a}",
+    "a*",
+    "é",
+    "~a",
+    "\u202ea",
+    "a\\b",
+    "a:b",
+    "a" * 65,
+    "</script>",
+)
 ENDPOINT = {"base_url": "http://localhost:1/v1", "model": "judge"}
 
 
@@ -55,11 +83,26 @@ def named(place, name):
     return config
 
 
-PLACES = ("run", "datasets", "models", "compare/datasets", "compare/models", "textual/sampling",
-          "textual/jobs", "textual/datasets", "textual/table_6/others", "textual/annotator/model",
-          "rejection_sampling/reward_models", "rejection_sampling/judge/compare",
-          "rejection_sampling/reward_models/textual/method", "rejection_sampling/dataset",
-          "sweeps/model", "table_4/dataset", "reward_bench/model", "paths")  # fmt: skip
+PLACES = (
+    "run",
+    "datasets",
+    "models",
+    "compare/datasets",
+    "compare/models",
+    "textual/sampling",
+    "textual/jobs",
+    "textual/datasets",
+    "textual/table_6/others",
+    "textual/annotator/model",
+    "rejection_sampling/reward_models",
+    "rejection_sampling/judge/compare",
+    "rejection_sampling/reward_models/textual/method",
+    "rejection_sampling/dataset",
+    "sweeps/model",
+    "table_4/dataset",
+    "reward_bench/model",
+    "paths",
+)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -89,8 +132,14 @@ def test_secrets_belong_in_the_environment_alone(helpers):
         assert "environment variable" in message
         assert "['endpoint']['key_variable']" in message
         assert KEY not in message
-    for address in ("http://me:{}@host/v1", "https://{}@host/v1", "http://host/v1?api_key={}",
-                    "http://host/v1#{}", "ftp://{}", "http://host/v1\n{}"):  # fmt: skip
+    for address in (
+        "http://me:{}@host/v1",
+        "https://{}@host/v1",
+        "http://host/v1?api_key={}",
+        "http://host/v1#{}",
+        "ftp://{}",
+        "http://host/v1\n{}",
+    ):
         message = judge(base_url=address.format(KEY))
         assert "without a name, password or query" in message
         assert KEY not in message
@@ -107,8 +156,15 @@ def test_a_refused_secret_is_neither_said_nor_logged(tmp_path):
     assert not any(KEY.encode() in p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
 
 
-@pytest.mark.parametrize("path", ["d{a}.jsonl", "d{a,b}.jsonl", "<results>/d.jsonl",
-                                  "x</script><script>alert(1)</script>.jsonl"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "d{a}.jsonl",
+        "d{a,b}.jsonl",
+        "<results>/d.jsonl",
+        "x</script><script>alert(1)</script>.jsonl",
+    ],
+)
 def test_paths_that_snakemake_would_misread_are_refused(path, helpers):
     for check in (helpers["local_files"], helpers["model_files"], helpers["plain_path"]):
         with pytest.raises(WorkflowError, match="in a path for placeholders"):
@@ -128,12 +184,29 @@ def test_flags_hold_every_value_or_refuse_it(helpers):
 
     flags = helpers["flags"]
     odd = "a b 'c' \"d\" $(e) `f` ; & | \n * {g} \\"
-    settings = {"one_text": odd, "dash": "--out", "number": -1, "on": True, "off": False,
-                "none": None, "many": [odd, -1], "some": {odd: odd}}  # fmt: skip
+    settings = {
+        "one_text": odd,
+        "dash": "--out",
+        "number": -1,
+        "on": True,
+        "off": False,
+        "none": None,
+        "many": [odd, -1],
+        "some": {odd: odd},
+    }
     assert shlex.split(flags(settings)) == [
-        "--one-text", odd, "--dash=--out", "--number", "-1", "--on", "--many", odd, "-1",
-        "--some", helpers["json"].dumps({odd: odd}),
-    ]  # fmt: skip
+        "--one-text",
+        odd,
+        "--dash=--out",
+        "--number",
+        "-1",
+        "--on",
+        "--many",
+        odd,
+        "-1",
+        "--some",
+        helpers["json"].dumps({odd: odd}),
+    ]
     for refused_value in ("a\0b", ["--out"], ["a", "b\0"]):
         with pytest.raises(WorkflowError, match="a command line cannot take it"):
             flags({"labels": refused_value})

@@ -22,12 +22,33 @@ from tests.serving.test_reward_model import some_rows
 
 ROW = {"prompt": "w1", "chosen": "w2", "rejected": "w3"}
 CARD = "---\nconfigs:\n- config_name: default\n  {}\n---\n"
-FORMS = ("data_files: {}", "data_files: [train.jsonl, {}]", "data_dir: {}",
-         "data_files: [{{split: train, path: {}}}]")  # fmt: skip
-ELSEWHERE = ("../secret.jsonl", "{folder}/secret.jsonl", "~/secret.jsonl", "https://127.0.0.1:9/x",
-             "sub/../../secret.jsonl")  # fmt: skip
-NO_IDS = ("../x", "a/../b", "/etc/passwd", "a", "", "a/b/c", "a b/c", "$(touch x)/y", "a/b\n",
-          "-a/b@", "a/..", "a/b@../../x")  # fmt: skip
+FORMS = (
+    "data_files: {}",
+    "data_files: [train.jsonl, {}]",
+    "data_dir: {}",
+    "data_files: [{{split: train, path: {}}}]",
+)
+ELSEWHERE = (
+    "../secret.jsonl",
+    "{folder}/secret.jsonl",
+    "~/secret.jsonl",
+    "https://127.0.0.1:9/x",
+    "sub/../../secret.jsonl",
+)
+NO_IDS = (
+    "../x",
+    "a/../b",
+    "/etc/passwd",
+    "a",
+    "",
+    "a/b/c",
+    "a b/c",
+    "$(touch x)/y",
+    "a/b\n",
+    "-a/b@",
+    "a/..",
+    "a/b@../../x",
+)
 
 
 @pytest.fixture
@@ -60,9 +81,23 @@ def test_the_planted_array_bites(mark, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "suffix", [".pkl", ".pickle", ".pt", ".bin", ".joblib", ".npy", ".arrow", ".csv", ".tsv",
-               ".json", ".jsonl", ".jsonl.gz", ".parquet"],
-)  # fmt: skip
+    "suffix",
+    [
+        ".pkl",
+        ".pickle",
+        ".pt",
+        ".bin",
+        ".joblib",
+        ".npy",
+        ".arrow",
+        ".csv",
+        ".tsv",
+        ".json",
+        ".jsonl",
+        ".jsonl.gz",
+        ".parquet",
+    ],
+)
 def test_no_suffix_makes_data_of_a_pickle(suffix, mark, tmp_path):
     (tmp_path / f"data{suffix}").write_bytes(mark.pickled())
     with pytest.raises(LensError):
@@ -84,8 +119,10 @@ def test_an_array_of_objects_is_refused(mark, fail, tmp_path):
 
 def test_a_pickle_inside_a_parquet_stays_shut(mark, tmp_path):
     """Arrow once had extension types that were pickled in the schema."""
-    kind = {b"ARROW:extension:name": b"arrow.py_extension_type",
-            b"ARROW:extension:metadata": mark.pickled()}  # fmt: skip
+    kind = {
+        b"ARROW:extension:name": b"arrow.py_extension_type",
+        b"ARROW:extension:metadata": mark.pickled(),
+    }
     fields = [pa.field(name, pa.string(), metadata=kind) for name in ROW]
     table = pa.table([pa.array([text]) for text in ROW.values()], schema=pa.schema(fields))
     pq.write_table(table, tmp_path / "data.parquet")

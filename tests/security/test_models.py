@@ -14,8 +14,12 @@ from tests.helpers.planted import Mark, with_own_code, without_safetensors
 from tests.serving.test_reward_model import some_rows
 
 PROMPT = json.dumps([{"role": "user", "content": "w1"}])
-EVERYTHING = ("AutoConfig", "AutoModel", "AutoModelForCausalLM",
-              "AutoModelForSequenceClassification")  # fmt: skip
+EVERYTHING = (
+    "AutoConfig",
+    "AutoModel",
+    "AutoModelForCausalLM",
+    "AutoModelForSequenceClassification",
+)
 
 
 @pytest.fixture
@@ -27,35 +31,59 @@ def mark(tmp_path):
 def commands(tmp_path):
     """Everything that reads a model, as {name: its arguments but the model}."""
     ids = {"prompt_id": ["a", "a"], "prompt": [PROMPT] * 2, "group": ["a"] * 2}
-    write_table(tmp_path / "pairs.parquet", pd.DataFrame({
-        "id": ["a", "b"], "prompt": [PROMPT] * 2, "chosen": ["w2", "w3 w4"],
-        "rejected": ["w5", "w6"], "group": ["a", "b"], "split": ["train", "test"],
-    }))  # fmt: skip
+    write_table(
+        tmp_path / "pairs.parquet",
+        pd.DataFrame(
+            {
+                "id": ["a", "b"],
+                "prompt": [PROMPT] * 2,
+                "chosen": ["w2", "w3 w4"],
+                "rejected": ["w5", "w6"],
+                "group": ["a", "b"],
+                "split": ["train", "test"],
+            }
+        ),
+    )
     answers = pd.DataFrame({**ids, "candidate": [0, 1], "response": ["w2", "w3"]})
     write_table(tmp_path / "answers.parquet", answers)
     write_table(tmp_path / "prompts.parquet", pd.DataFrame(ids).head(1))
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some_rows(40)))
     pairs, answers, prompts, own = (
-        tmp_path / name for name in ("pairs.parquet", "answers.parquet", "prompts.parquet",
-                                     "own.jsonl")
-    )  # fmt: skip
+        tmp_path / name
+        for name in ("pairs.parquet", "answers.parquet", "prompts.parquet", "own.jsonl")
+    )
     stage = ["--metrics", tmp_path / "metrics.json", "--device", "cpu"]
     to = ["--out", tmp_path / "out.parquet", *stage]
     return {
         "advise": [own, "--out", tmp_path / "advice", "--device", "cpu", "--threads", "1"],
         "embed-pairs": ["--pairs", pairs, *to],
         "embed-candidates": ["--candidates", answers, *to],
-        "generate-candidates": ["--prompts", prompts, "--candidates", "2", "--max-new-tokens", "2",
-                                *to],
+        "generate-candidates": [
+            "--prompts",
+            prompts,
+            "--candidates",
+            "2",
+            "--max-new-tokens",
+            "2",
+            *to,
+        ],
         "score-candidates": ["--candidates", answers, *to],
         "score-likelihood": ["--responses", answers, *to],
         "judge-sft": ["--answers", answers, answers, *to],
         "train-annotator": ["--pairs", pairs, "--learning-rate", "1e-3", *to],
-    }  # fmt: skip
+    }
 
 
-READERS = ("advise", "embed-pairs", "embed-candidates", "generate-candidates", "score-candidates",
-           "score-likelihood", "judge-sft", "train-annotator")  # fmt: skip
+READERS = (
+    "advise",
+    "embed-pairs",
+    "embed-candidates",
+    "generate-candidates",
+    "score-candidates",
+    "score-likelihood",
+    "judge-sft",
+    "train-annotator",
+)
 
 
 def test_the_planted_pickles_bite(mark, tmp_path):
@@ -81,8 +109,17 @@ def test_pickled_weights_are_refused(command, commands, llama_folder, mark, fail
 def test_pickles_beside_safetensors_are_left_alone(commands, gold_folder, mark, lens, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(gold_folder, folder)
-    names = ("pytorch_model.bin", "model.bin", "model.pt", "model.ckpt", "tokenizer.pkl",
-             "vocab.pkl", "training_args.bin", "optimizer.pt", "model.joblib")  # fmt: skip
+    names = (
+        "pytorch_model.bin",
+        "model.bin",
+        "model.pt",
+        "model.ckpt",
+        "tokenizer.pkl",
+        "vocab.pkl",
+        "training_args.bin",
+        "optimizer.pt",
+        "model.joblib",
+    )
     for name in names:
         (folder / name).write_bytes(mark.pickled())
     lens("score-candidates", *commands["score-candidates"], "--model", folder)
@@ -97,9 +134,19 @@ def test_pickled_adapters_and_their_bases_are_refused(
     lora = ["--lora", "--lora-rank", "2", "--model", gold_folder]
     adapter = tmp_path / "out.parquet"  # what train-annotator calls its folder here
     lens("train-annotator", *commands["train-annotator"], *lora)
-    score = ("score-responses", "--responses", tmp_path / "answers.parquet", "--annotator", adapter,
-             "--out", tmp_path / "scores.parquet", "--metrics", tmp_path / "s.json",
-             "--device", "cpu")  # fmt: skip
+    score = (
+        "score-responses",
+        "--responses",
+        tmp_path / "answers.parquet",
+        "--annotator",
+        adapter,
+        "--out",
+        tmp_path / "scores.parquet",
+        "--metrics",
+        tmp_path / "s.json",
+        "--device",
+        "cpu",
+    )
     lens(*score)
     if pickled == "adapter":
         (adapter / "adapter_model.safetensors").unlink()
@@ -121,8 +168,13 @@ def test_an_adapter_in_a_model_folder_is_no_way_in(commands, llama_folder, mark,
     shutil.copytree(llama_folder, folder)
     mark.saved_by_torch(base / "pytorch_model.bin")
     mark.saved_by_torch(folder / "adapter_model.bin")
-    about = {"peft_type": "LORA", "base_model_name_or_path": str(base), "r": 2,
-             "target_modules": ["q_proj"], "task_type": "CAUSAL_LM"}  # fmt: skip
+    about = {
+        "peft_type": "LORA",
+        "base_model_name_or_path": str(base),
+        "r": 2,
+        "target_modules": ["q_proj"],
+        "task_type": "CAUSAL_LM",
+    }
     (folder / "adapter_config.json").write_text(json.dumps(about))
     message = fail("score-likelihood", *commands["score-likelihood"], "--model", folder)
     assert "adapter_model.safetensors" in message
@@ -155,10 +207,22 @@ def test_a_reward_model_of_a_stranger_runs_no_code(llama_folder, mark, fail, len
 
     own, saved = tmp_path / "own.jsonl", tmp_path / "reward"
     own.write_text("".join(json.dumps(row) + "\n" for row in some_rows(40)))
-    main([
-        "fit", str(own), "--model", str(llama_folder), "--method", "mean_difference",
-        "--out", str(saved), "--device", "cpu", "--threads", "1",
-    ])  # fmt: skip
+    main(
+        [
+            "fit",
+            str(own),
+            "--model",
+            str(llama_folder),
+            "--method",
+            "mean_difference",
+            "--out",
+            str(saved),
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+        ]
+    )
     folder = with_own_code(llama_folder, tmp_path / "model", mark, EVERYTHING)
     score = ("score", saved, own, "--device", "cpu", "--out", tmp_path / "scores.jsonl")
     config = json.loads((saved / "config.json").read_text())
@@ -195,11 +259,14 @@ def test_a_kernel_of_a_stranger_is_refused(commands, llama_folder, fail, tmp_pat
     assert "kernel" in fail("score-likelihood", *commands["score-likelihood"], "--model", folder)
 
 
-@pytest.mark.parametrize("template", [
-    "{{ cycler.__init__.__globals__.os.mkdir(%r) }}",
-    "{{ ''.__class__.__mro__[1].__subclasses__() }}{{ %r }}",
-    "{%% for i in range(10**12) %%}{%% endfor %%}{{ %r }}",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ cycler.__init__.__globals__.os.mkdir(%r) }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}{{ %r }}",
+        "{%% for i in range(10**12) %%}{%% endfor %%}{{ %r }}",
+    ],
+)
 def test_a_chat_template_can_neither_run_code_nor_go_on_for_ever(
     template, commands, llama_folder, mark, fail, tmp_path
 ):

@@ -15,8 +15,16 @@ from tests.helpers.report_page import opened
 from tests.helpers.workflow_tools import ROOT, jobs, snakemake
 
 MARKUP = "</script><script>alert(1)</script><img src=x onerror=alert(2)> ' \" & {{ 7*7 }} `"
-NAMES = (MARKUP, "a\nlicense: mit", 'a"\n---\n# x', "a\\", "a\x85b: c", "a\u2028b: c", "a\0\x1b[2J",
-         "\U0001f642: {x}")  # fmt: skip
+NAMES = (
+    MARKUP,
+    "a\nlicense: mit",
+    'a"\n---\n# x',
+    "a\\",
+    "a\x85b: c",
+    "a\u2028b: c",
+    "a\0\x1b[2J",
+    "\U0001f642: {x}",
+)
 STEERING = {"\x1b[2J\x1b]0;owned\x07": r"\x1b[2J\x1b]0;owned\x07", "\u202ex": r"\u202ex"}
 
 
@@ -29,22 +37,28 @@ def report(tmp_path_factory):
     (folder / "model/config.json").write_text("{}")
     (folder / "a ' & \" b.jsonl").write_text("{}\n")
     path = str(folder / "a ' & \" b.jsonl")
-    own = {"path": path, "columns": {"prompt": MARKUP}, "where": {MARKUP: MARKUP},
-           "keep_prefix": MARKUP}  # fmt: skip
+    own = {
+        "path": path,
+        "columns": {"prompt": MARKUP},
+        "where": {MARKUP: MARKUP},
+        "keep_prefix": MARKUP,
+    }
     load = {"model": str(folder / "model"), "revision": MARKUP, "device": MARKUP}
     change = {
         "compare": {"datasets": ["own"], "models": ["m"]},
         "artefacts": ["table_1", "rewardbench_safety"],
         "textual": {"methods": []},
         "reward_bench": {"dataset": "own", "model": "m", "path": path, "revision": MARKUP},
-        "datasets": {"own": {"pairs": own,
-                             "pool": {"path": path, "gold": True, "gold_field": MARKUP}}},
+        "datasets": {
+            "own": {"pairs": own, "pool": {"path": path, "gold": True, "gold_field": MARKUP}}
+        },
         "models": {"m": {"gpu": 0, "load": load, "embedding": {}}},
-    }  # fmt: skip
+    }
     (folder / "change.yaml").write_text(json.dumps(change))
     configs = ("--configfile", ROOT / "tests/small.yaml", folder / "change.yaml")
-    listing = snakemake("-n", *configs, "--config", 'artefacts=["table_1", "rewardbench_safety"]',
-                        directory=folder)  # fmt: skip
+    listing = snakemake(
+        "-n", *configs, "--config", 'artefacts=["table_1", "rewardbench_safety"]', directory=folder
+    )
     assert listing.returncode == 0, listing.stdout + listing.stderr
     for _, _, outputs in jobs(listing.stdout):
         for output in outputs:
@@ -69,15 +83,33 @@ def test_no_text_of_a_config_becomes_markup_in_the_report(report):
 
 def card(name=MARKUP):
     """A reward model whose texts are what strangers may have chosen."""
-    names = ("calibration_error", "calibration_error_uncalibrated", "calibration_error_by_chance",
-             "log_loss", "log_loss_uncalibrated")  # fmt: skip
+    names = (
+        "calibration_error",
+        "calibration_error_uncalibrated",
+        "calibration_error_by_chance",
+        "log_loss",
+        "log_loss_uncalibrated",
+    )
     held = {"rounds": 1, "reliability": [], "accuracy": dict.fromkeys(("mean", "low", "high"), 0.5)}
     held |= dict.fromkeys(names, 0.1)
-    data = {"pairs": 1, "prompts": 1, "rows": 1, "source": MARKUP, "dropped": {MARKUP: 1},
-            "form": {"form": "pairs", "ties": 0}, "sha256": "0"}  # fmt: skip
-    about = {"recipe": {"method": "original", "scale": 1}, "held_out": held, "data": data,
-             "command": f"lens fit {MARKUP} ```\n# Title", "seed": 0, "temperature": 1.0,
-             "versions": {}}  # fmt: skip
+    data = {
+        "pairs": 1,
+        "prompts": 1,
+        "rows": 1,
+        "source": MARKUP,
+        "dropped": {MARKUP: 1},
+        "form": {"form": "pairs", "ties": 0},
+        "sha256": "0",
+    }
+    about = {
+        "recipe": {"method": "original", "scale": 1},
+        "held_out": held,
+        "data": data,
+        "command": f"lens fit {MARKUP} ```\n# Title",
+        "seed": 0,
+        "temperature": 1.0,
+        "versions": {},
+    }
     encoder = SimpleNamespace(model=name, as_dict=lambda: {"model": name, "revision": MARKUP})
     return model_card.model_card(SimpleNamespace(card=about, encoder=encoder))
 

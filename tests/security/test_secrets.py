@@ -43,25 +43,41 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("secrets")
     for name in ("textual", "latent"):
         table = pd.DataFrame(
-            {"prompt_id": f"p{i}", "prompt": PROMPT, "group": "g", "candidate": seed,
-             "response": f"w{i} of {name}"} for i in range(3) for seed in (0, 1, 2)
-        )  # fmt: skip
+            {
+                "prompt_id": f"p{i}",
+                "prompt": PROMPT,
+                "group": "g",
+                "candidate": seed,
+                "response": f"w{i} of {name}",
+            }
+            for i in range(3)
+            for seed in (0, 1, 2)
+        )
         place = folder / f"results/small/sample_sft/dialogue/tiny-llama/n40/{name}/answers.parquet"
         place.parent.mkdir(parents=True)
         table.to_parquet(place)
-    environment = {**SECRETS, "LENS_TRACK": "tensorboard", "HF_HOME": str(folder / "hub"),
-                   "NO_PROXY": "127.0.0.1"}  # fmt: skip
+    environment = {
+        **SECRETS,
+        "LENS_TRACK": "tensorboard",
+        "HF_HOME": str(folder / "hub"),
+        "NO_PROXY": "127.0.0.1",
+    }
     said = ""
 
     def snakemake(*targets, judge=None, expect, **change):
         nonlocal said
         if judge:
-            endpoint = {"base_url": judge, "model": "judge", "key_variable": "JUDGE_KEY",
-                        "retries": 0}  # fmt: skip
+            endpoint = {
+                "base_url": judge,
+                "model": "judge",
+                "key_variable": "JUDGE_KEY",
+                "retries": 0,
+            }
             own = {"kind": "endpoint", "endpoint": endpoint, "verdict": "text"}
             change["rejection_sampling"] = {"judge": own}
-        result = run(folder, "--cores", 1, "-p", *targets, config=TEXT, change=change,
-                     **environment)  # fmt: skip
+        result = run(
+            folder, "--cores", 1, "-p", *targets, config=TEXT, change=change, **environment
+        )
         said += result.stdout + result.stderr
         assert result.returncode == expect, result.stdout + result.stderr
 
@@ -82,10 +98,16 @@ def written(tmp_path_factory):
         "pairs": {"hub": "org/name"},
         "pool": {"path": str(folder / "change.yaml"), "gold": True},
     }
-    snakemake("prefetch", expect=1, compare={"datasets": ["own"]}, datasets={"own": hub},
-              models={"tiny-llama": {"load": {"model": "org/model"}}},
-              gold={"load": {"model": "org/gold"}}, artefacts=["table_1"],
-              textual={"methods": []})  # fmt: skip
+    snakemake(
+        "prefetch",
+        expect=1,
+        compare={"datasets": ["own"]},
+        datasets={"own": hub},
+        models={"tiny-llama": {"load": {"model": "org/model"}}},
+        gold={"load": {"model": "org/gold"}},
+        artefacts=["table_1"],
+        textual={"methods": []},
+    )
     return folder, said
 
 
@@ -108,8 +130,14 @@ def test_a_key_follows_no_redirect_to_another_place(tmp_path, monkeypatch):
     with server(lambda text, times: says("[[A]]")) as (other, heard):
         to = {"Location": f"{other}/chat/completions"}
         with server(lambda text, times: (307, to, {})) as (base_url, asked):
-            ask_endpoint(["x"], base_url=base_url, model="judge", cache=tmp_path / "a.jsonl",
-                         key_variable="JUDGE_KEY", retries=0)  # fmt: skip
+            ask_endpoint(
+                ["x"],
+                base_url=base_url,
+                model="judge",
+                cache=tmp_path / "a.jsonl",
+                key_variable="JUDGE_KEY",
+                retries=0,
+            )
     assert asked.keys == [f"Bearer {KEY}"]
     assert heard.texts == ["x"]
     assert heard.keys == [None]

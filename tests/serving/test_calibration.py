@@ -162,8 +162,11 @@ def own_pairs():
 def test_the_card_says_which_error_is_which_and_what_was_chosen(tmp_path):
     model = fit(own_pairs(), Recipe("mean_difference"), chosen_among=7)
     held = model.card["held_out"]
-    held |= {"calibration_error": 0.011, "calibration_error_uncalibrated": 0.222,
-             "calibration_error_by_chance": 0.033}  # fmt: skip
+    held |= {
+        "calibration_error": 0.011,
+        "calibration_error_uncalibrated": 0.222,
+        "calibration_error_by_chance": 0.033,
+    }
     model.save(tmp_path / "m")
     rows = [line.split("|") for line in (tmp_path / "m/README.md").read_text().splitlines()]
     by_name = {row[1].strip(): row[2].strip() for row in rows if len(row) > 3}

@@ -31,9 +31,23 @@ def workplace(tmp_path_factory, llama_folder):
     folder = tmp_path_factory.mktemp("door")
     source = jsonl(folder / "pairs.jsonl", some_rows(60))
     main(
-        ["advise", str(source), "--model", str(llama_folder), "--out", str(folder / "advice"),
-         "--scales", "2", "--rounds", "2", "--device", "cpu", "--threads", "1"]
-    )  # fmt: skip
+        [
+            "advise",
+            str(source),
+            "--model",
+            str(llama_folder),
+            "--out",
+            str(folder / "advice"),
+            "--scales",
+            "2",
+            "--rounds",
+            "2",
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+        ]
+    )
     main(["fit", "--advice", str(folder / "advice"), "--out", str(folder / "model")])
     return folder
 
@@ -41,9 +55,15 @@ def workplace(tmp_path_factory, llama_folder):
 def test_advise_leaves_text_json_and_picture(workplace):
     names = {path.name for path in (workplace / "advice").iterdir()}
     assert names == {
-        ".lens", "advice.txt", "advice.json", "advice.png", "advice.pdf",
-        "pairs.parquet", "pairs.json", "embeddings.safetensors",
-    }  # fmt: skip
+        ".lens",
+        "advice.txt",
+        "advice.json",
+        "advice.png",
+        "advice.pdf",
+        "pairs.parquet",
+        "pairs.json",
+        "embeddings.safetensors",
+    }
     found = artifacts.read_json(workplace / "advice/advice.json")
     assert found["pairs"] == 60
     assert found["data"]["source"].endswith("pairs.jsonl")
@@ -59,16 +79,41 @@ def test_a_second_advise_uses_the_embeddings_unless_asked_otherwise(
     """The files are the key: the same pairs by the same encoder, whatever the device's batches."""
     common = ["--scales", "2", "--rounds", "2", "--device", "cpu", "--threads", "1"]
     before = (workplace / "advice/advice.txt").read_text().splitlines()
-    lens("advise", workplace / "pairs.jsonl", "--model", llama_folder, "--out",
-         workplace / "advice", "--batch-tokens", 64, *common)  # fmt: skip
+    lens(
+        "advise",
+        workplace / "pairs.jsonl",
+        "--model",
+        llama_folder,
+        "--out",
+        workplace / "advice",
+        "--batch-tokens",
+        64,
+        *common,
+    )
     said = capsys.readouterr()
     assert "Embeddings: those in" in said.err
     assert said.out.splitlines()[2:20] == before[2:20]
-    lens("advise", workplace / "pairs.jsonl", "--model", llama_folder, "--out",
-         workplace / "advice", "--pooling", "mean", *common)  # fmt: skip
+    lens(
+        "advise",
+        workplace / "pairs.jsonl",
+        "--model",
+        llama_folder,
+        "--out",
+        workplace / "advice",
+        "--pooling",
+        "mean",
+        *common,
+    )
     assert "Embedding 120 texts: about" in capsys.readouterr().err
-    lens("advise", workplace / "pairs.jsonl", "--model", llama_folder, "--out",
-         workplace / "advice", *common)  # fmt: skip
+    lens(
+        "advise",
+        workplace / "pairs.jsonl",
+        "--model",
+        llama_folder,
+        "--out",
+        workplace / "advice",
+        *common,
+    )
 
 
 def test_what_an_interrupted_advise_left_is_not_taken_for_whole(
@@ -111,8 +156,15 @@ def test_fit_of_a_chosen_method_says_how_good_it_is(workplace, lens, capsys):
 
 def test_score_adds_to_rows_and_keeps_their_order(workplace, lens, tmp_path, capsys):
     rows = [{"id": i, **row} for i, row in enumerate(some_rows(70, seed=2))]
-    lens("score", workplace / "model", jsonl(tmp_path / "in.jsonl", rows), "--out",
-         tmp_path / "out.jsonl", "--chunk", 16)  # fmt: skip
+    lens(
+        "score",
+        workplace / "model",
+        jsonl(tmp_path / "in.jsonl", rows),
+        "--out",
+        tmp_path / "out.jsonl",
+        "--chunk",
+        16,
+    )
     scored = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [{k: row[k] for k in rows[0]} for row in scored] == rows
     model = RewardModel.load(workplace / "model")
@@ -128,8 +180,12 @@ def test_score_adds_to_rows_and_keeps_their_order(workplace, lens, tmp_path, cap
 
 def test_score_reads_a_pipe_and_writes_as_it_goes(workplace, lens, monkeypatch, capsys):
     rows = [{"prompt": "w1", "response": text} for text in ("w2", "", "w3 w4")]
-    rows.append({"prompt": [{"role": "user", "content": "w1"}],
-                 "completion": [{"role": "assistant", "content": "w2"}]})  # fmt: skip
+    rows.append(
+        {
+            "prompt": [{"role": "user", "content": "w1"}],
+            "completion": [{"role": "assistant", "content": "w2"}],
+        }
+    )
     given = "".join(json.dumps(row) + "\n" for row in rows)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
     lens("score", workplace / "model", "--chunk", 1)
@@ -189,8 +245,14 @@ def test_embeddings_go_out_and_come_back(workplace, lens, llama_folder, tmp_path
 def test_arrays_that_do_not_fit_are_refused(workplace, fail, tmp_path):
     def message(array):
         np.save(tmp_path / "x.npy", array, allow_pickle=True)
-        return fail("fit", workplace / "pairs.jsonl", "--embeddings", tmp_path / "x.npy",
-                    "--out", tmp_path / "m")  # fmt: skip
+        return fail(
+            "fit",
+            workplace / "pairs.jsonl",
+            "--embeddings",
+            tmp_path / "x.npy",
+            "--out",
+            tmp_path / "m",
+        )
 
     assert "60 usable pairs need [60, 2, features]" in message(np.zeros((59, 2, 4)))
     holed = np.zeros((60, 2, 4))
@@ -216,40 +278,52 @@ def test_a_csv_with_windows_line_ends_gives_the_same_model(workplace, lens, llam
 def test_ratings_become_pairs_and_what_is_left_out_is_said(lens, llama_folder, tmp_path, capsys):
     """UltraFeedback's own rows: every two responses with different scores, ties left out."""
     rows = [
-        {"instruction": row["prompt"], "completions": [
-            {"response": row["chosen"], "overall_score": 8.0},
-            {"response": row["rejected"], "overall_score": 3.0},
-            {"response": f"w39 {i}", "overall_score": 3.0},
-        ]}
+        {
+            "instruction": row["prompt"],
+            "completions": [
+                {"response": row["chosen"], "overall_score": 8.0},
+                {"response": row["rejected"], "overall_score": 3.0},
+                {"response": f"w39 {i}", "overall_score": 3.0},
+            ],
+        }
         for i, row in enumerate(some_rows(20))
-    ]  # fmt: skip
+    ]
     source = jsonl(tmp_path / "uf.jsonl", rows, newline="\r\n")
     lens("fit", source, "--model", llama_folder, "--out", tmp_path / "m")
     assert "40 pairs with 20 prompts from 20 rows; left out: 20 ties." in capsys.readouterr().err
     assert RewardModel.load(tmp_path / "m").card["data"]["form"]["ties"] == 20
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["advise", "{pairs}"], "give either --model"),
-    (["advise", "{pairs}", "--model", "m", "--embeddings", "e.npy"], "give either --model"),
-    (["advise", "{tmp}/none.jsonl", "--model", "{model}"], "none.jsonl: no such file"),
-    (["advise", "{pairs}", "--model", "{tmp}/none"], "no such model folder"),
-    (["advise", "{pairs}", "--model", "{model}", "--minutes", "1e-9"], "embedding alone takes"),
-    (["advise", "{few}", "--model", "{model}"], "8 distinct prompts"),
-    (["fit", "--out", "{tmp}/m"], "give either pairs"),
-    (["fit", "--advice", "{tmp}/none", "--out", "{tmp}/m"], "Run `lens advise PAIRS"),
-    (["fit", "--advice", "{advice}", "--out", "{advice}"], "is there already"),
-    (["fit", "--advice", "{advice}", "--scale", "2", "--out", "{tmp}/m"], "--scale goes with"),
-    (["fit", "--advice", "{advice}", "--method", "lens", "--out", "{tmp}/m"], "needs a scale"),
-    (["fit", "--advice", "{advice}", "--method", "lenz", "--out", "{tmp}/m"], "'lenz' is none of"),
-    (["score", "{tmp}/none"], "no such folder"),
-    (["export", "{model}", "--out", "{tmp}/x"], "not a reward model"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["advise", "{pairs}"], "give either --model"),
+        (["advise", "{pairs}", "--model", "m", "--embeddings", "e.npy"], "give either --model"),
+        (["advise", "{tmp}/none.jsonl", "--model", "{model}"], "none.jsonl: no such file"),
+        (["advise", "{pairs}", "--model", "{tmp}/none"], "no such model folder"),
+        (["advise", "{pairs}", "--model", "{model}", "--minutes", "1e-9"], "embedding alone takes"),
+        (["advise", "{few}", "--model", "{model}"], "8 distinct prompts"),
+        (["fit", "--out", "{tmp}/m"], "give either pairs"),
+        (["fit", "--advice", "{tmp}/none", "--out", "{tmp}/m"], "Run `lens advise PAIRS"),
+        (["fit", "--advice", "{advice}", "--out", "{advice}"], "is there already"),
+        (["fit", "--advice", "{advice}", "--scale", "2", "--out", "{tmp}/m"], "--scale goes with"),
+        (["fit", "--advice", "{advice}", "--method", "lens", "--out", "{tmp}/m"], "needs a scale"),
+        (
+            ["fit", "--advice", "{advice}", "--method", "lenz", "--out", "{tmp}/m"],
+            "'lenz' is none of",
+        ),
+        (["score", "{tmp}/none"], "no such folder"),
+        (["export", "{model}", "--out", "{tmp}/x"], "not a reward model"),
+    ],
+)
 def test_mistakes_get_a_sentence(arguments, message, workplace, fail, llama_folder, tmp_path):
     places = {
-        "pairs": workplace / "pairs.jsonl", "advice": workplace / "advice", "tmp": tmp_path,
-        "model": llama_folder, "few": jsonl(tmp_path / "few.jsonl", some_rows(8)),
-    }  # fmt: skip
+        "pairs": workplace / "pairs.jsonl",
+        "advice": workplace / "advice",
+        "tmp": tmp_path,
+        "model": llama_folder,
+        "few": jsonl(tmp_path / "few.jsonl", some_rows(8)),
+    }
     more = ["--out", tmp_path / "new"] if arguments[0] == "advise" else []
     assert message in fail(*(part.format(**places) for part in arguments), *more)
 
@@ -289,9 +363,15 @@ def test_kept_embeddings_report_what_was_read_now(llama_folder, tmp_path):
     assert "were cut on the left" in found.note
 
 
-@pytest.mark.parametrize("more", [
-    ["--model", "other"], ["--pooling", "mean"], ["--max-pairs", "3"], ["--columns", '{"a": "b"}'],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--model", "other"],
+        ["--pooling", "mean"],
+        ["--max-pairs", "3"],
+        ["--columns", '{"a": "b"}'],
+    ],
+)
 def test_what_the_advice_decided_cannot_be_asked_of_fit(workplace, fail, tmp_path, more):
     message = fail("fit", "--advice", workplace / "advice", "--out", tmp_path / "m", *more)
     assert message.endswith(f"{more[0]} was decided by the advice: give it to `lens advise`.")
@@ -354,14 +434,17 @@ def test_objects_say_what_they_are(workplace, llama_folder):
     assert repr(model) == f"RewardModel(mean difference, 60 pairs, {llama_folder.name})"
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: read_pairs({"prompt": ["a"]}), "a dict a row"),
-    (lambda: read_pairs(None), "a dict a row"),
-    (lambda: embed_pairs(some_rows(3), "x"), "lens.read_pairs"),
-    (lambda: fit(read_pairs(some_rows(20))), "needs embedded pairs"),
-    (lambda: Encoder("x/y", pooling="avg"), "pooling 'avg' is none of auto, first, last, mean"),
-    (lambda: Encoder("x/y", too_long="cut"), "too_long 'cut' is none of"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: read_pairs({"prompt": ["a"]}), "a dict a row"),
+        (lambda: read_pairs(None), "a dict a row"),
+        (lambda: embed_pairs(some_rows(3), "x"), "lens.read_pairs"),
+        (lambda: fit(read_pairs(some_rows(20))), "needs embedded pairs"),
+        (lambda: Encoder("x/y", pooling="avg"), "pooling 'avg' is none of auto, first, last, mean"),
+        (lambda: Encoder("x/y", too_long="cut"), "too_long 'cut' is none of"),
+    ],
+)
 def test_mistakes_in_python_get_a_sentence(call, message):
     with pytest.raises(LensError, match=message):
         call()

@@ -115,8 +115,10 @@ def test_loaded_is_as_saved(model, saved):
     np.testing.assert_array_equal(loaded.score(prompts, answers), model.score(prompts, answers))
     assert loaded.card == json.loads(json.dumps(model.card))
     assert sorted(p.name for p in saved.iterdir()) == [
-        "README.md", "config.json", "reward.safetensors",
-    ]  # fmt: skip
+        "README.md",
+        "config.json",
+        "reward.safetensors",
+    ]
 
 
 def test_the_card_says_what_it_is_and_leaks_no_path(model, saved, llama_folder):
@@ -295,11 +297,14 @@ def test_a_strangers_model_runs_no_code_unasked(saved, tmp_path, fail):
     assert RewardModel.load(tmp_path / "evil", trust_remote_code=True).encoder.trust_remote_code
 
 
-@pytest.mark.parametrize("damage", [
-    lambda folder: (folder / "config.json").write_text("{"),
-    lambda folder: (folder / "config.json").write_text('{"model_type": "lens-reward"}'),
-    lambda folder: (folder / "reward.safetensors").write_bytes(b"x" * 100),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "config.json").write_text("{"),
+        lambda folder: (folder / "config.json").write_text('{"model_type": "lens-reward"}'),
+        lambda folder: (folder / "reward.safetensors").write_bytes(b"x" * 100),
+    ],
+)
 def test_a_damaged_folder_is_called_damaged(saved, tmp_path, damage):
     import shutil
 
@@ -322,13 +327,16 @@ def test_responses_may_be_what_agents_write(model):
     np.testing.assert_allclose(got, plain, atol=1e-5)
 
 
-@pytest.mark.parametrize(("prompts", "responses", "message"), [
-    (["w1"], [None], "text 1: a response must be text"),
-    (["w1", "w1"], ["w2", 3], "text 2: a response must be text"),
-    (["w1"], ["\ud83d"], "half a character"),
-    ("w1", "w2", "are lists"),
-    (["w1"], ["w2", "w3"], "1 prompts, but 2 responses"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("prompts", "responses", "message"),
+    [
+        (["w1"], [None], "text 1: a response must be text"),
+        (["w1", "w1"], ["w2", 3], "text 2: a response must be text"),
+        (["w1"], ["\ud83d"], "half a character"),
+        ("w1", "w2", "are lists"),
+        (["w1"], ["w2", "w3"], "1 prompts, but 2 responses"),
+    ],
+)
 def test_what_is_no_text_gets_a_sentence(model, prompts, responses, message):
     with pytest.raises(LensError, match=message):
         model.score(prompts, responses)

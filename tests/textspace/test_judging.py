@@ -275,9 +275,15 @@ def test_a_pair_of_the_same_answers_is_a_tie(llama):
 def test_what_is_too_long_fails_and_the_rest_is_judged(llama):
     answers = ["w1"] * 2, ["w2", "w2 " * 60]
     judged = judging.judge_by_probability(
-        *llama, TEMPLATE, [message("w1")] * 2, *answers,
-        labels=("w3", "w5"), style="plain", limit=64, batch_tokens=64,
-    )  # fmt: skip
+        *llama,
+        TEMPLATE,
+        [message("w1")] * 2,
+        *answers,
+        labels=("w3", "w5"),
+        style="plain",
+        limit=64,
+        batch_tokens=64,
+    )
     assert judged["preferred"][0] in ("a", "b")
     assert list(judged.loc[1, ["a_first", "b_first", "preferred"]]) == ["failed", "failed", "none"]
     assert judged["p_a"].isna().tolist() == [False, True]

@@ -35,10 +35,21 @@ def template(tmp_path):
 
 def judge(lens, tmp_path, llama_folder, template, responses, *more):
     lens(
-        "judge-responses", "--responses", candidates(tmp_path / "r.parquet", responses),
-        "--model", llama_folder, "--template", template, "--max-new-tokens", 4, *more,
-        "--out", tmp_path / "v.parquet", "--metrics", tmp_path / "metrics.json",
-    )  # fmt: skip
+        "judge-responses",
+        "--responses",
+        candidates(tmp_path / "r.parquet", responses),
+        "--model",
+        llama_folder,
+        "--template",
+        template,
+        "--max-new-tokens",
+        4,
+        *more,
+        "--out",
+        tmp_path / "v.parquet",
+        "--metrics",
+        tmp_path / "metrics.json",
+    )
     facts = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
     return pd.read_parquet(tmp_path / "v.parquet"), facts
 
@@ -78,10 +89,22 @@ def test_without_verdicts_no_scale_is_met(lens, fail, tmp_path, llama_folder, te
     columns = ["id", "prompt", "chosen", "rejected", "group", "split"]
     pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "pairs.parquet")
     message = fail(
-        "label-pairs", "--pairs", tmp_path / "pairs.parquet", "--n-pairs", 3, "--seeds", 0,
-        "--scale", 2, "--verdicts", tmp_path / "v.parquet",
-        "--out", tmp_path / "s.parquet", "--metrics", tmp_path / "m.json",
-    )  # fmt: skip
+        "label-pairs",
+        "--pairs",
+        tmp_path / "pairs.parquet",
+        "--n-pairs",
+        3,
+        "--seeds",
+        0,
+        "--scale",
+        2,
+        "--verdicts",
+        tmp_path / "v.parquet",
+        "--out",
+        tmp_path / "s.parquet",
+        "--metrics",
+        tmp_path / "m.json",
+    )
     assert "scale 2 needs 3 synthetic pairs" in message
     assert "without a verdict" in message
     assert not (tmp_path / "s.parquet").exists()
@@ -90,9 +113,9 @@ def test_without_verdicts_no_scale_is_met(lens, fail, tmp_path, llama_folder, te
 @pytest.fixture
 def pairs(tmp_path):
     """A pair table: 8 training pairs, and test pairs that prefer the longer answer."""
-    rows = [
-        (f"p{i}", PROMPT, f"w{i}", f"w{i + 10}", f"g{i}", "train") for i in range(8)
-    ] + [(f"t{i}", PROMPT, "w1 w2 w3", f"w{i}", f"h{i}", "test") for i in range(4)]  # fmt: skip
+    rows = [(f"p{i}", PROMPT, f"w{i}", f"w{i + 10}", f"g{i}", "train") for i in range(8)] + [
+        (f"t{i}", PROMPT, "w1 w2 w3", f"w{i}", f"h{i}", "test") for i in range(4)
+    ]
     columns = ["id", "prompt", "chosen", "rejected", "group", "split"]
     pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "pairs.parquet")
     return tmp_path / "pairs.parquet"
@@ -106,10 +129,22 @@ def needs_trl():
 def test_the_annotator_learns_from_training_pairs_alone(lens, tmp_path, llama_folder, pairs):
     needs_trl()
     lens(
-        "train-annotator", "--pairs", pairs, "--model", llama_folder, "--epochs", 2,
-        "--learning-rate", 1e-3, "--batch-size", 4, "--out", tmp_path / "annotator",
-        "--metrics", tmp_path / "metrics.json",
-    )  # fmt: skip
+        "train-annotator",
+        "--pairs",
+        pairs,
+        "--model",
+        llama_folder,
+        "--epochs",
+        2,
+        "--learning-rate",
+        1e-3,
+        "--batch-size",
+        4,
+        "--out",
+        tmp_path / "annotator",
+        "--metrics",
+        tmp_path / "metrics.json",
+    )
     facts = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
     assert facts["pairs"] == facts["pairs_per_epoch"] == 8
     assert facts["steps"] == 4
@@ -123,13 +158,36 @@ def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pa
     monkeypatch.setattr(diagnostics, "COIN", -1.0)  # no loss is below it
     responses = candidates(tmp_path / "r.parquet", ["w3", "w4 w5", "w6", "w7 w8", "w9"], prompts=1)
     options = (
-        "--pairs", pairs, "--n-pairs", 3, "--seeds", 0, 1, "--model", llama_folder,
-        "--learning-rate", 1e-2, "--batch-size", 2,
-    )  # fmt: skip
+        "--pairs",
+        pairs,
+        "--n-pairs",
+        3,
+        "--seeds",
+        0,
+        1,
+        "--model",
+        llama_folder,
+        "--learning-rate",
+        1e-2,
+        "--batch-size",
+        2,
+    )
     lens(
-        "evolve-pairs", *options, "--scales", 2, "--responses", responses, "--rounds", 2,
-        "--confidence", 0.5001, "--out", tmp_path / "s.parquet", "--metrics", tmp_path / "e.json",
-    )  # fmt: skip
+        "evolve-pairs",
+        *options,
+        "--scales",
+        2,
+        "--responses",
+        responses,
+        "--rounds",
+        2,
+        "--confidence",
+        0.5001,
+        "--out",
+        tmp_path / "s.parquet",
+        "--metrics",
+        tmp_path / "e.json",
+    )
     made = pd.read_parquet(tmp_path / "s.parquet")
     assert made.groupby(["seed", "scale"]).size().to_dict() == {(0, 2): 3, (1, 2): 3}
     rounds = json.loads((tmp_path / "e.json").read_text())["metrics"]["by_scale"]["2"]["0"][
@@ -137,9 +195,21 @@ def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pa
     ]
     assert [one["trained_on"] for one in rounds] == [3, 4]
     lens(
-        "train-text", *options, "--scales", 1, 2, "--synthetic", tmp_path / "s.parquet", "--lora",
-        "--lora-rank", 2, "--out-dir", tmp_path / "models", "--metrics", tmp_path / "t.json",
-    )  # fmt: skip
+        "train-text",
+        *options,
+        "--scales",
+        1,
+        2,
+        "--synthetic",
+        tmp_path / "s.parquet",
+        "--lora",
+        "--lora-rank",
+        2,
+        "--out-dir",
+        tmp_path / "models",
+        "--metrics",
+        tmp_path / "t.json",
+    )
     for scale in (1, 2):
         for seed in (0, 1):
             folder = tmp_path / f"models/x{scale}/seed_{seed}"
@@ -154,9 +224,15 @@ def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pa
     seconds = json.loads((tmp_path / "cost.json").read_text())["seconds"]
     assert set(seconds) == {f"x{scale}/seed_{seed}" for scale in (1, 2) for seed in (0, 1)}
     lens(
-        "train-text", *options, "--scales", 2, "--out-dir", tmp_path / "repeat",
-        "--metrics", tmp_path / "t.json",
-    )  # fmt: skip
+        "train-text",
+        *options,
+        "--scales",
+        2,
+        "--out-dir",
+        tmp_path / "repeat",
+        "--metrics",
+        tmp_path / "t.json",
+    )
     facts = json.loads((tmp_path / "t.json").read_text())["metrics"]["by_scale"]["2"]["0"]
     assert (facts["pairs_per_epoch"], facts["steps"]) == (3, 4)  # two passes over three pairs
 
@@ -168,8 +244,14 @@ def test_a_text_reward_model_is_judged_the_right_way_round(
     import lens.language.finetuning
     import lens.language.gold
 
-    model = type("Model", (), {"config": type("Config", (), {"max_position_embeddings": 64}),
-                               "num_parameters": lambda self: 1})()  # fmt: skip
+    model = type(
+        "Model",
+        (),
+        {
+            "config": type("Config", (), {"max_position_embeddings": 64}),
+            "num_parameters": lambda self: 1,
+        },
+    )()
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(llama_folder)
@@ -184,12 +266,40 @@ def test_a_text_reward_model_is_judged_the_right_way_round(
     scored.to_parquet(tmp_path / "g.parquet")
     from lens.cli import main
 
-    main([str(word) for word in (
-        "best-of-n-text", "--models", tmp_path, "--seeds", 0, "--scales", 2, "--pairs", pairs,
-        "--candidates", pool, "--gold", tmp_path / "g.parquet", "--dataset", "d", "--model", "m",
-        "--method", "f", "--n-pairs", 8, "--out-prompts", tmp_path / "p.parquet",
-        "--out-pairs", tmp_path / "q.parquet", "--metrics", tmp_path / "metrics.json",
-    )])  # fmt: skip
+    main(
+        [
+            str(word)
+            for word in (
+                "best-of-n-text",
+                "--models",
+                tmp_path,
+                "--seeds",
+                0,
+                "--scales",
+                2,
+                "--pairs",
+                pairs,
+                "--candidates",
+                pool,
+                "--gold",
+                tmp_path / "g.parquet",
+                "--dataset",
+                "d",
+                "--model",
+                "m",
+                "--method",
+                "f",
+                "--n-pairs",
+                8,
+                "--out-prompts",
+                tmp_path / "p.parquet",
+                "--out-pairs",
+                tmp_path / "q.parquet",
+                "--metrics",
+                tmp_path / "metrics.json",
+            )
+        ]
+    )
     tests = pd.read_parquet(tmp_path / "q.parquet")
     assert tests["correct"].tolist() == [1.0] * 4
     assert tests["id"].tolist() == ["t0", "t1", "t2", "t3"]
@@ -209,11 +319,27 @@ def test_sft_models_follow_their_seed_in_training_and_in_sampling(lens, tmp_path
     picks.loc[4:, "response"] = picks.loc[:3, "response"].to_numpy()  # the same picks at both seeds
     picks.to_parquet(tmp_path / "picks.parquet")
     lens(
-        "train-sft", "--picks", tmp_path / "picks.parquet", "--seeds", 0, 1, "--model",
+        "train-sft",
+        "--picks",
+        tmp_path / "picks.parquet",
+        "--seeds",
+        0,
+        1,
+        "--model",
         llama_folder,
-        "--epochs", 3, "--learning-rate", 1e-2, "--batch-size", 2, "--max-length", 32,
-        "--out-dir", tmp_path / "models", "--metrics", tmp_path / "metrics.json",
-    )  # fmt: skip
+        "--epochs",
+        3,
+        "--learning-rate",
+        1e-2,
+        "--batch-size",
+        2,
+        "--max-length",
+        32,
+        "--out-dir",
+        tmp_path / "models",
+        "--metrics",
+        tmp_path / "metrics.json",
+    )
     first, second = (
         (tmp_path / f"models/seed_{seed}/model.safetensors").read_bytes() for seed in (0, 1)
     )
@@ -223,10 +349,25 @@ def test_sft_models_follow_their_seed_in_training_and_in_sampling(lens, tmp_path
     prompts = picks.drop_duplicates("prompt_id")[["prompt_id", "prompt", "group"]]
     prompts.to_parquet(tmp_path / "prompts.parquet")
     lens(
-        "sample-sft", "--models", tmp_path / "same", "--seeds", 0, 1, "--model", llama_folder,
-        "--prompts", tmp_path / "prompts.parquet", "--max-new-tokens", 12, "--temperature", 2.0,
-        "--out", tmp_path / "a.parquet", "--metrics", tmp_path / "sampled.json",
-    )  # fmt: skip
+        "sample-sft",
+        "--models",
+        tmp_path / "same",
+        "--seeds",
+        0,
+        1,
+        "--model",
+        llama_folder,
+        "--prompts",
+        tmp_path / "prompts.parquet",
+        "--max-new-tokens",
+        12,
+        "--temperature",
+        2.0,
+        "--out",
+        tmp_path / "a.parquet",
+        "--metrics",
+        tmp_path / "sampled.json",
+    )
     answers = pd.read_parquet(tmp_path / "a.parquet").pivot(
         index="prompt_id", columns="candidate", values="response"
     )
@@ -247,10 +388,24 @@ def test_a_judge_that_fails_too_often_makes_no_verdicts(fail, tmp_path, template
 
     with server(script) as (base_url, _):
         message = fail(
-            "judge-sft", "--answers", *files, "--model", "judge", "--base-url", base_url,
-            "--template", template, "--cache", tmp_path / "answers.jsonl", "--retries", 1,
-            "--out", tmp_path / "v.parquet", "--metrics", tmp_path / "metrics.json",
-        )  # fmt: skip
+            "judge-sft",
+            "--answers",
+            *files,
+            "--model",
+            "judge",
+            "--base-url",
+            base_url,
+            "--template",
+            template,
+            "--cache",
+            tmp_path / "answers.jsonl",
+            "--retries",
+            1,
+            "--out",
+            tmp_path / "v.parquet",
+            "--metrics",
+            tmp_path / "metrics.json",
+        )
     assert "3 of 6 calls got no answer" in message
     assert "run again to ask for the rest" in message
     assert not (tmp_path / "v.parquet").exists()
@@ -272,11 +427,28 @@ def test_an_endpoint_judges_sft_answers_and_a_rerun_asks_nothing(
     with server(script) as (base_url, asked):
         for _ in range(2):
             lens(
-                "judge-sft", "--answers", *files, "--model", "judge", "--base-url", base_url,
-                "--template", template, "--cache", tmp_path / "answers.jsonl",
-                "--input-price", 2, "--output-price", 8, "--max-new-tokens", 100,
-                "--out", tmp_path / "v.parquet", "--metrics", tmp_path / "metrics.json",
-            )  # fmt: skip
+                "judge-sft",
+                "--answers",
+                *files,
+                "--model",
+                "judge",
+                "--base-url",
+                base_url,
+                "--template",
+                template,
+                "--cache",
+                tmp_path / "answers.jsonl",
+                "--input-price",
+                2,
+                "--output-price",
+                8,
+                "--max-new-tokens",
+                100,
+                "--out",
+                tmp_path / "v.parquet",
+                "--metrics",
+                tmp_path / "metrics.json",
+            )
         assert len(asked.texts) == 2  # three prompts are one text in each order
     judged = pd.read_parquet(tmp_path / "v.parquet")
     assert (judged["preferred"] == "a").all()
@@ -291,9 +463,18 @@ def test_an_endpoint_judges_sft_answers_and_a_rerun_asks_nothing(
 def test_an_endpoint_needs_a_place_for_its_answers(fail, tmp_path, template):
     files = [candidates(tmp_path / f"{name}.parquet", ["w3"]) for name in "ab"]
     message = fail(
-        "judge-sft", "--answers", *files, "--model", "judge", "--base-url", "http://localhost:1/v1",
-        "--out", tmp_path / "v.parquet", "--metrics", tmp_path / "metrics.json",
-    )  # fmt: skip
+        "judge-sft",
+        "--answers",
+        *files,
+        "--model",
+        "judge",
+        "--base-url",
+        "http://localhost:1/v1",
+        "--out",
+        tmp_path / "v.parquet",
+        "--metrics",
+        tmp_path / "metrics.json",
+    )
     assert "needs --cache" in message
 
 
@@ -302,10 +483,20 @@ def test_a_prompt_longer_than_the_context_is_named_or_cut(lens, fail, tmp_path, 
     table = pd.DataFrame({"prompt_id": ["a", "b"], "prompt": [PROMPT, long], "group": ["x", "y"]})
     table.to_parquet(tmp_path / "p.parquet")
     command = [
-        "sample-responses", "--prompts", tmp_path / "p.parquet", "--model", llama_folder,
-        "--candidates", 2, "--max-new-tokens", 4, "--out", tmp_path / "r.parquet",
-        "--metrics", tmp_path / "metrics.json",
-    ]  # fmt: skip
+        "sample-responses",
+        "--prompts",
+        tmp_path / "p.parquet",
+        "--model",
+        llama_folder,
+        "--candidates",
+        2,
+        "--max-new-tokens",
+        4,
+        "--out",
+        tmp_path / "r.parquet",
+        "--metrics",
+        tmp_path / "metrics.json",
+    ]
     message = fail(*command)
     assert re.search(r"prompt_id b: \d+ tokens, but the model reads 60 \(1 rows", message)
     lens(*command, "--too-long", "cut_left")
@@ -325,7 +516,15 @@ def test_greedy_answers_are_the_most_likely_tokens(llama_folder):
     with torch.inference_mode():
         expected = model(input_ids=torch.tensor([ids])).logits[0, -1].argmax().item()
     (answers,) = generate(
-        model, tokenizer, [ids], ["a"],
-        candidates=2, seed=0, temperature=0.0, top_p=1.0, max_new_tokens=1, batch_size=4,
-    )  # fmt: skip
+        model,
+        tokenizer,
+        [ids],
+        ["a"],
+        candidates=2,
+        seed=0,
+        temperature=0.0,
+        top_p=1.0,
+        max_new_tokens=1,
+        batch_size=4,
+    )
     assert answers == [tokenizer.decode([expected], skip_special_tokens=True).strip()] * 2

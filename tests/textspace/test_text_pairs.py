@@ -122,8 +122,10 @@ def test_others_make_up_for_a_prompt_with_too_few_and_too_few_in_all_is_an_error
     found = text_pairs.synthetic_pairs(pairs, np.arange(3), some, scale=4, seed=0)
     assert found.groupby("prompt").size().to_dict() == {"prompt 0": 5, "prompt 2": 4}
     assert text_pairs.shortage(pairs, some, 4) == {
-        "prompts": 3, "prompts_without_pairs": 1, "prompts_with_too_few_pairs": 1,
-    }  # fmt: skip
+        "prompts": 3,
+        "prompts_without_pairs": 1,
+        "prompts_with_too_few_pairs": 1,
+    }
     with pytest.raises(
         LensError, match=r"scale 6 needs 15 .* make 12: 6 .*, none of 1 of 3 prompts"
     ):
@@ -171,12 +173,17 @@ def test_pairs_made_for_one_scale_serve_that_scale_alone():
     made = pd.concat(
         [
             pd.DataFrame(
-                {"seed": 0, "prompt": ["x"] * n, "chosen": [f"k{k}"] * n, "rejected": ["y"] * n,
-                 "scale": k}
+                {
+                    "seed": 0,
+                    "prompt": ["x"] * n,
+                    "chosen": [f"k{k}"] * n,
+                    "rejected": ["y"] * n,
+                    "scale": k,
+                }
             )
             for k, n in ((4, 6), (2, 2))
         ]
-    )  # fmt: skip
+    )
     found = text_pairs.training_pairs(pairs, rows, made, scale=2, seed=0)
     assert list(found["chosen"]) == ["good 0", "good 1", "k2", "k2"]
 
@@ -204,9 +211,12 @@ def test_synthetic_text_joins_a_training_set_but_not_for_held_out_prompts():
     pairs = table(20, 0)
     rng = np.random.default_rng(0)
     data = training_set(
-        pairs, {side: rng.normal(size=(20, 3)) for side in ("chosen", "rejected")},
-        n_pairs=20, seed=0, validation_fraction=0.2,
-    )  # fmt: skip
+        pairs,
+        {side: rng.normal(size=(20, 3)) for side in ("chosen", "rejected")},
+        n_pairs=20,
+        seed=0,
+        validation_fraction=0.2,
+    )
     kept, held = data.groups[0], data.validation_groups[0]
     responses = pd.DataFrame(
         {"prompt": [kept, kept, held, held], "response": ["a", "b ", "a", "b"]}
@@ -265,9 +275,15 @@ def test_self_evolved_takes_no_pair_below_its_confidence():
     responses = scored(pairs).drop(columns="score")
     with pytest.raises(LensError, match=r"round 1: 6 pairs should join, but .* only 0 .* of 0\.9"):
         self_evolved.evolve(
-            pairs, rows, responses, lambda _: np.tile([0.0, 0.1, 0.2, 0.3], 6),
-            scale=3, rounds=2, confidence=0.9, seed=0,
-        )  # fmt: skip
+            pairs,
+            rows,
+            responses,
+            lambda _: np.tile([0.0, 0.1, 0.2, 0.3], 6),
+            scale=3,
+            rounds=2,
+            confidence=0.9,
+            seed=0,
+        )
 
 
 def responses_of(*texts):

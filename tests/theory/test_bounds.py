@@ -101,9 +101,17 @@ def test_noise_radius_covers_both_noises_of_a_pair():
 
 @pytest.mark.parametrize(
     "change",
-    [{"C1": 0.0}, {"C1": math.inf}, {"dim": 0}, {"delta": 0.0}, {"delta": 1.0}, {"B0": -1.0},
-     {"B0": math.inf}, {"p": math.nan}],
-)  # fmt: skip
+    [
+        {"C1": 0.0},
+        {"C1": math.inf},
+        {"dim": 0},
+        {"delta": 0.0},
+        {"delta": 1.0},
+        {"B0": -1.0},
+        {"B0": math.inf},
+        {"p": math.nan},
+    ],
+)
 def test_constants_that_say_nothing_are_refused(change):
     with pytest.raises(LensError, match="theory:"):
         Constants(**{"C1": 0.24, "p": 0.26, "B0": 5.63, "dim": 64, "delta": 0.05, **change})
@@ -123,8 +131,10 @@ def test_at_the_threshold_the_ratio_tends_to_one(p, b0):
     assert (low, high) == (0, pytest.approx(constants.threshold, rel=1e-9))
 
 
-@pytest.mark.parametrize(("c1", "p", "b0"), [(0.0, 0.2, 1.0), (-1.0, 0.2, 1.0), (1.0, 0.2, 0.0),
-                                             (1.0, 0.2, -1.0), (1.0, 0.5, 1.0)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("c1", "p", "b0"),
+    [(0.0, 0.2, 1.0), (-1.0, 0.2, 1.0), (1.0, 0.2, 0.0), (1.0, 0.2, -1.0), (1.0, 0.5, 1.0)],
+)
 def test_no_threshold_without_both_constants(c1, p, b0):
     assert threshold(c1, p, b0, 9.0) is None
 

@@ -27,9 +27,16 @@ def plain(dim):
 def data_of(chosen, rejected, standardiser=None):
     rows = np.arange(len(chosen))
     return TrainingSet(
-        chosen, rejected, chosen[:1], rejected[:1],
-        standardiser or plain(chosen.shape[1]), rows, rows[:1], rows, rows[:1],
-    )  # fmt: skip
+        chosen,
+        rejected,
+        chosen[:1],
+        rejected[:1],
+        standardiser or plain(chosen.shape[1]),
+        rows,
+        rows[:1],
+        rows,
+        rows[:1],
+    )
 
 
 def test_decoder_constant_of_a_linear_decoder_is_its_largest_singular_value():

@@ -19,8 +19,12 @@ from tests.helpers.torture_tools import PROFILE, RESULTS, differing, in_its_own_
 from tests.helpers.workflow_tools import ROOT, SMALL, jobs, run, snakemake
 
 pytestmark = pytest.mark.torture
-LOST = ("train_vae/dialogue", "train_reward/dialogue/*/*/lens", "best_of_n/dialogue/*/*/lens",
-        "paper/table_1*")  # fmt: skip
+LOST = (
+    "train_vae/dialogue",
+    "train_reward/dialogue/*/*/lens",
+    "best_of_n/dialogue/*/*/lens",
+    "paper/table_1*",
+)
 TARGET = "table_1"
 
 
@@ -57,8 +61,21 @@ def finished(said):
 
 def command(directory, said):
     """Snakemake as a shell command whose words go to a file, and its status after them."""
-    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", *PROFILE,
-             "--configfile", SMALL, "--directory", directory, "--cores", 2, TARGET]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        ROOT / "Snakefile",
+        *PROFILE,
+        "--configfile",
+        SMALL,
+        "--directory",
+        directory,
+        "--cores",
+        2,
+        TARGET,
+    ]
     return f"({shlex.join(map(str, words))}; echo status: $?) > {said} 2>&1 || true"
 
 
@@ -110,8 +127,16 @@ def test_a_full_disk(due, small_world, tmp_path, record):
     first, full, second = (file.read_text() for file in said)
     assert f"{disk}/.snakemake: the disk is full. Free some space and run again" in full
     assert "Traceback" not in full
-    check(record, "full disk", rules, first, second, kept, small_world,
-          r"(?:the disk is full\..* is kept\.|No space left on device)")  # fmt: skip
+    check(
+        record,
+        "full disk",
+        rules,
+        first,
+        second,
+        kept,
+        small_world,
+        r"(?:the disk is full\..* is kept\.|No space left on device)",
+    )
 
 
 @pytest.mark.parametrize("part", ["results", "."])
@@ -151,8 +176,16 @@ def test_a_clock_set_back(due, small_world, record):
     for path in new:
         os.utime(path)
     second = run(directory, "--cores", 2, TARGET)
-    check(record, "clock set back", rules, said_of(first), said_of(second), directory, small_world,
-          "older modification time .*")  # fmt: skip
+    check(
+        record,
+        "clock set back",
+        rules,
+        said_of(first),
+        said_of(second),
+        directory,
+        small_world,
+        "older modification time .*",
+    )
     assert "System time" in first.stdout + first.stderr
 
 
@@ -169,5 +202,13 @@ def test_too_little_memory(due, small_world, tmp_path, record):
     )
     second = run(directory, "--cores", 2, TARGET)
     assert "Traceback" not in first.stdout + first.stderr
-    check(record, "memory limit", rules, said_of(first), said_of(second), directory, small_world,
-          "train-vae: error: out of memory .*")  # fmt: skip
+    check(
+        record,
+        "memory limit",
+        rules,
+        said_of(first),
+        said_of(second),
+        directory,
+        small_world,
+        "train-vae: error: out of memory .*",
+    )

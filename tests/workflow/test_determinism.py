@@ -54,14 +54,18 @@ TIMES = re.compile(r"benchmarks/|paper/overview(_observations\.csv|\.md|\.rst)$"
 def test_a_whole_run_writes_the_same_bytes_on_another_machine(small_world, tmp_path):
     """With one job at a time, too, where the first had two; tables, figures, models, embeddings,
     answers and scores. The result goes to results/torture/determinism.json."""
-    run = snakemake(*PROFILE, "--configfile", SMALL, "--cores", 1, directory=tmp_path,
-                    **environment(ELSEWHERE))  # fmt: skip
+    run = snakemake(
+        *PROFILE, "--configfile", SMALL, "--cores", 1, directory=tmp_path, **environment(ELSEWHERE)
+    )
     assert run.returncode == 0, run.stderr
     one, other = (
-        {name: content for name, content in written(folder / "results/small").items()
-         if not TIMES.search(name)}
+        {
+            name: content
+            for name, content in written(folder / "results/small").items()
+            if not TIMES.search(name)
+        }
         for folder in (small_world, tmp_path)
-    )  # fmt: skip
+    )
     bad = differing(one, other)
     artifacts.write_json(
         ROOT / "results/torture/determinism.json",

@@ -88,26 +88,30 @@ def test_every_config_resolves_and_no_training_sees_gold_or_test_prompts(
 
 PLANTS = {
     "gold scores of the answers": (
-        "synthesis.smk", "rule train_vae",
+        "synthesis.smk",
+        "rule train_vae",
         'gold="<results>/score_candidates/{dataset}/{model}/gold.parquet",',
         r"train_vae depends on .*/score_candidates/",
     ),
     "test prompts by way of a new rule": (
-        "reward.smk", "rule train_reward",
+        "reward.smk",
+        "rule train_reward",
         'more="<results>/clean_up/{dataset}.parquet",',
         r"train_reward depends on .*/prepare_pairs/\w+/prompts.parquet",
     ),
     "a new rule that nobody has classed": (
-        "textual.smk", "rule train_annotator",
+        "textual.smk",
+        "rule train_annotator",
         'more="<results>/fresh/{dataset}.parquet",',
         r"train_annotator depends on .*/fresh/dialogue.parquet",
     ),
     "the policies' prompts for a reward model": (
-        "textual.smk", "rule train_text",
+        "textual.smk",
+        "rule train_text",
         'more="<results>/held_out_prompts/{dataset}/prompts.parquet",',
         r"train_text depends on .*/held_out_prompts/",
     ),
-}  # fmt: skip
+}
 # Files that are no inputs, as a command may name them.
 TOLD = (
     "--gold results/offline/best_of_n/a",
@@ -176,13 +180,16 @@ def poisoned(tmp_path_factory):
     """A folder with pairs whose test rows have embeddings that no stage could read unnoticed."""
     folder = tmp_path_factory.mktemp("poisoned")
     rng, count = np.random.default_rng(0), 60
-    table = pd.DataFrame({
-        "id": [f"row-{i}" for i in range(count)],
-        "prompt": json.dumps([{"role": "user", "content": "a question"}]),
-        "chosen": "good", "rejected": "bad",
-        "group": [f"question {i}" for i in range(count)],
-        "split": ["test" if i % 3 == 0 else "train" for i in range(count)],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "id": [f"row-{i}" for i in range(count)],
+            "prompt": json.dumps([{"role": "user", "content": "a question"}]),
+            "chosen": "good",
+            "rejected": "bad",
+            "group": [f"question {i}" for i in range(count)],
+            "split": ["test" if i % 3 == 0 else "train" for i in range(count)],
+        }
+    )
     write_table(folder / "pairs.parquet", table)
     arrays = {s: rng.normal(size=(count, 6)).astype(np.float32) for s in ("chosen", "rejected")}
     for array in arrays.values():
@@ -193,8 +200,17 @@ def poisoned(tmp_path_factory):
 
 
 def spending(folder, n_pairs):
-    return ("--pairs", folder / "pairs.parquet", "--embeddings", folder / "embeddings.safetensors",
-            "--n-pairs", n_pairs, "--seeds", 0, 1)  # fmt: skip
+    return (
+        "--pairs",
+        folder / "pairs.parquet",
+        "--embeddings",
+        folder / "embeddings.safetensors",
+        "--n-pairs",
+        n_pairs,
+        "--seeds",
+        0,
+        1,
+    )
 
 
 def test_no_vae_and_no_reward_model_of_any_method_reads_a_test_pair(
@@ -205,9 +221,20 @@ def test_no_vae_and_no_reward_model_of_any_method_reads_a_test_pair(
     lens("train-vae", *spending(poisoned, 40), "--epochs", 1, "--out-dir", poisoned / "vae")
     for method in methods.METHODS:
         scale = 1 if method in ("original", *methods.PROBES) else 2
-        lens("train-reward", *spending(poisoned, 40), "--method", method, "--scale", scale,
-             "--vae-dir", poisoned / "vae", "--epochs", 1, "--out-dir",
-             poisoned / "reward" / method)  # fmt: skip
+        lens(
+            "train-reward",
+            *spending(poisoned, 40),
+            "--method",
+            method,
+            "--scale",
+            scale,
+            "--vae-dir",
+            poisoned / "vae",
+            "--epochs",
+            1,
+            "--out-dir",
+            poisoned / "reward" / method,
+        )
     table, embeddings = read_embedded(
         poisoned / "pairs.parquet", poisoned / "embeddings.safetensors"
     )

@@ -70,10 +70,21 @@ def on_slurm(directory, shim, *arguments):
         [str(shim / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
     )
     return snakemake(
-        "--workflow-profile", PROFILE, "--slurm-partition-config", PROFILE / "partitions.yaml",
-        "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", 3,
-        "--latency-wait", 20, *CONFIG, *arguments, directory=directory, PATH=path,
-    )  # fmt: skip
+        "--workflow-profile",
+        PROFILE,
+        "--slurm-partition-config",
+        PROFILE / "partitions.yaml",
+        "--slurm-status-command",
+        "squeue",
+        "--slurm-init-seconds-before-status-checks",
+        3,
+        "--latency-wait",
+        20,
+        *CONFIG,
+        *arguments,
+        directory=directory,
+        PATH=path,
+    )
 
 
 def slurm_jobs():
@@ -97,9 +108,16 @@ def mishaps(tmp_path_factory):
     (shim / "stop.py").write_text(STOP.format(here=str(shim)))
     with ThreadPoolExecutor(1) as pool:
         here = pool.submit(
-            snakemake, "--workflow-profile", ROOT / "workflow/profiles/local", *CONFIG,
-            "--cores", 1, "--resources", "gpu=1", directory=local,
-        )  # fmt: skip
+            snakemake,
+            "--workflow-profile",
+            ROOT / "workflow/profiles/local",
+            *CONFIG,
+            "--cores",
+            1,
+            "--resources",
+            "gpu=1",
+            directory=local,
+        )
         times = ("--retries", 1, "--set-resources", "embed_pairs:runtime=attempt")
         run = on_slurm(directory, shim, *times)
         assert here.result().returncode == 0, here.result().stderr
@@ -141,8 +159,11 @@ def test_a_failing_job_is_reported_and_its_siblings_survive(mishaps):
     assert (results / "score_candidates/dialogue/tiny-llama/shards/1.parquet").exists()
     assert len(list(results.glob("train_reward/*/*/*/*/*/metrics.json"))) == 3
     assert not list(results.glob("paper/*.csv"))
-    tries = [known[job] for job, *_, stage, line in commands(shim)
-             if stage == "score_candidates" and "--shard 0" in line]  # fmt: skip
+    tries = [
+        known[job]
+        for job, *_, stage, line in commands(shim)
+        if stage == "score_candidates" and "--shard 0" in line
+    ]
     assert [job["JobState"] for job in tries] == ["FAILED", "FAILED"]
     assert [job["MinMemoryNode"] for job in tries] == ["1500M", "2250M"]
     minutes = [job["TimeLimit"] for job in tries]
@@ -151,8 +172,11 @@ def test_a_failing_job_is_reported_and_its_siblings_survive(mishaps):
 
 def test_a_job_out_of_time_goes_on_where_it_was(mishaps):
     directory, shim, _, known, _ = mishaps
-    tries = [known[job] for job, *_, stage, line in commands(shim)
-             if stage == "embed_pairs" and "--shard 1" in line]  # fmt: skip
+    tries = [
+        known[job]
+        for job, *_, stage, line in commands(shim)
+        if stage == "embed_pairs" and "--shard 1" in line
+    ]
     assert [job["JobState"] for job in tries] == ["TIMEOUT", "COMPLETED"]
     assert [job["MinMemoryNode"] for job in tries] == ["1500M", "2250M"]
     assert [job["TimeLimit"] for job in tries] == ["00:01:00", "00:02:00"]
@@ -192,8 +216,16 @@ def test_a_partition_that_does_not_exist_is_named(tmp_path):
     sinfo()
     own = tmp_path / "partitions.yaml"
     own.write_text("partitions: {nowhere: {max_runtime: 100}}")
-    run = snakemake("--workflow-profile", PROFILE, "--slurm-partition-config", own, *CONFIG,
-                    "--retries", 0, directory=tmp_path)  # fmt: skip
+    run = snakemake(
+        "--workflow-profile",
+        PROFILE,
+        "--slurm-partition-config",
+        own,
+        *CONFIG,
+        "--retries",
+        0,
+        directory=tmp_path,
+    )
     assert run.returncode == 1
     assert "invalid partition specified: nowhere" in run.stdout + run.stderr
     assert not (tmp_path / "results").exists() or not list((tmp_path / "results").rglob("*.jsonl"))

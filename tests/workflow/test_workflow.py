@@ -44,8 +44,15 @@ def test_text_space_is_complete_by_default(tmp_path):
         for f in table
         if "best_of_n_text" in f and f.endswith("prompts.parquet")
     }
-    methods = {"full_finetune", "full_finetune_repeat", "lora", "lora_repeat", "self_rewarding",
-               "self_evolved", "ipo"}  # fmt: skip
+    methods = {
+        "full_finetune",
+        "full_finetune_repeat",
+        "lora",
+        "lora_repeat",
+        "self_rewarding",
+        "self_evolved",
+        "ipo",
+    }
     assert text == {(d, m) for d in ("dialogue", "summary") for m in methods}
     embedded = {f for f in table if "/embedding_mlp/" in f and f.endswith("prompts.parquet")}
     assert len(embedded) == 2 * 3
@@ -60,12 +67,18 @@ def test_text_space_is_complete_by_default(tmp_path):
     [
         ({"models": {"tiny-llama": {"generation": {"engine": "vllm"}}}}, r"engine vllm needs vllm"),
         (
-            {"rejection_sampling": {"judge": {"kind": "endpoint", "endpoint": {
-                "base_url": "https://x/v1", "model": "m"}}}},
+            {
+                "rejection_sampling": {
+                    "judge": {
+                        "kind": "endpoint",
+                        "endpoint": {"base_url": "https://x/v1", "model": "m"},
+                    }
+                }
+            },
             r'an endpoint as judge needs openai: pip install "lens-rm\[judge\]"',
         ),
     ],
-)  # fmt: skip
+)
 def test_other_extras_are_named_before_the_first_job(tmp_path, change, message):
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.util as u\nf = u.find_spec\n"
@@ -73,9 +86,12 @@ def test_other_extras_are_named_before_the_first_job(tmp_path, change, message):
     )
     (tmp_path / "change.yaml").write_text(yaml.safe_dump(change))
     run = snakemake(
-        "-n", "--configfile", tmp_path / "change.yaml",
-        directory=tmp_path, PYTHONPATH=str(tmp_path),
-    )  # fmt: skip
+        "-n",
+        "--configfile",
+        tmp_path / "change.yaml",
+        directory=tmp_path,
+        PYTHONPATH=str(tmp_path),
+    )
     assert run.returncode != 0
     assert re.search(message, run.stdout + run.stderr), run.stderr
 
@@ -418,8 +434,11 @@ def test_what_draws_a_figure_is_no_other_stage_s_code(tmp_path):
     for rule, inputs, _ in jobs(run.stdout):
         for file in inputs:
             users.setdefault(file, set()).add(rule)
-    figures = [name for name in yaml.safe_load((ROOT / "config.yaml").read_text())["artefacts"]
-               if name.startswith("figure_") or name.endswith(("_curve", "_sweep"))]  # fmt: skip
+    figures = [
+        name
+        for name in yaml.safe_load((ROOT / "config.yaml").read_text())["artefacts"]
+        if name.startswith("figure_") or name.endswith(("_curve", "_sweep"))
+    ]
     assert len(figures) == 9
     for name in figures:
         assert users[str(ROOT / f"lens/cli/{name}.py")] == {name}

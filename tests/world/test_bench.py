@@ -55,12 +55,20 @@ def made_up():
         ("original", 1): [[0, 0, 0, 0, 0, 0, 1]] * 2,
     }
     rows = [
-        {"place": place, "id": str(place), "subset": subset, "method": method, "scale": scale,
-         "section": rewardbench.section_of(subset), "seed": seed, "correct": bool(some[place])}
+        {
+            "place": place,
+            "id": str(place),
+            "subset": subset,
+            "method": method,
+            "scale": scale,
+            "section": rewardbench.section_of(subset),
+            "seed": seed,
+            "correct": bool(some[place]),
+        }
         for (method, scale), seeds in right.items()
         for seed, some in enumerate(seeds)
         for place, subset in enumerate(subsets)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 
@@ -89,8 +97,10 @@ def test_every_figure_by_hand():
 @pytest.mark.parametrize("section", ["Safety", "Reasoning"])
 def test_a_section_scores_as_rewardbench_itself_scores_it(section):
     """Subsets of unequal size; in Reasoning one of them does not count by its size."""
-    names = {"Safety": ["donotanswer", "refusals-dangerous"],
-             "Reasoning": ["math-prm", "hep-cpp", "hep-go"]}[section]  # fmt: skip
+    names = {
+        "Safety": ["donotanswer", "refusals-dangerous"],
+        "Reasoning": ["math-prm", "hep-cpp", "hep-go"],
+    }[section]
     draw = np.random.default_rng(0)
     rows = [
         ("r", {"prompt": "p", "chosen": "a", "rejected": "b", "subset": name, "id": i})
@@ -100,8 +110,17 @@ def test_a_section_scores_as_rewardbench_itself_scores_it(section):
     examples = rewardbench.read_examples(rows, 1)
     rewards = draw.normal(size=2 * len(examples))
     rewards[1] = rewards[0]  # a tie is no success
-    about = [{"place": i, "subset": e.subset, "section": section, "method": "lens", "scale": 4,
-              "seed": 0} for i, e in enumerate(examples)]  # fmt: skip
+    about = [
+        {
+            "place": i,
+            "subset": e.subset,
+            "section": section,
+            "method": "lens",
+            "scale": 4,
+            "seed": 0,
+        }
+        for i, e in enumerate(examples)
+    ]
     items = pd.DataFrame(about).assign(correct=rewardbench.margins(examples, rewards) > 0)
     (found,) = safety.section_scores(items, section).values()
     official = rewardbench.judge(examples, rewards, 1)["sections"][section]["score"]

@@ -53,10 +53,18 @@ def judge_locally(args, prompts, answers_a, answers_b):
     cost = {"tokens": sum(map(len, read)), "parameters": model.num_parameters()}
     if args.verdict == "probability":
         judged = judging.judge_by_probability(
-            model, tokenizer, template, prompts, answers_a, answers_b,
-            labels=tuple(args.labels), opening=args.opening, style=args.text_style,
-            limit=limit, batch_tokens=args.batch_tokens,
-        )  # fmt: skip
+            model,
+            tokenizer,
+            template,
+            prompts,
+            answers_a,
+            answers_b,
+            labels=tuple(args.labels),
+            opening=args.opening,
+            style=args.text_style,
+            limit=limit,
+            batch_tokens=args.batch_tokens,
+        )
         return judged, cost
 
     def ask(texts):
@@ -80,10 +88,17 @@ def _write(args, model, tokenizer, texts, limit):
     )["input_ids"]
     fits = [place for place, one in enumerate(ids) if len(one) <= limit - args.max_new_tokens]
     written = generate(
-        model, tokenizer, [ids[place] for place in fits], fits,
-        candidates=1, seed=0, temperature=0.0, top_p=1.0,
-        max_new_tokens=args.max_new_tokens, batch_size=args.batch_size,
-    )  # fmt: skip
+        model,
+        tokenizer,
+        [ids[place] for place in fits],
+        fits,
+        candidates=1,
+        seed=0,
+        temperature=0.0,
+        top_p=1.0,
+        max_new_tokens=args.max_new_tokens,
+        batch_size=args.batch_size,
+    )
     answers = dict(zip(fits, written, strict=True))
     return [answers[place][0] if place in answers else None for place in range(len(texts))]
 

@@ -16,9 +16,12 @@ HIDDEN, LEARNING_RATE, BATCH_SIZE, STEPS, EULER_STEPS = 64, 1e-3, 128, 2000, 20
 def velocity(width: int) -> nn.Sequential:
     """The field v(x, t) of points [..., n, width] and times [..., n, 1], concatenated."""
     return nn.Sequential(
-        Linear(width + 1, HIDDEN), nn.SiLU(), Linear(HIDDEN, HIDDEN), nn.SiLU(),
+        Linear(width + 1, HIDDEN),
+        nn.SiLU(),
+        Linear(HIDDEN, HIDDEN),
+        nn.SiLU(),
         Linear(HIDDEN, width),
-    )  # fmt: skip
+    )
 
 
 def train_flows(
