@@ -14,7 +14,9 @@ from itertools import pairwise, product
 import numpy as np
 
 from lens.core.errors import LensError
+from lens.data.judgements import has_questions, judged_pairs
 from lens.data.sources import Row, parse_json, row_id, row_number
+from lens.data.tools import opened
 
 # Of several names that are there, the first counts.
 PROMPTS = ("prompt", "instruction", "question", "query", "input", "context")
@@ -42,7 +44,8 @@ class FormReport:
 
     `ties` are pairs dropped because both sides are rated alike, `contradictions` pairs kept
     although their scores speak against the label; `unrated` responses have no rating.
-    `prompts_without_pair` counts only in forms with several responses to a prompt.
+    `prompts_without_pair` counts only in forms with several responses to a prompt, `judgements`
+    only in exports of labelling tools.
     """
 
     form: str
@@ -53,6 +56,7 @@ class FormReport:
     ties: int = 0
     prompts_without_pair: int = 0
     contradictions: int = 0
+    judgements: dict[str, int] = field(default_factory=dict)
 
 
 def to_pairs(rows: list[Row], *, pair_rule: str = "all") -> tuple[list[Row], FormReport]:
@@ -63,6 +67,9 @@ def to_pairs(rows: list[Row], *, pair_rule: str = "all") -> tuple[list[Row], For
     """
     if pair_rule not in RULES:
         raise LensError(f"no rule {pair_rule!r} for making pairs. Use one of {list(RULES)}.")
+    rows = opened(rows)
+    if rows and has_questions(rows[0][1]):
+        return _from_judgements(rows, pair_rule)
     form, columns = find_form(rows)
     report = FormReport(form)
     if form == "pair":
@@ -129,6 +136,26 @@ def form_of(names: tuple[str, ...]) -> tuple[str, dict[str, str]] | None:
     if prompt and text and rating:
         return "rated_rows", columns | {"response": text, "rating": rating}
     return ("lists", columns | {"responses": listed}) if listed else None
+
+
+def _from_judgements(rows: list[Row], rule: str) -> tuple[list[Row], FormReport]:
+    """Pairs of an export of a labelling tool, and what was seen."""
+    prompt = _first(PROMPTS, rows[0][1])
+    columns = {"prompt": prompt} if prompt else {}
+    select = None if rule == "all" else lambda worths: compare(worths, rule)[0]
+    judged = judged_pairs(rows, lambda row, *sides: _pair(row, columns, *sides), select)
+    pairs = [(place, pair) for place, pair in judged.pairs if "tie" not in pair]
+    report = FormReport("judgements", judged.description, judgements=dict(judged.counts))
+    report.responses, report.ties = 2 * len(judged.pairs), len(judged.pairs) - len(pairs)
+    if not pairs:
+        raise LensError(
+            f"{rows[0][0]} and on: nobody prefers an answer ({report.ties} ties, "
+            f"{judged.counts['rows nobody judged']} rows not judged). Label answers that differ."
+        )
+    report.description += "; " + _about_prompt(columns, pairs[0][1])
+    used = {"id", *columns.values(), *judged.columns}
+    report.unread = sorted(set(map(str, rows[0][1])) - used)
+    return pairs, report
 
 
 def _first(wanted: tuple[str, ...], names) -> str | None:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from lens.core.errors import LensError
 from lens.data.sources import Row, row_id, row_number
+from lens.data.tools import opened
 
 COLUMNS = ["id", "prompt", "chosen", "rejected", "group", "split"]
 TURN = re.compile(r"\n\n(Human|Assistant):")
@@ -248,7 +249,9 @@ def group_key(messages: list[dict], group_by: str) -> str:
 
 
 def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
-    """Renames the columns {ours: theirs}; LensError when a named column is not there."""
+    """Renames the columns {ours: theirs}, and in an export of a labelling tool the data and
+    questions; LensError when a named column is not there."""
+    rows = opened(rows) if columns else rows
     for place, row in rows:
         absent = [theirs for theirs in columns.values() if theirs not in row]
         if absent:
