@@ -6,7 +6,7 @@ In a notebook: `read_pairs` and `embed_pairs` make the data, `advise` compares r
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Advice": "advice.advise",

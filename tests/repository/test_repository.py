@@ -100,7 +100,8 @@ def assert_imports(folder, known):
 def test_versions_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == __version__
-    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    released = f"## [{__version__}] - {citation['date-released']}\n"
+    assert released in (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_the_hosted_workflow_makes_targets_of_the_makefile():
