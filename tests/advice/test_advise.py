@@ -1,7 +1,6 @@
 """Advice for own pairs: cross-validation, intervals, the rule of recommendation, the budget."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from lens.advice import advise as advising
@@ -16,25 +15,7 @@ from lens.core.errors import LensError
 from lens.core.intervals import Interval, crossed_interval
 from lens.reward import methods
 from lens.reward.recipes import Recipe
-
-
-def embedded(count=80, dim=6, seed=0, strength=1.0, per_prompt=1):
-    """Pairs whose labels follow the first feature, Bradley-Terry."""
-    rng = np.random.default_rng(seed)
-    sides = rng.normal(size=(2, count, dim)).astype(np.float32)
-    gap = strength * (sides[0, :, 0] - sides[1, :, 0])
-    swap = rng.random(count) > 1 / (1 + np.exp(-gap))
-    sides[:, swap] = sides[::-1, swap]
-    table = pd.DataFrame(
-        {
-            "id": map(str, range(count)),
-            "prompt": "[]",
-            "chosen": "a",
-            "rejected": "b",
-            "group": [f"p{i // per_prompt}" for i in range(count)],
-        }
-    )
-    return EmbeddedPairs(table, sides[0], sides[1], None, {"source": "test"})
+from tests.helpers.embedded_pairs import embedded
 
 
 def test_folds_keep_prompts_together_and_follow_the_seed():

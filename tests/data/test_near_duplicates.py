@@ -17,12 +17,7 @@ from lens.data import near_duplicates as nd
 from lens.data.near_duplicates import near_duplicates, pieces, repeated, similarity
 from lens.data.pairs import normalise_pairs
 from lens.data.splits import split_pairs
-
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
-
-def text_of(length, seed):
-    return "".join(random.Random(seed).choices(LETTERS, k=length))
+from tests.helpers.random_text import text_of
 
 
 def stretches(text):

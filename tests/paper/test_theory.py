@@ -8,7 +8,7 @@ import pytest
 
 from lens.files.artifacts import write_json, write_table
 from lens.paper import theory as paper_theory
-from tests.theory.test_fit import TRUTH, simulated
+from tests.helpers.theory_points import TRUTH, simulated
 
 CHECKED = {
     "n_pairs": 100,

@@ -10,9 +10,9 @@ import pytest
 
 from lens.core.errors import LensError
 from lens.textspace.endpoint import ask_endpoint
+from tests.helpers.judge_server import needs_openai, says, server
 from tests.helpers.planted import SECRETS, secrets_in, secrets_in_text
 from tests.helpers.workflow_tools import TEXT, run
-from tests.textspace.test_endpoint import needs_openai, says, server
 
 PROMPT = json.dumps([{"role": "user", "content": "w1"}])
 KEY = SECRETS["JUDGE_KEY"]

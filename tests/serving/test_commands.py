@@ -15,7 +15,7 @@ from lens.core.errors import LensError
 from lens.files import artifacts
 from lens.language.encoder import Encoder
 from lens.serving.reward_model import RewardModel
-from tests.serving.test_reward_model import some_rows
+from tests.helpers.word_pairs import some_rows
 
 
 def jsonl(path, rows, newline="\n"):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lens.core import diagnostics
-from tests.textspace.test_endpoint import KEY, needs_openai, says, server
+from tests.helpers.judge_server import KEY, needs_openai, says, server
 
 PROMPT = json.dumps([{"role": "user", "content": "w1 w2"}])
 

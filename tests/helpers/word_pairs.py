@@ -1,0 +1,22 @@
+"""Pairs of texts of the small language models' words."""
+
+import numpy as np
+
+from tests.helpers.word_models import WORDS
+
+
+def texts(rng, most=12):
+    return " ".join(rng.choice(WORDS, size=rng.integers(1, most)))
+
+
+def some_rows(count=60, seed=0):
+    """Pairs that prefer the answer with more of the first ten words."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    while len(rows) < count:
+        prompt, a, b = texts(rng), texts(rng), texts(rng)
+        worth = [sum(w in WORDS[:10] for w in text.split()) for text in (a, b)]
+        if worth[0] != worth[1]:
+            chosen, rejected = (a, b) if worth[0] > worth[1] else (b, a)
+            rows.append({"prompt": prompt, "chosen": chosen, "rejected": rejected})
+    return rows
