@@ -1,5 +1,9 @@
 """Small models that tests build and save: random weights, ordinary Hugging Face folders."""
 
+import subprocess
+import sys
+from multiprocessing.process import BaseProcess
+
 import pytest
 import torch
 
@@ -127,15 +131,38 @@ def small_world(tmp_path_factory, worker_id):
     return directory
 
 
+LONGEST = ("test_kills", "test_text", "test_slurm", "test_small", "test_sweeps", "test_workflow")
+BUILD_MODELS = {"llama_folder", "gold_folder", "bert_folder", "small_world"}
+SLOW_FOLDERS = {"end_to_end", "torture"}
+
+
 def pytest_collection_modifyitems(items):
-    """The longest files first, so that no worker ends with one alone."""
-    longest = [
-        "test_torture_kills",
-        "test_end_to_end_text",
-        "test_slurm",
-        "test_end_to_end",
-        "test_end_to_end_sweeps",
-        "test_workflow",
-    ]
-    order = {name: place for place, name in enumerate(longest)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(longest)))
+    """Marks as slow what builds a language model or runs the workflow; the longest files first,
+    so that no worker ends with one alone."""
+    for item in items:
+        if BUILD_MODELS & set(item.fixturenames) or item.path.parent.name in SLOW_FOLDERS:
+            item.add_marker("slow")
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
+
+
+class NoModels:
+    """Refuses the import of a language model's code."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("transformers.") and ".modeling_" in name:
+            raise AssertionError(f"imports {name}: mark this test as slow")
+
+
+@pytest.fixture(autouse=True)
+def fast_tests_stay_fast(request, monkeypatch):
+    """A test that is not marked slow starts no process and imports no language model."""
+    if request.node.get_closest_marker("slow"):
+        return
+
+    def refuse(*_, **__):
+        raise AssertionError("starts a process: mark this test as slow")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+    monkeypatch.setattr(BaseProcess, "start", refuse)
+    monkeypatch.setattr(sys, "meta_path", [NoModels(), *sys.meta_path])

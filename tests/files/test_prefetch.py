@@ -106,17 +106,10 @@ def here(tmp_path, monkeypatch):
 
 def embed(pairs, model, out, *more):
     return (
-        "embed-pairs",
-        "--pairs",
-        pairs,
-        "--model",
-        model,
-        "--device",
-        "cpu",
-        "--out",
-        out,
-        "--metrics",
-        f"{out}.json",
+        *(
+            f"embed-pairs --pairs {pairs} --model {model} --device cpu --out {out} --metrics "
+            f"{out}.json"
+        ).split(),
         *more,
     )
 

@@ -46,23 +46,10 @@ def shard_file(folder, number, suffix="safetensors"):
 def embed(pairs, model, folder, shard=0, of=1, *more, command="embed-pairs"):
     out = shard_file(folder, shard)
     return (
-        command,
-        "--pairs",
-        pairs,
-        "--model",
-        model,
-        "--device",
-        "cpu",
-        "--shard",
-        shard,
-        "--shards",
-        of,
-        "--flush",
-        4,
-        "--out",
-        out,
-        "--metrics",
-        out.with_suffix(".json"),
+        *(
+            f"{command} --pairs {pairs} --model {model} --device cpu --shard {shard} --shards "
+            f"{of} --flush 4 --out {out} --metrics {out.with_suffix('.json')}"
+        ).split(),
         *more,
     )
 
@@ -73,10 +60,7 @@ def gather(folder, of, command="gather-embeddings", out="embeddings.json", suffi
         command,
         "--shards",
         *files,
-        "--out",
-        folder / out,
-        "--metrics",
-        folder / "metrics.json",
+        *f"--out {folder / out} --metrics {folder}/metrics.json".split(),
     )
 
 
@@ -393,10 +377,7 @@ def test_shards_that_are_not_all_of_it(pairs, llama_folder, tmp_path, lens, fail
         "gather-embeddings",
         "--shards",
         *files,
-        "--out",
-        tmp_path / "e.json",
-        "--metrics",
-        tmp_path / "metrics.json",
+        *f"--out {tmp_path}/e.json --metrics {tmp_path}/metrics.json".split(),
     )
     assert message in got
 
@@ -482,16 +463,9 @@ def candidates(folder, count=5, each=3):
         ),
     )
     return (
-        "generate-candidates",
-        "--prompts",
-        folder / "prompts.parquet",
-        "--candidates",
-        each,
-        "--max-new-tokens",
-        5,
-        "--flush",
-        2,
-    )
+        f"generate-candidates --prompts {folder}/prompts.parquet --candidates {each} "
+        "--max-new-tokens 5 --flush 2"
+    ).split()
 
 
 def in_shards(lens, command, folder, of, more, gathered):
@@ -499,16 +473,10 @@ def in_shards(lens, command, folder, of, more, gathered):
         out = shard_file(folder, shard, "parquet")
         lens(
             *command,
-            "--shard",
-            shard,
-            "--shards",
-            of,
-            "--out",
-            out,
-            "--metrics",
-            out.with_suffix(".json"),
-            "--device",
-            "cpu",
+            *(
+                f"--shard {shard} --shards {of} --out {out} --metrics "
+                f"{out.with_suffix('.json')} --device cpu"
+            ).split(),
             *more,
         )
     lens(*gather(folder, of, "gather-candidates", gathered, "parquet"))

@@ -48,3 +48,10 @@ def linear_world(count=200, validation=40, dim=6, noise=1.0, seed=0):
         rows[count:],
     )
     return data, truth
+
+
+def near_a_plane(count=120, dim=6, seed=0):
+    """Chosen and rejected [n, d] that lie near a plane, so that a VAE has something to find."""
+    rng = np.random.default_rng(seed)
+    sides = rng.normal(size=(2, count, 2)) @ rng.normal(size=(2, dim))
+    return (sides + 0.05 * rng.normal(size=sides.shape)).astype(np.float32)

@@ -1,5 +1,7 @@
 """Pairs of texts of the small language models' words."""
 
+import json
+
 import numpy as np
 
 from tests.helpers.word_models import WORDS
@@ -20,3 +22,8 @@ def some_rows(count=60, seed=0):
             chosen, rejected = (a, b) if worth[0] > worth[1] else (b, a)
             rows.append({"prompt": prompt, "chosen": chosen, "rejected": rejected})
     return rows
+
+
+def jsonl(path, rows, newline="\n"):
+    path.write_bytes("".join(json.dumps(row) + newline for row in rows).encode())
+    return path

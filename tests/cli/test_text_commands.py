@@ -35,20 +35,12 @@ def template(tmp_path):
 
 def judge(lens, tmp_path, llama_folder, template, responses, *more):
     lens(
-        "judge-responses",
-        "--responses",
-        candidates(tmp_path / "r.parquet", responses),
-        "--model",
-        llama_folder,
-        "--template",
-        template,
-        "--max-new-tokens",
-        4,
+        *(
+            f"judge-responses --responses {candidates(tmp_path / 'r.parquet', responses)} "
+            f"--model {llama_folder} --template {template} --max-new-tokens 4"
+        ).split(),
         *more,
-        "--out",
-        tmp_path / "v.parquet",
-        "--metrics",
-        tmp_path / "metrics.json",
+        *f"--out {tmp_path}/v.parquet --metrics {tmp_path}/metrics.json".split(),
     )
     facts = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
     return pd.read_parquet(tmp_path / "v.parquet"), facts
@@ -89,21 +81,9 @@ def test_without_verdicts_no_scale_is_met(lens, fail, tmp_path, llama_folder, te
     columns = ["id", "prompt", "chosen", "rejected", "group", "split"]
     pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "pairs.parquet")
     message = fail(
-        "label-pairs",
-        "--pairs",
-        tmp_path / "pairs.parquet",
-        "--n-pairs",
-        3,
-        "--seeds",
-        0,
-        "--scale",
-        2,
-        "--verdicts",
-        tmp_path / "v.parquet",
-        "--out",
-        tmp_path / "s.parquet",
-        "--metrics",
-        tmp_path / "m.json",
+        *f"label-pairs --pairs {tmp_path}/pairs.parquet --n-pairs 3 --seeds 0 --scale 2 "
+        f"--verdicts {tmp_path}/v.parquet --out {tmp_path}/s.parquet --metrics "
+        f"{tmp_path}/m.json".split()
     )
     assert "scale 2 needs 3 synthetic pairs" in message
     assert "without a verdict" in message
@@ -129,21 +109,9 @@ def needs_trl():
 def test_the_annotator_learns_from_training_pairs_alone(lens, tmp_path, llama_folder, pairs):
     needs_trl()
     lens(
-        "train-annotator",
-        "--pairs",
-        pairs,
-        "--model",
-        llama_folder,
-        "--epochs",
-        2,
-        "--learning-rate",
-        1e-3,
-        "--batch-size",
-        4,
-        "--out",
-        tmp_path / "annotator",
-        "--metrics",
-        tmp_path / "metrics.json",
+        *f"train-annotator --pairs {pairs} --model {llama_folder} --epochs 2 "
+        f"--learning-rate 0.001 --batch-size 4 --out {tmp_path}/annotator --metrics "
+        f"{tmp_path}/metrics.json".split()
     )
     facts = json.loads((tmp_path / "metrics.json").read_text())["metrics"]
     assert facts["pairs"] == facts["pairs_per_epoch"] == 8
@@ -158,35 +126,16 @@ def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pa
     monkeypatch.setattr(diagnostics, "COIN", -1.0)  # no loss is below it
     responses = candidates(tmp_path / "r.parquet", ["w3", "w4 w5", "w6", "w7 w8", "w9"], prompts=1)
     options = (
-        "--pairs",
-        pairs,
-        "--n-pairs",
-        3,
-        "--seeds",
-        0,
-        1,
-        "--model",
-        llama_folder,
-        "--learning-rate",
-        1e-2,
-        "--batch-size",
-        2,
-    )
+        f"--pairs {pairs} --n-pairs 3 --seeds 0 1 --model {llama_folder} --learning-rate "
+        "0.01 --batch-size 2"
+    ).split()
     lens(
         "evolve-pairs",
         *options,
-        "--scales",
-        2,
-        "--responses",
-        responses,
-        "--rounds",
-        2,
-        "--confidence",
-        0.5001,
-        "--out",
-        tmp_path / "s.parquet",
-        "--metrics",
-        tmp_path / "e.json",
+        *(
+            f"--scales 2 --responses {responses} --rounds 2 --confidence 0.5001 --out "
+            f"{tmp_path}/s.parquet --metrics {tmp_path}/e.json"
+        ).split(),
     )
     made = pd.read_parquet(tmp_path / "s.parquet")
     assert made.groupby(["seed", "scale"]).size().to_dict() == {(0, 2): 3, (1, 2): 3}
@@ -197,18 +146,10 @@ def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pa
     lens(
         "train-text",
         *options,
-        "--scales",
-        1,
-        2,
-        "--synthetic",
-        tmp_path / "s.parquet",
-        "--lora",
-        "--lora-rank",
-        2,
-        "--out-dir",
-        tmp_path / "models",
-        "--metrics",
-        tmp_path / "t.json",
+        *(
+            f"--scales 1 2 --synthetic {tmp_path}/s.parquet --lora --lora-rank 2 --out-dir "
+            f"{tmp_path}/models --metrics {tmp_path}/t.json"
+        ).split(),
     )
     for scale in (1, 2):
         for seed in (0, 1):
@@ -226,12 +167,7 @@ def test_self_evolved_pairs_and_lora_by_command(lens, tmp_path, llama_folder, pa
     lens(
         "train-text",
         *options,
-        "--scales",
-        2,
-        "--out-dir",
-        tmp_path / "repeat",
-        "--metrics",
-        tmp_path / "t.json",
+        *f"--scales 2 --out-dir {tmp_path}/repeat --metrics {tmp_path}/t.json".split(),
     )
     facts = json.loads((tmp_path / "t.json").read_text())["metrics"]["by_scale"]["2"]["0"]
     assert (facts["pairs_per_epoch"], facts["steps"]) == (3, 4)  # two passes over three pairs
@@ -270,34 +206,11 @@ def test_a_text_reward_model_is_judged_the_right_way_round(
         [
             str(word)
             for word in (
-                "best-of-n-text",
-                "--models",
-                tmp_path,
-                "--seeds",
-                0,
-                "--scales",
-                2,
-                "--pairs",
-                pairs,
-                "--candidates",
-                pool,
-                "--gold",
-                tmp_path / "g.parquet",
-                "--dataset",
-                "d",
-                "--model",
-                "m",
-                "--method",
-                "f",
-                "--n-pairs",
-                8,
-                "--out-prompts",
-                tmp_path / "p.parquet",
-                "--out-pairs",
-                tmp_path / "q.parquet",
-                "--metrics",
-                tmp_path / "metrics.json",
-            )
+                f"best-of-n-text --models {tmp_path} --seeds 0 --scales 2 --pairs {pairs} "
+                f"--candidates {pool} --gold {tmp_path}/g.parquet --dataset d --model m "
+                f"--method f --n-pairs 8 --out-prompts {tmp_path}/p.parquet --out-pairs "
+                f"{tmp_path}/q.parquet --metrics {tmp_path}/metrics.json"
+            ).split()
         ]
     )
     tests = pd.read_parquet(tmp_path / "q.parquet")
@@ -319,26 +232,9 @@ def test_sft_models_follow_their_seed_in_training_and_in_sampling(lens, tmp_path
     picks.loc[4:, "response"] = picks.loc[:3, "response"].to_numpy()  # the same picks at both seeds
     picks.to_parquet(tmp_path / "picks.parquet")
     lens(
-        "train-sft",
-        "--picks",
-        tmp_path / "picks.parquet",
-        "--seeds",
-        0,
-        1,
-        "--model",
-        llama_folder,
-        "--epochs",
-        3,
-        "--learning-rate",
-        1e-2,
-        "--batch-size",
-        2,
-        "--max-length",
-        32,
-        "--out-dir",
-        tmp_path / "models",
-        "--metrics",
-        tmp_path / "metrics.json",
+        *f"train-sft --picks {tmp_path}/picks.parquet --seeds 0 1 --model {llama_folder} "
+        "--epochs 3 --learning-rate 0.01 --batch-size 2 --max-length 32 --out-dir "
+        f"{tmp_path}/models --metrics {tmp_path}/metrics.json".split()
     )
     first, second = (
         (tmp_path / f"models/seed_{seed}/model.safetensors").read_bytes() for seed in (0, 1)
@@ -349,24 +245,9 @@ def test_sft_models_follow_their_seed_in_training_and_in_sampling(lens, tmp_path
     prompts = picks.drop_duplicates("prompt_id")[["prompt_id", "prompt", "group"]]
     prompts.to_parquet(tmp_path / "prompts.parquet")
     lens(
-        "sample-sft",
-        "--models",
-        tmp_path / "same",
-        "--seeds",
-        0,
-        1,
-        "--model",
-        llama_folder,
-        "--prompts",
-        tmp_path / "prompts.parquet",
-        "--max-new-tokens",
-        12,
-        "--temperature",
-        2.0,
-        "--out",
-        tmp_path / "a.parquet",
-        "--metrics",
-        tmp_path / "sampled.json",
+        *f"sample-sft --models {tmp_path}/same --seeds 0 1 --model {llama_folder} --prompts "
+        f"{tmp_path}/prompts.parquet --max-new-tokens 12 --temperature 2.0 --out "
+        f"{tmp_path}/a.parquet --metrics {tmp_path}/sampled.json".split()
     )
     answers = pd.read_parquet(tmp_path / "a.parquet").pivot(
         index="prompt_id", columns="candidate", values="response"
@@ -391,20 +272,11 @@ def test_a_judge_that_fails_too_often_makes_no_verdicts(fail, tmp_path, template
             "judge-sft",
             "--answers",
             *files,
-            "--model",
-            "judge",
-            "--base-url",
-            base_url,
-            "--template",
-            template,
-            "--cache",
-            tmp_path / "answers.jsonl",
-            "--retries",
-            1,
-            "--out",
-            tmp_path / "v.parquet",
-            "--metrics",
-            tmp_path / "metrics.json",
+            *(
+                f"--model judge --base-url {base_url} --template {template} --cache "
+                f"{tmp_path}/answers.jsonl --retries 1 --out {tmp_path}/v.parquet --metrics "
+                f"{tmp_path}/metrics.json"
+            ).split(),
         )
     assert "3 of 6 calls got no answer" in message
     assert "run again to ask for the rest" in message
@@ -430,24 +302,12 @@ def test_an_endpoint_judges_sft_answers_and_a_rerun_asks_nothing(
                 "judge-sft",
                 "--answers",
                 *files,
-                "--model",
-                "judge",
-                "--base-url",
-                base_url,
-                "--template",
-                template,
-                "--cache",
-                tmp_path / "answers.jsonl",
-                "--input-price",
-                2,
-                "--output-price",
-                8,
-                "--max-new-tokens",
-                100,
-                "--out",
-                tmp_path / "v.parquet",
-                "--metrics",
-                tmp_path / "metrics.json",
+                *(
+                    f"--model judge --base-url {base_url} --template {template} --cache "
+                    f"{tmp_path}/answers.jsonl --input-price 2 --output-price 8 "
+                    f"--max-new-tokens 100 --out {tmp_path}/v.parquet --metrics "
+                    f"{tmp_path}/metrics.json"
+                ).split(),
             )
         assert len(asked.texts) == 2  # three prompts are one text in each order
     judged = pd.read_parquet(tmp_path / "v.parquet")
@@ -466,14 +326,10 @@ def test_an_endpoint_needs_a_place_for_its_answers(fail, tmp_path, template):
         "judge-sft",
         "--answers",
         *files,
-        "--model",
-        "judge",
-        "--base-url",
-        "http://localhost:1/v1",
-        "--out",
-        tmp_path / "v.parquet",
-        "--metrics",
-        tmp_path / "metrics.json",
+        *(
+            f"--model judge --base-url http://localhost:1/v1 --out {tmp_path}/v.parquet "
+            f"--metrics {tmp_path}/metrics.json"
+        ).split(),
     )
     assert "needs --cache" in message
 
@@ -482,21 +338,11 @@ def test_a_prompt_longer_than_the_context_is_named_or_cut(lens, fail, tmp_path, 
     long = json.dumps([{"role": "user", "content": "w1 " * 80}])
     table = pd.DataFrame({"prompt_id": ["a", "b"], "prompt": [PROMPT, long], "group": ["x", "y"]})
     table.to_parquet(tmp_path / "p.parquet")
-    command = [
-        "sample-responses",
-        "--prompts",
-        tmp_path / "p.parquet",
-        "--model",
-        llama_folder,
-        "--candidates",
-        2,
-        "--max-new-tokens",
-        4,
-        "--out",
-        tmp_path / "r.parquet",
-        "--metrics",
-        tmp_path / "metrics.json",
-    ]
+    command = (
+        f"sample-responses --prompts {tmp_path}/p.parquet --model {llama_folder} "
+        f"--candidates 2 --max-new-tokens 4 --out {tmp_path}/r.parquet --metrics "
+        f"{tmp_path}/metrics.json"
+    ).split()
     message = fail(*command)
     assert re.search(r"prompt_id b: \d+ tokens, but the model reads 60 \(1 rows", message)
     lens(*command, "--too-long", "cut_left")
