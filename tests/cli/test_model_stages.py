@@ -219,6 +219,24 @@ def test_pooling_layer_and_style_reach_the_model(pairs, llama_folder, lens):
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
+def write_pool(folder, embeddings):
+    """Two answers to a prompt, and the options with which two seeds' models judge them."""
+    who = pd.DataFrame({"prompt_id": ["a", "a"], "candidate": [0, 1]})
+    texts = who.assign(prompt=prompt("w1"), group="w1", response=["w2", "w3 w4"])
+    write_table(folder / "pool.parquet", texts)
+    about = {"rows_sha256": sha256(folder / "pool.parquet")}
+    write_arrays(folder / "pool.safetensors", {"candidates": embeddings}, about)
+    write_table(folder / "gold.parquet", who.assign(gold=[0.0, 1.0]))
+    models = f"--models {folder}/reward/seed_5.safetensors {folder}/reward/seed_6.safetensors"
+    return (
+        f"{models} --seeds 5 6 --pair-embeddings {folder}/embeddings.safetensors "
+        f"--candidates {folder}/pool.parquet --candidate-embeddings {folder}/pool.safetensors "
+        f"--gold {folder}/gold.parquet --dataset d --model m --method repeat --scale 2 "
+        f"--n-pairs 24 --out-prompts {folder}/p.parquet --out-pairs {folder}/q.parquet "
+        f"--metrics {folder}/judged.json"
+    ).split()
+
+
 def test_saved_reward_models_are_the_trained_ones_seed_by_seed(pairs, lens):
     """From the files alone: accuracies in metrics.json, and each judged seed is its own model."""
     from lens.reward.head import RewardHead, pair_accuracy
@@ -242,45 +260,7 @@ def test_saved_reward_models_are_the_trained_ones_seed_by_seed(pairs, lens):
         overall = pairs_used * shares["train"] + (24 - pairs_used) * shares["validation"]
         assert overall == pytest.approx(right[seed][:24].sum())
 
-    write_table(
-        folder / "pool.parquet",
-        pd.DataFrame(
-            {
-                "prompt_id": ["a", "a"],
-                "prompt": [prompt("w1")] * 2,
-                "group": ["w1"] * 2,
-                "candidate": [0, 1],
-                "response": ["w2", "w3 w4"],
-            }
-        ),
-    )
-    write_arrays(
-        folder / "pool.safetensors",
-        {"candidates": arrays["chosen"][:2]},
-        {"rows_sha256": sha256(folder / "pool.parquet")},
-    )
-    write_table(
-        folder / "gold.parquet",
-        pd.DataFrame(
-            {
-                "prompt_id": ["a", "a"],
-                "candidate": [0, 1],
-                "gold": [0.0, 1.0],
-            }
-        ),
-    )
-    lens(
-        "best-of-n",
-        "--models",
-        *(folder / f"reward/seed_{s}.safetensors" for s in (5, 6)),
-        *(
-            f"--seeds 5 6 --pairs {pairs} --pair-embeddings {folder}/embeddings.safetensors "
-            f"--candidates {folder}/pool.parquet --candidate-embeddings "
-            f"{folder}/pool.safetensors --gold {folder}/gold.parquet --dataset d --model m "
-            f"--method repeat --scale 2 --n-pairs 24 --out-prompts {folder}/p.parquet "
-            f"--out-pairs {folder}/q.parquet --metrics {folder}/judged.json"
-        ).split(),
-    )
+    lens("best-of-n", "--pairs", pairs, *write_pool(folder, arrays["chosen"][:2]))
     judged = pd.read_parquet(folder / "q.parquet")
     for seed in (5, 6):
         assert list(judged.loc[judged["seed"] == seed, "correct"]) == list(right[seed][24:])

@@ -1,8 +1,9 @@
-"""Pairs of texts of the small language models' words."""
+"""Texts of the small language models' words, as pairs and as candidates."""
 
 import json
 
 import numpy as np
+import pandas as pd
 
 from tests.helpers.word_models import WORDS
 
@@ -26,4 +27,18 @@ def some_rows(count=60, seed=0):
 
 def jsonl(path, rows, newline="\n"):
     path.write_bytes("".join(json.dumps(row) + newline for row in rows).encode())
+    return path
+
+
+PROMPT = json.dumps([{"role": "user", "content": "w1 w2"}])
+
+
+def candidates(path, responses, prompts=3):
+    rows = [
+        (f"p{number}", PROMPT, f"g{number}", place, text)
+        for number in range(prompts)
+        for place, text in enumerate(responses)
+    ]
+    table = pd.DataFrame(rows, columns=["prompt_id", "prompt", "group", "candidate", "response"])
+    table.to_parquet(path)
     return path
