@@ -23,7 +23,7 @@ from lens.serving.model_card import results_text
 from lens.serving.reward_model import RewardModel
 from lens.serving.scoring import Tally, score_rows
 from tests.helpers.embedded_pairs import near_a_plane
-from tests.helpers.known_vaes import constant_vae
+from tests.helpers.vaes import constant_vae
 
 
 def pool(gold):

@@ -11,7 +11,7 @@ import torch
 from lens.core import diagnostics
 from lens.latent.vae import diagnose, kl_to_standard_normal, train_vaes
 from tests.helpers.embedded_pairs import near_a_plane
-from tests.helpers.known_vaes import constant_vae
+from tests.helpers.vaes import constant_vae
 
 VAE_SETTINGS = {
     "hidden": 8,

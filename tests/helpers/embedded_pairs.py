@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.reward.training_set import Standardiser, TrainingSet
 
 
 def embedded(count=80, dim=6, seed=0, strength=1.0, per_prompt=1):
@@ -24,30 +23,6 @@ def embedded(count=80, dim=6, seed=0, strength=1.0, per_prompt=1):
         }
     )
     return EmbeddedPairs(table, sides[0], sides[1], None, {"source": "test"})
-
-
-def linear_world(count=200, validation=40, dim=6, noise=1.0, seed=0):
-    """Pairs whose label follows a Bradley-Terry model with a known linear reward."""
-    rng = np.random.default_rng(seed)
-    truth = np.zeros(dim)
-    truth[:2] = 2.0, -1.0
-    first, second = rng.normal(size=(2, count + validation, dim))
-    swap = rng.random(count + validation) > 1 / (1 + np.exp(-(first - second) @ truth / noise))
-    chosen = np.where(swap[:, None], second, first).astype(np.float32)
-    rejected = np.where(swap[:, None], first, second).astype(np.float32)
-    rows = np.arange(count + validation)
-    data = TrainingSet(
-        chosen[:count],
-        rejected[:count],
-        chosen[count:],
-        rejected[count:],
-        Standardiser(np.zeros(dim, np.float32), np.ones(dim, np.float32)),
-        rows[:count].astype(str),
-        rows[count:].astype(str),
-        rows[:count],
-        rows[count:],
-    )
-    return data, truth
 
 
 def near_a_plane(count=120, dim=6, seed=0):

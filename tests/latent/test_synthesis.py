@@ -15,7 +15,7 @@ from lens.latent import synthesis
 from lens.latent.vae import VAE
 from lens.reward.mlp import Run, train_mlps
 from lens.reward.training_set import Standardiser, TrainingSet
-from tests.helpers.known_vaes import identity_vae
+from tests.helpers.vaes import identity_vae
 
 
 @pytest.mark.parametrize(
