@@ -1,5 +1,6 @@
-"""Small models that tests build and save: random weights, ordinary Hugging Face folders."""
+"""Fixtures of many tests, and which tests are slow. The models are ordinary Hugging Face folders."""
 
+import os
 import subprocess
 import sys
 from multiprocessing.process import BaseProcess
@@ -137,8 +138,8 @@ SLOW_FOLDERS = {"end_to_end", "torture"}
 
 
 def pytest_collection_modifyitems(items):
-    """Marks as slow what builds a language model or runs the workflow; the longest files first,
-    so that no worker ends with one alone."""
+    """Marks as slow what builds a language model or runs the workflow, beside what is marked by
+    itself; the longest files come first, so that no worker ends with one alone."""
     for item in items:
         if BUILD_MODELS & set(item.fixturenames) or item.path.parent.name in SLOW_FOLDERS:
             item.add_marker("slow")
@@ -146,23 +147,24 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
 
 
-class NoModels:
-    """Refuses the import of a language model's code."""
+class NoLanguageModels:
+    """Refuses to import a language model's code."""
 
     def find_spec(self, name, path=None, target=None):
-        if name.startswith("transformers.") and ".modeling_" in name:
-            raise AssertionError(f"imports {name}: mark this test as slow")
+        if name.startswith("transformers.models.") and ".modeling_" in name:
+            raise AssertionError(f"{name} is imported: mark this test as slow")
 
 
 @pytest.fixture(autouse=True)
 def fast_tests_stay_fast(request, monkeypatch):
-    """A test that is not marked slow starts no process and imports no language model."""
+    """What is not marked as slow starts no process and imports no language model."""
     if request.node.get_closest_marker("slow"):
         return
 
     def refuse(*_, **__):
-        raise AssertionError("starts a process: mark this test as slow")
+        raise AssertionError("a process is started: mark this test as slow")
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+    monkeypatch.setattr(os, "fork", refuse, raising=False)
     monkeypatch.setattr(BaseProcess, "start", refuse)
-    monkeypatch.setattr(sys, "meta_path", [NoModels(), *sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [NoLanguageModels(), *sys.meta_path])

@@ -70,6 +70,7 @@ def test_an_mlp_is_recommended_only_if_it_is_told_from_the_best_probe():
     assert level.recommended == Recipe("linear_probe")
 
 
+@pytest.mark.slow
 def test_without_time_for_augmentation_the_plain_recipes_are_compared(monkeypatch):
     monkeypatch.setattr(advising, "_plan", lambda *arguments: ([], []))
     advice = advise(embedded(60, dim=4, strength=2.0), rounds=1)
@@ -111,6 +112,7 @@ def test_each_synthetic_recipe_meets_its_control_and_every_plain_one():
     ]
 
 
+@pytest.mark.slow
 def test_under_the_null_augmentation_is_seldom_recommended():
     """Synthetic recipes as good as the plain ones, on random pairs: at most 5 % by design."""
     rng = np.random.default_rng(0)
@@ -128,6 +130,7 @@ def advice():
     return advise(embedded(60, dim=4, strength=2.0), scales=[2], rounds=2)
 
 
+@pytest.mark.slow
 def test_advise_runs_every_recipe_and_repeats_bit_for_bit(advice):
     assert list(advice.margins) == recipes_for([2])
     assert {margins.shape for margins in advice.margins.values()} == {(2, 60)}
@@ -138,6 +141,7 @@ def test_advise_runs_every_recipe_and_repeats_bit_for_bit(advice):
     assert advice.curve.recipe.method in methods.PROBES
 
 
+@pytest.mark.slow
 def test_advice_says_what_it_measured(advice):
     text, found = as_text(advice), as_json(advice)
     assert repr(advice) == str(advice) == text
@@ -268,6 +272,7 @@ def test_scales_begin_at_two():
         advise(embedded().table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[30] + [2] * 15, [91] + [1] * 9, [20] + [1] * 30])
 def test_one_large_prompt_does_not_stop_the_advice(sizes):
     pairs = embedded(sum(sizes), strength=2.0)

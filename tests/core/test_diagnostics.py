@@ -38,6 +38,7 @@ def test_contradicting_pairs_are_a_flag():
     assert diagnostics.of_labels(2, 9) == [("contradicting_pairs", "2 of 9 pairs")]
 
 
+@pytest.mark.slow
 def test_a_large_beta_kills_the_vae_and_is_named():
     alive, dead = trained(0.1), trained(1e4)
     assert diagnostics.of_vae(alive) == []

@@ -50,6 +50,7 @@ def test_what_cannot_be_read_is_refused_and_earlier_results_stay(tmp_path, fail,
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of(Kept))
 def test_what_can_be_read_is_kept_and_the_rest_counted(tmp_path, fail, lens, capsys, name):
     path, outcome = put(tmp_path, name)

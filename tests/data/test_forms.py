@@ -199,6 +199,7 @@ def test_best_worst_takes_the_first_of_each():
 VALUES = st.lists(st.none() | st.integers(1, 4), max_size=7)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(VALUES)
 def test_the_number_of_pairs_follows_a_formula(values):
@@ -214,6 +215,7 @@ def test_the_number_of_pairs_follows_a_formula(values):
     assert (len(pairs), ties) == (len(present) > 1, len(present) == 1 and rated > 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.permutations(range(5)), st.lists(st.integers(1, 3), min_size=5, max_size=5))
 @pytest.mark.parametrize("name", ["ratings", "ranks"])
@@ -226,6 +228,7 @@ def test_the_order_of_responses_does_not_matter(name, order, values):
         assert set(read(straight, rule=rule)[0]) == set(read(mixed, rule=rule)[0])
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=5).filter(lambda v: len(set(v)) > 1))
 @pytest.mark.parametrize("rule", ["all", "adjacent"])

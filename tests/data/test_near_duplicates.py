@@ -38,6 +38,7 @@ def without_template(texts):
 unicode_texts = st.lists(st.text(st.characters(max_codepoint=0x1F640)), min_size=2, max_size=9)
 
 
+@pytest.mark.slow
 @given(unicode_texts)
 def test_pieces_are_the_stretches_of_five_characters(texts):
     for one, other in pairwise(texts):
@@ -195,6 +196,7 @@ def test_few_pairs_of_templated_prompts_are_proposed_and_fewer_compared(monkeypa
     assert sum(compared) < 0.1 * sum(proposed)
 
 
+@pytest.mark.slow
 def test_the_chance_of_finding_a_pair_is_the_stated_one():
     """Pairs of sets with a known similarity, proposed as often as the formula says."""
     draw, times = random.Random(0), 400

@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +103,7 @@ forms = st.sampled_from(["upper", "spaced", "wide", "plain"])
 prompts = st.lists(st.tuples(st.integers(0, 11), forms), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(prompts, st.one_of(st.none(), prompts), st.one_of(st.none(), prompts), st.integers(0, 9))
 def test_no_disguise_brings_a_test_or_pool_prompt_into_training(train, test, pool, seed):

@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from lens.files import artifacts
 from lens.files.embeddings import read_embedded
@@ -33,6 +34,7 @@ def test_rows_come_across_files_by_place_mask_and_slice(tmp_path):
     assert found["x"].shape == (10, 3)
 
 
+@pytest.mark.slow
 def test_rows_are_read_alone(tmp_path):
     """64 MB of embeddings, of which a hundred rows are asked for."""
     count, width = 20_000, 1600

@@ -209,6 +209,7 @@ def test_all_refusals_are_told_at_once_and_the_rest_stays(hub, lens_with, tmp_pa
     assert not any(TOKEN.encode() in file.read_bytes() for file in written)
 
 
+@pytest.mark.slow
 def test_a_hub_out_of_reach_is_said(lens_with):
     run = lens_with("prefetch", "--models", "org/open", HF_ENDPOINT="http://127.0.0.1:9")
     assert run.returncode == 1

@@ -151,6 +151,7 @@ def test_a_damaged_block_is_found_by_its_hash_and_made_anew(
     assert shard_file(folder, 0).read_bytes() == shard_file(tmp_path / "whole", 0).read_bytes()
 
 
+@pytest.mark.slow
 def test_shards_at_once_do_not_disturb_one_another(tmp_path):
     """Eight threads, each with a shard of its own, over and over in one folder."""
     payload = {"x": np.ones((1, 2), np.float32)}

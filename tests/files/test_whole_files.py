@@ -62,6 +62,7 @@ print(*sorted(path.name for path in folder.iterdir()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_writers_killed_at_any_moment_leave_whole_files_and_nothing_else(tmp_path):
     run = subprocess.run(
@@ -78,6 +79,7 @@ def left_by(folder, pid, node=None):
     return left
 
 
+@pytest.mark.slow
 def test_what_the_dead_have_left_goes_and_what_others_write_stays(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()

@@ -221,6 +221,7 @@ def train_and_judge(lens, files, results, at):
     return vae, judged
 
 
+@pytest.mark.slow
 def test_a_dead_vae_and_a_coin_reach_the_first_page(tmp_path, lens):
     """By the stages' own commands: beta is so large that the posterior collapses, and the reward
     models learn nothing that holds for other pairs."""

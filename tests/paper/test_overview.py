@@ -66,6 +66,7 @@ def test_names_from_data_show_as_they_are(text):
     assert inside == f"before {' '.join(text.split())} after"
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1))
 def test_any_text_shows_as_it_is(text):
     text = " ".join(text.split())

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import yaml
 
 from lens.evaluation import rewardbench
@@ -16,6 +17,7 @@ def prefetch_command(directory, *arguments):
     return command.partition(" --out")[0].partition("lens prefetch")[2].split()
 
 
+@pytest.mark.slow
 def test_the_target_names_what_the_config_uses(tmp_path):
     paper = yaml.safe_load((ROOT / "workflow/configs/paper.yaml").read_text())
     loads = [m["load"] for m in (*paper["models"].values(), paper["gold"])]
@@ -39,6 +41,7 @@ def test_the_target_names_what_the_config_uses(tmp_path):
     assert words[words.index("--models-with-code") + 1].startswith("google/gemma-2-2b-it@")
 
 
+@pytest.mark.slow
 def test_the_target_runs_whenever_it_is_asked_for(tmp_path):
     for _ in range(2):
         run = snakemake("--cores", 1, "prefetch", directory=tmp_path)
