@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from lens.advice.own_pairs import read_pairs, summary
-from tests.data.test_corpora import check_message, contents, one_parser  # noqa: F401
-from tests.helpers.malformed import EVIL, among, lines, parquet
+from tests.helpers.malformed import EVIL, among, check_message, contents, lines, parquet
+
+pytestmark = pytest.mark.usefixtures("one_parser")
 
 
 def pool(**more):
