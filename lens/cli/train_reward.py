@@ -1,11 +1,11 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
 from lens.cli.shared.arguments import settings
-from lens.cli.train_vae import (
+from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,
     embedding_flags,
-    training_sets,
+    read_training_sets,
 )
 
 SYNTHESIS = (
@@ -135,13 +135,11 @@ def run(args):
 
     from lens.core import diagnostics
     from lens.files import artifacts
-    from lens.files.embeddings import read_embedded
     from lens.language import loading
     from lens.reward.head import RewardHead, pair_accuracy
     from lens.reward.probes import PROBES
 
-    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    data = training_sets(pairs, embeddings, args)
+    _, embeddings, data = read_training_sets(args)
     inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
     if args.method in PROBES:
         loading.set_numpy_threads(args.threads)
