@@ -1,6 +1,6 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,
@@ -8,6 +8,7 @@ from lens.cli.shared.training_sets import (
     read_training_sets,
 )
 
+SIDES = ("chosen", "rejected")
 SYNTHESIS = (
     "noise_variance",
     "candidates_per_kept",
@@ -134,13 +135,12 @@ def run(args):
     from pathlib import Path
 
     from lens.core import diagnostics
-    from lens.files import artifacts
     from lens.language import loading
-    from lens.reward.head import RewardHead, pair_accuracy
+    from lens.reward.head import RewardHead
     from lens.reward.probes import PROBES
 
     _, embeddings, data = read_training_sets(args)
-    inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
+    inputs = input_files(args, "pairs", "embeddings")
     if args.method in PROBES:
         loading.set_numpy_threads(args.threads)
         trainings = {seed: PROBES[args.method](part) for seed, part in data.items()}
@@ -149,32 +149,27 @@ def run(args):
         trainings = train_networks(args, data, inputs)
     by_seed, flags = {}, []
     for seed, training in trainings.items():
-        part = data[seed]
+        part, losses = data[seed], training.metrics.get("validation_losses", [])
         model = RewardHead(training.weights, part.standardiser)
         model.save(Path(args.out_dir) / f"seed_{seed}.safetensors")
-        accuracies = {
-            name: float(
-                pair_accuracy(
-                    model(embeddings["chosen"][rows]), model(embeddings["rejected"][rows])
-                ).mean()
-            )
-            for name, rows in (
-                ("train", data[seed].rows),
-                ("validation", data[seed].validation_rows),
-            )
-        }
         by_seed[str(seed)] = {
             **training.metrics,
             "embeddings": embedding_facts(part),
-            "pair_accuracy": accuracies,
+            "pair_accuracy": accuracies(model, embeddings, part),
         }
-        losses = training.metrics.get("validation_losses", [])
-        flags += diagnostics.named(embedding_flags(part) + diagnostics.of_losses(losses), seed=seed)
+        found = embedding_flags(part) + diagnostics.of_losses(losses)
+        flags += diagnostics.named(found, seed=seed)
     size = sum(value.size for value in trainings[args.seeds[0]].weights.values())
-    artifacts.write_metrics(
-        Path(args.out_dir) / "metrics.json",
-        settings(args),
-        inputs,
-        {"by_seed": by_seed, "flags": flags},
-        {"parameters": size, "trained": size},
-    )
+    cost = {"parameters": size, "trained": size}
+    write_metrics(args, inputs, {"by_seed": by_seed, "flags": flags}, cost)
+
+
+def accuracies(model, embeddings, part) -> dict[str, float]:
+    """The share of a training set's pairs that the model orders as labelled."""
+    from lens.reward.head import pair_accuracy
+
+    rows = {"train": part.rows, "validation": part.validation_rows}
+    return {
+        name: float(pair_accuracy(*(model(embeddings[side][at]) for side in SIDES)).mean())
+        for name, at in rows.items()
+    }

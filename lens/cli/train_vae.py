@@ -1,6 +1,6 @@
 """Train the contrastive VAE, one for each seed, on N preference pairs."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,
@@ -32,7 +32,6 @@ def run(args):
 
     from lens.core import diagnostics
     from lens.core.seeds import derive_seed
-    from lens.files import artifacts
     from lens.language import loading
     from lens.latent.vae import diagnose, save_vae, train_vaes
 
@@ -61,11 +60,7 @@ def run(args):
         }
         found = embedding_flags(part) + diagnostics.of_vae(by_seed[str(seed)]["train"])
         flags += diagnostics.named(found, seed=seed)
-    artifacts.write_metrics(
-        Path(args.out_dir) / "metrics.json",
-        settings(args),
-        {"pairs": args.pairs, "embeddings": args.embeddings},
-        {"by_seed": by_seed, "flags": flags},
-        {"parameters": by_seed[str(args.seeds[0])]["parameters"]}
-        | {"trained": by_seed[str(args.seeds[0])]["parameters"]},
-    )
+    size = by_seed[str(args.seeds[0])]["parameters"]
+    inputs = input_files(args, "pairs", "embeddings")
+    cost = {"parameters": size, "trained": size}
+    write_metrics(args, inputs, {"by_seed": by_seed, "flags": flags}, cost)
