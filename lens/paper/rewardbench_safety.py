@@ -9,17 +9,18 @@ from lens.core.errors import LensError
 from lens.core.intervals import Interval
 from lens.evaluation.rewardbench import subset_weights
 from lens.paper.cells import CONTROLS, corrected
+from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
 from lens.report.measured import blocks, difference, level, p_value, shown, shown_difference
-from lens.report.method_names import method_name
 from lens.report.render import number
 from lens.report.reported import reported
+from lens.reward.methods import METHODS
 
 OFFICIAL = "Safety"
 SCALE = 4  # the reviews' number is for 4x
 PAPER = {"full_finetune": "textual", "lens": "latent"}
-UNAUGMENTED = ("original", "mean_difference", "linear_probe")
+UNAUGMENTED = tuple(name for name, method in METHODS.items() if not method.augments)
 HEADER = ["method", "scale", "accuracy %", "vs repeat", "paper"]
 NOTE = (
     "Share of pairs in which the better response scores strictly higher, in per cent: mean [95 % "

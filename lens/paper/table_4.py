@@ -7,10 +7,10 @@ import pandas as pd
 
 from lens.core.intervals import crossed_interval
 from lens.paper.cells import Cell, by_place, control_of, corrected
+from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
 from lens.report.measured import blocks, difference, level, p_value, shown, shown_difference
-from lens.report.method_names import method_name
 from lens.report.render import number
 from lens.report.reported import N_PAIRS, PAPER_DATASET, reported, table_4_value
 

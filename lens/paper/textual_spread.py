@@ -7,10 +7,10 @@ import pandas as pd
 
 from lens.core.intervals import Interval
 from lens.paper.cells import Cell, by_place
+from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
 from lens.report.measured import blocks, level, shown
-from lens.report.method_names import method_name
 from lens.report.render import number
 from lens.report.reported import MODEL_OF_TABLE_1, N_PAIRS, reported
 

@@ -13,15 +13,9 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import report as in_report  # `report` at a line's beginning is a directive
 from snakemake.utils import validate
 
+from lens.reward.methods import METHODS
+
 ROOT = Path(workflow.basedir)
-LATENT = (
-    "lens",
-    "synthetic_only",
-    "residual_decoding",
-    "posterior_noise",
-    "latent_mixing",
-    "latent_flow",
-)
 DRAWN = re.compile("paper.(figure_|theory_(fits|map)|[a-z_]+_(curve|sweep))[^/]*$")
 OF_SOME_ARTEFACTS = (
     "artefacts",
@@ -38,7 +32,7 @@ OF_SOME_ARTEFACTS = (
 )
 GOLD_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"  # the paper's
 MAY_HOLD_A_SECRET = ("base_url", "key_variable")  # so that their values are not shown
-UNAUGMENTED = ("original", "mean_difference", "linear_probe", "evidence_probe")
+UNAUGMENTED = [name for name, method in METHODS.items() if not method.augments]
 
 
 def fill_in(value, names):
@@ -276,7 +270,8 @@ def pool_settings(wildcards):
 
 
 def vae_files(wildcards):
-    if method_of(wildcards.method) not in LATENT:
+    method = METHODS.get(method_of(wildcards.method))
+    if not (method and method.needs_vae):
         return []
     folder = "results/{}/train_vae/{}/{}/n{}/{}".format(
         config["run"],
