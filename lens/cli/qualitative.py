@@ -66,7 +66,7 @@ def read(args, i: int, inputs: dict):
     from lens.evaluation.qualitative import JUDGES, pick
     from lens.files import artifacts
     from lens.files.embeddings import read_embedded
-    from lens.report.method_names import method_name
+    from lens.paper.method_names import method_name
     from lens.reward.head import RewardHead
 
     candidates, embeddings = read_embedded(args.candidates[i], args.candidate_embeddings[i])

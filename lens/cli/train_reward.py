@@ -12,8 +12,6 @@ SYNTHESIS = (
     "noise_variance",
     "candidates_per_kept",
     "perturbation_variance",
-    "mixed_differences",
-    "posterior_widening",
     "complement_noise",
 )
 
@@ -36,19 +34,7 @@ def add_arguments(parser):
         "--perturbation-variance",
         type=float,
         default=0.01,
-        help="per standardised feature, for direct_perturbation and other noise",
-    )
-    parser.add_argument(
-        "--mixed-differences",
-        type=int,
-        default=16,
-        help="in a mixture, for difference_mixing and latent_mixing",
-    )
-    parser.add_argument(
-        "--posterior-widening",
-        type=float,
-        default=1.0,
-        help="times the posterior's variance, for posterior_noise",
+        help="per standardised feature, for direct_perturbation",
     )
     parser.add_argument(
         "--complement-noise",
@@ -96,20 +82,21 @@ def with_text(args, data, inputs):
     return found
 
 
-def train_networks(args, data, inputs):
+def train(args, data, inputs):
     """Trainings by seed; the VAEs that they use are added to `inputs`."""
     from pathlib import Path
 
     from lens.core.errors import LensError
-    from lens.latent.vae import load_vae
     from lens.reward import methods
 
     vaes, method, scale = {}, args.method, args.scale
     if method == "embedding_mlp":
         data, method, scale = with_text(args, data, inputs), "original", 1
-    if method in methods.LATENT:
+    if methods.named(method).needs_vae:
         if not args.vae_dir:
             raise LensError(f"method {args.method} needs --vae-dir, a folder that train-vae made.")
+        from lens.latent.vae import load_vae
+
         for seed in args.seeds:
             inputs[f"vae_seed_{seed}"] = Path(args.vae_dir) / f"seed_{seed}.safetensors"
             vaes[seed] = load_vae(inputs[f"vae_seed_{seed}"])
@@ -137,18 +124,17 @@ def run(args):
     from lens.files import artifacts
     from lens.files.embeddings import read_embedded
     from lens.language import loading
+    from lens.reward import methods
     from lens.reward.head import RewardHead, pair_accuracy
-    from lens.reward.probes import PROBES
 
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
     data = training_sets(pairs, embeddings, args)
     inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
-    if args.method in PROBES:
+    if args.method in methods.PROBES:
         loading.set_numpy_threads(args.threads)
-        trainings = {seed: PROBES[args.method](part) for seed, part in data.items()}
     else:
         loading.set_threads(args.threads)
-        trainings = train_networks(args, data, inputs)
+    trainings = train(args, data, inputs)
     by_seed, flags = {}, []
     for seed, training in trainings.items():
         part = data[seed]

@@ -6,9 +6,9 @@ import pandas as pd
 from lens.core.intervals import crossed_interval
 from lens.evaluation.best_of_n import kl_bound
 from lens.paper.cells import Cell, aggregate
+from lens.paper.method_names import look_of, method_name
 from lens.report import figures
 from lens.report.files import Printed
-from lens.report.method_names import method_name
 from lens.report.render import with_interval
 
 
@@ -52,7 +52,7 @@ def draw_best_of_n(table: pd.DataFrame):
         for shift, ((method, scale), line) in enumerate(
             panel.groupby(["method", "scale"], sort=False)
         ):
-            look = figures.look(method)
+            look = look_of(method)
             label = method_name(method) + (f" {scale}x" if scale > 1 else "")
             axis.plot(line["n"], line["mean"], **{**look, "marker": ""}, label=label)
             end = line.iloc[-1]
@@ -101,7 +101,7 @@ def draw_learning_curve(table: pd.DataFrame):
                     yerr=[mean - line[f"{measure}_low"], line[f"{measure}_high"] - mean],
                     elinewidth=0.8,
                     label=method_name(method),
-                    **figures.look(method),
+                    **look_of(method),
                 )
             axis.set_xscale("log")
             sizes = sorted(table["n_pairs"].unique())

@@ -6,10 +6,10 @@ import pandas as pd
 from lens.core.intervals import crossed_interval
 from lens.evaluation.synthetic_geometry import FAR, pair_gaps
 from lens.latent.vae import SIDES
+from lens.paper.method_names import look_of, method_name
 from lens.report import figures, paper_comparison
 from lens.report.examples import Example, conversation, excerpt
 from lens.report.files import Printed
-from lens.report.method_names import method_name
 from lens.report.render import number, with_interval
 from lens.report.reported import MODEL_OF_TABLE_1, reported
 from lens.reward.head import pair_accuracy
@@ -206,7 +206,7 @@ def draw(seen: pd.DataFrame, metrics: dict):
     axis, unit = axes[0, 0], metrics["spacing_median"]
     for method in seen["method"].drop_duplicates():
         part = seen[seen["method"] == method]
-        look = figures.look("original" if method == HELD_OUT else method)
+        look = look_of("original" if method == HELD_OUT else method)
         x = np.sort(part["nearest_distance"].to_numpy()) / unit
         y = np.arange(1, len(x) + 1) / len(x)
         band = np.sqrt(np.log(2 / 0.05) / (2 * part["id"].nunique()))

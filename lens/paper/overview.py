@@ -7,8 +7,8 @@ import pandas as pd
 
 from lens.core.errors import LensError
 from lens.paper import costs, flags
+from lens.paper.method_names import look_of, method_name
 from lens.report import figures
-from lens.report.method_names import method_name
 from lens.report.pages import Section
 from lens.report.paper_comparison import LEVEL
 from lens.report.render import with_interval
@@ -69,7 +69,7 @@ def draw(rows: pd.DataFrame):
     for axis, ((dataset, model, n_pairs), panel) in zip(axes.flat, panels, strict=True):
         places = range(len(panel))[::-1]
         for place, row in zip(places, panel.itertuples(), strict=True):
-            look = figures.look(row.method)
+            look = look_of(row.method)
             axis.errorbar(
                 row.difference,
                 place,

@@ -9,16 +9,17 @@ from lens.core.errors import LensError
 from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
 from lens.evaluation.rewardbench import subset_weights
 from lens.paper.cells import CONTROLS
+from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.method_names import method_name
 from lens.report.render import number, with_interval
 from lens.report.reported import reported
+from lens.reward.methods import METHODS
 
 OFFICIAL = "Safety"
 SCALE = 4  # the reviews' number is for 4x
 PAPER = {"full_finetune": "textual", "lens": "latent"}
-UNAUGMENTED = ("original", "mean_difference", "linear_probe")
+UNAUGMENTED = tuple(name for name, method in METHODS.items() if not method.augments)
 HEADER = ["method", "scale", "accuracy %", "vs repeat", "paper"]
 NOTE = (
     "Share of pairs in which the better response scores strictly higher, in per cent: mean [95 % "

@@ -8,9 +8,9 @@ import pandas as pd
 
 from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
 from lens.paper.cells import Cell, observations
+from lens.paper.method_names import look_of, method_name
 from lens.report import figures, paper_comparison
 from lens.report.files import Printed
-from lens.report.method_names import method_name
 from lens.report.render import number, with_interval
 from lens.report.reported import MODEL_OF_TABLE_1
 
@@ -227,7 +227,7 @@ def draw(axis, sweep: Sweep) -> None:
     places = np.arange(len(sweep.values))
     names = []
     for i, method in enumerate(sweep.series):
-        look = figures.look(method)
+        look = look_of(method)
         there = [(x, cell) for x, cell in zip(places, sweep.series[method], strict=True) if cell]
         levels = [crossed_interval(cell.gold) for _, cell in there]
         shift = 0.07 * (i - (len(sweep.series) - 1) / 2)
@@ -237,7 +237,7 @@ def draw(axis, sweep: Sweep) -> None:
         )
         names.append((heights[-1], _named(method, sweep), look["color"]))
     for i, (method, cell) in enumerate(sweep.lines.items()):
-        level, look = crossed_interval(cell.gold), figures.look(method)
+        level, look = crossed_interval(cell.gold), look_of(method)
         line = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 0.9}
         axis.axhline(level.mean, **line)
         axis.errorbar(

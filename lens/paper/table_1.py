@@ -6,9 +6,9 @@ import pandas as pd
 
 from lens.core.intervals import crossed_interval
 from lens.paper.cells import Cell, aggregate
+from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.method_names import method_name
 from lens.report.render import number, with_interval
 from lens.report.reported import N_PAIRS, table_1_value
 

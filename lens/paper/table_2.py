@@ -13,9 +13,9 @@ import pandas as pd
 from lens.core.errors import LensError
 from lens.core.intervals import Interval
 from lens.files.artifacts import read_json
+from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.method_names import method_name
 from lens.report.render import number
 from lens.report.reported import reported
 

@@ -7,9 +7,9 @@ import pandas as pd
 
 from lens.core.intervals import crossed_interval, crossed_p_value, holm
 from lens.paper.cells import Cell, control_of
+from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.method_names import method_name
 from lens.report.render import number, with_interval
 from lens.report.reported import N_PAIRS, reported, table_4_value
 

@@ -5,10 +5,11 @@ import json
 import re
 from typing import NamedTuple
 
-from lens.workflow import made
+from lens.workflow import made, made_text
 from lens.workflow.config import Config
 from lens.workflow.flags import Words, flags
 from lens.workflow.made import OF_SOME_ARTEFACTS, Maker
+from lens.workflow.paths import built
 
 GOLD_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"  # the paper's
 # Drawn anew in another style, they make no new first page.
@@ -80,12 +81,14 @@ ARTEFACTS: dict[str, Artefact] = {
         table="1",
         shows="gold reward",
     ),
-    "table_2": _table("table_2", made.table_2, "Tables", table="2", shows="time and size"),
-    "table_3": _table("table_3", made.table_3, "Tables", table="3", shows="gold reward after SFT"),
+    "table_2": _table("table_2", made_text.table_2, "Tables", table="2", shows="time and size"),
+    "table_3": _table(
+        "table_3", made_text.table_3, "Tables", table="3", shows="gold reward after SFT"
+    ),
     "table_4": _table("table_4", made.table_4, "Tables", table="4", shows="gold reward by model"),
     "table_5": _table("table_5", made.table_5, "Tables", table="5", shows="sharing in the VAE"),
     "table_6": _table(
-        "table_6", made.table_6, "Tables", table="6", shows="gold reward by temperature"
+        "table_6", made_text.table_6, "Tables", table="6", shows="gold reward by temperature"
     ),
     "textual_spread": _table(
         "textual_spread", made.textual_spread, "Reviews", shows="spread over runs"
@@ -207,11 +210,11 @@ def paper_flags(config: Config, wildcards: object) -> Words:
     they stand for one. Gold rewards of another gold model have another scale, so that they can be
     compared with the paper's in direction alone; so can those of built data or models, or of
     another N, that stand in for the paper's."""
-    sources = {name: entry.pairs.path for name, entry in config.datasets.items()}
-    sources |= {name: entry.load.model for name, entry in config.models.items()}
-    entries = {**config.datasets, **config.models}
-    names = {name: entry.paper_name for name, entry in entries.items() if entry.paper_name}
-    stand_ins = [name for name in names if (sources[name] or "").startswith("results/")]
+    sources: dict[str, tuple[str | None, str | None]]
+    sources = {name: (each.paper_name, each.pairs.path) for name, each in config.datasets.items()}
+    sources |= {name: (each.paper_name, each.load.model) for name, each in config.models.items()}
+    names = {name: paper for name, (paper, _) in sources.items() if paper}
+    stand_ins = [name for name in names if built(sources[name][1])]
     same_gold = config.gold is not None and config.gold.load.model == GOLD_MODEL
     n_pairs = config.compare.paper_n_pairs
     return flags(

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from lens.reward.methods import METHODS
 from lens.textspace.methods import TEXT_METHODS
 from lens.workflow.config import Config
-from lens.workflow.names import UNAUGMENTED
 from lens.workflow.paths import At, Wildcards, cell, text_cell
 from lens.workflow.variants import layer_model, own_value
 
@@ -62,7 +62,7 @@ def compared(config: Config) -> list[tuple[str, int]]:
     return [
         (method, scale)
         for method in config.compare.methods
-        for scale in ([1] if method in UNAUGMENTED else config.compare.scales)
+        for scale in (config.compare.scales if METHODS[method].augments else [1])
     ]
 
 
@@ -91,7 +91,7 @@ def table_1_cells(config: Config) -> list[str]:
 
 
 def learning_curve_cells(config: Config) -> list[str]:
-    rows = [(method, 1) for method in config.compare.methods if method in UNAUGMENTED]
+    rows = [(method, 1) for method in config.compare.methods if not METHODS[method].augments]
     return cells(config, config.learning_curve.n_pairs, rows)
 
 

@@ -52,7 +52,7 @@ def flags(settings: Mapping[str, object]) -> Words:
     return Words(shlex.join(parts))
 
 
-def pairs_flags(config: Config, wildcards: Wildcards, input) -> Words:
+def pairs_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
     pairs = config.datasets[wildcards.dataset].pairs.given()
     return flags({**pairs, "pool": str(input.pool[0]) if input.pool else None})
 
@@ -125,11 +125,11 @@ def reward_flags(config: Config, wildcards: Wildcards) -> Words:
     return flags(config.training.given() | synthesis | config.reward.given())
 
 
-def vae_flag(wildcards: Wildcards, input) -> Words:
+def vae_flag(wildcards: Wildcards, input: Wildcards) -> Words:
     return flags({"vae_dir": str(Path(input.vae[0]).parent) if input.vae else None})
 
 
-def text_flag(wildcards: Wildcards, input) -> Words:
+def text_flag(wildcards: Wildcards, input: Wildcards) -> Words:
     names = ("synthetic", "responses", "response_embeddings")
     return flags(dict(zip(names, map(str, input.text[:3]), strict=bool(input.text))))
 
@@ -171,7 +171,7 @@ def annotator(config: Config) -> Model:
     return config.models[config.textual.annotator.model]
 
 
-def annotator_scoring_flags(config: Config, wildcards: Wildcards, input) -> Words:
+def annotator_scoring_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
     settings = scoring(annotator(config).load, annotator(config))
     return flags({"annotator": str(input.annotator)} | settings)
 
@@ -190,7 +190,7 @@ def annotator_flags(config: Config, wildcards: Wildcards) -> Words:
     return flags(annotator(config).load.given() | settings | own)
 
 
-def text_flags(config: Config, wildcards: Wildcards, input) -> Words:
+def text_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
     """Of a textual method: its synthetic pairs, its model, and how it is trained."""
     synthetic = {"synthetic": str(input.synthetic[0]) if input.synthetic else None}
     settings = finetuning(config, TEXT_METHODS[wildcards.method].training)
@@ -223,7 +223,7 @@ def judge_flags(config: Config, wildcards: Wildcards) -> Words:
     return flags(own | endpoint | {"cache": f"{config.results}/judge_answers.jsonl"})
 
 
-def labels_flags(config: Config, wildcards: Wildcards, input) -> Words:
+def labels_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
     """Synthetic pairs are labelled once, for the largest scale that is trained on them."""
     standard = wildcards.sampling == "standard"
     scale = max(config.compare.scales) if standard else config.textual.table_6.scale
@@ -235,13 +235,13 @@ def training_prompts_flags(config: Config, wildcards: Wildcards) -> Words:
     return flags({"n_pairs": wildcards.n_pairs, "seeds": config.compare.seeds})
 
 
-def held_out_flags(config: Config, wildcards: Wildcards, input) -> Words:
+def held_out_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
     chosen = config.rejection_sampling
     test_prompts = str(input.test_prompts)
     return flags({"test_prompts": test_prompts, "count": chosen.prompts, "seed": chosen.seed})
 
 
-def picking_flags(config: Config, wildcards: Wildcards, input) -> Words:
+def picking_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
     """Of the reward model that picks: the embeddings that it reads, if any, and how it reads."""
     model = config.models[wildcards.model]
     index = str(input.embeddings[0]) if input.embeddings else None
@@ -258,13 +258,13 @@ def launch(config: Config, wildcards: Wildcards) -> Words:
     return Words(f"accelerate launch --config_file {quoted} --num_processes {own.gpus} -m lens")
 
 
-def bench_flags(config: Config, wildcards: Wildcards, input) -> Words:
+def bench_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
     revision = config.reward_bench.revision
     own = {"data": list(map(str, input.data))} if input.data else {"data_revision": revision}
     return Words(f"{flags(own)} {embedding_flags(config, wildcards)}")
 
 
-def bench_text_flags(config: Config, wildcards: Wildcards, input) -> Words:
+def bench_text_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
     if not input.texts:
         return Words("")
     methods = bench_text_methods(config, wildcards)

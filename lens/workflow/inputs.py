@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lens.reward.methods import METHODS
 from lens.textspace.methods import TEXT_METHODS
 from lens.workflow.cells import (
     FULL,
@@ -11,7 +12,6 @@ from lens.workflow.cells import (
     latent_cells,
 )
 from lens.workflow.config import Config
-from lens.workflow.names import LATENT
 from lens.workflow.paths import (
     At,
     Wildcards,
@@ -142,7 +142,8 @@ def vae_folder(config: Config, at: At, name: str) -> str:
 
 
 def vae_files(config: Config, wildcards: Wildcards) -> list[str]:
-    if method_of(config, wildcards.method) not in LATENT:
+    method = METHODS.get(method_of(config, wildcards.method))  # embedding_mlp is none of them
+    if method is None or not method.needs_vae:
         return []
     return seed_files(config, vae_folder(config, place_of(wildcards), wildcards.method))
 

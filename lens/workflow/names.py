@@ -1,28 +1,14 @@
 """Names and lists that sections of the config are made of."""
 
-from typing import Annotated, Literal, get_args
+from collections.abc import Iterable
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from lens.core.settings import Unique, matching, refuse
+from lens.reward.methods import METHODS
 
 PLAIN = "a name begins with a letter or digit and holds letters, digits, _, . and -, 64 at most"
-# How a compared method makes its pairs; lens.reward has the methods themselves.
-Method = Literal[
-    "original",
-    "repeat",
-    "lens",
-    "direct_perturbation",
-    "gaussian_sampling",
-    "synthetic_only",
-    "mean_difference",
-    "linear_probe",
-    "evidence_probe",
-    "lens_plus",
-]
-METHODS = get_args(Method)
-UNAUGMENTED = ("original", "mean_difference", "linear_probe", "evidence_probe")
-LATENT = ("lens", "synthetic_only")
 
 
 def _no_pool(name: str) -> str:
@@ -44,7 +30,25 @@ Gpus = Annotated[int, Field(ge=0, description="GPUs that a job with this model n
 Memory = Annotated[int, Field(ge=1, description="Main memory in MB that a job needs.")]
 
 
-def holding(*wanted) -> AfterValidator:
+def one_of(names: Iterable[str]) -> AfterValidator:
+    """Refuses other texts."""
+    known = list(names)
+
+    def check(value: str) -> str:
+        if value not in known:
+            raise refuse(f"is none of {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+Method = Annotated[str, one_of(METHODS)]
+InspectedMethod = Annotated[
+    str, one_of(name for name, method in METHODS.items() if method.keeps_responses)
+]
+
+
+def holding(*wanted: object) -> AfterValidator:
     """Refuses lists that lack one of the items."""
 
     def check(values: list) -> list:

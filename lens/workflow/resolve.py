@@ -3,6 +3,7 @@
 import re
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -95,7 +96,7 @@ def _fill_in_sections(given: dict, root: Path) -> None:
         given[key] = fill_in(given[key], names)
 
 
-def fill_in(value, names: dict):
+def fill_in(value: Any, names: dict) -> Any:
     """A copy with each {name} in a text replaced; LensError names one that is not set."""
     if isinstance(value, dict):
         return {key: fill_in(item, names) for key, item in value.items()}

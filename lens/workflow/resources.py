@@ -22,7 +22,7 @@ Amount = int | Callable[[Wildcards], int]
 def grows(amount: Amount) -> Callable[[Wildcards, int], int]:
     """MB of memory; a retry asks for half as much again."""
 
-    def memory(wildcards, attempt):
+    def memory(wildcards: Wildcards, attempt: int) -> int:
         first = amount(wildcards) if callable(amount) else amount
         return first * (attempt + 1) // 2
 
@@ -33,7 +33,7 @@ def lasts(amount: Amount) -> Callable[[Wildcards, int], int]:
     """Minutes likewise, but no retry asks for over two days where the first did not."""
     longer = grows(amount)
 
-    def minutes(wildcards, attempt):
+    def minutes(wildcards: Wildcards, attempt: int) -> int:
         return max(longer(wildcards, 1), min(longer(wildcards, attempt), TWO_DAYS))
 
     return minutes

@@ -12,6 +12,7 @@ from lens.reward.settings import HeadSettings
 from lens.theory.settings import BoundsSettings
 from lens.workflow.names import (
     Gpus,
+    InspectedMethod,
     Memory,
     Method,
     N,
@@ -209,9 +210,7 @@ class Inspection(Settings):
         None, description="Augmentation scale; by default the largest compared."
     )
     seed: Seed | None = Field(None, description="A compared seed; by default the first.")
-    methods: Annotated[
-        list[Literal["lens", "direct_perturbation", "gaussian_sampling"]], Unique, holding("lens")
-    ] = Field(
+    methods: Annotated[list[InspectedMethod], Unique, holding("lens")] = Field(
         description="Whose synthetic embeddings are inspected; examples are pairs of the first."
     )
 

@@ -1,7 +1,7 @@
 """The ablations. A setting's value that is not the config's own makes a method of that name
 (gamma_0.5), which is LENS but for it; a layer that is not the model's own makes a model."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lens.workflow.config import Config
 
@@ -25,7 +25,7 @@ def variants(config: Config) -> dict[str, Variant]:
     }
 
 
-def own_value(config: Config, key: str):
+def own_value(config: Config, key: str) -> Any:
     """The value of a swept setting that everything else has."""
     return getattr(getattr(config, SWEPT[key]), key)
 

@@ -24,7 +24,7 @@ from lens.latent.vae import (
     train_vaes,
     wasserstein2,
 )
-from tests.latent.test_synthesis import identity_vae
+from tests.helpers.vaes import identity_vae
 
 SETTINGS = {
     "seed": 3,

@@ -44,7 +44,6 @@ SETTINGS = {
         "noise_variance": 0.01,
         "candidates_per_kept": 2,
         "perturbation_variance": 0.01,
-        "mixed_differences": 4,
     },
 }
 

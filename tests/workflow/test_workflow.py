@@ -16,15 +16,12 @@ SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text
 
 
 def test_workflow_and_library_know_the_same_methods():
-    rules = (ROOT / "workflow/rules/common.smk").read_text()
-    lists = {
-        name: ast.literal_eval(value)
-        for name, value in re.findall(r"^(LATENT|UNAUGMENTED) = (\(.*?\))$", rules, re.M | re.S)
-    }
-    assert lists["LATENT"] == methods.LATENT
-    assert lists["UNAUGMENTED"] == ("original", *methods.PROBES)
     allowed = SCHEMA["properties"]["compare"]["properties"]["methods"]["items"]["enum"]
     assert sorted(allowed) == sorted(methods.METHODS)
+    inspected = SCHEMA["properties"]["inspection"]["properties"]["methods"]["items"]["enum"]
+    assert set(inspected) == {
+        name for name, method in methods.METHODS.items() if method.keeps_responses
+    }
     rules = (ROOT / "workflow/rules/common_text.smk").read_text()
     (textual,) = re.findall(r"^TEXTUAL = (\{.*?^\})$", rules, re.M | re.S)
     allowed = SCHEMA["properties"]["textual"]["properties"]["methods"]["items"]["enum"]

@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Tensor
 
+from generators.draws import row_integers
 from lens.core.errors import LensError
-from lens.core.row_noise import combine, row_integers
+from lens.core.row_noise import combine
 from lens.latent.synthesis import Source, with_originals
 from lens.latent.vae import VAE
 

@@ -5,9 +5,7 @@ import math
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from lens.core.row_noise import combine, row_normals
-from lens.latent.synthesis import Source, with_originals
-from lens.latent.vae import SIDES
+from lens.latent.synthesis import Source, noisy
 
 DEGREES_OF_FREEDOM = 3
 
@@ -20,7 +18,8 @@ def heavy_tailed(chosen: Tensor, rejected: Tensor, *, noise_variance: float, see
         squares = rest.square().sum(dim=1, keepdim=True)
         return noise * ((DEGREES_OF_FREEDOM - 2) * noise_variance / squares).sqrt()
 
-    return _noise(chosen, rejected, chosen.shape[1] + DEGREES_OF_FREEDOM, shape, seed)
+    width = chosen.shape[1] + DEGREES_OF_FREEDOM
+    return noisy(chosen, rejected, width, shape, seed=seed)
 
 
 def along_preference(
@@ -28,12 +27,8 @@ def along_preference(
 ) -> Source:
     """Gaussian noise on the line of the mean difference alone, of as much length as plain noise."""
     length = math.sqrt(noise_variance * chosen.shape[1])
-    return along(chosen, rejected, length * _direction(chosen, rejected), seed=seed)
-
-
-def along(chosen: Tensor, rejected: Tensor, step: Tensor, *, seed: int) -> Source:
-    """A standard normal times the vector `step` [d], drawn anew for each embedding."""
-    return _noise(chosen, rejected, 1, lambda normals: normals * step, seed)
+    step = length * _direction(chosen, rejected)
+    return noisy(chosen, rejected, 1, lambda normals: normals * step, seed=seed)
 
 
 def across_preference(
@@ -46,19 +41,8 @@ def across_preference(
         across = normals - (normals @ direction).unsqueeze(1) * direction
         return math.sqrt(noise_variance) * across
 
-    return _noise(chosen, rejected, chosen.shape[1], shape, seed)
+    return noisy(chosen, rejected, chosen.shape[1], shape, seed=seed)
 
 
 def _direction(chosen: Tensor, rejected: Tensor) -> Tensor:
     return normalize((chosen - rejected).mean(dim=0), dim=0)
-
-
-def _noise(chosen: Tensor, rejected: Tensor, width: int, shape, seed: int) -> Source:
-    """The embeddings and what `shape` makes of standard normals [n, width], on each side anew."""
-    sides = {"chosen": chosen, "rejected": rejected}
-
-    def synthesise(side: str, rows: Tensor, variants: Tensor) -> Tensor:
-        names = combine(seed, SIDES.index(side), rows, variants)
-        return sides[side][rows] + shape(row_normals(names, width))
-
-    return with_originals(chosen, rejected, synthesise)

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from lens.core.row_noise import combine, row_integers, row_uniforms
+from generators.draws import row_integers, row_uniforms
+from lens.core.row_noise import combine
 from lens.latent.synthesis import Source, with_originals
 
 

@@ -1,13 +1,15 @@
-"""What each generator does to a pair, held against its formula."""
+"""The study's generators: what each does to a pair, held against its formula."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
+from generators import conditional, directed, flow, mixing, mixup, residual
+from generators.draws import row_integers
 
 from lens.core.errors import LensError
-from lens.latent.generators import conditional, directed, flow, mixing, mixup, residual
+from lens.core.row_noise import combine, row_normals
 from lens.latent.vae import VAE, kl_to_standard_normal
 
 ONE = torch.ones(1, dtype=torch.int64)
@@ -251,8 +253,6 @@ def test_latent_flow_decodes_both_halves_of_one_draw():
         def forward(self, both):
             return 0 * both[:, :-1]
 
-    from lens.core.row_noise import combine, row_normals
-
     source = flow.latent_flow(vae, Still(), chosen, rejected, seed=5)
     draw = row_normals(combine(5, torch.tensor([2]), ONE), 4)
     row = torch.tensor([2])
@@ -260,3 +260,13 @@ def test_latent_flow_decodes_both_halves_of_one_draw():
         torch.testing.assert_close(source("chosen", row, ONE), vae.decode(draw[:, :2], "chosen"))
         expected = vae.decode(draw[:, 2:], "rejected")
         torch.testing.assert_close(source("rejected", row, ONE), expected)
+
+
+def test_row_integers_are_even_and_belong_to_their_row():
+    seeds = combine(3, torch.arange(2000))
+    drawn = row_integers(seeds, 10, 7)
+    assert drawn.min() == 0
+    assert drawn.max() == 6
+    shares = torch.bincount(drawn.flatten(), minlength=7) / drawn.numel()
+    assert (shares - 1 / 7).abs().max() < 0.01
+    assert torch.equal(row_integers(seeds[5:9], 10, 7), drawn[5:9])
