@@ -12,7 +12,7 @@ from lens.reward import evidence, lens_plus, methods, mlp, probes
 from lens.reward.training_set import Standardiser, TrainingSet, training_set_of
 from tests.reward.test_mlp import HEAD, SYNTHESIS, linear_world
 
-METHODS = ("original", "mixup", *methods.PROBES, "lens_plus")
+METHODS = ("original", "direct_perturbation", *methods.PROBES, "lens_plus")
 
 
 def labelled(data, labels, validation_labels):
