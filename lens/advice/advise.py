@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from tqdm import tqdm
@@ -36,7 +36,8 @@ class Comparison:
 @dataclass(repr=False)
 class Advice:
     """What cross-validation found. `accuracy` is by recipe; `recommended` trains on synthetic pairs
-    only if one beats its control and every plain recipe by an interval that leaves out 0."""
+    only if one beats its control and every plain recipe by an interval that leaves out 0. `soft`
+    compares plain recipes on soft labels with the same ones on hard labels."""
 
     pairs: int
     prompts: int
@@ -48,6 +49,7 @@ class Advice:
     recommended: Recipe
     curve: Curve
     report: dict
+    soft: list[Comparison] = field(default_factory=list)
     flags: list[dict] = field(default_factory=list)
     margins: dict[Recipe, np.ndarray] = field(repr=False, default_factory=dict)
 
@@ -57,9 +59,12 @@ class Advice:
         return as_text(self)
 
 
-def recipes_for(scales: Sequence[int]) -> list[Recipe]:
-    """What is compared: plain recipes first, then each augmentation behind its control."""
+def recipes_for(scales: Sequence[int], *, soft: bool = False) -> list[Recipe]:
+    """What is compared: plain recipes first, on soft labels as well if there are any, then each
+    augmentation behind its control."""
     plain = [Recipe(method) for method in ("original", *methods.PROBES)]
+    if soft:
+        plain += [replace(recipe, labels="soft") for recipe in plain]
     if not scales:
         return plain
     compared = [Recipe(method, k) for k in scales for method in ("repeat", "lens")]
@@ -76,6 +81,7 @@ def advise(
 ) -> Advice:
     """Compares recipes on held-out prompts and says which to use.
 
+    Where labels are soft, plain recipes train on them and on hard ones, and ties are not judged.
     Each round cuts the pairs into five folds by prompt and trains every recipe five times. Unless
     `rounds` is given, there are as many of 5 as fit into `minutes`, at least 3, going by the first
     one's time; large scales, and at last all augmentation, are left out where even that would take
@@ -89,8 +95,8 @@ def advise(
     if rounds is not None and rounds < 1:
         raise LensError(f"rounds {rounds}: at least one is needed.")
     start, budget = time.perf_counter(), minutes * 60
-    scales, raised = _plan(pairs, sorted(scales), rounds, budget, tell)
-    recipes = recipes_for(scales)
+    scales, raised = _plan(pairs, sorted(scales), rounds, budget, tell, pairs.graded)
+    recipes = recipes_for(scales, soft=pairs.graded)
     margins: dict[Recipe, list] = {recipe: [] for recipe in recipes}
     bar = tqdm(unit="recipe", desc="cross-validate", disable=None)
     bar.total = (rounds or ROUNDS) * len(recipes)
@@ -123,23 +129,22 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
     recipes try does.
     """
     right = {recipe: correct(values) for recipe, values in margins.items()}
-    accuracy = {
-        recipe: interval_by_prompt(values, pairs.groups) for recipe, values in right.items()
-    }
+    groups = pairs.groups[pairs.decided]
+    accuracy = {recipe: interval_by_prompt(values, groups) for recipe, values in right.items()}
     plain = [recipe for recipe in right if not recipe.synthetic]
-    best = _best_plain(plain, right, accuracy, pairs.groups)
+    best = _best_plain(plain, right, accuracy, groups)
     synthetic = [recipe for recipe in right if recipe.synthetic]
     level = 1 - 0.05 / max(1, len(synthetic))
-    comparisons = [
-        Comparison(
-            recipe,
-            control,
-            interval_by_prompt(right[recipe] - right[control], pairs.groups, least=-1),
-            interval_by_prompt(right[recipe] - right[control], pairs.groups, level, least=-1),
+
+    def compare(recipe: Recipe, control: Recipe, level: float) -> Comparison:
+        gain = right[recipe] - right[control]
+        difference, corrected = (
+            interval_by_prompt(gain, groups, x, least=-1) for x in (0.95, level)
         )
-        for recipe in synthetic
-        for control in plain
-    ]
+        return Comparison(recipe, control, difference, corrected)
+
+    comparisons = [compare(recipe, control, level) for recipe in synthetic for control in plain]
+    soft = [recipe for recipe in plain if recipe.labels == "soft"]
     winners = [
         recipe
         for recipe in synthetic
@@ -148,7 +153,7 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
     rounds, count = next(iter(margins.values())).shape
     return Advice(
         pairs=count,
-        prompts=len(np.unique(pairs.groups)),
+        prompts=len(np.unique(groups)),
         trained_on=round(0.8 * count),
         rounds=rounds,
         seconds=0.0,
@@ -157,6 +162,9 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         recommended=max(winners, key=lambda recipe: accuracy[recipe].mean, default=best),
         curve=None,
         report=pairs.report | {"sha256": pairs.sha256},
+        soft=[
+            compare(recipe, replace(recipe, labels="hard"), 1 - 0.05 / len(soft)) for recipe in soft
+        ],
         flags=pairs.flags + _tie_flags(margins),
         margins=margins,
     )
@@ -192,11 +200,16 @@ def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int) -> Curve:
 
 
 def _plan(
-    pairs: EmbeddedPairs, scales: Sequence[int], rounds: int | None, budget: float, tell
+    pairs: EmbeddedPairs,
+    scales: Sequence[int],
+    rounds: int | None,
+    budget: float,
+    tell: Callable[[str], None],
+    soft: bool = False,
 ) -> tuple[list[int], list[dict]]:
     """(the scales of which three rounds fit into `budget` seconds, going by a few trainings: all of
     them where `rounds` are given, perhaps none; flags of the VAEs among these trainings)."""
-    cut = make_round(pairs, 0)
+    cut, plain = make_round(pairs, 0), 2 if soft else 1
     times, vaes = {}, {}
     train(Recipe("original"), cut.data)  # a first training takes longer than all others
     for name, run in {
@@ -209,8 +222,9 @@ def _plan(
         times[name] = time.perf_counter() - begun
     for most in range(len(scales), -1, -1):
         kept = list(scales[:most])
-        steps = 1 + sum(kept) * (1 + LENS_COST) + max(kept, default=0)
-        each = CURVE * (times["original"] * steps + times["vae"] * bool(kept) + times["probes"])
+        steps = plain + sum(kept) * (1 + LENS_COST) + max(kept, default=0)
+        probes = plain * times["probes"]
+        each = CURVE * (times["original"] * steps + times["vae"] * bool(kept) + probes)
         if rounds or LEAST_ROUNDS * each <= budget or not kept:
             break
         least = LEAST_ROUNDS * each
@@ -220,8 +234,9 @@ def _plan(
         if not kept:
             left_out += f" ({scales[0]} alone takes about {duration(least)}: --minutes)"
     count = rounds or max(LEAST_ROUNDS, min(ROUNDS, int(budget // each)))
+    recipes = len(recipes_for(kept, soft=soft))
     tell(
-        f"Cross-validating {len(recipes_for(kept))} recipes, {count} rounds of 5 folds: about "
+        f"Cross-validating {recipes} recipes, {count} rounds of 5 folds: about "
         f"{duration(count * each)}{left_out}."
     )
     return kept, vae_flags(cut.data, vaes) if kept else []

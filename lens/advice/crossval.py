@@ -38,35 +38,53 @@ def fold_of_each(groups: np.ndarray, seed: int) -> np.ndarray:
 
 @dataclass
 class Round:
-    """One way to cut the pairs into folds, and what trains when each of them is held out."""
+    """One way to cut the pairs into folds, and what trains when each of them is held out. A tie
+    whose prompt has no other pair is in no fold (-1)."""
 
     folds: np.ndarray
     data: dict[int, TrainingSet]
 
     def margins(self, pairs: EmbeddedPairs, heads: dict) -> np.ndarray:
-        """r(chosen) - r(rejected) [N] of every pair, from the model that did not see it."""
+        """r(chosen) - r(rejected) [N] of every pair that is no tie, from the model that did not see
+        it."""
         found = np.empty(len(self.folds))
         for fold, head in enumerate(heads.values()):
             held = self.folds == fold
             found[held] = head(pairs.chosen[held]) - head(pairs.rejected[held])
-        return found
+        return found[pairs.decided]
 
 
-def make_round(pairs: EmbeddedPairs, seed: int, size: float = 1.0) -> Round:
+def folds_of(pairs: EmbeddedPairs, seed: int) -> np.ndarray:
+    """The folds [N] of the pairs that are no ties, and of ties the fold of their prompt, or -1."""
+    groups, decided = pairs.groups, pairs.decided
+    folds = np.full(len(groups), -1)
+    folds[decided] = fold_of_each(groups[decided], seed)
+    of_prompt = dict(zip(groups[decided], folds[decided], strict=True))
+    folds[~decided] = [of_prompt.get(group, -1) for group in groups[~decided]]
+    return folds
+
+
+def make_round(pairs: EmbeddedPairs, seed: int, size: float = 1.0, labels: str = "hard") -> Round:
     """The folds of a seed; `size` is the share of each training part's prompts that is used, four
-    prompts or more."""
-    folds = fold_of_each(pairs.groups, seed)
+    prompts or more. Ties train only where `labels` are "soft"."""
+    folds = folds_of(pairs, seed)
+    usable = pairs.decided if labels == "hard" else np.ones(len(pairs), bool)
     sides = {"chosen": pairs.chosen, "rejected": pairs.rejected}
     data = {}
     for fold in range(FOLDS):
         own = derive_seed(seed, "fold", fold) % 2**31
-        rows = np.flatnonzero(folds != fold)
+        rows = np.flatnonzero((folds != fold) & usable)
         if size < 1:
             prompts = np.unique(pairs.groups[rows])
             kept = prompts[sample_rows(len(prompts), max(4, round(size * len(prompts))), own)]
             rows = rows[np.isin(pairs.groups[rows], kept)]
         data[own] = training_set_of(
-            rows, pairs.groups, sides, seed=own, validation_fraction=VALIDATION
+            rows,
+            pairs.groups,
+            sides,
+            seed=own,
+            validation_fraction=VALIDATION,
+            labels=pairs.labels if labels == "soft" else None,
         )
     return Round(folds, data)
 
@@ -74,13 +92,18 @@ def make_round(pairs: EmbeddedPairs, seed: int, size: float = 1.0) -> Round:
 def round_margins(
     pairs: EmbeddedPairs, recipes: Sequence[Recipe], seed: int
 ) -> Iterator[tuple[Recipe, np.ndarray]]:
-    """(recipe, its held-out margins [N]) of one round, recipe by recipe; a VAE serves them all."""
-    cut = make_round(pairs, seed)
-    vaes = None
+    """(recipe, its held-out margins [N]) of one round, recipe by recipe; a VAE serves them all.
+    N leaves ties out."""
+    cuts: dict[str, Round] = {}
+    vaes: dict[str, dict] = {}
     for recipe in recipes:
-        if recipe.needs_vae and vaes is None:
-            vaes = train_vae_of_each(cut.data)
-        yield recipe, cut.margins(pairs, train(recipe, cut.data, vaes))
+        labels = recipe.labels
+        if labels not in cuts:
+            cuts[labels] = make_round(pairs, seed, labels=labels)
+        if recipe.needs_vae and labels not in vaes:
+            vaes[labels] = train_vae_of_each(cuts[labels].data)
+        cut = cuts[labels]
+        yield recipe, cut.margins(pairs, train(recipe, cut.data, vaes.get(labels)))
 
 
 def correct(margins: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ DEFAULT = Recipe("evidence_probe")
 
 def fit(
     pairs: EmbeddedPairs,
-    recipe: Recipe | str = DEFAULT,
+    recipe: Recipe | str = DEFAULT.method,
     *,
     seed: int = 0,
     chosen_among: int = 1,
@@ -27,30 +27,38 @@ def fit(
 ) -> RewardModel:
     """A reward model from all pairs by one recipe, calibrated on held-out pairs.
 
-    Three rounds of five-fold cross-validation by prompt give its held-out accuracy, and margins to
+    Named by its method, a recipe trains on soft labels where the pairs have them. Three rounds of
+    five-fold cross-validation by prompt give its held-out accuracy, ties left out, and margins to
     fit the temperature to. `chosen_among` so many recipes by their accuracy on the same pairs, and
     `command`, go into the model card.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("fit needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")
-    recipe = Recipe(recipe) if isinstance(recipe, str) else recipe
+    if isinstance(recipe, str):
+        recipe = Recipe(recipe, labels="hard" if pairs.labels is None else "soft")
+    soft = pairs.labels if recipe.labels == "soft" else None
+    usable = pairs.decided if soft is None else np.ones(len(pairs), bool)
+    decided, groups = pairs.decided, pairs.groups[pairs.decided]
+    judged = None if soft is None else soft[decided]
     rounds = [1000 * (seed + 1) + number for number in range(ROUNDS)]  # not those of an advice
     margins = np.stack([next(round_margins(pairs, [recipe], each))[1] for each in rounds])
-    folds = np.stack([fold_of_each(pairs.groups, each) for each in rounds])
+    folds = np.stack([fold_of_each(groups, each) for each in rounds])
     own = derive_seed(seed, "fit") % 2**31
     data = training_set_of(
-        np.arange(len(pairs.groups)),
+        np.flatnonzero(usable),
         pairs.groups,
         {"chosen": pairs.chosen, "rejected": pairs.rejected},
         seed=own,
         validation_fraction=VALIDATION,
+        labels=soft,
     )
     vaes = train_vae_of_each({own: data}) if recipe.needs_vae else {}
     head = train(recipe, {own: data}, vaes)[own]
-    temperature = fit_temperature(margins.ravel())
-    held = held_out(margins, folds, pairs.groups)
+    every = None if judged is None else np.tile(judged, ROUNDS)
+    temperature = fit_temperature(margins.ravel(), every)
+    held = held_out(margins, folds, groups, judged)
     card = {
-        "recipe": {"method": recipe.method, "scale": recipe.scale},
+        "recipe": recipe.as_dict(),
         "linear": "w1" not in head.weights,
         "seed": seed,
         "chosen_among": chosen_among,
@@ -75,8 +83,11 @@ def of_held_out(margins: np.ndarray, held: dict) -> list[tuple[str, str]]:
     return flags
 
 
-def held_out(margins: np.ndarray, folds: np.ndarray, groups: np.ndarray) -> dict:
-    """Accuracy, log loss and calibration of held-out margins [rounds, N] with their folds.
+def held_out(
+    margins: np.ndarray, folds: np.ndarray, groups: np.ndarray, labels: np.ndarray | None = None
+) -> dict:
+    """Accuracy, log loss and calibration of held-out margins [rounds, N] with their folds, and with
+    labels [N] if they are soft.
 
     Each fold's margins are divided by a temperature fitted to the other folds', so that no pair
     helps to calibrate its own probability.
@@ -84,15 +95,15 @@ def held_out(margins: np.ndarray, folds: np.ndarray, groups: np.ndarray) -> dict
     scaled = np.empty_like(margins)
     for number, (values, fold) in enumerate(zip(margins, folds, strict=True)):
         for held in np.unique(fold):
-            rest = values[fold != held]
-            scaled[number, fold == held] = values[fold == held] / fit_temperature(rest)
+            rest, known = values[fold != held], None if labels is None else labels[fold != held]
+            scaled[number, fold == held] = values[fold == held] / fit_temperature(rest, known)
     found = [reliability(sigmoid(values)) for values in scaled]
     shown = found[0]
     return {
         "rounds": len(margins),
         "accuracy": vars(interval_by_prompt(correct(margins), groups)),
-        "log_loss": log_loss(scaled),
-        "log_loss_uncalibrated": log_loss(margins),
+        "log_loss": log_loss(scaled, labels),
+        "log_loss_uncalibrated": log_loss(margins, labels),
         "calibration_error": float(np.mean([each.error for each in found])),
         "calibration_error_uncalibrated": float(
             np.mean([reliability(sigmoid(values)).error for values in margins])

@@ -34,7 +34,7 @@ def curve_round(pairs: EmbeddedPairs, recipe: Recipe, seed: int) -> tuple[np.nda
     share of the prompts."""
     sizes, found = [], []
     for share in SHARES:
-        cut = make_round(pairs, seed, share)
+        cut = make_round(pairs, seed, share, recipe.labels)
         sizes.append(np.mean([len(p.rows) + len(p.validation_rows) for p in cut.data.values()]))
         found.append(correct(cut.margins(pairs, train(recipe, cut.data))))
     return np.array(sizes), np.stack(found)
@@ -48,8 +48,9 @@ def fit_curve(
     acc(n) = a - b n^-c with b >= 0, a <= 1 and c from 0.2 to 1; intervals by bootstrap over
     prompts and rounds, the law fitted anew to each resample.
     """
-    ahead = np.array([1.0, 2.0, 4.0]) * len(pairs.groups)
-    draws = np.stack([outcomes.mean(axis=(0, 2)), *_resamples(outcomes, pairs.groups)])
+    groups = pairs.groups[pairs.decided]
+    ahead = np.array([1.0, 2.0, 4.0]) * len(groups)
+    draws = np.stack([outcomes.mean(axis=(0, 2)), *_resamples(outcomes, groups)])
     predicted = extrapolate(sizes, draws, ahead)
     return Curve(recipe, sizes, _intervals(draws), ahead, _intervals(predicted))
 

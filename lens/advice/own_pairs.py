@@ -18,8 +18,10 @@ from lens.core.diagnostics import (
     of_embeddings,
 )
 from lens.core.errors import LensError, printable
+from lens.data.beware import of_pairs
 from lens.data.forms import to_pairs
 from lens.data.pairs import normalise_pairs, rename_columns, sample_rows
+from lens.data.soft_labels import label_counts, settled
 from lens.data.sources import read_source
 from lens.files import artifacts
 from lens.files.embeddings import read_embedded
@@ -55,13 +57,15 @@ def read_pairs(
     pair_rule: str = "all",
     group_by: str = "prompt",
     max_pairs: int | None = None,
+    labels: str = "hard",
 ) -> Preferences:
     """Pairs from a local file, a Hub dataset, a data frame or an iterable of rows (dicts).
 
     Takes pairs, ratings and rankings in the forms that `lens.data.forms` lists; rows that cannot be
-    used and ties are dropped and counted. `columns` renames, {"ours": "theirs"}; `max_pairs` takes
-    a random sample, always the same. Raises LensError when nothing usable is left or a row is of
-    another form.
+    used and ties are dropped and counted. With `labels` "soft" ties are kept, and the table has a
+    column `label`, by the rules of `lens.data.soft_labels`. `columns` renames, {"ours": "theirs"};
+    `max_pairs` takes a random sample, always the same. Raises LensError when nothing usable is left
+    or a row is of another form.
     """
     if source is None or isinstance(source, dict):
         raise LensError("pairs are a path, a Hub id, a data frame, or a list with a dict a row.")
@@ -69,8 +73,9 @@ def read_pairs(
         rows, name = read_source(str(source), split=split, revision=revision), str(source)
     else:
         rows, name = _rows(source), "rows given"
-    pairs, form = to_pairs(rename_columns(rows, columns or {}), pair_rule=pair_rule)
-    table, report = normalise_pairs(pairs, group_by=group_by, invalid_rows="drop")
+    pairs, form = to_pairs(rename_columns(rows, columns or {}), pair_rule=pair_rule, ties=True)
+    used = settled(pairs, labels)
+    table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
     usable = len(table)
     if max_pairs is not None and max_pairs < usable:
         table = table.iloc[sample_rows(usable, max_pairs, 0)].reset_index(drop=True)
@@ -85,14 +90,24 @@ def read_pairs(
             "prompts": int(table["group"].nunique()),
             "dropped": dict(report.dropped),
             "first_dropped": report.first_places,
+            **({"label_counts": counts} if (counts := label_counts(pairs)) else {}),
+            **({"labels": labels} if labels != "hard" else {}),
         },
     )
+
+
+def decided(table: pd.DataFrame) -> np.ndarray:
+    """Which pairs [N] of a table are no ties."""
+    if "label" not in table:
+        return np.ones(len(table), bool)
+    return (table["label"] != 0.5).to_numpy()
 
 
 def summary(pairs: Preferences) -> str:
     """One line on what was read and what was left out."""
     report, form = pairs.report, pairs.report["form"]
-    left_out = {"ties": form["ties"], "responses without a rating": form["unrated"]}
+    left_out = {"responses without a rating": form["unrated"]}
+    left_out |= {"ties": form["ties"]} if report.get("labels", "hard") == "hard" else {}
     left_out |= {reason.replace("_", " "): count for reason, count in report["dropped"].items()}
     named = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     unread = f" Columns not read: {', '.join(form['unread'])}." if form["unread"] else ""
@@ -173,16 +188,34 @@ class EmbeddedPairs:
         return self.table["group"].to_numpy()
 
     @property
+    def labels(self) -> np.ndarray | None:
+        """The probability [N] that the chosen answer is the better one, if labels are soft."""
+        return self.table["label"].to_numpy() if "label" in self.table else None
+
+    @property
+    def graded(self) -> bool:
+        """Whether any label is below 1, so that soft labels differ from hard ones."""
+        return self.labels is not None and bool((self.labels < 1).any())
+
+    @property
+    def decided(self) -> np.ndarray:
+        """Which pairs [N] are no ties, so that a model orders them rightly or not."""
+        return decided(self.table)
+
+    @property
     def flags(self) -> list[dict]:
-        """What `lens.core.diagnostics` says of the embeddings."""
+        """What `lens.data.beware` says of the pairs and `lens.core.diagnostics` of embeddings."""
         constant = constant_features(np.concatenate([self.chosen, self.rejected]))
         alike = int(identical_pairs(self.chosen, self.rejected).sum())
-        return named(of_embeddings(int(constant.sum()), len(constant), alike, len(self)))
+        found = of_embeddings(int(constant.sum()), len(constant), alike, len(self))
+        return named([*of_pairs(self.table), *found])
 
     @property
     def sha256(self) -> str:
-        """Of the pairs' texts in their order: which data these are."""
-        texts = self.table[["prompt", "chosen", "rejected"]].to_json(orient="values")
+        """Of the pairs' texts, and of labels if they are soft, in their order: which data these
+        are."""
+        columns = ["prompt", "chosen", "rejected", *(["label"] if "label" in self.table else [])]
+        texts = self.table[columns].to_json(orient="values")
         return sha256(texts.encode()).hexdigest()
 
     @property

@@ -48,12 +48,13 @@ def beware(advice: Advice) -> list[str]:
 def table(advice: Advice) -> str:
     """Held-out accuracy by recipe, best first."""
     rows = sorted(advice.accuracy.items(), key=lambda item: -item[1].mean)
+    width = max(17, *(len(str(recipe)) for recipe in advice.accuracy))
     lines = [f"{'held-out accuracy, 95 % interval':<42}against repeat"]
     for recipe, value in rows:
         own = [each for each in advice.comparisons if each.recipe == recipe]
         against = next((each for each in own if each.control == recipe.control), None)
         difference = points(against.difference) if against else ""
-        text = f"  {recipe!s:<17} {percent(value.mean)} {bracket(value)}"
+        text = f"  {recipe!s:<{width}} {percent(value.mean)} {bracket(value)}"
         lines.append(f"{text:<42}{difference}".rstrip())
     return "\n".join(lines)
 
@@ -71,6 +72,7 @@ def verdict(advice: Advice) -> str:
         f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}); {plain}."
     ]
     sentences += [about(advice, method) for method in ("lens", "lens_plus")]
+    sentences.append(about_labels(advice))
     if not advice.comparisons:
         sentences.append("Augmentation was not tried: the time budget was too short for it.")
     if best.low <= CHANCE:
@@ -103,6 +105,17 @@ def about(advice: Advice, method: str) -> str | None:
             f"{_meaning(rival)}."
         )
     return text
+
+
+def about_labels(advice: Advice) -> str | None:
+    """The plain recipe of highest accuracy on soft labels, against itself on hard ones."""
+    if not advice.soft:
+        return None
+    best = max(advice.soft, key=lambda each: advice.accuracy[each.recipe].mean)
+    return (
+        f"Soft labels (votes, strengths and ties) change held-out accuracy of {best.control} by "
+        f"{points(best.difference)} against hard ones: {_meaning(best)}."
+    )
 
 
 def _meaning(each: Comparison) -> str:
@@ -141,7 +154,8 @@ def _sized_text(sizes: np.ndarray, values: list[Interval]) -> str:
 def next_step(advice: Advice) -> str:
     recipe = advice.recommended
     scale = f" --scale {recipe.scale}" if recipe.scale > 1 else ""
-    return f"Settings it would use: --method {recipe.method}{scale}; {settings_of(recipe)}."
+    labels = " --labels soft" if recipe.labels == "soft" else ""
+    return f"Settings it would use: --method {recipe.method}{scale}{labels}; {settings_of(recipe)}."
 
 
 def settings_of(recipe: Recipe) -> str:
@@ -170,20 +184,13 @@ def as_json(advice: Advice) -> dict:
         "trained_on": advice.trained_on,
         "rounds": advice.rounds,
         "seconds": round(advice.seconds, 1),
-        "accuracy": [_recipe(recipe) | vars(value) for recipe, value in advice.accuracy.items()],
-        "comparisons": [
-            _recipe(each.recipe)
-            | {
-                "control": _recipe(each.control),
-                "difference": vars(each.difference),
-                "corrected": vars(each.corrected),
-            }
-            for each in advice.comparisons
-        ],
-        "recommended": _recipe(advice.recommended),
+        "accuracy": [recipe.as_dict() | vars(value) for recipe, value in advice.accuracy.items()],
+        "comparisons": [_comparison(each) for each in advice.comparisons],
+        **({"soft_labels": [_comparison(each) for each in advice.soft]} if advice.soft else {}),
+        "recommended": advice.recommended.as_dict(),
         "augmentation_recommended": advice.recommended.synthetic,
         "learning_curve": {
-            "recipe": _recipe(advice.curve.recipe),
+            "recipe": advice.curve.recipe.as_dict(),
             "measured": _sized(advice.curve.sizes, advice.curve.measured),
             "predicted": _sized(advice.curve.ahead, advice.curve.predicted),
         },
@@ -192,8 +199,12 @@ def as_json(advice: Advice) -> dict:
     }
 
 
-def _recipe(recipe: Recipe) -> dict:
-    return {"method": recipe.method, "scale": recipe.scale}
+def _comparison(each: Comparison) -> dict:
+    return each.recipe.as_dict() | {
+        "control": each.control.as_dict(),
+        "difference": vars(each.difference),
+        "corrected": vars(each.corrected),
+    }
 
 
 def _sized(sizes: np.ndarray, values: list[Interval]) -> list[dict]:

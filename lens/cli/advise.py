@@ -14,6 +14,7 @@ def add_arguments(parser):
     add_encoder_arguments(parser)
     parser.add_argument("--embeddings", help="instead of --model: .npy [pairs, 2, features]")
     add_data_arguments(parser)
+    parser.set_defaults(labels=None)  # both are compared where labels are graded
     add_sample_argument(parser)
     parser.add_argument("--minutes", type=float, default=10.0, help="time budget")
     parser.add_argument(
@@ -32,7 +33,7 @@ def run(args):
 
     from lens.advice.advise import advise, duration
     from lens.advice.crossval import fold_of_each
-    from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, kept
+    from lens.advice.own_pairs import claim, decided, embed_pairs, import_embeddings, kept
     from lens.advice.report import as_json, draw
     from lens.cli.shared.arguments import settings
     from lens.cli.shared.embedding import encoder
@@ -49,7 +50,8 @@ def run(args):
     tell = lambda message: print(message, file=sys.stderr)  # noqa: E731
     start = time.perf_counter()
     pairs = preferences(args, args.source)
-    fold_of_each(pairs.table["group"].to_numpy(), 0)  # too few prompts are found before embedding
+    told = pairs.table["group"][decided(pairs.table)].to_numpy()
+    fold_of_each(told, 0)  # too few prompts are found before embedding
 
     def estimate(seconds):
         tell(f"Embedding {2 * len(pairs.table):,} texts: about {duration(seconds)}.")

@@ -24,6 +24,9 @@ def run(args):
         raise LensError(f"{' '.join(args.source)}: check one source, `lens check data SOURCE`.")
     rows = read_source(source, split=args.split, revision=args.data_revision)
     check = check_data(
-        rename_columns(rows, args.columns), pair_rule=args.pairs, group_by=args.group_by
+        rename_columns(rows, args.columns),
+        pair_rule=args.pairs,
+        group_by=args.group_by,
+        labels=args.labels,
     )
     print(json.dumps(check.as_dict(), indent=2) if args.json else render(check))

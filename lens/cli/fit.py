@@ -29,6 +29,7 @@ def add_arguments(parser):
 def run(args):
     import shlex
     import sys
+    from dataclasses import replace
     from pathlib import Path
 
     from lens.advice.fit import DEFAULT, fit
@@ -47,9 +48,12 @@ def run(args):
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise LensError(f"{out}: is there already. Choose another --out, or remove it first.")
     default_scale = 8 if args.method == "lens_plus" else 1
-    asked = Recipe(args.method, args.scale or default_scale) if args.method else None
+    asked = None
+    if args.method:
+        asked = Recipe(args.method, args.scale or default_scale, args.labels)
+    default = replace(DEFAULT, labels=args.labels)
     set_threads(args)
-    data, advised, tried = _advised(args) if args.advice else (_own(args), DEFAULT, 1)
+    data, advised, tried = _advised(args) if args.advice else (_own(args), default, 1)
     words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
     model = fit(
         data,

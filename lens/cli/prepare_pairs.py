@@ -1,7 +1,7 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
 from lens.cli.shared.arguments import settings
-from lens.cli.shared.your_data import names
+from lens.cli.shared.your_data import add_labels_argument, names
 
 
 def add_arguments(parser):
@@ -19,6 +19,7 @@ def add_arguments(parser):
         choices=["all", "best_worst", "adjacent"],
         help="which pairs ratings and rankings make",
     )
+    add_labels_argument(parser)
     parser.add_argument("--keep-prefix", help="keep only prompts whose last turn starts so")
     parser.add_argument("--group-by", default="prompt", choices=["prompt", "first_turn"])
     parser.add_argument("--invalid-rows", default="error", choices=["error", "drop"])
@@ -79,13 +80,16 @@ def load(args, source):
     """(pairs, report, form) of a local file or of a split on the Hub."""
     from lens.data.forms import to_pairs
     from lens.data.pairs import normalise_pairs, rename_columns, select_rows
+    from lens.data.soft_labels import settled
     from lens.data.sources import read_hub_rows, read_rows
 
     rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
     selected = select_rows(rows, args.where)
-    given, form = to_pairs(rename_columns(selected, args.columns), pair_rule=args.pair_rule)
+    renamed = rename_columns(selected, args.columns)
+    given, form = to_pairs(renamed, pair_rule=args.pair_rule, ties=True)
     options = {"keep_prefix": args.keep_prefix, "invalid_rows": args.invalid_rows}
-    pairs, report = normalise_pairs(given, group_by=args.group_by, **options)
+    used = settled(given, args.labels)
+    pairs, report = normalise_pairs(used, group_by=args.group_by, **options)
     report.not_selected = len(rows) - len(selected)
     return pairs, report, form
 

@@ -47,6 +47,12 @@ FLAGS = {
     "pick is a random one there.",
     "contradicting_pairs": "the same two answers to the same prompt, labelled both ways: noise at "
     "best. Are labels swapped in a part of the data?",
+    "near_duplicates_in_data": "prompts that nearly say what another one does may stand on both "
+    "sides of a split, and a test on them flatters.",
+    "repeated_pairs": "pairs that stand there already, word for word, count more than once.",
+    "length_decides": "a model may learn length rather than quality.",
+    "side_decides": "annotators may lean to a side. Show the answers in random order, and look at "
+    "the labels.",
     "near_duplicate_prompts": "these prompts nearly stand among the training prompts: results on "
     "them may not hold for prompts that are new.",
     "benchmark_overlap": "the benchmark is no test on what was trained on. Leave these prompts out "

@@ -5,7 +5,7 @@ A record's fields become columns, and so does each question with what annotators
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from lens.core.errors import LensError
@@ -45,12 +45,13 @@ def opened(rows: list[Row]) -> list[Row] | None:
 def _tell_sets(said: list[Said]) -> None:
     """Lists of options as sets where they differ in length: a ranking holds all options."""
     lists = [one for one in said if isinstance(one.value, list)]
-    if len({len(one.value) for one in lists}) > 1 or any(len(one.value) == 1 for one in lists):
+    lengths = {len(as_list(one.value)) for one in lists}
+    if len(lengths) > 1 or 1 in lengths:
         for one in lists:
-            one.value = frozenset(map(str, one.value))
+            one.value = frozenset(map(str, as_list(one.value)))
 
 
-def _reader(rows: list[Row]):
+def _reader(rows: list[Row]) -> Callable | None:
     """What reads a record of these rows, by how they are laid out; None if it is no export."""
     first = rows[0][1]
     if isinstance(first.get("fields"), dict) and {"responses", "suggestions"} & set(first):
@@ -124,8 +125,8 @@ def _flat_2(row: dict, place: str) -> tuple[dict, dict, Counter]:
             )
         each = zip(values, users, status, strict=True)
         given += [(name, {"value": v, "user_id": u, "status": s}) for v, u, s in each]
-    values = {name: _parsed(row[f"{name}.suggestion"]) for name in suggested}
-    return _record(row, _fields(row, set()), given, values)
+    guesses = {name: _parsed(row[f"{name}.suggestion"]) for name in suggested}
+    return _record(row, _fields(row, set()), given, guesses)
 
 
 def _fields(row: dict, questions: set[str]) -> dict:
@@ -182,6 +183,6 @@ def _value(value: object) -> object:
     if not isinstance(value, list):
         return value
     if all(isinstance(each, dict) and "value" in each for each in value):
-        ranks = {str(each["value"]): each.get("rank") for each in value}
-        return list(ranks) if all(rank is None for rank in ranks.values()) else ranks
+        order = {str(each["value"]): each.get("rank") for each in value}
+        return list(order) if all(rank is None for rank in order.values()) else order
     return [each for each in value if is_scalar(each)]

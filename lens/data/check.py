@@ -5,15 +5,23 @@ import re
 from dataclasses import asdict, dataclass
 
 from lens.core.errors import printable
+from lens.data.beware import (
+    LENGTH_BIAS,
+    Share,
+    duplicates,
+    first_answer_wins,
+    is_biased,
+    longer_wins,
+)
 from lens.data.forms import FormReport, to_pairs
 from lens.data.near_duplicates import THRESHOLD, WIDTH, repeated
 from lens.data.pairs import normalise_pairs
+from lens.data.soft_labels import label_counts, settled
 from lens.data.sources import Row
-from lens.data.splits import contradicting_pairs, longer_answer_wins
+from lens.data.splits import contradicting_pairs
 
 FEW_PAIRS = 50
 LARGE_SHARE = 0.2
-LENGTH_BIAS = (0.4, 0.6)
 
 
 @dataclass
@@ -24,6 +32,8 @@ class DataCheck:
     `near_duplicates` are prompts that nearly say what an earlier one does (`near_duplicates`),
     `duplicates` are pairs that stand there already, `contradicting_pairs` those whose two answers
     stand elsewhere the other way round; in `longer_answer_wins` equal lengths count 1/2.
+    `first_answer_wins` is None where sides are not known; `labels` counts pairs with a label below
+    1 (`graded`) and those of 1/2 (`ties`), None where all are 1.
     """
 
     form: FormReport
@@ -43,18 +53,23 @@ class DataCheck:
     characters: dict[str, dict[str, float]]
     longer_answer_wins: float
     example: dict[str, str]
+    first_answer_wins: Share | None
+    labels: dict[str, float] | None
 
     def as_dict(self) -> dict:
         return {**asdict(self), "warnings": warnings(self)}
 
 
-def check_data(rows: list[Row], *, pair_rule: str = "all", group_by: str = "prompt") -> DataCheck:
+def check_data(
+    rows: list[Row], *, pair_rule: str = "all", group_by: str = "prompt", labels: str = "hard"
+) -> DataCheck:
     """Makes pairs of rows in any form, drops unusable ones, and counts what there is.
 
     Raises LensError where the form is unknown or no usable pair is left.
     """
-    made, form = to_pairs(rows, pair_rule=pair_rule)
-    table, report = normalise_pairs(made, group_by=group_by, invalid_rows="drop")
+    made, form = to_pairs(rows, pair_rule=pair_rule, ties=True)
+    used = settled(made, labels)
+    table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
     messages = table["prompt"].map(json.loads)
     turns = messages.map(lambda said: sum(message["role"] == "user" for message in said))
     lengths = {
@@ -74,7 +89,7 @@ def check_data(rows: list[Row], *, pair_rule: str = "all", group_by: str = "prom
         prompts=table["group"].nunique(),
         most_pairs_per_prompt=int(table["group"].value_counts().max()),
         near_duplicates=len(repeated(table["group"].unique())),
-        duplicates=int(table.duplicated(["prompt", "chosen", "rejected"]).sum()),
+        duplicates=duplicates(table),
         contradicting_pairs=contradicting_pairs(table),
         single_turn=int((turns == 1).sum()),
         multi_turn=int((turns > 1).sum()),
@@ -82,13 +97,15 @@ def check_data(rows: list[Row], *, pair_rule: str = "all", group_by: str = "prom
             name: {"median": float(length.median()), "max": int(length.max())}
             for name, length in lengths.items()
         },
-        longer_answer_wins=float(longer_answer_wins(table.assign(split="all"))["all"]),
+        longer_answer_wins=longer_wins(table),
         example={
             "place": report.places[first["id"]],
             "prompt": "\n\n".join(f"{said['role']}: {said['content']}" for said in messages[0]),
             "chosen": first["chosen"],
             "rejected": first["rejected"],
         },
+        first_answer_wins=first_answer_wins(table),
+        labels=label_counts(made),
     )
 
 
@@ -110,6 +127,11 @@ def warnings(check: DataCheck) -> list[str]:
         found.append(
             f"The longer answer wins in {longer:.0%} of the pairs: a model may learn length "
             "rather than quality."
+        )
+    if is_biased(check.first_answer_wins):
+        found.append(
+            f"The first answer wins in {check.first_answer_wins}: annotators may lean to a side. "
+            "Show the answers in random order, and look at the labels."
         )
     if check.form.contradictions:
         found.append(
@@ -156,6 +178,13 @@ def render(check: DataCheck) -> str:
             for name, length in check.characters.items()
         ),
         "longer wins": f"{check.longer_answer_wins:.0%} of pairs",
+        "first wins": str(check.first_answer_wins or ""),
+        "judgements": ", ".join(f"{count:,} {what}" for what, count in form.judgements.items()),
+        "labels": check.labels
+        and (
+            f"{check.labels['graded']:,} of {check.labels['pairs']:,} below 1, {form.ties:,} ties "
+            "(--labels soft trains on them)"
+        ),
         "example": check.example["place"],
         "  prompt": printable(check.example["prompt"], 300),
         "  chosen": printable(check.example["chosen"], 300),

@@ -62,12 +62,21 @@ class FormReport:
     judgements: dict[str, int] = field(default_factory=dict)
 
 
-def to_pairs(rows: list[Row], *, pair_rule: str = "all") -> tuple[list[Row], FormReport]:
+def to_pairs(
+    rows: list[Row], *, pair_rule: str = "all", ties: bool = False
+) -> tuple[list[Row], FormReport]:
     """Rows of any form as rows for `lens.data.pairs.normalise_pairs`, and what was seen.
 
-    `pair_rule` (see `compare`) says which of several responses make pairs. LensError names the
-    first row that is of another form or cannot be read, or says that no two responses differ.
+    `pair_rule` (see `compare`) says which of several responses make pairs. Two responses that a
+    label, scores or votes call equal make none, or one with `tie` if `ties` are asked for.
+    LensError names the first row that is of another form or cannot be read, or says that no two
+    responses differ.
     """
+    pairs, report = _all_pairs(rows, pair_rule)
+    return [(place, pair) for place, pair in pairs if ties or not pair.get("tie")], report
+
+
+def _all_pairs(rows: list[Row], pair_rule: str) -> tuple[list[Row], FormReport]:
     if pair_rule not in RULES:
         raise LensError(f"no rule {pair_rule!r} for making pairs. Use one of {list(RULES)}.")
     rows = opened(rows)
@@ -83,7 +92,7 @@ def to_pairs(rows: list[Row], *, pair_rule: str = "all") -> tuple[list[Row], For
         pairs = _from_rated_rows(rows, columns, pair_rule, report)
     else:
         pairs = _from_lists(rows, columns, pair_rule, report)
-    if not pairs:
+    if all("tie" in pair for _, pair in pairs):
         raise LensError(
             f"{rows[0][0]} and on, read as {report.form}: no prompt has two responses that are "
             f"rated differently ({report.responses} responses, {report.unrated} unrated, "
@@ -149,10 +158,11 @@ def _from_judgements(rows: list[Row], rule: str) -> tuple[list[Row], FormReport]
     columns = {"prompt": prompt} if prompt else {}
     select = None if rule == "all" else lambda worths: compare(worths, rule)[0]
     judged = judged_pairs(rows, lambda row, *sides: _pair(row, columns, *sides), select)
-    pairs = [(place, pair) for place, pair in judged.pairs if "tie" not in pair]
+    pairs = judged.pairs
     report = FormReport("judgements", judged.description, judgements=dict(judged.counts))
-    report.responses, report.ties = 2 * len(judged.pairs), len(judged.pairs) - len(pairs)
-    if not pairs:
+    report.responses = 2 * len(pairs)
+    report.ties = sum("tie" in pair for _, pair in pairs)
+    if report.ties == len(pairs):
         raise LensError(
             f"{rows[0][0]} and on: nobody prefers an answer ({report.ties} ties, "
             f"{judged.counts['rows nobody judged']} rows not judged). Label answers that differ."
@@ -189,12 +199,13 @@ def _from_pairs(rows: list[Row], report: FormReport) -> list[Row]:
             report.description = f"`chosen` is preferred to `rejected`{ties}"
         report.responses += 2
         told = [score for score in scores if score is not None]
+        pair = _pair(row, columns, row["chosen"], row["rejected"])
         if len(told) == 2:
-            if told[0] == told[1]:
-                report.ties += 1
-                continue
+            report.ties += told[0] == told[1]
             report.contradictions += told[0] < told[1]
-        pairs.append((place, _pair(row, columns, row["chosen"], row["rejected"])))
+            if told[0] >= told[1]:
+                pair |= {"strength": told[0] - told[1]} if told[0] > told[1] else {"tie": True}
+        pairs.append((place, pair))
     return pairs
 
 
@@ -204,11 +215,10 @@ def _from_labels(rows: list[Row], columns: dict[str, str], report: FormReport) -
     for place, row in rows:
         report.responses += 2
         winner = winning_side(row[label], sides, f"{place}: `{label}`")
-        if winner is None:
-            report.ties += 1
-            continue
-        pair = _pair(row, columns, row[sides[winner]], row[sides[1 - winner]])
-        pairs.append((place, pair))
+        report.ties += winner is None
+        pair = _pair(row, columns, row[sides[winner or 0]], row[sides[1 - (winner or 0)]])
+        pair["side"] = "second" if winner else "first"
+        pairs.append((place, pair | ({"tie": True} if winner is None else {})))
     return pairs
 
 

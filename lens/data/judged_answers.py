@@ -69,10 +69,10 @@ def find_verdict(value: object, names: Sequence[str], *, numbers: bool = True) -
     if text.rstrip(".") in TIES:
         return Verdict(None)
     if signs := SIGNS.fullmatch(text):
-        sides = [position(signs[part], names) for part in ("one", "other")]
+        one, sign, other = signs.groups()
+        sides = [position(one, names), position(other, names)]
         if None in sides or sides[0] == sides[1]:
             return None
-        sign = signs["sign"]
         steps = STRONGEST if len(sign) == 2 else PLAIN
         return Verdict(None) if sign == "=" else Verdict(sides[sign[0] == "<"], steps)
     phrase = PHRASE.fullmatch(text.rstrip("."))

@@ -119,7 +119,7 @@ def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
             f"{place}: annotators compared answers, but none are found among {sorted(fields)}. Say "
             'which columns hold them: --columns \'{"response_a": "...", "response_b": "..."}\'.'
         )
-    return [listed_answers(row[meant[0]]) for _, row in rows], meant
+    return [listed_answers(row[meant[0]]) or [] for _, row in rows], meant
 
 
 def _all_said(row: dict) -> Iterator[Said]:
@@ -148,7 +148,7 @@ def _choose(rows: list[Row], answers: list[Answers]) -> dict[str, int | None]:
             f'--columns \'{{"preference": "{comparing[0]}"}}\'.'
         )
     rated = {name: _rated_answer(rows, answers, name) for name in names}
-    families: dict[tuple, dict[str, int]] = {}
+    families: dict[tuple, dict[str, int | None]] = {}
     keys = [words(name) for name, _ in max(answers, key=len)]
     for name, about in rated.items():
         if about is not None:
@@ -220,8 +220,9 @@ def _ranked(value: dict | list, names: list[str]) -> Margins | None:
             return None
         (value,) = value.values()
     order = value if isinstance(value, dict) else {str(key): n for n, key in enumerate(value)}
-    ranks = {position(str(key), names): _rating(rank) for key, rank in order.items()}
-    if None in ranks or None in ranks.values() or not 1 < len(ranks) == len(order):
+    found = {position(str(key), names): _rating(rank) for key, rank in order.items()}
+    ranks = {i: rank for i, rank in found.items() if i is not None and rank is not None}
+    if not 1 < len(ranks) == len(order):
         return None
     both = combinations(sorted(ranks), 2)
     return {(i, j): STRONGEST * _sign(ranks[j] - ranks[i]) for i, j in both}
@@ -251,10 +252,10 @@ def _rated_answer(rows: list[Row], answers: list[Answers], name: str) -> int | N
 
 def _rating(value: object) -> float | None:
     try:
-        number = math.nan if isinstance(value, bool | dict | list) else float(value)
-    except (TypeError, ValueError):
+        number = float(value) if isinstance(value, int | float | str) else math.nan
+    except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) and not isinstance(value, bool) else None
 
 
 def _votes(
@@ -279,8 +280,9 @@ def _of_annotator(
 ) -> Margins:
     if None in chosen.values():
         ((name, one),) = said.items()
-        return _margins(name, one.value, answers)
-    rated = {chosen[name]: _rating(one.value) for name, one in said.items()}
+        return _margins(name, one.value, answers) or {}
+    given = {chosen[name]: _rating(one.value) for name, one in said.items()}
+    rated = {i: rating for i, rating in given.items() if i is not None and rating is not None}
     both = combinations(sorted(rated), 2)
     return {(i, j): STRONGEST * _sign(rated[i] - rated[j]) for i, j in both}
 

@@ -1,7 +1,9 @@
 """Preference pairs: one form for all, checked row by row, split by group, sampled by seed.
 
 In memory and on disk a pair is `id, prompt, chosen, rejected, group, split`: `prompt` is a JSON
-list of messages (`role`, `content`) that ends with the user's turn, the answers are strings.
+list of messages (`role`, `content`) that ends with the user's turn, the answers are strings. Where
+they are known, there are also `side` ("first" or "second": where the chosen answer stood) and, if
+asked for, `label`, the probability that the chosen answer is better.
 """
 
 import json
@@ -19,6 +21,10 @@ from lens.data.sources import Row, row_id, row_number
 from lens.data.tools import opened
 
 COLUMNS = ["id", "prompt", "chosen", "rejected", "group", "split"]
+OPTIONAL = {
+    "side": lambda value: value in ("first", "second"),
+    "label": lambda value: isinstance(value, float) and 0 <= value <= 1,
+}
 TURN = re.compile(r"\n\n(Human|Assistant):")
 SURROGATE = re.compile("[\ud800-\udfff]")
 ROLES = {"Human": "user", "Assistant": "assistant"}
@@ -76,6 +82,7 @@ def normalise_pairs(
     invalid row unless `invalid_rows` is "drop".
     """
     report, pairs, first = Report(), [], ""
+    more: dict[str, list] = {name: [] for name in OPTIONAL}
     for place, row in rows:
         report.read += 1
         try:
@@ -100,11 +107,14 @@ def normalise_pairs(
             )
         prompt = json.dumps(messages, ensure_ascii=False)
         pairs.append((key, prompt, chosen, rejected, group_key(messages, group_by)))
+        for name, values in more.items():
+            values.append(row.get(name) if OPTIONAL[name](row.get(name)) else None)
         report.places[key] = place
     report.kept = len(pairs)
     if not pairs:
         raise LensError(f"no usable pair among {report.read} rows: {dict(report.dropped)}.{first}")
-    return pd.DataFrame(pairs, columns=COLUMNS[:-1]), report
+    known = {name: values for name, values in more.items() if set(values) != {None}}
+    return pd.DataFrame(pairs, columns=COLUMNS[:-1]).assign(**known), report
 
 
 def parse_pair(row: dict) -> tuple[list[dict], str, str]:

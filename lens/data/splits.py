@@ -9,7 +9,15 @@ import pandas as pd
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.data.near_duplicates import counted
-from lens.data.pairs import COLUMNS, Report, group_key, keep_apart, sample_rows, split_by_group
+from lens.data.pairs import (
+    COLUMNS,
+    OPTIONAL,
+    Report,
+    group_key,
+    keep_apart,
+    sample_rows,
+    split_by_group,
+)
 
 
 def split_pairs(
@@ -28,7 +36,7 @@ def split_pairs(
     """Pairs with their `split`, train first. No prompt of a test pair or of a pool trains.
 
     Without test pairs, `test_fraction` of the prompts are held out. The limits on pairs take a
-    sample by seed.
+    sample by seed. Ties (a `label` of 1/2) train alone and are no test pairs.
     """
     if pool is not None:
         held_out = set(pool_groups(pool, group_by).values())
@@ -40,6 +48,8 @@ def split_pairs(
         held_out = set(test["group"])
         train = keep_apart(train, held_out, "prompt_stands_in_test_split", report, invalid_rows)
         test = test.assign(id="test-" + test["id"])
+    if "label" in test:
+        test = test[test["label"] != 0.5]  # which of two equal answers a model prefers says nothing
     if train.empty:
         raise LensError("no training pair is left once test prompts are kept apart.")
     before = len(train) + len(test)
@@ -47,7 +57,7 @@ def split_pairs(
     test = _limit(test, max_test_pairs, derive_seed(seed, "test"))
     report.beyond_limits = before - len(train) - len(test)
     pairs = pd.concat([train.assign(split="train"), test.assign(split="test")], ignore_index=True)
-    return pairs[COLUMNS]
+    return pairs[COLUMNS + [name for name in OPTIONAL if name in pairs]]
 
 
 def pool_groups(pool: pd.DataFrame, group_by: str) -> dict[str, str]:

@@ -128,9 +128,8 @@ class _Watch:
 
     def __init__(self, data: TrainingSet, patience: int, start: dict | None, model: nn.Module):
         self.pairs = torch.from_numpy(np.stack([data.validation_chosen, data.validation_rejected]))
-        self.labels = data.validation_labels
-        if self.labels is not None:
-            self.labels = torch.from_numpy(self.labels)
+        soft = data.validation_labels
+        self.labels = None if soft is None else torch.from_numpy(soft)
         self.patience, self.over = patience, False
         self.best_loss, self.best_epoch, self.best_state, self.losses = math.inf, 0, {}, []
         self.start, self.offset = start, 0.0

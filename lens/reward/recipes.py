@@ -22,10 +22,12 @@ HEAD_SETTINGS = HeadSettings().model_dump()
 @dataclass(frozen=True)
 class Recipe:
     """`method` is one of `methods.METHODS`; `scale` counts pairs in training per labelled
-    pair and is 1 for the original pairs and the probes. LensError for what cannot be."""
+    pair and is 1 for the original pairs and the probes. With `labels` "soft" it trains on the
+    probabilities that the chosen answers are better, and on ties. LensError for what cannot be."""
 
     method: str
     scale: int = 1
+    labels: str = "hard"
 
     def __post_init__(self):
         scaled = methods.named(self.method).augments
@@ -36,7 +38,13 @@ class Recipe:
 
     def __str__(self) -> str:
         name = methods.METHODS[self.method].phrase
-        return f"{name} {self.scale}x" if self.scale > 1 else name
+        name = f"{name} {self.scale}x" if self.scale > 1 else name
+        return f"{name}, soft" if self.labels == "soft" else name
+
+    def as_dict(self) -> dict:
+        """Its fields as JSON values, for `Recipe(**fields)`; `labels` only where they are soft."""
+        fields = {"method": self.method, "scale": self.scale}
+        return fields | ({"labels": self.labels} if self.labels != "hard" else {})
 
     @property
     def needs_vae(self) -> bool:
@@ -51,7 +59,8 @@ class Recipe:
     @property
     def control(self) -> "Recipe":
         """The original pairs, repeated as often."""
-        return Recipe("repeat", self.scale) if self.scale > 1 else Recipe("original")
+        method = "repeat" if self.scale > 1 else "original"
+        return Recipe(method, self.scale, self.labels)
 
 
 def train_vae_of_each(data: Mapping[int, TrainingSet]) -> dict[int, VAE]:

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lens.reward.evidence import cross_entropy
+
 BINS = 10
 LEAST_IN_BIN = 20
 SIMULATIONS = 500
 
 
-def fit_temperature(margins: np.ndarray) -> float:
-    """T > 0 that minimises the mean of -log sigmoid(margin / T) over held-out margins [N].
+def fit_temperature(margins: np.ndarray, labels: np.ndarray | None = None) -> float:
+    """T > 0 that minimises the mean of -log sigmoid(margin / T) over held-out margins [N], or the
+    cross-entropy of soft labels [N].
 
     Half a pair more on either side, at the margins' root mean square, keeps T finite where every
     pair is ordered rightly; margins that tell nothing get a T so large that all is about 1/2.
@@ -25,7 +28,7 @@ def fit_temperature(margins: np.ndarray) -> float:
     def loss(log_slope: float) -> float:
         slope = np.exp(log_slope)
         prior = np.logaddexp(0, -slope) + np.logaddexp(0, slope)
-        return np.logaddexp(0, -slope * scaled).sum() + prior / 2
+        return cross_entropy(slope * scaled, labels).sum() + prior / 2
 
     return size / float(np.exp(minimize_scalar(loss, bounds=(-7, 7), method="bounded").x))
 
@@ -70,6 +73,7 @@ def reliability(probability: np.ndarray) -> Reliability:
     )
 
 
-def log_loss(margins: np.ndarray) -> float:
-    """Mean of -log sigmoid(margin) in nats; 0.693 is a coin's."""
-    return float(np.logaddexp(0, -margins).mean())
+def log_loss(margins: np.ndarray, labels: np.ndarray | None = None) -> float:
+    """Mean of -log sigmoid(margin) in nats, or the cross-entropy of soft labels; 0.693 is a
+    coin's."""
+    return float(cross_entropy(margins, labels).mean())

@@ -3,10 +3,22 @@
 import argparse
 import json
 import os
+from functools import partial
+
+
+def add_labels_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--labels",
+        default="hard",
+        choices=["hard", "soft"],
+        help="hard: which answer is better, ties dropped; soft: how sure that is, from votes, "
+        "strengths and ties",
+    )
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """Where preference pairs come from and how they are read."""
+    add_labels_argument(parser)
     parser.add_argument("--split", default="train", help="of a Hub dataset")
     parser.add_argument("--data-revision", help="of a Hub dataset")
     parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
@@ -128,12 +140,14 @@ def set_threads(args) -> None:
 
 
 def preferences(args, source: str):
-    """The pairs of `add_data_arguments`, and a summary of them on standard error."""
+    """The pairs of `add_data_arguments`, and a summary of them on standard error. Where `--labels`
+    is left open, labels are soft if any is below 1."""
     import sys
 
     from lens.advice.own_pairs import read_pairs, summary
 
-    pairs = read_pairs(
+    read = partial(
+        read_pairs,
         source,
         split=args.split,
         revision=args.data_revision,
@@ -142,5 +156,8 @@ def preferences(args, source: str):
         group_by=args.group_by,
         max_pairs=args.max_pairs,
     )
+    pairs = read(labels=args.labels or "hard")
+    if args.labels is None and "label_counts" in pairs.report:
+        pairs = read(labels="soft")
     print(summary(pairs), file=sys.stderr)
     return pairs

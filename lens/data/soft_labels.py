@@ -1,0 +1,54 @@
+"""From votes, strengths and ties to labels: the probability that a pair's chosen answer is better.
+
+| a pair has | its label |
+| --- | --- |
+| `tie` | 1/2 |
+| `strength` s on a `scale` from 0 to S | 1/2 + s / (2 S) |
+| `votes_for`, `votes_against`, `votes_tied` | (for + tied / 2) / all votes |
+| none of these | 1 |
+
+A strength without a scale is one on a scale up to the largest of its table.
+"""
+
+import math
+from collections.abc import Iterable
+
+from lens.core.errors import LensError
+from lens.data.sources import Row
+
+LABELS = ("hard", "soft")
+VOTES = ("votes_for", "votes_against", "votes_tied")
+
+
+def settled(pairs: Iterable[Row], labels: str) -> list[Row]:
+    """Pairs as they are trained on: with "hard" labels without ties, with "soft" ones with all and
+    a column `label`."""
+    if labels not in LABELS:
+        raise LensError(f"labels {labels!r}: use one of {list(LABELS)}.")
+    pairs = list(pairs)
+    if labels == "hard":
+        return [(place, pair) for place, pair in pairs if not pair.get("tie")]
+    most = max((abs(pair.get("strength") or 0) for _, pair in pairs), default=0)
+    return [(place, pair | {"label": label_of(pair, most)}) for place, pair in pairs]
+
+
+def label_counts(pairs: Iterable[Row]) -> dict[str, int] | None:
+    """How many pairs there are, with a label below 1 (`graded`) and ties; None where all are 1."""
+    found = [pair["label"] for _, pair in settled(pairs, "soft")]
+    counts = {"pairs": len(found), "graded": sum(label < 1 for label in found)}
+    return counts | {"ties": found.count(0.5)} if counts["graded"] else None
+
+
+def label_of(pair: dict, most: float = 0.0) -> float:
+    """The probability in [0, 1] that the chosen answer is the better one; `most` is the scale of a
+    strength that has none. LensError where a strength exceeds its scale."""
+    if pair.get("tie"):
+        return 0.5
+    strength, scale = pair.get("strength"), pair.get("scale") or most
+    if strength is not None and scale:
+        if not math.isfinite(strength) or abs(strength) > scale:
+            raise LensError(f"a strength of {strength} on a scale up to {scale}. Fix the scale.")
+        return 0.5 + abs(strength) / scale / 2
+    votes_for, against, tied = (pair.get(name) or 0 for name in VOTES)
+    total = votes_for + against + tied
+    return (votes_for + tied / 2) / total if total else 1.0
