@@ -1,9 +1,11 @@
 """The shape of a language model, and what follows from it in closed form: parameters and bytes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lens.core.errors import LensError
 
@@ -67,10 +69,19 @@ class Architecture:
         attention = (2 * self.heads + 2 * self.kv_heads) * self.head_dim
         return (2 * self.hidden + attention + 3 * self.intermediate) * BYTES[dtype] * tokens
 
-    def flops(self, tokens: float, context: float) -> float:
-        """Of a forward pass without a head: 2 a weight and token, and attention to `context`."""
-        attention = 4 * self.layers * self.heads * self.head_dim * tokens * context
-        return 2 * self.layers * self.block * tokens + attention
+    def flops(self, tokens: float, context: float, head: str = "none") -> float:
+        """Of a forward pass: 2 per weight and token, and attention to `context` tokens."""
+        words = self.vocab * self.hidden if head == "words" else 0
+        attention = 4 * self.layers * self.heads * self.head_dim * context
+        return (2 * (self.layers * self.block + words) + attention) * tokens
+
+    def adapters(self, rank: int, targets: Sequence[str]) -> int:
+        """Numbers that LoRA trains: the adapters of every block, and the reward head."""
+        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        ends = {"q_proj": queries, "k_proj": keys, "v_proj": keys, "o_proj": queries}
+        ends |= dict.fromkeys(("gate_proj", "up_proj", "down_proj"), self.intermediate)
+        chosen = ends if "all-linear" in targets else ends.keys() & set(targets)
+        return self.layers * rank * sum(self.hidden + ends[name] for name in chosen) + self.hidden
 
 
 def from_config(config: Mapping) -> Architecture:
@@ -98,8 +109,9 @@ def from_config(config: Mapping) -> Architecture:
     )
 
 
-def of_the_world(base_model: Mapping) -> Architecture:
-    """The shape that `train_base_model` builds from its section of the config."""
+def of_the_world(config: Mapping) -> Architecture:
+    """The shape that `train_base_model` builds from `world.base_model` of the config."""
+    base_model = config["world"]["base_model"]
     return from_config(
         {
             "model_type": "llama",
@@ -113,19 +125,18 @@ def of_the_world(base_model: Mapping) -> Architecture:
     )
 
 
-def find(model: str, config: Mapping, revision: str | None = None) -> Architecture:
-    """The shape of a folder, a Hub id or a model that the run of this config builds.
+@cache
+def find(model: str, revision: str | None = None) -> Architecture:
+    """The shape of a folder or a Hub id.
 
-    A Hub id is looked for in the local cache and then among the facts of architectures.json, never
-    in the network. LensError where neither has it.
+    A Hub id is looked for in the local cache and then in architectures.json, never in the network.
+    LensError where neither has it.
     """
-    if model.startswith(f"results/{config['run']}/"):
-        return of_the_world(config["world"]["base_model"])
-    file = Path(model) / "config.json"
-    if file.is_file():
-        return from_config(json.loads(file.read_text(encoding="utf-8")))
-    if cached := cached_config(model, revision):
-        return from_config(json.loads(Path(cached).read_text(encoding="utf-8")))
+    file: Any = Path(model) / "config.json"
+    if not file.is_file():
+        file = cached_config(model, revision)
+    if file:
+        return from_config(json.loads(Path(file).read_text(encoding="utf-8")))
     facts = json.loads(FACTS.read_text(encoding="utf-8"))
     if model in facts:
         return from_config(facts[model])
@@ -135,13 +146,13 @@ def find(model: str, config: Mapping, revision: str | None = None) -> Architectu
     )
 
 
-def cached_config(model: str, revision: str | None) -> str | None:
-    """The path of a Hub model's config.json, where it has been downloaded."""
+def cached_config(model: str, revision: str | None) -> Any:
+    """The path of a Hub model's config.json where it has been downloaded, or something false."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
         found = try_to_load_from_cache(model, "config.json", revision=revision)
-    except HFValidationError:
+    except HFValidationError:  # a path
         return None
     return found if isinstance(found, str) else None
