@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lens.core.errors import LensError
-from lens.plan.architectures import FACTS, Architecture, find, from_config, of_the_world
+from lens.plan.architectures import FACTS, find, from_config, of_the_world
 from lens.plan.machines import CPU, DEVICES, TEXT_SECONDS, Device
 from lens.plan.tasks import Task
 from tests.helpers.workflow_tools import ROOT
@@ -95,7 +95,8 @@ def test_facts_of_every_hub_model_of_the_configs():
 def test_keys_values_and_flops_by_hand():
     assert LLAMA.kv_bytes(1, "bfloat16") == 2 * 32 * 8 * 128 * 2  # 131,072 bytes a token
     assert LLAMA.kv_bytes(1000, "float32") == 2 * 32 * 8 * 128 * 4 * 1000
-    shape = Architecture("llama", 4, 2, 2, 2, 2, 8, 10, tied=True)
+    given = {"model_type": "llama", "hidden_size": 4, "intermediate_size": 8, "vocab_size": 10}
+    shape = from_config({**given, "num_hidden_layers": 2, "num_attention_heads": 2})
     block = 4 * 4 * 4 + 3 * 4 * 8 + 2 * 4
     assert shape.block == block
     assert shape.flops(5, 3) == 2 * 2 * block * 5 + 4 * 2 * 2 * 2 * 5 * 3
