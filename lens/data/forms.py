@@ -8,8 +8,11 @@ form. Whether the texts are usable is for `lens.data.pairs` to check.
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise, product
+from typing import Any
 
 import numpy as np
 
@@ -88,19 +91,9 @@ def find_form(rows: list[Row]) -> tuple[str, dict[str, str]]:
     """(form, {role: column}) that the rows share; "lists" stands for ratings and ranking."""
     if not rows:
         raise LensError("there are no rows to make pairs of.")
-    first, known = form_of(tuple(rows[0][1])), {}
+    first = _form(*rows[0])
     for place, row in rows:
-        names = tuple(row)
-        if names not in known:
-            known[names] = form_of(names)
-        found = known[names]
-        if found is None:
-            raise LensError(
-                f"{place}: the columns {sorted(map(str, names))} fit no form. A row needs `chosen` "
-                "and `rejected`; or `prompt` with `responses` and `ratings` or `ranks`, with "
-                "`response` and `rating`, or with `response_a`, `response_b` and `winner`. "
-                "Rename with `columns`."
-            )
+        found = _form(place, row)
         if found[0] != first[0] or (found != first and first[0] != "pair"):
             forms = [f"{form} ({', '.join(names.values())})" for form, names in (found, first)]
             raise LensError(
@@ -110,6 +103,18 @@ def find_form(rows: list[Row]) -> tuple[str, dict[str, str]]:
     return first
 
 
+def _form(place: str, row: dict) -> tuple[str, dict[str, str]]:
+    found = form_of(tuple(row))
+    if found is None:
+        raise LensError(
+            f"{place}: the columns {sorted(map(str, row))} fit no form. A row needs `chosen` and "
+            "`rejected`; or `prompt` with `responses` and `ratings` or `ranks`, with `response` "
+            "and `rating`, or with `response_a`, `response_b` and `winner`. Rename with `columns`."
+        )
+    return found
+
+
+@lru_cache
 def form_of(names: tuple[str, ...]) -> tuple[str, dict[str, str]] | None:
     """The form that columns of these names make, and which of them is what; None if none."""
     prompt, listed, text = (_first(known, names) for known in (PROMPTS, LISTS, TEXTS))
@@ -131,7 +136,7 @@ def form_of(names: tuple[str, ...]) -> tuple[str, dict[str, str]] | None:
     return ("lists", columns | {"responses": listed}) if listed else None
 
 
-def _first(wanted: tuple[str, ...], names) -> str | None:
+def _first(wanted: tuple[str, ...], names: Iterable[str]) -> str | None:
     return next((name for name in wanted if name in names), None)
 
 
@@ -149,18 +154,19 @@ def _sides(names: tuple[str, ...]) -> list[str] | None:
 def _from_pairs(rows: list[Row], report: FormReport) -> list[Row]:
     pairs = []
     for place, row in rows:
-        columns = form_of(tuple(row))[1]
+        _, columns = _form(place, row)
         names = [columns[side] for side in ("score_chosen", "score_rejected") if side in columns]
         scores = [_number(row[name], f"{place}: `{name}`") for name in names]
         if not report.responses:
-            told = f" (ties told by `{names[0]}` and `{names[1]}`)" if names else ""
-            report.description = f"`chosen` is preferred to `rejected`{told}"
+            ties = f" (ties told by `{names[0]}` and `{names[1]}`)" if names else ""
+            report.description = f"`chosen` is preferred to `rejected`{ties}"
         report.responses += 2
-        if scores and None not in scores:
-            if scores[0] == scores[1]:
+        told = [score for score in scores if score is not None]
+        if len(told) == 2:
+            if told[0] == told[1]:
                 report.ties += 1
                 continue
-            report.contradictions += scores[0] < scores[1]
+            report.contradictions += told[0] < told[1]
         pairs.append((place, _pair(row, columns, row["chosen"], row["rejected"])))
     return pairs
 
@@ -184,7 +190,7 @@ def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None
     word = re.sub(r"(?<=\w)[\s_-]+(?=[\w(])", "", str(value).strip().casefold())
     word = re.sub(r"^(\d)\.0$", r"\1", word)  # whole numbers beside empty cells become floats
     for position, column in enumerate(sides):
-        stem, suffix = SIDE.fullmatch(column.casefold()).groups()
+        stem, suffix = column[:-1].casefold().rstrip("_ -"), column[-1].casefold()
         if word in (suffix, f"model{suffix}", f"response{suffix}", f"{stem}{suffix}"):
             return position
     if word in TIES:
@@ -272,15 +278,15 @@ def compare(values: list[float | None], rule: str) -> tuple[list[tuple[int, int]
     "all" pairs every two that differ (InstructGPT's rule), "adjacent" those of them that are
     neighbours among the distinct values, "best_worst" the first highest with the first lowest.
     """
-    rated = [i for i, value in enumerate(values) if value is not None]
+    rated = {i: value for i, value in enumerate(values) if value is not None}
     if rule == "best_worst" and len(rated) > 1:
-        best, worst = max(rated, key=values.__getitem__), min(rated, key=values.__getitem__)
-        return ([], 1) if values[best] == values[worst] else ([(best, worst)], 0)
-    pairs = [(i, j) for i in rated for j in rated if values[i] > values[j]]
+        best, worst = max(rated, key=rated.__getitem__), min(rated, key=rated.__getitem__)
+        return ([], 1) if rated[best] == rated[worst] else ([(best, worst)], 0)
+    pairs = [(i, j) for i in rated for j in rated if rated[i] > rated[j]]
     ties = math.comb(len(rated), 2) - len(pairs)
     if rule == "adjacent":
-        steps = set(pairwise(sorted({values[i] for i in rated})))
-        pairs = [(i, j) for i, j in pairs if (values[j], values[i]) in steps]
+        steps = set(pairwise(sorted(set(rated.values()))))
+        pairs = [(i, j) for i, j in pairs if (rated[j], rated[i]) in steps]
     return pairs, ties
 
 
@@ -323,7 +329,7 @@ def _as_list(value: object, what: str) -> list:
     return value
 
 
-def _number(value: object, what: str) -> float | None:
+def _number(value: Any, what: str) -> float | None:
     """A rating as a number (true is 1, false 0), None where there is none; NaN is none."""
     if isinstance(value, str):
         word = value.strip().casefold()

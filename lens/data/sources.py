@@ -10,9 +10,10 @@ import re
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from lens.core.errors import LensError, printable
 from lens.files.artifacts import require_file
@@ -72,7 +73,7 @@ def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
     return _numbered(f"{hub}[{split}]", list(load_hub(hub, revision, split)))
 
 
-def load_hub(hub: str, revision: str | None, split: str | None = None):
+def load_hub(hub: str, revision: str | None, split: str | None = None) -> Any:
     """A split of a Hub dataset, or all by name, in the form of the library `datasets`."""
     from lens.files.hub import dataset_folder
     from lens.files.hub_datasets import load_folder
@@ -109,10 +110,9 @@ def jsonl_rows(path: Path) -> Iterator[Row]:
         yield from json_rows(file, printable(str(path)))
 
 
-def _open(path: Path) -> IO[bytes]:
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
+def _open(path: Path) -> gzip.GzipFile | BufferedReader:
     try:
-        return opener(path, "rb")
+        return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else open(path, "rb")
     except OSError as error:
         raise LensError(f"{printable(str(path))}: cannot be read ({error.strerror}).") from error
 
@@ -149,7 +149,7 @@ def _text(raw: bytes, name: str, first: int = 1, unit: str = "line") -> str:
     return text
 
 
-def parse_json(text: str):
+def parse_json(text: str) -> Any:
     """What JSON text says. ValueError too where it is nested too deeply or names something twice
     in one object, of which only one could be kept."""
     try:

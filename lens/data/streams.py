@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from typing import TextIO
 
 from lens.data.sources import JSON_LINES, Row, json_rows, jsonl_rows, read_rows
 from lens.files.artifacts import require_file
@@ -39,7 +40,7 @@ def open_out(path: str) -> Iterator[Callable[[Iterable[dict]], None]]:
             yield lambda rows: _write(file, rows)
 
 
-def _write(file, rows: Iterable[dict]) -> None:
+def _write(file: TextIO, rows: Iterable[dict]) -> None:
     for row in rows:
         text = json.dumps(row, ensure_ascii=False, default=str)
         # Half a character can be written in JSON only, as its escape.

@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase as Tokenizer
 
 SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
 # Some chat templates print today's date unless told one: a fixed one keeps results the same.
 TEMPLATE_DATE = "26 Jul 2024"
 
 
-def render(prompt: str, response: str | None, style: str, tokenizer) -> str:
+def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer") -> str:
     """The text of a prompt (JSON messages) with its answer, or asking for one if None.
 
     `style` is "chat" (the tokenizer's template) or "plain" (turns with speakers; a single turn
@@ -43,7 +47,13 @@ def render(prompt: str, response: str | None, style: str, tokenizer) -> str:
 
 
 def tokenize(
-    texts: Sequence[str], names: Sequence[str], tokenizer, *, style: str, limit: int, too_long: str
+    texts: Sequence[str],
+    names: Sequence[str],
+    tokenizer: "Tokenizer",
+    *,
+    style: str,
+    limit: int,
+    too_long: str,
 ) -> tuple[list[list[int]], int]:
     """(token ids of each text, how many were shortened).
 
@@ -70,7 +80,7 @@ def tokenize(
     return [cut_left(ids, limit, tokenizer) for ids in whole], shortened
 
 
-def cut_left(token_ids: list[int], limit: int, tokenizer) -> list[int]:
+def cut_left(token_ids: list[int], limit: int, tokenizer: "Tokenizer") -> list[int]:
     """At most `limit` ids: the last ones, behind a beginning-of-sequence token if there was one.
 
     Special tokens at the end stay, as do a classifier's at the start ([CLS]).
@@ -89,9 +99,9 @@ class AnswerTokens:
     `shortened` counts the distinct texts that were cut; other arguments as for `tokenize`.
     """
 
-    def __init__(self, tokenizer, *, style: str, limit: int, too_long: str):
+    def __init__(self, tokenizer: "Tokenizer", *, style: str, limit: int, too_long: str):
         self.tokenizer = tokenizer
-        self.options = {"style": style, "limit": limit, "too_long": too_long}
+        self.options: dict[str, Any] = {"style": style, "limit": limit, "too_long": too_long}
         self.known: dict[tuple[str, str], list[int]] = {}
         self.shortened = 0
 
@@ -110,7 +120,7 @@ class AnswerTokens:
 
 
 def answer_starts(
-    prompts: Sequence[str], answers: Sequence[str], tokenizer, style: str
+    prompts: Sequence[str], answers: Sequence[str], tokenizer: "Tokenizer", style: str
 ) -> tuple[list[list[int]], list[int]]:
     """(token ids of each prompt with its answer, nothing cut; where the answer begins in them).
 

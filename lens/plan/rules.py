@@ -65,52 +65,52 @@ class Rules(Stage):
             own += sum(self.reward_seconds(pairs * scale, reward) for scale in scales)
         return Work("torch", own=own)
 
-    def train_base_model(self):
+    def train_base_model(self) -> list[Task]:
         return [self.world("base_model", "words")]
 
-    def train_gold_model(self):
+    def train_gold_model(self) -> list[Task]:
         return [self.world("gold_model", "reward")]
 
-    def embed_pairs(self):
+    def embed_pairs(self) -> list[Task]:
         return [self.embedding(self.data.train + self.data.test, 2, self.data.answer)]
 
-    def generate_candidates(self):
+    def generate_candidates(self) -> list[Task]:
         return [self.answers(self.data.prompts, self.model["generation"]["candidates"])]
 
-    def embed_candidates(self):
+    def embed_candidates(self) -> list[Task]:
         return [self.embedding(self.data.prompts, self.count, self.candidate)]
 
-    def score_candidates(self):
+    def score_candidates(self) -> list[Task]:
         gold, length = self.config["gold"], self.candidate
         return [self.reading(gold, self.data.prompts, self.count, length, head="reward")]
 
-    def sample_responses(self):
+    def sample_responses(self) -> list[Task]:
         return [self.answers(*self.asked)]
 
-    def embed_responses(self):
+    def embed_responses(self) -> list[Task]:
         return [self.embedding(*self.asked, self.data.written)]
 
-    def train_annotator(self):
+    def train_annotator(self) -> list[Task]:
         own, data = self.config["textual"]["annotator"], self.data
         settings = self.finetuning("lora" if own.get("lora") else "full")
         settings |= {key: own[key] for key in own.keys() - {"model", "lora"}}
         entry, length = self.config["models"][own["model"]], data.prompt + data.answer
         return [self.training(entry, settings, data.train, length, times=1)]
 
-    def score_responses(self):
+    def score_responses(self) -> list[Task]:
         annotator = self.config["models"][self.config["textual"]["annotator"]["model"]]
         return [self.reading(annotator, *self.asked, self.data.written, head="reward")]
 
-    def score_likelihood(self):
+    def score_likelihood(self) -> list[Task]:
         more = {"head": "words", "shared": False}
         return [self.reading(self.model, *self.asked, self.data.written, **more)]
 
-    def judge_responses(self):
+    def judge_responses(self) -> list[Task]:
         judge, (prompts, count) = self.config["textual"]["self_rewarding"], self.asked
         pairs = min(judge.get("pairs", 8), count * (count - 1) // 2)
         return [self.verdicts(judge, self.model["load"], 2 * pairs * prompts)]  # in both orders
 
-    def evolve_pairs(self):
+    def evolve_pairs(self) -> list[Task]:
         """In every round, of every scale and seed: a training on what has joined so far, and scores
         of all responses."""
         data, (prompts, count), tasks = self.data, self.asked, []
@@ -124,7 +124,7 @@ class Rules(Stage):
                 ]
         return tasks
 
-    def train_text(self):
+    def train_text(self) -> list[Task]:
         """At scale k a pair of the data is followed by k - 1 with written answers, or by itself."""
         method, data, tasks = self.wildcards["method"], self.data, []
         settings = self.finetuning("lora" if method.startswith("lora") else "full")
@@ -134,39 +134,39 @@ class Rules(Stage):
             tasks.append(self.training(self.model, settings, self.n_pairs * scale, length))
         return tasks
 
-    def best_of_n_text(self):
+    def best_of_n_text(self) -> list[Task]:
         data, times = self.data, self.seeds * len(self.scales)
         return [
             self.scoring(data.prompts, self.count, data.written, times),
             self.scoring(data.test, 2, data.answer, times),
         ]
 
-    def pick_responses(self):
+    def pick_responses(self) -> list[Task]:
         chosen, textual = self.config["rejection_sampling"], self.config["textual"]["methods"]
         method = chosen["reward_models"][self.wildcards["picker"]]["method"]
         times = self.seeds if method in textual and method != "embedding_mlp" else 0
         return [self.scoring(chosen["prompts"], chosen["candidates"], self.data.written, times)]
 
-    def train_sft(self):
+    def train_sft(self) -> list[Task]:
         chosen, length = self.config["rejection_sampling"], self.data.prompt + self.data.written
         return [self.training(self.model, chosen["sft"], chosen["prompts"], length, head="words")]
 
-    def sample_sft(self):
+    def sample_sft(self) -> list[Task]:
         """The model of each seed answers each test prompt once."""
         return [self.answers(self.data.prompts, 1, self.seeds)]
 
-    def score_sft(self):
+    def score_sft(self) -> list[Task]:
         gold, length = self.config["gold"], self.data.written
         return [self.reading(gold, self.data.prompts, self.seeds, length, head="reward")]
 
-    def judge_sft(self):
+    def judge_sft(self) -> list[Task]:
         """Nothing of ours where an endpoint judges."""
         judge, questions = self.config["rejection_sampling"]["judge"], 2 * self.data.prompts
         if judge["kind"] == "endpoint":
             return []
         return [self.verdicts(judge, judge["load"], questions * self.seeds)]
 
-    def judge_bench(self):
+    def judge_bench(self) -> list[Task]:
         """Embeddings for the heads, and scores by text reward models at scale 1 and the table's."""
         textual = {"full_finetune", "full_finetune_repeat"} & set(self.config["textual"]["methods"])
         times = max(0, 2 * len(textual) - 1) * self.seeds

@@ -38,6 +38,7 @@ def test_published_parameter_counts(model):
     assert round(fact(model).parameters() / 1e9, 3) == PUBLISHED[model]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "more"),
     [

@@ -43,6 +43,7 @@ def test_longest_chain():
     assert graph.longest_chain({}, {}) == []
 
 
+@pytest.mark.slow
 def test_jobs_are_those_of_a_dry_run(small, tmp_path):
     run = snakemake("-n", "--quiet", "rules", "--configfile", SMALL, directory=tmp_path)
     rows = re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE)
