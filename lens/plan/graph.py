@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 from lens.core.errors import LensError
 
@@ -87,7 +88,7 @@ def message_of(error: BaseException) -> str:
     return str(error) or (message_of(inner) if inner else type(error).__name__)
 
 
-def jobs_of(dag) -> list[Job]:
+def jobs_of(dag: Any) -> list[Job]:
     """The jobs of Snakemake's graph by their names: its own order varies."""
     jobs = sorted(dag.jobs, key=lambda job: (job.rule.name, tuple(job.wildcards_dict.items())))
     numbers = {job: number for number, job in enumerate(jobs)}

@@ -102,8 +102,8 @@ class Rules(Stage):
         return [self.reading(annotator, *self.asked, self.data.written, head="reward")]
 
     def score_likelihood(self) -> list[Task]:
-        more = {"head": "words", "shared": False}
-        return [self.reading(self.model, *self.asked, self.data.written, **more)]
+        length = self.data.written
+        return [self.reading(self.model, *self.asked, length, head="words", shared=False)]
 
     def judge_responses(self) -> list[Task]:
         judge, (prompts, count) = self.config["textual"]["self_rewarding"], self.asked

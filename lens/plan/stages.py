@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from lens.plan.architectures import find, of_the_world
+from lens.plan.architectures import Architecture, find, of_the_world
 from lens.plan.machines import CPU, STEP_SECONDS
 from lens.plan.tasks import Task
 
@@ -59,7 +59,7 @@ class Stage:
         if "n_pairs" in wildcards:
             self.n_pairs = min(int(wildcards["n_pairs"]), self.data.train)
 
-    def shape(self, load: Section):
+    def shape(self, load: Section) -> Architecture:
         if load["model"].startswith(f"results/{self.config['run']}/"):
             return of_the_world(self.config)
         return find(load["model"], load.get("revision"))
@@ -97,7 +97,9 @@ class Stage:
         dtype = load.get("dtype") or "float32"
         return Task(use=use, model=load["model"], shape=self.shape(load), dtype=dtype, **more)
 
-    def reading(self, entry: Section, prompts: float, answers: int, length: float, **more) -> Task:
+    def reading(
+        self, entry: Section, prompts: float, answers: int, length: float, **more: Any
+    ) -> Task:
         """The model of an entry of the config reads its shard of the answers to each prompt, which
         share the prompt unless they are cut."""
         load, whole, texts = entry["load"], self.data.prompt + length, prompts * answers
@@ -153,7 +155,9 @@ class Stage:
         textual = self.config["textual"]
         return {**textual["finetuning"], **textual[kind], "lora": kind == "lora"}
 
-    def training(self, entry: Section, own: Section, rows: float, length: float, **more) -> Task:
+    def training(
+        self, entry: Section, own: Section, rows: float, length: float, **more: Any
+    ) -> Task:
         """Pairs, or with a head of words texts, of a mean length are trained on."""
         more = {"head": "reward", "times": self.seeds, **more}
         texts = rows * own["epochs"] * (2 if more["head"] == "reward" else 1)
