@@ -69,7 +69,7 @@ def plain_mlps(data: dict, vaes: dict, epochs: int) -> None:
         sides = [torch.from_numpy(getattr(part, side)) for side in SIDES]
         drawn = derive_seed(seed, "synthesis")
         given = methods.Given(*sides, SCALE, vaes[seed], CONFIG["synthesis"], drawn)
-        source = methods.METHODS["lens"].source(given)
+        source = methods.METHODS["lens"].make_source(given)
         count = len(part.chosen)
         variants = synthesis.compose(count, SCALE, seed)
         torch.manual_seed(seed)

@@ -6,7 +6,7 @@ Each run keeps its own data, seed, batches and optimiser state, so that it ends 
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch.optim.adam import adam
 ADAM: dict[str, Any] = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 ADAM |= {"amsgrad": False, "maximize": False, "fused": True, "foreach": False}
 Made = TypeVar("Made")
+Model = TypeVar("Model", bound=nn.Module)
 LARGE = 1024  # rows or columns from which a product keeps all threads busy by itself
 
 
@@ -68,13 +69,13 @@ def _products(left: Tensor, right: Tensor) -> Tensor:
     return out
 
 
-class Stack:
+class Stack(Generic[Model]):
     """R models of one shape, made of `stacked.Linear`, under one Adam.
 
     `module` computes all that are kept at once, its weights being [kept, ...].
     """
 
-    def __init__(self, models: Sequence[nn.Module], learning_rate: float):
+    def __init__(self, models: Sequence[Model], learning_rate: float):
         self.module = copy.deepcopy(models[0])
         self._own = [
             {name: value.clone() for name, value in model.state_dict().items()} for model in models

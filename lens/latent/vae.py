@@ -5,8 +5,10 @@ preferred and rejected embeddings (Table 5): everything, the trunk and decoder, 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -33,7 +35,12 @@ class VAE(nn.Module):
         super().__init__()
         if sharing not in SHARING:
             raise LensError(f"sharing {sharing!r} is none of {', '.join(SHARING)}.")
-        self.shape = {"dim": dim, "hidden": hidden, "latent": latent, "sharing": sharing}
+        self.shape: dict[str, Any] = {
+            "dim": dim,
+            "hidden": hidden,
+            "latent": latent,
+            "sharing": sharing,
+        }
         self.trunk = _per_side(
             lambda: nn.Sequential(Linear(dim, hidden), nn.ReLU()),
             shared=sharing != "separate_everything",
@@ -66,8 +73,8 @@ class VAE(nn.Module):
 
     def decoder_features(self, latents: Tensor, side: str) -> tuple[Tensor, Linear]:
         """(h [n, hidden], the decoder's last layer), of which `decode` is layer(h)."""
-        decoder = _pick(self.decoder, side)
-        return decoder[:-1](latents), decoder[-1]
+        decoder = cast(nn.Sequential, _pick(self.decoder, side))
+        return decoder[:-1](latents), cast(Linear, decoder[-1])
 
     def errors(self, pairs: Tensor, latents: Tensor) -> Tensor:
         """|e - g(z)|^2 [..., 2 n] of pairs [..., 2 n, d], chosen before rejected."""
@@ -79,7 +86,7 @@ class VAE(nn.Module):
         )
 
 
-def _per_side(make, *, shared: bool) -> nn.ModuleDict:
+def _per_side(make: Callable[[], nn.Module], *, shared: bool) -> nn.ModuleDict:
     return nn.ModuleDict({name: make() for name in (("both",) if shared else SIDES)})
 
 
@@ -100,7 +107,9 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
 
 
-def wasserstein2(mean_a: Tensor, log_variance_a: Tensor, mean_b: Tensor, log_variance_b: Tensor):
+def wasserstein2(
+    mean_a: Tensor, log_variance_a: Tensor, mean_b: Tensor, log_variance_b: Tensor
+) -> Tensor:
     """2-Wasserstein distance [...] of diagonal Gaussians [..., latent]:
     sqrt(|mu_a - mu_b|^2 + |s_a - s_b|^2)."""
     deviations = (0.5 * log_variance_a).exp() - (0.5 * log_variance_b).exp()
@@ -147,6 +156,12 @@ def squared_error(embeddings: Tensor, features: Tensor, layer: Linear) -> Tensor
     return squares + quadratic + offset
 
 
+def _of_both(values: Tensor) -> Tensor:
+    """The sum [..., n] over both members of each pair of [..., 2 n]."""
+    chosen, rejected = values.chunk(2, dim=-1)
+    return chosen + rejected
+
+
 def loss_terms(vae: VAE, pairs: Tensor, noise: Tensor) -> LossTerms:
     """Loss terms of n pairs [..., 2 n, d], all chosen before all rejected; `noise`
     [..., 2 n, latent] draws z. Reconstruction is a squared error summed over the d features."""
@@ -155,7 +170,7 @@ def loss_terms(vae: VAE, pairs: Tensor, noise: Tensor) -> LossTerms:
     kl = kl_to_standard_normal(mean, log_variance).sum(dim=-1)
     means, log_variances = mean.chunk(2, dim=-2), log_variance.chunk(2, dim=-2)
     distance = wasserstein2(means[0], log_variances[0], means[1], log_variances[1])
-    return LossTerms(sum(errors.chunk(2, dim=-1)), sum(kl.chunk(2, dim=-1)), distance)
+    return LossTerms(_of_both(errors), _of_both(kl), distance)
 
 
 def train_vaes(
@@ -241,13 +256,13 @@ def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
     }
 
 
-def save_vae(path, vae: VAE) -> None:
+def save_vae(path: str | Path, vae: VAE) -> None:
     """Weights as safetensors, with the shape that `load_vae` needs in the file's metadata."""
     arrays = {name: value.numpy() for name, value in vae.state_dict().items()}
     write_arrays(path, arrays, {name: str(value) for name, value in vae.shape.items()})
 
 
-def load_vae(path) -> VAE:
+def load_vae(path: str | Path) -> VAE:
     """A VAE that `save_vae` wrote."""
     about = read_about(path)
     sizes = {name: int(about[name]) for name in ("dim", "hidden", "latent")}
