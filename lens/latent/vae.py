@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lens.core.errors import LensError
-from lens.core.stacked import Linear, Stack, batches, product, product_with, seeded
+from lens.core.stacked import Linear, Stack, batches, seeded
 from lens.files.artifacts import read_about, read_arrays, write_arrays
 
 SHARING = ("share_everything", "shared_trunk_separate_heads", "separate_everything")
 SIDES = ("chosen", "rejected")
-WIDE = 4  # times as wide as the decoder's hidden layer, embeddings are not written out
 ACTIVE = 0.01  # variance of a latent unit's posterior mean (Burda et al. 2016, section 3.3)
 
 
@@ -78,12 +77,7 @@ class VAE(nn.Module):
 
     def errors(self, pairs: Tensor, latents: Tensor) -> Tensor:
         """|e - g(z)|^2 [..., 2 n] of pairs [..., 2 n, d], chosen before rejected."""
-        if "both" in self.decoder:
-            return squared_error(pairs, *self.decoder_features(latents, "both"))
-        halves = zip(pairs.chunk(2, dim=-2), latents.chunk(2, dim=-2), SIDES, strict=True)
-        return torch.cat(
-            [squared_error(e, *self.decoder_features(z, side)) for e, z, side in halves], dim=-1
-        )
+        return (_on_both(self.decoder, latents) - pairs).square().sum(dim=-1)
 
 
 def _per_side(make: Callable[[], nn.Module], *, shared: bool) -> nn.ModuleDict:
@@ -135,25 +129,6 @@ class LossTerms:
     def total(self, beta: float, gamma: float) -> Tensor:
         """Eq. 4-6: reconstruction + beta KL - gamma W2."""
         return self.reconstruction + beta * self.kl - gamma * self.distance
-
-
-def squared_error(embeddings: Tensor, features: Tensor, layer: Linear) -> Tensor:
-    """|e - W h - b|^2 [..., n] of embeddings [..., n, d] for features [..., n, m] and the linear
-    layer (W [..., d, m], b [..., d]).
-
-    Where d is much larger than m it is written out as |e|^2 - 2 e.(W h + b) + |W h + b|^2, of which
-    every term is had without W h [..., n, d]: one product of that size less, and no pass over it.
-    In float32 that is good to 1e-5 of |e|^2, not of an error much smaller than |e|^2.
-    """
-    weight, bias = layer.weight, layer.bias.unsqueeze(-2)
-    if weight.dim() == 2 or embeddings.shape[-1] < WIDE * features.shape[-1]:
-        return (layer(features) - embeddings).square().sum(dim=-1)
-    squares = torch.linalg.vector_norm(embeddings, dim=-1).square()
-    along = product_with(embeddings, weight) - product_with(bias, weight)
-    gram = product_with(weight.transpose(1, 2), weight)
-    quadratic = ((features @ gram - 2 * along) * features).sum(dim=-1)
-    offset = bias.square().sum(dim=-1) - 2 * product(embeddings, bias).squeeze(-1)
-    return squares + quadratic + offset
 
 
 def _of_both(values: Tensor) -> Tensor:

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from lens.core.stacked import Linear, product
 from lens.latent.synthesis import Decoded, Source
-from lens.latent.vae import SIDES, WIDE
+from lens.latent.vae import SIDES
+
+WIDE = 4  # times as wide as the decoder's hidden layer, embeddings are not written out
 
 
 @dataclass
