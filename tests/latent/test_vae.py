@@ -129,6 +129,7 @@ def test_loss_terms_are_those_of_each_side():
     torch.testing.assert_close(terms.distance, wasserstein2(*posteriors[0], *posteriors[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(40, 40, 40), (40, 37, 16), (7, 40, 33)])
 @pytest.mark.parametrize("sharing", SHARING)
 def test_runs_side_by_side_end_as_they_would_alone(counts, sharing):
@@ -272,6 +273,7 @@ def test_a_bar_of_epochs_on_terminals_alone(monkeypatch, capsys):
     assert re.search(r"5/5 .*\depoch/s", screen.getvalue())
 
 
+@pytest.mark.slow
 def test_a_large_gamma_separates_the_posteriors():
     chosen, rejected = pairs()
     near = train_vae(chosen, rejected, **{**SETTINGS, "gamma": 0.0, "epochs": 30})
