@@ -87,22 +87,17 @@ def run(
     what = {name: value for name, value in settings.items() if name != "revision"}  # see `model`
     digest = _digest([what, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
     folder, blocks = Path(out).parent / "blocks", share.blocks(rows)
-    made: list[Payload] = []
-    metrics: dict[str, int] = {}
-    counted: dict[str, Any] = {}
-    earlier = 0.0
+    made, earlier = list[Payload](), 0.0
+    metrics, counted = dict[str, int](), dict[str, Any]()
     for first, stop in blocks:
         path = folder / f"{first:09d}-{stop:09d}.{digest}"
         found = _find(path, model)
         if found is None:
             begun = time.perf_counter()
             payload, facts, counts = make(first, stop)
-            about: dict[str, Any] = {
-                "metrics": dict(facts),
-                "cost": dict(counts),
-                "model": dict(model),
-            }
-            payload = _save(path, payload, about | {"seconds": time.perf_counter() - begun})
+            notes = {"metrics": dict(facts), "cost": dict(counts), "model": dict(model)}
+            seconds = time.perf_counter() - begun
+            payload, about = _save(path, payload, {**notes, "seconds": seconds})
         else:
             payload, about = found
             earlier += about["seconds"]
@@ -161,12 +156,12 @@ def _find(path: Path, model: Mapping[str, str]) -> tuple[Payload, dict] | None:
     return artifacts.read_block(file), about
 
 
-def _save(path: Path, payload: Payload, about: Mapping) -> Payload:
+def _save(path: Path, payload: Payload, about: dict) -> tuple[Payload, dict]:
     """The block as it is read again, so that a shard is the same whether it was stopped or not."""
     file = artifacts.write_block(path, payload)
     note = {**about, "file": file.name, "sha256": artifacts.sha256(file)}
     artifacts.write_json(path.with_name(f"{path.name}.json"), note)
-    return artifacts.read_block(file)
+    return artifacts.read_block(file), about
 
 
 def _clear(folder: Path, blocks: Sequence[tuple[int, int]]) -> None:
