@@ -96,8 +96,7 @@ def run(
             begun = time.perf_counter()
             payload, facts, counts = make(first, stop)
             notes = {"metrics": dict(facts), "cost": dict(counts), "model": dict(model)}
-            seconds = time.perf_counter() - begun
-            payload, about = _save(path, payload, {**notes, "seconds": seconds})
+            payload, about = _save(path, payload, {**notes, "seconds": time.perf_counter() - begun})
         else:
             payload, about = found
             earlier += about["seconds"]
