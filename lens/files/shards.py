@@ -87,19 +87,14 @@ def run(
     what = {name: value for name, value in settings.items() if name != "revision"}  # see `model`
     digest = _digest([what, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
     folder, blocks = Path(out).parent / "blocks", share.blocks(rows)
-    made, earlier = list[Payload](), 0.0
-    metrics, counted = dict[str, int](), dict[str, Any]()
+    made: list[Payload] = []
+    metrics: dict[str, int] = {}
+    counted: dict[str, Any] = {}
+    earlier = 0.0
     for first, stop in blocks:
         path = folder / f"{first:09d}-{stop:09d}.{digest}"
-        found = _find(path, model)
-        if found is None:
-            begun = time.perf_counter()
-            payload, facts, counts = make(first, stop)
-            notes = {"metrics": dict(facts), "cost": dict(counts), "model": dict(model)}
-            payload, about = _save(path, payload, {**notes, "seconds": time.perf_counter() - begun})
-        else:
-            payload, about = found
-            earlier += about["seconds"]
+        payload, about, seconds = _block(path, model, make, first, stop)
+        earlier += seconds
         made.append(payload)
         metrics, counted = _added(metrics, about["metrics"]), _added(counted, about["cost"])
     whole(made)
@@ -120,6 +115,23 @@ def run(
         },
     )
     _clear(folder, blocks)
+
+
+def _block(
+    path: Path,
+    model: Mapping[str, str],
+    make: Callable[[int, int], tuple[Payload, Counts, Counts]],
+    first: int,
+    stop: int,
+) -> tuple[Payload, dict, float]:
+    """(a block, what is said of it, the seconds that it took an earlier attempt that left it)."""
+    if found := _find(path, model):
+        return *found, found[1]["seconds"]
+    begun = time.perf_counter()
+    payload, facts, counts = make(first, stop)
+    about: dict[str, Any] = {"metrics": dict(facts), "cost": dict(counts), "model": dict(model)}
+    payload = _save(path, payload, about | {"seconds": time.perf_counter() - begun})
+    return payload, about, 0.0
 
 
 def _added(counts: Counts, more: Counts) -> dict[str, int]:
@@ -155,12 +167,12 @@ def _find(path: Path, model: Mapping[str, str]) -> tuple[Payload, dict] | None:
     return artifacts.read_block(file), about
 
 
-def _save(path: Path, payload: Payload, about: dict) -> tuple[Payload, dict]:
+def _save(path: Path, payload: Payload, about: Mapping) -> Payload:
     """The block as it is read again, so that a shard is the same whether it was stopped or not."""
     file = artifacts.write_block(path, payload)
     note = {**about, "file": file.name, "sha256": artifacts.sha256(file)}
     artifacts.write_json(path.with_name(f"{path.name}.json"), note)
-    return artifacts.read_block(file), about
+    return artifacts.read_block(file)
 
 
 def _clear(folder: Path, blocks: Sequence[tuple[int, int]]) -> None:
