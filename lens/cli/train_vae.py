@@ -1,5 +1,7 @@
 """Train the contrastive VAE, one for each seed, on N preference pairs."""
 
+from typing import Any
+
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
@@ -49,7 +51,8 @@ def run(args):
         batch_size=args.batch_size,
         epochs=args.epochs,
     )
-    by_seed, flags = {}, []
+    by_seed: dict[str, dict[str, Any]] = {}
+    flags = []
     for (seed, part), vae in zip(data.items(), vaes, strict=True):
         save_vae(Path(args.out_dir) / f"seed_{seed}.safetensors", vae)
         by_seed[str(seed)] = {
