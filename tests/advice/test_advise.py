@@ -11,7 +11,8 @@ from lens.advice.crossval import FOLDS, correct, fold_of_each, interval_by_promp
 from lens.advice.crossval import round_margins as held_out_margins
 from lens.advice.learning_curve import extrapolate, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.advice.report import about, as_json, as_text
+from lens.advice.report import as_json
+from lens.advice.result import about, as_text
 from lens.core.errors import LensError
 from lens.core.intervals import Interval, crossed_interval
 from lens.reward import methods

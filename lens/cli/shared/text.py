@@ -93,8 +93,8 @@ def add_lora_arguments(parser) -> None:
 
 
 def lora(args):
-    """The `lens.language.finetuning.Lora` of `add_lora_arguments`, or None."""
-    from lens.language.finetuning import Lora
+    """The `lens.language.lora.Lora` of `add_lora_arguments`, or None."""
+    from lens.language.lora import Lora
 
     if not args.lora:
         return None
