@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from lens.core.diagnostics import sentences
 from lens.core.errors import printable
+from lens.language.encoder import Encoder
 from lens.report.render import escape_markdown, markdown_table, with_interval
 from lens.reward.recipes import Recipe
 
@@ -20,7 +22,7 @@ rm.probability(prompts, first, second)  # that the first is preferred
 """
 
 
-def model_card(model) -> str:
+def model_card(model: Any) -> str:
     """Markdown with the metadata block that the Hub reads."""
     encoder, card = model.encoder, model.card
     local = encoder and Path(encoder.model).is_absolute()
@@ -96,16 +98,16 @@ def _data(data: dict) -> list[str]:
     ]
 
 
-def results(model) -> list[list[str]]:
+def results(model: Any) -> list[list[str]]:
     """Held-out measures with their values, in words and figures."""
     held = model.card["held_out"]
-    accuracy = [100 * held["accuracy"][name] for name in ("mean", "low", "high")]
+    mean, low, high = (100 * held["accuracy"][name] for name in ("mean", "low", "high"))
     error = {
         suffix: f"{100 * held[f'calibration_error{suffix}']:.1f}"
         for suffix in ("", "_uncalibrated", "_by_chance")
     }
     return [
-        ["held-out pair accuracy, % [95 % interval]", with_interval(*accuracy, 1)],
+        ["held-out pair accuracy, % [95 % interval]", with_interval(mean, low, high, 1)],
         ["log loss, nats (a coin: 0.693)", f"{held['log_loss']:.3f}"],
         ["log loss before calibration", f"{held['log_loss_uncalibrated']:.3f}"],
         ["expected calibration error, points", error[""]],
@@ -114,7 +116,7 @@ def results(model) -> list[list[str]]:
     ]
 
 
-def results_text(model) -> str:
+def results_text(model: Any) -> str:
     """The measures as lines for a terminal."""
     title = (
         f"{Recipe(**model.card['recipe'])}, {model.card['data']['pairs']:,} pairs; on held-out "
@@ -135,7 +137,7 @@ def _beware(card: dict) -> list[str]:
     return ["Beware:", "", *lines, ""] if lines else []
 
 
-def _encoder_text(encoder) -> str:
+def _encoder_text(encoder: Encoder | None) -> str:
     if encoder is None:
         return "It reads imported embeddings: `rm.score_embeddings(array)`."
     settings = ", ".join(
