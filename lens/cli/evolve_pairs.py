@@ -1,6 +1,6 @@
 """Label pairs by self-evolution: the reward model ranks, confident pairs join, it trains again."""
 
-from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.arguments import add_model_arguments, options
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 from lens.cli.shared.text import add_finetuning_arguments, finetuning, score_with, train_classifier
 
@@ -58,9 +58,8 @@ def run(args):
                 mine,
                 train_and_score,
                 scale=scale,
-                rounds=args.rounds,
-                confidence=args.confidence,
                 seed=seed,
+                **options(args, "rounds", "confidence"),
             )
             made.append(found.assign(scale=scale))
             facts = {"synthetic_pairs": len(found), "rounds": rounds}

@@ -4,6 +4,7 @@ from lens.cli.shared.arguments import (
     add_model_arguments,
     add_thread_argument,
     model_options,
+    options,
 )
 
 
@@ -66,16 +67,8 @@ def finetuning(args):
     """The `lens.language.finetuning.Settings` of `add_finetuning_arguments`."""
     from lens.language.finetuning import Settings
 
-    return Settings(
-        epochs=args.epochs,
-        learning_rate=args.learning_rate,
-        batch_size=args.batch_size,
-        device_batch_size=args.device_batch_size,
-        warmup_share=args.warmup_share,
-        gradient_checkpointing=args.gradient_checkpointing,
-        bf16=args.bf16,
-        max_length=args.max_length,
-    )
+    steps = ("epochs", "learning_rate", "batch_size", "device_batch_size", "warmup_share")
+    return Settings(**options(args, *steps, "gradient_checkpointing", "bf16", "max_length"))
 
 
 def training_cost(facts, **counts) -> dict:
