@@ -65,10 +65,9 @@ def run(args):
         data = import_embeddings(pairs, args.embeddings)
     else:
         asked = encoder(args)
-        data = kept(args.out, pairs, asked)
-        if data is None:
-            data = embed_pairs(pairs, asked, estimate=estimate)
-        else:
+        saved = kept(args.out, pairs, asked)
+        data = embed_pairs(pairs, asked, estimate=estimate) if saved is None else saved
+        if saved is not None:
             tell(f"Embeddings: those in {args.out}.")
     data.save(args.out)
     if data.note:

@@ -1,5 +1,7 @@
 """Train the contrastive VAE, one for each seed, on N preference pairs."""
 
+from typing import Any
+
 from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.training_sets import (
@@ -44,7 +46,8 @@ def run(args):
         seeds=[derive_seed(seed, "vae") for seed in data],
         **options(args, *VaeSettings.model_fields),
     )
-    by_seed, flags = {}, []
+    by_seed: dict[str, dict[str, Any]] = {}
+    flags = []
     for (seed, part), vae in zip(data.items(), vaes, strict=True):
         save_vae(Path(args.out_dir) / f"seed_{seed}.safetensors", vae)
         by_seed[str(seed)] = {

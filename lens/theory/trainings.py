@@ -10,13 +10,13 @@ import torch
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
+from lens.files.embeddings import Embeddings
 from lens.latent.vae import SIDES, VAE, train_vaes
 from lens.reward import methods
 from lens.reward.head import RewardHead
 from lens.reward.training_set import Standardiser, TrainingSet, training_set
 from lens.theory import theorem_1
 
-Embeddings = Mapping[str, np.ndarray]
 TABLES = ("estimation", "reconstruction", "theorem_1", "theorem_1_pairs")
 
 

@@ -1,6 +1,7 @@
 """Rules of the code's layout that no linter has. The direction of imports is in pyproject.toml."""
 
 import ast
+from functools import cache
 
 from tests.helpers.workflow_tools import ROOT
 
@@ -14,6 +15,7 @@ def python_files(*folders):
     return [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
 
 
+@cache
 def parsed(file):
     return ast.parse(file.read_text(encoding="utf-8"))
 

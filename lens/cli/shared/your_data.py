@@ -121,7 +121,9 @@ def reward_model(args):
 def set_threads(args) -> None:
     from lens.language import loading
 
-    loading.set_threads(args.threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count()))
+    loading.set_threads(
+        args.threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    )
 
 
 def preferences(args, source: str):
