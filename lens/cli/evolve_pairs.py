@@ -35,8 +35,9 @@ def run(args):
     loading.set_threads(args.threads)
     pairs, responses = artifacts.read_table(args.pairs), artifacts.read_table(args.responses)
     annotated = artifacts.read_table(args.annotated) if args.annotated else None
-    made, by_scale, costs = [], {}, []
-    first_scores, tokens = {}, None
+    made, costs, tokens = [], [], None
+    by_scale: dict[str, dict] = {}
+    first_scores: dict = {}
     for scale in args.scales:
         for seed in args.seeds:
             rows = text_pairs.spent_rows(pairs, args.n_pairs, seed)

@@ -89,7 +89,8 @@ def test_the_best_of_several_winners_is_taken():
 def test_intervals_widen_with_the_number_of_synthetic_recipes():
     pairs = embedded(400)
     one = conclude(pairs, constant(PLAIN | {Recipe("lens", 2): 0.66}))
-    more = {Recipe("lens", 2): 0.66, Recipe("lens_plus", 2): 0.5, Recipe("gaussian_sampling", 2): 0.5}
+    more = {Recipe("lens", 2): 0.66}
+    more |= {Recipe(name, 2): 0.5 for name in ("lens_plus", "gaussian_sampling")}
     many = conclude(pairs, constant(PLAIN | more))
     first, second = one.comparisons[0], many.comparisons[0]
     assert first.difference == second.difference == first.corrected

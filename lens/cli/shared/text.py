@@ -160,8 +160,10 @@ def scorer(args):
         return loading.load(AutoModelForSequenceClassification, **model_options(args))
 
     def score(table):
-        scored = score_with(args, *loaded(), table, args.candidates, groups="prompt_id")
-        rewards, tokens, used = scored
+        tokenizer, model = loaded()
+        rewards, tokens, used = score_with(
+            args, tokenizer, model, table, args.candidates, groups="prompt_id"
+        )
         return table.assign(gold=rewards), tokens.shortened, used
 
     return score
