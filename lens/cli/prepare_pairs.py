@@ -1,6 +1,6 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.arguments import options, settings
 from lens.cli.shared.your_data import add_labels_argument, names
 
 
@@ -52,12 +52,8 @@ def run(args):
         test,
         report,
         pool=pool,
-        group_by=args.group_by,
-        invalid_rows=args.invalid_rows,
-        test_fraction=args.test_fraction,
-        max_train_pairs=args.max_train_pairs,
-        max_test_pairs=args.max_test_pairs,
-        seed=args.seed,
+        **options(args, "group_by", "invalid_rows", "test_fraction", "seed"),
+        **options(args, "max_train_pairs", "max_test_pairs"),
     )
     prompts = splits.test_prompts(pairs, args.test_prompts, args.seed)
     artifacts.write_table(args.out, pairs)
@@ -87,9 +83,8 @@ def load(args, source):
     selected = select_rows(rows, args.where)
     renamed = rename_columns(selected, args.columns)
     given, form = to_pairs(renamed, pair_rule=args.pair_rule, ties=True)
-    options = {"keep_prefix": args.keep_prefix, "invalid_rows": args.invalid_rows}
-    used = settled(given, args.labels)
-    pairs, report = normalise_pairs(used, group_by=args.group_by, **options)
+    rules = options(args, "group_by", "keep_prefix", "invalid_rows")
+    pairs, report = normalise_pairs(settled(given, args.labels), **rules)
     report.not_selected = len(rows) - len(selected)
     return pairs, report, form
 
