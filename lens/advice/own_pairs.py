@@ -19,7 +19,7 @@ from lens.core.diagnostics import (
 )
 from lens.core.errors import LensError, printable
 from lens.data.forms import to_pairs
-from lens.data.pairs import normalise_pairs, rename_columns, sample_rows
+from lens.data.pairs import normalise_pairs, sample_rows
 from lens.data.sources import read_source
 from lens.files import artifacts
 from lens.files.embeddings import read_embedded
@@ -69,7 +69,7 @@ def read_pairs(
         rows, name = read_source(str(source), split=split, revision=revision), str(source)
     else:
         rows, name = _rows(source), "rows given"
-    pairs, form = to_pairs(rename_columns(rows, columns or {}), pair_rule=pair_rule)
+    pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns)
     table, report = normalise_pairs(pairs, group_by=group_by, invalid_rows="drop")
     usable = len(table)
     if max_pairs is not None and max_pairs < usable:

@@ -39,7 +39,7 @@ def run(args):
     from lens.core.errors import LensError
     from lens.data import splits
     from lens.data.forms import to_pairs
-    from lens.data.pairs import normalise_pairs, rename_columns, select_rows
+    from lens.data.pairs import normalise_pairs, select_rows
     from lens.data.sources import read_hub_rows, read_rows
     from lens.files import artifacts
 
@@ -50,7 +50,7 @@ def run(args):
     def load(source):
         rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
         selected = select_rows(rows, args.where)
-        given, form = to_pairs(rename_columns(selected, args.columns), pair_rule=args.pair_rule)
+        given, form = to_pairs(selected, pair_rule=args.pair_rule, columns=args.columns)
         pairs, report = normalise_pairs(
             given,
             group_by=args.group_by,

@@ -48,12 +48,18 @@ class DataCheck:
         return {**asdict(self), "warnings": warnings(self)}
 
 
-def check_data(rows: list[Row], *, pair_rule: str = "all", group_by: str = "prompt") -> DataCheck:
+def check_data(
+    rows: list[Row],
+    *,
+    pair_rule: str = "all",
+    group_by: str = "prompt",
+    columns: dict[str, str] | None = None,
+) -> DataCheck:
     """Makes pairs of rows in any form, drops unusable ones, and counts what there is.
 
     Raises LensError where the form is unknown or no usable pair is left.
     """
-    made, form = to_pairs(rows, pair_rule=pair_rule)
+    made, form = to_pairs(rows, pair_rule=pair_rule, columns=columns)
     table, report = normalise_pairs(made, group_by=group_by, invalid_rows="drop")
     messages = table["prompt"].map(json.loads)
     turns = messages.map(lambda said: sum(message["role"] == "user" for message in said))

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lens.core.errors import LensError
-from lens.data.pairs import InvalidRowError, answer, as_messages
+from lens.data.reading.conversations import answer, as_messages
+from lens.data.reading.turns import InvalidRowError
 from lens.data.sources import Row
 
 HUB = {1: ("allenai/reward-bench", "filtered"), 2: ("allenai/reward-bench-2", "test")}

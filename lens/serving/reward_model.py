@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
-from lens.data.pairs import InvalidRowError, as_messages, whole
+from lens.data.reading.conversations import as_messages
+from lens.data.reading.turns import InvalidRowError, whole
 from lens.files import artifacts
 from lens.language.encoder import Encoder
 from lens.reward.head import RewardHead

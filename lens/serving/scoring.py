@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lens.core.errors import LensError
-from lens.data.forms import LISTS, PROMPTS, TEXTS
-from lens.data.pairs import InvalidRowError, answer, as_messages, split_answer
+from lens.data.reading.conversations import answer, as_messages, split_answer
+from lens.data.reading.names import LISTS, PROMPTS, TEXTS
+from lens.data.reading.turns import InvalidRowError
 from lens.data.sources import Row
 from lens.serving.calibration import reliability
 from lens.serving.reward_model import RewardModel, sigmoid

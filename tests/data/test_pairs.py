@@ -19,11 +19,11 @@ from lens.data.pairs import (
     keep_apart,
     normalise_pairs,
     parse_pair,
-    rename_columns,
     sample_rows,
     select_rows,
     split_by_group,
 )
+from lens.data.reading.columns import rename_columns
 from lens.data.sources import read_rows, read_source
 
 TRANSCRIPT = "\n\nHuman: Hi\n\nAssistant: Hello.\n\nHuman: Why?\n\nAssistant: "
