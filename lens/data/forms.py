@@ -94,7 +94,7 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
     report.description = f"{better}{told}"
     seen = Counter()
     for place, row in rows:
-        chosen, rejected = reading.answers(row, place)
+        parts, (chosen, rejected) = reading.texts(row, place)
         scores = [number(row.get(name), f"{place}: `{name}`") for name in names]
         report.responses += 2
         if scores and None not in scores:
@@ -103,21 +103,21 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
                 report.ties += 1
                 continue
             report.contradictions += scores[0] < scores[1]
-        pairs += _each_with_each(row, reading, place, chosen, rejected)
+        pairs += _each_with_each(place, row, parts, chosen, rejected)
     if len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
         raise _placeholders(rows, names, next(iter(seen))[0])
     return pairs
 
 
-def _each_with_each(row: dict, reading: Reading, place: str, chosen, rejected) -> list[Row]:
+def _each_with_each(place: str, row: dict, parts: dict, chosen, rejected) -> list[Row]:
     """The pair of a row, or, where a side lists several answers, all pairs of them."""
     sides = [_answers_of(side) for side in (chosen, rejected)]
     if None in sides or (len(sides[0]), len(sides[1])) == (1, 1):
-        return [(place, _pair(row, reading, chosen, rejected))]
+        return [(place, _pair(row, parts, chosen, rejected))]
     pairs = []
     for i, better in enumerate(sides[0], 1):
         for j, worse in enumerate(sides[1], 1):
-            pair = _pair(row, reading, better, worse) | {"id": f"{row_id(place, row)}-{i}-{j}"}
+            pair = _pair(row, parts, better, worse) | {"id": f"{row_id(place, row)}-{i}-{j}"}
             pairs.append((f"{place}, chosen {i} over rejected {j}", pair))
     return pairs
 
@@ -150,8 +150,8 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
         elif winner is None:
             report.ties += 1
         else:
-            both = reading.answers(row, place)
-            pair = _pair(row, reading, both[winner], both[1 - winner])
+            parts, both = reading.texts(row, place)
+            pair = _pair(row, parts, both[winner], both[1 - winner])
             pair |= {"side": ("first", "second")[winner]}
             pairs.append((place, pair | ({} if strength is None else {"strength": strength})))
     report.meanings = sides.meanings(seen)
@@ -170,11 +170,11 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
     )
     pairs, seen = [], set()
     for place, row in rows:
-        texts = reading.answers(row, place)
+        parts, texts = reading.texts(row, place)
         values = worths(row, listed(row.get(name)) or [], how, place)
         seen.update(values)
         for i, j in _compare_and_count(values, rule, report):
-            pair = _pair(row, reading, texts[i], texts[j])
+            pair = _pair(row, parts, texts[i], texts[j])
             pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
             pairs.append((f"{place}, responses {i + 1} over {j + 1}", pair))
     return pairs
@@ -197,7 +197,8 @@ def _from_best_first(rows: list[Row], reading: Reading, rule: str, report: FormR
     name = reading.columns["responses"]
     report.description = f"`{name}` lists the better answer, then the worse one"
     report.responses = 2 * len(rows)
-    return [(place, _pair(row, reading, *reading.answers(row, place))) for place, row in rows]
+    read = [(place, row, reading.texts(row, place)) for place, row in rows]
+    return [(place, _pair(row, parts, *answers)) for place, row, (parts, answers) in read]
 
 
 def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
@@ -207,17 +208,18 @@ def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormR
         f"rows of the same `{prompt}` have their `{text}` compared by `{rating}`, "
         f"{'lower' if ranked else 'higher'} is better: {RULES[rule]}"
     )
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[tuple]] = {}
     for place, row in rows:
-        key = json.dumps(reading.prompt(row), default=str)
-        groups.setdefault(key, []).append((place, row))
+        parts, (answer,) = reading.texts(row, place)
+        key = json.dumps(parts, default=str)
+        groups.setdefault(key, []).append((place, row, parts, answer))
     pairs = []
     for group in groups.values():
-        values = [number(row[rating], f"{place}: `{rating}`") for place, row in group]
+        values = [number(row[rating], f"{place}: `{rating}`") for place, row, *_ in group]
         values = [None if value is None else -value if ranked else value for value in values]
         for i, j in _compare_and_count(values, rule, report):
-            (place, row), (other_place, other) = group[i], group[j]
-            pair = _pair(row, reading, row[text], other[text])
+            (place, row, parts, better), (other_place, _, _, worse) = group[i], group[j]
+            pair = _pair(row, parts, better, worse)
             # Not the rows' ids: those may be the prompt's, the same for all its responses.
             pair["id"] = f"{row_number(place)}-{row_number(other_place)}"
             pairs.append((f"{place} over row {row_number(other_place)}", pair))
@@ -251,16 +253,16 @@ def compare(values: list[float | None], rule: str) -> tuple[list[tuple[int, int]
     return pairs, ties
 
 
-def _pair(row: dict, reading: Reading, chosen: object, rejected: object) -> dict:
+def _pair(row: dict, parts: dict, chosen: object, rejected: object) -> dict:
     pair = {"id": row["id"]} if "id" in row else {}
-    return pair | reading.prompt(row) | {"chosen": chosen, "rejected": rejected}
+    return pair | parts | {"chosen": chosen, "rejected": rejected}
 
 
 def _require_prompt(rows: list[Row], reading: Reading) -> None:
     """LensError where no column is a prompt and no answer repeats one."""
     if "prompt" in reading.parts or "history" in reading.parts:
         return
-    answers = (answer for place, row in rows for answer in reading.answers(row, place))
+    answers = (answer for place, row in rows for answer in reading.texts(row, place)[1])
     if any(map(_may_have_prompt, answers)):
         return
     place, row = rows[0]

@@ -117,11 +117,11 @@ def listed(value: object) -> list | None:
 
 def is_empty(value: object) -> bool:
     """Whether a cell holds nothing: null, NaN, blanks, a name of nothing, an empty list."""
-    if value is None or value != value:
-        return True
     if isinstance(value, str):
         return value.strip().casefold() in UNRATED | {"[]", "{}"}
-    return isinstance(value, list | dict | tuple | np.ndarray) and len(value) == 0
+    if isinstance(value, list | dict | tuple | np.ndarray):
+        return len(value) == 0
+    return value is None or value != value
 
 
 def number(value: object, what: str) -> float | None:

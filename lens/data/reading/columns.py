@@ -12,19 +12,31 @@ from lens.data.reading.turns import is_message
 from lens.data.sources import Row
 
 
-def flattened(rows: Sequence[Row]) -> list[Row]:
-    """Rows in which each object that is no message gave way to its fields, named `object.field`."""
-    return [(place, _flat(row)) for place, row in rows]
+def objects_in(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Columns that hold nothing but objects that are no messages: their fields are columns too."""
+    found: dict[str, bool] = {}
+    for _, row in rows:
+        for name, value in row.items():
+            if not is_empty(value):
+                found[name] = found.get(name, True) and _is_object(value)
+    return tuple(name for name, objects in found.items() if objects)
 
 
-def _flat(row: dict) -> dict:
-    if not any(isinstance(value, dict) for value in row.values()):
-        return row
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict) and not is_message(value) and not is_of_lists(value)
+
+
+def flattened(rows: Sequence[Row], objects: tuple[str, ...]) -> list[Row]:
+    """Rows in which these objects gave way to their fields, named `object.field`."""
+    return [(place, _flat(row, objects)) for place, row in rows] if objects else list(rows)
+
+
+def _flat(row: dict, objects: tuple[str, ...]) -> dict:
     found = {}
     for name, value in row.items():
-        if isinstance(value, dict) and value and not is_message(value) and not is_of_lists(value):
+        if name in objects and isinstance(value, dict):
             found |= {f"{name}.{inner}": each for inner, each in value.items()}
-        else:
+        elif name not in objects:
             found[name] = value
     return found
 
@@ -64,16 +76,19 @@ def _column(row: dict, wanted: str) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def lists_in_cells(rows: list[Row], names: Names) -> tuple[str, ...]:
-    """Columns whose every cell is text of a list of texts, as tables keep them."""
-    found = []
-    for name in names.names:
-        values = names.values(name)
-        if values and all(isinstance(v, str) and v.lstrip()[:1] in ("[", "a") for v in values):
-            lists = [listed(value) for value in values]
-            if all(x and all(isinstance(each, str | None) for each in x) for x in lists):
-                found.append(name)
-    return tuple(found)
+def lists_in(names: Names) -> tuple[str, ...]:
+    """Columns whose every cell is a list of texts, or the text of one, as tables keep them."""
+    return tuple(name for name in names.names if _lists_texts(names.values(name)))
+
+
+def _lists_texts(values: list) -> bool:
+    for value in values:
+        if isinstance(value, str) and value.lstrip()[:1] not in ("[", "a"):
+            return False
+        items = None if isinstance(value, dict) else listed(value)
+        if not items or not all(isinstance(each, str | None) for each in items):
+            return False
+    return bool(values)
 
 
 def expanded(rows: list[Row], lists: tuple[str, ...], twos: tuple[str, ...]) -> list[Row]:

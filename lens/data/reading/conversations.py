@@ -41,11 +41,6 @@ ANSWER_MESSAGES = re.compile(r'\[\{"role": "assistant", "content": ".*\}\]', re.
 
 def as_messages(prompt: object) -> list[dict]:
     """A prompt as messages: a message list (or its JSON), a transcript, or one user's turn."""
-    texts = listed(prompt) if not isinstance(prompt, str) else None
-    if texts and all(isinstance(text, str) for text in texts):
-        if len(texts) > 1:
-            raise InvalidRowError("wrong_type", "the prompt is a list of several texts.")
-        prompt = texts[0]
     if not isinstance(prompt, str | list | dict | np.ndarray | tuple):
         raise InvalidRowError("wrong_type", f"the prompt is a {kind(prompt)}, not text.")
     messages = as_turns(prompt)
@@ -125,6 +120,15 @@ def earlier_turns(history: object) -> list[dict]:
     return turns
 
 
+def interleaved(asked: list[str], said: list[str | None]) -> list[dict]:
+    """A conversation of questions and their answers."""
+    turns = []
+    for question, answered in zip(asked, said, strict=True):
+        turns.append({"role": "user", "content": question or ""})
+        turns.append({"role": "assistant", "content": answered or ""})
+    return turns
+
+
 # Answers
 
 
@@ -181,7 +185,10 @@ def split_answer(value: object) -> tuple[list[dict], str]:
     users = [place for place, message in enumerate(messages) if message["role"] == "user"]
     if not users or messages[-1]["role"] != "assistant":
         raise InvalidRowError("no_final_answer", "the conversation ends without an answer.")
-    return messages[: users[-1] + 1], answer_text(messages[users[-1] + 1 :])
+    place = users[-1] + 1
+    if not _is_one_answer(messages[place:]):
+        place = len(messages) - 1
+    return messages[:place], answer_text(messages[place:])
 
 
 def is_whole(value: object) -> bool:

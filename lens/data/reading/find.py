@@ -5,7 +5,8 @@ from itertools import product
 
 from lens.core.errors import LensError
 from lens.data.reading.cells import listed
-from lens.data.reading.columns import expanded, flattened, lists_in_cells, rename_columns
+from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
+from lens.data.reading.conversations import interleaved
 from lens.data.reading.cures import command, either
 from lens.data.reading.cures import names as shown
 from lens.data.reading.labels import Sides
@@ -44,7 +45,8 @@ class Reading:
     columns: dict[str, str]
     parts: dict[str, str]
     given: dict[str, str]
-    lists: tuple[str, ...] = ()  # columns whose cells hold lists as text
+    objects: tuple[str, ...] = ()  # columns that hold objects, whose fields are read
+    lists: tuple[str, ...] = ()  # columns whose every cell is a list of texts
     twos: tuple[str, ...] = ()  # columns with two answers each, which become two columns
     sides: Sides | None = None
     listed: Listed | None = None
@@ -54,20 +56,29 @@ class Reading:
     def used(self) -> set[str]:
         return {*self.columns.values(), *(self.sides.judges if self.sides else ())}
 
-    def prompt(self, row: dict) -> dict:
-        """The parts of a row's prompt, {part: cell}."""
-        return {part: row.get(column) for part, column in self.parts.items()}
-
-    def answers(self, row: dict, place: str) -> list:
-        """The row's answers: chosen and rejected, first and second, one, or a list of them."""
+    def texts(self, row: dict, place: str) -> tuple[dict, list]:
+        """({part: cell} of a row's prompt, its answers): chosen and rejected, first and second,
+        one, or a list of them. Of lists of questions and answers, conversations are made."""
+        parts = {part: row.get(column) for part, column in self.parts.items()}
         if "responses" in self.columns:
-            return texts_in(row, self.columns["responses"], place)
-        roles = ("chosen", "rejected", "first", "second", "response")
-        return [row.get(self.columns[role]) for role in roles if role in self.columns]
+            answers = texts_in(row, self.columns["responses"], place)
+        else:
+            roles = ("chosen", "rejected", "first", "second", "response")
+            answers = [row.get(self.columns[role]) for role in roles if role in self.columns]
+        asked = parts.get("prompt")
+        if self.parts.get("prompt") not in self.lists or not isinstance(asked, list):
+            return parts, answers
+        if len(asked) == 1:
+            return parts | {"prompt": asked[0]}, answers
+        if all(isinstance(said, list) and len(said) == len(asked) for said in answers):
+            return parts | {"prompt": None}, [interleaved(asked, said) for said in answers]
+        return parts, answers
 
     def prepare(self, rows: list[Row]) -> list[Row]:
         """Rows with objects opened, columns renamed, and lists in cells read as lists."""
-        return expanded(rename_columns(flattened(rows), self.given), self.lists, self.twos)
+        return expanded(
+            rename_columns(flattened(rows, self.objects), self.given), self.lists, self.twos
+        )
 
 
 def find_form(rows: list[Row], columns: dict[str, str] | None = None, *, scoring=False) -> Reading:
@@ -77,8 +88,9 @@ def find_form(rows: list[Row], columns: dict[str, str] | None = None, *, scoring
     if not rows:
         raise LensError("there are no rows to make pairs of.")
     given = columns or {}
-    named = rename_columns(flattened(rows), given)
-    lists = lists_in_cells(named, _names(named, given))
+    objects = objects_in(rows)
+    named = rename_columns(flattened(rows, objects), given)
+    lists = lists_in(_names(named, given))
     named = expanded(named, lists, ())
     twos = tuple(two_lists(_names(named, given)))
     named = expanded(named, (), twos)
@@ -100,9 +112,9 @@ def find_form(rows: list[Row], columns: dict[str, str] | None = None, *, scoring
             raise _no_form(named[0], rows)
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
-    reading = Reading(form, roles, parts, given, lists, twos, **more)
+    reading = Reading(form, roles, parts, given, objects, lists, twos, **more)
     unused = tuple(_unused(reading, _names(named, given)))
-    return Reading(form, roles, parts, given, lists, twos, **more, unused=unused)
+    return Reading(form, roles, parts, given, objects, lists, twos, **more, unused=unused)
 
 
 PART_NAMES = ("system", "history", "context", "prompt", "input")
@@ -114,7 +126,8 @@ def _names(rows: list[Row], given: dict[str, str]) -> Names:
 
 
 def _mixed(place: str, found, first) -> LensError:
-    forms = [f"{form} ({', '.join(names.values())})" for form, names, _ in (found, first)]
+    called = {"ratings": "lists", "ranking": "lists"}
+    forms = [f"{called.get(f, f)} ({', '.join(names.values())})" for f, names, _ in (found, first)]
     return LensError(
         f"{place}: this row is {forms[0]}, but the first one {forms[1]}. "
         "One file holds one form with the same columns: split the file."

@@ -46,7 +46,12 @@ def find_listed(names: Names, place: str) -> Listed | str | None:
     responses = list_column(names, values, place)
     if responses is None:
         return None
-    items = [item for value in names.values(responses) for item in as_list(value, place)][:50]
+    items = [
+        item
+        for where, row in names.rows
+        if row.get(responses) is not None
+        for item in as_list(row[responses], f"{where}: `{responses}`")
+    ]
     text, inside = inside_of(items)
     keyed = any(isinstance(item, dict) for item in items)
     if keyed and not text and not all(map(is_message, items)):

@@ -164,12 +164,28 @@ def _labels(names: Names, columns, place: str) -> Sides | None:
             failed = failed or error
     if failed and (given and given[0] not in readings) and not _is_aside(names, given[0], readings):
         raise failed
+    if failed and readings:
+        _require_no_rival(names, [name for name in given if name not in readings], readings, place)
     if len(readings) > 1 and "safer_response_id" in map(canonical, readings):
         readings = {
             n: found for n, found in readings.items() if canonical(n) != "safer_response_id"
         }
     _require_agreement(names, readings, place)
     return next(iter(readings.values()), None)
+
+
+def _require_no_rival(names: Names, others: list[str], readings: dict, place: str) -> None:
+    """LensError where another label's numbers could be meant, too."""
+    label = next(iter(readings))
+    for other in others:
+        values = {word_of(value) for value in names.values(other)}
+        if values <= {"0", "1", "2"} and canonical(label) != "better_response_id":
+            listed = {f"`{label}` is the label": {"winner": label}}
+            listed |= {f"`{other}` is, and 1 means the first": {"first_is_better": other}}
+            raise LensError(
+                f"{place}: `{label}` and `{other}` may both be the label, and are not the same. "
+                f"{either(place, listed)}"
+            )
 
 
 def _is_aside(names: Names, name: str, readings) -> bool:
