@@ -6,12 +6,16 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/local
 # The rules call `python`: the environment's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test torture lint study bench
+.PHONY: demo check test torture lint types study bench
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile workflow/configs/demo.yaml
 	@cat results/demo/paper/table_1.md
 	@echo "The tables and figures lie in results/demo/paper, the reward models in results/demo/train_reward."
+
+# Within a minute on two cores, once mypy and ruff have their caches.
+check: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not torture" -n 2
 
 # One thread a process: several workers with two threads each stall one another on two cores. Three
 # workers, since some tests wait more than they compute.
@@ -44,11 +48,16 @@ study: .venv/installed
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/bench.py
 
-lint: .venv/installed-dev
+lint: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/codespell
+	$(BIN)/lint-imports
 	$(BIN)/snakemake --lint
+
+types: .venv/installed-dev
+	$(BIN)/mypy
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv || (rm -rf .venv; echo "Python 3.11 or newer with its venv module is needed (on Debian: apt install python3-venv)." >&2; exit 1)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from generators import METHODS as BEYOND
 from tqdm import tqdm
 
 from lens.core.errors import LensError
@@ -24,36 +25,14 @@ from lens.files import artifacts
 from lens.files.embeddings import read_embedded
 from lens.language import loading
 from lens.latent.vae import train_vaes
-from lens.reward import methods
 from lens.reward.head import RewardHead, pair_accuracy
+from lens.reward.methods import METHODS
+from lens.reward.recipes import HEAD_SETTINGS, SYNTHESIS_SETTINGS, VAE_SETTINGS
 from lens.reward.training_set import Standardiser, training_set
 
-HEAD = {
-    "hidden": 256,
-    "learning_rate": 1e-4,
-    "batch_size": 128,
-    "epochs": 20,
-    "patience": 5,
-    "centred": False,
-}
-VAE = {
-    "hidden": 64,
-    "latent": 16,
-    "sharing": "shared_trunk_separate_heads",
-    "beta": 1.0,
-    "gamma": 0.1,
-    "learning_rate": 1e-4,
-    "batch_size": 128,
-    "epochs": 100,
-}
-SYNTHESIS = {
-    "noise_variance": 0.01,
-    "candidates_per_kept": 4,
-    "perturbation_variance": 0.25,
-    "mixed_differences": 16,
-    "posterior_widening": 1.0,
-    "complement_noise": 10.0,
-}
+HEAD, VAE = dict(HEAD_SETTINGS), dict(VAE_SETTINGS)
+SYNTHESIS = SYNTHESIS_SETTINGS | {"perturbation_variance": 0.25, "mixed_differences": 16}
+ALL = METHODS | BEYOND
 TEST, LARGEST = 0.4, 0.59  # shares of the pairs: for test, and the most that N can be
 CENTRED, FAST = {"centred": True}, {"centred": True, "learning_rate": 5e-4}
 # name -> (method, changes to HEAD, changes to SYNTHESIS)
@@ -168,24 +147,23 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
             split, embeddings, n_pairs=n_pairs, seed=seed, validation_fraction=0.1
         )
     start, vaes, rows = time.process_time(), [], []
-    if any(method in methods.LATENT for method, *_ in variants.values()):
+    if any(ALL[name].needs_vae for name, *_ in variants.values()):
         vaes = train_vaes(
             [(part.chosen, part.rejected) for part in data.values()],
             seeds=[derive_seed(seed, "vae") for seed in data],
             **VAE,
         )
     for_vae = time.process_time() - start
-    for name, (method, head, synthesis) in tqdm(variants.items(), leave=False, disable=None):
-        start = time.process_time()
-        trainings = methods.train(
-            method,
+    for name, (called, head, synthesis) in tqdm(variants.items(), leave=False, disable=None):
+        start, method = time.process_time(), ALL[called]
+        trainings = method.train(
             data,
-            scale=scale,
+            scale=scale if method.augments else 1,
             vaes=dict(zip(data, vaes, strict=False)),
             settings=SYNTHESIS | synthesis,
             head=HEAD | head,
         )
-        seconds = time.process_time() - start + for_vae * (method in methods.LATENT)
+        seconds = time.process_time() - start + for_vae * method.needs_vae
         for seed, training in trainings.items():
             model = RewardHead(training.weights, data[seed].standardiser)
             sides = [model(embeddings[side][tests[seed]]) for side in ("chosen", "rejected")]

@@ -18,6 +18,7 @@ from lens.core.errors import LensError
 from lens.files import artifacts
 from lens.report import figures
 from lens.report.render import markdown_table
+from lens.reward.methods import METHODS
 
 CONTROL, PROBES = "repeat", ("mean difference", "linear probe")
 DRAWN = {"LENS": "lens", "evidence probe": "evidence_probe", "LENS+": "lens_plus"}
@@ -115,7 +116,7 @@ def draw(table: pd.DataFrame):
                 if variant not in wide:
                     continue
                 mean, half = paired(wide[variant], wide[control])
-                look = figures.look(method)
+                look = figures.line_style(*METHODS[method].look)
                 axis.errorbar(
                     mean,
                     place + 0.22 * (shift - 1),

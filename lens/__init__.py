@@ -5,8 +5,9 @@ In a notebook: `read_pairs` and `embed_pairs` make the data, `advise` compares r
 """
 
 from importlib import import_module
+from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Advice": "advice.advise",
@@ -28,7 +29,7 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'lens' has no attribute {name!r}")
     return getattr(import_module(f"lens.{_HOMES[name]}"), name)

@@ -10,7 +10,6 @@ from lens.core.errors import LensError
 from lens.core.intervals import Interval, crossed_interval
 from lens.core.seeds import derive_seed
 from lens.data.pairs import sample_rows
-from lens.reward import methods
 from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each
 from lens.reward.training_set import TrainingSet, training_set_of
 
@@ -79,7 +78,7 @@ def round_margins(
     cut = make_round(pairs, seed)
     vaes = None
     for recipe in recipes:
-        if recipe.method in methods.LATENT and vaes is None:
+        if recipe.needs_vae and vaes is None:
             vaes = train_vae_of_each(cut.data)
         yield recipe, cut.margins(pairs, train(recipe, cut.data, vaes))
 

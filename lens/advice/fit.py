@@ -8,7 +8,6 @@ from lens.core.diagnostics import named, of_ties
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.files import artifacts
-from lens.reward import methods
 from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each, vae_flags
 from lens.reward.training_set import training_set_of
 from lens.serving.calibration import fit_temperature, log_loss, reliability
@@ -46,7 +45,7 @@ def fit(
         seed=own,
         validation_fraction=VALIDATION,
     )
-    vaes = train_vae_of_each({own: data}) if recipe.method in methods.LATENT else {}
+    vaes = train_vae_of_each({own: data}) if recipe.needs_vae else {}
     head = train(recipe, {own: data}, vaes)[own]
     temperature = fit_temperature(margins.ravel())
     held = held_out(margins, folds, pairs.groups)

@@ -20,6 +20,7 @@ from lens.core.diagnostics import (
 from lens.core.errors import LensError, printable
 from lens.data.forms import to_pairs
 from lens.data.pairs import normalise_pairs, sample_rows
+from lens.data.reading.explained import unused_warning
 from lens.data.sources import read_source
 from lens.files import artifacts
 from lens.files.embeddings import read_embedded
@@ -93,15 +94,17 @@ def summary(pairs: Preferences) -> str:
     """One line on what was read and what was left out."""
     report, form = pairs.report, pairs.report["form"]
     left_out = {"ties": form["ties"], "responses without a rating": form["unrated"]}
+    left_out |= {"rows that nobody judged": form["unjudged"]}
     left_out |= {reason.replace("_", " "): count for reason, count in report["dropped"].items()}
     named = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     unread = f" Columns not read: {', '.join(form['unread'])}." if form["unread"] else ""
+    warning = unused_warning(form["unread"])
     sampled = f" (a sample of {report['usable_pairs']:,})"
     return printable(
         f"{report['source']}: {report['pairs']:,} pairs"
         f"{sampled if report['pairs'] < report['usable_pairs'] else ''} with "
         f"{report['prompts']:,} prompts from {report['rows']:,} rows; left out: {named or 'none'}."
-        f"{unread}"
+        f"{unread}{f' Warning: {warning}' if warning else ''}"
     )
 
 

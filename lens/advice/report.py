@@ -5,6 +5,7 @@ import numpy as np
 from lens.advice.advise import Advice, Comparison, duration
 from lens.core.diagnostics import sentences
 from lens.core.intervals import Interval
+from lens.reward.methods import METHODS
 from lens.reward.recipes import HEAD_SETTINGS, SYNTHESIS_SETTINGS, VAE_SETTINGS, Recipe
 
 CHANCE = 0.5
@@ -207,7 +208,7 @@ def draw(advice: Advice):
     left, right = axes[0]
     rows = sorted(advice.accuracy.items(), key=lambda item: item[1].mean)
     for place, (recipe, value) in enumerate(rows):
-        look = figures.look(recipe.method)
+        look = figures.line_style(*METHODS[recipe.method].look)
         left.errorbar(
             100 * value.mean,
             place,
@@ -220,7 +221,8 @@ def draw(advice: Advice):
     left.axvline(50, color="#999999", linestyle=":", linewidth=0.8)
     left.set_xlabel("held-out accuracy, %")
     left.set_title(f"{advice.pairs:,} pairs (* recommended)")
-    curve, look = advice.curve, figures.look(advice.curve.recipe.method)
+    curve = advice.curve
+    look = figures.line_style(*METHODS[curve.recipe.method].look)
     for sizes, values, filled in (
         (curve.sizes, curve.measured, True),
         (curve.ahead, curve.predicted, False),

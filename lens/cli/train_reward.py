@@ -1,19 +1,18 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
-from lens.cli.shared.arguments import settings
-from lens.cli.train_vae import (
+from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,
     embedding_flags,
-    training_sets,
+    read_training_sets,
 )
 
+SIDES = ("chosen", "rejected")
 SYNTHESIS = (
     "noise_variance",
     "candidates_per_kept",
     "perturbation_variance",
-    "mixed_differences",
-    "posterior_widening",
     "complement_noise",
 )
 
@@ -36,19 +35,7 @@ def add_arguments(parser):
         "--perturbation-variance",
         type=float,
         default=0.01,
-        help="per standardised feature, for direct_perturbation and other noise",
-    )
-    parser.add_argument(
-        "--mixed-differences",
-        type=int,
-        default=16,
-        help="in a mixture, for difference_mixing and latent_mixing",
-    )
-    parser.add_argument(
-        "--posterior-widening",
-        type=float,
-        default=1.0,
-        help="times the posterior's variance, for posterior_noise",
+        help="per standardised feature, for direct_perturbation",
     )
     parser.add_argument(
         "--complement-noise",
@@ -96,20 +83,21 @@ def with_text(args, data, inputs):
     return found
 
 
-def train_networks(args, data, inputs):
+def train(args, data, inputs):
     """Trainings by seed; the VAEs that they use are added to `inputs`."""
     from pathlib import Path
 
     from lens.core.errors import LensError
-    from lens.latent.vae import load_vae
     from lens.reward import methods
 
     vaes, method, scale = {}, args.method, args.scale
     if method == "embedding_mlp":
         data, method, scale = with_text(args, data, inputs), "original", 1
-    if method in methods.LATENT:
+    if methods.named(method).needs_vae:
         if not args.vae_dir:
             raise LensError(f"method {args.method} needs --vae-dir, a folder that train-vae made.")
+        from lens.latent.vae import load_vae
+
         for seed in args.seeds:
             inputs[f"vae_seed_{seed}"] = Path(args.vae_dir) / f"seed_{seed}.safetensors"
             vaes[seed] = load_vae(inputs[f"vae_seed_{seed}"])
@@ -134,49 +122,40 @@ def run(args):
     from pathlib import Path
 
     from lens.core import diagnostics
-    from lens.files import artifacts
-    from lens.files.embeddings import read_embedded
     from lens.language import loading
-    from lens.reward.head import RewardHead, pair_accuracy
-    from lens.reward.probes import PROBES
+    from lens.reward import methods
+    from lens.reward.head import RewardHead
 
-    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    data = training_sets(pairs, embeddings, args)
-    inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
-    if args.method in PROBES:
+    _, embeddings, data = read_training_sets(args)
+    inputs = input_files(args, "pairs", "embeddings")
+    if args.method in methods.PROBES:
         loading.set_numpy_threads(args.threads)
-        trainings = {seed: PROBES[args.method](part) for seed, part in data.items()}
     else:
         loading.set_threads(args.threads)
-        trainings = train_networks(args, data, inputs)
+    trainings = train(args, data, inputs)
     by_seed, flags = {}, []
     for seed, training in trainings.items():
-        part = data[seed]
+        part, losses = data[seed], training.metrics.get("validation_losses", [])
         model = RewardHead(training.weights, part.standardiser)
         model.save(Path(args.out_dir) / f"seed_{seed}.safetensors")
-        accuracies = {
-            name: float(
-                pair_accuracy(
-                    model(embeddings["chosen"][rows]), model(embeddings["rejected"][rows])
-                ).mean()
-            )
-            for name, rows in (
-                ("train", data[seed].rows),
-                ("validation", data[seed].validation_rows),
-            )
-        }
         by_seed[str(seed)] = {
             **training.metrics,
             "embeddings": embedding_facts(part),
-            "pair_accuracy": accuracies,
+            "pair_accuracy": accuracies(model, embeddings, part),
         }
-        losses = training.metrics.get("validation_losses", [])
-        flags += diagnostics.named(embedding_flags(part) + diagnostics.of_losses(losses), seed=seed)
+        found = embedding_flags(part) + diagnostics.of_losses(losses)
+        flags += diagnostics.named(found, seed=seed)
     size = sum(value.size for value in trainings[args.seeds[0]].weights.values())
-    artifacts.write_metrics(
-        Path(args.out_dir) / "metrics.json",
-        settings(args),
-        inputs,
-        {"by_seed": by_seed, "flags": flags},
-        {"parameters": size, "trained": size},
-    )
+    cost = {"parameters": size, "trained": size}
+    write_metrics(args, inputs, {"by_seed": by_seed, "flags": flags}, cost)
+
+
+def accuracies(model, embeddings, part) -> dict[str, float]:
+    """The share of a training set's pairs that the model orders as labelled."""
+    from lens.reward.head import pair_accuracy
+
+    rows = {"train": part.rows, "validation": part.validation_rows}
+    return {
+        name: float(pair_accuracy(*(model(embeddings[side][at]) for side in SIDES)).mean())
+        for name, at in rows.items()
+    }

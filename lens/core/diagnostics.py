@@ -58,7 +58,7 @@ FLAGS = {
 Found = list[tuple[str, str]]
 
 
-def named(found: Iterable[tuple[str, str]], **where) -> list[dict]:
+def named(found: Iterable[tuple[str, str]], **where: object) -> list[dict]:
     """Flags as metrics files have them: `flag`, `detail` and where, a seed for instance."""
     return [{"flag": name, "detail": detail, **where} for name, detail in found]
 

@@ -15,7 +15,7 @@ MIX_2 = 0x94D049BB133111EB
 
 def row_normals(seeds: Tensor, dim: int) -> Tensor:
     """Standard normals float32 [n, dim] for row seeds int64 [n] (Box-Muller)."""
-    bits = _bits(seeds, dim)
+    bits = row_bits(seeds, dim)
     first = ((bits >> 40) & 0xFFFFFF).double().add(0.5).div(2**24)
     second = ((bits >> 16) & 0xFFFFFF).double().div(2**24)
     return ((-2 * first.log()).sqrt() * (2 * torch.pi * second).cos()).float()
@@ -24,18 +24,8 @@ def row_normals(seeds: Tensor, dim: int) -> Tensor:
 def row_gumbels(seeds: Tensor, dim: int) -> Tensor:
     """Standard Gumbel noise float32 [n, dim] for row seeds int64 [n]: argmax(logits + it) is a
     draw from softmax(logits)."""
-    uniform = ((_bits(seeds, dim) >> 12) & (2**52 - 1)).double().add(0.5).div(2**52)
+    uniform = ((row_bits(seeds, dim) >> 12) & (2**52 - 1)).double().add(0.5).div(2**52)
     return (-(-uniform.log()).log()).float()
-
-
-def row_uniforms(seeds: Tensor, dim: int) -> Tensor:
-    """Numbers float32 [n, dim], uniform in (0, 1), for row seeds int64 [n]."""
-    return ((_bits(seeds, dim) >> 40) & 0xFFFFFF).double().add(0.5).div(2**24).float()
-
-
-def row_integers(seeds: Tensor, dim: int, below: int) -> Tensor:
-    """Integers int64 [n, dim] from 0 to below - 1 for row seeds int64 [n]."""
-    return ((_bits(seeds, dim) >> 12) & (2**52 - 1)) % below
 
 
 def combine(seed: int, *parts: Tensor | int) -> Tensor:
@@ -46,7 +36,8 @@ def combine(seed: int, *parts: Tensor | int) -> Tensor:
     return state
 
 
-def _bits(seeds: Tensor, dim: int) -> Tensor:
+def row_bits(seeds: Tensor, dim: int) -> Tensor:
+    """64 random bits int64 [n, dim] for row seeds int64 [n]."""
     counters = torch.arange(1, dim + 1, device=seeds.device) * _signed(GOLDEN)
     return _mix(_mix(seeds).unsqueeze(1) + counters)
 

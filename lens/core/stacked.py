@@ -4,15 +4,17 @@ Each run keeps its own data, seed, batches and optimiser state, so that it ends 
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
-ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+ADAM: dict[str, Any] = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 ADAM |= {"amsgrad": False, "maximize": False, "fused": True, "foreach": False}
+Made = TypeVar("Made")
 LARGE = 1024  # rows or columns from which a product keeps all threads busy by itself
 
 
@@ -39,13 +41,13 @@ class _Product(torch.autograd.Function):
     """Gives the weight's gradient in the weight's own layout, which the optimiser needs."""
 
     @staticmethod
-    def forward(ctx, inputs, weight, turned):
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, turned: bool) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         ctx.turned = turned
         return _products(inputs, weight.transpose(1, 2) if turned else weight)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         inputs, weight = ctx.saved_tensors
         to_inputs = to_weight = None
         if ctx.needs_input_grad[0]:
@@ -140,7 +142,8 @@ class Batch:
         """The sum over runs of the mean of their losses [R, b], padding left out."""
         if min(self.lengths) == max(self.lengths):
             return losses.mean(dim=1).sum()
-        return sum(losses[run, : self.lengths[run]].mean() for run in self.active)
+        means = (losses[run, : self.lengths[run]].mean() for run in self.active)
+        return sum(means, start=losses.new_zeros(()))
 
 
 def batches(
@@ -160,7 +163,7 @@ def batches(
         yield Batch(rows, lengths)
 
 
-def seeded(make, seed: int):
+def seeded(make: Callable[[], Made], seed: int) -> Made:
     """What `make` returns with torch's generator seeded, which is put back after."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -6,7 +6,8 @@ prompts in order, the same number of candidates for each; gold scores lie in a f
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -31,7 +32,9 @@ def normalise_pool(
     With a `gold_field`, every candidate kept must carry a finite number there, and the table has a
     column `gold`. Raises LensError naming file and row.
     """
-    table, places, size = [], {}, None
+    table: list[list] = []
+    places: dict[str, str] = {}
+    size = 0
     for place, row in rows:
         for name in ("prompt", "candidates"):
             if row.get(name) is None:
@@ -64,7 +67,14 @@ def normalise_pool(
     return pd.DataFrame(table, columns=[*COLUMNS, "gold"] if gold_field else COLUMNS)
 
 
-def _candidate_rows(row, messages, place, response_field, gold_field, max_candidates):
+def _candidate_rows(
+    row: dict,
+    messages: list[dict],
+    place: str,
+    response_field: str,
+    gold_field: str | None,
+    max_candidates: int | None,
+) -> Iterator[list]:
     if not isinstance(row["candidates"], list):
         raise LensError(f"{place}: `candidates` must be a list.")
     prompt = json.dumps(messages, ensure_ascii=False)
@@ -87,9 +97,9 @@ def _candidate_rows(row, messages, place, response_field, gold_field, max_candid
 
 
 def _gold(item: dict, gold_field: str, place: str, number: int) -> float:
-    value = item.get(gold_field)
-    number_like = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number_like or not abs(value) <= sys.float_info.max:
+    value: Any = item.get(gold_field)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not abs(value) <= sys.float_info.max:
         raise LensError(
             f"{place}, candidate {number}: {gold_field!r} is {value!r:.80}, not a finite number. "
             "Give every candidate a score, lower `max_candidates`, or set `gold: false`."

@@ -8,6 +8,7 @@ from lens.core.errors import printable
 from lens.data.forms import FormReport, to_pairs
 from lens.data.near_duplicates import THRESHOLD, WIDTH, repeated
 from lens.data.pairs import normalise_pairs
+from lens.data.reading.explained import meanings, roles, unused_warning
 from lens.data.sources import Row
 from lens.data.splits import contradicting_pairs, longer_answer_wins
 
@@ -122,6 +123,8 @@ def warnings(check: DataCheck) -> list[str]:
             f"In {check.form.contradictions} pairs the chosen answer is scored below the rejected "
             "one; the label was kept."
         )
+    if warning := unused_warning(check.form.unread):
+        found.append(warning)
     if check.contradicting_pairs:
         found.append(
             f"{check.contradicting_pairs} pairs contradict one another: the same two answers to "
@@ -148,11 +151,14 @@ def render(check: DataCheck) -> str:
         "pairs": (
             f"{check.pairs:,} usable of {check.pairs_made:,} made; {form.ties:,} ties dropped, "
             f"{form.prompts_without_pair:,} prompts without a pair"
+            + (f", {form.unjudged:,} rows that nobody judged" if form.unjudged else "")
         ),
         "dropped": "; ".join(
             f"{count:,} {reason.replace('_', ' ')} ({_rows_of(check.first_dropped[reason], count)})"
             for reason, count in check.dropped.items()
         ),
+        "columns": roles(form.columns),
+        "labels": meanings(form.meanings),
         "prompts": (
             f"{check.prompts:,} distinct, most pairs of one {check.most_pairs_per_prompt:,}; "
             f"pairs with one turn {check.single_turn:,}, with more {check.multi_turn:,}"
@@ -168,7 +174,7 @@ def render(check: DataCheck) -> str:
         "  rejected": printable(check.example["rejected"], 300),
     }
     text = [f"{name:<13}{printable(line)}" for name, line in lines.items() if line]
-    return "\n".join([*text, *(f"Warning: {warning}" for warning in warnings(check))])
+    return "\n".join([*text, *(f"Warning: {printable(warning)}" for warning in warnings(check))])
 
 
 def _rows_of(places: list[str], count: int) -> str:

@@ -241,15 +241,15 @@ def compare(values: list[float | None], rule: str) -> tuple[list[tuple[int, int]
     "all" pairs every two that differ (InstructGPT's rule), "adjacent" those of them that are
     neighbours among the distinct values, "best_worst" the first highest with the first lowest.
     """
-    rated = [i for i, value in enumerate(values) if value is not None]
+    rated = {i: value for i, value in enumerate(values) if value is not None}
     if rule == "best_worst" and len(rated) > 1:
-        best, worst = max(rated, key=values.__getitem__), min(rated, key=values.__getitem__)
-        return ([], 1) if values[best] == values[worst] else ([(best, worst)], 0)
-    pairs = [(i, j) for i in rated for j in rated if values[i] > values[j]]
+        best, worst = max(rated, key=rated.__getitem__), min(rated, key=rated.__getitem__)
+        return ([], 1) if rated[best] == rated[worst] else ([(best, worst)], 0)
+    pairs = [(i, j) for i in rated for j in rated if rated[i] > rated[j]]
     ties = math.comb(len(rated), 2) - len(pairs)
     if rule == "adjacent":
-        steps = set(pairwise(sorted({values[i] for i in rated})))
-        pairs = [(i, j) for i, j in pairs if (values[j], values[i]) in steps]
+        steps = set(pairwise(sorted(set(rated.values()))))
+        pairs = [(i, j) for i, j in pairs if (rated[j], rated[i]) in steps]
     return pairs, ties
 
 

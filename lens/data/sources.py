@@ -8,8 +8,9 @@ import re
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from lens.core.errors import LensError, printable
 from lens.data.reading.cells import parse_json, require_distinct
@@ -71,7 +72,7 @@ def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
     return _numbered(f"{hub}[{split}]", list(load_hub(hub, revision, split)))
 
 
-def load_hub(hub: str, revision: str | None, split: str | None = None):
+def load_hub(hub: str, revision: str | None, split: str | None = None) -> Any:
     """A split of a Hub dataset, or all by name, in the form of the library `datasets`."""
     from lens.files.hub import dataset_folder
     from lens.files.hub_datasets import load_folder
@@ -108,10 +109,9 @@ def jsonl_rows(path: Path) -> Iterator[Row]:
         yield from json_rows(file, printable(str(path)))
 
 
-def _open(path: Path) -> IO[bytes]:
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
+def _open(path: Path) -> gzip.GzipFile | BufferedReader:
     try:
-        return opener(path, "rb")
+        return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else open(path, "rb")
     except OSError as error:
         raise LensError(f"{printable(str(path))}: cannot be read ({error.strerror}).") from error
 

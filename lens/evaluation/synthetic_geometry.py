@@ -16,22 +16,12 @@ from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.latent.synthesis import Source, synthetic_per_embedding
 from lens.latent.vae import SIDES, VAE
-from lens.reward import methods
 from lens.reward.head import RewardHead
+from lens.reward.methods import METHODS, Given
 from lens.reward.training_set import TrainingSet
 
 BLOCK = 2**24  # distances held at once
 ROWS = 8192  # embeddings held at once
-DRAWN = (
-    "lens",
-    "direct_perturbation",
-    "gaussian_sampling",
-    "residual_decoding",
-    "posterior_noise",
-    "heavy_tailed",
-    "along_preference",
-    "across_preference",
-)
 FAR = 0.95  # quantile of the data's own spacing, beyond which a point is far from the data
 
 
@@ -121,24 +111,14 @@ def make_sources(
     names: list[str], data: TrainingSet, *, scale: int, vae: VAE | None, settings: dict, seed: int
 ) -> dict[str, Source]:
     """Each method's synthetic embeddings, the very ones that `methods.train` trains on. Of methods
-    whose variants belong to one response each (`DRAWN`); LENS must be among them."""
-    if "lens" not in names or not set(names) <= set(DRAWN):
-        raise LensError(f"methods {', '.join(names)}: give lens and any of {', '.join(DRAWN[1:])}.")
+    whose variants belong to one response each; LENS must be among them."""
+    possible = [name for name, method in METHODS.items() if method.keeps_responses]
+    if "lens" not in names or not set(names) <= set(possible):
+        others = [name for name in possible if name != "lens"]
+        raise LensError(f"methods {', '.join(names)}: give lens and any of {', '.join(others)}.")
     sides = (torch.from_numpy(data.chosen), torch.from_numpy(data.rejected))
-    sources = {}
-    for name in names:
-        vaes = {seed: vae} if name in methods.LATENT else {}
-        model = methods.generators(name, {seed: sides}, vaes).get(seed)
-        sources[name] = methods.make_source(
-            name,
-            *sides,
-            scale=scale,
-            vae=vaes.get(seed),
-            model=model,
-            settings=settings,
-            seed=derive_seed(seed, "synthesis"),
-        )
-    return sources
+    given = Given(*sides, scale, vae, settings, derive_seed(seed, "synthesis"))
+    return {name: METHODS[name].source(given) for name in names}
 
 
 def draws(source: Source, count: int, scale: int) -> Iterator[tuple]:
@@ -207,7 +187,9 @@ def inspect_held_out(
     return pd.concat(parts, ignore_index=True), spread.measures()
 
 
-def _table(real: Real, side: str, rows, distance, place) -> pd.DataFrame:
+def _table(
+    real: Real, side: str, rows: np.ndarray, distance: np.ndarray, place: np.ndarray
+) -> pd.DataFrame:
     nearest_side = real.side(place)
     return pd.DataFrame(
         {

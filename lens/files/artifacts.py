@@ -8,9 +8,10 @@ import hashlib
 import json
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from lens.core.errors import DamagedError, LensError, printable
 from lens.files.atomic import replacing
 from lens.files.cost import measured
 from lens.files.tracking import track
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
 
 MAPPED = {"F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pandas", "scikit-learn")
@@ -44,13 +49,13 @@ def _not_finite(value: object, place: str = "") -> str:
     """Where in nested values the first NaN or infinity stands, and which it is."""
     if isinstance(value, float) and not math.isfinite(value):
         return f"{place.lstrip('/')} = {value}"
-    items = value.items() if isinstance(value, Mapping) else []
+    items: Iterable[tuple[object, object]] = value.items() if isinstance(value, Mapping) else []
     items = enumerate(value) if isinstance(value, list | tuple) else items
     found = (_not_finite(each, f"{place}/{key}") for key, each in items)
     return next(filter(None, found), "")
 
 
-def read_json(path: str | Path):
+def read_json(path: str | Path) -> Any:
     """Raises DamagedError, a LensError, where the file holds no JSON, or NaN or infinity, which are
     none."""
     try:
@@ -61,7 +66,7 @@ def read_json(path: str | Path):
         ) from error
 
 
-def _refuse(constant: str):
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"it holds {constant}, which is no number")
 
 
@@ -109,7 +114,7 @@ def check_holds(dtype: str, embeddings: np.ndarray, names: Sequence[str]) -> Non
         )
 
 
-def _rounded(array: np.ndarray, dtype: str):
+def _rounded(array: np.ndarray, dtype: str) -> "torch.Tensor":
     """As a torch tensor in a number format."""
     import torch
 
@@ -153,15 +158,18 @@ def as_float32(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32)
 
 
-def write_block(path: Path, payload) -> Path:
+def write_block(path: Path, payload: "Mapping[str, np.ndarray] | pd.DataFrame") -> Path:
     """Saves arrays as safetensors or a data frame as Parquet; returns the file with its suffix."""
-    arrays = isinstance(payload, Mapping)
-    file = path.with_name(path.name + (".safetensors" if arrays else ".parquet"))
-    (write_arrays if arrays else write_table)(file, payload)
+    if isinstance(payload, Mapping):
+        file = path.with_name(f"{path.name}.safetensors")
+        write_arrays(file, payload)
+    else:
+        file = path.with_name(f"{path.name}.parquet")
+        write_table(file, payload)
     return file
 
 
-def read_block(path: Path):
+def read_block(path: Path) -> "dict[str, np.ndarray] | pd.DataFrame":
     return read_arrays(path) if path.suffix == ".safetensors" else read_table(path)
 
 
@@ -185,7 +193,7 @@ def write_npy(path: str | Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def write_table(path: str | Path, table) -> None:
+def write_table(path: str | Path, table: "pd.DataFrame") -> None:
     """Saves a data frame as Parquet or CSV, by the suffix; floats in CSV keep full precision."""
     with replacing(path) as temporary:
         if Path(path).suffix == ".parquet":
@@ -194,7 +202,7 @@ def write_table(path: str | Path, table) -> None:
             table.to_csv(temporary, index=False, lineterminator="\n")
 
 
-def read_table(path: str | Path):
+def read_table(path: str | Path) -> "pd.DataFrame":
     """Reads a Parquet or CSV file that `write_table` saved; LensError if a Parquet is damaged."""
     import pandas as pd
 
@@ -209,7 +217,7 @@ def read_table(path: str | Path):
         ) from error
 
 
-def write_jsonl(path: str | Path, rows) -> None:
+def write_jsonl(path: str | Path, rows: Iterable[object]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
@@ -243,7 +251,7 @@ def write_metrics(
     settings: Mapping,
     inputs: Mapping[str, str | Path],
     metrics: Mapping,
-    cost: Mapping[str, int] | None = None,
+    cost: Mapping[str, Any] | None = None,
 ) -> None:
     """Saves what a stage measured beside its settings, versions and the hashes of its inputs.
 

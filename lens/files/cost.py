@@ -57,16 +57,17 @@ def measured(
     now = time.perf_counter()
     torch = sys.modules.get("torch")
     processes = int(os.environ.get("WORLD_SIZE", 1))
-    cuda = torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized()
+    cuda = torch.cuda if torch and torch.cuda.is_available() else None
+    cuda = cuda if cuda and cuda.is_initialized() else None
     return {
         "wall_seconds": now - _started,
         "cpu_seconds": time.process_time(),
         "machine": platform.node(),
-        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "device": cuda.get_device_name() if cuda else "cpu",
         "device_seconds": processes
         * (now - _on_gpu_since if _on_gpu_since else time.process_time()),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "peak_device_memory_bytes": torch.cuda.max_memory_allocated() if cuda else 0,
+        "peak_device_memory_bytes": cuda.max_memory_allocated() if cuda else 0,
         "tokens": int(tokens),
         "new_tokens": int(new_tokens),
         "parameters": int(parameters),

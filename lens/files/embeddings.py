@@ -28,7 +28,7 @@ class Rows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, places) -> np.ndarray:
+    def __getitem__(self, places: slice | Sequence[int] | np.ndarray) -> np.ndarray:
         rows = np.arange(len(self))[places]
         found = np.empty((*rows.shape, self.shape[1]), np.float32)
         for part, start, stop in zip(self.parts, self.starts, self.starts[1:], strict=False):
@@ -68,7 +68,9 @@ def write_index(
     )
 
 
-def read_embedded(table_path, embeddings_path) -> tuple[pd.DataFrame, dict[str, Rows]]:
+def read_embedded(
+    table_path: str | Path, embeddings_path: str | Path
+) -> tuple[pd.DataFrame, dict[str, Rows]]:
     """(table, its embeddings by name, [rows, d] each), refused unless whole and made for it.
 
     `embeddings_path` is an index, or one file of `lens embed-pairs` and its like.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lens.core.errors import LensError
 
@@ -13,8 +14,8 @@ PAGE = "https://huggingface.co"
 COMMIT = re.compile("[0-9a-f]{40}")
 SPEC = re.compile(r"(?P<name>[\w-][\w.-]*/[\w.-]+)(@(?P<revision>.+))?")
 # Weights, tokenizer and config, as `from_pretrained` looks for them.
-MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "vocab.txt")
-MODEL_FILES += ("merges.txt",)
+MODEL_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "vocab.txt"]
+MODEL_FILES += ["merges.txt"]
 # The same weights once more, as their makers saved them or for other programs.
 NOT_READ = ("original/*", "consolidated*", "onnx/*", "openvino/*", "*/*.safetensors")
 
@@ -150,7 +151,7 @@ def explain(error: Exception, name: str, revision: str | None, kind: str = "mode
             "gated, accept its licence there and give a token that may read it in the environment "
             f"variable HF_TOKEN ({_token_state()})."
         )
-    refused = found.get(errors.HfHubHTTPError)
+    refused: Any = found.get(errors.HfHubHTTPError)
     if refused and refused.response.status_code in (401, 403):
         return (
             f"{what}: the Hub refuses (HTTP {refused.response.status_code}). Check at {page} that "

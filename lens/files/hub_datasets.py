@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lens.core.errors import LensError
 
@@ -12,7 +13,7 @@ from lens.core.errors import LensError
 CARDS = ("README.md", ".huggingface.yaml")
 
 
-def load_folder(folder: str, name: str, split: str | None = None):
+def load_folder(folder: str, name: str, split: str | None = None) -> Any:
     """A split of the dataset `name` in a folder, or all by name, as `datasets` gives it.
 
     LensError where a file would come from elsewhere, before any is read; errors of `datasets` else.
@@ -42,7 +43,7 @@ def _stated_files(home: Path, name: str) -> object:
 
     LensError where a config names what lies elsewhere, which `datasets` would look up at once.
     """
-    stated = {}
+    stated: dict[str, Any] = {}
     for card in CARDS:
         stated |= _metadata(home / card)
     configs = stated.get("configs")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from lens.core.errors import LensError
 from lens.files import artifacts, cost
 from lens.files.tracking import track
 
-Payload = Mapping[str, np.ndarray] | pd.DataFrame
+Payload: TypeAlias = Mapping[str, np.ndarray] | pd.DataFrame
 Counts = Mapping[str, int]
 SAME = {"revision": None}  # of settings: what it came to is in `model`
 NOTED = {"metrics", "cost", "model", "seconds"}
@@ -44,7 +45,7 @@ class Share:
     shards: int
     flush: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (0 <= self.shard < self.shards and self.flush > 0):
             raise LensError(
                 f"shard {self.shard} of {self.shards}, {self.flush} rows a block: shards count "
@@ -86,22 +87,29 @@ def run(
     what = {name: value for name, value in settings.items() if name != "revision"}  # see `model`
     digest = _digest([what, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
     folder, blocks = Path(out).parent / "blocks", share.blocks(rows)
-    made, metrics, used, earlier = [], {}, {}, 0.0
+    made: list[Payload] = []
+    metrics: dict[str, int] = {}
+    counted: dict[str, Any] = {}
+    earlier = 0.0
     for first, stop in blocks:
         path = folder / f"{first:09d}-{stop:09d}.{digest}"
         found = _find(path, model)
         if found is None:
             begun = time.perf_counter()
             payload, facts, counts = make(first, stop)
-            about = {"metrics": dict(facts), "cost": dict(counts), "model": dict(model)}
+            about: dict[str, Any] = {
+                "metrics": dict(facts),
+                "cost": dict(counts),
+                "model": dict(model),
+            }
             payload = _save(path, payload, about | {"seconds": time.perf_counter() - begun})
         else:
             payload, about = found
             earlier += about["seconds"]
         made.append(payload)
-        metrics, used = _added(metrics, about["metrics"]), _added(used, about["cost"])
+        metrics, counted = _added(metrics, about["metrics"]), _added(counted, about["cost"])
     whole(made)
-    used = cost.measured(**used)
+    used = cost.measured(**counted)
     used |= {name: used[name] + earlier for name in ("wall_seconds", "device_seconds")}
     artifacts.write_json(
         report,
@@ -173,7 +181,8 @@ def _clear(folder: Path, blocks: Sequence[tuple[int, int]]) -> None:
 def read_reports(shards: Sequence[str]) -> list[dict]:
     """The reports beside shards, in order; LensError unless the shards are whole, made from the
     same by the same weights, and follow one another from the first row to the last."""
-    reports, row = [], 0
+    reports: list[dict] = []
+    row = 0
     for shard in shards:
         report = artifacts.read_json(Path(shard).with_suffix(".json"))
         check_whole(shard, report["sha256"])
@@ -252,5 +261,5 @@ def difference(one: Mapping, other: Mapping) -> str:
     return ", ".join(f"{n} ({str(one.get(n))[:40]} and {str(other.get(n))[:40]})" for n in names)
 
 
-def _digest(value) -> str:
+def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -6,7 +6,8 @@ Texts that share a prompt have it read once where the model allows (`lens.langua
 """
 
 import logging
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,6 +16,9 @@ from tqdm import tqdm
 from lens.core.errors import LensError
 from lens.language import shared_prefix
 from lens.language.batching import pad, token_batches, while_memory_lasts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel as Model
 
 
 def last_token(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -44,7 +48,7 @@ POOLING = {"last": last_token, "mean": mean_tokens, "first": first_token}
 
 @torch.inference_mode()
 def embed(
-    model,
+    model: "Model",
     token_ids: Sequence[Sequence[int]],
     *,
     pooling: str,
@@ -69,24 +73,24 @@ def embed(
     depth = model.config.get_text_config().num_hidden_layers
     if not -1 <= layer <= depth:
         raise LensError(f"layer {layer}: the model has layers 0 to {depth}, or -1 for the last.")
-    shared = groups is not None and len(set(groups)) < len(groups)
-    if shared and pooling != "last":
+    repeated = groups is not None and len(set(groups)) < len(groups)
+    if repeated and pooling != "last":
         logging.getLogger(__name__).info("pooling %s reads every text whole", pooling)
-        shared = False
-    shared = shared and shared_prefix.can_share(model)
+        repeated = False
+    shared = groups if repeated and shared_prefix.can_share(model) else None
 
-    def run(rows, budget):
+    def run(rows: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
         some = [token_ids[row] for row in rows]
-        if not shared:
+        if shared is None:
             return _whole_texts(model, some, POOLING[pooling], layer, budget)
-        parted = shared_prefix.group_texts(some, [groups[row] for row in rows])
+        parted = shared_prefix.group_texts(some, [shared[row] for row in rows])
         return shared_prefix.last_states(model, some, parted, layer=layer, budget=budget)
 
     batches = while_memory_lasts(run, len(token_ids), batch_tokens)
-    result = None
+    result = np.empty((0, 0), np.float32)
     bar = tqdm(total=len(token_ids), unit="text", desc="embed", disable=None if progress else True)
     for rows, states in batches:
-        if result is None:
+        if not len(result):
             result = np.empty((len(token_ids), states.shape[1]), np.float32)
         result[rows] = states.float().cpu().numpy()
         bar.update(len(rows))
@@ -94,7 +98,9 @@ def embed(
     return result
 
 
-def _whole_texts(model, token_ids, pool, layer: int, budget: int):
+def _whole_texts(
+    model: "Model", token_ids: Sequence[Sequence[int]], pool: Callable, layer: int, budget: int
+) -> Iterator[tuple[list[int], torch.Tensor]]:
     """(rows, their pooled states [n, d]) batch by batch."""
     for rows in token_batches(list(map(len, token_ids)), budget, model.device.type):
         ids, mask = pad([token_ids[row] for row in rows], 0, model.device)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
 from lens.files.hub import explain, known_absent, reading
 from lens.language import loading
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel as Model
 
 POOLING_MODES = {  # sentence-transformers' names, of two generations, and ours
     "pooling_mode_mean_tokens": "mean",
@@ -45,8 +49,8 @@ class Encoder:
     device: str = "auto"
     batch_tokens: int = 8192
 
-    def __post_init__(self):
-        self._loaded = None
+    def __post_init__(self) -> None:
+        self._loaded: tuple | None = None
         if Path(self.model).is_dir():
             self.model = str(Path(self.model).absolute())
         for name, value, choices in (
@@ -170,7 +174,7 @@ class Encoder:
         return self.embed_tokens(token_ids, names, prompts=prompts, progress=progress)
 
 
-def sees_ahead(model) -> bool:
+def sees_ahead(model: "Model") -> bool:
     """Whether the state of a token depends on the next one, as it does in an encoder."""
     import torch
 
@@ -190,7 +194,7 @@ def sentence_transformer(model: str, revision: str | None) -> dict:
     listed = _model_json(model, revision, "modules.json")
     if listed is None:
         return {}
-    found = {"normalize": False}
+    found: dict[str, Any] = {"normalize": False}
     for module in listed:
         kind = module["type"].rpartition(".")[2]
         if kind == "Normalize":
@@ -213,7 +217,7 @@ def sentence_transformer(model: str, revision: str | None) -> dict:
     return found | {"max_length": limits.get("max_seq_length")}
 
 
-def _model_json(model: str, revision: str | None, name: str):
+def _model_json(model: str, revision: str | None, name: str) -> Any:
     """A JSON file of a model's folder or Hub repository, or None where there is none. Raises
     LensError where that cannot be told, for want of a network."""
     from transformers.utils import cached_file

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,13 @@ from lens.files.hub import reading
 from lens.language import loading
 from lens.language.gold import unused_id
 
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from transformers import PreTrainedModel as Model
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+    from transformers import Trainer
+
+T = TypeVar("T")
 EXTRA = 'Run `pip install "lens-rm[text]"`, or take the textual methods out of the config.'
 
 
@@ -78,8 +86,8 @@ def new_classifier(
     device: str,
     trust_remote_code: bool,
     seed: int,
-    tokenizer=None,
-):
+    tokenizer: "Tokenizer | None" = None,
+) -> "tuple[Tokenizer, Model]":
     """(tokenizer, sequence classifier with one label) on the language model at `path`; the head's
     random weights follow the seed. A `tokenizer` that is given is not read again."""
     import torch
@@ -99,7 +107,9 @@ def new_classifier(
     return tokenizer, loading.place(model, path, device)
 
 
-def load_reward(path: str, *, dtype: str, device: str, tokenizer=None):
+def load_reward(
+    path: str, *, dtype: str, device: str, tokenizer: "Tokenizer | None" = None
+) -> "tuple[Tokenizer, Model]":
     """(tokenizer, classifier in evaluation mode) that `train_reward` saved; an adapter is merged
     into the model that it was trained on. A `tokenizer` that is given is not read again."""
     import torch
@@ -136,8 +146,8 @@ def load_reward(path: str, *, dtype: str, device: str, tokenizer=None):
 
 
 def train_reward(
-    model,
-    tokenizer,
+    model: "Model",
+    tokenizer: "Tokenizer",
     chosen_ids: Sequence[Sequence[int]],
     rejected_ids: Sequence[Sequence[int]],
     settings: Settings,
@@ -182,8 +192,8 @@ def train_reward(
 
 
 def train_sft(
-    model,
-    tokenizer,
+    model: "Model",
+    tokenizer: "Tokenizer",
     text_ids: Sequence[Sequence[int]],
     starts: Sequence[int],
     settings: Settings,
@@ -208,10 +218,11 @@ def train_sft(
     ]
     if not kept:
         raise LensError("no prompt leaves room for an answer: raise `max_length`.")
+    lengths = [len(text) for text, _ in kept]
     rows = {
         "input_ids": [text for text, _ in kept],
         "completion_mask": [[0] * start + [1] * (len(text) - start) for text, start in kept],
-        "length": [len(text) for text, _ in kept],
+        "length": lengths,
     }
     trainer = _trainer(
         SFTTrainer,
@@ -229,11 +240,11 @@ def train_sft(
         "texts": len(kept),
         "texts_shortened": cut,
         "texts_without_room": len(text_ids) - len(kept),
-        "tokens": int(sum(rows["length"]) * settings.epochs),
+        "tokens": int(sum(lengths) * settings.epochs),
     }
 
 
-def padding_token(tokenizer, token_ids: Sequence[Sequence[int]]) -> int:
+def padding_token(tokenizer: "Tokenizer", token_ids: Sequence[Sequence[int]]) -> int:
     """The tokenizer's padding token, or, where texts hold that or there is none, the smallest id
     that no text holds: a classifier finds a text's last token by it, and would pass over an end
     token that is the padding token too. LensError where the texts use every token."""
@@ -250,7 +261,7 @@ def is_first() -> bool:
     return int(os.environ.get("RANK", 0)) == 0
 
 
-def from_first(value):
+def from_first(value: T) -> T:
     """The value that the first of the processes that train together has."""
     import torch.distributed as together
 
@@ -261,7 +272,14 @@ def from_first(value):
     return box[0]
 
 
-def _trainer(trainer_class, config_class, settings: Settings, model, seed: int, **options):
+def _trainer(
+    trainer_class: type[Any],
+    config_class: type[Any],
+    settings: Settings,
+    model: "Model",
+    seed: int,
+    **options: Any,
+) -> "Trainer":
     import sys
     import tempfile
 
@@ -312,7 +330,7 @@ def _trainer(trainer_class, config_class, settings: Settings, model, seed: int, 
     return trainer
 
 
-def _lora_config(lora: Lora | None, model):
+def _lora_config(lora: Lora | None, model: "Model") -> "LoraConfig | None":
     if lora is None:
         return None
     from peft import LoraConfig
@@ -335,7 +353,7 @@ def _lora_config(lora: Lora | None, model):
     )
 
 
-def _run(trainer, tokenizer, out: str | Path | None) -> dict:
+def _run(trainer: "Trainer", tokenizer: "Tokenizer", out: str | Path | None) -> dict:
     import shutil
 
     trainer.train()
@@ -355,7 +373,7 @@ def _run(trainer, tokenizer, out: str | Path | None) -> dict:
     }
 
 
-def save(model, tokenizer, out: str | Path) -> None:
+def save(model: "Model", tokenizer: "Tokenizer", out: str | Path) -> None:
     """A Hugging Face folder, written beside its place and then renamed."""
     with replacing_folder(out) as temporary:
         model.save_pretrained(temporary)

@@ -6,6 +6,7 @@ prompts share its batch.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,6 +16,10 @@ from transformers.generation.logits_process import TemperatureLogitsWarper, TopP
 
 from lens.core.row_noise import combine, row_gumbels
 from lens.core.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel as Model
+    from transformers import PreTrainedTokenizerBase as Tokenizer
 
 
 class GumbelNoise(LogitsProcessor):
@@ -31,8 +36,8 @@ class GumbelNoise(LogitsProcessor):
 
 @torch.inference_mode()
 def generate(
-    model,
-    tokenizer,
+    model: "Model",
+    tokenizer: "Tokenizer",
     prompts: Sequence[Sequence[int]],
     names: Sequence[str],
     *,
@@ -78,7 +83,7 @@ def generate(
     return answers
 
 
-def _pad_left(rows: Sequence[Sequence[int]], device) -> tuple[Tensor, Tensor]:
+def _pad_left(rows: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
     width = max(map(len, rows))
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     mask = torch.zeros_like(ids)

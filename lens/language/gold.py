@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,10 +13,13 @@ from lens.core.errors import LensError
 from lens.language import shared_prefix
 from lens.language.batching import pad, token_batches, while_memory_lasts
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel as Model
+
 
 @torch.inference_mode()
 def score(
-    model,
+    model: "Model",
     token_ids: Sequence[Sequence[int]],
     *,
     batch_tokens: int,
@@ -33,13 +37,14 @@ def score(
             f"the gold model has {model.config.num_labels} labels; a reward model has one. "
             "Choose a sequence classifier with num_labels = 1."
         )
-    shared = groups is not None and len(set(groups)) < len(groups) and _can_share(model)
+    repeated = groups is not None and len(set(groups)) < len(groups)
+    shared = groups if repeated and _can_share(model) else None
 
-    def run(rows, budget):
+    def run(rows: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
         some = [token_ids[row] for row in rows]
-        if not shared:
+        if shared is None:
             return _whole_texts(model, some, budget)
-        parted = shared_prefix.group_texts(some, [groups[row] for row in rows])
+        parted = shared_prefix.group_texts(some, [shared[row] for row in rows])
         states = shared_prefix.last_states(model.base_model, some, parted, layer=-1, budget=budget)
         return ((places, model.score(state)[:, 0]) for places, state in states)
 
@@ -59,7 +64,7 @@ def score(
     return scores
 
 
-def _can_share(model) -> bool:
+def _can_share(model: "Model") -> bool:
     """Whether the head on the last token's state is all that the classifier does, by trying it."""
     if not shared_prefix.can_share(model.base_model):
         return False
@@ -78,7 +83,7 @@ def _can_share(model) -> bool:
 
 
 def _whole_texts(
-    model, token_ids: Sequence[Sequence[int]], budget: int
+    model: "Model", token_ids: Sequence[Sequence[int]], budget: int
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
     """(rows, their logits [n]) batch by batch."""
     for rows in token_batches(list(map(len, token_ids)), budget, model.device.type):

@@ -1,6 +1,7 @@
 """How likely a language model finds a response: the implicit preference of IPO (Section 5.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,12 +10,15 @@ from tqdm import tqdm
 from lens.core.diagnostics import check_finite
 from lens.language.batching import pad, token_batches, while_memory_lasts
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel as Model
+
 LOGITS = 4e9  # bytes that a batch's logits may take: 10 a word and token, in 16 bit and float32
 
 
 @torch.inference_mode()
 def mean_log_likelihood(
-    model,
+    model: "Model",
     text_ids: Sequence[Sequence[int]],
     starts: Sequence[int],
     *,
@@ -32,12 +36,12 @@ def mean_log_likelihood(
     bar = tqdm(total=len(known), unit="text", desc="likelihood", disable=None)
     words = model.config.get_text_config().vocab_size
 
-    def run(part, budget):
+    def run(part: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
         some = [lengths[place] for place in part]
         for places in token_batches(some, budget, model.device.type):
             yield places, scores([known[part[place]] for place in places])
 
-    def scores(rows):
+    def scores(rows: list[int]) -> torch.Tensor:
         ids, mask = pad([text_ids[row] for row in rows], 0, model.device)
         logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
         logs = logits.log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]

@@ -4,22 +4,27 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
 from lens.files import artifacts, cost
 from lens.files.hub import COMMIT, reading
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel as Model
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+
 
 def load(
-    auto_class,
+    auto_class: Any,
     path: str,
     *,
     revision: str | None,
     dtype: str,
     device: str,
     trust_remote_code: bool = False,
-    tokenizer=None,
-):
+    tokenizer: "Tokenizer | None" = None,
+) -> "tuple[Tokenizer, Any]":
     """(tokenizer, model in evaluation mode on the device) from a folder or a Hub id.
 
     A `tokenizer` that is given is not read again. `dtype` is a torch dtype's name. Raises LensError
@@ -52,7 +57,7 @@ def load(
     return tokenizer, place(model, path, device).eval()
 
 
-def place(model, path: str, device: str):
+def place(model: "Model", path: str, device: str) -> "Model":
     """The model on the device asked for, which the cost of the stage is counted for. Raises
     LensError where its weights are too many for the GPU."""
     import torch
@@ -112,7 +117,7 @@ def pick_device(device: str) -> str:
     return device
 
 
-def context_length(tokenizer, model, max_length: int | None) -> int:
+def context_length(tokenizer: "Tokenizer", model: "Model", max_length: int | None) -> int:
     """How many tokens the model may read: the smallest of its own limits and the one asked for."""
     limits = [
         getattr(model.config, "max_position_embeddings", None),
@@ -155,7 +160,7 @@ def identity(path: str, revision: str | None, trust_remote_code: bool = False) -
         kinds = ["*.safetensors", "*.json", "*.jinja", *(["*.py"] if trust_remote_code else [])]
         files = sorted(file for kind in kinds for file in folder.glob(kind))
         return {f"model/{file.name}": artifacts.sha256(file) for file in files}
-    if COMMIT.fullmatch(revision or ""):
+    if revision and COMMIT.fullmatch(revision):
         return {"commit": revision}
     from transformers.utils import cached_file
 

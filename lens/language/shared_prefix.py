@@ -12,12 +12,17 @@ import itertools
 import logging
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from lens.language.batching import pad, token_batches
+
+if TYPE_CHECKING:
+    from transformers import DynamicCache, PretrainedConfig
+    from transformers import PreTrainedModel as Model
 
 MOST_DIFFERENCE = 1e-3  # of states, relative to the largest, in the trial run
 MOST_DIFFERENCE_16_BIT = 0.05
@@ -84,7 +89,12 @@ def distinct_tokens(groups: Sequence[Group], lengths: Sequence[int]) -> int:
 
 @torch.inference_mode()
 def last_states(
-    model, token_ids: Sequence[Sequence[int]], groups: Sequence[Group], *, layer: int, budget: int
+    model: "Model",
+    token_ids: Sequence[Sequence[int]],
+    groups: Sequence[Group],
+    *,
+    layer: int,
+    budget: int,
 ) -> Iterator[tuple[list[int], Tensor]]:
     """(rows, the states [n, d] at their last tokens) batch by batch, in no order of rows.
 
@@ -133,7 +143,7 @@ def _portions(groups: Sequence[Group], budget: int) -> Iterator[list[Group]]:
 class _Store:
     """Keys and values of prefixes, [tokens, heads, size] for each layer, without padding."""
 
-    def __init__(self, model, prefixes: Sequence[Sequence[int]], budget: int):
+    def __init__(self, model: "Model", prefixes: Sequence[Sequence[int]], budget: int):
         from transformers import DynamicCache
 
         lengths = list(map(len, prefixes))
@@ -155,7 +165,7 @@ class _Store:
             kept = seen.bool()
             parts.append(
                 [
-                    tuple(state.transpose(1, 2)[kept] for state in (kv.keys, kv.values))
+                    (kv.keys.transpose(1, 2)[kept], kv.values.transpose(1, 2)[kept])
                     for kv in cache.layers
                 ]
             )
@@ -163,9 +173,10 @@ class _Store:
                 self.starts[place] = filled
                 filled += lengths[place]
         for same in zip(*parts, strict=True):
-            self.layers.append(tuple(torch.cat(states) for states in zip(*same, strict=True)))
+            keys, values = zip(*same, strict=True)
+            self.layers.append((torch.cat(keys), torch.cat(values)))
 
-    def cache(self, places: Sequence[int]):
+    def cache(self, places: Sequence[int]) -> "tuple[DynamicCache | None, Tensor, Tensor]":
         """(a cache with these prefixes padded on the left, its mask [n, longest], lengths [n])."""
         from transformers import DynamicCache
 
@@ -184,14 +195,14 @@ class _Store:
         return cache, seen.long(), lengths
 
 
-def can_share(model) -> bool:
+def can_share(model: "Model") -> bool:
     """Whether the model gives the same states this way, by trying it once; the log says why not."""
     if model not in _tried:
         _tried[model] = _try(model)
     return _tried[model]
 
 
-def _try(model) -> bool:
+def _try(model: "Model") -> bool:
     texts = [list(text) for text in TRIAL]
     try:
         if _length_dependent(model.config.get_text_config()):
@@ -212,7 +223,7 @@ def _try(model) -> bool:
     return not why
 
 
-def _length_dependent(config) -> bool:
+def _length_dependent(config: "PretrainedConfig") -> bool:
     """Whether rotary positions of a prompt change with what follows it."""
     found = getattr(config, "rope_parameters", None) or {}
     kinds = [found, *(value for value in found.values() if isinstance(value, dict))]
@@ -220,7 +231,7 @@ def _length_dependent(config) -> bool:
 
 
 def _in_order(batches: Iterator[tuple[list[int], Tensor]], count: int) -> Tensor:
-    found: list[Tensor | None] = [None] * count
+    found = [torch.empty(0)] * count
     for rows, states in batches:
         for row, state in zip(rows, states, strict=True):
             found[row] = state.float()

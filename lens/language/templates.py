@@ -2,30 +2,38 @@
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
+from lens.data.reading.conversations import answer_turns
 
-SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+
+SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant", "tool": "Tool"}
 # Some chat templates print today's date unless told one: a fixed one keeps results the same.
 TEMPLATE_DATE = "26 Jul 2024"
 
 
-def render(prompt: str, response: str | None, style: str, tokenizer) -> str:
+def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer") -> str:
     """The text of a prompt (JSON messages) with its answer, or asking for one if None.
 
     `style` is "chat" (the tokenizer's template) or "plain" (turns with speakers; a single turn
     stands alone, a blank line before the answer).
     """
     messages = json.loads(prompt)
+    answered = [] if response is None else answer_turns(response)
     if style == "plain":
+        if len(answered) > 1:
+            turns = [f"{SPEAKERS[m['role']]}: {_said(m)}" for m in [*messages, *answered]]
+            return "\n\n".join(turns)
         if len(messages) == 1:
             return messages[0]["content"] + "\n\n" + (response or "")
-        turns = [f"{SPEAKERS[m['role']]}: {m['content']}" for m in messages]
+        turns = [f"{SPEAKERS[m['role']]}: {_said(m)}" for m in messages]
         return "\n\n".join([*turns, "Assistant:"]) + (f" {response}" if response else "")
     if tokenizer.chat_template is None:
         raise LensError(f"{tokenizer.name_or_path}: no chat template. Set `text_style: plain`.")
-    if response is not None:
-        messages = [*messages, {"role": "assistant", "content": response}]
+    messages = [*messages, *answered]
     from jinja2 import TemplateError
 
     try:
@@ -42,8 +50,20 @@ def render(prompt: str, response: str | None, style: str, tokenizer) -> str:
         ) from error
 
 
+def _said(message: dict) -> str:
+    """What a message says in plain style, the tools that it calls as JSON."""
+    calls = [json.dumps(call["function"]) for call in message.get("tool_calls", ())]
+    return " ".join(filter(None, [message["content"], *calls]))
+
+
 def tokenize(
-    texts: Sequence[str], names: Sequence[str], tokenizer, *, style: str, limit: int, too_long: str
+    texts: Sequence[str],
+    names: Sequence[str],
+    tokenizer: "Tokenizer",
+    *,
+    style: str,
+    limit: int,
+    too_long: str,
 ) -> tuple[list[list[int]], int]:
     """(token ids of each text, how many were shortened).
 
@@ -70,7 +90,7 @@ def tokenize(
     return [cut_left(ids, limit, tokenizer) for ids in whole], shortened
 
 
-def cut_left(token_ids: list[int], limit: int, tokenizer) -> list[int]:
+def cut_left(token_ids: list[int], limit: int, tokenizer: "Tokenizer") -> list[int]:
     """At most `limit` ids: the last ones, behind a beginning-of-sequence token if there was one.
 
     Special tokens at the end stay, as do a classifier's at the start ([CLS]).
@@ -89,9 +109,9 @@ class AnswerTokens:
     `shortened` counts the distinct texts that were cut; other arguments as for `tokenize`.
     """
 
-    def __init__(self, tokenizer, *, style: str, limit: int, too_long: str):
+    def __init__(self, tokenizer: "Tokenizer", *, style: str, limit: int, too_long: str):
         self.tokenizer = tokenizer
-        self.options = {"style": style, "limit": limit, "too_long": too_long}
+        self.options: dict[str, Any] = {"style": style, "limit": limit, "too_long": too_long}
         self.known: dict[tuple[str, str], list[int]] = {}
         self.shortened = 0
 
@@ -110,7 +130,7 @@ class AnswerTokens:
 
 
 def answer_starts(
-    prompts: Sequence[str], answers: Sequence[str], tokenizer, style: str
+    prompts: Sequence[str], answers: Sequence[str], tokenizer: "Tokenizer", style: str
 ) -> tuple[list[list[int]], list[int]]:
     """(token ids of each prompt with its answer, nothing cut; where the answer begins in them).
 

@@ -5,13 +5,19 @@ is read once and the prompts of a dataset share what they begin with.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.files.hub import cached_folder
 
+if TYPE_CHECKING:
+    from vllm import LLM
 
-def load(path: str, *, revision: str | None, dtype: str, max_length: int, trust_remote_code: bool):
+
+def load(
+    path: str, *, revision: str | None, dtype: str, max_length: int, trust_remote_code: bool
+) -> "LLM":
     """A vLLM engine for the model. Raises LensError where vLLM is not installed or, without a
     network, where the model has not been downloaded."""
     try:
@@ -33,7 +39,7 @@ def load(path: str, *, revision: str | None, dtype: str, max_length: int, trust_
 
 
 def generate(
-    engine,
+    engine: "LLM",
     prompts: Sequence[Sequence[int]],
     names: Sequence[str],
     *,

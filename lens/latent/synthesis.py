@@ -163,11 +163,25 @@ def direct_perturbation(
     chosen: Tensor, rejected: Tensor, *, noise_variance: float, seed: int
 ) -> Source:
     """Gaussian noise of the given variance per feature, added straight to the embedding."""
+    step = math.sqrt(noise_variance)
+    return noisy(chosen, rejected, chosen.shape[1], lambda normals: step * normals, seed=seed)
+
+
+def noisy(
+    chosen: Tensor,
+    rejected: Tensor,
+    width: int,
+    shape: Callable[[Tensor], Tensor],
+    *,
+    seed: int,
+) -> Source:
+    """The embeddings plus what `shape` makes of standard normals [n, width], drawn anew for each
+    embedding."""
     sides = {"chosen": chosen, "rejected": rejected}
 
     def synthesise(side: str, rows: Tensor, variants: Tensor) -> Tensor:
-        noise = row_normals(combine(seed, SIDES.index(side), rows, variants), chosen.shape[1])
-        return sides[side][rows] + math.sqrt(noise_variance) * noise
+        names = combine(seed, SIDES.index(side), rows, variants)
+        return sides[side][rows] + shape(row_normals(names, width))
 
     return with_originals(chosen, rejected, synthesise)
 

@@ -26,32 +26,11 @@ SETTINGS = {
     "svg.hashsalt": "lens",
     "savefig.dpi": 200,
 }
-# Okabe and Ito's colours; line and marker tell the methods apart without them.
-LOOKS = {
-    "original": {"color": "#000000", "linestyle": "-", "marker": "o"},
-    "repeat": {"color": "#666666", "linestyle": "--", "marker": "s"},
-    "lens": {"color": "#D55E00", "linestyle": "-", "marker": "D"},
-    "direct_perturbation": {"color": "#0072B2", "linestyle": "-.", "marker": "^"},
-    "gaussian_sampling": {"color": "#56B4E9", "linestyle": ":", "marker": "v"},
-    "mean_difference": {"color": "#009E73", "linestyle": "--", "marker": "P"},
-    "linear_probe": {"color": "#CC79A7", "linestyle": "-.", "marker": "X"},
-    "evidence_probe": {"color": "#7B3294", "linestyle": ":", "marker": "p"},
-    "lens_plus": {"color": "#E69F00", "linestyle": "-", "marker": "*"},
-    "synthetic_only": {"color": "#D55E00", "linestyle": ":", "marker": "d"},
-    "full_finetune": {"color": "#004D7F", "linestyle": "-", "marker": "h"},
-    "full_finetune_repeat": {"color": "#777777", "linestyle": ":", "marker": "H"},
-    "lora": {"color": "#6A51A3", "linestyle": "-", "marker": "8"},
-    "lora_repeat": {"color": "#888888", "linestyle": "-.", "marker": "8"},
-    "embedding_mlp": {"color": "#8C510A", "linestyle": "--", "marker": "<"},
-    "self_rewarding": {"color": "#BF812D", "linestyle": ":", "marker": ">"},
-    "self_evolved": {"color": "#35978F", "linestyle": "-.", "marker": "1"},
-    "ipo": {"color": "#01665E", "linestyle": "--", "marker": "2"},
-}
 
 
-def look(method: str) -> dict:
-    """Colour, line and marker of a method; those without their own share a thin grey."""
-    return LOOKS.get(method, {"color": "#999999", "linestyle": "-", "marker": "."})
+def line_style(color: str, linestyle: str, marker: str) -> dict[str, str]:
+    """A look as matplotlib's keyword arguments."""
+    return {"color": color, "linestyle": linestyle, "marker": marker}
 
 
 def figure(rows: int, columns: int, height: float):
@@ -64,6 +43,21 @@ def figure(rows: int, columns: int, height: float):
         squeeze=False,
         layout="constrained",
     )
+
+
+def panels(count: int, height: float, most: int = 2):
+    """(figure, `count` axes row by row), `most` at the most beside one another in rows of about one
+    length; axes that are left over are not shown."""
+    rows = -(-count // most)
+    fig, axes = figure(rows, -(-count // rows), height)
+    for axis in axes.flat[count:]:
+        axis.axis("off")
+    return fig, list(axes.flat[:count])
+
+
+def bars(low, mean, high):
+    """Lengths of error bars [2, n] from the ends of intervals."""
+    return [mean - low, high - mean]
 
 
 def plain_sizes(axis, sizes) -> None:

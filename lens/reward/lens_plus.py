@@ -8,14 +8,14 @@ count. docs/study.md derives it and says what it is worth.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
-from lens.latent.generators.directed import along
-from lens.latent.generators.mixup import compose_coupled
+from lens.latent.synthesis import noisy
 from lens.reward import evidence
 from lens.reward.head import RewardHead
 from lens.reward.mlp import Run, train_mlps
@@ -82,13 +82,16 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
             rows[kept],
             rows[held],
         )
-        source = along(
+        step = torch.from_numpy(noise * spread(own.chosen, own.rejected))
+        source = noisy(
             torch.from_numpy(own.chosen),
             torch.from_numpy(own.rejected),
-            torch.from_numpy(noise * spread(own.chosen, own.rejected)),
+            1,
+            partial(torch.mul, step),
             seed=derive_seed(seed, "synthesis", fold),
         )
-        composition = compose_coupled(len(kept), 1 + draws)[:, 1:]  # never without noise
+        variants = torch.arange(1, 1 + draws)  # never without noise
+        composition = variants[None, :, None].expand(len(kept), -1, 2)
         folds.append(Fold(Run(own, source, composition, derive_seed(seed, "head", fold)), held))
     return folds
 

@@ -1,164 +1,269 @@
-"""The rows of Table 1 that train on embeddings: which pairs, and which head, each one uses."""
+"""Every way of training a reward model on embedded pairs: one table, which all others read.
 
-from collections.abc import Mapping
+A new method is one entry of `METHODS` and one function. The config then accepts it, the workflow
+runs it, and the tables and figures show it (CONTRIBUTING.md). Functions import what they need
+themselves: the workflow reads this table, and must not wait for torch.
+"""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
-from lens.files import cost
-from lens.latent import synthesis
-from lens.latent.generators import conditional, directed, flow, mixing, mixup, residual
-from lens.latent.synthesis import Source
-from lens.latent.vae import VAE
-from lens.reward import lens_plus, mlp
-from lens.reward.probes import PROBES
-from lens.reward.training_set import Training, TrainingSet
 
-LATENT = (
-    "lens",
-    "synthetic_only",
-    "residual_decoding",
-    "posterior_noise",
-    "latent_mixing",
-    "latent_flow",
-)
-SYNTHETIC = (
-    "repeat",
-    "direct_perturbation",
-    "gaussian_sampling",
-    *LATENT,
-    "difference_mixing",
-    "conditional_sampling",
-    "mixup",
-    "heavy_tailed",
-    "along_preference",
-    "across_preference",
-)
-METHODS = ("original", *SYNTHETIC, *PROBES, "lens_plus")
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lens.latent.synthesis import Source
+    from lens.latent.vae import VAE
+    from lens.reward.training_set import Training, TrainingSet
+
+NO_LOOK = ("#999999", "-", ".")
 
 
-def train(
-    method: str,
-    data: Mapping[int, TrainingSet],
-    *,
-    scale: int,
-    vaes: Mapping[int, VAE],
-    settings: dict,
-    head: dict,
-) -> dict[int, Training]:
-    """Trains the reward models of one method and scale, one for each seed in `data`.
+@dataclass(frozen=True)
+class Given:
+    """What synthetic pairs of one seed are made of.
 
-    `vaes` holds each seed's VAE where the method is one of `LATENT`; `settings` is the section
-    `synthesis` of the configuration, `head` goes to `train_mlps`. Everything random follows the
-    seed; initial weights and the order of triplets do not depend on the method, so that methods can
-    be compared seed by seed.
+    `chosen` and `rejected` are standardised embeddings [n, d]; `scale` counts pairs in training per
+    labelled pair; `vae` is there for methods that need one; `settings` is the section `synthesis`
+    of the configuration.
     """
-    if method in PROBES:
-        return {seed: PROBES[method](part) for seed, part in data.items()}
-    if method == "lens_plus":
-        noise = settings["complement_noise"]
-        return lens_plus.train(data, scale=scale, noise=noise, head=head)
-    if method not in METHODS:
-        raise LensError(f"method {method!r} is none of {', '.join(METHODS)}.")
-    if method == "original" and scale != 1:
-        raise LensError("method original has scale 1; its larger scales are called repeat.")
-    pairs = {
-        seed: (torch.from_numpy(part.chosen), torch.from_numpy(part.rejected))
-        for seed, part in data.items()
-    }
-    runs = []
-    with cost.part("drawing"):
-        models = generators(method, pairs, vaes)
-        for seed, part in data.items():
-            source = make_source(
-                method,
-                *pairs[seed],
-                scale=scale,
-                vae=vaes.get(seed),
-                model=models.get(seed),
-                settings=settings,
-                seed=derive_seed(seed, "synthesis"),
+
+    chosen: Tensor
+    rejected: Tensor
+    scale: int
+    vae: VAE | None
+    settings: Mapping[str, float]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method, with one of three functions that say how it trains.
+
+    `source` makes synthetic embeddings for the reward MLP (see `lens.latent.synthesis`), and
+    `compose` (count, scale, seed) says which of them make up the pairs, as `synthesis.compose` does
+    by default; `probe` fits a reward to one training set; `trainer` takes what `train` takes.
+
+    `augments`: whether it has scales above 1. `is_control`: whether it trains on the labelled pairs
+    alone and is there to compare with. `look` is colour, line and marker; `label` the name in
+    tables and figures, `phrase` the name within a sentence: by default both follow from `name`.
+    """
+
+    name: str
+    label: str = ""
+    phrase: str = ""
+    look: tuple[str, str, str] = NO_LOOK
+    augments: bool = True
+    needs_vae: bool = False
+    is_control: bool = False
+    source: Callable[[Given], Source] | None = None
+    compose: Callable[[int, int, int], Tensor] | None = None
+    probe: Callable[[TrainingSet], Training] | None = None
+    trainer: Callable[..., dict[int, Training]] | None = None
+
+    def __post_init__(self) -> None:
+        words = self.name.replace("_", " ")
+        object.__setattr__(self, "label", self.label or words.capitalize())
+        object.__setattr__(self, "phrase", self.phrase or words)
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether it trains on pairs that nobody labelled."""
+        return self.augments and not self.is_control
+
+    @property
+    def keeps_responses(self) -> bool:
+        """Whether each synthetic embedding belongs to one response: the inspector compares them."""
+        return self.is_synthetic and self.source is not None and self.compose is None
+
+    def train(
+        self,
+        data: Mapping[int, TrainingSet],
+        *,
+        scale: int,
+        vaes: Mapping[int, VAE],
+        settings: Mapping[str, float],
+        head: dict,
+    ) -> dict[int, Training]:
+        """Trains the reward models of one scale, one for each seed in `data`.
+
+        `vaes` holds each seed's VAE where the method needs one; `settings` is the section
+        `synthesis` of the configuration, `head` goes to `train_mlps`. Everything random follows the
+        seed; initial weights and the order of triplets do not depend on the method, so that methods
+        can be compared seed by seed.
+        """
+        if not self.augments and scale != 1:
+            raise LensError(
+                f"method {self.name} adds no pairs, so its scale is 1. Larger scales of the "
+                "original pairs are called repeat."
             )
-            composition = compose(method, len(part.chosen), scale, derive_seed(seed, "compose"))
-            runs.append(mlp.Run(part, source, composition, derive_seed(seed, "head")))
-    return dict(zip(data, mlp.train_mlps(runs, **head), strict=True))
+        if self.probe:
+            return {seed: self.probe(part) for seed, part in data.items()}
+        if self.trainer:
+            return self.trainer(data, scale=scale, vaes=vaes, settings=settings, head=head)
+
+        import torch
+
+        from lens.files import cost
+        from lens.latent import synthesis
+        from lens.reward.mlp import Run, train_mlps
+
+        compose, runs = self.compose or synthesis.compose, []
+        with cost.part("drawing"):
+            for seed, part in data.items():
+                given = Given(
+                    torch.from_numpy(part.chosen),
+                    torch.from_numpy(part.rejected),
+                    scale,
+                    vaes.get(seed),
+                    settings,
+                    derive_seed(seed, "synthesis"),
+                )
+                composition = compose(len(part.chosen), scale, derive_seed(seed, "compose"))
+                runs.append(Run(part, self.source(given), composition, derive_seed(seed, "head")))
+        return dict(zip(data, train_mlps(runs, **head), strict=True))
 
 
-def compose(method: str, count: int, scale: int, seed: int) -> Tensor:
-    """Which variants make up each pair [count, scale, 2], as the method's source has them."""
-    if method in ("difference_mixing", "latent_mixing", "conditional_sampling"):
-        return mixing.compose_mixtures(count, scale)
-    if method in ("mixup", "latent_flow"):
-        return mixup.compose_coupled(count, scale)
-    if method == "synthetic_only":
-        return synthesis.compose_synthetic(count, scale, seed)
-    return synthesis.compose(count, scale, seed)
+def originals(given: Given) -> Source:
+    from lens.latent import synthesis
+
+    return synthesis.originals(given.chosen, given.rejected)
 
 
-def generators(
-    method: str, pairs: Mapping[int, tuple[Tensor, Tensor]], vaes: Mapping[int, VAE]
-) -> dict:
-    """Models by seed that a method trains besides the VAE."""
-    seeds = [derive_seed(seed, method) for seed in pairs]
-    if method == "conditional_sampling":
-        trained = conditional.train_conditional_vaes(list(pairs.values()), seeds=seeds)
-    elif method == "latent_flow":
-        latents = [flow.latent_pairs(vaes[seed], *both) for seed, both in pairs.items()]
-        trained = flow.train_flows(latents, seeds=seeds)
-    else:
-        return {}
-    return dict(zip(pairs, trained, strict=True))
+def decoded(given: Given, *, alone: bool = False) -> Source:
+    """Latents near the posteriors of the pairs, decoded (Section 3.2)."""
+    from lens.latent import synthesis
+
+    latents = synthesis.lens_latents(
+        given.vae,
+        given.chosen,
+        given.rejected,
+        keep=synthesis.synthetic_per_embedding(given.scale, alone=alone),
+        candidates_per_kept=given.settings["candidates_per_kept"],
+        noise_variance=given.settings["noise_variance"],
+        seed=given.seed,
+    )
+    return synthesis.Decoded(given.vae, given.chosen, given.rejected, latents)
 
 
-def make_source(
-    method: str,
-    chosen: Tensor,
-    rejected: Tensor,
-    *,
-    scale: int,
-    vae: VAE | None,
-    model: torch.nn.Module | None,
-    settings: dict,
-    seed: int,
-) -> Source:
-    """The method's synthetic embeddings; `model` is from `generators`."""
-    pairs, variance = (chosen, rejected), settings["perturbation_variance"]
-    match method:
-        case "lens" | "residual_decoding" | "synthetic_only":
-            alone = method == "synthetic_only"
-            latents = synthesis.lens_latents(
-                vae,
-                *pairs,
-                keep=synthesis.synthetic_per_embedding(scale, alone=alone),
-                candidates_per_kept=settings["candidates_per_kept"],
-                noise_variance=settings["noise_variance"],
-                seed=seed,
-            )
-            residuals = method == "residual_decoding"
-            make = residual.residual_decoding if residuals else synthesis.Decoded
-            return make(vae, *pairs, latents)
-        case "posterior_noise":
-            widening = settings["posterior_widening"]
-            return residual.posterior_noise(vae, *pairs, widening=widening, seed=seed)
-        case "latent_flow":
-            return flow.latent_flow(vae, model, *pairs, seed=seed)
-        case "latent_mixing":
-            mixed = settings["mixed_differences"]
-            return mixing.latent_mixing(vae, *pairs, mixed=mixed, seed=seed)
-        case "difference_mixing":
-            mixed = settings["mixed_differences"]
-            return mixing.difference_mixing(*pairs, mixed=mixed, seed=seed)
-        case "conditional_sampling":
-            return conditional.conditional_sampling(model, *pairs, seed=seed)
-        case "mixup":
-            return mixup.mixup(*pairs, seed=seed)
-        case "gaussian_sampling":
-            return synthesis.gaussian_sampling(*pairs, seed=seed)
-        case "direct_perturbation":
-            return synthesis.direct_perturbation(*pairs, noise_variance=variance, seed=seed)
-        case "heavy_tailed" | "along_preference" | "across_preference":
-            return getattr(directed, method)(*pairs, noise_variance=variance, seed=seed)
-        case _:
-            return synthesis.originals(*pairs)
+def decoded_alone(given: Given) -> Source:
+    return decoded(given, alone=True)
+
+
+def compose_synthetic(count: int, scale: int, seed: int) -> Tensor:
+    from lens.latent import synthesis
+
+    return synthesis.compose_synthetic(count, scale, seed)
+
+
+def direct_perturbation(given: Given) -> Source:
+    from lens.latent import synthesis
+
+    variance = given.settings["perturbation_variance"]
+    return synthesis.direct_perturbation(
+        given.chosen, given.rejected, noise_variance=variance, seed=given.seed
+    )
+
+
+def gaussian_sampling(given: Given) -> Source:
+    from lens.latent import synthesis
+
+    return synthesis.gaussian_sampling(given.chosen, given.rejected, seed=given.seed)
+
+
+def mean_difference(data: TrainingSet) -> Training:
+    from lens.reward import probes
+
+    return probes.mean_difference(data)
+
+
+def linear_probe(data: TrainingSet) -> Training:
+    from lens.reward import probes
+
+    return probes.linear_probe(data)
+
+
+def evidence_probe(data: TrainingSet) -> Training:
+    from lens.reward import evidence
+
+    return evidence.evidence_probe(data)
+
+
+def lens_plus(data, *, scale, vaes, settings, head) -> dict[int, Training]:
+    from lens.reward import lens_plus
+
+    return lens_plus.train(data, scale=scale, noise=settings["complement_noise"], head=head)
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method(
+            "original",
+            phrase="original pairs",
+            look=("#000000", "-", "o"),
+            augments=False,
+            is_control=True,
+            source=originals,
+        ),
+        Method(
+            "repeat",
+            label="Repeat (control)",
+            look=("#666666", "--", "s"),
+            is_control=True,
+            source=originals,
+        ),
+        Method(
+            "lens",
+            label="LENS",
+            phrase="LENS",
+            look=("#D55E00", "-", "D"),
+            needs_vae=True,
+            source=decoded,
+        ),
+        Method(
+            "synthetic_only",
+            label="LENS, synthetic alone",
+            look=("#D55E00", ":", "d"),
+            needs_vae=True,
+            source=decoded_alone,
+            compose=compose_synthetic,
+        ),
+        Method("direct_perturbation", look=("#0072B2", "-.", "^"), source=direct_perturbation),
+        Method("gaussian_sampling", look=("#56B4E9", ":", "v"), source=gaussian_sampling),
+        Method(
+            "mean_difference",
+            label="Mean-difference probe",
+            look=("#009E73", "--", "P"),
+            augments=False,
+            probe=mean_difference,
+        ),
+        Method("linear_probe", look=("#CC79A7", "-.", "X"), augments=False, probe=linear_probe),
+        Method("evidence_probe", look=("#7B3294", ":", "p"), augments=False, probe=evidence_probe),
+        Method(
+            "lens_plus",
+            label="LENS+",
+            phrase="LENS+",
+            look=("#E69F00", "-", "*"),
+            trainer=lens_plus,
+        ),
+    )
+}
+PROBES = tuple(name for name, method in METHODS.items() if method.probe)
+
+
+def named(name: str) -> Method:
+    """The method of this name; LensError if there is none."""
+    if name not in METHODS:
+        raise LensError(f"method {name!r} is none of {', '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def train(name: str, data: Mapping[int, TrainingSet], **options) -> dict[int, Training]:
+    """What `Method.train` makes of these data and options, for the method of this name."""
+    return named(name).train(data, **options)

@@ -6,45 +6,17 @@ from dataclasses import dataclass
 from lens.core.diagnostics import named, of_vae
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
+from lens.latent.settings import SynthesisSettings, VaeSettings
 from lens.latent.vae import VAE, diagnose, train_vaes
 from lens.reward import methods
 from lens.reward.head import RewardHead
+from lens.reward.settings import HeadSettings, TrainingSettings
 from lens.reward.training_set import TrainingSet
 
-VALIDATION = 0.1
-# The same as the default config's (a test holds them together).
-VAE_SETTINGS = {
-    "hidden": 64,
-    "latent": 16,
-    "sharing": "shared_trunk_separate_heads",
-    "beta": 1.0,
-    "gamma": 0.1,
-    "learning_rate": 1e-4,
-    "batch_size": 128,
-    "epochs": 100,
-}
-SYNTHESIS_SETTINGS = {
-    "noise_variance": 0.01,
-    "candidates_per_kept": 4,
-    "perturbation_variance": 0.01,
-    "mixed_differences": 16,
-    "posterior_widening": 1.0,
-    "complement_noise": 10.0,
-}
-HEAD_SETTINGS = {
-    "hidden": 256,
-    "learning_rate": 1e-4,
-    "batch_size": 128,
-    "epochs": 20,
-    "patience": 5,
-    "centred": False,
-}
-NAMES = {
-    "original": "original pairs",
-    "repeat": "repeat",
-    "lens": "LENS",
-    "lens_plus": "LENS+",
-}
+VALIDATION = TrainingSettings().validation_fraction
+VAE_SETTINGS = VaeSettings().model_dump()
+SYNTHESIS_SETTINGS = SynthesisSettings().model_dump()
+HEAD_SETTINGS = HeadSettings().model_dump()
 
 
 @dataclass(frozen=True)
@@ -56,22 +28,25 @@ class Recipe:
     scale: int = 1
 
     def __post_init__(self):
-        if self.method not in methods.METHODS:
-            raise LensError(f"method {self.method!r} is none of {', '.join(methods.METHODS)}.")
-        scaled = self.method != "original" and self.method not in methods.PROBES
+        scaled = methods.named(self.method).augments
         if scaled and self.scale < 2:
             raise LensError(f"method {self.method} needs a scale of 2 or more, 4 for instance.")
         if not scaled and self.scale != 1:
             raise LensError(f"method {self.method} trains on the pairs as they are: no scale.")
 
     def __str__(self) -> str:
-        name = NAMES.get(self.method, self.method.replace("_", " "))
+        name = methods.METHODS[self.method].phrase
         return f"{name} {self.scale}x" if self.scale > 1 else name
+
+    @property
+    def needs_vae(self) -> bool:
+        """Whether it decodes latents."""
+        return methods.METHODS[self.method].needs_vae
 
     @property
     def synthetic(self) -> bool:
         """Whether it trains on pairs that nobody labelled."""
-        return self.method not in ("original", "repeat", *methods.PROBES)
+        return methods.METHODS[self.method].is_synthetic
 
     @property
     def control(self) -> "Recipe":
@@ -105,7 +80,7 @@ def train(
     recipe: Recipe, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE] | None = None
 ) -> dict[int, RewardHead]:
     """The recipe's reward model of each seed in `data`; VAEs are trained unless given."""
-    if recipe.method in methods.LATENT and vaes is None:
+    if recipe.needs_vae and vaes is None:
         vaes = train_vae_of_each(data)
     trainings = methods.train(
         recipe.method,

@@ -4,14 +4,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
-from lens.data.reading.conversations import as_messages
-from lens.data.reading.turns import InvalidRowError, whole
+from lens.data.reading.conversations import answer_text, as_messages, conversation, is_whole
+from lens.data.reading.turns import InvalidRowError, as_turns, calls_tools, whole
 from lens.files import artifacts
 from lens.language.encoder import Encoder
 from lens.reward.head import RewardHead
@@ -58,7 +59,7 @@ class RewardModel:
         if len(prompts) != len(responses):
             raise LensError(f"{len(prompts)} prompts, but {len(responses)} responses.")
         if not self._checked:
-            self._check_encoder()
+            self._check_encoder(self.encoder)
         if not len(prompts):
             return np.empty((0, len(self.head.standardiser.mean)), np.float32)
         return self.encoder.embed(*_as_stored(prompts, responses))
@@ -84,6 +85,8 @@ class RewardModel:
 
     def probability(self, prompts: Sequence, first: Sequence, second: Sequence) -> np.ndarray:
         """Calibrated probability [n] that `first` is preferred to `second`."""
+        if any(isinstance(given, str) for given in (prompts, first, second)):
+            raise LensError("prompts and responses are lists: put a single text in brackets.")
         if len(first) != len(second):
             raise LensError(f"{len(first)} first responses, but {len(second)} second ones.")
         both = self.score([*prompts, *prompts], [*first, *second]).astype(np.float64)
@@ -94,7 +97,13 @@ class RewardModel:
         equals. LensError for a prompt without candidates."""
         if len(prompts) != len(candidates):
             raise LensError(f"{len(prompts)} prompts, but {len(candidates)} lists of candidates.")
+        if isinstance(prompts, str):
+            raise LensError("prompts are a list: put a single text in brackets.")
         for number, each in enumerate(candidates, 1):
+            if isinstance(each, str | dict):
+                raise LensError(
+                    f"the candidates of prompt {number} are one text: a list of answers is needed."
+                )
             if not len(each):
                 raise LensError(f"prompt {number} has no candidates.")
         repeated = [p for p, each in zip(prompts, candidates, strict=True) for _ in each]
@@ -102,7 +111,7 @@ class RewardModel:
         ends = np.cumsum([len(each) for each in candidates])[:-1]
         return [int(part.argmax()) for part in np.split(rewards, ends)] if candidates else []
 
-    def __call__(self, prompts: Sequence, completions: Sequence, **_) -> list[float]:
+    def __call__(self, prompts: Sequence, completions: Sequence, **_: object) -> list[float]:
         """Rewards as TRL's trainers ask for them, with keyword arguments."""
         return self.score(prompts, completions).tolist()
 
@@ -114,7 +123,7 @@ class RewardModel:
         about = {"encoder": json.dumps(self.encoder and self.encoder.as_dict(), sort_keys=True)}
         probe = self._saved_probe
         if self.encoder and probe is None:
-            probe = self._probe()
+            probe = self._probe(self.encoder)
         extra = {} if probe is None else {"probe": probe}
         (folder / "config.json").unlink(missing_ok=True)  # of an older model in this folder
         self.head.save(folder / "reward.safetensors", about, extra)
@@ -141,7 +150,6 @@ class RewardModel:
             raise LensError(f"{folder}: no such folder. Give one that `lens fit` saved.")
         if not (folder / "config.json").is_file():
             raise LensError(f"{folder}: holds no reward model of `lens fit` (no config.json).")
-        run = {"device": device, "batch_tokens": batch_tokens}
         try:
             card = artifacts.read_json(folder / "config.json")
             if card.pop("model_type", None) != FORMAT:
@@ -149,7 +157,8 @@ class RewardModel:
             settings = card.pop("encoder")
             encoder = settings and Encoder.from_saved(
                 settings | ({"model": model} if model else {}),
-                **run,
+                device=device,
+                batch_tokens=batch_tokens,
                 trust_remote_code=trust_remote_code,
             )
             head = RewardHead.load(folder / "reward.safetensors")
@@ -163,16 +172,16 @@ class RewardModel:
 
     _saved_probe: np.ndarray | None = None
 
-    def _probe(self) -> np.ndarray:
+    def _probe(self, encoder: Encoder) -> np.ndarray:
         """The encoder's embedding [d] of a fixed text, cut if it must be."""
-        encoder = replace(self.encoder, too_long="cut_left")
-        encoder._loaded = self.encoder.load()
-        return encoder.embed(*_as_stored(PROBE[:1], PROBE[1:]))[0]
+        cutting = replace(encoder, too_long="cut_left")
+        cutting._loaded = encoder.load()
+        return cutting.embed(*_as_stored(PROBE[:1], PROBE[1:]))[0]
 
-    def _check_encoder(self) -> None:
+    def _check_encoder(self, encoder: Encoder) -> None:
         """LensError unless the encoder still embeds the probe text as it did when saved."""
         if self._saved_probe is not None:
-            now = self._probe()
+            now = self._probe(encoder)
             if now.shape != self._saved_probe.shape:
                 drift = float("inf")
             else:
@@ -180,7 +189,7 @@ class RewardModel:
                 drift = float(np.sqrt(np.square(gap).mean()))
             if not drift <= MOST_DRIFT:
                 raise LensError(
-                    f"{self.encoder.model}: not the encoder that this reward model was trained "
+                    f"{encoder.model}: not the encoder that this reward model was trained "
                     f"with: its embedding of a test text is off by {drift:.2g} standard "
                     "deviations. Give the right folder or revision with --model."
                 )
@@ -212,25 +221,30 @@ def _as_stored(prompts: Sequence, responses: Sequence) -> tuple[list[str], list[
     stored, texts = [], []
     for number, (prompt, response) in enumerate(zip(prompts, responses, strict=True), 1):
         try:
-            stored.append(json.dumps(as_messages(_with_text(prompt)), ensure_ascii=False))
-            texts.append(_last_text(response).strip())
+            messages, text = _as_read(as_messages(_with_text(prompt)), response)
         except InvalidRowError as error:
             raise LensError(f"text {number}: {error}") from error
+        stored.append(json.dumps(messages, ensure_ascii=False))
+        texts.append(text.strip())
     return stored, texts
 
 
-def _last_text(response: object) -> str:
-    """A response as text: its own, or that of its last message (before it, tools may have been
-    called)."""
-    if isinstance(response, list) and response:
-        [message] = _with_text(response[-1:])
-        response = message.get("content") if isinstance(message, dict) else None
-    if not isinstance(response, str):
+def _as_read(prompt: list[dict], response: object) -> tuple[list[dict], str]:
+    """Prompt and response as a pair's are read; of several messages of which none calls a tool the
+    last counts."""
+    if isinstance(response, str):
+        return prompt, whole(response)
+    response = _with_text(response)
+    if not isinstance(response, list) or not response:
         raise InvalidRowError("wrong_type", "a response must be text or a list of messages.")
-    return whole(response)
+    if is_whole(response):
+        return conversation({"prompt": prompt}, response)
+    turns = as_turns(response) or []
+    called = any(map(calls_tools, turns))
+    return prompt, answer_text(turns if called else turns[-1:])
 
 
-def _with_text(messages: object) -> object:
+def _with_text(messages: object) -> Any:
     """Messages whose content is text: parts of text joined, none as an empty text."""
     if not isinstance(messages, list):
         return messages

@@ -3,7 +3,7 @@
 import torch
 from scipy import stats
 
-from lens.core.row_noise import combine, row_gumbels, row_integers, row_normals
+from lens.core.row_noise import combine, row_gumbels, row_normals
 from lens.core.seeds import derive_seed
 
 
@@ -36,13 +36,3 @@ def test_seeds_differ_by_seed_and_by_every_part():
     assert len(seeds.unique()) == 5 * 50 * 4
     assert derive_seed(0, "a") != derive_seed(0, "b") != derive_seed(1, "b")
     assert derive_seed(1, 23) != derive_seed(12, 3)
-
-
-def test_row_integers_are_even_and_belong_to_their_row():
-    seeds = combine(3, torch.arange(2000))
-    drawn = row_integers(seeds, 10, 7)
-    assert drawn.min() == 0
-    assert drawn.max() == 6
-    shares = torch.bincount(drawn.flatten(), minlength=7) / drawn.numel()
-    assert (shares - 1 / 7).abs().max() < 0.01
-    assert torch.equal(row_integers(seeds[5:9], 10, 7), drawn[5:9])

@@ -13,7 +13,7 @@ from lens.evaluation import latent_space, synthetic_geometry
 from lens.files import artifacts
 from lens.latent.vae import VAE, save_vae
 from lens.paper import figure_3, inspector
-from lens.reward import methods
+from lens.reward import methods, mlp
 from lens.reward.head import RewardHead
 from lens.reward.training_set import Standardiser, TrainingSet
 
@@ -23,8 +23,6 @@ SYNTHESIS = {
     "noise_variance": 0.01,
     "candidates_per_kept": 4,
     "perturbation_variance": 0.01,
-    "mixed_differences": 16,
-    "posterior_widening": 1.0,
     "complement_noise": 10.0,
 }
 
@@ -159,7 +157,7 @@ def test_synthetic_embeddings_are_those_of_training(monkeypatch):
         caught["source"] = runs[0].source
         return [None]
 
-    monkeypatch.setattr(methods.mlp, "train_mlps", catch)
+    monkeypatch.setattr(mlp, "train_mlps", catch)
     names = ["lens", "direct_perturbation", "gaussian_sampling"]
     sources = synthetic_geometry.make_sources(
         names, data, scale=8, vae=vae, settings=SYNTHESIS, seed=5
@@ -303,6 +301,7 @@ def run(*arguments):
     main(list(map(str, arguments)))
 
 
+@pytest.mark.slow
 def test_the_inspector_from_pairs_to_page(world, tmp_path):
     folder, (pairs, embeddings) = world
     run(
@@ -383,6 +382,7 @@ def test_far_is_further_than_the_data_are_from_one_another():
     assert inspector.observations(table, far=2.0)["far"].tolist() == [False, False, True, False]
 
 
+@pytest.mark.slow
 def test_figure_3_from_pairs_to_picture(world, tmp_path):
     folder, (pairs, embeddings) = world
     vae = folder / "vae.safetensors"

@@ -15,6 +15,7 @@ from lens.latent import synthesis
 from lens.latent.vae import VAE
 from lens.reward.mlp import Run, train_mlps
 from lens.reward.training_set import Standardiser, TrainingSet
+from tests.helpers.vaes import identity_vae
 
 
 @pytest.mark.parametrize(
@@ -117,21 +118,6 @@ def data_set(count=24, dim=4, seed=0):
         np.arange(count),
         np.arange(6),
     )
-
-
-def identity_vae(dim):
-    """An exact autoencoder without spread: relu(x) - relu(-x) = x on both ways."""
-    vae = VAE(dim, 2 * dim, dim, "share_everything")
-    eye = torch.eye(dim)
-    with torch.no_grad():
-        for parameter in vae.parameters():
-            parameter.zero_()
-        for layer in (vae.trunk["both"][0], vae.decoder["both"][0]):
-            layer.weight.copy_(torch.cat([eye, -eye]))
-        for layer in (vae.mean_head["both"], vae.decoder["both"][2]):
-            layer.weight.copy_(torch.cat([eye, -eye], dim=1))
-        vae.log_variance_head["both"].bias.fill_(-1e4)
-    return vae
 
 
 HEAD = {"hidden": 8, "learning_rate": 1e-2, "batch_size": 7, "epochs": 4, "patience": 4}

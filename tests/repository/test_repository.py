@@ -2,7 +2,9 @@
 
 import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
 import yaml
 
@@ -10,10 +12,21 @@ from lens import __version__
 from lens.cli import build_parser
 from tests.helpers.workflow_tools import ROOT
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def normal(name):
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def names(requirements):
+    return {normal(re.split("[<>=]", requirement)[0]) for requirement in requirements}
+
 
 def pins(lines):
     return {
-        re.sub("[-_.]+", "-", name).lower(): version
+        normal(name): version
         for name, version in re.findall(r"^\s*(?:- )?([\w.-]+)==(\S+)$", lines, re.MULTILINE)
     }
 
@@ -21,40 +34,82 @@ def pins(lines):
 def test_pins_agree():
     constraints = pins((ROOT / "constraints.txt").read_text())
     environment = pins((ROOT / "environment.yml").read_text())
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    direct = {re.split("[<>=]", line)[0] for line in project["dependencies"]}
-    extras = project["optional-dependencies"]
     # The jobs' environment holds what the default run trains on text with.
-    assert set(environment) == direct | {re.split("[<>=]", line)[0] for line in extras["text"]}
+    assert set(environment) == names([*PROJECT["dependencies"], *EXTRAS["text"]])
     assert environment.items() <= constraints.items()
-    for name, extra in extras.items():
+    for name, extra in EXTRAS.items():
         if name != "vllm":  # brings a torch of its own
-            assert {re.split("[<>=]", line)[0] for line in extra} <= set(constraints)
+            assert names(extra) <= set(constraints)
 
 
 def test_every_direct_dependency_is_reviewed_at_its_pinned_version():
     constraints = pins((ROOT / "constraints.txt").read_text())
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    named = [
-        *project["dependencies"],
-        *(n for extra, ns in extras.items() for n in ns if extra != "dev"),
-    ]
+    optional = [name for extra, ns in EXTRAS.items() for name in ns if extra != "dev"]
     security = (ROOT / "docs/security.md").read_text()
     reviewed = dict(re.findall(r"^\| ([a-z0-9-]+) \| ([\w. ]+) \|", security, re.MULTILINE))
     assert reviewed == {
         name: constraints.get(name, "not pinned")
-        for name in (re.split("[<>=]", line)[0] for line in named)
+        for name in names([*PROJECT["dependencies"], *optional])
     }
-    assert all(name in security for name in (re.split("[<>=]", n)[0] for n in extras["dev"]))
-    for file in re.findall(r"test_\w+\.py", security):
-        assert (ROOT / "tests" / file).is_file(), file
+    assert names(EXTRAS["dev"]) <= set(re.findall(r"[\w-]+", security))
+
+
+def test_files_that_the_security_page_names_are_there():
+    files = re.findall(r"[\w/]*test_\w+\.py", (ROOT / "docs/security.md").read_text())
+    assert files
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+def imported(file):
+    """The top-level packages that a file imports, wherever in it, without those of Python."""
+    modules = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(node.module)
+    return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+
+
+def provided(requirements):
+    """The modules of the packages that are named, whether they are installed or not."""
+    packages = names(requirements)
+    installed = {
+        module
+        for module, owners in packages_distributions().items()
+        if packages & {normal(owner) for owner in owners}
+    }
+    return installed | {name.replace("-", "_") for name in packages}
+
+
+def test_what_is_imported_is_declared():
+    library = [n for extra, ns in EXTRAS.items() for n in ns if extra != "dev"]
+    library += PROJECT["dependencies"]
+    own = {"lens"}
+    assert_imports("lens", provided(library) | own)
+    own |= {"tests", *(script.stem for script in (ROOT / "benchmarks").glob("*.py"))}
+    for folder in ("tests", "benchmarks", "docs"):
+        assert_imports(folder, provided([*library, *EXTRAS["dev"]]) | own)
+
+
+def assert_imports(folder, known):
+    for file in (ROOT / folder).rglob("*.py"):
+        assert imported(file) <= known, f"{file.relative_to(ROOT)}: not in pyproject.toml"
 
 
 def test_versions_agree():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == __version__
-    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    released = f"## [{__version__}] - {citation['date-released']}\n"
+    assert released in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_hosted_workflow_makes_targets_of_the_makefile():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    targets = workflow["jobs"]["make"]["strategy"]["matrix"]["target"]
+    assert {"lint", "types", "check", "demo"} <= set(targets)
+    assert set(targets) <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    assert workflow["permissions"] == {"contents": "read"}
 
 
 def test_rules_commands_modules_and_logs_share_a_name():

@@ -1,26 +1,16 @@
 """The study bench: simulated worlds are what they say, comparisons are paired."""
 
-import importlib.util
 import random
 
 import numpy as np
 import pandas as pd
+import pool_pairs
 import pytest
+import study
+import study_report
 
 from lens.core.errors import LensError
 from lens.files import artifacts
-from lens.reward import methods
-from tests.helpers.workflow_tools import ROOT
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"benchmarks/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-study, study_report, pool_pairs = map(load, ("study", "study_report", "pool_pairs"))
 
 
 @pytest.mark.parametrize("kind", study.REWARDS)
@@ -122,7 +112,7 @@ def test_sizes_beyond_the_pairs_are_left_out_and_named(monkeypatch, tmp_path, ca
 def test_variants_name_methods_that_exist_and_leave_none_out():
     named = {method for method, *_ in (study.MAIN | study.GENERATORS).values()}
     # synthetic_only is Figure 4b's, not a method to choose
-    assert named == set(methods.METHODS) - {"original", "gaussian_sampling", "synthetic_only"}
+    assert named == set(study.ALL) - {"original", "gaussian_sampling", "synthetic_only"}
 
 
 def test_sets_of_several_files_keep_their_prompts_apart(tmp_path):

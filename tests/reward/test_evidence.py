@@ -6,7 +6,7 @@ import pytest
 from lens.reward import probes
 from lens.reward.evidence import MARGIN_SCALES, SHRINKAGES, evidence_probe, fit, solve
 from lens.reward.head import RewardHead
-from tests.reward.test_mlp import linear_world
+from tests.helpers.linear_world import linear_world
 
 
 def some_differences(count=30, dim=8, signal=0.5, seed=0):

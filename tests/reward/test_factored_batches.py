@@ -14,7 +14,7 @@ from lens.latent.synthesis import Decoded, lens_latents
 from lens.latent.vae import SHARING, VAE, loss_terms, squared_error, train_vaes
 from lens.reward import factored_batches, methods
 from lens.reward.factored_batches import Batches, Factored, Written
-from tests.reward.test_mlp import HEAD, SYNTHESIS, linear_world
+from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import plain_training

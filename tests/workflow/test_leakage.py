@@ -12,7 +12,6 @@ import pytest
 from lens.core.errors import LensError
 from lens.files.artifacts import sha256, write_arrays, write_table
 from lens.files.embeddings import read_embedded
-from lens.latent.generators import flow
 from lens.reward import methods
 from lens.textspace.text_pairs import spent_rows
 from tests.helpers.leaks import (
@@ -213,14 +212,11 @@ def spending(folder, n_pairs):
     )
 
 
-def test_no_vae_and_no_reward_model_of_any_method_reads_a_test_pair(
-    poisoned, lens, fail, monkeypatch
-):
+def test_no_vae_and_no_reward_model_of_any_method_reads_a_test_pair(poisoned, lens, fail):
     """Reading one would fail: a value that is not finite is refused."""
-    monkeypatch.setitem(flow.train_flows.__kwdefaults__, "steps", 2)  # how well is not asked here
     lens("train-vae", *spending(poisoned, 40), "--epochs", 1, "--out-dir", poisoned / "vae")
     for method in methods.METHODS:
-        scale = 1 if method in ("original", *methods.PROBES) else 2
+        scale = 2 if methods.METHODS[method].augments else 1
         lens(
             "train-reward",
             *spending(poisoned, 40),

@@ -16,15 +16,12 @@ SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text
 
 
 def test_workflow_and_library_know_the_same_methods():
-    rules = (ROOT / "workflow/rules/common.smk").read_text()
-    lists = {
-        name: ast.literal_eval(value)
-        for name, value in re.findall(r"^(LATENT|UNAUGMENTED) = (\(.*?\))$", rules, re.M | re.S)
-    }
-    assert lists["LATENT"] == methods.LATENT
-    assert lists["UNAUGMENTED"] == ("original", *methods.PROBES)
     allowed = SCHEMA["properties"]["compare"]["properties"]["methods"]["items"]["enum"]
     assert sorted(allowed) == sorted(methods.METHODS)
+    inspected = SCHEMA["properties"]["inspection"]["properties"]["methods"]["items"]["enum"]
+    assert set(inspected) == {
+        name for name, method in methods.METHODS.items() if method.keeps_responses
+    }
     rules = (ROOT / "workflow/rules/common_text.smk").read_text()
     (textual,) = re.findall(r"^TEXTUAL = (\{.*?^\})$", rules, re.M | re.S)
     allowed = SCHEMA["properties"]["textual"]["properties"]["methods"]["items"]["enum"]
@@ -35,6 +32,7 @@ def test_workflow_and_library_know_the_same_methods():
         assert controls.get(training) == CONTROLS.get(method)
 
 
+@pytest.mark.slow
 def test_text_space_is_complete_by_default(tmp_path):
     """Nine methods of the paper and the controls, two datasets, four scales."""
     run = snakemake("-n", directory=tmp_path)
@@ -62,6 +60,7 @@ def test_text_space_is_complete_by_default(tmp_path):
     assert config["textual"]["jobs"]["all"] == [1, 2, 4, 8]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -96,6 +95,7 @@ def test_other_extras_are_named_before_the_first_job(tmp_path, change, message):
     assert re.search(message, run.stdout + run.stderr), run.stderr
 
 
+@pytest.mark.slow
 def test_training_on_text_without_its_packages_names_the_extra(tmp_path):
     """A config that needs them stops before the first job; the demo's does not need them."""
     (tmp_path / "sitecustomize.py").write_text(
@@ -112,6 +112,7 @@ def test_training_on_text_without_its_packages_names_the_extra(tmp_path):
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 def test_paper_config_runs_what_the_paper_ran(tmp_path):
     config = ROOT / "workflow/configs/paper.yaml"
     run = snakemake("-n", "--quiet", "rules", "--configfile", config, directory=tmp_path)
@@ -181,6 +182,7 @@ def test_time_and_memory_grow_with_model_rows_and_shards(resources):
     assert known["pairs_minutes"](of(n_pairs="100000", scale="4"), 1) == 460
 
 
+@pytest.mark.slow
 def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(tmp_path, resources):
     """Of the profile as shipped: GPU jobs where there are GPUs, the others where there are none."""
     listing = snakemake(
@@ -207,6 +209,7 @@ def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(tmp_path, reso
             ), (gpus, memory, minutes, attempt)
 
 
+@pytest.mark.slow
 def test_lint(tmp_path):
     run = snakemake("--lint", directory=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -309,6 +312,7 @@ OWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -426,6 +430,7 @@ def test_bad_configs_get_a_clear_message(tmp_path, change, message):
     assert re.search(message, run.stderr + run.stdout, re.DOTALL), run.stderr
 
 
+@pytest.mark.slow
 def test_what_draws_a_figure_is_no_other_stage_s_code(tmp_path):
     """Its command, and its module under lens/paper where it has one, so that a change of its style
     runs it alone."""

@@ -3,6 +3,8 @@
 import json
 import shlex
 
+from lens.core.errors import LensError
+
 LONGEST_NAME = 60
 
 
@@ -33,3 +35,12 @@ def either(place: str, readings: dict[str, dict[str, str]]) -> str:
 
 def names(found) -> str:
     return str(sorted(map(str, found)))
+
+
+def needed(place: str, row: dict) -> LensError:
+    """That a row has no texts that could be scored."""
+    return LensError(
+        f"{place}: needs `prompt` and `response`, or `chosen` and `rejected`, or a list "
+        f"`candidates` that is not empty; found {names(row)}. Name the columns, with --columns as "
+        f"in: {command(place, {'prompt': 'COLUMN', 'response': 'COLUMN'})}"
+    )

@@ -7,7 +7,7 @@ from lens.core.errors import LensError
 from lens.data.reading.cells import listed
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
 from lens.data.reading.conversations import interleaved
-from lens.data.reading.cures import command, either
+from lens.data.reading.cures import command, either, needed
 from lens.data.reading.cures import names as shown
 from lens.data.reading.labels import Sides
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
@@ -81,10 +81,13 @@ class Reading:
         )
 
 
-def find_form(rows: list[Row], columns: dict[str, str] | None = None, *, scoring=False) -> Reading:
+def find_form(
+    rows: list[Row], columns: dict[str, str] | None = None, *, scoring: str = ""
+) -> Reading:
     """The reading that all rows share, `columns` being {"ours": "theirs"} ("" for a role that no
-    column has). With `scoring`, rows need no judgement. LensError names the first row that fits
-    no form or another one, or two readings of which either is possible, and how to say which."""
+    column has). For `scoring` a "response" or "candidates", rows need no judgement. LensError names
+    the first row that fits no form or another one, or two readings of which either is possible,
+    and how to say which."""
     if not rows:
         raise LensError("there are no rows to make pairs of.")
     given = columns or {}
@@ -101,7 +104,7 @@ def find_form(rows: list[Row], columns: dict[str, str] | None = None, *, scoring
     for group in groups.values():
         reading = _form_of(_names(group, given), group[0][0], scoring)
         if reading is None:
-            raise _no_form(group[0], rows)
+            raise _no_form(group[0], scoring)
         if first is None:
             found, first = reading, reading
         elif reading[0] != first[0] or (reading[1] != first[1] and first[0] != "pair"):
@@ -109,7 +112,7 @@ def find_form(rows: list[Row], columns: dict[str, str] | None = None, *, scoring
     if len(groups) > 1:
         found = _form_of(_names(named, given), named[0][0], scoring)
         if found is None:
-            raise _no_form(named[0], rows)
+            raise _no_form(named[0], scoring)
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
     reading = Reading(form, roles, parts, given, objects, lists, twos, **more)
@@ -134,9 +137,11 @@ def _mixed(place: str, found, first) -> LensError:
     )
 
 
-def _no_form(item: Row, rows: list[Row]) -> LensError:
+def _no_form(item: Row, scoring: str) -> LensError:
     place, row = item
-    names = Names(list(row), rows)
+    if scoring:
+        return needed(place, row)
+    names = Names(list(row), [item])
     texts = [str(name) for name in row if len(str(name)) <= 60 and names.is_text(name)]
     roles = ("prompt", "chosen", "rejected")
     guess = dict(
@@ -150,19 +155,23 @@ def _no_form(item: Row, rows: list[Row]) -> LensError:
     )
 
 
-def _form_of(names: Names, place: str, scoring: bool) -> tuple[str, dict, dict] | None:
+def _form_of(names: Names, place: str, scoring: str) -> tuple[str, dict, dict] | None:
     """(form, {role: column}, what else the reading needs); None if the columns fit no form."""
-    for find in (_pair, _sides, _lists, _rated_rows, _two_outputs):
+    finders = (_pair, _sides, _lists, _rated_rows, _two_outputs)
+    if scoring:
+        one, many = (_pair, _sides, _to_score), (_lists, _two_outputs)
+        finders = one + many if scoring == "response" else many + one
+    for find in finders:
         if found := find(names, place, scoring):
             return found
-    return _to_score(names, place) if scoring else None
+    return None
 
 
 def _with_prompt(names: Names, columns: dict, place: str) -> dict:
     return prompt_columns(names, set(columns.values()), place) | columns
 
 
-def _pair(names: Names, place: str, scoring: bool):
+def _pair(names: Names, place: str, scoring: str):
     columns = pair_columns(names, place)
     if columns is None:
         return None
@@ -215,7 +224,7 @@ def _scores(names: Names, columns: dict) -> dict[str, str]:
     return {}
 
 
-def _sides(names: Names, place: str, scoring: bool):
+def _sides(names: Names, place: str, scoring: str):
     sides = find_sides(names, place) or (scoring and unjudged_sides(names, place))
     if not sides:
         return None
@@ -226,7 +235,7 @@ def _sides(names: Names, place: str, scoring: bool):
     return "labelled_pair", prompt | columns | label, {"sides": sides}
 
 
-def _lists(names: Names, place: str, scoring: bool):
+def _lists(names: Names, place: str, scoring: str):
     found = find_listed(names, place)
     if found is None:
         return None
@@ -239,27 +248,27 @@ def _lists(names: Names, place: str, scoring: bool):
     return form, _with_prompt(names, columns, place), {"listed": found}
 
 
-def _rated_rows(names: Names, place: str, scoring: bool):
+def _rated_rows(names: Names, place: str, scoring: str):
     given = names.all((*RATINGS, "label", "rank"))
     given = [name for name in given if not names.is_empty(name)] or given[:1]
-    texts = _texts(names, place, scoring)
+    texts = _texts(names, place)
     if not given or not texts:
         return None
     columns = _with_prompt(names, {"response": texts[0]}, place)
     return ("rated_rows", columns | {"rating": given[0]}, {}) if "prompt" in columns else None
 
 
-def _texts(names: Names, place: str, scoring: bool) -> list[str]:
+def _texts(names: Names, place: str) -> list[str]:
     """The column with the one answer of a row; LensError where two differ."""
     found = names.all(TEXTS)
     found = [name for name in found if names.is_text(name)] or found[:1]
-    if scoring and len({_said(names, [name]) for name in found}) > 1:
+    if len({_said(names, [name]) for name in found}) > 1:
         meant = {f"`{name}` is the answer": {"response": name} for name in found}
         raise LensError(f"{place}: more than one column may be the answer. {either(place, meant)}")
     return found
 
 
-def _two_outputs(names: Names, place: str, scoring: bool):
+def _two_outputs(names: Names, place: str, scoring: str):
     """LLaMA-Factory's older form: `output` lists the better and the worse answer."""
     name = names.first(("output",))
     lists = [listed(value) for value in names.values(name)] if name else []
@@ -269,9 +278,9 @@ def _two_outputs(names: Names, place: str, scoring: bool):
     return "best_first", columns, {}
 
 
-def _to_score(names: Names, place: str):
+def _to_score(names: Names, place: str, scoring: str):
     """A prompt with one answer, or a whole conversation, with nothing that judges it."""
-    texts = _texts(names, place, scoring=True)
+    texts = _texts(names, place)
     if texts:
         columns = _with_prompt(names, {"response": texts[0]}, place)
         return ("response", columns, {}) if "prompt" in columns else None

@@ -1,0 +1,172 @@
+"""Arguments of the commands that take your data, an encoder or a reward model that you saved."""
+
+import argparse
+import json
+import os
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where preference pairs come from and how they are read."""
+    parser.add_argument("--split", default="train", help="of a Hub dataset")
+    parser.add_argument("--data-revision", help="of a Hub dataset")
+    parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
+    parser.add_argument(
+        "--pairs",
+        default="all",
+        choices=["all", "best_worst", "adjacent"],
+        help="which pairs ratings and rankings make",
+    )
+    parser.add_argument(
+        "--group-by",
+        default="prompt",
+        choices=["prompt", "first_turn"],
+        help="what may not stand on both sides of a split",
+    )
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """How rows to be scored are read."""
+    parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
+    parser.add_argument(
+        "--explain", action="store_true", help="say how rows are read, on standard error"
+    )
+
+
+def read_ahead(args, scoring: str):
+    """(how the rows of `args.source` are read, the rows), found from the first of them."""
+    import sys
+
+    from lens.data.reading.explained import explanation
+    from lens.data.reading.find import find_form
+    from lens.data.streams import ahead, stream_rows
+
+    live = args.source == "-"
+    first, stream = ahead(stream_rows(args.source), args.chunk if live else 1000)
+    if not first:
+        return None, stream
+    reading = find_form(first, args.columns, scoring=scoring)
+    if args.explain:
+        print(explanation(reading, first), file=sys.stderr)
+    return reading, stream
+
+
+def names(text: str) -> dict[str, str]:
+    """A JSON object of names, for argparse."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no JSON object of names, such as {{"prompt": "question"}}'
+        )
+    return value
+
+
+def positive(text: str) -> int:
+    """A whole number from 1, for argparse."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def scale(text: str) -> int:
+    """A scale of augmentation, for argparse."""
+    if positive(text) < 2:
+        raise argparse.ArgumentTypeError("augmentation begins at a scale of 2")
+    return int(text)
+
+
+def add_sample_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--max-pairs", type=positive, help="take a random sample of so many")
+
+
+def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model embeds texts, and how."""
+    parser.add_argument("--model", help="folder or Hub id of the model that embeds the texts")
+    parser.add_argument("--revision", help="of the model on the Hub")
+    parser.add_argument(
+        "--dtype",
+        default="float32",
+        choices=["float32", "bfloat16", "float16"],
+        help="of the model's weights and sums",
+    )
+    parser.add_argument(
+        "--text-style",
+        default="auto",
+        choices=["auto", "chat", "plain"],
+        help="the model's chat template, or plain text; auto: chat where there is a template",
+    )
+    parser.add_argument(
+        "--pooling",
+        default="auto",
+        choices=["auto", "last", "mean", "first"],
+        help="which token's state; auto: what the model is made for",
+    )
+    parser.add_argument("--layer", type=int, default=-1, help="-1: final hidden state")
+    parser.add_argument("--max-length", type=positive, help="tokens, below the model's own limit")
+    parser.add_argument(
+        "--too-long",
+        default="cut_left",
+        choices=["error", "cut_left", "cut_right"],
+        help="texts beyond the limit: cut on one side and count, or stop with an error",
+    )
+    add_device_arguments(parser)
+
+
+def add_device_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where a model runs; none of these changes a result beyond its last digits."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
+    parser.add_argument("--batch-tokens", type=positive, default=8192, help="tokens in one batch")
+    parser.add_argument(
+        "--threads", type=positive, help="of the CPU (default: OMP_NUM_THREADS or all)"
+    )
+    parser.add_argument(
+        "--trust-remote-code", action="store_true", help="run code that comes with the model"
+    )
+
+
+def add_reward_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """A saved reward model and where it runs."""
+    parser.add_argument("reward_model", help="folder that `lens fit` saved")
+    parser.add_argument("--model", help="where the encoder lies now, if it was moved")
+    add_device_arguments(parser)
+
+
+def reward_model(args):
+    """The `RewardModel` of `add_reward_model_arguments`."""
+    from lens.serving.reward_model import RewardModel
+
+    set_threads(args)
+    return RewardModel.load(
+        args.reward_model,
+        device=args.device,
+        batch_tokens=args.batch_tokens,
+        model=args.model,
+        trust_remote_code=args.trust_remote_code,
+    )
+
+
+def set_threads(args) -> None:
+    from lens.language import loading
+
+    loading.set_threads(args.threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count()))
+
+
+def preferences(args, source: str):
+    """The pairs of `add_data_arguments`, and a summary of them on standard error."""
+    import sys
+
+    from lens.advice.own_pairs import read_pairs, summary
+
+    pairs = read_pairs(
+        source,
+        split=args.split,
+        revision=args.data_revision,
+        columns=args.columns,
+        pair_rule=args.pairs,
+        group_by=args.group_by,
+        max_pairs=args.max_pairs,
+    )
+    print(summary(pairs), file=sys.stderr)
+    return pairs

@@ -1,0 +1,63 @@
+"""Rules of the code's layout that no linter has. The direction of imports is in pyproject.toml."""
+
+import ast
+
+from tests.helpers.workflow_tools import ROOT
+
+LARGE_PACKAGES = {"cli", "paper"}  # one module per subcommand, one per table or figure
+MODULES = 14
+FILE_LINES = 350
+FUNCTION_LINES = 60
+
+
+def python_files(*folders):
+    return [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def parsed(file):
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def relative(file):
+    return str(file.relative_to(ROOT))
+
+
+def test_packages_are_small():
+    packages = [init.parent for init in (ROOT / "lens").glob("*/__init__.py")]
+    assert len(packages) > 10
+    modules = {
+        package.name: [file for file in package.rglob("*.py") if file.name != "__init__.py"]
+        for package in packages
+        if package.name not in LARGE_PACKAGES
+    }
+    assert {name: len(files) for name, files in modules.items() if len(files) > MODULES} == {}
+
+
+def test_packages_export_nothing_of_their_modules():
+    """The rules' list of what a stage's code is follows modules, never an `__init__.py`."""
+    public = {ROOT / "lens/__init__.py", ROOT / "lens/cli/__init__.py"}
+    for init in set((ROOT / "lens").rglob("__init__.py")) - public:
+        code = [node for node in parsed(init).body if not is_text(node)]
+        assert code == [], f"{relative(init)} may hold a docstring alone"
+
+
+def is_text(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def test_files_are_short():
+    files = python_files("lens", "workflow", "tests", "benchmarks", "docs")
+    files += [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
+    lines = {relative(file): len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+    assert {name: count for name, count in lines.items() if count > FILE_LINES} == {}
+
+
+def test_functions_are_short():
+    """Their branches are counted by ruff."""
+    functions = {
+        f"{relative(file)}: {node.name}": node.end_lineno - node.lineno + 1
+        for file in python_files("lens", "workflow", "tests", "benchmarks", "docs")
+        for node in ast.walk(parsed(file))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: count for name, count in functions.items() if count > FUNCTION_LINES} == {}

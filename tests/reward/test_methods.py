@@ -1,0 +1,117 @@
+"""The table of methods: each trains, follows its seed, and is its source on the one path."""
+
+import importlib
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from lens.core.errors import LensError
+from lens.core.seeds import derive_seed
+from lens.latent import synthesis
+from lens.latent.vae import VAE
+from lens.reward import methods, mlp
+from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world, train
+
+PAIR_METHODS = [
+    name for name, method in methods.METHODS.items() if method.source and method.augments
+]
+
+
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_every_method_trains_and_follows_its_seed(method):
+    data, _ = linear_world(count=60)
+    torch.manual_seed(0)
+    options = {
+        "scale": 4 if methods.METHODS[method].augments else 1,
+        "vae": VAE(6, 8, 2, "shared_trunk_separate_heads"),
+        "head": {**HEAD, "epochs": 2},
+        "settings": SYNTHESIS,
+    }
+    first, again, other = (train(method, data, seed=seed, **options).weights for seed in (0, 0, 1))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    if method not in (*methods.PROBES, "lens_plus"):  # closed form, where no network has a share
+        assert any(not np.array_equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.parametrize("method", PAIR_METHODS)
+def test_a_method_is_its_source_on_the_one_training_path(method):
+    """What `methods.train` does, put together by hand: source, composition, seeds, settings."""
+    data, _ = linear_world(count=60)
+    pairs = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
+    torch.manual_seed(0)
+    vae, seed = VAE(6, 8, 2, "separate_everything"), derive_seed(3, "synthesis")
+    latents, alone = (
+        synthesis.lens_latents(
+            vae, *pairs, keep=keep, candidates_per_kept=5, noise_variance=0.3, seed=seed
+        )
+        for keep in (2, 3)
+    )
+    noise = {"noise_variance": 0.7, "seed": seed}
+    sources = {
+        "repeat": lambda: synthesis.originals(*pairs),
+        "lens": lambda: synthesis.Decoded(vae, *pairs, latents),
+        "synthetic_only": lambda: synthesis.Decoded(vae, *pairs, alone),
+        "gaussian_sampling": lambda: synthesis.gaussian_sampling(*pairs, seed=seed),
+        "direct_perturbation": lambda: synthesis.direct_perturbation(*pairs, **noise),
+    }
+    composition = {
+        "synthetic_only": synthesis.compose_synthetic(60, 8, derive_seed(3, "compose")),
+    }.get(method, synthesis.compose(60, 8, derive_seed(3, "compose")))
+    head = {**HEAD, "epochs": 2}
+    run = mlp.Run(data, sources[method](), composition, derive_seed(3, "head"))
+    expected = mlp.train_mlps([run], **head)[0]
+    settings = {
+        "noise_variance": 0.3,
+        "candidates_per_kept": 5,
+        "perturbation_variance": 0.7,
+    }
+    got = train(method, data, scale=8, seed=3, vae=vae, settings=settings, head=head)
+    assert all(np.array_equal(got.weights[name], expected.weights[name]) for name in got.weights)
+    assert got.metrics == expected.metrics
+
+
+def test_methods_of_one_seed_start_alike():
+    data, _ = linear_world(count=60)
+    options = {
+        "scale": 4,
+        "settings": SYNTHESIS,
+        "head": {**HEAD, "learning_rate": 1e-30, "epochs": 1},
+    }
+    repeat = train("repeat", data, seed=0, **options).weights
+    noisy = train("direct_perturbation", data, seed=0, **options).weights
+    assert all(np.array_equal(repeat[name], noisy[name]) for name in repeat)
+
+
+def test_every_method_has_one_way_of_training_and_a_label_and_a_look_of_its_own():
+    table = methods.METHODS.values()
+    for method in table:
+        assert sum(map(bool, (method.source, method.probe, method.trainer))) == 1, method.name
+    for of_each in ([method.label for method in table], [method.look for method in table]):
+        assert len(set(of_each)) == len(of_each)
+    assert methods.NO_LOOK not in [method.look for method in table]
+
+
+def test_names_in_print_and_in_a_sentence_follow_from_the_name():
+    plain = methods.Method("linear_probe")
+    assert (plain.label, plain.phrase) == ("Linear probe", "linear probe")
+    assert methods.Method("x", label="X-1", phrase="the x").label == "X-1"
+
+
+def test_the_table_is_read_without_what_takes_seconds_to_import(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "lens"]:
+        monkeypatch.delitem(sys.modules, name)
+    for heavy in ("numpy", "pandas", "torch", "transformers"):
+        monkeypatch.setitem(sys.modules, heavy, None)  # so that importing it fails
+    assert set(importlib.import_module("lens.reward.methods").METHODS) == set(methods.METHODS)
+
+
+def test_unknown_methods_and_scales_are_named():
+    data, _ = linear_world(count=10)
+    options = {"seed": 0, "head": HEAD, "settings": SYNTHESIS}
+    with pytest.raises(LensError, match="'shuffling' is none of"):
+        train("shuffling", data, scale=1, **options)
+    for method in ("original", "linear_probe"):
+        with pytest.raises(LensError, match=f"method {method} adds no pairs.*called repeat"):
+            train(method, data, scale=2, **options)
