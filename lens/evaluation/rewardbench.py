@@ -139,16 +139,16 @@ def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:
         raise
 
 
-def require_known(rows: list[Row], version: int) -> None:
-    """LensError where a row's subset is none of the version's: is it the other version, or one's
+def require_known(examples: list[Example], version: int) -> None:
+    """LensError where a subset is none of the version's: is it of the other version, or one's
     own?"""
     known = {name for names in SECTIONS[version].values() for name in names}
-    for place, row in rows:
-        if isinstance(row.get("subset"), str) and row["subset"] not in known:
+    for example in examples:
+        if example.subset not in known:
             raise LensError(
-                f"{place}: the subset {row['subset']!r:.80} is none of RewardBench {version}, "
-                f"which these rows look like ({', '.join(sorted(known))}). If it is yours, say "
-                f"the version, and it stands outside the sections: --version {version}"
+                f"{example.place}: the subset {example.subset!r:.80} is none of RewardBench "
+                f"{version}, which these rows look like ({', '.join(sorted(known))}). If it is "
+                f"yours, say the version, and it stands outside the sections: --version {version}"
             )
 
 
@@ -380,7 +380,7 @@ def reward_bench(
     """
     if version is None:
         version = recognise_version(rows, columns)
-        require_known(rows, version)
+        require_known(read_examples(rows, version, columns), version)
 
     def score(prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         return model.score([json.loads(prompt) for prompt in prompts], responses)

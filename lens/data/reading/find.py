@@ -236,7 +236,7 @@ def _sides(names: Names, place: str, scoring: str):
 
 
 def _lists(names: Names, place: str, scoring: str):
-    found = find_listed(names, place)
+    found = find_listed(names, place, told=not scoring)
     if found is None:
         return None
     if isinstance(found, str):

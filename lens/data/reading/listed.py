@@ -39,12 +39,12 @@ class Listed:
         return self.values or self.inside
 
 
-def find_listed(names: Names, place: str) -> Listed | str | None:
+def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
     """How answers in lists are kept; just the column's name where nothing rates them, None where
-    there are no lists."""
+    there are no lists. LensError, if it is to be told, for a column that should hold them."""
     values = next((name for name in names.all(VALUES)), None)
     responses = list_column(names, values, place)
-    if responses is None:
+    if responses is None or (not told and not _is_listed(names, responses)):
         return None
     items = [
         item
