@@ -14,7 +14,7 @@ from typing import Any
 
 from lens.core.errors import LensError, printable
 from lens.data.reading.cells import parse_json, require_distinct
-from lens.data.tables import table_rows
+from lens.data.reading.tables import table_rows
 from lens.files.artifacts import require_file
 
 Row = tuple[str, dict]

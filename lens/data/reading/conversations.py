@@ -195,7 +195,10 @@ def is_whole(value: object) -> bool:
     """Whether an answer is a whole conversation, which has its prompt in it."""
     if isinstance(value, str) and not LIKE_MESSAGES.match(value):
         return is_transcript(value)
-    turns = decoded(value)
+    try:
+        turns = decoded(value)
+    except InvalidRowError:
+        return False
     if isinstance(turns, dict) and isinstance(turns.get("messages"), list):
         turns = turns["messages"]
     opening = turns[0] if isinstance(turns, list) and len(turns) > 1 else None

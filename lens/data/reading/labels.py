@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import is_empty, is_number
-from lens.data.reading.cures import either
-from lens.data.reading.names import Names, canonical, tokens_of
+from lens.data.reading.cells import is_empty, is_number, number
+from lens.data.reading.cures import command, either
+from lens.data.reading.names import GRADES, Names, canonical, tokens_of
 
 TIES = {"tie", "tie(bothbad)", "bothbad", "same", "equal", "both", "neither", "draw", "a=b", "b=a"}
 TIES |= {"bothgood", "botharegood", "bothbad", "nopreference", "equallygood", "tied", "[[c]]"}
@@ -69,7 +69,9 @@ def labelled(columns, label: str, meaning: Callable, told: str = "") -> Sides:
             return "", None
         found = meaning(value, row)
         if found is None:
-            raise LensError(not_a_side(value, columns, f"{where}: `{label}`"))
+            another = command(where, {"winner": "COLUMN"})
+            cure = f" Mend the label, or name the column that is the label: {another}"
+            raise LensError(not_a_side(value, columns, f"{where}: `{label}`", cure))
         return found
 
     told = told or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
@@ -79,29 +81,32 @@ def labelled(columns, label: str, meaning: Callable, told: str = "") -> Sides:
 def read_label(names: Names, columns, label: str, place: str) -> Sides:
     """What the label's values mean; LensError where two meanings are possible, or none is."""
     values = [v for v in names.values(label) if word_of(v) not in SKIPPED | TIES]
-    if not all(map(_is_plain_number, values)):
+    true_false = all(word_of(value) in ("true", "false") for value in values)
+    if not (all(map(is_number, values)) and (true_false or all(map(_is_plain_number, values)))):
         return labelled(columns, label, _by_name(names, columns))
     if not values and not names.is_empty(label):
         return labelled(columns, label, lambda value, _: (None, None) if _tie(value) else None)
     if not values:
         first, row = names.rows[0]
         raise LensError(not_a_side(row.get(label), columns, f"{first}: `{label}`"))
-    found = {float(value) for value in values}
+    found = {number(value, label) for value in values}
     name, ends = canonical(label), ends_of(columns, names)
-    if name in SIGNED or name == "margin":
+    if name in SIGNED or (name == "margin" and name in names.fixed):
         sign = 1 if name == "margin" else -1
         scale = max(3.0, *map(abs, found)) if name in SIGNED else None
         said = "positive" if sign == 1 else "negative"
         told = f"a {said} `{label}` means that `{columns[0]}` is better, 0 a tie"
-        return labelled(columns, label, lambda v, _: _signed(float(v) * sign, scale), told)
+        return labelled(columns, label, lambda v, _: _signed(number(v, label) * sign, scale), told)
     if name in ("first_share", "second_share"):
         side = 0 if name == "first_share" else 1
         told = f"`{label}` is the share that prefers `{columns[side]}`"
-        return labelled(columns, label, lambda v, _: _share(float(v), side), told)
-    index = _index(name, found, ends, columns, names)
+        return labelled(columns, label, lambda v, _: _share(number(v, label), side), told)
+    index = _index(name, found, [] if true_false else ends, columns, names)
     if index is None:
-        raise _ambiguous(names, columns, label, found, ends, place)
-    return labelled(columns, label, lambda v, _: (None, None) if _tie(v) else index.get(float(v)))
+        raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
+    return labelled(
+        columns, label, lambda v, _: (None, None) if _tie(v) else index.get(number(v, label))
+    )
 
 
 def _index(name: str, found: set[float], ends: list[str], columns, names: Names) -> dict | None:
@@ -133,7 +138,7 @@ def _is_shp(name: str, columns, names: Names) -> bool:
 def _ambiguous(names: Names, columns, label: str, found, ends, place: str) -> LensError:
     a, b = columns
     shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
-    if min(found) < 0 or not found <= {0, 1, 2}:
+    if min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
         if min(found) >= 0 and max(found) <= 1:
             meant = {f"the share that prefers `{a}`": {"first_share": label}}
             meant |= {f"the share that prefers `{b}`": {"second_share": label}}
@@ -173,7 +178,7 @@ def _signed(value: float, scale: float | None) -> tuple:
 def _share(value: float, side: int) -> tuple | None:
     if not 0 <= value <= 1:
         return None
-    return (None if value == 0.5 else side if value > 0.5 else 1 - side), value
+    return (None if value == 0.5 else side if value > 0.5 else 1 - side), max(value, 1 - value)
 
 
 def _by_name(names: Names, columns) -> Callable:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from lens.data.reading.cells import is_empty, is_number, listed
-from lens.data.reading.turns import decoded, is_message
+from lens.data.reading.turns import InvalidRowError, decoded, is_message
 from lens.data.sources import Row
 
 SYSTEMS = ("system", "system_prompt", "system_message", "sys_prompt", "system_instruction")
@@ -30,11 +30,13 @@ RATINGS += ("helpfulness", "quality", "overall", "stars", "points")
 RANK_LISTS, RATING_LISTS = ("ranks", "ranking"), ("ratings", "scores", "rewards")
 ORDERS = ("order", "ordering")
 LABELS = ("winner", "label", "labels", "preference", "preferred", "choice", "better")
-LABELS += ("better_response_id", "preference_strength", "overall_preference", "margin")
+LABELS += ("better_response_id", "preference_strength", "overall_preference")
 LABELS += ("first_is_better", "second_is_better", "first_share", "second_share", "verdict")
 LABELS += ("preferred_response", "better_response", "best_response", "human_preference")
 LABELS += ("human_label", "preference_label", "selected", "chosen", "vote", "best", "judgement")
 LABELS += ("judgment", "safer_response_id")
+# What may grade two answers where no label does; which sign means what has to be told.
+GRADES = ("margin", "score", "strength", "score_diff", "difference", "gap", "delta")
 GOOD_BAD = (("chosen", "rejected"), ("preferred", "non_preferred"), ("preferred", "dispreferred"))
 GOOD_BAD += (("preferred", "rejected"), ("accepted", "rejected"), ("better", "worse"))
 GOOD_BAD += (("winner", "loser"), ("winning", "losing"), ("win", "lose"), ("best", "worst"))
@@ -121,7 +123,10 @@ def _is_text(value: object) -> bool:
 
 def text_of(value: object) -> str:
     """All that a cell says, for comparing cells."""
-    value = decoded(value)
+    try:
+        value = decoded(value)
+    except InvalidRowError:
+        return str(value)
     if isinstance(value, dict):
         return str(value.get("content", value.get("value", "")))
     items = None if isinstance(value, str) else listed(value)

@@ -5,6 +5,7 @@ from lens.data.reading.cells import number
 from lens.data.reading.cures import either
 from lens.data.reading.labels import WORDS, Sides, ends_of, labelled, read_label, word_of
 from lens.data.reading.names import (
+    GRADES,
     LABELS,
     LISTS,
     MORE_ENDS,
@@ -147,7 +148,8 @@ def _flag(value: object) -> str:
 
 def _labels(names: Names, columns, place: str) -> Sides | None:
     """The label column, where there is one that can be read. Of several, they must agree."""
-    given = [name for name in names.all(LABELS) if name not in columns]
+    told = [name for name in GRADES if name in names.fixed]
+    given = [name for name in names.all(told or LABELS) if name not in columns]
     given = [name for name in given if not names.is_empty(name)] or given[:1]
     if not given:
         given = [
@@ -156,6 +158,7 @@ def _labels(names: Names, columns, place: str) -> Sides | None:
             if {"winner", "preferred", "preference", "verdict", "label"} & set(tokens_of(name))
             and not names.is_empty(names.known[name])
         ]
+    given = given or [name for name in names.all(GRADES) if names.is_numeric(name)][:1]
     readings, failed = {}, None
     for name in given:
         try:
