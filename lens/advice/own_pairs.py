@@ -20,7 +20,8 @@ from lens.core.diagnostics import (
 from lens.core.errors import LensError, printable
 from lens.data.beware import of_pairs
 from lens.data.forms import to_pairs
-from lens.data.pairs import normalise_pairs, rename_columns, sample_rows
+from lens.data.pairs import normalise_pairs, sample_rows
+from lens.data.reading.explained import unused_warning
 from lens.data.soft_labels import label_counts, settled
 from lens.data.sources import read_source
 from lens.files import artifacts
@@ -73,7 +74,7 @@ def read_pairs(
         rows, name = read_source(str(source), split=split, revision=revision), str(source)
     else:
         rows, name = _rows(source), "rows given"
-    pairs, form = to_pairs(rename_columns(rows, columns or {}), pair_rule=pair_rule, ties=True)
+    pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, ties=True)
     used = settled(pairs, labels)
     table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
     usable = len(table)
@@ -106,17 +107,19 @@ def decided(table: pd.DataFrame) -> np.ndarray:
 def summary(pairs: Preferences) -> str:
     """One line on what was read and what was left out."""
     report, form = pairs.report, pairs.report["form"]
-    left_out = {"responses without a rating": form["unrated"]}
-    left_out |= {"ties": form["ties"]} if report.get("labels", "hard") == "hard" else {}
+    ties = form["ties"] if report.get("labels", "hard") == "hard" else 0
+    left_out = {"ties": ties, "responses without a rating": form["unrated"]}
+    left_out |= {"rows that nobody judged": form["unjudged"]}
     left_out |= {reason.replace("_", " "): count for reason, count in report["dropped"].items()}
     named = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     unread = f" Columns not read: {', '.join(form['unread'])}." if form["unread"] else ""
+    warning = unused_warning(form["unread"])
     sampled = f" (a sample of {report['usable_pairs']:,})"
     return printable(
         f"{report['source']}: {report['pairs']:,} pairs"
         f"{sampled if report['pairs'] < report['usable_pairs'] else ''} with "
         f"{report['prompts']:,} prompts from {report['rows']:,} rows; left out: {named or 'none'}."
-        f"{unread}"
+        f"{unread}{f' Warning: {warning}' if warning else ''}"
     )
 
 

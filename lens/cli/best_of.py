@@ -1,6 +1,6 @@
 """Pick the best of several responses with a reward model: JSONL in, JSONL out, row by row."""
 
-from lens.cli.shared.your_data import add_reward_model_arguments, positive
+from lens.cli.shared.your_data import add_reading_arguments, add_reward_model_arguments, positive
 
 
 def add_arguments(parser):
@@ -14,11 +14,12 @@ def add_arguments(parser):
     parser.add_argument("--out", default="-", help="file; - is standard output")
     parser.add_argument("--embeddings", help="instead of texts: .npy [rows, candidates, features]")
     parser.add_argument("--chunk", type=positive, default=8, help="rows read at a time")
+    add_reading_arguments(parser)
 
 
 def run(args):
-    from lens.cli.shared.your_data import reward_model
-    from lens.data.streams import chunks, open_out, stream_rows
+    from lens.cli.shared.your_data import read_ahead, reward_model
+    from lens.data.streams import chunks, open_out
     from lens.files import artifacts
     from lens.serving.scoring import pick_embedded, pick_rows
 
@@ -27,5 +28,6 @@ def run(args):
         if args.embeddings:
             write(pick_embedded(model, artifacts.read_npy(args.embeddings)))
         else:
-            for rows in chunks(stream_rows(args.source), args.chunk):
-                write(pick_rows(model, rows))
+            reading, stream = read_ahead(args, "candidates")
+            for rows in chunks(stream, args.chunk):
+                write(pick_rows(model, rows, reading))

@@ -16,7 +16,6 @@ def run(args):
 
     from lens.core.errors import LensError
     from lens.data.check import check_data, render
-    from lens.data.pairs import rename_columns
     from lens.data.sources import read_source
 
     *what, source = args.source
@@ -24,9 +23,10 @@ def run(args):
         raise LensError(f"{' '.join(args.source)}: check one source, `lens check data SOURCE`.")
     rows = read_source(source, split=args.split, revision=args.data_revision)
     check = check_data(
-        rename_columns(rows, args.columns),
+        rows,
         pair_rule=args.pairs,
         group_by=args.group_by,
+        columns=args.columns,
         labels=args.labels,
     )
     print(json.dumps(check.as_dict(), indent=2) if args.json else render(check))

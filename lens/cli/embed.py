@@ -29,7 +29,7 @@ def run(args):
     set_threads(args)
     if args.candidates:
         from lens.data.candidates import normalise_pool
-        from lens.data.pairs import rename_columns
+        from lens.data.reading.columns import rename_columns
         from lens.data.sources import read_source
 
         rows = read_source(args.source, split=args.split, revision=args.data_revision)

@@ -75,14 +75,14 @@ def run(args):
 def load(args, source):
     """(pairs, report, form) of a local file or of a split on the Hub."""
     from lens.data.forms import to_pairs
-    from lens.data.pairs import normalise_pairs, rename_columns, select_rows
+    from lens.data.pairs import normalise_pairs, select_rows
     from lens.data.soft_labels import settled
     from lens.data.sources import read_hub_rows, read_rows
 
     rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
     selected = select_rows(rows, args.where)
-    renamed = rename_columns(selected, args.columns)
-    given, form = to_pairs(renamed, pair_rule=args.pair_rule, ties=True)
+    reading = options(args, "pair_rule", "columns")
+    given, form = to_pairs(selected, **reading, ties=True)
     rules = options(args, "group_by", "keep_prefix", "invalid_rows")
     pairs, report = normalise_pairs(settled(given, args.labels), **rules)
     report.not_selected = len(rows) - len(selected)

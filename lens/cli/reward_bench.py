@@ -4,7 +4,7 @@ Scores by subset, by section and overall follow the official code; a tie is no s
 """
 
 from lens.cli.shared.arguments import settings
-from lens.cli.shared.your_data import add_reward_model_arguments
+from lens.cli.shared.your_data import add_reward_model_arguments, names
 
 
 def add_arguments(parser):
@@ -13,6 +13,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--version", type=int, choices=[1, 2], help="of RewardBench; recognised if files are given"
     )
+    parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
     parser.add_argument("--revision", default="main", help="Hub revision of the data set")
     parser.add_argument(
         "--training-data", help="the pairs that the model was fitted to: counts prompts they share"
@@ -30,21 +31,21 @@ def run(args):
     rows = read(args)
     training = read_pairs(args.training_data).table["prompt"] if args.training_data else None
     model = reward_model(args)
-    result = rewardbench.reward_bench(model, rows, args.version)
+    result = rewardbench.reward_bench(model, rows, args.version, columns=args.columns)
     print(table(result))
     if training is not None:
-        result["overlap"] = shared_with(training, rows, result["version"])
+        result["overlap"] = shared_with(training, rows, result["version"], args.columns)
     if args.out:
         inputs = {f"data_{number}": path for number, path in enumerate(args.data or [], 1)}
         inputs |= loading.weight_files(args.reward_model)
         artifacts.write_metrics(args.out, settings(args), inputs, result)
 
 
-def shared_with(training, rows, version):
+def shared_with(training, rows, version, columns):
     """The prompts that the rows share with the training pairs, counted and printed."""
     from lens.evaluation import overlap, rewardbench
 
-    examples = rewardbench.read_examples(rows, version)
+    examples = rewardbench.read_examples(rows, version, columns)
     count = overlap.overlap(examples, training)
     print(overlap.sentence(count))
     return count

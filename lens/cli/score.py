@@ -1,6 +1,6 @@
 """Score responses, or pairs of them, with a reward model: JSONL in, JSONL out, row by row."""
 
-from lens.cli.shared.your_data import add_reward_model_arguments, positive
+from lens.cli.shared.your_data import add_reading_arguments, add_reward_model_arguments, positive
 
 
 def add_arguments(parser):
@@ -13,6 +13,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--out", default="-", help="file; - is standard output")
     parser.add_argument("--chunk", type=positive, default=64, help="rows read at a time")
+    add_reading_arguments(parser)
 
 
 def run(args):
@@ -20,16 +21,17 @@ def run(args):
 
     from tqdm import tqdm
 
-    from lens.cli.shared.your_data import reward_model
-    from lens.data.streams import chunks, open_out, stream_rows
+    from lens.cli.shared.your_data import read_ahead, reward_model
+    from lens.data.streams import chunks, open_out
     from lens.serving.scoring import Tally, score_rows
 
     model = reward_model(args)
+    reading, stream = read_ahead(args, "response")
     tally = Tally()
     with open_out(args.out) as write:
         bar = tqdm(desc="score", unit="row", disable=None)
-        for rows in chunks(stream_rows(args.source), args.chunk):
-            write(score_rows(model, rows, tally))
+        for rows in chunks(stream, args.chunk):
+            write(score_rows(model, rows, tally, reading))
             bar.update(len(rows))
         bar.close()
     print(tally.summary(model), file=sys.stderr)

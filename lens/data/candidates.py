@@ -12,7 +12,9 @@ from typing import Any
 import pandas as pd
 
 from lens.core.errors import LensError
-from lens.data.pairs import InvalidRowError, answer, as_messages, check_turns, group_key, whole
+from lens.data.pairs import group_key
+from lens.data.reading.conversations import answer, as_messages
+from lens.data.reading.turns import InvalidRowError, check_turns, whole
 from lens.data.sources import Row, row_id, row_number
 
 COLUMNS = ["prompt_id", "prompt", "group", "candidate", "response"]

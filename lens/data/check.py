@@ -16,6 +16,7 @@ from lens.data.beware import (
 from lens.data.forms import FormReport, to_pairs
 from lens.data.near_duplicates import THRESHOLD, WIDTH, repeated
 from lens.data.pairs import normalise_pairs
+from lens.data.reading.explained import meanings, roles, unused_warning
 from lens.data.soft_labels import label_counts, settled
 from lens.data.sources import Row
 from lens.data.splits import contradicting_pairs
@@ -54,22 +55,27 @@ class DataCheck:
     longer_answer_wins: float
     example: dict[str, str]
     first_answer_wins: Share | None
-    labels: dict[str, float] | None
+    labels: dict[str, int] | None
 
     def as_dict(self) -> dict:
         return {**asdict(self), "warnings": warnings(self)}
 
 
 def check_data(
-    rows: list[Row], *, pair_rule: str = "all", group_by: str = "prompt", labels: str = "hard"
+    rows: list[Row],
+    *,
+    pair_rule: str = "all",
+    group_by: str = "prompt",
+    columns: dict[str, str] | None = None,
+    labels: str = "hard",
 ) -> DataCheck:
     """Makes pairs of rows in any form, drops unusable ones, and counts what there is.
 
     Raises LensError where the form is unknown or no usable pair is left.
     """
-    made, form = to_pairs(rows, pair_rule=pair_rule, ties=True)
-    used = settled(made, labels)
-    table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
+    given, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, ties=True)
+    made = settled(given, labels)
+    table, report = normalise_pairs(made, group_by=group_by, invalid_rows="drop")
     messages = table["prompt"].map(json.loads)
     turns = messages.map(lambda said: sum(message["role"] == "user" for message in said))
     lengths = {
@@ -105,7 +111,7 @@ def check_data(
             "rejected": first["rejected"],
         },
         first_answer_wins=first_answer_wins(table),
-        labels=label_counts(made),
+        labels=label_counts(given),
     )
 
 
@@ -138,6 +144,8 @@ def warnings(check: DataCheck) -> list[str]:
             f"In {check.form.contradictions} pairs the chosen answer is scored below the rejected "
             "one; the label was kept."
         )
+    if warning := unused_warning(check.form.unread):
+        found.append(warning)
     if check.contradicting_pairs:
         found.append(
             f"{check.contradicting_pairs} pairs contradict one another: the same two answers to "
@@ -164,11 +172,14 @@ def render(check: DataCheck) -> str:
         "pairs": (
             f"{check.pairs:,} usable of {check.pairs_made:,} made; {form.ties:,} ties dropped, "
             f"{form.prompts_without_pair:,} prompts without a pair"
+            + (f", {form.unjudged:,} rows that nobody judged" if form.unjudged else "")
         ),
         "dropped": "; ".join(
             f"{count:,} {reason.replace('_', ' ')} ({_rows_of(check.first_dropped[reason], count)})"
             for reason, count in check.dropped.items()
         ),
+        "columns": roles(form.columns),
+        "labels": meanings(form.meanings),
         "prompts": (
             f"{check.prompts:,} distinct, most pairs of one {check.most_pairs_per_prompt:,}; "
             f"pairs with one turn {check.single_turn:,}, with more {check.multi_turn:,}"
@@ -180,18 +191,21 @@ def render(check: DataCheck) -> str:
         "longer wins": f"{check.longer_answer_wins:.0%} of pairs",
         "first wins": str(check.first_answer_wins or ""),
         "judgements": ", ".join(f"{count:,} {what}" for what, count in form.judgements.items()),
-        "labels": check.labels
-        and (
-            f"{check.labels['graded']:,} of {check.labels['pairs']:,} below 1, {form.ties:,} ties "
-            "(--labels soft trains on them)"
-        ),
+        "soft labels": _about_labels(check),
         "example": check.example["place"],
         "  prompt": printable(check.example["prompt"], 300),
         "  chosen": printable(check.example["chosen"], 300),
         "  rejected": printable(check.example["rejected"], 300),
     }
     text = [f"{name:<13}{printable(line)}" for name, line in lines.items() if line]
-    return "\n".join([*text, *(f"Warning: {warning}" for warning in warnings(check))])
+    return "\n".join([*text, *(f"Warning: {printable(warning)}" for warning in warnings(check))])
+
+
+def _about_labels(check: DataCheck) -> str:
+    if check.labels is None:
+        return ""
+    graded, pairs, ties = (check.labels[name] for name in ("graded", "pairs", "ties"))
+    return f"{graded:,} of {pairs:,} below 1, {ties:,} ties (--labels soft trains on them)"
 
 
 def _rows_of(places: list[str], count: int) -> str:

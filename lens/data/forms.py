@@ -1,39 +1,31 @@
 """From the forms in which people keep preferences to rows with `chosen` and `rejected`.
 
 Told apart by their columns: `pair`, `labelled_pair` (two responses and who won), `ratings` and
-`ranking` (a prompt's list of responses), `rated_rows` (one response a row). One file holds one
-form. Whether the texts are usable is for `lens.data.pairs` to check.
+`ranking` (a prompt's list of responses), `rated_rows` (one response a row), `best_first`. One file
+holds one form. Whether the texts are usable is for `lens.data.pairs` to check.
 """
 
 import json
 import math
-import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import pairwise, product
-from typing import Any
-
-import numpy as np
+from itertools import combinations, islice, pairwise
 
 from lens.core.errors import LensError
-from lens.data.judgements import has_questions, judged_pairs
-from lens.data.sources import Row, parse_json, row_id, row_number
+from lens.data.judgements import ADDED, Judged, judged_rows
+from lens.data.reading import threads
+from lens.data.reading.cells import listed, number
+from lens.data.reading.conversations import PARTS, is_whole
+from lens.data.reading.cures import command
+from lens.data.reading.find import Reading, find_form
+from lens.data.reading.labels import winning_side
+from lens.data.reading.listed import worths
+from lens.data.sources import Row, row_id, row_number
 from lens.data.tools import opened
 
-# Of several names that are there, the first counts.
-PROMPTS = ("prompt", "instruction", "question", "query", "input", "context")
-SCORES = ("score{}chosen", "chosen{}score", "chosen{}rating")
-LISTS = ("responses", "completions", "candidates", "answers", "outputs")
-TEXTS = ("response", "text", "content", "output", "completion", "answer")
-RATINGS = ("rating", "score", "overall_score", "fine-grained_score", "reward")
-RANK_LISTS, RATING_LISTS = ("ranks", "ranking"), ("ratings", "scores", "rewards")
-LABELS = ("winner", "label", "preference", "preferred", "choice", "better", "better_response_id")
-STEMS = "response|answer|completion|conversation|output|text|candidate|reply|summary|generation"
-SIDE = re.compile(rf"({STEMS})[_ -]?([ab012])", re.IGNORECASE)
-SUFFIXES = (["a", "b"], ["0", "1"], ["1", "2"])
-TIES = {"tie", "tie(bothbad)", "bothbad", "same", "equal", "both", "neither", "draw"}
-UNRATED = {"", "n/a", "na", "nan", "none", "null"}
+__all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
+
 RULES = {
     "all": "every two responses that differ make a pair",
     "best_worst": "the best and the worst response (the first of each) make a pair",
@@ -46,9 +38,10 @@ class FormReport:
     """What was seen, and what no pair could be made of.
 
     `ties` are pairs dropped because both sides are rated alike, `contradictions` pairs kept
-    although their scores speak against the label; `unrated` responses have no rating.
-    `prompts_without_pair` counts only in forms with several responses to a prompt, `judgements`
-    only in exports of labelling tools.
+    although their scores speak against the label; `unrated` responses have no rating, `unjudged`
+    rows no label. `prompts_without_pair` counts only in forms with several responses to a prompt.
+    `columns` says which column is what, `meanings` what each label means and in how many rows,
+    `judgements` what annotators said in an export of a labelling tool.
     """
 
     form: str
@@ -56,244 +49,211 @@ class FormReport:
     unread: list[str] = field(default_factory=list)
     responses: int = 0
     unrated: int = 0
+    unjudged: int = 0
     ties: int = 0
     prompts_without_pair: int = 0
     contradictions: int = 0
+    columns: dict[str, str] = field(default_factory=dict)
+    meanings: dict[str, dict] = field(default_factory=dict, compare=False)
     judgements: dict[str, int] = field(default_factory=dict)
 
 
 def to_pairs(
-    rows: list[Row], *, pair_rule: str = "all", ties: bool = False
+    rows: list[Row],
+    *,
+    pair_rule: str = "all",
+    columns: dict[str, str] | None = None,
+    ties: bool = False,
 ) -> tuple[list[Row], FormReport]:
     """Rows of any form as rows for `lens.data.pairs.normalise_pairs`, and what was seen.
 
-    `pair_rule` (see `compare`) says which of several responses make pairs. Two responses that a
-    label, scores or votes call equal make none, or one with `tie` if `ties` are asked for.
-    LensError names the first row that is of another form or cannot be read, or says that no two
-    responses differ.
+    `pair_rule` (see `compare`) says which of several responses make pairs, `columns` which column
+    is what ({"ours": "theirs"}, "" for none). Two responses of equal worth make no pair, or one
+    with `tie` if `ties` are asked for. LensError names the first row that is of another form or
+    cannot be read, or says that no two responses differ.
     """
-    pairs, report = _all_pairs(rows, pair_rule)
-    return [(place, pair) for place, pair in pairs if ties or not pair.get("tie")], report
-
-
-def _all_pairs(rows: list[Row], pair_rule: str) -> tuple[list[Row], FormReport]:
     if pair_rule not in RULES:
         raise LensError(f"no rule {pair_rule!r} for making pairs. Use one of {list(RULES)}.")
-    rows = opened(rows)
-    if rows and has_questions(rows[0][1]):
-        return _from_judgements(rows, pair_rule)
-    form, columns = find_form(rows)
-    report = FormReport(form)
-    if form == "pair":
-        pairs = _from_pairs(rows, report)
-    elif form == "labelled_pair":
-        pairs = _from_labels(rows, columns, report)
-    elif form == "rated_rows":
-        pairs = _from_rated_rows(rows, columns, pair_rule, report)
-    else:
-        pairs = _from_lists(rows, columns, pair_rule, report)
+    rows = threads.opened(rows) or rows
+    judged = judged_rows(opened(rows), columns or {}, _select(pair_rule))
+    if judged:
+        rows, columns = judged.rows, judged.columns
+    reading = find_form(rows, columns)
+    rows = reading.prepare(rows)
+    report = FormReport(reading.form, columns=reading.columns, unread=[*reading.unused])
+    make = {
+        "pair": _from_pairs,
+        "labelled_pair": _from_labels,
+        "rated_rows": _from_rated_rows,
+        "best_first": _from_best_first,
+    }.get(reading.form, _from_lists)
+    pairs = make(rows, reading, pair_rule, report)
+    if judged:
+        pairs = _voted(pairs, judged, report)
     if all("tie" in pair for _, pair in pairs):
         raise LensError(
             f"{rows[0][0]} and on, read as {report.form}: no prompt has two responses that are "
             f"rated differently ({report.responses} responses, {report.unrated} unrated, "
             f"{report.ties} ties). Add responses that differ to the same prompts."
         )
-    report.description += "; " + _about_prompt(columns, pairs[0][1])
-    report.unread = sorted(set(map(str, rows[0][1])) - {"id", *columns.values()})
-    return pairs, report
+    _require_prompt(rows, reading)
+    report.description += "; " + _about_prompt(reading, pairs[0][1])
+    return [(place, pair) for place, pair in pairs if ties or "tie" not in pair], report
 
 
-def find_form(rows: list[Row]) -> tuple[str, dict[str, str]]:
-    """(form, {role: column}) that the rows share; "lists" stands for ratings and ranking."""
-    if not rows:
-        raise LensError("there are no rows to make pairs of.")
-    first = _form(*rows[0])
+def _voted(pairs: list[Row], judged: Judged, report: FormReport) -> list[Row]:
+    """Pairs made of the rows of an export, each with what is known of it, and reported as such."""
+    report.form, report.description = "judgements", judged.description
+    report.judgements, report.meanings = dict(judged.counts), {}
+    report.ties = sum("tie" in known for known in judged.known)
+    report.unread = sorted([*report.unread, *judged.unused])
+    report.columns = {role: name for role, name in report.columns.items() if name not in ADDED}
+    voted = zip(pairs, judged.known, strict=True)
+    return [(place, pair | known) for (place, pair), known in voted]
+
+
+def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
+    pairs, columns = [], reading.columns
+    names = [columns[side] for side in ("score_chosen", "score_rejected") if side in columns]
+    told = f" (ties told by `{names[0]}` and `{names[1]}`)" if names else ""
+    better = f"`{columns['chosen']}` is preferred to `{columns['rejected']}`"
+    report.description = f"{better}{told}"
+    seen = Counter()
     for place, row in rows:
-        found = _form(place, row)
-        if found[0] != first[0] or (found != first and first[0] != "pair"):
-            forms = [f"{form} ({', '.join(names.values())})" for form, names in (found, first)]
-            raise LensError(
-                f"{place}: this row is {forms[0]}, but the first one {forms[1]}. "
-                "One file holds one form with the same columns: split the file."
-            )
-    return first
+        parts, (chosen, rejected) = reading.texts(row, place)
+        scores = [number(row.get(name), f"{place}: `{name}`") for name in names]
+        report.responses += 2
+        if scores and None not in scores:
+            seen[tuple(scores)] += 1
+            report.ties += scores[0] == scores[1]
+            report.contradictions += scores[0] < scores[1]
+        made = _each_with_each(place, row, parts, chosen, rejected)
+        pairs += [(where, pair | _strength(*scores)) for where, pair in made]
+    if len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
+        raise _placeholders(rows, names, next(iter(seen))[0])
+    return pairs
 
 
-def _form(place: str, row: dict) -> tuple[str, dict[str, str]]:
-    found = form_of(tuple(row))
-    if found is None:
-        raise LensError(
-            f"{place}: the columns {sorted(map(str, row))} fit no form. A row needs `chosen` and "
-            "`rejected`; or `prompt` with `responses` and `ratings` or `ranks`, with `response` "
-            "and `rating`, or with `response_a`, `response_b` and `winner`. Rename with `columns`."
-        )
-    return found
+def _strength(better: float | None = None, worse: float | None = None) -> dict:
+    """What the scores of a pair say of it: a tie, or by how much one is better."""
+    if better is None or worse is None or better < worse:
+        return {}
+    return {"tie": True} if better == worse else {"strength": better - worse}
 
 
-@lru_cache
-def form_of(names: tuple[str, ...]) -> tuple[str, dict[str, str]] | None:
-    """The form that columns of these names make, and which of them is what; None if none."""
-    prompt, listed, text = (_first(known, names) for known in (PROMPTS, LISTS, TEXTS))
-    columns = {"prompt": prompt} if prompt else {}
-    if "chosen" in names and "rejected" in names:
-        for name in (score.format(mark) for score, mark in product(SCORES, "_-")):
-            other = name.replace("chosen", "rejected")
-            if name in names and other in names:
-                columns |= {"score_chosen": name, "score_rejected": other}
-        return "pair", columns | {"chosen": "chosen", "rejected": "rejected"}
-    sides, label = _sides(names), _first(LABELS, names)
-    if sides and label:
-        return "labelled_pair", columns | {"first": sides[0], "second": sides[1], "label": label}
-    values, rating = _first(RANK_LISTS + RATING_LISTS, names), _first((*RATINGS, "label"), names)
-    if listed and values:
-        return "lists", columns | {"responses": listed, "values": values}
-    if prompt and text and rating:
-        return "rated_rows", columns | {"response": text, "rating": rating}
-    return ("lists", columns | {"responses": listed}) if listed else None
-
-
-def _from_judgements(rows: list[Row], rule: str) -> tuple[list[Row], FormReport]:
-    """Pairs of an export of a labelling tool, and what was seen."""
-    prompt = _first(PROMPTS, rows[0][1])
-    columns = {"prompt": prompt} if prompt else {}
-    select = None if rule == "all" else lambda worths: compare(worths, rule)[0]
-    judged = judged_pairs(rows, lambda row, *sides: _pair(row, columns, *sides), select)
-    pairs = judged.pairs
-    report = FormReport("judgements", judged.description, judgements=dict(judged.counts))
-    report.responses = 2 * len(pairs)
-    report.ties = sum("tie" in pair for _, pair in pairs)
-    if report.ties == len(pairs):
-        raise LensError(
-            f"{rows[0][0]} and on: nobody prefers an answer ({report.ties} ties, "
-            f"{judged.counts['rows nobody judged']} rows not judged). Label answers that differ."
-        )
-    report.description += "; " + _about_prompt(columns, pairs[0][1])
-    used = {"id", *columns.values(), *judged.columns}
-    report.unread = sorted(set(map(str, rows[0][1])) - used)
-    return pairs, report
-
-
-def _first(wanted: tuple[str, ...], names: Iterable[str]) -> str | None:
-    return next((name for name in wanted if name in names), None)
-
-
-def _sides(names: tuple[str, ...]) -> list[str] | None:
-    """The two columns of one stem that end in a/b, 0/1 or 1/2, where there are just two."""
-    stems: dict[str, dict[str, str]] = {}
-    for name in names:
-        if match := SIDE.fullmatch(str(name)):
-            stem, suffix = match.group(0)[:-1].casefold(), match.group(2).casefold()
-            stems.setdefault(stem, {})[suffix] = name
-    pairs = ([side[s] for s in sorted(side)] for side in stems.values() if sorted(side) in SUFFIXES)
-    return next(pairs, None)
-
-
-def _from_pairs(rows: list[Row], report: FormReport) -> list[Row]:
+def _each_with_each(place: str, row: dict, parts: dict, chosen, rejected) -> list[Row]:
+    """The pair of a row, or, where a side lists several answers, all pairs of them."""
+    sides = [_answers_of(side) for side in (chosen, rejected)]
+    if None in sides or (len(sides[0]), len(sides[1])) == (1, 1):
+        return [(place, _pair(row, parts, chosen, rejected))]
     pairs = []
-    for place, row in rows:
-        _, columns = _form(place, row)
-        names = [columns[side] for side in ("score_chosen", "score_rejected") if side in columns]
-        scores = [_number(row[name], f"{place}: `{name}`") for name in names]
-        if not report.responses:
-            ties = f" (ties told by `{names[0]}` and `{names[1]}`)" if names else ""
-            report.description = f"`chosen` is preferred to `rejected`{ties}"
-        report.responses += 2
-        told = [score for score in scores if score is not None]
-        pair = _pair(row, columns, row["chosen"], row["rejected"])
-        if len(told) == 2:
-            report.ties += told[0] == told[1]
-            report.contradictions += told[0] < told[1]
-            if told[0] >= told[1]:
-                pair |= {"strength": told[0] - told[1]} if told[0] > told[1] else {"tie": True}
-        pairs.append((place, pair))
+    for i, better in enumerate(sides[0], 1):
+        for j, worse in enumerate(sides[1], 1):
+            pair = _pair(row, parts, better, worse) | {"id": f"{row_id(place, row)}-{i}-{j}"}
+            pairs.append((f"{place}, chosen {i} over rejected {j}", pair))
     return pairs
 
 
-def _from_labels(rows: list[Row], columns: dict[str, str], report: FormReport) -> list[Row]:
-    pairs, label, sides = [], columns["label"], (columns["first"], columns["second"])
-    report.description = f"`{label}` says which of `{sides[0]}` and `{sides[1]}` is preferred"
-    for place, row in rows:
-        report.responses += 2
-        winner = winning_side(row[label], sides, f"{place}: `{label}`")
-        report.ties += winner is None
-        pair = _pair(row, columns, row[sides[winner or 0]], row[sides[1 - (winner or 0)]])
-        pair["side"] = "second" if winner else "first"
-        pairs.append((place, pair | ({"tie": True} if winner is None else {})))
-    return pairs
+def _answers_of(side: object) -> list | None:
+    """A side that is a list of texts, as RewardBench 2 and RM-Bench have it; None for others."""
+    items = None if isinstance(side, str) else listed(side)
+    return items if items and all(isinstance(item, str) for item in items) else None
 
 
-def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None:
-    """0 or 1 for the side that a label names, None for a tie; LensError for anything else."""
-    word = re.sub(r"(?<=\w)[\s_-]+(?=[\w(])", "", str(value).strip().casefold())
-    word = re.sub(r"^(\d)\.0$", r"\1", word)  # whole numbers beside empty cells become floats
-    for position, column in enumerate(sides):
-        stem, suffix = column[:-1].casefold().rstrip("_ -"), column[-1].casefold()
-        if word in (suffix, f"model{suffix}", f"response{suffix}", f"{stem}{suffix}"):
-            return position
-    if word in TIES:
-        return None
-    raise LensError(
-        f"{what} is {value!r:.80}. It must name a side ({sides[0]!r} or {sides[1]!r}, or just "
-        f"{sides[0][-1]!r} or {sides[1][-1]!r}) or a tie ('tie', 'same', 'draw'). Mend the label."
+def _placeholders(rows: list[Row], names: list[str], value: float) -> LensError:
+    left_out = command(rows[0][0], dict.fromkeys(names, ""))
+    return LensError(
+        f"{rows[0][0]} and on: `{names[0]}` and `{names[1]}` are {value:g} in all {len(rows)} "
+        "rows, so every pair would be a tie. They look like placeholders, not like scores. To "
+        f"leave them out and take every `chosen` as better: {left_out}"
     )
 
 
-def _from_lists(
-    rows: list[Row], columns: dict[str, str], rule: str, report: FormReport
-) -> list[Row]:
-    name, beside = columns["responses"], columns.get("values")
-    lists = [_as_list(row[name], f"{place}: `{name}`") for place, row in rows]
-    sample = next((item for items in lists for item in items), None)
-    keys = sample if isinstance(sample, dict) else {}
-    text, inside = _first(TEXTS, keys), _first(("rank", *RATINGS), keys)
-    if not (beside or inside) or (keys and not text):
-        raise LensError(
-            f"{rows[0][0]}: each response in `{name}` needs a text ({', '.join(TEXTS)}) and a "
-            f"rating ({', '.join(('rank', *RATINGS))}), or the ratings stand in a list beside "
-            f"them ({', '.join(RANK_LISTS + RATING_LISTS)}); found {sorted(keys) or sample!r:.80}."
-        )
-    by = beside or inside
-    ranked = by in (*RANK_LISTS, "rank")
-    report.form = "ranking" if ranked else "ratings"
+def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
+    pairs, sides, seen = [], reading.sides, []
+    report.description = sides.told
+    for place, row in rows:
+        report.responses += 2
+        found = sides.judge(row, place)
+        seen.append((tuple(row.get(name) for name in sides.judges), found))
+        winner, strength = found
+        if winner == "":
+            report.unjudged += 1
+        else:
+            report.ties += winner is None
+            parts, both = reading.texts(row, place)
+            pair = _pair(row, parts, both[winner or 0], both[1 - (winner or 0)])
+            pair |= {"side": ("first", "second")[winner or 0]}
+            pair |= {"tie": True} if winner is None else {}
+            pairs.append((place, pair | ({} if strength is None else {"strength": strength})))
+    report.meanings = sides.meanings(seen)
+    return pairs
+
+
+def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
+    how, name = reading.listed, reading.columns["responses"]
+    if how is None:
+        raise _unrated_lists(rows, name)
+    ranked = how.kind != "ratings"
+    better = "1 is best" if how.kind == "ranks" else "best first" if ranked else "higher is better"
     report.description = (
-        f"`{name}`{f' (their `{text}`)' if text else ''} are compared by `{by}`, "
-        f"{'1 is best' if ranked else 'higher is better'}: {RULES[rule]}"
+        f"`{name}`{f' (their `{how.text}`)' if how.text else ''} are compared by `{how.by}`, "
+        f"{better}: {RULES[rule]}"
     )
-    pairs = []
-    for (place, row), items in zip(rows, lists, strict=True):
-        what = f"{place}: `{by}`"
-        given = _as_list(row[beside], what) if beside else [_field(x, inside) for x in items]
-        if len(given) != len(items):
-            raise LensError(f"{what} has {len(given)} values for {len(items)} responses.")
-        values = [_number(value, what) for value in given]
-        if ranked and any(value is not None and value < 1 for value in values):
-            raise LensError(f"{what} is {given!r:.80}: ranks start at 1, the best. Mend the ranks.")
-        worths = [-value if ranked and value is not None else value for value in values]
-        texts = [_field(item, text) for item in items]
-        for i, j in _compare_and_count(worths, rule, report):
-            pair = _pair(row, columns, texts[i], texts[j])
+    pairs, seen = [], set()
+    for place, row in rows:
+        parts, texts = reading.texts(row, place)
+        values = worths(row, listed(row.get(name)) or [], how, place)
+        seen.update(values)
+        for i, j in _compare_and_count(values, rule, report):
+            pair = _pair(row, parts, texts[i], texts[j])
+            pair |= _strength(values[i], values[j]) if not ranked or values[i] == values[j] else {}
             pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
             pairs.append((f"{place}, responses {i + 1} over {j + 1}", pair))
     return pairs
 
 
-def _from_rated_rows(
-    rows: list[Row], columns: dict[str, str], rule: str, report: FormReport
-) -> list[Row]:
-    text, rating, prompt = columns["response"], columns["rating"], columns["prompt"]
-    report.description = (
-        f"rows of the same `{prompt}` have their `{text}` compared by `{rating}`, higher is "
-        f"better: {RULES[rule]}"
+def _unrated_lists(rows: list[Row], name: str) -> LensError:
+    from lens.data.reading.listed import INSIDE, RANK_LISTS, RATING_LISTS, TEXTS
+
+    items = [item for _, row in rows for item in listed(row.get(name)) or []]
+    found = sorted(items[0]) if items and isinstance(items[0], dict) else f"{items[:1]!r:.80}"
+    return LensError(
+        f"{rows[0][0]}: each response in `{name}` needs a text ({', '.join(TEXTS)}) and a "
+        f"rating ({', '.join(INSIDE)}), or the ratings stand in a list beside "
+        f"them ({', '.join(RANK_LISTS + RATING_LISTS)}); found {found}. Name that list: "
+        + command(rows[0][0], {"ratings": "COLUMN"})
     )
-    groups: dict[str, list[Row]] = {}
+
+
+def _from_best_first(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
+    name = reading.columns["responses"]
+    report.description = f"`{name}` lists the better answer, then the worse one"
+    report.responses = 2 * len(rows)
+    read = [(place, row, reading.texts(row, place)) for place, row in rows]
+    return [(place, _pair(row, parts, *answers)) for place, row, (parts, answers) in read]
+
+
+def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
+    text, rating, prompt = (reading.columns[role] for role in ("response", "rating", "prompt"))
+    ranked = rating.casefold() == "rank"
+    report.description = (
+        f"rows of the same `{prompt}` have their `{text}` compared by `{rating}`, "
+        f"{'lower' if ranked else 'higher'} is better: {RULES[rule]}"
+    )
+    groups: dict[str, list[tuple]] = {}
     for place, row in rows:
-        groups.setdefault(json.dumps(row[prompt], default=str), []).append((place, row))
+        parts, (answer,) = reading.texts(row, place)
+        key = json.dumps(parts, default=str)
+        groups.setdefault(key, []).append((place, row, parts, answer))
     pairs = []
     for group in groups.values():
-        values = [_number(row[rating], f"{place}: `{rating}`") for place, row in group]
+        values = [number(row[rating], f"{place}: `{rating}`") for place, row, *_ in group]
+        values = [None if value is None else -value if ranked else value for value in values]
         for i, j in _compare_and_count(values, rule, report):
-            (place, row), (other_place, other) = group[i], group[j]
-            pair = _pair(row, columns, row[text], other[text])
+            (place, row, parts, better), (other_place, _, _, worse) = group[i], group[j]
+            pair = _pair(row, parts, better, worse)
+            pair |= _strength(values[i], values[j]) if not ranked or values[i] == values[j] else {}
             # Not the rows' ids: those may be the prompt's, the same for all its responses.
             pair["id"] = f"{row_number(place)}-{row_number(other_place)}"
             pairs.append((f"{place} over row {row_number(other_place)}", pair))
@@ -301,12 +261,20 @@ def _from_rated_rows(
 
 
 def _compare_and_count(values: list, rule: str, report: FormReport) -> list[tuple[int, int]]:
+    """Positions of the pairs, and after them of the ties."""
     pairs, ties = compare(values, rule)
     report.responses += len(values)
     report.unrated += values.count(None)
     report.ties += ties
     report.prompts_without_pair += not pairs
-    return pairs
+    rated = [i for i, value in enumerate(values) if value is not None]
+    tied = ((i, j) for i, j in combinations(rated, 2) if values[i] == values[j])
+    return [*pairs, *islice(tied, ties)]
+
+
+def _select(rule: str) -> Callable | None:
+    """Which answers of many make pairs by their worths, if not all do."""
+    return None if rule == "all" else lambda worths: compare(worths, rule)[0]
 
 
 def compare(values: list[float | None], rule: str) -> tuple[list[tuple[int, int]], int]:
@@ -327,56 +295,34 @@ def compare(values: list[float | None], rule: str) -> tuple[list[tuple[int, int]
     return pairs, ties
 
 
-def _pair(row: dict, columns: dict[str, str], chosen: object, rejected: object) -> dict:
+def _pair(row: dict, parts: dict, chosen: object, rejected: object) -> dict:
     pair = {"id": row["id"]} if "id" in row else {}
-    if "prompt" in columns and not (_is_whole(chosen) and _is_whole(rejected)):
-        pair["prompt"] = row[columns["prompt"]]
-    return pair | {"chosen": chosen, "rejected": rejected}
+    return pair | parts | {"chosen": chosen, "rejected": rejected}
 
 
-def _is_whole(value: object) -> bool:
-    """Whether a side is a whole conversation, so that a prompt column only repeats its start."""
-    if isinstance(value, str):
-        return value.startswith("\n\nHuman:")
-    opening = value[0] if isinstance(value, list) and len(value) > 1 else None
-    return isinstance(opening, dict) and opening.get("role") in ("system", "user")
+def _require_prompt(rows: list[Row], reading: Reading) -> None:
+    """LensError where no column is a prompt and no answer repeats one."""
+    if "prompt" in reading.parts or "history" in reading.parts:
+        return
+    answers = (answer for place, row in rows for answer in reading.texts(row, place)[1])
+    if any(map(_may_have_prompt, answers)):
+        return
+    place, row = rows[0]
+    raise LensError(
+        f"{place}: there is no prompt: no column of {sorted(map(str, row))} is one, and the "
+        'answers are no conversations that repeat it ("\\n\\nHuman: ...\\n\\nAssistant: ..."). '
+        "Rename yours: " + command(place, {"prompt": "COLUMN"})
+    )
 
 
-def _about_prompt(columns: dict[str, str], pair: dict) -> str:
-    if "prompt" in pair:
-        return f"the prompt is `{columns['prompt']}`"
-    return "the prompt is what both sides begin with"
+def _may_have_prompt(answer: object) -> bool:
+    return not isinstance(answer, str) or is_whole(answer)
 
 
-def _field(item: object, name: str | None) -> object:
-    return item.get(name) if isinstance(item, dict) and name else item
-
-
-def _as_list(value: object, what: str) -> list:
-    """A list, or JSON text of one (as CSV files hold it), or an array (as data frames do)."""
-    if isinstance(value, str):
-        try:
-            value = parse_json(value)
-        except ValueError as error:
-            raise LensError(f"{what} must be a list; as text it is no JSON ({error}).") from error
-    if isinstance(value, np.ndarray | tuple):
-        value = list(value)
-    if not isinstance(value, list):
-        raise LensError(f"{what} must be a list, not {type(value).__name__}.")
-    return value
-
-
-def _number(value: Any, what: str) -> float | None:
-    """A rating as a number (true is 1, false 0), None where there is none; NaN is none."""
-    if isinstance(value, str):
-        word = value.strip().casefold()
-        value = {"true": 1, "false": 0}.get(word, None if word in UNRATED else value)
-    try:
-        number = math.nan if value is None else float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise LensError(
-            f"{what} is {value!r:.80}, not a number such as 4.5. Mend it, or leave it empty."
-        ) from error
-    if math.isinf(number):
-        raise LensError(f"{what} is infinite. Mend it, or leave it empty.")
-    return None if math.isnan(number) else number
+def _about_prompt(reading: Reading, pair: dict) -> str:
+    named = {part: reading.parts[part] for part in PARTS if part in reading.parts}
+    if is_whole(pair["chosen"]):
+        more = [f"`{named[part]}`" for part in ("system", "history") if part in named]
+        return "the prompt is what both sides begin with" + "".join(f", with {m}" for m in more)
+    said = " and ".join(f"`{column}`" for column in named.values())
+    return f"the prompt is {said}"

@@ -25,6 +25,7 @@ from lens.data.sources import Row, row_id
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
 LISTED = STEMS | {"item", "items", "option", "options", "results"}
+ADDED = ("response_a", "response_b", "winner")
 VOTES = {"votes_for": 1, "votes_against": -1, "votes_tied": 0}
 Answers = list[tuple[str, object]]  # name or id, text
 Margins = dict[tuple[int, int], float]  # (first, second) answer: steps by which the first is better
@@ -53,50 +54,82 @@ def has_questions(row: dict) -> bool:
 
 @dataclass
 class Judged:
-    """`pairs`, what was seen and left out in `counts`, the columns that were used, and in words how
-    answers were compared."""
+    """An export as rows with `response_a` (the answer with more votes), `response_b` and `winner`,
+    the `columns` that name these and parts of the prompt, what is `known` of each pair, what was
+    seen and left out in `counts`, and in words how answers were compared."""
 
-    pairs: list[Row]
+    rows: list[Row]
+    columns: dict[str, str]
+    known: list[dict]
     counts: Counter
-    columns: list[str]
     description: str
+    unused: list[str]
 
 
-def judged_pairs(
+def judged_rows(
     rows: list[Row],
-    make: Callable[[dict, object, object], dict],
+    columns: dict[str, str],
     select: Callable[[list[float]], Iterable[tuple[int, int]]] | None,
-) -> Judged:
-    """A pair for each two answers of a row that anybody compared, the one with more votes first.
+) -> Judged | None:
+    """A row for each two answers that anybody compared; None where rows hold no `Question`.
 
-    `make(fields, chosen, rejected)` makes a pair; `select` says which positions of answers make
-    pairs, given each answer's votes, if not all do. A pair also has `side`, `votes_for`,
+    `columns` may name answers and questions; `select` says which positions of answers make pairs,
+    given each answer's votes, if not all do. Of a pair are known `side`, `votes_for`,
     `votes_against`, `votes_tied`, `annotators_for` and `annotators_against`, `tie` where the votes
     are even, and `strength` on a `scale` where words such as "slightly" grade them. LensError where
     questions or answers cannot be told apart.
     """
-    answers, columns = _find_answers(rows)
+    if not rows or not has_questions(rows[0][1]):
+        return None
+    rows, columns = _renamed(rows, columns)
+    answers, used = _find_answers(rows)
     chosen = _choose(rows, answers)
     votes = [_votes(row, chosen, each) for (_, row), each in zip(rows, answers, strict=True)]
     said = [one for each in votes for given in each.values() for one in given]
     graded = len({abs(steps) for _, steps in said if steps}) > 1
     counts = Counter(annotators=len({who for who, _ in said if who is not None}))
-    used = {*columns, *(n for n, value in rows[0][1].items() if isinstance(value, Question))}
-    pairs = []
+    questions = [name for name, value in rows[0][1].items() if isinstance(value, Question)]
+    made, known = [], []
     for (place, row), each, found in zip(rows, answers, votes, strict=True):
         counts.update(row[next(iter(chosen))].left_out)
         counts["rows nobody judged"] += not found
-        fields = {name: value for name, value in row.items() if name not in used}
-        for (i, j), known in _paired(found, len(each), select, graded):
-            counts["votes"] += sum(known[name] for name in VOTES)
-            pair = make(fields, each[i][1], each[j][1]) | known
-            if len(each) > 2:
-                pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
-            pairs.append((place, pair))
+        fields = {name: v for name, v in row.items() if name not in {*used, *questions}}
+        for (i, j), about in _paired(found, len(each), select, graded):
+            counts["votes"] += sum(about[name] for name in VOTES)
+            key = {"id": f"{row_id(place, row)}-{i + 1}-{j + 1}"} if len(each) > 2 else {}
+            sides = dict(zip(ADDED, (each[i][1], each[j][1], "a"), strict=True))
+            made.append((place, fields | key | sides))
+            known.append(about)
+    if all("tie" in about for about in known):
+        raise LensError(
+            f"{rows[0][0]} and on: nobody prefers an answer ({len(known)} ties, "
+            f"{counts['rows nobody judged']} rows not judged). Label answers that differ."
+        )
     says = "rate" if None not in chosen.values() else "says which is better of"
     return Judged(
-        pairs, +counts, [*columns, *chosen], f"{_listed(chosen)} {says} {_listed(columns)}"
+        made,
+        columns | {name: name for name in ADDED},
+        known,
+        +counts,
+        f"{_listed(chosen)} {says} {_listed(used)}",
+        [name for name in questions if name not in chosen],
     )
+
+
+def _renamed(rows: list[Row], columns: dict[str, str]) -> tuple[list[Row], dict[str, str]]:
+    """(rows with answers and questions under the names given, the other columns)."""
+    first = rows[0][1]
+    mine = {
+        ours: theirs
+        for ours, theirs in columns.items()
+        if theirs in first and (isinstance(first[theirs], Question) or ours in ADDED)
+    }
+    names = {theirs: ours for ours, theirs in mine.items()}
+    renamed = [
+        (place, {names.get(name, name): value for name, value in row.items()})
+        for place, row in rows
+    ]
+    return renamed, {ours: theirs for ours, theirs in columns.items() if ours not in mine}
 
 
 def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:

@@ -7,7 +7,6 @@ asked for, `label`, the probability that the chosen answer is better.
 """
 
 import json
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -17,26 +16,16 @@ import numpy as np
 import pandas as pd
 
 from lens.core.errors import LensError
+from lens.data.reading.conversations import conversations
+from lens.data.reading.turns import InvalidRowError, check_turns, is_blank, whole
 from lens.data.sources import Row, row_id, row_number
-from lens.data.tools import opened
 
 COLUMNS = ["id", "prompt", "chosen", "rejected", "group", "split"]
 OPTIONAL = {
     "side": lambda value: value in ("first", "second"),
     "label": lambda value: isinstance(value, float) and 0 <= value <= 1,
 }
-TURN = re.compile(r"\n\n(Human|Assistant):")
-SURROGATE = re.compile("[\ud800-\udfff]")
-ROLES = {"Human": "user", "Assistant": "assistant"}
 REMEDY = "Mend or remove the rows, or set `invalid_rows: drop` to drop and count them."
-
-
-class InvalidRowError(Exception):
-    """A row that cannot be used; `reason` is the key under which it is counted."""
-
-    def __init__(self, reason: str, detail: str):
-        super().__init__(detail)
-        self.reason = reason
 
 
 @dataclass
@@ -125,125 +114,19 @@ def parse_pair(row: dict) -> tuple[list[dict], str, str]:
             f"column {' and '.join(missing)} missing; found {sorted(map(str, row))}. A pair needs "
             "`chosen` and `rejected`, and `prompt` unless both repeat it. Rename with `columns`."
         )
-    prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
-    if chosen is None or rejected is None:
-        raise InvalidRowError("empty_response", "an answer is null.")
-    if prompt is None:
-        prompt, chosen = split_answer(chosen)
-        other, rejected = split_answer(rejected)
-        if prompt != other:
-            raise InvalidRowError("prompts_differ", "the two sides have different prompts.")
-    else:
-        prompt, chosen, rejected = as_messages(prompt), answer(chosen), answer(rejected)
+    prompt, answers = conversations(row, [row["chosen"], row["rejected"]])
     check_turns(prompt)
-    for name, text in (("chosen", chosen), ("rejected", rejected)):
+    for name, text in zip(("chosen", "rejected"), answers, strict=True):
         if is_blank(text):
             raise InvalidRowError("empty_response", f"the {name} answer is empty.")
+    chosen, rejected = answers
     if _composed(chosen) == _composed(rejected):
         raise InvalidRowError("identical_responses", "chosen and rejected answers are the same.")
     return prompt, chosen.strip(), rejected.strip()
 
 
-def as_messages(prompt: object) -> list[dict]:
-    """A prompt as messages: a message list (or its JSON), an HH transcript, or one user's turn."""
-    prompt = decoded(prompt)
-    if isinstance(prompt, list):
-        return [_message(message) for message in prompt]
-    if not isinstance(prompt, str):
-        raise InvalidRowError("wrong_type", f"the prompt is a {type(prompt).__name__}, not text.")
-    if not prompt.startswith("\n\nHuman:"):
-        return [{"role": "user", "content": whole(prompt).strip()}]
-    messages = transcript_messages(prompt)
-    if messages[-1] == {"role": "assistant", "content": ""}:
-        messages.pop()  # "...\n\nAssistant:" only asks for the answer
-    return messages
-
-
-def answer(value: object) -> str:
-    """An answer as text: a string, or a list of one assistant's message (or its JSON)."""
-    value = decoded(value)
-    if isinstance(value, str):
-        return whole(value)
-    if isinstance(value, list) and len(value) == 1:
-        message = _message(value[0])
-        if message["role"] == "assistant":
-            return message["content"]
-    raise InvalidRowError(
-        "wrong_type", "an answer must be text or a list of one assistant's message."
-    )
-
-
-def split_answer(value: object) -> tuple[list[dict], str]:
-    """(prompt messages, last assistant's turn) of a whole conversation or HH transcript."""
-    value = decoded(value)
-    if isinstance(value, str):
-        if not value.startswith("\n\nHuman:"):
-            raise InvalidRowError(
-                "no_prompt",
-                "there is no prompt, and the answers are no transcripts that repeat it "
-                '("\\n\\nHuman: ...\\n\\nAssistant: ..."). Add a `prompt` column or rename yours.',
-            )
-        messages = transcript_messages(value)
-    elif isinstance(value, list):
-        messages = [_message(message) for message in value]
-    else:
-        raise InvalidRowError("wrong_type", "an answer must be text or a list of messages.")
-    if len(messages) < 2 or messages[-1]["role"] != "assistant":
-        raise InvalidRowError("no_final_answer", "the conversation ends without an answer.")
-    return messages[:-1], messages[-1]["content"]
-
-
-def transcript_messages(text: str) -> list[dict]:
-    """The turns of an HH transcript ("\\n\\nHuman: ...\\n\\nAssistant: ...")."""
-    parts = TURN.split(text)
-    return [
-        {"role": ROLES[speaker], "content": whole(content).strip()}
-        for speaker, content in zip(parts[1::2], parts[2::2], strict=True)
-    ]
-
-
-def check_turns(messages: list[dict]) -> None:
-    """Raises InvalidRowError unless turns alternate, start and end with the user, and hold text."""
-    turns = messages[1:] if messages and messages[0]["role"] == "system" else messages
-    expected = ["user" if i % 2 == 0 else "assistant" for i in range(len(turns))]
-    if not turns or [turn["role"] for turn in turns] != expected or len(turns) % 2 == 0:
-        raise InvalidRowError("turns_do_not_alternate", "the prompt's turns do not alternate.")
-    if any(is_blank(turn["content"]) for turn in messages):
-        raise InvalidRowError("empty_turn", "a turn of the prompt is empty.")
-
-
-def _message(value: object) -> dict:
-    if not (isinstance(value, dict) and isinstance(value.get("content"), str) and "role" in value):
-        raise InvalidRowError("wrong_type", "a message needs `role` and `content` as text.")
-    return {"role": value["role"], "content": whole(value["content"]).strip()}
-
-
-def whole(text: str) -> str:
-    """The text; InvalidRowError if it holds half a character, which no file could keep."""
-    if SURROGATE.search(text):
-        raise InvalidRowError("broken_text", "a text holds half a character (a surrogate).")
-    return text
-
-
-def is_blank(text: str) -> bool:
-    """Whether there is nothing to be seen: spaces, control and zero-width characters alone."""
-    return all(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in text)
-
-
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text.strip())  # an accent may be a character of its own
-
-
-def decoded(value: object) -> object:
-    """A message list that a CSV cell holds as JSON; anything else as it is."""
-    if not (isinstance(value, str) and re.match(r"\s*\[\s*\{", value)):
-        return value
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-    messages = all(isinstance(each, dict) and {"role", "content"} <= set(each) for each in found)
-    return found if messages else value
 
 
 def group_key(messages: list[dict], group_by: str) -> str:
@@ -256,27 +139,6 @@ def group_key(messages: list[dict], group_by: str) -> str:
     text = "\n".join(turns if group_by == "prompt" else turns[:1])
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())  # folding may take accents apart
-
-
-def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
-    """Renames the columns {ours: theirs}, and in an export of a labelling tool the data and
-    questions; LensError when a named column is not there."""
-    rows = opened(rows) if columns else rows
-    for place, row in rows:
-        absent = [theirs for theirs in columns.values() if theirs not in row]
-        if absent:
-            raise LensError(
-                f"{place}: no column {absent}; found {sorted(map(str, row))}. Mend `columns`."
-            )
-    taken = {*columns, *columns.values()}
-    return [
-        (
-            place,
-            {name: value for name, value in row.items() if name not in taken}
-            | {ours: row[theirs] for ours, theirs in columns.items()},
-        )
-        for place, row in rows
-    ]
 
 
 def select_rows(rows: list[Row], where: dict[str, str]) -> list[Row]:

@@ -3,19 +3,18 @@
 Every row comes with a place ("file, row 7") so that a later complaint can say where to look.
 """
 
-import csv
 import gzip
-import json
 import re
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from lens.core.errors import LensError, printable
+from lens.data.reading.cells import parse_json, require_distinct
+from lens.data.reading.tables import table_rows
 from lens.files.artifacts import require_file
 
 Row = tuple[str, dict]
@@ -54,7 +53,7 @@ def read_rows(path: str | Path) -> list[Row]:
     elif name.endswith(".parquet"):
         rows = _numbered(place, _parquet_rows(path, place))
     elif name.endswith((".csv", ".tsv")):
-        rows = list(_csv_rows(path, place))
+        rows = list(_table(path, place))
     else:
         raise LensError(
             f"{place}: unknown file type. Use {', '.join(SUFFIXES)} "
@@ -149,28 +148,6 @@ def _text(raw: bytes, name: str, first: int = 1, unit: str = "line") -> str:
     return text
 
 
-def parse_json(text: str) -> Any:
-    """What JSON text says. ValueError too where it is nested too deeply or names something twice
-    in one object, of which only one could be kept."""
-    try:
-        return json.loads(text, object_pairs_hook=_named_once)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def _named_once(items: list[tuple[str, object]]) -> dict:
-    require_distinct([name for name, _ in items])
-    return dict(items)
-
-
-def require_distinct(names: list[str]) -> None:
-    """ValueError if a name stands twice; empty ones cannot be asked for and may."""
-    if len(set(names)) < len(names):
-        twice = [name for name in names if name != "" and names.count(name) > 1]
-        if twice:
-            raise ValueError(f"the name {twice[0]!r:.80} stands twice")
-
-
 def _json_object(line: str, place: str) -> dict:
     try:
         value = parse_json(line)
@@ -216,45 +193,7 @@ def _parquet_rows(path: Path, name: str) -> list[dict]:
         raise LensError(f"{name}: not a readable Parquet file ({error}).") from error
 
 
-def _csv_rows(path: Path, name: str) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)
-    number = 1
-    try:
-        with _open(path) as file:
-            lines = _lines(file, name)
-            header = next(lines, "")
-            # Where rows end as on Windows, so do the lines inside a field: both are read as "\n".
-            if header.endswith("\r\n"):
-                lines = (re.sub("\r\n?", "\n", line) for line in lines)
-            mark = _delimiter(path, header)
-            reader = csv.reader(chain([header], lines), delimiter=mark, strict=True)
-            names = next(filter(None, reader), [])
-            require_distinct(names)
-            for number, row in enumerate(filter(None, reader), 2):
-                place = f"{name}, row {number}"
-                if row == names:
-                    raise LensError(f"{place}: the header stands again. Remove that row.")
-                if len(row) != len(names):
-                    raise LensError(
-                        f"{place}: the number of fields differs from the header's. "
-                        "Put double quotes round fields that contain commas or line breaks."
-                    )
-                yield place, {name: cell for name, cell in zip(names, row, strict=True) if name}
-    except (csv.Error, ValueError) as error:
-        raise LensError(f"{name}, after row {number}: not readable as CSV ({error}).") from error
-
-
-def _lines(file: Iterable[bytes], name: str) -> Iterator[str]:
-    """The lines of a text with line ends of any kind, kept."""
-    for number, raw in enumerate(file, 1):
-        text = _text(raw, name, number)
-        yield from re.split(r"(?<=\r)(?!\n)", text) if "\r" in text else [text]
-
-
-def _delimiter(path: Path, header: str) -> str:
-    """A tab for .tsv; else what stands in the header: a comma, a semicolon (Excel in Europe) or a
-    tab, in this order."""
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    names = re.sub(r'"[^"]*"', "", header)
-    return next((mark for mark in ",;\t" if mark in names), ",")
+def _table(path: Path, name: str) -> Iterator[Row]:
+    with _open(path) as file:
+        text = "".join(_text(raw, name, number) for number, raw in enumerate(file, 1))
+    return table_rows(text, name, "\t" if path.suffix.lower() == ".tsv" else None)

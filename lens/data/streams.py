@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from typing import TextIO
 
 from lens.data.sources import JSON_LINES, Row, json_rows, jsonl_rows, read_rows
@@ -20,6 +20,13 @@ def stream_rows(source: str) -> Iterator[Row]:
         path = require_file(source)
         lines = path.name.lower().endswith(JSON_LINES)
         yield from jsonl_rows(path) if lines else read_rows(path)
+
+
+def ahead(rows: Iterable[Row], count: int) -> tuple[list[Row], Iterator[Row]]:
+    """(the first rows, up to `count`, all of the rows)."""
+    rows = iter(rows)
+    first = list(islice(rows, count))
+    return first, chain(first, rows)
 
 
 def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

@@ -14,7 +14,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from lens.core.errors import LensError
-from lens.data.pairs import InvalidRowError, answer, as_messages
+from lens.data.reading.conversations import conversations
+from lens.data.reading.find import Reading, find_form
+from lens.data.reading.turns import InvalidRowError, is_message
 from lens.data.sources import Row
 
 HUB = {1: ("allenai/reward-bench", "filtered"), 2: ("allenai/reward-bench-2", "test")}
@@ -74,33 +76,44 @@ class Scorer(Protocol):
         ...
 
 
-def evaluate(rows: list[Row], score: Callable, version: int | None = None) -> dict:
+def evaluate(
+    rows: list[Row],
+    score: Callable,
+    version: int | None = None,
+    *,
+    columns: dict[str, str] | None = None,
+) -> dict:
     """The result (see `judge`) of a scorer on rows of either version, recognised unless told.
 
     `score(prompts, responses)` takes two lists of n texts (prompts as JSON messages) and gives
-    n rewards.
+    n rewards. `columns` are {"ours": "theirs"}.
     """
-    version = version or recognise_version(rows)
-    examples = read_examples(rows, version)
+    version = version or recognise_version(rows, columns)
+    examples = read_examples(rows, version, columns)
     return judge(examples, score(*texts(examples)), version)
 
 
-def recognise_version(rows: list[Row]) -> int:
-    """2 if the first row's `chosen` is a list of responses, else 1 (text, or one message)."""
-    chosen = rows[0][1].get("chosen")
-    one_message = isinstance(chosen, list) and chosen and isinstance(chosen[0], dict)
-    return 2 if isinstance(chosen, list) and not one_message else 1
+def recognise_version(rows: list[Row], columns: dict[str, str] | None = None) -> int:
+    """2 if the first row's `chosen` is a list of responses, else 1 (text, or messages)."""
+    reading = _reading(rows, columns)
+    ((place, row),) = reading.prepare(rows[:1])
+    chosen, *_ = reading.texts(row, place)[1]
+    messages = isinstance(chosen, list) and chosen and isinstance(chosen[0], dict)
+    return 2 if isinstance(chosen, list) and not messages else 1
 
 
-def read_examples(rows: list[Row], version: int) -> list[Example]:
+def read_examples(
+    rows: list[Row], version: int, columns: dict[str, str] | None = None
+) -> list[Example]:
     """The rows as examples; LensError names the first that is no example of this version.
 
     Responses stay as they are, blank ones too: the official code scores every row.
     """
+    reading = _reading(rows, columns)
     examples = []
-    for place, row in rows:
+    for place, row in reading.prepare(rows):
         try:
-            examples.append(_example(place, row, version))
+            examples.append(_example(place, row, reading, version))
         except InvalidRowError as error:
             raise LensError(
                 f"{place}: {error} A row of RewardBench {version} has `prompt`, `subset`, and "
@@ -108,6 +121,35 @@ def read_examples(rows: list[Row], version: int) -> list[Example]:
             ) from error
     _check_ties([e for e in examples if version == 2 and e.subset == TIES])
     return examples
+
+
+def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:
+    try:
+        return find_form(rows, columns)
+    except LensError:
+        for place, row in rows:
+            missing = [
+                name for name in ("prompt", "subset", "chosen", "rejected") if name not in row
+            ]
+            if missing and not columns:
+                raise LensError(
+                    f"{place}: column {' and '.join(missing)} missing. If yours are called "
+                    'otherwise, say so: --columns \'{"chosen": "COLUMN"}\''
+                ) from None
+        raise
+
+
+def require_known(examples: list[Example], version: int) -> None:
+    """LensError where a subset is none of the version's: is it of the other version, or one's
+    own?"""
+    known = {name for names in SECTIONS[version].values() for name in names}
+    for example in examples:
+        if example.subset not in known:
+            raise LensError(
+                f"{example.place}: the subset {example.subset!r:.80} is none of RewardBench "
+                f"{version}, which these rows look like ({', '.join(sorted(known))}). If it is "
+                f"yours, say the version, and it stands outside the sections: --version {version}"
+            )
 
 
 def texts(examples: list[Example]) -> tuple[list[str], list[str]]:
@@ -213,23 +255,28 @@ def ties_score(outcomes: list[Outcome]) -> dict[str, float]:
     return {name: float(part) for name, part in parts.items()}
 
 
-def _example(place: str, row: dict, version: int) -> Example:
-    missing = [name for name in ("prompt", "subset", "chosen", "rejected") if name not in row]
-    if missing:
-        raise InvalidRowError("column_missing", f"column {' and '.join(missing)} missing.")
-    subset, chosen, rejected = row["subset"], row["chosen"], row["rejected"]
+def _example(place: str, row: dict, reading: Reading, version: int) -> Example:
+    if "subset" not in row:
+        raise InvalidRowError("column_missing", "column subset missing.")
+    subset, id = row["subset"], str(row.get("id"))
     if not (isinstance(subset, str) and subset):
         raise InvalidRowError("wrong_type", f"the subset is {subset!r}, not a name.")
-    messages = as_messages(row["prompt"])
-    if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"]:
-        raise InvalidRowError("no_question", "the prompt must end with a user's turn with text.")
+    parts, (chosen, rejected) = reading.texts(row, place)
     if version == 1:
+        if any(
+            isinstance(side, list) and not all(map(is_message, side)) for side in (chosen, rejected)
+        ):
+            raise InvalidRowError("wrong_type", "a message needs `role` and `content`, not text.")
         chosen, rejected = [chosen], [rejected]
     elif not (isinstance(chosen, list) and isinstance(rejected, list) and chosen and rejected):
         raise InvalidRowError("wrong_type", "`chosen` or `rejected` is no list of responses.")
-    chosen, rejected = [answer(value) for value in chosen], [answer(value) for value in rejected]
-    prompt = json.dumps(messages, ensure_ascii=False)
-    example = Example(place, subset, str(row.get("id")), prompt, chosen, rejected)
+    if None in [*chosen, *rejected]:
+        raise InvalidRowError("wrong_type", "an answer must be text, and one is null.")
+    messages, answers = conversations(parts, [*chosen, *rejected])
+    if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"]:
+        raise InvalidRowError("no_question", "the prompt must end with a user's turn with text.")
+    prompt, count = json.dumps(messages, ensure_ascii=False), len(chosen)
+    example = Example(place, subset, id, prompt, answers[:count], answers[count:])
     if version == 2:
         _check_count(example, row.get("num_correct"))
     return example
@@ -317,15 +364,25 @@ def _overall(sections: dict[str, dict]) -> float:
     return float(np.average([scored["score"] for scored in sections.values()], weights=weights))
 
 
-def reward_bench(model: Scorer, rows: list[Row], version: int | None = None) -> dict:
+def reward_bench(
+    model: Scorer,
+    rows: list[Row],
+    version: int | None = None,
+    *,
+    columns: dict[str, str] | None = None,
+) -> dict:
     """Scores of a `lens.RewardModel` on RewardBench: by subset, by section and overall, with the
     official aggregation, and which sections or subsets were missing.
 
     `rows` are (place, row) as `sources.read_rows(path)` gives them, `version` is 1 or 2 and
-    recognised if not given. LensError names the first row that is of neither form.
+    recognised if not given, `columns` are {"ours": "theirs"}. LensError names the first row that is
+    of neither form, or whose subset the version that was recognised does not know.
     """
+    if version is None:
+        version = recognise_version(rows, columns)
+        require_known(read_examples(rows, version, columns), version)
 
     def score(prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         return model.score([json.loads(prompt) for prompt in prompts], responses)
 
-    return evaluate(rows, score, version)
+    return evaluate(rows, score, version, columns=columns)

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
+from lens.data.reading.conversations import answer_turns
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
-SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant"}
+SPEAKERS = {"system": "System", "user": "Human", "assistant": "Assistant", "tool": "Tool"}
 # Some chat templates print today's date unless told one: a fixed one keeps results the same.
 TEMPLATE_DATE = "26 Jul 2024"
 
@@ -21,15 +22,18 @@ def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer"
     stands alone, a blank line before the answer).
     """
     messages = json.loads(prompt)
+    answered = [] if response is None else answer_turns(response)
     if style == "plain":
+        if len(answered) > 1:
+            turns = [f"{SPEAKERS[m['role']]}: {_said(m)}" for m in [*messages, *answered]]
+            return "\n\n".join(turns)
         if len(messages) == 1:
             return messages[0]["content"] + "\n\n" + (response or "")
-        turns = [f"{SPEAKERS[m['role']]}: {m['content']}" for m in messages]
+        turns = [f"{SPEAKERS[m['role']]}: {_said(m)}" for m in messages]
         return "\n\n".join([*turns, "Assistant:"]) + (f" {response}" if response else "")
     if tokenizer.chat_template is None:
         raise LensError(f"{tokenizer.name_or_path}: no chat template. Set `text_style: plain`.")
-    if response is not None:
-        messages = [*messages, {"role": "assistant", "content": response}]
+    messages = [*messages, *answered]
     from jinja2 import TemplateError
 
     try:
@@ -44,6 +48,12 @@ def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer"
             f"{tokenizer.name_or_path}: its chat template fails ({error}). Set "
             "`text_style: plain`, or choose another model."
         ) from error
+
+
+def _said(message: dict) -> str:
+    """What a message says in plain style, the tools that it calls as JSON."""
+    calls = [json.dumps(call["function"]) for call in message.get("tool_calls", ())]
+    return " ".join(filter(None, [message["content"], *calls]))
 
 
 def tokenize(

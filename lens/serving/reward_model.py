@@ -11,7 +11,8 @@ from safetensors import SafetensorError
 
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
-from lens.data.pairs import InvalidRowError, as_messages, whole
+from lens.data.reading.conversations import answer_text, as_messages, conversation, is_whole
+from lens.data.reading.turns import InvalidRowError, as_turns, calls_tools, whole
 from lens.files import artifacts
 from lens.language.encoder import Encoder
 from lens.reward.head import RewardHead
@@ -84,6 +85,8 @@ class RewardModel:
 
     def probability(self, prompts: Sequence, first: Sequence, second: Sequence) -> np.ndarray:
         """Calibrated probability [n] that `first` is preferred to `second`."""
+        if any(isinstance(given, str) for given in (prompts, first, second)):
+            raise LensError("prompts and responses are lists: put a single text in brackets.")
         if len(first) != len(second):
             raise LensError(f"{len(first)} first responses, but {len(second)} second ones.")
         both = self.score([*prompts, *prompts], [*first, *second]).astype(np.float64)
@@ -94,7 +97,13 @@ class RewardModel:
         equals. LensError for a prompt without candidates."""
         if len(prompts) != len(candidates):
             raise LensError(f"{len(prompts)} prompts, but {len(candidates)} lists of candidates.")
+        if isinstance(prompts, str):
+            raise LensError("prompts are a list: put a single text in brackets.")
         for number, each in enumerate(candidates, 1):
+            if isinstance(each, str | dict):
+                raise LensError(
+                    f"the candidates of prompt {number} are one text: a list of answers is needed."
+                )
             if not len(each):
                 raise LensError(f"prompt {number} has no candidates.")
         repeated = [p for p, each in zip(prompts, candidates, strict=True) for _ in each]
@@ -212,22 +221,27 @@ def _as_stored(prompts: Sequence, responses: Sequence) -> tuple[list[str], list[
     stored, texts = [], []
     for number, (prompt, response) in enumerate(zip(prompts, responses, strict=True), 1):
         try:
-            stored.append(json.dumps(as_messages(_with_text(prompt)), ensure_ascii=False))
-            texts.append(_last_text(response).strip())
+            messages, text = _as_read(as_messages(_with_text(prompt)), response)
         except InvalidRowError as error:
             raise LensError(f"text {number}: {error}") from error
+        stored.append(json.dumps(messages, ensure_ascii=False))
+        texts.append(text.strip())
     return stored, texts
 
 
-def _last_text(response: object) -> str:
-    """A response as text: its own, or that of its last message (before it, tools may have been
-    called)."""
-    if isinstance(response, list) and response:
-        [message] = _with_text(response[-1:])
-        response = message.get("content") if isinstance(message, dict) else None
-    if not isinstance(response, str):
+def _as_read(prompt: list[dict], response: object) -> tuple[list[dict], str]:
+    """Prompt and response as a pair's are read; of several messages of which none calls a tool the
+    last counts."""
+    if isinstance(response, str):
+        return prompt, whole(response)
+    response = _with_text(response)
+    if not isinstance(response, list) or not response:
         raise InvalidRowError("wrong_type", "a response must be text or a list of messages.")
-    return whole(response)
+    if is_whole(response):
+        return conversation({"prompt": prompt}, response)
+    turns = as_turns(response) or []
+    called = any(map(calls_tools, turns))
+    return prompt, answer_text(turns if called else turns[-1:])
 
 
 def _with_text(messages: object) -> Any:

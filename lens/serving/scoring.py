@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lens.core.errors import LensError
-from lens.data.forms import LISTS, PROMPTS, TEXTS
-from lens.data.pairs import InvalidRowError, answer, as_messages, split_answer
+from lens.data.reading.conversations import conversations
+from lens.data.reading.cures import needed
+from lens.data.reading.find import Reading, find_form
+from lens.data.reading.turns import InvalidRowError
 from lens.data.sources import Row
 from lens.serving.calibration import reliability
 from lens.serving.reward_model import RewardModel, sigmoid
@@ -45,90 +47,118 @@ class Tally:
         )
 
 
-def score_rows(model: RewardModel, rows: Sequence[Row], tally: Tally) -> list[dict]:
-    """Rows with `reward`, or, where they have `chosen` and `rejected`, with `reward_chosen`,
-    `reward_rejected` and the `probability` that the chosen one is preferred."""
-    texts = [text for place, row in rows for text in _texts(place, row)]
-    rewards = iter(model.score(*zip(*texts, strict=True)).tolist())
-    scored = []
-    for _, row in rows:
-        tally.rows += 1
-        if "chosen" in row and "rejected" in row:
-            chosen, rejected = next(rewards), next(rewards)
-            probability = float(sigmoid(chosen - rejected))
-            tally.probabilities.append(probability)
-            tally.ties += chosen == rejected
-            added = {"reward_chosen": chosen, "reward_rejected": rejected}
-            scored.append({**row, **added, "probability": probability})
-        else:
-            scored.append({**row, "reward": next(rewards)})
-    return scored
+@dataclass(frozen=True)
+class Texts:
+    """A row's prompt (messages) and its answers, and which of them is better: the first `better`
+    answers, or the one at `winner`, where either is known."""
+
+    prompt: list[dict]
+    answers: list[str]
+    better: int | None = None
+    winner: int | None = None
 
 
-def _texts(place: str, row: dict) -> list[tuple[list, str]]:
-    """(prompt, response) of a row: one, or two for a pair."""
+def read_texts(reading: Reading, rows: list[Row]) -> list[Texts]:
+    """The texts of rows; LensError naming the row that has none."""
+    prepared = reading.prepare(rows)
+    return [_texts(reading, place, row) for place, row in prepared]
+
+
+def _texts(reading: Reading, place: str, row: dict) -> Texts:
     try:
-        if "chosen" in row and "rejected" in row:
-            return [_text(row, row[side]) for side in ("chosen", "rejected")]
-        name = next((name for name in TEXTS if name in row), None)
-        if name is None or _prompt(row) is None:
-            raise LensError(
-                f"needs `prompt` and `response`, or `chosen` and `rejected`; found {sorted(row)}."
-            )
-        return [_text(row, row[name])]
-    except (InvalidRowError, LensError) as error:
+        parts, answers = reading.texts(row, place)
+        better, winner = None, None
+        if reading.form == "pair":
+            chosen, rejected = map(_all, answers)
+            better, answers = len(chosen), [*chosen, *rejected]
+        elif reading.form == "labelled_pair" and reading.sides:
+            winner = reading.sides.judge(row, place)[0]
+            parts |= {"side": True}
+        if any(answer is None for answer in answers):
+            raise InvalidRowError("empty_response", "an answer must be text, and one is null.")
+        if not answers:
+            raise InvalidRowError("no_prompt", "there are no answers.")
+        prompt, texts = conversations(parts, answers)
+    except InvalidRowError as error:
+        if error.reason == "no_prompt":
+            raise needed(place, row) from error
         raise LensError(f"{place}: {error}") from error
+    return Texts(prompt, texts, better, winner if isinstance(winner, int) else None)
 
 
-def _text(row: dict, response: object) -> tuple[list, str]:
-    """A response, which may be empty, with the row's prompt or the one that it repeats."""
-    if _prompt(row) is None:
-        return split_answer(response)
-    return as_messages(_prompt(row)), answer(response)
+def _all(side: object) -> list:
+    """The texts of a side that lists several, or the one that it is."""
+    texts = isinstance(side, list) and side and all(isinstance(text, str) for text in side)
+    return list(side) if texts and isinstance(side, list) else [side]
 
 
-def _prompt(row: dict) -> object:
-    return next((row[name] for name in PROMPTS if row.get(name) is not None), None)
+def score_rows(
+    model: RewardModel, rows: Sequence[Row], tally: Tally, reading: Reading | None = None
+) -> list[dict]:
+    """Rows with `reward`, or, where they have a better and a worse answer, with `reward_chosen`,
+    `reward_rejected` and the `probability` that the better one is preferred; two answers also get
+    `reward_first` and `reward_second`, a list of them `rewards`.
 
-
-def pick_rows(model: RewardModel, rows: Sequence[Row]) -> list[dict]:
-    """Rows with `rewards` of their candidates, the place `best` (from 0) of the highest, and
-    `best_response`, its text."""
-    prompts, pools = [], []
-    for place, row in rows:
-        prompt, pool = _pool(place, row)
-        prompts += [prompt] * len(pool)
-        pools.append(pool)
-    rewards = model.score(prompts, [text for pool in pools for text in pool])
-    parts = np.split(rewards, np.cumsum([len(pool) for pool in pools])[:-1])
+    `reading` says how the rows are read (`find_form`), which is else found from these rows.
+    """
+    reading = reading or find_form(list(rows), scoring="response")
+    read = read_texts(reading, list(rows))
+    rewards = _rewards(model, read)
     return [
-        {
-            **row,
-            "rewards": part.tolist(),
-            "best": int(part.argmax()),
-            "best_response": pool[int(part.argmax())],
-        }
-        for (_, row), pool, part in zip(rows, pools, parts, strict=True)
+        {**row, **_added(reading, texts, given, tally)}
+        for (_, row), texts, given in zip(rows, read, rewards, strict=True)
     ]
 
 
-def _pool(place: str, row: dict) -> tuple[list, list[str]]:
-    name = next((name for name in LISTS if isinstance(row.get(name), list) and row[name]), None)
-    if name is None or _prompt(row) is None:
-        raise LensError(
-            f"{place}: needs `prompt` and a list `candidates` that is not empty; found "
-            f"{sorted(row)}."
-        )
-    try:
-        return as_messages(_prompt(row)), [_response(item) for item in row[name]]
-    except InvalidRowError as error:
-        raise LensError(f"{place}: {error}") from error
+def _rewards(model: RewardModel, read: list[Texts]) -> list[list[float]]:
+    texts = [(each.prompt, answer) for each in read for answer in each.answers]
+    rewards = iter(model.score(*zip(*texts, strict=True)).tolist())
+    return [[next(rewards) for _ in each.answers] for each in read]
 
 
-def _response(item: object) -> str:
-    if isinstance(item, dict):
-        item = next((item[name] for name in TEXTS if name in item), None)
-    return answer(item)
+def _added(reading: Reading, texts: Texts, rewards: list[float], tally: Tally) -> dict:
+    tally.rows += 1
+    added = {}
+    if reading.form == "labelled_pair":
+        added = {"reward_first": rewards[0], "reward_second": rewards[1]}
+    if texts.better is not None:
+        return _compared(rewards[: texts.better], rewards[texts.better :], tally)
+    if texts.winner is not None:
+        both = [rewards[texts.winner]], [rewards[1 - texts.winner]]
+        return added | _compared(*both, tally)
+    if added:
+        return added
+    return {"rewards": rewards} if "responses" in reading.columns else {"reward": rewards[0]}
+
+
+def _compared(chosen: list[float], rejected: list[float], tally: Tally) -> dict:
+    margins = [better - worse for better in chosen for worse in rejected]
+    found = [float(sigmoid(margin)) for margin in margins]
+    tally.probabilities += found
+    tally.ties += sum(margin == 0 for margin in margins)
+    one = len(margins) == 1
+    return {
+        "reward_chosen": chosen[0] if one else chosen,
+        "reward_rejected": rejected[0] if one else rejected,
+        "probability": float(np.mean(found)),
+    }
+
+
+def pick_rows(
+    model: RewardModel, rows: Sequence[Row], reading: Reading | None = None
+) -> list[dict]:
+    """Rows with `rewards` of their candidates, the place `best` (from 0) of the highest, and
+    `best_response`, its text. `reading` as for `score_rows`."""
+    reading = reading or find_form(list(rows), scoring="candidates")
+    if reading.form in ("response", "rated_rows"):
+        raise needed(*rows[0])
+    read = read_texts(reading, list(rows))
+    picked = []
+    for (_, row), texts, given in zip(rows, read, _rewards(model, read), strict=True):
+        best = int(np.argmax(given))
+        chosen = {"best": best, "best_response": texts.answers[best]}
+        picked.append({**row, "rewards": given, **chosen})
+    return picked
 
 
 def pick_embedded(model: RewardModel, embeddings: np.ndarray) -> list[dict]:

@@ -154,7 +154,7 @@ def test_malformed_benchmarks_are_refused(tmp_path, fail, model, capsys, name):
 def test_odd_benchmarks_are_judged_and_shown_safely(tmp_path, lens, model, capsys):
     path = tmp_path / "bench.jsonl"
     path.write_bytes(lines(example(subset=EVIL, chosen="\u05d0\u05d1\u05d2"), example(chosen="")))
-    lens("reward-bench", "none", "--data", path)
+    lens("reward-bench", "none", "--data", path, "--version", 1)
     shown = capsys.readouterr().out
     assert all(character.isprintable() for character in shown.replace("\n", ""))
     assert "\\x1b]0;owned\\x07\\u202e" in shown

@@ -10,9 +10,9 @@ from lens.data.pairs import (
     Report,
     normalise_pairs,
     parse_pair,
-    rename_columns,
     select_rows,
 )
+from lens.data.reading.columns import rename_columns
 from tests.helpers.forms import MESSAGES, pairs_of, plain
 
 TRANSCRIPT = "\n\nHuman: Hi\n\nAssistant: Hello.\n\nHuman: Why?\n\nAssistant: "

@@ -103,7 +103,7 @@ def test_check_says_what_soft_labels_would_bring():
     check = check_data(rows)
     assert check.labels == {"pairs": 4, "graded": 3, "ties": 1}
     text = render(check)
-    assert "labels       3 of 4 below 1, 1 ties (--labels soft trains on them)" in text
+    assert "soft labels  3 of 4 below 1, 1 ties (--labels soft trains on them)" in text
     assert "judgements   4 annotators, 10 votes" in text
     assert (check.pairs, check_data(rows, labels="soft").pairs) == (3, 4)
     json.dumps(check.as_dict())

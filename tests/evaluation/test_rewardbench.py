@@ -226,7 +226,7 @@ BEST = BEST_OF_4[0]
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([GOOD, {**GOOD, "prompt": None}], "row 2: the prompt is a NoneType"),
+        ([GOOD, {**GOOD, "prompt": None}], "row 2: there is no prompt"),
         ([GOOD, {**GOOD, "prompt": " "}], "row 2: the prompt must end with a user's turn"),
         ([GOOD, {**GOOD, "prompt": []}], "row 2: the prompt must end with a user's turn"),
         ([GOOD, {**GOOD, "rejected": None}], "row 2: an answer must be text"),
@@ -290,7 +290,12 @@ def test_command(tmp_path, monkeypatch, capsys, lens, fail):
     core = jsonl(tmp_path, CORE)
     more = jsonl(tmp_path / "more", [*PRIOR, *pairs("own", "+-")])
     out = tmp_path / "out.json"
-    lens("reward-bench", tmp_path / "model", "--data", core, more, "--out", out)
+    command = ("reward-bench", tmp_path / "model", "--data", core, more, "--out", out)
+    refused = fail(*command)
+    assert "row 7: the subset 'own' is none of RewardBench 1" in refused
+    assert refused.endswith("--version 1")
+    assert not out.exists()
+    lens(*command, "--version", 1)
     printed = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["Reasoning", "8", "58.3"] in printed
     assert ["mt-bench-hard", "3", "66.7"] in printed

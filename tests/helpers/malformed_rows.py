@@ -124,8 +124,13 @@ ANSWERS = {
 CHAT = {
     "unknown role": (
         "x.jsonl",
-        among(pair([{"role": "human", "content": "q"}])),
+        among(pair([{"role": "narrator", "content": "q"}])),
         Kept(11, {"turns_do_not_alternate": 1}),
+    ),
+    "a role by another name": (
+        "x.jsonl",
+        among(pair([{"role": "human", "content": "q"}])),
+        Kept(12),
     ),
     "role null": (
         "x.jsonl",
@@ -155,7 +160,12 @@ CHAT = {
     "content in parts": (
         "x.jsonl",
         among(pair([{"role": "user", "content": [{"type": "text", "text": "q"}]}])),
-        Kept(11, {"wrong_type": 1}),
+        Kept(12),
+    ),
+    "content with an image": (
+        "x.jsonl",
+        among(pair([{"role": "user", "content": [{"type": "image", "image": "q.png"}]}])),
+        Kept(11, {"not_text": 1}),
     ),
     "content a number": (
         "x.jsonl",
@@ -170,7 +180,7 @@ CHAT = {
     "from and value": (
         "x.jsonl",
         among(pair([{"from": "human", "value": "q"}])),
-        Kept(11, {"wrong_type": 1}),
+        Kept(12),
     ),
     "system alone": (
         "x.jsonl",
@@ -194,10 +204,11 @@ CHAT = {
         among(pair(chosen=[TURN])),
         Kept(11, {"wrong_type": 1}),
     ),
-    "prompt an object": ("x.jsonl", among(pair(TURN)), Kept(11, {"wrong_type": 1})),
+    "prompt a message": ("x.jsonl", among(pair(TURN)), Kept(12)),
+    "prompt an object": ("x.jsonl", among(pair({"a": 1})), Kept(11, {"wrong_type": 1})),
     "every message of another kind": (
         "x.jsonl",
-        lines(*(pair([{"from": "human", "value": "q"}]) for _ in range(9))),
+        lines(*(pair([{"who": "human", "says": "q"}]) for _ in range(9))),
         Refused("row 1: a message needs `role`"),
     ),
     "transcripts": (

@@ -16,7 +16,8 @@ def add_pool_arguments(parser):
 def read_pool(args, gold_field):
     """The pool file as a candidate table, with a gold column if a field is named."""
     from lens.data.candidates import normalise_pool
-    from lens.data.pairs import rename_columns, select_rows
+    from lens.data.pairs import select_rows
+    from lens.data.reading.columns import rename_columns
     from lens.data.sources import read_rows
 
     rows = read_rows(args.path)

@@ -5,6 +5,8 @@ import json
 import os
 from functools import partial
 
+from lens.cli.shared.arguments import options
+
 
 def add_labels_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -14,9 +16,6 @@ def add_labels_argument(parser: argparse.ArgumentParser) -> None:
         help="hard: which answer is better, ties dropped; soft: how sure that is, from votes, "
         "strengths and ties",
     )
-
-
-from lens.cli.shared.arguments import options
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +36,32 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["prompt", "first_turn"],
         help="what may not stand on both sides of a split",
     )
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """How rows to be scored are read."""
+    parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
+    parser.add_argument(
+        "--explain", action="store_true", help="say how rows are read, on standard error"
+    )
+
+
+def read_ahead(args, scoring: str):
+    """(how the rows of `args.source` are read, the rows), found from the first of them."""
+    import sys
+
+    from lens.data.reading.explained import explanation
+    from lens.data.reading.find import find_form
+    from lens.data.streams import ahead, stream_rows
+
+    live = args.source == "-"
+    first, stream = ahead(stream_rows(args.source), args.chunk if live else 1000)
+    if not first:
+        return None, stream
+    reading = find_form(first, args.columns, scoring=scoring)
+    if args.explain:
+        print(explanation(reading, first), file=sys.stderr)
+    return reading, stream
 
 
 def names(text: str) -> dict[str, str]:

@@ -1,0 +1,148 @@
+"""What a cell of a table holds: lists and messages as JSON or Python text, numbers, nothing."""
+
+import ast
+import json
+import math
+import re
+
+import numpy as np
+
+from lens.core.errors import LensError
+
+UNRATED = {"", "n/a", "na", "nan", "none", "null", "-", "<na>", "#n/a"}
+TOKEN = re.compile(
+    r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<word>[\w.+-]+)"""
+    r"|(?P<open>[\[({])|(?P<close>[\])}])|(?P<mark>[,:=])|(?P<blank>\s+)",
+    re.DOTALL,
+)
+WORDS = {"true": "True", "false": "False", "null": "None", "nan": "None", "NaN": "None"}
+
+
+def parse_json(text: str):
+    """What JSON text says. ValueError too where it is nested too deeply or names something twice
+    in one object, of which only one could be kept."""
+    try:
+        return json.loads(text, object_pairs_hook=_named_once)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _named_once(items: list[tuple[str, object]]) -> dict:
+    require_distinct([name for name, _ in items])
+    return dict(items)
+
+
+def require_distinct(names: list[str]) -> None:
+    """ValueError if a name stands twice; empty ones cannot be asked for and may."""
+    if len(set(names)) < len(names):
+        twice = [name for name in names if name != "" and names.count(name) > 1]
+        if twice:
+            raise ValueError(f"the name {twice[0]!r:.80} stands twice")
+
+
+def parse_cell(text: str):
+    """The list or object that a cell holds as JSON, or as Python, pandas or NumPy print it.
+
+    ValueError where it holds neither, or where something was left out when it was printed ("...").
+    """
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        reason = error
+    try:
+        return ast.literal_eval(_as_python(text))
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise ValueError(str(reason)) from reason
+
+
+def _as_python(text: str) -> str:
+    """Printed lists as a Python literal: NumPy's lists without commas get them, `array(...)` and
+    `dtype=...` go. ValueError for what is no literal."""
+    parts, place, ended = [], 0, False
+    while place < len(text):
+        match = TOKEN.match(text, place)
+        if match is None:
+            raise ValueError("no literal")
+        place, kind, token = match.end(), match.lastgroup, match.group()
+        if kind == "blank":
+            continue
+        if kind == "word" and set(token) == {"."}:
+            raise ValueError("something was left out")
+        if kind == "word" and token in ("array", "dtype", "object", "list"):
+            parts += [","] * (ended and token in ("array", "list"))
+            ended = False
+            continue
+        if token == "=" or (token == "," and text[place:].lstrip().startswith("dtype")):
+            continue
+        if ended and kind in ("text", "word", "open"):
+            parts.append(",")
+        parts.append(WORDS.get(token, token) if kind == "word" else token)
+        ended = kind in ("text", "word", "close")
+    return "".join(parts)
+
+
+def as_list(value: object, what: str) -> list:
+    """A list, or text of one (as CSV files hold it), or an array (as data frames do); an object of
+    lists of one length, as the Hub keeps lists of objects, becomes a list of objects."""
+    if isinstance(value, str):
+        try:
+            value = parse_cell(value)
+        except ValueError as error:
+            raise LensError(f"{what} must be a list; as text it is no JSON ({error}).") from error
+    if isinstance(value, np.ndarray | tuple):
+        value = list(value)
+    if isinstance(value, dict) and is_of_lists(value):
+        names = list(value)
+        columns = zip(*value.values(), strict=True)
+        value = [dict(zip(names, items, strict=True)) for items in columns]
+    if not isinstance(value, list):
+        raise LensError(f"{what} must be a list, not {type(value).__name__}.")
+    return value
+
+
+def is_of_lists(value: dict) -> bool:
+    lists = all(isinstance(each, list | np.ndarray) for each in value.values())
+    return bool(value) and lists and len({len(each) for each in value.values()}) == 1
+
+
+def listed(value: object) -> list | None:
+    """A list, be it as text or as an array; None for anything else."""
+    if isinstance(value, str) and not re.match(r"\s*(array\()?[\[{]", value):
+        return None
+    try:
+        return as_list(value, "")
+    except LensError:
+        return None
+
+
+def is_empty(value: object) -> bool:
+    """Whether a cell holds nothing: null, NaN, blanks, a name of nothing, an empty list."""
+    if isinstance(value, str):
+        return value.strip().casefold() in UNRATED | {"[]", "{}"}
+    if isinstance(value, list | dict | tuple | np.ndarray):
+        return len(value) == 0
+    return value is None or value != value
+
+
+def number(value: object, what: str) -> float | None:
+    """A rating as a number (true is 1, false 0), None where there is none; NaN is none."""
+    if isinstance(value, str):
+        word = value.strip().casefold()
+        value = {"true": 1, "false": 0}.get(word, None if word in UNRATED else value)
+    try:
+        found = math.nan if value is None else float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise LensError(
+            f"{what} is {value!r:.80}, not a number such as 4.5. Mend it, or leave it empty."
+        ) from error
+    if math.isinf(found):
+        raise LensError(f"{what} is infinite. Mend it, or leave it empty.")
+    return None if math.isnan(found) else found
+
+
+def is_number(value: object) -> bool:
+    """Whether a cell holds a number, be it as text; a truth value counts, nothing does not."""
+    try:
+        return number(value, "") is not None
+    except LensError:
+        return False

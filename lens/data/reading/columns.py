@@ -1,0 +1,110 @@
+"""Rows whose columns go by the names that are read, with objects opened and lists read as lists."""
+
+from collections.abc import Sequence
+
+from lens.core.errors import LensError
+from lens.data.reading.cells import is_empty, is_of_lists, listed
+from lens.data.reading.cures import command
+from lens.data.reading.cures import names as shown
+from lens.data.reading.listed import texts_in
+from lens.data.reading.names import Names, canonical
+from lens.data.reading.turns import is_message
+from lens.data.sources import Row
+from lens.data.tools import opened
+
+
+def objects_in(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Columns that hold nothing but objects that are no messages: their fields are columns too."""
+    found: dict[str, bool] = {}
+    for _, row in rows:
+        for name, value in row.items():
+            if not is_empty(value):
+                found[name] = found.get(name, True) and _is_object(value)
+    return tuple(name for name, objects in found.items() if objects)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict) and not is_message(value) and not is_of_lists(value)
+
+
+def flattened(rows: Sequence[Row], objects: tuple[str, ...]) -> list[Row]:
+    """Rows in which these objects gave way to their fields, named `object.field`."""
+    return [(place, _flat(row, objects)) for place, row in rows] if objects else list(rows)
+
+
+def _flat(row: dict, objects: tuple[str, ...]) -> dict:
+    found = {}
+    for name, value in row.items():
+        if name in objects and isinstance(value, dict):
+            found |= {f"{name}.{inner}": each for inner, each in value.items()}
+        elif name not in objects:
+            found[name] = value
+    return found
+
+
+def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
+    """Renames the columns {ours: theirs}, and in an export of a labelling tool the data and
+    questions, and leaves out ours where theirs is ""; LensError when a named column is not
+    there."""
+    if not columns:
+        return rows
+    rows = opened(rows)
+    taken = {*columns, *columns.values()}
+    left_out = {canonical(ours) for ours, theirs in columns.items() if not theirs}
+    renamed = []
+    for place, row in rows:
+        found = {ours: _column(row, theirs) for ours, theirs in columns.items() if theirs}
+        absent = [columns[ours] for ours, name in found.items() if name is None]
+        if absent:
+            there = {ours: name or "COLUMN" for ours, name in found.items()}
+            raise LensError(
+                f"{place}: no column {absent}; found {shown(row)}. Mend `columns`, such as: "
+                + command(place, there)
+            )
+        gone = taken | {*found.values()}
+        kept = {
+            name: value
+            for name, value in row.items()
+            if name not in gone and canonical(name) not in left_out
+        }
+        renamed.append((place, kept | {ours: row[name] for ours, name in found.items()}))
+    return renamed
+
+
+def _column(row: dict, wanted: str) -> str | None:
+    """A column by its name, whatever its case and outer blanks."""
+    if wanted in row:
+        return wanted
+    alike = [name for name in row if canonical(name) == canonical(wanted)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def lists_in(names: Names) -> tuple[str, ...]:
+    """Columns whose every cell is a list of texts, or the text of one, as tables keep them."""
+    return tuple(name for name in names.names if _lists_texts(names.values(name)))
+
+
+def _lists_texts(values: list) -> bool:
+    for value in values:
+        if isinstance(value, str) and value.lstrip()[:1] not in ("[", "a"):
+            return False
+        items = None if isinstance(value, dict) else listed(value)
+        if not items or not all(isinstance(each, str | None) for each in items):
+            return False
+    return bool(values)
+
+
+def expanded(rows: list[Row], lists: tuple[str, ...], twos: tuple[str, ...]) -> list[Row]:
+    if not lists and not twos:
+        return rows
+    found = []
+    for place, row in rows:
+        row = row | {name: listed(row[name]) for name in lists if not is_empty(row.get(name))}
+        for name in twos:
+            both = texts_in(row, name, place)
+            if len(both) != 2:
+                raise LensError(f"{place}: `{name}` has {len(both)} answers, not two.")
+            del row[name]
+            row |= {f"{name}_0": both[0], f"{name}_1": both[1]}
+        found.append((place, row))
+    return found

@@ -1,0 +1,295 @@
+"""A prompt, whose parts may lie in several columns, and an answer: what a model is to read.
+
+An answer is what follows the last user's turn: text, or, where tools were called, the JSON of its
+messages. All commands read a row's texts by `conversation`.
+"""
+
+import json
+import re
+from itertools import pairwise
+
+import numpy as np
+
+from lens.data.reading.cells import is_empty, listed
+from lens.data.reading.turns import (
+    LIKE_MESSAGES,
+    ROLES,
+    InvalidRowError,
+    as_turns,
+    calls_tools,
+    decoded,
+    is_message,
+    is_transcript,
+    kind,
+    opens_as_hh,
+    whole,
+)
+
+PARTS = ("system", "history", "context", "prompt", "input")
+ASKED = ("input", "user", "human", "question", "query", "prompt", "instruction")
+ANSWERED = ("output", "assistant", "answer", "response", "gpt", "bot")
+MARKUP = re.compile(
+    r"(?:im|start|end|user|assistant|system|human|gpt|inst|sys|header|id|eot|bos|of|turn|text|begin"
+    r"|\W|_|s)*",
+    re.IGNORECASE,
+)
+ANSWER_MESSAGES = re.compile(r'\[\{"role": "assistant", "content": ".*\}\]', re.DOTALL)
+
+
+# Prompts
+
+
+def as_messages(prompt: object) -> list[dict]:
+    """A prompt as messages: a message list (or its JSON), a transcript, or one user's turn."""
+    if not isinstance(prompt, str | list | dict | np.ndarray | tuple):
+        raise InvalidRowError("wrong_type", f"the prompt is a {kind(prompt)}, not text.")
+    messages = as_turns(prompt)
+    if messages is None:
+        return [{"role": "user", "content": whole(prompt).strip()}]
+    if messages and messages[-1] == {"role": "assistant", "content": ""}:
+        messages.pop()  # "...\n\nAssistant:" only asks for the answer
+    return messages
+
+
+def prompt_messages(parts: dict) -> list[dict] | None:
+    """The prompt of a row whose parts go by `system`, `history`, `context`, `prompt`, `input`;
+    None where there is none. `context` comes before the prompt's text, `input` after it."""
+    given = {name: value for name, value in parts.items() if not is_empty(value)}
+    prompt = parts.get("prompt")
+    if prompt is None and not given.keys() & {"history", "input"}:
+        return None
+    before, after = ([_text(given[name])] if name in given else [] for name in ("context", "input"))
+    messages = as_messages("" if prompt is None else prompt)
+    if before or after:
+        last = messages[-1] if messages else {"content": ""}
+        said = [text for text in (*before, last["content"], *after) if text]
+        messages = [*messages[:-1], {"role": "user", "content": "\n\n".join(said)}]
+    if "history" in given:
+        earlier = earlier_turns(given["history"])
+        asked = earlier and earlier[-1]["role"] == "user" and messages[:1] == earlier[-1:]
+        messages = earlier[:-1] + messages if asked else earlier + messages
+    return _with_system(messages, parts.get("system"))
+
+
+def _text(value: object) -> str:
+    """Part of a prompt as text; a list of texts has a line for each."""
+    texts = [value] if isinstance(value, str) else listed(value)
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        raise InvalidRowError("wrong_type", f"a part of the prompt is a {kind(value)}, not text.")
+    return whole("\n\n".join(texts)).strip()
+
+
+def _with_system(messages: list[dict], system: object) -> list[dict]:
+    if is_empty(system):
+        return messages
+    turn = {"role": "system", "content": _text(system)}
+    if messages and messages[0]["role"] == "system":
+        if messages[0] != turn:
+            raise InvalidRowError(
+                "system_turns_differ", "the system column and the prompt's system turn differ."
+            )
+        return messages
+    return [turn, *messages]
+
+
+def earlier_turns(history: object) -> list[dict]:
+    """A history as turns: messages, a transcript, or [what was asked, what was answered] each."""
+    if isinstance(history, str) and not (items := listed(history)):
+        found = as_turns(history)
+        if found is None:
+            raise InvalidRowError(
+                "wrong_type", "the history is neither turns nor a transcript with its speakers."
+            )
+        return found
+    items = listed(history)
+    if items is None or all(map(is_message, items)):
+        return as_turns(history)
+    turns = []
+    for item in items:
+        if isinstance(item, dict):
+            asked = next((item[name] for name in ASKED if name in item), None)
+            said = [asked, next((item[name] for name in ANSWERED if name in item), None)]
+        else:
+            said = listed(item)
+        if said is None or len(said) != 2 or not all(isinstance(text, str) for text in said):
+            raise InvalidRowError("wrong_type", "the history is no list of questions and answers.")
+        turns += [
+            {"role": role, "content": whole(text).strip()}
+            for role, text in zip(("user", "assistant"), said, strict=True)
+        ]
+    return turns
+
+
+def interleaved(asked: list[str], said: list[str | None]) -> list[dict]:
+    """A conversation of questions and their answers."""
+    turns = []
+    for question, answered in zip(asked, said, strict=True):
+        turns.append({"role": "user", "content": question or ""})
+        turns.append({"role": "assistant", "content": answered or ""})
+    return turns
+
+
+# Answers
+
+
+def answer(value: object) -> str:
+    """An answer as text: a string, or an assistant's message or messages (or their JSON)."""
+    texts = listed(value) if not isinstance(value, str) else None
+    if texts and len(texts) == 1 and isinstance(texts[0], str):
+        return whole(texts[0])
+    turns = as_turns(value) if not isinstance(value, str) or decoded(value) is not value else None
+    if isinstance(value, str) and turns is None:
+        return whole(value)
+    if turns and _is_one_answer(turns):
+        return answer_text(turns)
+    raise InvalidRowError(
+        "wrong_type", "an answer must be text or a list of one assistant's message."
+    )
+
+
+def _is_one_answer(turns: list[dict]) -> bool:
+    """Whether turns are one assistant's, with calls of tools and what they gave before it."""
+    called = all(
+        turn["role"] == "tool" or calls_tools(turn) or then["role"] == "tool"
+        for turn, then in pairwise(turns)
+    )
+    return called and turns[-1]["role"] == "assistant" and turns[0]["role"] == "assistant"
+
+
+def answer_text(turns: list[dict]) -> str:
+    """The text of an assistant's turn; the JSON of all turns where tools were called."""
+    if len(turns) == 1 and not calls_tools(turns[0]):
+        return turns[0]["content"]
+    return json.dumps(turns, ensure_ascii=False)
+
+
+def answer_turns(text: str) -> list[dict]:
+    """What `answer_text` was given."""
+    if ANSWER_MESSAGES.fullmatch(text):
+        try:
+            return json.loads(text)
+        except ValueError:
+            pass
+    return [{"role": "assistant", "content": text}]
+
+
+def split_answer(value: object) -> tuple[list[dict], str]:
+    """(prompt messages, what follows the last user's turn) of a conversation or transcript."""
+    messages = as_turns(value)
+    if messages is None:
+        raise InvalidRowError(
+            "no_prompt",
+            "there is no prompt, and the answers are no transcripts that repeat it "
+            '("\\n\\nHuman: ...\\n\\nAssistant: ..."). Add a `prompt` column or rename yours.',
+        )
+    users = [place for place, message in enumerate(messages) if message["role"] == "user"]
+    if not users or messages[-1]["role"] != "assistant":
+        raise InvalidRowError("no_final_answer", "the conversation ends without an answer.")
+    place = users[-1] + 1
+    if not _is_one_answer(messages[place:]):
+        place = len(messages) - 1
+    return messages[:place], answer_text(messages[place:])
+
+
+def is_whole(value: object) -> bool:
+    """Whether an answer is a whole conversation, which has its prompt in it."""
+    if isinstance(value, str) and not LIKE_MESSAGES.match(value):
+        return is_transcript(value)
+    try:
+        turns = decoded(value)
+    except InvalidRowError:
+        return False
+    if isinstance(turns, dict) and isinstance(turns.get("messages"), list):
+        turns = turns["messages"]
+    opening = turns[0] if isinstance(turns, list) and len(turns) > 1 else None
+    if not isinstance(opening, dict):
+        return False
+    role = opening.get("role", opening.get("from"))
+    return isinstance(role, str) and ROLES.get(role.casefold()) in ("system", "user")
+
+
+def conversations(parts: dict, values: list) -> tuple[list[dict], list[str]]:
+    """(prompt messages, answers) of the answers of a row, as `conversation` reads each.
+
+    InvalidRowError too where their prompts differ; but conversations of which only the assistant's
+    turns differ have been judged as a whole, where `parts` says that they stood side by side: the
+    prompt is then what they have in common, and each answer the rest.
+    """
+    if any(value is None for value in values):
+        raise InvalidRowError("empty_response", "an answer is null.")
+    wholes = [value for value in values if is_whole(value)]
+    if prompt_messages(parts) is None and 0 < len(wholes) < len(values):
+        parts = parts | {"prompt": split_answer(wholes[0])[0]}
+    read = [conversation(parts, value) for value in values]
+    prompts, answers = map(list, zip(*read, strict=True))
+    if all(prompt == prompts[0] for prompt in prompts):
+        return prompts[0], answers
+    if parts.get("side") and (found := _side_by_side(prompts, answers)):
+        return found
+    raise InvalidRowError("prompts_differ", "the two sides have different prompts.")
+
+
+def _side_by_side(prompts: list[list[dict]], answers: list[str]) -> tuple | None:
+    asked = [[turn for turn in prompt if turn["role"] != "assistant"] for prompt in prompts]
+    if any(each != asked[0] for each in asked):
+        return None
+    turns = [prompt + answer_turns(text) for prompt, text in zip(prompts, answers, strict=True)]
+    same = 0
+    while all(each[same] == turns[0][same] for each in turns):
+        same += 1
+    return turns[0][:same], [answer_text(each[same:]) for each in turns]
+
+
+def conversation(parts: dict, value: object) -> tuple[list[dict], str]:
+    """(prompt messages, answer) of a row's answer with the parts of its prompt, which a whole
+    conversation repeats.
+
+    InvalidRowError where there is no prompt, or the two prompts cannot be one.
+    """
+    given = prompt_messages(parts)
+    if given is None:
+        lead, text = split_answer(value)
+        return _with_system(lead, parts.get("system")), text
+    if not is_whole(value):
+        return given, answer(value)
+    lead, text = split_answer(value)
+    prompt = reconciled(given, lead)
+    if prompt is None and isinstance(value, str) and not opens_as_hh(value):
+        return given, answer(value)  # a dialogue that was asked for
+    if prompt is None:
+        raise InvalidRowError(
+            "prompts_differ",
+            "the prompt column and the conversations have prompts that differ. If the column is "
+            'none, leave it out: --columns \'{"prompt": ""}\'.',
+        )
+    return prompt, text
+
+
+def reconciled(given: list[dict], lead: list[dict]) -> list[dict] | None:
+    """The prompt that a prompt column and a conversation make, of which each may hold more; None
+    if they speak of different things."""
+    system = [turn for turn in (given[:1] + lead[:1]) if turn["role"] == "system"]
+    if len(system) == 2 and system[0] != system[1]:
+        return None
+    column, said = (
+        part[1:] if part and part[0]["role"] == "system" else part for part in (given, lead)
+    )
+    if column[-len(said) :] == said:
+        return system[:1] + column
+    if column and (said[: len(column)] == column or said[-len(column) :] == column):
+        return system[:1] + said
+    if column and column[-1]["role"] == "assistant" and said[0]["role"] == "user":
+        return system[:1] + column + said
+    if len(column) == 1 and _only_marked_up(column[0]["content"], lead):
+        return lead
+    return None
+
+
+def _only_marked_up(text: str, turns: list[dict]) -> bool:
+    """Whether a text is these turns with the marks of a chat template between them."""
+    rest = text
+    for turn in turns:
+        if turn["content"] not in rest:
+            return False
+        rest = rest.replace(turn["content"], " ", 1)
+    return bool(MARKUP.fullmatch(rest))

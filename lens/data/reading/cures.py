@@ -1,0 +1,46 @@
+"""Commands that settle how a file is to be read, as they can be pasted."""
+
+import json
+import shlex
+
+from lens.core.errors import LensError
+
+LONGEST_NAME = 60
+
+
+def file_of(place: str) -> str | None:
+    """The file or Hub dataset that a place names; None for rows that were handed over."""
+    name, mark, _ = place.rpartition(", row ")
+    return name if mark else None
+
+
+def command(place: str, columns: dict[str, str]) -> str:
+    """The command that reads the file with these columns, {"ours": "theirs"}."""
+    given = json.dumps(columns, ensure_ascii=False)
+    source = file_of(place)
+    if source is None:
+        return f"lens.read_pairs(rows, columns={given})"
+    hub, _, split = source.rpartition("[")
+    if hub and split.endswith("]"):
+        return f"lens check data {shlex.quote(hub)} --split {split[:-1]} --columns '{given}'"
+    return f"lens check data {shlex.quote(source)} --columns {shlex.quote(given)}"
+
+
+def either(place: str, readings: dict[str, dict[str, str]]) -> str:
+    """What each reading means, with the command that asks for it; all other commands that read
+    data take the same --columns."""
+    said = [f"{meaning}: {command(place, columns)}" for meaning, columns in readings.items()]
+    return "Say which (any command that reads data takes --columns). " + " -- ".join(said)
+
+
+def names(found) -> str:
+    return str(sorted(map(str, found)))
+
+
+def needed(place: str, row: dict) -> LensError:
+    """That a row has no texts that could be scored."""
+    return LensError(
+        f"{place}: needs `prompt` and `response`, or `chosen` and `rejected`, or a list "
+        f"`candidates` that is not empty; found {names(row)}. Name the columns, with --columns as "
+        f"in: {command(place, {'prompt': 'COLUMN', 'response': 'COLUMN'})}"
+    )

@@ -1,0 +1,75 @@
+"""How rows are read, in words: which column is what, what labels mean, what is not used."""
+
+from lens.core.errors import printable
+from lens.data.reading.find import Reading, is_bookkeeping
+from lens.data.sources import Row
+
+ROLES = {
+    "system": "the system turn",
+    "history": "earlier turns",
+    "context": "comes before the prompt",
+    "prompt": "the prompt",
+    "input": "comes after the prompt",
+    "chosen": "the better answer",
+    "rejected": "the worse answer",
+    "score_chosen": "the score of the better answer",
+    "score_rejected": "the score of the worse answer",
+    "first": "the first answer",
+    "second": "the second answer",
+    "label": "says which answer is better",
+    "responses": "the answers",
+    "values": "the answers' ratings or ranks",
+    "response": "the answer",
+    "rating": "the answer's rating",
+}
+
+
+def roles(columns: dict[str, str]) -> str:
+    return (
+        "; ".join(f"`{column}` is {ROLES[role]}" for role, column in columns.items())
+        .replace(" is comes", " comes")
+        .replace(" is says", " says")
+    )
+
+
+def meanings(found: dict[str, dict]) -> str:
+    """What each value of a label means, with its rows."""
+    return "; ".join(
+        f"`{value}` means {'' if about['means'].startswith(('a ', 'nobody')) else 'that '}"
+        f"{about['means']}: {about['rows']:,} row{'s' * (about['rows'] != 1)}"
+        for value, about in found.items()
+    )
+
+
+def unused_warning(unused: list[str]) -> str | None:
+    """A sentence on columns that are not read although their names say more than where a row comes
+    from."""
+    named = [name for name in unused if not is_bookkeeping(name)]
+    if not named:
+        return None
+    said = ", ".join(f"`{name}`" for name in named)
+    return (
+        f"Not used: {said}. If part of the prompt, an answer or a label stands there, name it with "
+        '--columns (such as \'{"system": "COLUMN"}\').'
+    )
+
+
+def explanation(reading: Reading, rows: list[Row]) -> str:
+    """The reading and the first row's texts with their roles, as plain text."""
+    lines = [f"form: {reading.form}", f"columns: {roles(reading.columns)}"]
+    prepared = reading.prepare(rows)
+    if reading.sides and reading.sides.judges:
+        sides = reading.sides
+        seen = [
+            (tuple(row.get(name) for name in sides.judges), sides.judge(row, place))
+            for place, row in prepared
+        ]
+        lines.append(f"labels: {meanings(sides.meanings(seen))}")
+    place, row = prepared[0]
+    parts, answers = reading.texts(row, place)
+    lines.append(f"example: {place}")
+    lines += [f"  {part}: {value}" for part, value in parts.items() if value is not None]
+    lines += [f"  answer {number}: {value}" for number, value in enumerate(answers, 1)]
+    if warning := unused_warning([*reading.unused]):
+        lines.append(f"Warning: {warning}")
+    return "\n".join(printable(line, 1000) for line in lines)

@@ -1,0 +1,307 @@
+"""Which form rows have, which column is what, and how one row's prompt and answers are read."""
+
+from dataclasses import dataclass, field
+from itertools import product
+
+from lens.core.errors import LensError
+from lens.data.reading.cells import listed
+from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
+from lens.data.reading.conversations import interleaved
+from lens.data.reading.cures import command, either, needed
+from lens.data.reading.cures import names as shown
+from lens.data.reading.labels import Sides
+from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
+from lens.data.reading.names import (
+    BOOKKEEPING,
+    GOOD_BAD,
+    RATINGS,
+    SCORED,
+    STEMS,
+    TEXTS,
+    Names,
+    canonical,
+    text_of,
+    tokens_of,
+)
+from lens.data.reading.prompts import prompt_columns
+from lens.data.reading.sides import find_sides, unjudged_sides
+from lens.data.sources import Row
+
+SCORES = ("score{}chosen", "chosen{}score", "chosen{}rating")
+REJECTED = ("rejected_response", "rejected_messages", "rejected_text", "rejected_output")
+REJECTED += ("rejected_answer", "rejected_completion", "rejected")
+BESIDE_REJECTED = ("messages", "conversations", *TEXTS)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How rows are read: their form, {role: column}, and what judges them.
+
+    `parts` are the columns of the prompt's parts. `prepare` brings rows of the same source into the
+    shape whose columns are named here.
+    """
+
+    form: str
+    columns: dict[str, str]
+    parts: dict[str, str]
+    given: dict[str, str]
+    objects: tuple[str, ...] = ()  # columns that hold objects, whose fields are read
+    lists: tuple[str, ...] = ()  # columns whose every cell is a list of texts
+    twos: tuple[str, ...] = ()  # columns with two answers each, which become two columns
+    sides: Sides | None = None
+    listed: Listed | None = None
+    unused: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def used(self) -> set[str]:
+        return {*self.columns.values(), *(self.sides.judges if self.sides else ())}
+
+    def texts(self, row: dict, place: str) -> tuple[dict, list]:
+        """({part: cell} of a row's prompt, its answers): chosen and rejected, first and second,
+        one, or a list of them. Of lists of questions and answers, conversations are made."""
+        parts = {part: row.get(column) for part, column in self.parts.items()}
+        if "responses" in self.columns:
+            answers = texts_in(row, self.columns["responses"], place)
+        else:
+            roles = ("chosen", "rejected", "first", "second", "response")
+            answers = [row.get(self.columns[role]) for role in roles if role in self.columns]
+        asked = parts.get("prompt")
+        if self.parts.get("prompt") not in self.lists or not isinstance(asked, list):
+            return parts, answers
+        if len(asked) == 1:
+            return parts | {"prompt": asked[0]}, answers
+        if all(isinstance(said, list) and len(said) == len(asked) for said in answers):
+            return parts | {"prompt": None}, [interleaved(asked, said) for said in answers]
+        return parts, answers
+
+    def prepare(self, rows: list[Row]) -> list[Row]:
+        """Rows with objects opened, columns renamed, and lists in cells read as lists."""
+        return expanded(
+            rename_columns(flattened(rows, self.objects), self.given), self.lists, self.twos
+        )
+
+
+def find_form(
+    rows: list[Row], columns: dict[str, str] | None = None, *, scoring: str = ""
+) -> Reading:
+    """The reading that all rows share, `columns` being {"ours": "theirs"} ("" for a role that no
+    column has). For `scoring` a "response" or "candidates", rows need no judgement. LensError names
+    the first row that fits no form or another one, or two readings of which either is possible,
+    and how to say which."""
+    if not rows:
+        raise LensError("there are no rows to make pairs of.")
+    given = columns or {}
+    objects = objects_in(rows)
+    named = rename_columns(flattened(rows, objects), given)
+    lists = lists_in(_names(named, given))
+    named = expanded(named, lists, ())
+    twos = tuple(two_lists(_names(named, given)))
+    named = expanded(named, (), twos)
+    groups: dict[tuple, list[Row]] = {}
+    for place, row in named:
+        groups.setdefault(tuple(row), []).append((place, row))
+    found, first = None, None
+    for group in groups.values():
+        reading = _form_of(_names(group, given), group[0][0], scoring)
+        if reading is None:
+            raise _no_form(group[0], scoring)
+        if first is None:
+            found, first = reading, reading
+        elif reading[0] != first[0] or (reading[1] != first[1] and first[0] != "pair"):
+            raise _mixed(group[0][0], reading, first)
+    if len(groups) > 1:
+        found = _form_of(_names(named, given), named[0][0], scoring)
+        if found is None:
+            raise _no_form(named[0], scoring)
+    form, roles, more = found
+    parts = {role: column for role, column in roles.items() if role in PART_NAMES}
+    reading = Reading(form, roles, parts, given, objects, lists, twos, **more)
+    unused = tuple(_unused(reading, _names(named, given)))
+    return Reading(form, roles, parts, given, objects, lists, twos, **more, unused=unused)
+
+
+PART_NAMES = ("system", "history", "context", "prompt", "input")
+
+
+def _names(rows: list[Row], given: dict[str, str]) -> Names:
+    columns = dict.fromkeys(name for _, row in rows for name in row)
+    return Names(list(columns), rows, [ours for ours, theirs in given.items() if theirs])
+
+
+def _mixed(place: str, found, first) -> LensError:
+    called = {"ratings": "lists", "ranking": "lists"}
+    forms = [f"{called.get(f, f)} ({', '.join(names.values())})" for f, names, _ in (found, first)]
+    return LensError(
+        f"{place}: this row is {forms[0]}, but the first one {forms[1]}. "
+        "One file holds one form with the same columns: split the file."
+    )
+
+
+def _no_form(item: Row, scoring: str) -> LensError:
+    place, row = item
+    if scoring:
+        return needed(place, row)
+    names = Names(list(row), [item])
+    texts = [str(name) for name in row if len(str(name)) <= 60 and names.is_text(name)]
+    roles = ("prompt", "chosen", "rejected")
+    guess = dict(
+        zip(roles, texts if len(texts) > 2 else ("QUESTION", "BETTER", "WORSE"), strict=False)
+    )
+    return LensError(
+        f"{place}: the columns {shown(row)} fit no form. A row needs `chosen` "
+        "and `rejected`; or `prompt` with `responses` and `ratings` or `ranks`, with "
+        "`response` and `rating`, or with `response_a`, `response_b` and `winner`. "
+        f"Rename with `columns`, such as: {command(place, guess)}"
+    )
+
+
+def _form_of(names: Names, place: str, scoring: str) -> tuple[str, dict, dict] | None:
+    """(form, {role: column}, what else the reading needs); None if the columns fit no form."""
+    finders = (_pair, _sides, _lists, _rated_rows, _two_outputs)
+    if scoring:
+        one, many = (_pair, _sides, _to_score), (_lists, _two_outputs)
+        finders = one + many if scoring == "response" else many + one
+    for find in finders:
+        if found := find(names, place, scoring):
+            return found
+    return None
+
+
+def _with_prompt(names: Names, columns: dict, place: str) -> dict:
+    return prompt_columns(names, set(columns.values()), place) | columns
+
+
+def _pair(names: Names, place: str, scoring: str):
+    columns = pair_columns(names, place)
+    if columns is None:
+        return None
+    return "pair", _with_prompt(names, columns, place) | _scores(names, columns), {}
+
+
+def pair_columns(names: Names, place: str) -> dict[str, str] | None:
+    """The columns of the better and of the worse answer, where their names say so."""
+    if {"chosen", "rejected"} <= names.known.keys():
+        return {side: names.known[side] for side in ("chosen", "rejected")}
+    found = []
+    for good, bad in GOOD_BAD:
+        spelled = [(good, bad)]
+        for stem in sorted(STEMS):
+            spelled += [(f"{good}_{stem}", f"{bad}_{stem}"), (f"{stem}_{good}", f"{stem}_{bad}")]
+        found += [(names.known.get(a), names.known.get(b)) for a, b in spelled]
+    rejected = names.first(REJECTED)
+    beside = [name for name in names.all(BESIDE_REJECTED) if name != rejected]
+    found = [pair for pair in found if None not in pair and all(map(names.is_text, pair))]
+    if not found and rejected and names.is_text(rejected):
+        found = [(name, rejected) for name in beside if names.is_text(name)]
+    found = list(dict.fromkeys(found))
+    if len({_said(names, pair) for pair in found}) > 1:
+        meant = {f"`{a}` is preferred to `{b}`": {"chosen": a, "rejected": b} for a, b in found}
+        raise LensError(
+            f"{place}: more than one pair of columns may be the answers. {either(place, meant)}"
+        )
+    return dict(zip(("chosen", "rejected"), found[0], strict=True)) if found else None
+
+
+def _said(names: Names, columns) -> tuple:
+    return tuple(text_of(row.get(name)) for _, row in names.rows for name in columns)
+
+
+def _scores(names: Names, columns: dict) -> dict[str, str]:
+    """Columns that score the chosen and the rejected answer, which tell ties."""
+    for pattern, mark in product(SCORES, "_-"):
+        name = pattern.format(mark)
+        other = name.replace("chosen", "rejected")
+        if name in names.names and other in names.names:
+            return {"score_chosen": name, "score_rejected": other}
+    for name in names.known:
+        tokens = tokens_of(name)
+        for good, bad in GOOD_BAD:
+            if good not in tokens or not SCORED.intersection(tokens):
+                continue
+            other = names.known.get("_".join(bad if t == good else t for t in tokens))
+            if other and names.is_numeric(other) and names.is_numeric(names.known[name]):
+                return {"score_chosen": names.known[name], "score_rejected": other}
+    return {}
+
+
+def _sides(names: Names, place: str, scoring: str):
+    sides = find_sides(names, place) or (scoring and unjudged_sides(names, place))
+    if not sides:
+        return None
+    columns = {"first": sides.first, "second": sides.second}
+    label = {"label": sides.judges[0]} if sides.judges else {}
+    taken = {*sides.both, *sides.judges}
+    prompt = prompt_columns(names, taken, place)
+    return "labelled_pair", prompt | columns | label, {"sides": sides}
+
+
+def _lists(names: Names, place: str, scoring: str):
+    found = find_listed(names, place, told=not scoring)
+    if found is None:
+        return None
+    if isinstance(found, str):
+        columns = _with_prompt(names, {"responses": found}, place)
+        return ("candidates" if scoring else "lists"), columns, {}
+    columns = {"responses": found.responses}
+    columns |= {"values": found.values} if found.values else {}
+    form = "ratings" if found.kind == "ratings" else "ranking"
+    return form, _with_prompt(names, columns, place), {"listed": found}
+
+
+def _rated_rows(names: Names, place: str, scoring: str):
+    given = names.all((*RATINGS, "label", "rank"))
+    given = [name for name in given if not names.is_empty(name)] or given[:1]
+    texts = _texts(names, place)
+    if not given or not texts:
+        return None
+    columns = _with_prompt(names, {"response": texts[0]}, place)
+    return ("rated_rows", columns | {"rating": given[0]}, {}) if "prompt" in columns else None
+
+
+def _texts(names: Names, place: str) -> list[str]:
+    """The column with the one answer of a row; LensError where two differ."""
+    found = names.all(TEXTS)
+    found = [name for name in found if names.is_text(name)] or found[:1]
+    if len({_said(names, [name]) for name in found}) > 1:
+        meant = {f"`{name}` is the answer": {"response": name} for name in found}
+        raise LensError(f"{place}: more than one column may be the answer. {either(place, meant)}")
+    return found
+
+
+def _two_outputs(names: Names, place: str, scoring: str):
+    """LLaMA-Factory's older form: `output` lists the better and the worse answer."""
+    name = names.first(("output",))
+    lists = [listed(value) for value in names.values(name)] if name else []
+    if not lists or not all(items is not None and len(items) == 2 for items in lists):
+        return None
+    columns = _with_prompt(names, {"responses": name}, place)
+    return "best_first", columns, {}
+
+
+def _to_score(names: Names, place: str, scoring: str):
+    """A prompt with one answer, or a whole conversation, with nothing that judges it."""
+    texts = _texts(names, place)
+    if texts:
+        columns = _with_prompt(names, {"response": texts[0]}, place)
+        return ("response", columns, {}) if "prompt" in columns else None
+    for name in names.all(("messages", "conversations", "conversation")):
+        columns = {"response": name}
+        return "response", _with_prompt(names, columns, place), {}
+    return None
+
+
+def _unused(reading: Reading, names: Names) -> list[str]:
+    """The columns that are not read and hold something; objects by their own names."""
+    opened = {str(name).split(".")[0] for name in reading.used if "." in str(name)}
+    left = {}
+    for name in names.names:
+        root = str(name).split(".")[0]
+        shown_as = name if root in opened or name == root else root
+        if name not in reading.used and name != "id":
+            left[shown_as] = left.get(shown_as, False) or not names.is_empty(name)
+    return sorted(str(name) for name, filled in left.items() if filled)
+
+
+def is_bookkeeping(name: str) -> bool:
+    """Whether a column's name says that it holds where a row comes from, not what is in it."""
+    return BOOKKEEPING.fullmatch(canonical(name)) is not None

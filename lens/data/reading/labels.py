@@ -1,0 +1,246 @@
+"""What the values of a label say: which of two answers is better, and how clearly.
+
+A label's direction is never guessed: where two meanings are possible, the row is refused.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lens.core.errors import LensError
+from lens.data.reading.cells import is_empty, is_number, number
+from lens.data.reading.cures import command, either
+from lens.data.reading.names import GRADES, Names, canonical, tokens_of
+
+TIES = {"tie", "tie(bothbad)", "bothbad", "same", "equal", "both", "neither", "draw", "a=b", "b=a"}
+TIES |= {"bothgood", "botharegood", "bothbad", "nopreference", "equallygood", "tied", "[[c]]"}
+WORDS = [{"a", "left", "first", "one"}, {"b", "right", "second", "two"}]
+BEFORE = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
+VERDICT = re.compile(
+    rf"(?:\[\[)?(?:(?:{BEFORE})s?)?(?P<side>[ab012]|left|right|first|second|one|two)(?:\]\])?"
+    r"(?:(?:is|was)?(?P<how>slightly|somewhat|much|significantly|far|clearly|marginally)?"
+    r"(?:better|preferred|best|wins|won))?"
+)
+SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
+SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
+SKIPPED = {"skip", "skipped", "unjudged", "unsure", "unknown", "notsure"}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two columns with answers, and the columns that judge them; `judge(row, place)` says which
+    side is better (0, 1), None for a tie, "" if nobody judged, and how strongly."""
+
+    first: str
+    second: str
+    judges: tuple[str, ...]
+    judge: Callable
+    told: str
+
+    def meanings(self, judged: list[tuple]) -> dict[str, dict]:
+        """{label: what it means and in how many rows} of (cells, (side, strength)) each."""
+        counts, means = Counter(), {}
+        for cells, (side, _) in judged:
+            said = " / ".join(map(str, cells))
+            counts[said] += 1
+            means[said] = {"": "nobody judged", None: "a tie"}.get(side) or (
+                f"`{self.both[side]}` is better"
+            )
+        return {said: {"means": means[said], "rows": n} for said, n in counts.most_common(12)}
+
+    @property
+    def both(self) -> tuple[str, str]:
+        return self.first, self.second
+
+
+def ends_of(columns, names: Names) -> list[str]:
+    tokens = [tokens_of(canonical(name)) for name in columns]
+    if len(tokens[0]) != len(tokens[1]):
+        return ["", ""]
+    differ = [pair for pair in zip(*tokens, strict=True) if pair[0] != pair[1]]
+    return list(differ[0]) if len(differ) == 1 else ["", ""]
+
+
+def labelled(columns, label: str, meaning: Callable, told: str = "") -> Sides:
+    def judge(row, where):
+        value = row.get(label)
+        if is_empty(value) or word_of(value) in SKIPPED:
+            return "", None
+        found = meaning(value, row)
+        if found is None:
+            another = command(where, {"winner": "COLUMN"})
+            cure = f" Mend the label, or name the column that is the label: {another}"
+            raise LensError(not_a_side(value, columns, f"{where}: `{label}`", cure))
+        return found
+
+    told = told or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
+    return Sides(*columns, (label,), judge, told)
+
+
+def read_label(names: Names, columns, label: str, place: str) -> Sides:
+    """What the label's values mean; LensError where two meanings are possible, or none is."""
+    values = [v for v in names.values(label) if word_of(v) not in SKIPPED | TIES]
+    true_false = all(word_of(value) in ("true", "false") for value in values)
+    if not (all(map(is_number, values)) and (true_false or all(map(_is_plain_number, values)))):
+        return labelled(columns, label, _by_name(names, columns))
+    if not values and not names.is_empty(label):
+        return labelled(columns, label, lambda value, _: (None, None) if _tie(value) else None)
+    if not values:
+        first, row = names.rows[0]
+        raise LensError(not_a_side(row.get(label), columns, f"{first}: `{label}`"))
+    found = {number(value, label) for value in values}
+    name, ends = canonical(label), ends_of(columns, names)
+    if name in SIGNED or (name == "margin" and name in names.fixed):
+        sign = 1 if name == "margin" else -1
+        scale = max(3.0, *map(abs, found)) if name in SIGNED else None
+        said = "positive" if sign == 1 else "negative"
+        told = f"a {said} `{label}` means that `{columns[0]}` is better, 0 a tie"
+        return labelled(columns, label, lambda v, _: _signed(number(v, label) * sign, scale), told)
+    if name in ("first_share", "second_share"):
+        side = 0 if name == "first_share" else 1
+        told = f"`{label}` is the share that prefers `{columns[side]}`"
+        return labelled(columns, label, lambda v, _: _share(number(v, label), side), told)
+    index = _index(name, found, [] if true_false else ends, columns, names)
+    if index is None:
+        raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
+    return labelled(
+        columns, label, lambda v, _: (None, None) if _tie(v) else index.get(number(v, label))
+    )
+
+
+def _index(name: str, found: set[float], ends: list[str], columns, names: Names) -> dict | None:
+    """{number: (side, None)} of a label in whole numbers, where only one meaning is possible."""
+    first, second = (0, None), (1, None)
+    if name == "first_is_better" or (name == "labels" and _is_shp(name, columns, names)):
+        return {1.0: first, 0.0: second} if found <= {0, 1} else None
+    if name == "second_is_better":
+        return {0.0: first, 1.0: second} if found <= {0, 1} else None
+    if ends == ["0", "1"] and found <= {0, 1}:
+        return {0.0: first, 1.0: second}
+    if ends == ["1", "2"] and found <= {1, 2}:
+        scale = name in ("preference", "human_preference") and "preference" not in names.fixed
+        return (
+            None if scale and "output" not in canonical(columns[0]) else {1.0: first, 2.0: second}
+        )
+    if found == {1, 2} or ("winner" in names.fixed and name == "winner" and found <= {1, 2}):
+        return {1.0: first, 2.0: second}
+    if name == "better_response_id" and name in names.fixed and found <= {0, 1}:
+        return {0.0: first, 1.0: second}
+    return None
+
+
+def _is_shp(name: str, columns, names: Names) -> bool:
+    """SHP's card: `labels` is 1 where `human_ref_A` is preferred, 0 where `human_ref_B` is."""
+    return name in names.fixed or canonical(columns[0]).startswith("human_ref")
+
+
+def _ambiguous(names: Names, columns, label: str, found, ends, place: str) -> LensError:
+    a, b = columns
+    shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
+    if min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
+        if min(found) >= 0 and max(found) <= 1:
+            meant = {f"the share that prefers `{a}`": {"first_share": label}}
+            meant |= {f"the share that prefers `{b}`": {"second_share": label}}
+        else:
+            meant = {f"negative means that `{a}` is better": {"preference_strength": label}}
+            meant |= {f"positive means that `{a}` is better": {"margin": label}}
+    elif 2 in found:
+        meant = {f"1 means `{a}`, 2 means `{b}`": {"winner": label}}
+        meant |= {f"a scale on which positive means `{b}`": {"preference_strength": label}}
+    elif ends == ["1", "2"]:
+        meant = {f"1 means `{a}`": {"winner" if found == {1} else "first_is_better": label}}
+        meant |= {f"1 means `{b}`": {"second_is_better": label}}
+    else:
+        meant = {f"1 means `{a}`": {"first_is_better": label}}
+        meant |= {f"1 means `{b}`": {"second_is_better": label}}
+    where, value = next(
+        (where, row[label]) for where, row in names.rows if not is_empty(row.get(label))
+    )
+    return LensError(
+        f"{not_a_side(value, columns, f'{where}: `{label}`', '')} Its values ({shown}) may mean "
+        f"either. {either(place, meant)}"
+    )
+
+
+def _is_plain_number(value: object) -> bool:
+    return (
+        is_number(value) and not isinstance(value, bool) and word_of(value) not in ("true", "false")
+    )
+
+
+def _signed(value: float, scale: float | None) -> tuple:
+    if value == 0:
+        return None, 0.0
+    return (0 if value > 0 else 1), abs(value) / (scale or 1)
+
+
+def _share(value: float, side: int) -> tuple | None:
+    if not 0 <= value <= 1:
+        return None
+    return (None if value == 0.5 else side if value > 0.5 else 1 - side), max(value, 1 - value)
+
+
+def _by_name(names: Names, columns) -> Callable:
+    """Labels that name a side in words, or give the name of the model that answered."""
+    models = [
+        names.known.get(re.sub(r"^.*(?=_[^_]+$)", "model", canonical(column))) for column in columns
+    ]
+
+    def meaning(value, row):
+        found = named_side(value, columns)
+        by = [row.get(model) for model in models]
+        return (by.index(value), None) if found is None and by.count(value) == 1 else found
+
+    return meaning
+
+
+def named_side(value: object, columns) -> tuple[int | None, float | None] | None:
+    """(0 or 1 for the side that a label names, None for a tie; its strength, where it tells)."""
+    word = word_of(value)
+    if _tie(value):
+        return None, None
+    for side, column in enumerate(columns):
+        if word in (word_of(column), word_of(column.rpartition(".")[2])):
+            return side, None
+    if signs := SIGNS.fullmatch(word):
+        both = [named_side(part, columns) for part in signs.group(1, 3)]
+        if None in both or both[0][0] == both[1][0]:
+            return None
+        return both[signs[2][0] == "<"][0], float(min(3, len(signs[2])))
+    match = VERDICT.fullmatch(word)
+    if match is None:
+        return None
+    side, ends = match["side"], [word_of(column)[-1] for column in columns]
+    how = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0, None: None}.get(match["how"], 3.0)
+    if side in ends:
+        return ends.index(side), how
+    found = next((i for i in (0, 1) if side in WORDS[i]), None)
+    if found is None and word != side and {side} <= {"1", "2"} and ends not in (["0", "1"],):
+        found = int(side) - 1  # "response 2" of answers that end in letters
+    return None if found is None else (found, how)
+
+
+def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None:
+    """0 or 1 for the side that a label names, None for a tie; LensError for anything else."""
+    found = None if isinstance(value, bool) else named_side(value, sides)
+    if found is None:
+        raise LensError(not_a_side(value, sides, what))
+    return found[0]
+
+
+def word_of(value: object) -> str:
+    word = re.sub(r"[\s_.-]+(?=\D)|(?<=\D)[\s_-]+", "", str(value).strip().casefold())
+    return re.sub(r"^(\d)\.0$", r"\1", word)  # whole numbers beside empty cells become floats
+
+
+def _tie(value: object) -> bool:
+    return word_of(value) in TIES
+
+
+def not_a_side(value: object, columns, what: str, cure: str = " Mend the label.") -> str:
+    ends = [str(column)[-1] for column in columns]
+    return (
+        f"{what} is {value!r:.80}. It must name a side ({columns[0]!r} or {columns[1]!r}, or just "
+        f"{ends[0]!r} or {ends[1]!r}) or a tie ('tie', 'same', 'draw').{cure}"
+    )

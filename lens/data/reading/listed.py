@@ -1,0 +1,237 @@
+"""Several answers a row: lists of them with ratings, ranks or an order beside them or inside."""
+
+import re
+from dataclasses import dataclass
+
+from lens.core.errors import LensError
+from lens.data.reading.cells import as_list, is_empty, listed, number
+from lens.data.reading.cures import either
+from lens.data.reading.names import (
+    LABELS,
+    LISTS,
+    ORDERS,
+    RANK_LISTS,
+    RATING_LISTS,
+    RATINGS,
+    TEXTS,
+    Names,
+    canonical,
+)
+from lens.data.reading.turns import is_message
+
+VALUES = (*RANK_LISTS, *ORDERS, *RATING_LISTS)
+INSIDE = ("rank", *RATINGS)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list of answers: its column, the field with an answer's text, and the ratings in a column
+    of their own (`values`) or `inside`; `kind` is "ratings", "ranks" or "order"."""
+
+    responses: str
+    text: str | None
+    values: str | None
+    inside: str | None
+    kind: str
+
+    @property
+    def by(self) -> str:
+        return self.values or self.inside
+
+
+def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
+    """How answers in lists are kept; just the column's name where nothing rates them, None where
+    there are no lists. LensError, if it is to be told, for a column that should hold them."""
+    values = next((name for name in names.all(VALUES)), None)
+    responses = list_column(names, values, place)
+    if responses is None or (not told and not _is_listed(names, responses)):
+        return None
+    items = [
+        item
+        for where, row in names.rows
+        if row.get(responses) is not None
+        for item in as_list(row[responses], f"{where}: `{responses}`")
+    ]
+    text, inside = inside_of(items)
+    keyed = any(isinstance(item, dict) for item in items)
+    if keyed and not text and not all(map(is_message, items)):
+        return responses
+    if not (values or inside):
+        return responses
+    kind = kind_of(names, responses, values, inside)
+    return Listed(responses, text, values, None if values else inside, kind)
+
+
+def list_column(names: Names, values: str | None, place: str) -> str | None:
+    """The column with lists of answers; LensError where two may be and no lengths tell."""
+    found = [name for name in names.all(LISTS) if not names.values(name) or _is_listed(names, name)]
+    if values and len(found) > 1:
+        found = [name for name in found if _same_lengths(names, name, values)] or found[:1]
+    if len(found) > 1:
+        rated = [name for name in found if _rated_inside(names, name)]
+        found = rated if len(rated) == 1 else found
+    if len(found) > 1:
+        meant = {f"`{name}` are the answers": {"candidates": name} for name in found}
+        raise LensError(f"{place}: more than one list may hold the answers. {either(place, meant)}")
+    return found[0] if found else names.first(LISTS)
+
+
+def _is_listed(names: Names, name: str) -> bool:
+    return all(listed(value) is not None for value in names.values(name)[:50])
+
+
+def _same_lengths(names: Names, name: str, other: str) -> bool:
+    lengths = [[listed(row.get(key)) for key in (name, other)] for _, row in names.rows]
+    return all(a is not None and b is not None and len(a) == len(b) for a, b in lengths)
+
+
+def _rated_inside(names: Names, name: str) -> bool:
+    items = [item for value in names.values(name)[:50] for item in listed(value) or []]
+    return bool(items) and all(isinstance(item, dict) and inside_of([item])[1] for item in items)
+
+
+def inside_of(items: list) -> tuple[str | None, str | None]:
+    """(the field of an object that holds the text, the one that holds the rating)."""
+    sample = next((item for item in items if isinstance(item, dict)), None)
+    keys = {canonical(key): key for key in sample} if sample else {}
+    text = next((keys[canonical(name)] for name in TEXTS if canonical(name) in keys), None)
+    rating = next((keys[canonical(name)] for name in INSIDE if canonical(name) in keys), None)
+    return text, rating or keys.get("annotations")
+
+
+def texts_in(row: dict, name: str, place: str) -> list:
+    """The answers of a list column, whole conversations and messages as they are."""
+    items = as_list(row.get(name), f"{place}: `{name}`")
+    text, _ = inside_of(items)
+    return [
+        item.get(text) if isinstance(item, dict) and text and not is_message(item) else item
+        for item in items
+    ]
+
+
+def worths(row: dict, items: list, how: "Listed", place: str) -> list:
+    """What each answer is worth, higher for better, None for those without a rating."""
+    what = f"{place}: `{how.by}`"
+    if how.values:
+        given = row[how.values]
+        if isinstance(given, str) and ">" in given:
+            given = re.split(r"\s*>\s*", given.strip())
+        given = as_list(given, what)
+    else:
+        given = [_rating(item, how.inside) for item in items]
+    if how.kind == "order":
+        return _by_order(given, len(items), what)
+    if len(given) != len(items):
+        raise LensError(f"{what} has {len(given)} values for {len(items)} responses.")
+    found = [number(value, what) for value in given]
+    if how.kind == "ratings":
+        return found
+    if any(value is not None and value < 1 for value in found):
+        raise LensError(f"{what} is {given!r:.80}: ranks start at 1, the best. Mend the ranks.")
+    return [None if value is None else -value for value in found]
+
+
+def _rating(item: object, name: str) -> object:
+    """A rating inside an answer; of annotations by aspect, as UltraFeedback has them, the mean."""
+    value = item.get(name) if isinstance(item, dict) else item
+    if not isinstance(value, dict):
+        return value
+    given = [aspect.get("Rating") for aspect in value.values() if isinstance(aspect, dict)]
+    marks = [mark for mark in (number(each, f"`{name}`") for each in given) if mark is not None]
+    return sum(marks) / len(marks) if marks else None
+
+
+def _by_order(given: list, count: int, what: str) -> list[float]:
+    """Worths of answers that are named from the best on, by position or by letter."""
+    places = [_position(each, count, given) for each in given]
+    if sorted(place for place in places if place is not None) != list(range(count)):
+        raise LensError(
+            f"{what} is {given!r:.80}: an order names each of the {count} responses once, from the "
+            "best on, by its number. Mend the order."
+        )
+    return [float(-places.index(place)) for place in range(count)]
+
+
+def _position(value: object, count: int, given: list) -> int | None:
+    word = re.sub(r"^.*?[_ -]?(\d+|[a-z])$", r"\1", str(value).strip().casefold())
+    if word.isdigit():
+        return int(word) - (0 if any(str(each).strip().endswith("0") for each in given) else 1)
+    return ord(word) - ord("a") if len(word) == 1 else None
+
+
+def kind_of(names: Names, responses: str, values: str | None, inside: str | None) -> str:
+    """ "ratings", "ranks" or "order". A column `ranking` may be either of the last two: 3, 1, 2 as
+    ranks means that the second response is best, as an order that the third is. LensError where
+    both are possible and differ."""
+    called = canonical(values or inside)
+    if called in ORDERS:
+        return "order"
+    if called != "ranking" or "ranking" in names.fixed:
+        return "ranks" if called in (*RANK_LISTS, "rank") else "ratings"
+    found = {_possible(row, responses, values) for _, row in names.rows} - {None}
+    if found <= {"either", "ranks"}:
+        return "ranks"
+    if found <= {"either", "order"}:
+        return "order"
+    place, given = next(
+        (place, row[values])
+        for place, row in names.rows
+        if _possible(row, responses, values) not in (None, "either")
+    )
+    meant = {
+        "ranks, the first number is the first response's, 1 is best": {"ranks": values},
+        "an order, the first number says which response is best": {"order": values},
+    }
+    raise LensError(
+        f"{place}: `{values}` (such as {given!s:.60}) may be ranks or an order. "
+        f"{either(place, meant)}"
+    )
+
+
+def _possible(row: dict, responses: str, values: str) -> str | None:
+    """What a row's ranking can be: "ranks", "order", "either" where both say the same, "differ"
+    where they do not, None where there is none."""
+    given, items = row.get(values), listed(row.get(responses))
+    if isinstance(given, str) and ">" in given:
+        return "order"
+    given = listed(given)
+    if is_empty(given) or items is None:
+        return None
+    if any(isinstance(each, str) and not _is_float(each) and each.strip() for each in given):
+        return "order"
+    try:
+        ranks = [number(value, "") for value in given]
+    except LensError:
+        return "ranks"
+    if None in ranks or sorted(ranks) not in _permutations(len(items)):
+        return "ranks"
+    start = int(min(ranks))
+    places = [int(rank) - start for rank in ranks]
+    return "either" if all(places[rank] == at for at, rank in enumerate(places)) else "differ"
+
+
+def _is_float(value: object) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _permutations(count: int) -> tuple[list[float], list[float]]:
+    return list(map(float, range(count))), list(map(float, range(1, count + 1)))
+
+
+def two_lists(names: Names) -> list[str]:
+    """Columns that hold two answers each while a label says which is better, as in summarize from
+    feedback."""
+    if not any(not names.is_empty(name) for name in names.all(LABELS)) or names.first(VALUES):
+        return []
+    found = []
+    for name in names.all(LISTS):
+        lists = [listed(value) for value in names.values(name)]
+        if lists and all(items is not None and len(items) == 2 for items in lists):
+            text, rating = inside_of(lists[0])
+            if rating is None and (text or all(isinstance(x, str) for x in lists[0])):
+                found.append(name)
+    return found

@@ -1,0 +1,133 @@
+"""What columns may be called, and what they then hold; a name's case and outer blanks do not count.
+
+These are TRL's names and those of the public sets and tools that docs/howto.md lists.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from lens.data.reading.cells import is_empty, is_number, listed
+from lens.data.reading.turns import InvalidRowError, decoded, is_message
+from lens.data.sources import Row
+
+SYSTEMS = ("system", "system_prompt", "system_message", "sys_prompt", "system_instruction")
+SYSTEMS += ("system_instructions", "developer_message")
+HISTORIES = ("history", "chat_history", "conversation_history", "dialogue_history", "chat_context")
+CONTEXTS = ("context", "passage", "document", "background", "article")
+# Of several names that are there, the first counts.
+PROMPTS = ("prompt", "instruction", "question", "query", "user_prompt", "user_input")
+PROMPTS += ("user_message", "user_query", "problem", "post", "request", "input", "context")
+PROMPTS += ("history", "conversations", "conversation", "messages", "dialogue", "human", "task")
+PROMPTS += CONTEXTS[1:]
+DIALOGUES = ("messages", "conversations", "conversation", "dialogue")
+ALTERNATIVES = PROMPTS[: PROMPTS.index("history") + 1]  # that could well be (part of) the prompt
+LISTS = ("responses", "completions", "candidates", "answers", "outputs", "summaries", "generations")
+LISTS += ("samples", "candidates_completions", "replies")
+TEXTS = ("response", "text", "content", "output", "completion", "answer", "generation", "reply")
+TEXTS += ("summary", "assistant")
+RATINGS = ("rating", "score", "overall_score", "fine-grained_score", "reward", "overall_rating")
+RATINGS += ("helpfulness", "quality", "overall", "stars", "points")
+RANK_LISTS, RATING_LISTS = ("ranks", "ranking"), ("ratings", "scores", "rewards")
+ORDERS = ("order", "ordering")
+LABELS = ("winner", "label", "labels", "preference", "preferred", "choice", "better")
+LABELS += ("better_response_id", "preference_strength", "overall_preference")
+LABELS += ("first_is_better", "second_is_better", "first_share", "second_share", "verdict")
+LABELS += ("preferred_response", "better_response", "best_response", "human_preference")
+LABELS += ("human_label", "preference_label", "selected", "chosen", "vote", "best", "judgement")
+LABELS += ("judgment", "safer_response_id")
+# What may grade two answers where no label does; which sign means what has to be told.
+GRADES = ("margin", "score", "strength", "score_diff", "difference", "gap", "delta")
+GOOD_BAD = (("chosen", "rejected"), ("preferred", "non_preferred"), ("preferred", "dispreferred"))
+GOOD_BAD += (("preferred", "rejected"), ("accepted", "rejected"), ("better", "worse"))
+GOOD_BAD += (("winner", "loser"), ("winning", "losing"), ("win", "lose"), ("best", "worst"))
+GOOD_BAD += (("positive", "negative"), ("good", "bad"), ("chosen", "reject"), ("y_w", "y_l"))
+STEMS = {"response", "answer", "completion", "conversation", "output", "text", "candidate", "reply"}
+STEMS |= {"summary", "generation", "ref", "solution", "message", "translation", "story", "option"}
+STEMS |= {"assistant", "continuation", "essay", "caption", "code"}
+NO_ANSWER = {"model", "name", "id", "score", "rating", "source", "tokens", "url", "length", "rank"}
+NO_ANSWER |= {"quotes", "rationale", "reason", "type", "category", "reward", "label", "winner"}
+SCORED = {"score", "rating", "reward", "grade", "points", "votes", "quality", "rank", "helpfulness"}
+SIDE_ENDS = (("a", "b"), ("0", "1"), ("1", "2"), ("left", "right"), ("first", "second"))
+SIDE_ENDS += (("one", "two"),)
+MORE_ENDS = {"c", "2", "3", "third", "three"}  # that say there are more than two
+INSIDE = ("messages", "text", "full_text", "content", "prompt", "conversation")
+ASIDE = {"metadata", "meta", "extra", "info_extra", "annotations"}
+# What says where a row comes from, and nothing of its texts.
+BOOKKEEPING = re.compile(
+    r"(.*_)?(id|ids|uuid|source|sources|dataset|subset|split|index|idx|model|models|lang|language"
+    r"|domain|category|created|timestamp|date|time|annotator|worker|batch|user|turns|turn|hash|url"
+    r"|policy|version|annotator_id|lead_time|project|status|tags)(_[ab012])?|(model|policy)_.*"
+)
+
+
+def canonical(name: object) -> str:
+    """A column's name in small letters, words parted by `_`: " Response-A" is "response_a"."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", str(name).strip())
+    return re.sub(r"[\s_-]+", "_", parted).casefold()
+
+
+def tokens_of(name: str) -> tuple[str, ...]:
+    return tuple(part for part in re.split(r"_|(?<=[a-z])(?=\d)", name) if part)
+
+
+class Names:
+    """The columns of rows, to be found by what they may be called. `fixed` are the names that the
+    user gave to columns: of several columns for one purpose these count."""
+
+    def __init__(self, names: Sequence[str], rows: Sequence[Row], fixed: Iterable[str] = ()):
+        self.names, self.rows = list(names), rows
+        self.fixed = {canonical(name) for name in fixed}
+        self.known: dict[str, str] = {}
+        for name in sorted(names, key=lambda name: (canonical(name) != name, str(name))):
+            self.known.setdefault(canonical(name), name)
+        for name in self.names:
+            root, _, leaf = str(name).rpartition(".")
+            if root and canonical(root) not in ASIDE:
+                if canonical(leaf) in INSIDE:
+                    self.known.setdefault(canonical(root), name)
+                self.known.setdefault(canonical(leaf), name)
+
+    def all(self, wanted: Iterable[str]) -> list[str]:
+        """The columns there are of these names, in their order; where one was fixed, only those."""
+        wanted = [canonical(name) for name in wanted]
+        if self.fixed.intersection(wanted):
+            wanted = [name for name in wanted if name in self.fixed]
+        return [self.known[name] for name in wanted if name in self.known]
+
+    def first(self, wanted: Iterable[str]) -> str | None:
+        return next(iter(self.all(wanted)), None)
+
+    def values(self, name: str) -> list:
+        """What the column holds, cells that hold nothing left out."""
+        found = (row.get(name) for _, row in self.rows)
+        return [value for value in found if not is_empty(value)]
+
+    def is_empty(self, name: str) -> bool:
+        return not self.values(name)
+
+    def is_text(self, name: str) -> bool:
+        """Whether the column holds texts, messages or lists of texts rather than numbers."""
+        values = self.values(name)
+        return bool(values) and any(map(_is_text, values))
+
+    def is_numeric(self, name: str) -> bool:
+        return all(map(is_number, self.values(name)))
+
+
+def _is_text(value: object) -> bool:
+    if isinstance(value, str):
+        return not is_number(value)
+    items = [value] if isinstance(value, dict) else listed(value)
+    return bool(items) and all(isinstance(each, str) or is_message(each) for each in items)
+
+
+def text_of(value: object) -> str:
+    """All that a cell says, for comparing cells."""
+    try:
+        value = decoded(value)
+    except InvalidRowError:
+        return str(value)
+    if isinstance(value, dict):
+        return str(value.get("content", value.get("value", "")))
+    items = None if isinstance(value, str) else listed(value)
+    return str(value) if items is None else "\n".join(map(text_of, items))

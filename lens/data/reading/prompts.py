@@ -1,0 +1,111 @@
+"""Which columns are the prompt, and which hold a part of it, such as a system turn or an input."""
+
+from lens.core.errors import LensError
+from lens.data.reading.conversations import earlier_turns
+from lens.data.reading.cures import either
+from lens.data.reading.names import (
+    ALTERNATIVES,
+    CONTEXTS,
+    DIALOGUES,
+    HISTORIES,
+    PROMPTS,
+    SYSTEMS,
+    Names,
+    canonical,
+    text_of,
+)
+from lens.data.reading.turns import InvalidRowError, as_turns
+
+ASKING = ("question", "query", "instruction")  # which a context goes with
+
+
+def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
+    """{part: column} of the prompt's parts (`conversations.PARTS`), `taken` columns left out.
+
+    LensError where two columns may be the prompt and their texts differ.
+    """
+    found = {}
+    for part, wanted in (("system", SYSTEMS), ("history", HISTORIES)):
+        given = [name for name in names.all(wanted) if name not in taken]
+        if filled := [name for name in given if not names.is_empty(name)]:
+            found[part] = filled[0]
+    given = [name for name in names.all(PROMPTS) if name not in taken]
+    filled = [name for name in given if not names.is_empty(name) and _may_ask(names, name)]
+    main = next(iter(filled or [name for name in given if names.is_empty(name)]), None)
+    if main is None:
+        return {part: column for part, column in found.items() if part == "system"}
+    found["prompt"] = main
+    if found.get("history") == main:
+        del found["history"]
+    for name in filled:
+        if name not in found.values():
+            _place(names, found, name, place)
+    for part in ("history", "context", "input"):
+        if part in names.fixed and part in names.known and names.known[part] != main:
+            found[part] = names.known[part]
+    return found
+
+
+def _may_ask(names: Names, name: str) -> bool:
+    """Whether a column can be a prompt: a dialogue only where it ends with the user's turn."""
+    if canonical(name.rpartition(".")[2]) not in DIALOGUES and canonical(name) not in DIALOGUES:
+        return True
+    ends = [_last_role(value) for value in names.values(name)[:50]]
+    return bool(ends) and all(role == "user" for role in ends)
+
+
+def _last_role(value: object) -> str | None:
+    try:
+        turns = as_turns(value)
+    except InvalidRowError:
+        return None
+    return turns[-1]["role"] if turns else None
+
+
+def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
+    """Puts another column where it belongs in the prompt; LensError if that is open."""
+    main, called = found["prompt"], canonical(other)
+    asked = canonical(main)
+    if "prompt" in names.fixed or _is_within(names, other, main):
+        return
+    if called == "input" and asked == "instruction":
+        found["input"] = other
+    elif called in CONTEXTS and asked in ASKING and not _is_dialogue(names, other):
+        found["input" if asked == "instruction" else "context"] = other
+    elif called in CONTEXTS + HISTORIES and _is_dialogue(names, other):
+        found["history"] = other
+    elif called in ALTERNATIVES and _is_wordy(names, other):
+        meant = {
+            f"`{main}` alone is the prompt": {"prompt": main},
+            f"`{other}` alone is": {"prompt": other},
+        }
+        if not _is_dialogue(names, other):
+            part = "context" if called in CONTEXTS else "input"
+            meant["both are"] = {"prompt": main, part: other}
+        raise LensError(
+            f"{place}: `{main}` and `{other}` may each be the prompt or part of it. "
+            f"{either(place, meant)}"
+        )
+
+
+def _is_within(names: Names, other: str, main: str) -> bool:
+    """Whether what a column says stands in the other in every row."""
+    return all(
+        text_of(row.get(other)).strip() in text_of(row.get(main)) for _, row in names.rows
+    ) or all(_turn_texts(row.get(main)) == _turn_texts(row.get(other)) for _, row in names.rows)
+
+
+def _turn_texts(value: object) -> list[str]:
+    return text_of(value).split("\n")
+
+
+def _is_dialogue(names: Names, name: str) -> bool:
+    """Whether a column holds turns, or questions with their answers."""
+    try:
+        return all(earlier_turns(value) for value in names.values(name)[:50])
+    except InvalidRowError:
+        return False
+
+
+def _is_wordy(names: Names, name: str) -> bool:
+    return any(" " in text_of(value).strip() for value in names.values(name))

@@ -1,0 +1,245 @@
+"""Two answers a row, and what says which of them is better: a label, flags, or a score for each."""
+
+from lens.core.errors import LensError
+from lens.data.reading.cells import number
+from lens.data.reading.cures import either
+from lens.data.reading.labels import WORDS, Sides, ends_of, labelled, read_label, word_of
+from lens.data.reading.names import (
+    GRADES,
+    LABELS,
+    LISTS,
+    MORE_ENDS,
+    NO_ANSWER,
+    SCORED,
+    SIDE_ENDS,
+    STEMS,
+    Names,
+    canonical,
+    text_of,
+    tokens_of,
+)
+
+BETTER = {"better", "preferred", "wins", "win", "won", "winner", "chosen", "best"}
+
+
+def side_columns(names: Names, place: str) -> tuple[str, str] | None:
+    """The two columns of one stem that hold answers and end in a and b, 1 and 2, or the like."""
+    for fixed in (("first", "second"), ("response_a", "response_b")):
+        if set(fixed) <= names.fixed:
+            return names.known[fixed[0]], names.known[fixed[1]]
+    found, known = [], set(names.known)
+    for name in known:
+        tokens = tokens_of(name)
+        for at, token in enumerate(tokens):
+            ends = next((ends for ends in SIDE_ENDS if ends[0] == token), None)
+            if token == "1" and _with(tokens, at, "0") in knowntokens_of(known):
+                continue
+            if ends and (pair := _pair(names, tokens, at, ends)):
+                found.append(pair)
+    found = [pair for pair in found if set(tokens_of(pair[0])) & STEMS] or found
+    found = sorted(set(found), key=lambda pair: names.names.index(names.known[pair[0]]))
+    if len(found) > 1 and not _alike(names, found):
+        listed = {
+            f"`{a}` and `{b}` are the answers": {"response_a": a, "response_b": b}
+            for a, b in ((names.known[x], names.known[y]) for x, y in found)
+        }
+        raise LensError(
+            f"{place}: more than two columns may be the answers. {either(place, listed)}"
+        )
+    return tuple(names.known[name] for name in found[0]) if found else None
+
+
+def knowntokens_of(known) -> set[tuple[str, ...]]:
+    return {tokens_of(name) for name in known}
+
+
+def _with(tokens: tuple[str, ...], at: int, token: str) -> tuple[str, ...]:
+    return (*tokens[:at], token, *tokens[at + 1 :])
+
+
+def _pair(names: Names, tokens, at, ends) -> tuple[str, str] | None:
+    by_tokens = {tokens_of(name): name for name in names.known}
+    other, stem = by_tokens.get(_with(tokens, at, ends[1])), _with(tokens, at, "")
+    more = {_with(tokens, at, end) for end in MORE_ENDS - set(ends)} & by_tokens.keys()
+    if other is None or more or NO_ANSWER & {*stem}:
+        return None
+    pair = by_tokens[tokens], other
+    if STEMS & {*stem, *(word.rstrip("s") for word in stem)} or {*LISTS} & {*stem}:
+        texts = any(names.is_text(names.known[name]) for name in pair)
+        return pair if texts or all(names.is_empty(names.known[name]) for name in pair) else None
+    said = [text_of(value) for name in pair for value in names.values(names.known[name])]
+    return pair if said and sum(" " in text.strip() for text in said) > len(said) / 2 else None
+
+
+def _alike(names: Names, found) -> bool:
+    firsts = [tuple(text_of(row.get(names.known[a])) for _, row in names.rows) for a, _ in found]
+    return len(set(firsts)) == 1
+
+
+def find_sides(names: Names, place: str) -> Sides | None:
+    """The answers and what judges them; None where there are no two, or nothing judges them."""
+    columns = side_columns(names, place)
+    if columns is None:
+        return None
+    for find in (_one_hot, _flags, _labels, _scores):
+        found = find(names, columns, place)
+        if found:
+            return found
+    return None
+
+
+def unjudged_sides(names: Names, place: str) -> Sides | None:
+    """Two answers a row that nobody judged."""
+    columns = side_columns(names, place)
+    return columns and Sides(*columns, (), lambda row, where: ("", None), "")
+
+
+def _others(names: Names, columns) -> list[str]:
+    return [name for name in names.known if names.known[name] not in columns]
+
+
+def _end(name: str) -> int | None:
+    """The side that one of a column's words names: 0 for a or left or 1."""
+    found = [i for token in tokens_of(canonical(name)) for i in (0, 1) if token in WORDS[i]]
+    return found[0] if len(found) == 1 else None
+
+
+def _one_hot(names: Names, columns, place: str) -> Sides | None:
+    """Columns such as `winner_model_a`, `winner_model_b` and `winner_tie`, one of which is 1."""
+    won = [name for name in _others(names, columns) if name.startswith("winner_")]
+    by_side = {_end(name): names.known[name] for name in won if _end(name) is not None}
+    ends = ends_of(columns, names)
+    by_side |= {ends.index(t): names.known[n] for n in won for t in tokens_of(n) if t in ends}
+    if by_side.keys() != {0, 1}:
+        return None
+    tie = [names.known[name] for name in won if "tie" in tokens_of(name)]
+    judges = (by_side[0], by_side[1], *tie[:1])
+
+    def judge(row, where):
+        values = [number(row.get(name), f"{where}: `{name}`") for name in judges]
+        if not any(values):
+            return "", None
+        if sorted(value or 0 for value in values)[-2:] != [0, 1]:
+            raise LensError(f"{where}: one of {list(judges)} must be 1, the others 0; {values}.")
+        return (0 if values[0] else 1 if values[1] else None), None
+
+    return Sides(*columns, judges, judge, f"one of {_listed(judges)} is 1")
+
+
+def _flags(names: Names, columns, place: str) -> Sides | None:
+    """A column such as `a_is_better`, true or false."""
+    ends = ends_of(columns, names)
+    for name in _others(names, columns):
+        tokens = tokens_of(name)
+        at = [i for token in tokens for i in (0, 1) if token == ends[i]]
+        at = at or [_end(name)] * (_end(name) is not None)
+        if not (BETTER & set(tokens) and at) or canonical(name) in LABELS:
+            continue
+        column = names.known[name]
+        if {str(value).casefold() for value in names.values(column)} <= {"true", "false", "1", "0"}:
+            meanings = {"1": (at[0], None), "0": (1 - at[0], None)}
+            return labelled(columns, column, lambda value, _, m=meanings: m.get(_flag(value)))
+    return None
+
+
+def _flag(value: object) -> str:
+    return {"true": "1", "false": "0"}.get(word_of(value), word_of(value))
+
+
+def _labels(names: Names, columns, place: str) -> Sides | None:
+    """The label column, where there is one that can be read. Of several, they must agree."""
+    told = [name for name in GRADES if name in names.fixed]
+    given = [name for name in names.all(told or LABELS) if name not in columns]
+    given = [name for name in given if not names.is_empty(name)] or given[:1]
+    if not given:
+        given = [
+            names.known[name]
+            for name in _others(names, columns)
+            if {"winner", "preferred", "preference", "verdict", "label"} & set(tokens_of(name))
+            and not names.is_empty(names.known[name])
+        ]
+    given = given or [name for name in names.all(GRADES) if names.is_numeric(name)][:1]
+    readings, failed = {}, None
+    for name in given:
+        try:
+            readings[name] = read_label(names, columns, name, place)
+        except LensError as error:
+            failed = failed or error
+    if failed and (given and given[0] not in readings) and not _is_aside(names, given[0], readings):
+        raise failed
+    if failed and readings:
+        _require_no_rival(names, [name for name in given if name not in readings], readings, place)
+    if len(readings) > 1 and "safer_response_id" in map(canonical, readings):
+        readings = {
+            n: found for n, found in readings.items() if canonical(n) != "safer_response_id"
+        }
+    _require_agreement(names, readings, place)
+    return next(iter(readings.values()), None)
+
+
+def _require_no_rival(names: Names, others: list[str], readings: dict, place: str) -> None:
+    """LensError where another label's numbers could be meant, too."""
+    label = next(iter(readings))
+    for other in others:
+        values = {word_of(value) for value in names.values(other)}
+        if values <= {"0", "1", "2"} and canonical(label) != "better_response_id":
+            listed = {f"`{label}` is the label": {"winner": label}}
+            listed |= {f"`{other}` is, and 1 means the first": {"first_is_better": other}}
+            raise LensError(
+                f"{place}: `{label}` and `{other}` may both be the label, and are not the same. "
+                f"{either(place, listed)}"
+            )
+
+
+def _is_aside(names: Names, name: str, readings) -> bool:
+    """Whether a label column holds words that are about something else, and another one judges."""
+    words = not names.is_numeric(name)
+    return bool(readings) and words
+
+
+def _require_agreement(names: Names, readings: dict, place: str) -> None:
+    first, *others = [*readings] or [None]
+    for other in others:
+        for where, row in names.rows:
+            said = [readings[name].judge(row, where)[0] for name in (first, other)]
+            if "" not in said and said[0] != said[1]:
+                listed = {f"`{name}` is the label": {"winner": name} for name in (first, other)}
+                raise LensError(
+                    f"{where}: `{first}` and `{other}` may both be the label, and say different "
+                    f"things ({row[first]!r:.40}, {row[other]!r:.40}). {either(place, listed)}"
+                )
+
+
+def _scores(names: Names, columns, place: str) -> Sides | None:
+    """A score for each side, such as `score_0` and `score_1`; ranks are better when lower."""
+    ends = ends_of(columns, names)
+    found = {}
+    for name in _others(names, columns):
+        tokens = tokens_of(name)
+        for at, token in enumerate(tokens):
+            other = names.known.get("_".join(_with(tokens, at, ends[1])))
+            stem = {*_with(tokens, at, "")}
+            if token == ends[0] and other and stem & SCORED and names.is_numeric(other):
+                found[names.known[name], other] = "rank" in stem
+    if not found:
+        return None
+    if len(found) > 1:
+        listed = {
+            f"by `{a}` and `{b}`": {f"score_{ends[0]}": a, f"score_{ends[1]}": b} for a, b in found
+        }
+        raise LensError(f"{place}: several scores may judge the answers. {either(place, listed)}")
+    (judges, ranked), *_ = found.items()
+
+    def judge(row, where):
+        values = [number(row.get(name), f"{where}: `{name}`") for name in judges]
+        if None in values:
+            return "", None
+        gap = (values[1] - values[0]) if ranked else (values[0] - values[1])
+        return (None if gap == 0 else 0 if gap > 0 else 1), abs(gap)
+
+    told = f"{_listed(judges)} say which is better, {'lower' if ranked else 'higher'} is better"
+    return Sides(*columns, judges, judge, told)
+
+
+def _listed(names) -> str:
+    return ", ".join(f"`{name}`" for name in names)

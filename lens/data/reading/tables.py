@@ -1,0 +1,91 @@
+"""Tables as text: CSV and TSV as programs, spreadsheets and databases write them."""
+
+import csv
+import io
+import re
+import shlex
+from collections.abc import Iterator
+
+from lens.core.errors import LensError
+from lens.data.reading.cells import require_distinct
+
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
+ESCAPE = re.compile(r"\\(\"|\\|\n|N(?=[,;\t\r\n]|$))")
+ESCAPED = {'"': '""', "\\": "\\", "\n": "\n", "N": ""}
+UNNAMED = re.compile(r"unnamed: ?\d+", re.IGNORECASE)
+
+
+def table_rows(text: str, name: str, mark: str | None) -> Iterator[tuple[str, dict]]:
+    """(place, row) of a table, the header's names without outer blanks; rows count from 2.
+
+    `mark` separates the columns; None takes what a first line `sep=;` or the header says. Blanks
+    before quotes and quotes escaped by a backslash are read where the plain reading fails. Raises
+    LensError naming the row.
+    """
+    if sep := SEPARATOR_LINE.match(text.split("\n", 1)[0].rstrip("\r")):
+        text, mark = text.partition("\n")[2], sep[1]
+    text = _line_ends(text)
+    mark = mark or _delimiter(text)
+    error = None
+    for attempt, blanks in _attempts(text, mark):
+        try:
+            return iter(_rows(attempt, name, mark, blanks))
+        except LensError as found:
+            error = error or found
+    raise error
+
+
+def _attempts(text: str, mark: str) -> Iterator[tuple[str, bool]]:
+    """(text, whether blanks after a separator count for nothing), the likeliest reading first."""
+    yield text, False
+    spaced = re.search(rf'{re.escape(mark)} +"', text) is not None
+    if spaced:
+        yield text, True
+    if '\\"' in text:
+        yield ESCAPE.sub(lambda found: ESCAPED[found[1]], text), spaced
+
+
+def _line_ends(text: str) -> str:
+    """Where rows end as on Windows, so do the lines inside a field: both are read as "\\n"."""
+    header = re.match(r"[^\r\n]*(\r\n|\r|\n)?", text)
+    return re.sub("\r\n?", "\n", text) if header[1] == "\r\n" else text
+
+
+def _lines(text: str) -> Iterator[str]:
+    return iter(re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text))
+
+
+def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict]]:
+    csv.field_size_limit(2**31 - 1)
+    number, rows = 1, []
+    try:
+        reader = csv.reader(_lines(text), delimiter=mark, strict=True, skipinitialspace=blanks)
+        given = next(filter(None, reader), [])
+        names = [each.strip() for each in given]
+        require_distinct(names)
+        for number, row in enumerate(filter(None, reader), 2):
+            place = f"{name}, row {number}"
+            if row == given:
+                raise LensError(f"{place}: the header stands again. Remove that row.")
+            if len(row) != len(names):
+                raise LensError(
+                    f"{place}: the number of fields differs from the header's. "
+                    "Put double quotes round fields that contain commas or line breaks. Look at "
+                    f"it: sed -n {reader.line_num}p {shlex.quote(name)}"
+                )
+            cells = zip(names, row, strict=True)
+            rows.append((place, {n: cell for n, cell in cells if n and not UNNAMED.fullmatch(n)}))
+    except (csv.Error, ValueError) as error:
+        raise LensError(
+            f"{name}, after row {number}: not readable as CSV ({error}). Write it again with "
+            "quotes doubled inside quotes, or as JSON lines. Look at it: "
+            f"sed -n {number},{number + 1}p {shlex.quote(name)}"
+        ) from error
+    return rows
+
+
+def _delimiter(text: str) -> str:
+    """What stands in the header: a comma, a semicolon (Excel in Europe) or a tab, in this order."""
+    header = io.StringIO(text, newline="").readline()
+    names = re.sub(r'"[^"]*"', "", header)
+    return next((mark for mark in ",;\t" if mark in names), ",")

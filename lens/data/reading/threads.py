@@ -1,0 +1,77 @@
+"""Threads of messages with ranks, as OpenAssistant keeps them: trees, or a message a row."""
+
+from lens.core.errors import LensError
+from lens.data.reading.turns import ROLES
+from lens.data.sources import Row
+
+FLAT = {"message_id", "parent_id", "text", "role"}
+
+
+def opened(rows: list[Row]) -> list[Row] | None:
+    """A row `prompt`, `responses`, `ranks` for each turn that was answered more than once, or None
+    where the rows are no threads. Ranks begin at 1; answers without a rank have none."""
+    names = set().union(*(row.keys() for _, row in rows[:50])) if rows else set()
+    if names >= FLAT and "rank" in names:
+        return _ranked(rows, _of_rows(rows))
+    if {"replies", "text"} <= names or ("prompt" in names and _is_tree(rows[0][1].get("prompt"))):
+        trees = [(place, row if "replies" in row else row.get("prompt")) for place, row in rows]
+        return _ranked(rows, _of_trees(trees))
+    return None
+
+
+def _is_tree(value: object) -> bool:
+    return isinstance(value, dict) and "text" in value and "replies" in value
+
+
+def _of_rows(rows: list[Row]):
+    """(place, message, path of messages above it) of each message, its children beside it."""
+    by_id = {row.get("message_id"): row for _, row in rows}
+    children: dict[object, list[dict]] = {}
+    for _, row in rows:
+        children.setdefault(row.get("parent_id"), []).append(row)
+    for place, row in rows:
+        path, above = [], row
+        while above is not None and len(path) <= len(rows):
+            path.append(above)
+            above = by_id.get(above.get("parent_id")) if above.get("parent_id") else None
+        yield place, path[::-1], children.get(row.get("message_id"), [])
+
+
+def _of_trees(trees: list[Row]):
+    waiting = [(place, [tree]) for place, tree in trees if _is_tree(tree)]
+    for place, path in waiting:
+        replies = path[-1].get("replies")
+        replies = [reply for reply in replies if isinstance(reply, dict)] if replies else []
+        yield place, path, replies
+        waiting += [(place, [*path, reply]) for reply in replies]
+
+
+def _ranked(rows: list[Row], threads) -> list[Row]:
+    found = []
+    for place, path, replies in threads:
+        ranked = [each for each in replies if _rank(each) is not None]
+        if len(ranked) < 2 or _role(path[-1]) != "user":
+            continue
+        prompt = [{"role": _role(turn), "content": turn.get("text")} for turn in path]
+        texts, ranks = [each.get("text") for each in ranked], [_rank(each) + 1 for each in ranked]
+        row = {"id": f"{place.rpartition('row ')[2]}-{len(found) + 1}", "prompt": prompt}
+        found.append((place, row | {"responses": texts, "ranks": ranks}))
+    if not found:
+        raise LensError(
+            f"{rows[0][0]} and on: threads of messages, but no question has two answers with a "
+            "`rank`. Take a file with ranked answers, such as OpenAssistant's ready trees."
+        )
+    return found
+
+
+def _rank(message: dict) -> int | None:
+    value = message.get("rank")
+    try:
+        return None if value is None or value != value else int(float(value))
+    except (TypeError, ValueError):
+        return None
+
+
+def _role(message: dict) -> object:
+    role = message.get("role")
+    return ROLES.get(role.casefold(), role) if isinstance(role, str) else role

@@ -1,0 +1,198 @@
+"""Turns, however they are kept, as messages with `role` and `content`.
+
+Read are message lists (also ShareGPT's `from` and `value`, content in parts, tool calls), the same
+as JSON or Python text, and transcripts.
+"""
+
+import re
+import unicodedata
+
+import numpy as np
+
+from lens.data.reading.cells import as_list, parse_cell
+
+ROLES = {"human": "user", "user": "user", "prompter": "user"}
+ROLES |= dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "ai", "model"), "assistant")
+ROLES |= dict.fromkeys(("system", "developer"), "system")
+ROLES |= dict.fromkeys(("tool", "function", "observation", "ipython"), "tool")
+TOOL_KEYS = ("tool_calls", "name", "tool_call_id")
+SURROGATE = re.compile("[\ud800-\udfff]")
+# (how a transcript opens, what parts its turns): HH's, with or without its leading line breaks,
+# Guanaco's, and HelpSteer's, which opens with the user's words.
+TRANSCRIPTS = [
+    (re.compile(r"\n\nHuman:"), re.compile(r"\n\n(Human|Assistant):")),
+    (
+        re.compile(r"\s*(?:Human|User): ?.*?\n\s*\nAssistant:", re.DOTALL),
+        re.compile(r"(?:^\s*|\n\s*\n)(Human|User|Assistant):"),
+    ),
+    (
+        re.compile(r"\s*(?:Human|User): ?.*?\nAssistant:", re.DOTALL),
+        re.compile(r"(?:^\s*|\n)(Human|User|Assistant):"),
+    ),
+    (
+        re.compile(r"\s*### ?(?:Human|User): ?.*?### ?Assistant:", re.DOTALL),
+        re.compile(r"\s*### ?(Human|User|Assistant):"),
+    ),
+    (
+        re.compile(r".*?<extra_id_1>Assistant\n.*<extra_id_1>User\n", re.DOTALL),
+        re.compile(r"\n?<extra_id_1>(User|Assistant)\n"),
+    ),
+]
+LIKE_MESSAGES = re.compile(
+    r"""\s*(?:array\()?\[?\s*\{\s*['"](?:role|from|content|value)['"]\s*:\s*.*['"]"""
+    r"""(?:role|from|content|value)['"]\s*:""",
+    re.DOTALL,
+)
+
+
+class InvalidRowError(Exception):
+    """A row that cannot be used; `reason` is the key under which it is counted."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(detail)
+        self.reason = reason
+
+
+# What a cell holds
+
+
+def decoded(value: object) -> object:
+    """Messages that a cell holds as JSON or Python text, or as an array; else the cell as it is.
+
+    InvalidRowError for text that begins as messages do and cannot be read as such.
+    """
+    if isinstance(value, np.ndarray | tuple):
+        return list(value)
+    if not (isinstance(value, str) and LIKE_MESSAGES.match(value)):
+        return value
+    try:
+        found = parse_cell(value)
+    except ValueError as error:
+        if value.rstrip().endswith(("]", "}", ")")) or "..." in value:
+            raise InvalidRowError(
+                "unreadable_messages",
+                f"a list of messages as text cannot be read ({error}). Write it as JSON, such as "
+                'with df["chosen"] = df["chosen"].map(json.dumps), or save the table as .parquet.',
+            ) from error
+        return value
+    items = found if isinstance(found, list) else [found]
+    return found if items and all(map(is_message, items)) else value
+
+
+def is_message(value: object) -> bool:
+    return isinstance(value, dict) and any(
+        role in value and content in value
+        for role, content in (("role", "content"), ("from", "value"), ("role", "text"))
+    )
+
+
+def as_turns(value: object) -> list[dict] | None:
+    """Messages, one message, `{"messages": [...]}` or a transcript as turns; None for other text.
+
+    InvalidRowError for anything else.
+    """
+    value = decoded(value)
+    if isinstance(value, str):
+        return transcript_messages(value) if is_transcript(value) else None
+    if isinstance(value, dict):
+        inside = value.get("messages")
+        value = as_list(inside, "`messages`") if isinstance(inside, list) else [value]
+    if not isinstance(value, list):
+        raise InvalidRowError("wrong_type", "an answer must be text or a list of messages.")
+    return [_message(message) for message in value]
+
+
+def kind(value: object) -> str:
+    return type(value).__name__
+
+
+def _message(value: object) -> dict:
+    if not isinstance(value, dict):
+        raise InvalidRowError("wrong_type", "a message needs `role` and `content` as text.")
+    named = value if "role" in value else value | {"role": value.get("from")}
+    role = named["role"]
+    role = ROLES.get(role.casefold(), role) if isinstance(role, str) else role
+    content = next((value[name] for name in ("content", "value", "text") if name in value), None)
+    calls = value.get("tool_calls")
+    called = isinstance(calls, list | np.ndarray) and any(_is_call(call) for call in calls)
+    content = _joined("" if content is None and called else content)
+    if not (isinstance(content, str) and ("role" in value or "from" in value)):
+        raise InvalidRowError("wrong_type", "a message needs `role` and `content` as text.")
+    kept = {name: value[name] for name in TOOL_KEYS[1:] if value.get(name) and role == "tool"}
+    return {"role": role, "content": whole(content).strip()} | (
+        {"tool_calls": list(calls)} if called else kept
+    )
+
+
+def _is_call(call: object) -> bool:
+    return isinstance(call, dict) and isinstance(call.get("function"), dict)
+
+
+def _joined(content: object) -> object:
+    """Content in parts as one text; InvalidRowError where a part is no text."""
+    if not isinstance(content, list | np.ndarray):
+        return content
+    parts = [{"type": "text", "text": part} if isinstance(part, str) else part for part in content]
+    if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in parts):
+        raise InvalidRowError(
+            "not_text", "a turn holds an image, a sound or the like; only text can be read."
+        )
+    return "".join(part["text"] for part in parts)
+
+
+def opens_as_hh(text: str) -> bool:
+    return TRANSCRIPTS[0][0].match(text) is not None
+
+
+def is_transcript(text: str) -> bool:
+    return any(opening.match(text) for opening, _ in TRANSCRIPTS)
+
+
+def transcript_messages(text: str) -> list[dict]:
+    """The turns of a transcript ("\\n\\nHuman: ...\\n\\nAssistant: ...")."""
+    turn = next(turn for opening, turn in TRANSCRIPTS if opening.match(text))
+    parts = turn.split(text)
+    if parts[0].strip():
+        parts = ["", "User", *parts]
+    return [
+        {"role": ROLES[speaker.casefold()], "content": whole(content).strip()}
+        for speaker, content in zip(parts[1::2], parts[2::2], strict=True)
+    ]
+
+
+def check_turns(messages: list[dict]) -> None:
+    """Raises InvalidRowError unless turns alternate, start and end with the user, and hold text.
+
+    Calls of tools and their results may stand before an assistant's turn.
+    """
+    turns = messages[1:] if messages and messages[0]["role"] == "system" else messages
+    said = [
+        turn
+        for turn, then in zip(turns, [*turns[1:], {"role": None}], strict=False)
+        if turn["role"] != "tool"
+        and not (calls_tools(turn) or (turn["role"], then["role"]) == ("assistant", "tool"))
+    ]
+    expected = ["user" if i % 2 == 0 else "assistant" for i in range(len(said))]
+    if not said or [turn["role"] for turn in said] != expected or len(said) % 2 == 0:
+        raise InvalidRowError("turns_do_not_alternate", "the prompt's turns do not alternate.")
+    if any(is_blank(turn["content"]) and not calls_tools(turn) for turn in messages):
+        raise InvalidRowError("empty_turn", "a turn of the prompt is empty.")
+
+
+def calls_tools(turn: dict) -> bool:
+    return "tool_calls" in turn
+
+
+# Characters
+
+
+def whole(text: str) -> str:
+    """The text; InvalidRowError if it holds half a character, which no file could keep."""
+    if SURROGATE.search(text):
+        raise InvalidRowError("broken_text", "a text holds half a character (a surrogate).")
+    return text
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to be seen: spaces, control and zero-width characters alone."""
+    return all(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in text)
