@@ -6,6 +6,7 @@ from lens.cli.shared.text import (
     add_finetuning_arguments,
     add_lora_arguments,
     finetuning,
+    hard_pairs,
     lora,
     train_classifier,
     training_cost,
@@ -23,13 +24,12 @@ def add_arguments(parser):
 
 def run(args):
     from lens.core import diagnostics
-    from lens.files import artifacts
     from lens.language import loading
     from lens.language.finetuning import get_ready, is_first
 
     get_ready("trl.trainer.reward_trainer", "peft")
     loading.set_threads(args.threads)
-    pairs = artifacts.read_table(args.pairs)
+    pairs = hard_pairs(args.pairs)
     pairs = pairs[pairs["split"] == "train"]
     how = {"lora": lora(args), "seed": args.seed, "out": args.out}
     _, tokens, facts = train_classifier(args, pairs, args.pairs, None, finetuning(args), **how)

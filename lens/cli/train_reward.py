@@ -141,10 +141,13 @@ def run(args):
 
 
 def accuracies(model, embeddings, part) -> dict[str, float]:
-    """The share of a training set's pairs that the model orders as labelled."""
+    """The share of a training set's pairs, but for ties, that the model orders as labelled."""
     from lens.reward.head import pair_accuracy
 
     rows = {"train": part.rows, "validation": part.validation_rows}
+    if part.labels is not None:
+        rows["train"] = rows["train"][part.labels != 0.5]
+        rows["validation"] = rows["validation"][part.validation_labels != 0.5]
     return {
         name: float(pair_accuracy(*(model(embeddings[side][at]) for side in SIDES)).mean())
         for name, at in rows.items()

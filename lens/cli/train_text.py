@@ -9,6 +9,7 @@ from lens.cli.shared.text import (
     add_finetuning_arguments,
     add_lora_arguments,
     finetuning,
+    hard_pairs,
     lora,
     train_classifier,
     training_cost,
@@ -41,7 +42,7 @@ def run(args):
 
     get_ready("trl.trainer.reward_trainer", "peft")
     loading.set_threads(args.threads)
-    pairs = artifacts.read_table(args.pairs)
+    pairs = hard_pairs(args.pairs)
     synthetic = artifacts.read_table(args.synthetic) if args.synthetic else None
     by_scale: dict[str, dict] = {}
     tokens: Any = None

@@ -185,7 +185,9 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
             pair = _pair(row, parts, both[winner or 0], both[1 - (winner or 0)])
             pair |= {"side": ("first", "second")[winner or 0]}
             pair |= {"tie": True} if winner is None else {}
-            pairs.append((place, pair | ({} if strength is None else {"strength": strength})))
+            if strength is not None:
+                pair |= {"strength": strength} | ({"scale": sides.scale} if sides.scale else {})
+            pairs.append((place, pair))
     report.meanings = sides.meanings(seen)
     return pairs
 

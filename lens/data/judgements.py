@@ -86,7 +86,8 @@ def judged_rows(
     chosen = _choose(rows, answers)
     votes = [_votes(row, chosen, each) for (_, row), each in zip(rows, answers, strict=True)]
     said = [one for each in votes for given in each.values() for one in given]
-    graded = len({abs(steps) for _, steps in said if steps}) > 1
+    grades = {abs(steps) for _, steps in said if steps}
+    scale = max(grades) if len(grades) > 1 else None
     counts = Counter(annotators=len({who for who, _ in said if who is not None}))
     questions = [name for name, value in rows[0][1].items() if isinstance(value, Question)]
     made, known = [], []
@@ -94,7 +95,7 @@ def judged_rows(
         counts.update(row[next(iter(chosen))].left_out)
         counts["rows nobody judged"] += not found
         fields = {name: v for name, v in row.items() if name not in {*used, *questions}}
-        for (i, j), about in _paired(found, len(each), select, graded):
+        for (i, j), about in _paired(found, len(each), select, scale):
             counts["votes"] += sum(about[name] for name in VOTES)
             key = {"id": f"{row_id(place, row)}-{i + 1}-{j + 1}"} if len(each) > 2 else {}
             sides = dict(zip(ADDED, (each[i][1], each[j][1], "a"), strict=True))
@@ -321,7 +322,7 @@ def _of_annotator(
 
 
 def _paired(
-    votes: dict, count: int, select: Callable | None, graded: bool
+    votes: dict, count: int, select: Callable | None, scale: float | None
 ) -> Iterator[tuple[tuple[int, int], dict]]:
     """((chosen, rejected), what is known of the pair), in the order of the answers."""
     worth = [0.0] * count
@@ -339,8 +340,8 @@ def _paired(
         known |= {name: sum(sign == way for _, sign in signs) for name, way in VOTES.items()}
         for name, way in (("annotators_for", 1), ("annotators_against", -1)):
             known[name] = [who for who, sign in signs if sign == way and who is not None]
-        if graded:
-            known |= {"strength": abs(mean), "scale": STRONGEST}
+        if scale:
+            known |= {"strength": abs(mean), "scale": scale}
         if mean == 0:
             known["tie"] = True
         yield pair[::turn], known

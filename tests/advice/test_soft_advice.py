@@ -8,11 +8,12 @@ import pytest
 from lens.advice.advise import advise, conclude, recipes_for
 from lens.advice.crossval import folds_of, make_round, round_margins
 from lens.advice.fit import fit
-from lens.advice.report import as_json, as_text
+from lens.advice.report import as_json
+from lens.advice.result import as_text
 from lens.reward import methods
 from lens.reward.recipes import Recipe
 from lens.serving.calibration import fit_temperature, log_loss
-from tests.advice.test_advise import embedded
+from tests.helpers.embedded_pairs import embedded
 
 PROBE, SOFT = Recipe("evidence_probe"), Recipe("evidence_probe", labels="soft")
 

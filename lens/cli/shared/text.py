@@ -96,6 +96,20 @@ def lora(args):
     )
 
 
+def hard_pairs(path: str):
+    """A pair table for training on text; LensError where its labels are soft."""
+    from lens.core.errors import LensError
+    from lens.files.artifacts import read_table
+
+    pairs = read_table(path)
+    if "label" in pairs and (pairs["label"] < 1).any():
+        raise LensError(
+            f"{path}: has soft labels, and on text models train on hard ones. Prepare the pairs with "
+            "--labels hard."
+        )
+    return pairs
+
+
 def train_classifier(args, table, source: str, tokens, how, *, lora, seed: int, out):
     """A reward model trained on the pairs (prompt, chosen, rejected) of a table and saved in `out`:
     (model, `AnswerTokens` of all texts so far, what happened). `tokens` is None at first."""

@@ -20,7 +20,7 @@ BEFORE = "model|response|answer|assistant|option|completion|output|candidate|sys
 VERDICT = re.compile(
     rf"(?:\[\[)?(?:(?:{BEFORE})s?)?(?P<side>[ab012]|left|right|first|second|one|two)(?:\]\])?"
     r"(?:(?:is|was)?(?P<how>slightly|somewhat|much|significantly|far|clearly|marginally)?"
-    r"(?:better|preferred|best|wins|won))?"
+    r"(?P<better>better|preferred|best|wins|won))?"
 )
 SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
@@ -37,6 +37,7 @@ class Sides:
     judges: tuple[str, ...]
     judge: Callable
     told: str
+    scale: float | None = None  # of the strength, where it does not follow from the largest
 
     def meanings(self, judged: list[tuple]) -> dict[str, dict]:
         """{label: what it means and in how many rows} of (cells, (side, strength)) each."""
@@ -62,7 +63,9 @@ def ends_of(columns, names: Names) -> list[str]:
     return list(differ[0]) if len(differ) == 1 else ["", ""]
 
 
-def labelled(columns, label: str, meaning: Callable, told: str = "") -> Sides:
+def labelled(
+    columns, label: str, meaning: Callable, told: str = "", scale: float | None = None
+) -> Sides:
     def judge(row, where):
         value = row.get(label)
         if is_empty(value) or word_of(value) in SKIPPED:
@@ -75,7 +78,7 @@ def labelled(columns, label: str, meaning: Callable, told: str = "") -> Sides:
         return found
 
     told = told or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
-    return Sides(*columns, (label,), judge, told)
+    return Sides(*columns, (label,), judge, told, scale)
 
 
 def read_label(names: Names, columns, label: str, place: str) -> Sides:
@@ -96,11 +99,12 @@ def read_label(names: Names, columns, label: str, place: str) -> Sides:
         scale = max(3.0, *map(abs, found)) if name in SIGNED else None
         said = "positive" if sign == 1 else "negative"
         told = f"a {said} `{label}` means that `{columns[0]}` is better, 0 a tie"
-        return labelled(columns, label, lambda v, _: _signed(number(v, label) * sign, scale), told)
+        meaning = lambda v, _: _signed(number(v, label) * sign)  # noqa: E731
+        return labelled(columns, label, meaning, told, scale)
     if name in ("first_share", "second_share"):
         side = 0 if name == "first_share" else 1
         told = f"`{label}` is the share that prefers `{columns[side]}`"
-        return labelled(columns, label, lambda v, _: _share(number(v, label), side), told)
+        return labelled(columns, label, lambda v, _: _share(number(v, label), side), told, 1.0)
     index = _index(name, found, [] if true_false else ends, columns, names)
     if index is None:
         raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
@@ -169,16 +173,14 @@ def _is_plain_number(value: object) -> bool:
     )
 
 
-def _signed(value: float, scale: float | None) -> tuple:
-    if value == 0:
-        return None, 0.0
-    return (0 if value > 0 else 1), abs(value) / (scale or 1)
+def _signed(value: float) -> tuple:
+    return (None if value == 0 else 0 if value > 0 else 1), abs(value)
 
 
 def _share(value: float, side: int) -> tuple | None:
     if not 0 <= value <= 1:
         return None
-    return (None if value == 0.5 else side if value > 0.5 else 1 - side), max(value, 1 - value)
+    return (None if value == 0.5 else side if value > 0.5 else 1 - side), abs(2 * value - 1)
 
 
 def _by_name(names: Names, columns) -> Callable:
@@ -212,7 +214,9 @@ def named_side(value: object, columns) -> tuple[int | None, float | None] | None
     if match is None:
         return None
     side, ends = match["side"], [word_of(column)[-1] for column in columns]
-    how = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0, None: None}.get(match["how"], 3.0)
+    how = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(match["how"], 3.0)
+    if match["how"] is None:
+        how = 2.0 if match["better"] else None
     if side in ends:
         return ends.index(side), how
     found = next((i for i in (0, 1) if side in WORDS[i]), None)
