@@ -14,7 +14,7 @@ _HOMES = {
     "EmbeddedPairs": "advice.own_pairs",
     "Encoder": "language.encoder",
     "LensError": "core.errors",
-    "Preferences": "advice.own_pairs",
+    "Preferences": "advice.preferences",
     "Recipe": "reward.recipes",
     "RewardModel": "serving.reward_model",
     "advise": "advice.advise",
@@ -23,7 +23,7 @@ _HOMES = {
     "export_classifier": "serving.export",
     "fit": "advice.fit",
     "import_embeddings": "advice.own_pairs",
-    "read_pairs": "advice.own_pairs",
+    "read_pairs": "advice.preferences",
     "reward_bench": "evaluation.rewardbench",
 }
 __all__ = sorted(_HOMES)

@@ -33,7 +33,8 @@ def run(args):
 
     from lens.advice.advise import advise
     from lens.advice.crossval import fold_of_each
-    from lens.advice.own_pairs import claim, decided, embed_pairs, import_embeddings, kept
+    from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, kept
+    from lens.advice.preferences import decided
     from lens.advice.report import as_json, draw
     from lens.advice.result import duration
     from lens.cli.shared.arguments import settings

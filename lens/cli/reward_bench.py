@@ -22,7 +22,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.advice.own_pairs import read_pairs
+    from lens.advice.preferences import read_pairs
     from lens.cli.shared.your_data import reward_model
     from lens.evaluation import rewardbench
     from lens.files import artifacts

@@ -11,7 +11,8 @@ from functools import partial
 from lens.core.errors import LensError
 from lens.data.judged_answers import as_list, as_object, is_scalar
 from lens.data.judgements import Question, Said
-from lens.data.sources import Row, parse_json
+from lens.data.reading.cells import parse_json
+from lens.data.sources import Row
 
 SUBMITTED = (None, "", "submitted")  # nested records of version 2 do not say
 ABOUT_RECORD = {"id", "external_id", "metadata", "vectors", "status", "_server_id", "record_id"}

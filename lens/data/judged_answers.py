@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from lens.core.errors import LensError
-from lens.data.sources import parse_json
+from lens.data.reading.cells import parse_json
 
 STEMS = {"response", "answer", "completion", "generation", "output", "text", "candidate", "reply"}
 STEMS |= {"summary", "message", "txt", "conversation", "story", "translation"}
@@ -68,7 +68,8 @@ def find_verdict(value: object, names: Sequence[str], *, numbers: bool = True) -
     text = " ".join(text.casefold().replace("_", " ").split())
     if text.rstrip(".") in TIES:
         return Verdict(None)
-    if signs := SIGNS.fullmatch(text):
+    signs = SIGNS.fullmatch(text)
+    if signs:
         one, sign, other = signs.groups()
         sides = [position(one, names), position(other, names)]
         if None in sides or sides[0] == sides[1]:
@@ -77,7 +78,7 @@ def find_verdict(value: object, names: Sequence[str], *, numbers: bool = True) -
         return Verdict(None) if sign == "=" else Verdict(sides[sign[0] == "<"], steps)
     phrase = PHRASE.fullmatch(text.rstrip("."))
     found = position(phrase["side"], names) if phrase else None
-    if found is None:
+    if phrase is None or found is None:
         return None
     how = (phrase["how"] or phrase["before"] or "").strip()
     return Verdict(found, HOW[how] if how else PLAIN if phrase["better"] else None)

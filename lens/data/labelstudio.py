@@ -12,7 +12,8 @@ from itertools import chain
 from lens.core.errors import LensError
 from lens.data.judged_answers import as_list, find_verdict, is_scalar
 from lens.data.judgements import PREFERRED, Question, Said
-from lens.data.sources import Row, parse_json
+from lens.data.reading.cells import parse_json
+from lens.data.sources import Row
 
 ANNOTATIONS = ("annotations", "completions")  # the second until version 1.0
 MEANT = ("selected", "choices", "rating", "number", "ranker")  # keys of a control's value

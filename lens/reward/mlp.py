@@ -146,8 +146,8 @@ class _Watch:
 
     def look(self, epoch: int, state: dict[str, Tensor], model: nn.Module) -> None:
         """Takes note of the weights after an epoch, with `model` to put them into."""
-        rewards = self._rewards(state, model) - self.offset
-        loss = bradley_terry_loss(*rewards, self.labels).mean().item()
+        chosen, rejected = self._rewards(state, model) - self.offset
+        loss = bradley_terry_loss(chosen, rejected, self.labels).mean().item()
         if not math.isfinite(loss):
             raise LensError(
                 f"the validation loss became {loss} in epoch {epoch}. Lower `learning_rate`, "

@@ -9,7 +9,8 @@ import pytest
 
 from lens.advice.advise import conclude
 from lens.advice.fit import fit
-from lens.advice.own_pairs import EmbeddedPairs, import_embeddings, read_pairs
+from lens.advice.own_pairs import EmbeddedPairs, import_embeddings
+from lens.advice.preferences import read_pairs
 from lens.advice.result import as_text
 from lens.core import diagnostics
 from lens.core.errors import LensError

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lens.advice.fit import fit
-from lens.advice.own_pairs import embed_pairs, kept, read_pairs
+from lens.advice.own_pairs import embed_pairs, kept
+from lens.advice.preferences import read_pairs
 from lens.core.errors import LensError
 from lens.language.encoder import Encoder
 from tests.helpers.word_pairs import jsonl, some_rows

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lens.advice.own_pairs import read_pairs, summary
+from lens.advice.preferences import read_pairs, summary
 from tests.helpers.malformed import EVIL, among, check_message, contents, lines, parquet
 
 pytestmark = pytest.mark.usefixtures("one_parser")

@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from lens.advice.own_pairs import embed_pairs, kept, read_pairs
+from lens.advice.own_pairs import embed_pairs, kept
+from lens.advice.preferences import read_pairs
 from lens.files import artifacts
 from lens.language.encoder import Encoder
 from lens.serving.reward_model import RewardModel

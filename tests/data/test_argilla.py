@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from lens.advice.own_pairs import read_pairs
+from lens.advice.preferences import read_pairs
 from lens.core.errors import LensError
 from lens.data.forms import to_pairs
 from lens.data.sources import read_rows

@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import pytest
 
-from lens.advice.own_pairs import read_pairs, summary
+from lens.advice.preferences import read_pairs, summary
 from lens.core.errors import LensError
 from lens.data.beware import first_answer_wins, of_pairs, wilson
 from lens.data.check import check_data, render

@@ -3,7 +3,8 @@
 import pytest
 
 from lens.advice.fit import fit
-from lens.advice.own_pairs import embed_pairs, read_pairs
+from lens.advice.own_pairs import embed_pairs
+from lens.advice.preferences import read_pairs
 from lens.language.encoder import Encoder
 from lens.reward.recipes import Recipe
 from tests.helpers.word_pairs import some_rows

@@ -5,7 +5,7 @@ import pytest
 
 from lens.advice.crossval import correct, fold_of_each
 from lens.advice.fit import fit, held_out
-from lens.advice.own_pairs import read_pairs
+from lens.advice.preferences import read_pairs
 from lens.reward.recipes import Recipe
 from lens.serving.calibration import fit_temperature, log_loss, reliability
 from tests.helpers.embedded_pairs import embedded

@@ -7,7 +7,8 @@ import pytest
 
 import lens as lens_api
 from lens.advice.fit import fit
-from lens.advice.own_pairs import embed_pairs, read_pairs
+from lens.advice.own_pairs import embed_pairs
+from lens.advice.preferences import read_pairs
 from lens.core.errors import LensError
 from lens.language.encoder import Encoder
 from lens.reward.recipes import Recipe

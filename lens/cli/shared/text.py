@@ -104,8 +104,8 @@ def hard_pairs(path: str):
     pairs = read_table(path)
     if "label" in pairs and (pairs["label"] < 1).any():
         raise LensError(
-            f"{path}: has soft labels, and on text models train on hard ones. Prepare the pairs with "
-            "--labels hard."
+            f"{path}: has soft labels, but models of text train on hard ones. Prepare the pairs "
+            "with --labels hard."
         )
     return pairs
 

@@ -169,7 +169,7 @@ def preferences(args, source: str):
     is left open, labels are soft if any is below 1."""
     import sys
 
-    from lens.advice.own_pairs import read_pairs, summary
+    from lens.advice.preferences import read_pairs, summary
 
     read = partial(
         read_pairs,
