@@ -12,14 +12,19 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from lens.core.errors import LensError
+from lens.data.judgements import has_questions, judged_pairs
 from lens.data.reading import threads
 from lens.data.reading.cells import listed, number
+from lens.data.reading.columns import rename_columns
 from lens.data.reading.conversations import PARTS, is_whole
 from lens.data.reading.cures import command
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import winning_side
 from lens.data.reading.listed import worths
+from lens.data.reading.names import Names
+from lens.data.reading.prompts import prompt_columns
 from lens.data.sources import Row, row_id, row_number
+from lens.data.tools import opened
 
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
 
@@ -36,7 +41,8 @@ class FormReport:
 
     `ties` are pairs dropped because both sides are rated alike, `contradictions` pairs kept
     although their scores speak against the label; `unrated` responses have no rating, `unjudged`
-    rows no label. `prompts_without_pair` counts only in forms with several responses to a prompt.
+    rows no label. `prompts_without_pair` counts only in forms with several responses to a prompt,
+    `judgements` only in exports of labelling tools.
     `columns` says which column is what, `meanings` what each label means and in how many rows.
     """
 
@@ -51,6 +57,7 @@ class FormReport:
     contradictions: int = 0
     columns: dict[str, str] = field(default_factory=dict)
     meanings: dict[str, dict] = field(default_factory=dict, compare=False)
+    judgements: dict[str, int] = field(default_factory=dict)
 
 
 def to_pairs(
@@ -64,7 +71,9 @@ def to_pairs(
     """
     if pair_rule not in RULES:
         raise LensError(f"no rule {pair_rule!r} for making pairs. Use one of {list(RULES)}.")
-    rows = threads.opened(rows) or rows
+    rows = threads.opened(rows) or opened(rows)
+    if rows and has_questions(rows[0][1]):
+        return _from_judgements(rename_columns(rows, columns or {}), pair_rule, columns or {})
     reading = find_form(rows, columns)
     rows = reading.prepare(rows)
     report = FormReport(reading.form, columns=reading.columns, unread=[*reading.unused])
@@ -82,7 +91,34 @@ def to_pairs(
             f"{report.ties} ties). Add responses that differ to the same prompts."
         )
     _require_prompt(rows, reading)
-    report.description += "; " + _about_prompt(reading, pairs[0][1])
+    report.description += "; " + _about_prompt(reading.parts, pairs[0][1])
+    return pairs, report
+
+
+def _from_judgements(
+    rows: list[Row], rule: str, columns: dict[str, str]
+) -> tuple[list[Row], FormReport]:
+    """Pairs of an export of a labelling tool, and what was seen."""
+    names = Names([*dict.fromkeys(name for _, row in rows for name in row)], rows, columns)
+    parts = prompt_columns(names, set(), rows[0][0])
+
+    def make(row: dict, *sides: object) -> dict:
+        return _pair(row, {part: row.get(column) for part, column in parts.items()}, *sides)
+
+    select = None if rule == "all" else lambda worths: compare(worths, rule)[0]
+    judged = judged_pairs(rows, make, select)
+    pairs = [(place, pair) for place, pair in judged.pairs if "tie" not in pair]
+    report = FormReport("judgements", judged.description, judgements=dict(judged.counts))
+    report.responses, report.ties = 2 * len(judged.pairs), len(judged.pairs) - len(pairs)
+    report.columns = parts
+    if not pairs:
+        raise LensError(
+            f"{rows[0][0]} and on: nobody prefers an answer ({report.ties} ties, "
+            f"{judged.counts['rows nobody judged']} rows not judged). Label answers that differ."
+        )
+    report.description += "; " + _about_prompt(parts, pairs[0][1])
+    used = {"id", *parts.values(), *judged.columns}
+    report.unread = sorted(set(map(str, rows[0][1])) - used)
     return pairs, report
 
 
@@ -277,8 +313,8 @@ def _may_have_prompt(answer: object) -> bool:
     return not isinstance(answer, str) or is_whole(answer)
 
 
-def _about_prompt(reading: Reading, pair: dict) -> str:
-    named = {part: reading.parts[part] for part in PARTS if part in reading.parts}
+def _about_prompt(parts: dict[str, str], pair: dict) -> str:
+    named = {part: parts[part] for part in PARTS if part in parts}
     if is_whole(pair["chosen"]):
         more = [f"`{named[part]}`" for part in ("system", "history") if part in named]
         return "the prompt is what both sides begin with" + "".join(f", with {m}" for m in more)

@@ -64,7 +64,7 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
     from sklearn.model_selection import GroupKFold
 
     chosen, rejected, groups = part.all_pairs()
-    rows = np.concatenate([part.rows, part.validation_rows])
+    rows, labels = np.concatenate([part.rows, part.validation_rows]), part.all_labels()
     count = min(FOLDS, len(np.unique(groups)))
     if count < 2:
         raise LensError("all pairs share one prompt, so none can be left out. Add other prompts.")
@@ -81,8 +81,10 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
             groups[held],
             rows[kept],
             rows[held],
+            labels=None if labels is None else labels[kept],
+            validation_labels=None if labels is None else labels[held],
         )
-        step = torch.from_numpy(noise * spread(own.chosen, own.rejected))
+        step = torch.from_numpy(noise * spread(own.chosen, own.rejected, own.labels))
         source = noisy(
             torch.from_numpy(own.chosen),
             torch.from_numpy(own.rejected),
@@ -96,10 +98,12 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
     return folds
 
 
-def spread(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
+def spread(
+    chosen: np.ndarray, rejected: np.ndarray, labels: np.ndarray | None = None
+) -> np.ndarray:
     """Standard deviation of embeddings [n, d] on the line of their pairs' evidence probe, as a
     vector [d] along it."""
-    weights = evidence.fit(chosen - rejected).weights
+    weights = evidence.fit(chosen - rejected, labels).weights
     direction = weights / np.linalg.norm(weights)
     return (np.concatenate([chosen, rejected]) @ direction).std() * direction
 
@@ -113,7 +117,7 @@ class Shares:
     z: float
 
 
-def shares(linear: np.ndarray, networks: np.ndarray) -> Shares:
+def shares(linear: np.ndarray, networks: np.ndarray, labels: np.ndarray | None = None) -> Shares:
     """Bradley-Terry weights of two margins [N] of pairs that neither was fitted to.
 
     The networks' weight is shrunk by Breiman's garrote, max(0, 1 - (2 / z)^2), and 0 if it is
@@ -124,7 +128,7 @@ def shares(linear: np.ndarray, networks: np.ndarray) -> Shares:
     if networks.std() == 0:
         return alone
     margins = np.stack([linear, networks / networks.std()], axis=1)
-    _, weight = fitted = _fit(margins)
+    _, weight = fitted = _fit(margins, labels=labels)
     slope = np.exp(-np.logaddexp(0, margins @ fitted) - np.logaddexp(0, -margins @ fitted))
     information = (margins * slope[:, None]).T @ margins
     if not np.linalg.det(information) > 0:  # a part orders every pair: nothing left to tell
@@ -133,29 +137,35 @@ def shares(linear: np.ndarray, networks: np.ndarray) -> Shares:
     if z <= TOLD_APART:
         return replace(alone, z=z)
     weight *= 1 - (TOLD_APART / z) ** 2
-    (again,) = _fit(margins[:, :1], weight * margins[:, 1])
+    (again,) = _fit(margins[:, :1], weight * margins[:, 1], labels)
     return Shares(float(again), float(weight / networks.std()), z)
 
 
-def _fit(margins: np.ndarray, offset: np.ndarray | float = 0.0) -> np.ndarray:
+def _fit(
+    margins: np.ndarray, offset: np.ndarray | float = 0.0, labels: np.ndarray | None = None
+) -> np.ndarray:
     """Weights [k] of margins [N, k] with the smallest Bradley-Terry loss, the first not below 0."""
     from scipy.optimize import minimize
 
     bounds = [(0, None)] + [(None, None)] * (margins.shape[1] - 1)
     start = np.eye(margins.shape[1])[0]
-    loss = lambda weights: np.logaddexp(0, -margins @ weights - offset).sum()  # noqa: E731
+
+    def loss(weights: np.ndarray) -> float:
+        return evidence.cross_entropy(margins @ weights + offset, labels).sum()
+
     return minimize(loss, start, bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-8}).x
 
 
 def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> Training:
     chosen, rejected, _ = part.all_pairs()
-    linear = evidence.fit(chosen - rejected)
+    labels = part.all_labels()
+    linear = evidence.fit(chosen - rejected, labels)
     margins = np.zeros(len(chosen))
     for fold, training in zip(folds, trained, strict=True):
         model = RewardHead(training.weights, part.standardiser)
         margins[fold.held] = model.score_standardised(chosen[fold.held])
         margins[fold.held] -= model.score_standardised(rejected[fold.held])
-    found = shares(linear.margins, margins)
+    found = shares(linear.margins, margins, labels)
     weights = {"w": np.float32(found.linear) * linear.weights}
     if found.networks > 0:
         weights |= _mean([training.weights for training in trained], found.networks)

@@ -18,9 +18,18 @@ from lens.reward.factored_batches import Batches
 from lens.reward.training_set import Training, TrainingSet
 
 
-def bradley_terry_loss(chosen_reward: Tensor, rejected_reward: Tensor) -> Tensor:
-    """-log sigmoid(r(chosen) - r(rejected)) of each pair (Eq. 1 before its mean)."""
-    return softplus(rejected_reward - chosen_reward)
+def bradley_terry_loss(
+    chosen_reward: Tensor, rejected_reward: Tensor, labels: Tensor | None = None
+) -> Tensor:
+    """-log sigmoid(d) of each pair with d = r(chosen) - r(rejected) (Eq. 1 before its mean).
+
+    With labels y, the probabilities that the chosen answer is better, it is the cross-entropy
+    -y log sigmoid(d) - (1 - y) log sigmoid(-d).
+    """
+    loss = softplus(rejected_reward - chosen_reward)
+    if labels is None:
+        return loss
+    return loss + (1 - labels) * (chosen_reward - rejected_reward)
 
 
 @dataclass
@@ -52,7 +61,8 @@ def train_mlps(
     methods of one scale see the same triplets in the same steps. After each epoch the loss on the
     validation pairs decides: a run ends after `patience` epochs without a new best, and the best
     epoch's weights are kept. A `centred` head is the network less what it was at the start, so that
-    it starts at 0 everywhere; its weights are those of an MLP twice as wide.
+    it starts at 0 everywhere; its weights are those of an MLP twice as wide. Either all runs have
+    labels or none; a synthetic pair has the label of the pair that it is made of.
     """
     make = partial(_mlp, runs[0].data.chosen.shape[1], hidden)
     models = [seeded(make, run.seed) for run in runs]
@@ -79,7 +89,8 @@ def train_mlps(
                     before = pairs.rewards(start.module)
                 rewards = rewards - before
             chosen, rejected = rewards.chunk(2, dim=1)
-            stack.step(batch.total(bradley_terry_loss(chosen, rejected)), batch.active)
+            losses = bradley_terry_loss(chosen, rejected, _labels(runs, live, rows))
+            stack.step(batch.total(losses), batch.active)
         for i in live:
             watches[i].look(epoch, stack.state(i), models[i])
         going = [i for i in live if not watches[i].over]
@@ -104,11 +115,22 @@ def _members(run: Run, batch: Tensor) -> tuple[Tensor, Tensor]:
     return rows, run.composition[rows, batch // count]
 
 
+def _labels(runs: Sequence[Run], live: Sequence[int], rows: Sequence[Tensor]) -> Tensor | None:
+    """The labels [R, b] of a batch of the runs that go on; None if they have none."""
+    if runs[0].data.labels is None:
+        return None
+    found = [torch.from_numpy(runs[run].data.labels)[r] for run, r in zip(live, rows, strict=True)]
+    return torch.stack(found)
+
+
 class _Watch:
     """Early stopping of one run: its validation losses and its best weights so far."""
 
     def __init__(self, data: TrainingSet, patience: int, start: dict | None, model: nn.Module):
         self.pairs = torch.from_numpy(np.stack([data.validation_chosen, data.validation_rejected]))
+        self.labels = data.validation_labels
+        if self.labels is not None:
+            self.labels = torch.from_numpy(self.labels)
         self.patience, self.over = patience, False
         self.best_loss, self.best_epoch, self.best_state, self.losses = math.inf, 0, {}, []
         self.start, self.offset = start, 0.0
@@ -124,7 +146,7 @@ class _Watch:
     def look(self, epoch: int, state: dict[str, Tensor], model: nn.Module) -> None:
         """Takes note of the weights after an epoch, with `model` to put them into."""
         rewards = self._rewards(state, model) - self.offset
-        loss = bradley_terry_loss(*rewards).mean().item()
+        loss = bradley_terry_loss(*rewards, self.labels).mean().item()
         if not math.isfinite(loss):
             raise LensError(
                 f"the validation loss became {loss} in epoch {epoch}. Lower `learning_rate`, "

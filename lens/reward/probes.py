@@ -2,15 +2,18 @@
 
 import numpy as np
 
-from lens.reward.evidence import evidence_probe
+from lens.reward.evidence import cross_entropy, evidence_probe
 from lens.reward.training_set import Training, TrainingSet
 
 LINEAR_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 
 
 def mean_difference(data: TrainingSet) -> Training:
-    """The probe r(e) = w . e with w the mean of chosen - rejected."""
+    """The probe r(e) = w . e with w the mean of chosen - rejected, times 2 y - 1 with labels y."""
     differences, _ = data.differences()
+    labels = data.all_labels()
+    if labels is not None:
+        differences = differences * (2 * labels - 1)[:, None]
     return Training({"w": differences.mean(axis=0)}, {"pairs_per_epoch": len(differences)})
 
 
@@ -23,16 +26,18 @@ def linear_probe(data: TrainingSet, *, folds: int = 5) -> Training:
     from sklearn.model_selection import GroupKFold
 
     differences, groups = data.differences()
+    labels = data.all_labels()
     folds = min(folds, len(np.unique(groups)))
     losses = []
     for penalty in LINEAR_PENALTIES:
         held_out = []
         for train, test in GroupKFold(folds).split(differences, groups=groups):
-            margins = differences[test] @ fit_logistic(differences[train], penalty)
-            held_out.append(np.logaddexp(0, -margins))
+            known = None if labels is None else labels[train]
+            margins = differences[test] @ fit_logistic(differences[train], penalty, known)
+            held_out.append(cross_entropy(margins, None if labels is None else labels[test]))
         losses.append(float(np.concatenate(held_out).mean()))
     best = int(np.argmin(losses))
-    weights = fit_logistic(differences, LINEAR_PENALTIES[best])
+    weights = fit_logistic(differences, LINEAR_PENALTIES[best], labels)
     return Training(
         {"w": weights},
         {
@@ -43,11 +48,14 @@ def linear_probe(data: TrainingSet, *, folds: int = 5) -> Training:
     )
 
 
-def fit_logistic(differences: np.ndarray, penalty: float) -> np.ndarray:
-    """w [d] that minimises mean log(1 + exp(-w . x)) + penalty |w|^2 / 2 over rows x [n, d].
+def fit_logistic(
+    differences: np.ndarray, penalty: float, labels: np.ndarray | None = None
+) -> np.ndarray:
+    """w [d] that minimises mean `cross_entropy` of w . x + penalty |w|^2 / 2 over rows x [n, d].
 
     Half of the rows are turned round with their label, which changes nothing in the loss but
-    gives the solver two classes.
+    gives the solver two classes. A row with a label y < 1 stands there both ways, weighing y and
+    1 - y.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -55,7 +63,13 @@ def fit_logistic(differences: np.ndarray, penalty: float) -> np.ndarray:
     solver = LogisticRegression(
         C=1 / (penalty * len(differences)), fit_intercept=False, max_iter=1000, tol=1e-5
     )
-    solver.fit(differences * signs[:, None], signs)
+    x, weights = differences * signs[:, None], None
+    if labels is not None:
+        unsure = labels < 1
+        x = np.concatenate([x, x[unsure]])
+        signs = np.concatenate([signs, -signs[unsure]])
+        weights = np.concatenate([labels, 1 - labels[unsure]])
+    solver.fit(x, signs, sample_weight=weights)
     return solver.coef_[0].astype(np.float32)
 
 

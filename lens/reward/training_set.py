@@ -43,7 +43,8 @@ class TrainingSet:
     `validation_*` are the pairs held out, by prompt, for early stopping: they count among the N
     pairs a method may spend. `rows` and `validation_rows` are their positions in the pair table.
     `constant_features` counts those of the d that do not vary, `identical_pairs` those of the N
-    whose answers have the same embedding.
+    whose answers have the same embedding. `labels` and `validation_labels` are the probabilities
+    in [0, 1] that the chosen answer is the better one, float32 [n]; None where all are 1.
     """
 
     chosen: np.ndarray
@@ -57,6 +58,8 @@ class TrainingSet:
     validation_rows: np.ndarray
     constant_features: int = 0
     identical_pairs: int = 0
+    labels: np.ndarray | None = None
+    validation_labels: np.ndarray | None = None
 
     def all_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(chosen [N, d], rejected [N, d], groups [N]) of all N pairs, validation pairs last."""
@@ -65,6 +68,12 @@ class TrainingSet:
             np.concatenate([self.rejected, self.validation_rejected]),
             np.concatenate([self.groups, self.validation_groups]),
         )
+
+    def all_labels(self) -> np.ndarray | None:
+        """The labels [N] of all N pairs, validation pairs last; None where all are 1."""
+        if self.labels is None:
+            return None
+        return np.concatenate([self.labels, self.validation_labels])
 
     def differences(self) -> tuple[np.ndarray, np.ndarray]:
         """(chosen - rejected [N, d], groups [N]) of all N pairs: probes need no early stopping."""
@@ -101,6 +110,7 @@ def training_set(
         embeddings,
         seed=seed,
         validation_fraction=validation_fraction,
+        labels=pairs["label"].to_numpy() if "label" in pairs else None,
     )
     if found.constant_features == found.chosen.shape[1]:
         raise LensError(
@@ -122,12 +132,18 @@ def training_set_of(
     *,
     seed: int,
     validation_fraction: float,
+    labels: np.ndarray | None = None,
 ) -> TrainingSet:
     """The pairs at positions `rows`, divided by prompt and seed, standardised on all of them.
 
-    `groups` [n] and `embeddings`, [n, d] a side, are of all pairs.
+    `groups` [n], `labels` [n] and `embeddings`, [n, d] a side, are of all pairs. LensError where
+    all labels are 1/2.
     """
     groups = groups[rows]
+    if labels is not None:
+        labels = labels[rows].astype(np.float32)
+        if (labels == 0.5).all():
+            raise LensError(f"all of {len(rows)} pairs are ties. Add pairs that differ.")
     held = hold_out(groups, validation_fraction, seed)
     chosen, rejected = embeddings["chosen"][rows], embeddings["rejected"][rows]
     identical = int(diagnostics.identical_pairs(chosen, rejected).sum())
@@ -145,4 +161,6 @@ def training_set_of(
         rows[held],
         int(constant.sum()),
         identical,
+        None if labels is None else labels[~held],
+        None if labels is None else labels[held],
     )

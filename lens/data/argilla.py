@@ -1,0 +1,187 @@
+"""Exports of Argilla 1 and 2, nested or flat, as rows that `lens.data.judgements` reads.
+
+A record's fields become columns, and so does each question with what annotators submitted.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+
+from lens.core.errors import LensError
+from lens.data.judged_answers import as_list, as_object, is_scalar
+from lens.data.judgements import Question, Said
+from lens.data.sources import Row, parse_json
+
+SUBMITTED = (None, "", "submitted")  # nested records of version 2 do not say
+ABOUT_RECORD = {"id", "external_id", "metadata", "vectors", "status", "_server_id", "record_id"}
+SUGGESTION = re.compile(r"(.+)[-.]suggestion(?:[-.](?:metadata|score|agent|type))?")
+RESPONSES = re.compile(r"(.+)\.responses(?:\.(?:users|status))?")
+
+
+def opened(rows: list[Row]) -> list[Row] | None:
+    """One row for each record of an export, or None if the rows are none.
+
+    LensError where it is an export in which nobody has answered anything.
+    """
+    read = _reader(rows)
+    if read is None:
+        return None
+    records = [(place, *read(row, place)) for place, row in rows]
+    names = list(dict.fromkeys(name for _, _, said, _ in records for name in said))
+    if not any(said for _, _, said, _ in records):
+        raise LensError(
+            f"{rows[0][0]} and on: an Argilla export of {len(rows)} records, and none has a "
+            "submitted response or a suggestion. Annotate records first, or export those that are."
+        )
+    for name in names:
+        _tell_sets([one for _, _, said, _ in records for one in said.get(name, [])])
+    return [
+        (place, fields | {name: Question(said.get(name, []), left_out) for name in names})
+        for place, fields, said, left_out in records
+    ]
+
+
+def _tell_sets(said: list[Said]) -> None:
+    """Lists of options as sets where they differ in length: a ranking holds all options."""
+    lists = [one for one in said if isinstance(one.value, list)]
+    if len({len(one.value) for one in lists}) > 1 or any(len(one.value) == 1 for one in lists):
+        for one in lists:
+            one.value = frozenset(map(str, one.value))
+
+
+def _reader(rows: list[Row]):
+    """What reads a record of these rows, by how they are laid out; None if it is no export."""
+    first = rows[0][1]
+    if isinstance(first.get("fields"), dict) and {"responses", "suggestions"} & set(first):
+        return _nested
+    if any(RESPONSES.fullmatch(str(name)) for name in first) and "_server_id" in first:
+        return _flat_2
+    columns = {name for _, row in rows for name, value in row.items() if _is_responses(value)}
+    suggested = {m[1] for name in first if (m := re.fullmatch(r"(.+)-suggestion", str(name)))}
+    questions = columns | (suggested & set(first))
+    return partial(_flat_1, questions=questions) if questions else None
+
+
+def _is_responses(value: object) -> bool:
+    """Whether a cell holds responses as version 1 does: objects with `user_id` and `value`."""
+    value = _parsed(value)
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(
+        isinstance(each, dict) and "value" in each and {"user_id", "status"} & set(each)
+        for each in items
+    )
+
+
+def _parsed(value: object) -> object:
+    """Lists and objects that a cell holds as JSON."""
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        try:
+            return parse_json(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _nested(record: dict, place: str) -> tuple[dict, dict, Counter]:
+    """A record with `fields`, `responses` and `suggestions`, as both versions write them."""
+    if not isinstance(record.get("fields"), dict):
+        raise LensError(f"{place}: an Argilla record needs an object `fields`.")
+    responses, suggestions = record.get("responses"), record.get("suggestions")
+    given = [
+        (name, one) for name, all_of in as_object(responses).items() for one in _objects(all_of)
+    ]
+    for response in filter(None, map(as_object, as_list(responses))):
+        about = {name: response.get(name) for name in ("user_id", "status")}
+        values = as_object(response.get("values"))
+        given += [(name, about | as_object(value)) for name, value in values.items()]
+        given += [] if values else [(None, about)]  # discarded without an answer
+    values = {name: as_object(one).get("value") for name, one in as_object(suggestions).items()}
+    for one in map(as_object, as_list(suggestions)):
+        values[str(one.get("question_name"))] = one.get("value")
+    return _record(record, record["fields"], given, values)
+
+
+def _flat_1(row: dict, place: str, questions: set[str]) -> tuple[dict, dict, Counter]:
+    """A row of the `datasets` form of version 1."""
+    given = [(name, each) for name in sorted(questions) for each in _objects(row.get(name))]
+    values = {name: _parsed(row.get(f"{name}-suggestion")) for name in questions}
+    return _record(row, _fields(row, questions), given, values)
+
+
+def _flat_2(row: dict, place: str) -> tuple[dict, dict, Counter]:
+    """A row of the flat form of version 2: a column for values, users and statuses each."""
+    questions = [m[1] for name in row if (m := re.fullmatch(r"(.+)\.responses", str(name)))]
+    suggested = [m[1] for name in row if (m := re.fullmatch(r"(.+)\.suggestion", str(name)))]
+    given = []
+    for name in questions:
+        values = as_list(_parsed(row[f"{name}.responses"]))
+        users = as_list(_parsed(row.get(f"{name}.responses.users"))) or [None] * len(values)
+        status = as_list(_parsed(row.get(f"{name}.responses.status"))) or [None] * len(values)
+        if not len(values) == len(users) == len(status):
+            raise LensError(
+                f"{place}: `{name}.responses` has {len(values)} values for {len(users)} users."
+            )
+        each = zip(values, users, status, strict=True)
+        given += [(name, {"value": v, "user_id": u, "status": s}) for v, u, s in each]
+    values = {name: _parsed(row[f"{name}.suggestion"]) for name in suggested}
+    return _record(row, _fields(row, set()), given, values)
+
+
+def _fields(row: dict, questions: set[str]) -> dict:
+    return {
+        name: value
+        for name, value in row.items()
+        if name not in questions | ABOUT_RECORD
+        and not SUGGESTION.fullmatch(str(name))
+        and not RESPONSES.fullmatch(str(name))
+    }
+
+
+def _objects(cell: object) -> list[dict]:
+    """Responses as a list of objects; `datasets` makes an object of lists of them."""
+    cell = _parsed(cell)
+    if isinstance(cell, dict):
+        lists = {name: values for name, values in cell.items() if isinstance(values, list)}
+        rows = zip(*lists.values(), strict=False)
+        return [dict(zip(lists, row, strict=True)) for row in rows]
+    return [each for each in as_list(cell) if isinstance(each, dict)]
+
+
+def _record(
+    row: dict, fields: dict, given: Iterable[tuple[str | None, dict]], suggestions: dict
+) -> tuple[dict, dict[str, list[Said]], Counter]:
+    """(fields with an id, {question: what was submitted}, what was left out): a suggestion counts
+    only where nobody has looked at the record."""
+    said: dict[str, list[Said]] = {}
+    left_out: dict[str, set] = {"discarded": set(), "drafts": set()}
+    looked_at = False
+    for position, (name, response) in enumerate(given):
+        looked_at = True
+        user, status = response.get("user_id"), response.get("status")
+        user = str(user) if is_scalar(user) and user != "" else None
+        if status not in SUBMITTED:
+            kind = "drafts" if status == "draft" else "discarded"
+            left_out[kind].add(position if user is None else user)
+        elif name is not None and response.get("value") is not None:
+            said.setdefault(str(name), []).append(Said(user, _value(response["value"])))
+    counts = Counter({kind: len(users) for kind, users in left_out.items()})
+    if not looked_at:
+        said = {name: [Said(None, _value(v))] for name, v in suggestions.items() if v is not None}
+        counts["rows judged by a model alone"] = bool(said)
+    key = row.get("external_id") or row.get("id")
+    return ({"id": key} if key else {}) | fields, said, +counts
+
+
+def _value(value: object) -> object:
+    """A response's value; a ranking as an object {option: rank}, or as a list, best first."""
+    value = _parsed(value)
+    if isinstance(value, dict):
+        names, ranks = as_list(value.get("value")), as_list(value.get("rank"))
+        return dict(zip(map(str, names), ranks, strict=False))
+    if not isinstance(value, list):
+        return value
+    if all(isinstance(each, dict) and "value" in each for each in value):
+        ranks = {str(each["value"]): each.get("rank") for each in value}
+        return list(ranks) if all(rank is None for rank in ranks.values()) else ranks
+    return [each for each in value if is_scalar(each)]

@@ -1,0 +1,171 @@
+"""Which columns of a labelling tool's row are the answers, and which of them a word names."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from lens.core.errors import LensError
+from lens.data.sources import parse_json
+
+STEMS = {"response", "answer", "completion", "generation", "output", "text", "candidate", "reply"}
+STEMS |= {"summary", "message", "txt", "conversation", "story", "translation"}
+STEMS |= {f"{stem}s" for stem in STEMS}
+NO_TEXT = {"model", "name", "source", "id", "score", "rating", "url", "rationale", "length"}
+BODIES = ("body", "text", "html", "response", "content", "title")
+BESIDE = STEMS | {"model", "assistant", "option", "number", "the", "choice", "system"}
+FIRST, SECOND = ("left", "first"), ("right", "second")
+NUMBERS = [[str(k) for k in range(start, start + 20)] for start in (0, 1)]
+LETTERS = list("abcdefghijklmnopqrst")
+TIES = {"tie", "tied", "draw", "same", "equal", "both", "neither", "no preference", "both good"}
+TIES |= {"both bad", "equally good", "equally bad", "tie (both bad)", "about the same", "similar"}
+HOW = {"slightly": 1, "somewhat": 1, "marginally": 1, "a bit": 1, "a little": 1, "much": 3}
+HOW |= {"far": 3, "significantly": 3, "strongly": 3, "clearly": 3, "a lot": 3, "strictly": 3}
+STRONGEST, PLAIN = 3, 2
+GRADES = "|".join(HOW)
+PHRASE = re.compile(
+    rf"(?:i )?(?P<before>(?:{GRADES}) )?(?:prefer |prefers )?(?P<side>.+?)(?: is| was)?"
+    rf"(?: (?P<how>{GRADES}))?(?P<better> (?:better|best|preferred|wins|more helpful))?"
+)
+SIGNS = re.compile(r"(?P<one>[^<>=]+?) ?(?P<sign>>{1,2}|<{1,2}|=) ?(?P<other>[^<>=]+)")
+WORD = re.compile(r"[\s_.-]+|(?<=[a-z])(?=[A-Z0-9])")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer that a judgement names (its position, None for a tie), in steps of strength."""
+
+    answer: int | None
+    steps: int | None = None
+
+
+def as_list(value: object) -> list:
+    return value if isinstance(value, list) else []
+
+
+def as_object(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def is_scalar(value: object) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def words(name: object) -> tuple[str, ...]:
+    return tuple(word.casefold() for word in WORD.split(str(name).strip()) if word)
+
+
+def find_verdict(value: object, names: Sequence[str], *, numbers: bool = True) -> Verdict | None:
+    """What a choice such as "left", "answer2", "B is slightly better", "A>>B" or "tie" says of
+    answers of these names; None if it names none of them. Bare numbers count only if asked."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = re.sub(r"\.0$", "", str(value).strip())
+    if text in names:
+        return Verdict(names.index(text))
+    if text.isdigit() and not numbers:
+        return None
+    text = " ".join(text.casefold().replace("_", " ").split())
+    if text.rstrip(".") in TIES:
+        return Verdict(None)
+    if signs := SIGNS.fullmatch(text):
+        sides = [position(signs[part], names) for part in ("one", "other")]
+        if None in sides or sides[0] == sides[1]:
+            return None
+        sign = signs["sign"]
+        steps = STRONGEST if len(sign) == 2 else PLAIN
+        return Verdict(None) if sign == "=" else Verdict(sides[sign[0] == "<"], steps)
+    phrase = PHRASE.fullmatch(text.rstrip("."))
+    found = position(phrase["side"], names) if phrase else None
+    if found is None:
+        return None
+    how = (phrase["how"] or phrase["before"] or "").strip()
+    return Verdict(found, HOW[how] if how else PLAIN if phrase["better"] else None)
+
+
+def position(side: object, names: Sequence[str]) -> int | None:
+    """Where among answers the one stands that a side's name means: the whole name, or its ending
+    (1, b, left) alone or behind a word such as "response" or "model"."""
+    said = words(side)
+    exact = [place for place, name in enumerate(names) if words(name) == said]
+    if len(exact) == 1:
+        return exact[0]
+    rest = [word for word in said if word not in BESIDE]
+    if len(rest) != 1 or not names:
+        return None
+    (end,) = rest
+    ends = endings(names)
+    if ends and (end in ends or (end + ends[0]).isdigit()):
+        return ends.index(end) if end in ends else None
+    for known in (FIRST, SECOND):
+        if end in known:
+            return (FIRST, SECOND).index(known) if len(names) == 2 else None
+    series = LETTERS if end.isalpha() else NUMBERS[1]
+    place = series.index(end) if end in series else len(names)
+    return place if place < len(names) else None
+
+
+def endings(names: Sequence[str]) -> list[str] | None:
+    """What tells answers of one kind apart ("1" and "2", "a" and "b"), in their order."""
+    parts = [words(name) for name in names]
+    if len({len(part) for part in parts}) != 1:
+        return None
+    differ = [column for column in zip(*parts, strict=True) if len(set(column)) > 1]
+    return list(differ[0]) if len(differ) == 1 else None
+
+
+def answer_columns(fields: Sequence[str], place: str) -> list[str] | None:
+    """The columns of one kind that hold answers, in their order; None if there are none. LensError
+    where two sets of columns could be meant."""
+    sets: dict[tuple, dict[str, str]] = {}
+    for name in fields:
+        parts = words(name)
+        for at, word in enumerate(parts):
+            stem = (*parts[:at], "", *parts[at + 1 :])
+            sets.setdefault(stem, {})[word] = name
+    found = {
+        stem: columns
+        for stem, by in sets.items()
+        if (columns := _in_order(by)) and not NO_TEXT.intersection([*filter(None, stem)][-1:])
+    }
+    for preferred in (lambda s: s == ("response", ""), STEMS.intersection):
+        kept = [columns for stem, columns in found.items() if preferred(stem)]
+        if len(kept) == 1:
+            return kept[0]
+        if kept:
+            break
+    texts = kept or list(found.values())
+    if len(texts) > 1:
+        listed = " or ".join(", ".join(f"`{name}`" for name in columns) for columns in texts)
+        raise LensError(
+            f"{place}: the answers may be {listed}. Say which: --columns "
+            f'\'{{"response_a": "{texts[0][0]}", "response_b": "{texts[0][1]}"}}\'.'
+        )
+    return texts[0] if texts else None
+
+
+def _in_order(by: dict[str, str]) -> list[str] | None:
+    """Columns by the word in which they differ, if these words count up or name two sides."""
+    for series in (*NUMBERS, LETTERS, ["left", "right"], ["first", "second"]):
+        run = list(takewhile(by.__contains__, series))
+        if len(run) > 1:
+            return [by[word] for word in run]
+    return None
+
+
+def listed_answers(value: object) -> list[tuple[str, object]] | None:
+    """(id or number from 1, text) of a cell that holds a list of answers; None if it does not."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = parse_json(value)
+        except ValueError:
+            return None
+    if not isinstance(value, list) or len(value) < 2:
+        return None
+    if all(isinstance(item, str) for item in value):
+        return [(str(number), text) for number, text in enumerate(value, 1)]
+    if not all(isinstance(item, dict) and "role" not in item for item in value):
+        return None
+    texts = [next((item[name] for name in BODIES if name in item), None) for item in value]
+    keys = [str(item.get("id", number)) for number, item in enumerate(value, 1)]
+    return None if None in texts else list(zip(keys, texts, strict=True))

@@ -1,0 +1,311 @@
+"""What annotators said of the answers to a prompt, as pairs with votes.
+
+Labelling tools ask questions: which of two answers is better, in which order they stand, how good
+each one is. `lens.data.labelstudio` and `lens.data.argilla` open exports as rows whose columns hold
+`Question`s; here each two answers become a pair, and each annotator votes for one of them.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from lens.core.errors import LensError
+from lens.data.judged_answers import (
+    STEMS,
+    STRONGEST,
+    answer_columns,
+    find_verdict,
+    listed_answers,
+    position,
+    words,
+)
+from lens.data.sources import Row, row_id
+
+PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
+LISTED = STEMS | {"item", "items", "option", "options", "results"}
+VOTES = {"votes_for": 1, "votes_against": -1, "votes_tied": 0}
+Answers = list[tuple[str, object]]  # name or id, text
+Margins = dict[tuple[int, int], float]  # (first, second) answer: steps by which the first is better
+
+
+@dataclass
+class Said:
+    """One annotator's answer to a question; `about` is the element that it concerns, if known."""
+
+    annotator: str | None
+    value: object
+    about: object = None
+
+
+@dataclass
+class Question:
+    """What all annotators said in one row, and how much of the row was left out, by reason."""
+
+    said: list[Said]
+    left_out: Counter
+
+
+def has_questions(row: dict) -> bool:
+    return any(isinstance(value, Question) for value in row.values())
+
+
+@dataclass
+class Judged:
+    """`pairs`, what was seen and left out in `counts`, the columns that were used, and in words how
+    answers were compared."""
+
+    pairs: list[Row]
+    counts: Counter
+    columns: list[str]
+    description: str
+
+
+def judged_pairs(
+    rows: list[Row],
+    make: Callable[[dict, object, object], dict],
+    select: Callable[[list[float]], Iterable[tuple[int, int]]] | None,
+) -> Judged:
+    """A pair for each two answers of a row that anybody compared, the one with more votes first.
+
+    `make(fields, chosen, rejected)` makes a pair; `select` says which positions of answers make
+    pairs, given each answer's votes, if not all do. A pair also has `side`, `votes_for`,
+    `votes_against`, `votes_tied`, `annotators_for` and `annotators_against`, `tie` where the votes
+    are even, and `strength` on a `scale` where words such as "slightly" grade them. LensError where
+    questions or answers cannot be told apart.
+    """
+    answers, columns = _find_answers(rows)
+    chosen = _choose(rows, answers)
+    votes = [_votes(row, chosen, each) for (_, row), each in zip(rows, answers, strict=True)]
+    said = [one for each in votes for given in each.values() for one in given]
+    graded = len({abs(steps) for _, steps in said if steps}) > 1
+    counts = Counter(annotators=len({who for who, _ in said if who is not None}))
+    used = {*columns, *(n for n, value in rows[0][1].items() if isinstance(value, Question))}
+    pairs = []
+    for (place, row), each, found in zip(rows, answers, votes, strict=True):
+        counts.update(row[next(iter(chosen))].left_out)
+        counts["rows nobody judged"] += not found
+        fields = {name: value for name, value in row.items() if name not in used}
+        for (i, j), known in _paired(found, len(each), select, graded):
+            counts["votes"] += sum(known[name] for name in VOTES)
+            pair = make(fields, each[i][1], each[j][1]) | known
+            if len(each) > 2:
+                pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
+            pairs.append((place, pair))
+    says = "rate" if None not in chosen.values() else "says which is better of"
+    return Judged(
+        pairs, +counts, [*columns, *chosen], f"{_listed(chosen)} {says} {_listed(columns)}"
+    )
+
+
+def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
+    """(the answers of each row, their columns): columns that options name, a list of answers, or
+    columns of one kind."""
+    place, first = rows[0]
+    fields = [n for n, value in first.items() if n != "id" and not isinstance(value, Question)]
+    options = {str(o) for _, row in rows for said in _all_said(row) for o in _options(said)}
+    named = [name for name in fields if name in options]
+    lists = [name for name in fields if all(listed_answers(row.get(name)) for _, row in rows)]
+    meant = [name for name in lists if LISTED.intersection(words(name))]
+    columns = named if len(named) > 1 else None
+    if not columns and len(meant) != 1:
+        columns, meant = answer_columns(fields, place), lists
+    if columns:
+        found = [[(name, row.get(name)) for name in columns] for _, row in rows]
+        return [each[:2] + [one for one in each[2:] if one[1]] for each in found], columns
+    if len(meant) != 1:
+        raise LensError(
+            f"{place}: annotators compared answers, but none are found among {sorted(fields)}. Say "
+            'which columns hold them: --columns \'{"response_a": "...", "response_b": "..."}\'.'
+        )
+    return [listed_answers(row[meant[0]]) for _, row in rows], meant
+
+
+def _all_said(row: dict) -> Iterator[Said]:
+    for value in row.values():
+        if isinstance(value, Question):
+            yield from value.said
+
+
+def _options(said: Said) -> list:
+    value = said.value
+    return list(value) if isinstance(value, dict | list | frozenset) else [value]
+
+
+def _choose(rows: list[Row], answers: list[Answers]) -> dict[str, int | None]:
+    """The question that compares answers, or those that rate one each, with that answer's position.
+    LensError where none does, or more than one may be meant."""
+    place, first = rows[0]
+    names = [name for name, value in first.items() if isinstance(value, Question)]
+    comparing = [name for name in names if _compares(rows, answers, name)]
+    preferred = [name for name in comparing if str(name).casefold() in PREFERRED]
+    if len(preferred) == 1 or len(comparing) == 1:
+        return {(preferred or comparing)[0]: None}
+    if comparing:
+        raise LensError(
+            f"{place}: annotators answered {_listed(comparing)}, and each may decide. Say which: "
+            f'--columns \'{{"preference": "{comparing[0]}"}}\'.'
+        )
+    rated = {name: _rated_answer(rows, answers, name) for name in names}
+    families: dict[tuple, dict[str, int]] = {}
+    keys = [words(name) for name, _ in max(answers, key=len)]
+    for name, about in rated.items():
+        if about is not None:
+            kind = tuple(word for word in words(name) if word not in keys[about])
+            families.setdefault(kind, {})[name] = about
+    full = {kind: each for kind, each in families.items() if len(set(each.values())) > 1}
+    if ("rating",) in full or len(full) == 1:
+        return full.get(("rating",)) or next(iter(full.values()))
+    if full:
+        sets = [list(each) for each in full.values()]
+        raise LensError(
+            f"{place}: annotators rated answers by {' or '.join(map(_listed, sets))}. Say which: "
+            f'--columns \'{{"rating_1": "{sets[0][0]}", "rating_2": "{sets[0][1]}"}}\'.'
+        )
+    seen = {
+        name: next((s.value for _, row in rows for s in row[name].said), None) for name in names
+    }
+    raise LensError(
+        f"{place}: no question says which of {_listed(n for n, _ in answers[0])} is better, but "
+        f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
+        "needs the answers' names, left and right, a ranking, or a rating for each answer. If 1 "
+        f'means the first answer, 2 the second: --columns \'{{"preference": "{names[0]}"}}\'.'
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _compares(rows: list[Row], answers: list[Answers], name: str) -> bool:
+    """Whether all that was said to a question compares answers of its row."""
+    said = [(each, row[name].said) for (_, row), each in zip(rows, answers, strict=True)]
+    return any(s for _, s in said) and all(
+        _margins(name, one.value, each) is not None for each, s in said for one in s
+    )
+
+
+def _margins(name: str, value: object, answers: Answers) -> Margins | None:
+    """How a verdict, a ranking or a set of chosen answers compares them; None if it is neither."""
+    names = [name for name, _ in answers]
+    if isinstance(value, frozenset):
+        return _marked(value, names)
+    if isinstance(value, dict | list):
+        return _ranked(value, names)
+    bare = str(name).casefold() in PREFERRED
+    verdict = find_verdict(value, names, numbers=bare or isinstance(value, str))
+    if verdict is None:
+        return None
+    if verdict.answer is None:
+        return dict.fromkeys(combinations(range(len(names)), 2), 0.0) if len(names) == 2 else {}
+    best, steps = verdict.answer, verdict.steps or STRONGEST
+    others = [other for other in range(len(names)) if other != best]
+    return {(min(best, o), max(best, o)): steps if best < o else -steps for o in others}
+
+
+def _marked(value: frozenset, names: list[str]) -> Margins | None:
+    """Answers that were marked are better than the others."""
+    marked = {position(str(key), names) for key in value}
+    if None in marked:
+        return None
+    both = combinations(range(len(names)), 2)
+    worth = {pair: (pair[0] in marked) - (pair[1] in marked) for pair in both}
+    return {p: STRONGEST * sign for p, sign in worth.items() if sign or len(names) == 2}
+
+
+def _ranked(value: dict | list, names: list[str]) -> Margins | None:
+    if isinstance(value, dict) and all(isinstance(each, list) for each in value.values()):
+        if len(value) != 1:  # buckets of Label Studio's Ranker have names, and no order
+            return None
+        (value,) = value.values()
+    order = value if isinstance(value, dict) else {str(key): n for n, key in enumerate(value)}
+    ranks = {position(str(key), names): _rating(rank) for key, rank in order.items()}
+    if None in ranks or None in ranks.values() or not 1 < len(ranks) == len(order):
+        return None
+    both = combinations(sorted(ranks), 2)
+    return {(i, j): STRONGEST * _sign(ranks[j] - ranks[i]) for i, j in both}
+
+
+def _sign(number: float) -> int:
+    return (number > 0) - (number < 0)
+
+
+def _rated_answer(rows: list[Row], answers: list[Answers], name: str) -> int | None:
+    """The position of the answer that a question rates in numbers; None if it rates none."""
+    said = [one for _, row in rows for one in row[name].said]
+    names = [key for key, _ in max(answers, key=len)]
+    if not said or any(_rating(one.value) is None for one in said):
+        return None
+    about = {str(one.about) for one in said if one.about}
+    if len(about) == 1 and (found := position(about.pop(), names)) is not None:
+        return found
+    inside = [i for i, key in enumerate(names) if set(words(key)) <= set(words(name))]
+    if len(inside) == 1:
+        return inside[0]
+    for word in words(name):
+        if (word.isdigit() or len(word) == 1) and (found := position(word, names)) is not None:
+            return found
+    return None
+
+
+def _rating(value: object) -> float | None:
+    try:
+        number = math.nan if isinstance(value, bool | dict | list) else float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _votes(
+    row: dict, chosen: dict[str, int | None], answers: Answers
+) -> dict[tuple[int, int], list[tuple[str | None, float]]]:
+    """{(first, second): [(annotator, steps)]} of a row, by each annotator's last word."""
+    by_annotator: dict[object, dict[str, Said]] = {}
+    for name in chosen:
+        for number, one in enumerate(row[name].said):
+            key = number if one.annotator is None else one.annotator
+            by_annotator.setdefault(key, {})[name] = one
+    votes: dict[tuple[int, int], list] = {}
+    for said in by_annotator.values():
+        annotator = next(iter(said.values())).annotator
+        for pair, steps in _of_annotator(said, chosen, answers).items():
+            votes.setdefault(pair, []).append((annotator, steps))
+    return votes
+
+
+def _of_annotator(
+    said: dict[str, Said], chosen: dict[str, int | None], answers: Answers
+) -> Margins:
+    if None in chosen.values():
+        ((name, one),) = said.items()
+        return _margins(name, one.value, answers)
+    rated = {chosen[name]: _rating(one.value) for name, one in said.items()}
+    both = combinations(sorted(rated), 2)
+    return {(i, j): STRONGEST * _sign(rated[i] - rated[j]) for i, j in both}
+
+
+def _paired(
+    votes: dict, count: int, select: Callable | None, graded: bool
+) -> Iterator[tuple[tuple[int, int], dict]]:
+    """((chosen, rejected), what is known of the pair), in the order of the answers."""
+    worth = [0.0] * count
+    for (i, j), given in votes.items():
+        worth[i] += sum(steps for _, steps in given)
+        worth[j] -= sum(steps for _, steps in given)
+    wanted = {frozenset(pair) for pair in select(worth)} if select and count > 2 else None
+    for pair, given in sorted(votes.items()):
+        if wanted is not None and frozenset(pair) not in wanted:
+            continue
+        mean = sum(steps for _, steps in given) / len(given)
+        turn = -1 if mean < 0 else 1
+        signs = [(annotator, turn * _sign(steps)) for annotator, steps in given]
+        known: dict = {"side": "second" if turn < 0 else "first"}
+        known |= {name: sum(sign == way for _, sign in signs) for name, way in VOTES.items()}
+        for name, way in (("annotators_for", 1), ("annotators_against", -1)):
+            known[name] = [who for who, sign in signs if sign == way and who is not None]
+        if graded:
+            known |= {"strength": abs(mean), "scale": STRONGEST}
+        if mean == 0:
+            known["tie"] = True
+        yield pair[::turn], known
