@@ -17,9 +17,9 @@ from lens.data.reading import threads
 from lens.data.reading.cells import listed, number
 from lens.data.reading.columns import rename_columns
 from lens.data.reading.conversations import PARTS, is_whole
-from lens.data.reading.cures import command
+from lens.data.reading.cures import command, either
 from lens.data.reading.find import Reading, find_form
-from lens.data.reading.labels import winning_side
+from lens.data.reading.labels import Sides, winning_side
 from lens.data.reading.listed import worths
 from lens.data.reading.names import Names
 from lens.data.reading.prompts import prompt_columns
@@ -181,6 +181,8 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
         found = sides.judge(row, place)
         seen.append((tuple(row.get(name) for name in sides.judges), found))
         winner, strength = found
+        if sides.check and winner in (0, 1):
+            report.contradictions += sides.check(row, place)[0] == 1 - winner
         if winner == "":
             report.unjudged += 1
         elif winner is None:
@@ -189,9 +191,30 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
             parts, both = reading.texts(row, place)
             pair = _pair(row, parts, both[winner], both[1 - winner])
             pair |= {"side": ("first", "second")[winner]}
-            pairs.append((place, pair | ({} if strength is None else {"strength": strength})))
+            pairs.append((place, pair | _strength(strength, sides.scale)))
     report.meanings = sides.meanings(seen)
+    if report.contradictions > len(pairs) / 2 and len(pairs) > 1:
+        raise _contradicted(rows, sides, report.contradictions, len(pairs))
     return pairs
+
+
+def _strength(strength: float | None, scale: float | str | None) -> dict:
+    """How clearly the chosen answer is better, where the label says it: in steps, or as the
+    probability `label`."""
+    if scale == "share":
+        return {"label": strength}
+    found = {} if strength is None else {"strength": strength}
+    return found | ({} if scale is None else {"scale": scale})
+
+
+def _contradicted(rows: list[Row], sides: Sides, count: int, pairs: int) -> LensError:
+    label, place = sides.judges[0], rows[0][0]
+    turned = {"1 means the first answer": {"first_is_better": label}}
+    turned |= {"1 means the second answer": {"second_is_better": label}}
+    return LensError(
+        f"{place} and on: in {count} of {pairs} rows the scores speak against `{label}`, which may "
+        f"mean the opposite. {either(place, turned)}"
+    )
 
 
 def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:

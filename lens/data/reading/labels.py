@@ -37,6 +37,8 @@ class Sides:
     judges: tuple[str, ...]
     judge: Callable
     told: str
+    scale: float | str | None = None  # what a strength is at most; "share": it is a probability
+    check: Callable | None = None  # as `judge`, by scores that stand beside the label
 
     def meanings(self, judged: list[tuple]) -> dict[str, dict]:
         """{label: what it means and in how many rows} of (cells, (side, strength)) each."""
@@ -62,7 +64,7 @@ def ends_of(columns, names: Names) -> list[str]:
     return list(differ[0]) if len(differ) == 1 else ["", ""]
 
 
-def labelled(columns, label: str, meaning: Callable, told: str = "") -> Sides:
+def labelled(columns, label: str, meaning: Callable, told: str = "", scale=None) -> Sides:
     def judge(row, where):
         value = row.get(label)
         if is_empty(value) or word_of(value) in SKIPPED:
@@ -75,7 +77,7 @@ def labelled(columns, label: str, meaning: Callable, told: str = "") -> Sides:
         return found
 
     told = told or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
-    return Sides(*columns, (label,), judge, told)
+    return Sides(*columns, (label,), judge, told, scale)
 
 
 def read_label(names: Names, columns, label: str, place: str) -> Sides:
@@ -96,11 +98,11 @@ def read_label(names: Names, columns, label: str, place: str) -> Sides:
         scale = max(3.0, *map(abs, found)) if name in SIGNED else None
         said = "positive" if sign == 1 else "negative"
         told = f"a {said} `{label}` means that `{columns[0]}` is better, 0 a tie"
-        return labelled(columns, label, lambda v, _: _signed(number(v, label) * sign, scale), told)
+        return labelled(columns, label, lambda v, _: _signed(number(v, label) * sign), told, scale)
     if name in ("first_share", "second_share"):
         side = 0 if name == "first_share" else 1
         told = f"`{label}` is the share that prefers `{columns[side]}`"
-        return labelled(columns, label, lambda v, _: _share(number(v, label), side), told)
+        return labelled(columns, label, lambda v, _: _share(number(v, label), side), told, "share")
     index = _index(name, found, [] if true_false else ends, columns, names)
     if index is None:
         raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
@@ -169,10 +171,8 @@ def _is_plain_number(value: object) -> bool:
     )
 
 
-def _signed(value: float, scale: float | None) -> tuple:
-    if value == 0:
-        return None, 0.0
-    return (0 if value > 0 else 1), abs(value) / (scale or 1)
+def _signed(value: float) -> tuple:
+    return (None if value == 0 else 0 if value > 0 else 1), abs(value)
 
 
 def _share(value: float, side: int) -> tuple | None:
