@@ -26,7 +26,7 @@ TABLES = {
     "backslashes and blanks": 'prompt, chosen, rejected\n"q, and", "say \\"yes\\"", "no"\n',
     "a mark": '\ufeffprompt,chosen,rejected\n"q, and","say ""yes""",no\n',
     "an unnamed index": ',prompt,chosen,rejected\n0,"q, and","say ""yes""",no\n',
-    "an index that pandas named": 'Unnamed: 0,prompt,chosen,rejected\n0,"q, and","say ""yes""",no\n',
+    "an index with a name": 'Unnamed: 0,prompt,chosen,rejected\n0,"q, and","say ""yes""",no\n',
 }
 
 
@@ -59,8 +59,11 @@ def test_a_row_that_cannot_be_read_can_be_looked_at(tmp_path, text, message):
 
 @pytest.mark.parametrize(
     "header",
-    ["Prompt,Response A,Response B,Winner", "PROMPT,RESPONSE_A,RESPONSE_B,WINNER"]
-    + [" prompt , response-a,responseB , winner"],
+    [
+        "Prompt,Response A,Response B,Winner",
+        "PROMPT,RESPONSE_A,RESPONSE_B,WINNER",
+        " prompt , response-a,responseB , winner",
+    ],
 )
 def test_headers_match_whatever_their_case_and_blanks(tmp_path, header):
     path = tmp_path / "x.csv"
