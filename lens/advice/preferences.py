@@ -56,7 +56,7 @@ def read_pairs(
         rows, name = read_source(str(source), split=split, revision=revision), str(source)
     else:
         rows, name = _rows(source), "rows given"
-    pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, ties=True)
+    pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
     used = settled(pairs, labels)
     table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
     usable = len(table)

@@ -82,7 +82,7 @@ def load(args, source):
     rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
     selected = select_rows(rows, args.where)
     reading = options(args, "pair_rule", "columns")
-    given, form = to_pairs(selected, **reading, ties=True)
+    given, form = to_pairs(selected, **reading, graded=True)
     rules = options(args, "group_by", "keep_prefix", "invalid_rows")
     pairs, report = normalise_pairs(settled(given, args.labels), **rules)
     report.not_selected = len(rows) - len(selected)

@@ -73,7 +73,7 @@ def check_data(
 
     Raises LensError where the form is unknown or no usable pair is left.
     """
-    given, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, ties=True)
+    given, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
     made = settled(given, labels)
     table, report = normalise_pairs(made, group_by=group_by, invalid_rows="drop")
     messages = table["prompt"].map(json.loads)

@@ -8,7 +8,6 @@ holds one form. Whether the texts are usable is for `lens.data.pairs` to check.
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import combinations, islice, pairwise
 
@@ -17,9 +16,9 @@ from lens.data.judgements import ADDED, Judged, judged_rows
 from lens.data.reading import threads
 from lens.data.reading.cells import listed, number
 from lens.data.reading.conversations import PARTS, is_whole
-from lens.data.reading.cures import command
+from lens.data.reading.cures import command, either
 from lens.data.reading.find import Reading, find_form
-from lens.data.reading.labels import winning_side
+from lens.data.reading.labels import Sides, winning_side
 from lens.data.reading.listed import worths
 from lens.data.sources import Row, row_id, row_number
 from lens.data.tools import opened
@@ -63,19 +62,21 @@ def to_pairs(
     *,
     pair_rule: str = "all",
     columns: dict[str, str] | None = None,
-    ties: bool = False,
+    graded: bool = False,
 ) -> tuple[list[Row], FormReport]:
     """Rows of any form as rows for `lens.data.pairs.normalise_pairs`, and what was seen.
 
     `pair_rule` (see `compare`) says which of several responses make pairs, `columns` which column
-    is what ({"ours": "theirs"}, "" for none). Two responses of equal worth make no pair, or one
-    with `tie` if `ties` are asked for. LensError names the first row that is of another form or
-    cannot be read, or says that no two responses differ.
+    is what ({"ours": "theirs"}, "" for none). Two responses of equal worth make no pair, but one
+    with `tie` for `graded` pairs, which also have the `gap` between their scores or ratings.
+    LensError names the first row that is of another form or cannot be read, or says that no two
+    responses differ.
     """
     if pair_rule not in RULES:
         raise LensError(f"no rule {pair_rule!r} for making pairs. Use one of {list(RULES)}.")
-    rows = threads.opened(rows) or rows
-    judged = judged_rows(opened(rows), columns or {}, _select(pair_rule))
+    rows = threads.opened(rows) or opened(rows)
+    select = None if pair_rule == "all" else lambda worths: compare(worths, pair_rule)[0]
+    judged = judged_rows(rows, columns or {}, select)
     if judged:
         rows, columns = judged.rows, judged.columns
     reading = find_form(rows, columns)
@@ -97,8 +98,11 @@ def to_pairs(
             f"{report.ties} ties). Add responses that differ to the same prompts."
         )
     _require_prompt(rows, reading)
-    report.description += "; " + _about_prompt(reading, pairs[0][1])
-    return [(place, pair) for place, pair in pairs if ties or "tie" not in pair], report
+    report.description += "; " + _about_prompt(reading.parts, pairs[0][1])
+    if not graded:
+        pairs = [(place, pair) for place, pair in pairs if "tie" not in pair]
+        pairs = [(place, {n: v for n, v in pair.items() if n != "gap"}) for place, pair in pairs]
+    return pairs, report
 
 
 def _voted(pairs: list[Row], judged: Judged, report: FormReport) -> list[Row]:
@@ -128,17 +132,17 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
             report.ties += scores[0] == scores[1]
             report.contradictions += scores[0] < scores[1]
         made = _each_with_each(place, row, parts, chosen, rejected)
-        pairs += [(where, pair | _strength(*scores)) for where, pair in made]
+        pairs += [(where, pair | _gap(*scores)) for where, pair in made]
     if len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
         raise _placeholders(rows, names, next(iter(seen))[0])
     return pairs
 
 
-def _strength(better: float | None = None, worse: float | None = None) -> dict:
+def _gap(better: float | None = None, worse: float | None = None) -> dict:
     """What the scores of a pair say of it: a tie, or by how much one is better."""
     if better is None or worse is None or better < worse:
         return {}
-    return {"tie": True} if better == worse else {"strength": better - worse}
+    return {"tie": True} if better == worse else {"gap": better - worse}
 
 
 def _each_with_each(place: str, row: dict, parts: dict, chosen, rejected) -> list[Row]:
@@ -177,6 +181,8 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
         found = sides.judge(row, place)
         seen.append((tuple(row.get(name) for name in sides.judges), found))
         winner, strength = found
+        if sides.check and winner in (0, 1):
+            report.contradictions += sides.check(row, place)[0] == 1 - winner
         if winner == "":
             report.unjudged += 1
         else:
@@ -184,12 +190,31 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
             parts, both = reading.texts(row, place)
             pair = _pair(row, parts, both[winner or 0], both[1 - (winner or 0)])
             pair |= {"side": ("first", "second")[winner or 0]}
-            pair |= {"tie": True} if winner is None else {}
-            if strength is not None:
-                pair |= {"strength": strength} | ({"scale": sides.scale} if sides.scale else {})
+            pair |= {"tie": True} if winner is None else _strength(strength, sides.scale)
             pairs.append((place, pair))
     report.meanings = sides.meanings(seen)
+    if report.contradictions > len(pairs) / 2 and len(pairs) > 1:
+        raise _contradicted(rows, sides, report.contradictions, len(pairs))
     return pairs
+
+
+def _strength(strength: float | None, scale: float | str | None) -> dict:
+    """How clearly the chosen answer is better, where the label says it: in steps, or as the
+    probability `label`."""
+    if scale == "share":
+        return {"label": strength}
+    found = {} if strength is None else {"strength": strength}
+    return found | ({} if scale is None else {"scale": scale})
+
+
+def _contradicted(rows: list[Row], sides: Sides, count: int, pairs: int) -> LensError:
+    label, place = sides.judges[0], rows[0][0]
+    turned = {"1 means the first answer": {"first_is_better": label}}
+    turned |= {"1 means the second answer": {"second_is_better": label}}
+    return LensError(
+        f"{place} and on: in {count} of {pairs} rows the scores speak against `{label}`, which may "
+        f"mean the opposite. {either(place, turned)}"
+    )
 
 
 def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
@@ -209,7 +234,7 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
         seen.update(values)
         for i, j in _compare_and_count(values, rule, report):
             pair = _pair(row, parts, texts[i], texts[j])
-            pair |= _strength(values[i], values[j]) if not ranked or values[i] == values[j] else {}
+            pair |= _gap(values[i], values[j]) if not ranked or values[i] == values[j] else {}
             pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
             pairs.append((f"{place}, responses {i + 1} over {j + 1}", pair))
     return pairs
@@ -255,7 +280,7 @@ def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormR
         for i, j in _compare_and_count(values, rule, report):
             (place, row, parts, better), (other_place, _, _, worse) = group[i], group[j]
             pair = _pair(row, parts, better, worse)
-            pair |= _strength(values[i], values[j]) if not ranked or values[i] == values[j] else {}
+            pair |= _gap(values[i], values[j]) if not ranked or values[i] == values[j] else {}
             # Not the rows' ids: those may be the prompt's, the same for all its responses.
             pair["id"] = f"{row_number(place)}-{row_number(other_place)}"
             pairs.append((f"{place} over row {row_number(other_place)}", pair))
@@ -272,11 +297,6 @@ def _compare_and_count(values: list, rule: str, report: FormReport) -> list[tupl
     rated = [i for i, value in enumerate(values) if value is not None]
     tied = ((i, j) for i, j in combinations(rated, 2) if values[i] == values[j])
     return [*pairs, *islice(tied, ties)]
-
-
-def _select(rule: str) -> Callable | None:
-    """Which answers of many make pairs by their worths, if not all do."""
-    return None if rule == "all" else lambda worths: compare(worths, rule)[0]
 
 
 def compare(values: list[float | None], rule: str) -> tuple[list[tuple[int, int]], int]:
@@ -321,8 +341,8 @@ def _may_have_prompt(answer: object) -> bool:
     return not isinstance(answer, str) or is_whole(answer)
 
 
-def _about_prompt(reading: Reading, pair: dict) -> str:
-    named = {part: reading.parts[part] for part in PARTS if part in reading.parts}
+def _about_prompt(parts: dict[str, str], pair: dict) -> str:
+    named = {part: parts[part] for part in PARTS if part in parts}
     if is_whole(pair["chosen"]):
         more = [f"`{named[part]}`" for part in ("system", "history") if part in named]
         return "the prompt is what both sides begin with" + "".join(f", with {m}" for m in more)

@@ -3,11 +3,12 @@
 | a pair has | its label |
 | --- | --- |
 | `tie` | 1/2 |
-| `strength` s on a `scale` from 0 to S | 1/2 + s / (2 S) |
+| `label` | that, a share of votes for instance |
+| `strength` s on a `scale` from 0 to S, or a `gap` s between scores | 1/2 + s / (2 S) |
 | `votes_for`, `votes_against`, `votes_tied` | (for + tied / 2) / all votes |
 | none of these | 1 |
 
-A strength without a scale is one on a scale up to the largest of its table.
+A strength or gap without a scale is one on a scale up to the largest of its table.
 """
 
 import math
@@ -27,8 +28,9 @@ def settled(pairs: Iterable[Row], labels: str) -> list[Row]:
         raise LensError(f"labels {labels!r}: use one of {list(LABELS)}.")
     pairs = list(pairs)
     if labels == "hard":
-        return [(place, pair) for place, pair in pairs if not pair.get("tie")]
-    most = max((abs(pair.get("strength") or 0) for _, pair in pairs), default=0)
+        decided = [(place, pair) for place, pair in pairs if not pair.get("tie")]
+        return [(place, {n: v for n, v in pair.items() if n != "label"}) for place, pair in decided]
+    most = max((_strength(pair) or 0 for _, pair in pairs), default=0)
     return [(place, pair | {"label": label_of(pair, most)}) for place, pair in pairs]
 
 
@@ -44,11 +46,18 @@ def label_of(pair: dict, most: float = 0.0) -> float:
     strength that has none. LensError where a strength exceeds its scale."""
     if pair.get("tie"):
         return 0.5
-    strength, scale = pair.get("strength"), pair.get("scale") or most
+    if "label" in pair:
+        return float(pair["label"])
+    strength, scale = _strength(pair), pair.get("scale") or most
     if strength is not None and scale:
-        if not math.isfinite(strength) or abs(strength) > scale:
+        if not strength <= scale < math.inf:
             raise LensError(f"a strength of {strength} on a scale up to {scale}. Fix the scale.")
-        return 0.5 + abs(strength) / scale / 2
+        return 0.5 + strength / scale / 2
     votes_for, against, tied = (pair.get(name) or 0 for name in VOTES)
     total = votes_for + against + tied
     return (votes_for + tied / 2) / total if total else 1.0
+
+
+def _strength(pair: dict) -> float | None:
+    found = pair.get("strength", pair.get("gap"))
+    return None if found is None else abs(found)

@@ -106,10 +106,7 @@ def test_ultrafeedback_rows_work_unchanged():
     empty = {"source": "s", "instruction": "q", "models": [], "completions": []}
     pairs, report = to_pairs(numbered(empty, empty, row))
     assert pairs == [
-        (
-            f"f, row 3, responses 2 over {j}",
-            {"id": f"3-2-{j}", "prompt": "p", "strength": 1.5, **texts},
-        )
+        (f"f, row 3, responses 2 over {j}", {"id": f"3-2-{j}", "prompt": "p", **texts})
         for j, texts in [
             (1, {"chosen": "b", "rejected": "a"}),
             (3, {"chosen": "b", "rejected": "c"}),

@@ -169,3 +169,41 @@ def test_prepare_pairs_keeps_labels_and_sides(tmp_path, lens):
     assert set(soft["label"]) <= {2 / 3, 0.5}
     assert set(soft.loc[soft["split"] == "test", "label"]) == {2 / 3}
     assert len(hard) == 8
+
+
+@pytest.mark.parametrize(
+    ("values", "columns", "labels"),
+    [
+        ([-3, 1, 0, 2], {"preference_strength": "how"}, [1, 2 / 3, 0.5, 5 / 6]),
+        ([0.9, 0.2, 0.5], {"first_share": "how"}, [0.9, 0.8, 0.5]),
+        (
+            ["A is much better", "B is slightly better", "A is better", "tie"],
+            {"winner": "how"},
+            [1, 2 / 3, 5 / 6, 0.5],
+        ),
+        (["A>>B", "B>A", "A=B"], {"winner": "how"}, [1, 0.75, 0.5]),
+        (["a", "b", "tie"], {"winner": "how"}, [1, 1, 0.5]),
+    ],
+)
+def test_labels_of_a_column_by_their_kind(values, columns, labels):
+    rows = [
+        {"prompt": f"p{n}", "response_a": GOOD, "response_b": BAD, "how": value}
+        for n, value in enumerate(values)
+    ]
+    found = read_pairs(rows, columns=columns, labels="soft").table
+    assert list(found["label"]) == pytest.approx(labels)
+    assert len(read_pairs(rows, columns=columns)) == sum(label != 0.5 for label in labels)
+    assert "label" not in read_pairs(rows, columns=columns).table
+
+
+def test_ratings_are_steps_up_to_the_largest_and_ranks_are_none():
+    row = {"prompt": "p", "responses": ["aa", "bb", "cc", "dd"], "ratings": [5, 1, 3, 3]}
+    found = read_pairs([row], labels="soft").table.set_index("id")["label"]
+    assert found.to_dict() == pytest.approx(
+        {"1-1-2": 1, "1-1-3": 0.75, "1-1-4": 0.75, "1-3-2": 0.75, "1-4-2": 0.75, "1-3-4": 0.5}
+    )
+    ranked = row | {"ranks": [1, 3, 2, 2]}
+    del ranked["ratings"]
+    labels = read_pairs([ranked], labels="soft").table["label"]
+    assert sorted(labels) == [0.5, 1, 1, 1, 1, 1]
+    assert len(read_pairs([ranked])) == len(read_pairs([row])) == 5

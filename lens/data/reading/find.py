@@ -159,7 +159,7 @@ def _form_of(names: Names, place: str, scoring: str) -> tuple[str, dict, dict] |
     """(form, {role: column}, what else the reading needs); None if the columns fit no form."""
     finders = (_pair, _sides, _lists, _rated_rows, _two_outputs)
     if scoring:
-        one, many = (_pair, _sides, _to_score), (_lists, _two_outputs)
+        one, many = (_pair, _sides, _two_outputs, _to_score), (_lists,)
         finders = one + many if scoring == "response" else many + one
     for find in finders:
         if found := find(names, place, scoring):

@@ -37,7 +37,8 @@ class Sides:
     judges: tuple[str, ...]
     judge: Callable
     told: str
-    scale: float | None = None  # of the strength, where it does not follow from the largest
+    scale: float | str | None = None  # what a strength is at most; "share": it is a probability
+    check: Callable | None = None  # as `judge`, by scores that stand beside the label
 
     def meanings(self, judged: list[tuple]) -> dict[str, dict]:
         """{label: what it means and in how many rows} of (cells, (side, strength)) each."""
@@ -63,9 +64,7 @@ def ends_of(columns, names: Names) -> list[str]:
     return list(differ[0]) if len(differ) == 1 else ["", ""]
 
 
-def labelled(
-    columns, label: str, meaning: Callable, told: str = "", scale: float | None = None
-) -> Sides:
+def labelled(columns, label: str, meaning: Callable, told: str = "", scale=None) -> Sides:
     def judge(row, where):
         value = row.get(label)
         if is_empty(value) or word_of(value) in SKIPPED:
@@ -99,12 +98,11 @@ def read_label(names: Names, columns, label: str, place: str) -> Sides:
         scale = max(3.0, *map(abs, found)) if name in SIGNED else None
         said = "positive" if sign == 1 else "negative"
         told = f"a {said} `{label}` means that `{columns[0]}` is better, 0 a tie"
-        meaning = lambda v, _: _signed(number(v, label) * sign)  # noqa: E731
-        return labelled(columns, label, meaning, told, scale)
+        return labelled(columns, label, lambda v, _: _signed(number(v, label) * sign), told, scale)
     if name in ("first_share", "second_share"):
         side = 0 if name == "first_share" else 1
         told = f"`{label}` is the share that prefers `{columns[side]}`"
-        return labelled(columns, label, lambda v, _: _share(number(v, label), side), told, 1.0)
+        return labelled(columns, label, lambda v, _: _share(number(v, label), side), told, "share")
     index = _index(name, found, [] if true_false else ends, columns, names)
     if index is None:
         raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
@@ -180,7 +178,7 @@ def _signed(value: float) -> tuple:
 def _share(value: float, side: int) -> tuple | None:
     if not 0 <= value <= 1:
         return None
-    return (None if value == 0.5 else side if value > 0.5 else 1 - side), abs(2 * value - 1)
+    return (None if value == 0.5 else side if value > 0.5 else 1 - side), max(value, 1 - value)
 
 
 def _by_name(names: Names, columns) -> Callable:

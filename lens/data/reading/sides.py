@@ -1,5 +1,8 @@
 """Two answers a row, and what says which of them is better: a label, flags, or a score for each."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from lens.core.errors import LensError
 from lens.data.reading.cells import number
 from lens.data.reading.cures import either
@@ -81,11 +84,19 @@ def find_sides(names: Names, place: str) -> Sides | None:
     columns = side_columns(names, place)
     if columns is None:
         return None
-    for find in (_one_hot, _flags, _labels, _scores):
-        found = find(names, columns, place)
-        if found:
-            return found
-    return None
+    for find in (_one_hot, _flags, _labels):
+        if found := find(names, columns, place):
+            return replace(found, check=_check(names, columns, place))
+    return _scores(names, columns, place)
+
+
+def _check(names: Names, columns, place: str) -> Callable | None:
+    """What scores beside a label say, where they can be read."""
+    try:
+        scores = _scores(names, columns, place)
+    except LensError:
+        return None
+    return scores and scores.judge
 
 
 def unjudged_sides(names: Names, place: str) -> Sides | None:

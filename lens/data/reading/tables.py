@@ -26,13 +26,24 @@ def table_rows(text: str, name: str, mark: str | None) -> Iterator[tuple[str, di
         text, mark = text.partition("\n")[2], sep[1]
     text = _line_ends(text)
     mark = mark or _delimiter(text)
-    error = None
+    error, plain = None, None
     for attempt, blanks in _attempts(text, mark):
         try:
-            return iter(_rows(attempt, name, mark, blanks))
+            rows = _rows(attempt, name, mark, blanks)
         except LensError as found:
             error = error or found
-    raise error
+            continue
+        if blanks or not any(_quoted(cell) for _, row in rows for cell in row.values()):
+            return iter(rows)
+        plain = plain or rows
+    if plain is None:
+        raise error
+    return iter(plain)
+
+
+def _quoted(cell: str) -> bool:
+    """Whether quotes are part of a cell because a blank stands before them."""
+    return cell[:1] == " " and cell.strip()[:1] == '"' and cell.strip()[-1:] == '"'
 
 
 def _attempts(text: str, mark: str) -> Iterator[tuple[str, bool]]:

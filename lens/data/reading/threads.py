@@ -11,7 +11,7 @@ def opened(rows: list[Row]) -> list[Row] | None:
     """A row `prompt`, `responses`, `ranks` for each turn that was answered more than once, or None
     where the rows are no threads. Ranks begin at 1; answers without a rank have none."""
     names = set().union(*(row.keys() for _, row in rows[:50])) if rows else set()
-    if names >= FLAT and "rank" in names:
+    if names >= FLAT and "rank" in names and "replies" not in names:
         return _ranked(rows, _of_rows(rows))
     if {"replies", "text"} <= names or ("prompt" in names and _is_tree(rows[0][1].get("prompt"))):
         trees = [(place, row if "replies" in row else row.get("prompt")) for place, row in rows]
