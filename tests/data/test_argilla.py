@@ -8,7 +8,6 @@ import pytest
 from lens.advice.own_pairs import read_pairs
 from lens.core.errors import LensError
 from lens.data.forms import to_pairs
-from lens.data.reading.columns import rename_columns
 from lens.data.sources import read_rows
 
 GOOD, BAD = "Dry it well and keep it warm.", "No idea."
@@ -63,7 +62,7 @@ LAYOUTS = {"flat_1": flat_1, "record_1": record_1, "record_2": record_2, "flat_2
 
 def read(*rows, columns=None, **options):
     rows = [(f"f, row {number}", row) for number, row in enumerate(rows, 1)]
-    return to_pairs(rename_columns(rows, columns or {}), **options)
+    return to_pairs(rows, columns=columns, **options)
 
 
 def only(*rows, **options):

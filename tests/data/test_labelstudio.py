@@ -8,7 +8,6 @@ import pytest
 from lens.core.errors import LensError
 from lens.data.forms import to_pairs
 from lens.data.pairs import normalise_pairs
-from lens.data.reading.columns import rename_columns
 from lens.data.sources import read_rows
 
 GOOD, BAD = "Dry it well and keep it warm.", "No idea."
@@ -33,7 +32,7 @@ def places(rows):
 
 
 def read(*rows, columns=None, **options):
-    return to_pairs(rename_columns(places(rows), columns or {}), **options)
+    return to_pairs(places(rows), columns=columns, **options)
 
 
 def only(*rows, **options):

@@ -6,9 +6,8 @@ These are TRL's names and those of the public sets and tools that docs/howto.md 
 import re
 from collections.abc import Iterable, Sequence
 
-from lens.data.reading.cells import is_empty, is_number, listed
+from lens.data.reading.cells import Row, is_empty, is_number, listed
 from lens.data.reading.turns import InvalidRowError, decoded, is_message
-from lens.data.sources import Row
 
 SYSTEMS = ("system", "system_prompt", "system_message", "sys_prompt", "system_instruction")
 SYSTEMS += ("system_instructions", "developer_message")
