@@ -23,10 +23,10 @@ def relative(file):
 
 
 def test_packages_are_small():
-    packages = [init.parent for init in (ROOT / "lens").glob("*/__init__.py")]
+    packages = [init.parent for init in (ROOT / "lens").rglob("*/__init__.py")]
     assert len(packages) > 10
     modules = {
-        package.name: [file for file in package.rglob("*.py") if file.name != "__init__.py"]
+        relative(package): [file for file in package.glob("*.py") if file.name != "__init__.py"]
         for package in packages
         if package.name not in LARGE_PACKAGES
     }
