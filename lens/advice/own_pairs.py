@@ -93,12 +93,13 @@ def read_pairs(
 def summary(pairs: Preferences) -> str:
     """One line on what was read and what was left out."""
     report, form = pairs.report, pairs.report["form"]
-    left_out = {"ties": form["ties"], "responses without a rating": form["unrated"]}
-    left_out |= {"rows that nobody judged": form["unjudged"]}
+    counts = ("ties", "unrated", "unjudged")
+    said = ("ties", "responses without a rating", "rows that nobody judged")
+    left_out = {name: form[count] for name, count in zip(said, counts, strict=True)}
     left_out |= {reason.replace("_", " "): count for reason, count in report["dropped"].items()}
     named = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     unread = f" Columns not read: {', '.join(form['unread'])}." if form["unread"] else ""
-    warning = unused_warning(form["unread"])
+    warning = unused_warning([*form["unread"], *form["inside"]])
     sampled = f" (a sample of {report['usable_pairs']:,})"
     return printable(
         f"{report['source']}: {report['pairs']:,} pairs"

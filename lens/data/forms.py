@@ -14,13 +14,13 @@ from itertools import pairwise
 from lens.core.errors import LensError
 from lens.data.judgements import has_questions, judged_pairs
 from lens.data.reading import threads
-from lens.data.reading.cells import listed, number
+from lens.data.reading.cells import as_list, listed, number
 from lens.data.reading.columns import rename_columns
 from lens.data.reading.conversations import PARTS, is_whole
 from lens.data.reading.cures import command, either
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
-from lens.data.reading.listed import worths
+from lens.data.reading.listed import unused_prompts, worths
 from lens.data.reading.names import Names
 from lens.data.reading.prompts import prompt_columns
 from lens.data.sources import Row, row_id, row_number
@@ -43,12 +43,14 @@ class FormReport:
     although their scores speak against the label; `unrated` responses have no rating, `unjudged`
     rows no label. `prompts_without_pair` counts only in forms with several responses to a prompt,
     `judgements` only in exports of labelling tools.
+    `inside` are fields of listed responses with prompts of their own, which are not read.
     `columns` says which column is what, `meanings` what each label means and in how many rows.
     """
 
     form: str
     description: str = ""
     unread: list[str] = field(default_factory=list)
+    inside: list[str] = field(default_factory=list)
     responses: int = 0
     unrated: int = 0
     unjudged: int = 0
@@ -227,15 +229,17 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
         f"`{name}`{f' (their `{how.text}`)' if how.text else ''} are compared by `{how.by}`, "
         f"{better}: {RULES[rule]}"
     )
-    pairs, seen = [], set()
+    pairs, beside = [], set()
     for place, row in rows:
         parts, texts = reading.texts(row, place)
-        values = worths(row, listed(row.get(name)) or [], how, place)
-        seen.update(values)
+        items = as_list(row.get(name), f"{place}: `{name}`")
+        beside.update(unused_prompts(items))
+        values = worths(row, items, how, place)
         for i, j in _compare_and_count(values, rule, report):
             pair = _pair(row, parts, texts[i], texts[j])
             pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
             pairs.append((f"{place}, responses {i + 1} over {j + 1}", pair))
+    report.inside = [f"{name}.{field}" for field in sorted(beside)]
     return pairs
 
 

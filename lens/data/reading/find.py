@@ -303,4 +303,4 @@ def _unused(reading: Reading, names: Names) -> list[str]:
 
 def is_bookkeeping(name: str) -> bool:
     """Whether a column's name says that it holds where a row comes from, not what is in it."""
-    return BOOKKEEPING.fullmatch(canonical(name)) is not None
+    return BOOKKEEPING.fullmatch(canonical(name.rpartition(".")[2])) is not None

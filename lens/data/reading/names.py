@@ -55,7 +55,7 @@ ASIDE = {"metadata", "meta", "extra", "info_extra", "annotations"}
 BOOKKEEPING = re.compile(
     r"(.*_)?(id|ids|uuid|source|sources|dataset|subset|split|index|idx|model|models|lang|language"
     r"|domain|category|created|timestamp|date|time|annotator|worker|batch|user|turns|turn|hash|url"
-    r"|policy|version|annotator_id|lead_time|project|status|tags)(_[ab012])?|(model|policy)_.*"
+    r"|policy|subreddit|version|annotator_id|lead_time|project|status|tags)(_[ab012])?|(model|policy)_.*"
 )
 
 
