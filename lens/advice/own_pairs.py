@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lens.advice.preferences import Preferences, decided
+from lens.advice.preferences import Preferences, decided, read_pairs, summary
 from lens.core.diagnostics import (
     check_finite,
     constant_features,
@@ -24,6 +24,9 @@ from lens.files import artifacts
 from lens.files.embeddings import read_embedded
 from lens.language.encoder import Encoder
 from lens.language.loading import require_model
+
+__all__ = ["EmbeddedPairs", "Preferences", "claim", "embed_pairs", "encoder_request"]
+__all__ += ["import_embeddings", "kept", "read_pairs", "summary"]
 
 SAMPLE = 32
 MARK = ".lens"

@@ -28,6 +28,6 @@ def run(args):
         if args.embeddings:
             write(pick_embedded(model, artifacts.read_npy(args.embeddings)))
         else:
-            reading, stream = read_ahead(args, "candidates")
+            readings, stream = read_ahead(args, "candidates")
             for rows in chunks(stream, args.chunk):
-                write(pick_rows(model, rows, reading))
+                write(pick_rows(model, rows, readings))

@@ -67,16 +67,16 @@ def read(args):
     """The pairs; LensError for rows of version 2."""
     from lens.core.errors import LensError
     from lens.data.sources import read_hub_rows, read_rows
-    from lens.evaluation import rewardbench
+    from lens.evaluation import bench_rows, rewardbench
 
     if args.data:
         rows = [row for path in args.data for row in read_rows(path)]
     else:
         hub, split = rewardbench.HUB[1]
         rows = read_hub_rows(hub, args.data_revision, split)
-    if rewardbench.recognise_version(rows) != 1:
+    if bench_rows.recognise_version(rows) != 1:
         raise LensError(f"{rows[0][0]}: a row of RewardBench 2. This stage judges version 1's.")
-    return rewardbench.read_examples(rows, 1)
+    return bench_rows.read_examples(rows, 1)
 
 
 def heads(args, prompts, responses, inputs):

@@ -43,9 +43,9 @@ def run(args):
 
 def shared_with(training, rows, version, columns):
     """The prompts that the rows share with the training pairs, counted and printed."""
-    from lens.evaluation import overlap, rewardbench
+    from lens.evaluation import bench_rows, overlap
 
-    examples = rewardbench.read_examples(rows, version, columns)
+    examples = bench_rows.read_examples(rows, version, columns)
     count = overlap.overlap(examples, training)
     print(overlap.sentence(count))
     return count

@@ -26,12 +26,12 @@ def run(args):
     from lens.serving.scoring import Tally, score_rows
 
     model = reward_model(args)
-    reading, stream = read_ahead(args, "response")
+    readings, stream = read_ahead(args, "response")
     tally = Tally()
     with open_out(args.out) as write:
         bar = tqdm(desc="score", unit="row", disable=None)
         for rows in chunks(stream, args.chunk):
-            write(score_rows(model, rows, tally, reading))
+            write(score_rows(model, rows, tally, readings))
             bar.update(len(rows))
         bar.close()
     print(tally.summary(model), file=sys.stderr)

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from itertools import combinations, islice, pairwise
 
 from lens.core.errors import LensError
-from lens.data.judgements import ADDED, Judged, judged_rows
+from lens.data.annotations.exports import opened
+from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.reading import threads
-from lens.data.reading.cells import listed, number
+from lens.data.reading.cells import as_list, listed, number
 from lens.data.reading.conversations import PARTS, is_whole
 from lens.data.reading.cures import command, either
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
-from lens.data.reading.listed import worths
+from lens.data.reading.listed import unused_prompts, worths
+from lens.data.soft_labels import of_scores, of_strength
 from lens.data.sources import Row, row_id, row_number
-from lens.data.tools import opened
 
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
 
@@ -38,14 +39,16 @@ class FormReport:
 
     `ties` are pairs dropped because both sides are rated alike, `contradictions` pairs kept
     although their scores speak against the label; `unrated` responses have no rating, `unjudged`
-    rows no label. `prompts_without_pair` counts only in forms with several responses to a prompt.
-    `columns` says which column is what, `meanings` what each label means and in how many rows,
-    `judgements` what annotators said in an export of a labelling tool.
+    rows no label. `prompts_without_pair` counts only in forms with several responses to a prompt,
+    `judgements` only in exports of labelling tools. `inside` are fields of listed responses with
+    prompts of their own, which are not read. `columns` says which column is what, `meanings` what
+    each label means and in how many rows.
     """
 
     form: str
     description: str = ""
     unread: list[str] = field(default_factory=list)
+    inside: list[str] = field(default_factory=list)
     responses: int = 0
     unrated: int = 0
     unjudged: int = 0
@@ -132,17 +135,10 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
             report.ties += scores[0] == scores[1]
             report.contradictions += scores[0] < scores[1]
         made = _each_with_each(place, row, parts, chosen, rejected)
-        pairs += [(where, pair | _gap(*scores)) for where, pair in made]
+        pairs += [(where, pair | of_scores(*scores)) for where, pair in made]
     if len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
         raise _placeholders(rows, names, next(iter(seen))[0])
     return pairs
-
-
-def _gap(better: float | None = None, worse: float | None = None) -> dict:
-    """What the scores of a pair say of it: a tie, or by how much one is better."""
-    if better is None or worse is None or better < worse:
-        return {}
-    return {"tie": True} if better == worse else {"gap": better - worse}
 
 
 def _each_with_each(place: str, row: dict, parts: dict, chosen, rejected) -> list[Row]:
@@ -190,21 +186,12 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
             parts, both = reading.texts(row, place)
             pair = _pair(row, parts, both[winner or 0], both[1 - (winner or 0)])
             pair |= {"side": ("first", "second")[winner or 0]}
-            pair |= {"tie": True} if winner is None else _strength(strength, sides.scale)
+            pair |= {"tie": True} if winner is None else of_strength(strength, sides.scale)
             pairs.append((place, pair))
     report.meanings = sides.meanings(seen)
     if report.contradictions > len(pairs) / 2 and len(pairs) > 1:
         raise _contradicted(rows, sides, report.contradictions, len(pairs))
     return pairs
-
-
-def _strength(strength: float | None, scale: float | str | None) -> dict:
-    """How clearly the chosen answer is better, where the label says it: in steps, or as the
-    probability `label`."""
-    if scale == "share":
-        return {"label": strength}
-    found = {} if strength is None else {"strength": strength}
-    return found | ({} if scale is None else {"scale": scale})
 
 
 def _contradicted(rows: list[Row], sides: Sides, count: int, pairs: int) -> LensError:
@@ -227,16 +214,18 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
         f"`{name}`{f' (their `{how.text}`)' if how.text else ''} are compared by `{how.by}`, "
         f"{better}: {RULES[rule]}"
     )
-    pairs, seen = [], set()
+    pairs, beside = [], set()
     for place, row in rows:
         parts, texts = reading.texts(row, place)
-        values = worths(row, listed(row.get(name)) or [], how, place)
-        seen.update(values)
+        items = as_list(row.get(name), f"{place}: `{name}`")
+        beside.update(unused_prompts(items))
+        values = worths(row, items, how, place)
         for i, j in _compare_and_count(values, rule, report):
             pair = _pair(row, parts, texts[i], texts[j])
-            pair |= _gap(values[i], values[j]) if not ranked or values[i] == values[j] else {}
+            pair |= of_scores(values[i], values[j]) if not ranked or values[i] == values[j] else {}
             pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
             pairs.append((f"{place}, responses {i + 1} over {j + 1}", pair))
+    report.inside = [f"{name}.{field}" for field in sorted(beside)]
     return pairs
 
 
@@ -280,7 +269,7 @@ def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormR
         for i, j in _compare_and_count(values, rule, report):
             (place, row, parts, better), (other_place, _, _, worse) = group[i], group[j]
             pair = _pair(row, parts, better, worse)
-            pair |= _gap(values[i], values[j]) if not ranked or values[i] == values[j] else {}
+            pair |= of_scores(values[i], values[j]) if not ranked or values[i] == values[j] else {}
             # Not the rows' ids: those may be the prompt's, the same for all its responses.
             pair["id"] = f"{row_number(place)}-{row_number(other_place)}"
             pairs.append((f"{place} over row {row_number(other_place)}", pair))

@@ -21,6 +21,22 @@ LABELS = ("hard", "soft")
 VOTES = ("votes_for", "votes_against", "votes_tied")
 
 
+def of_scores(better: float | None = None, worse: float | None = None) -> dict:
+    """What the scores of a pair say of it: a tie, or by how much one is better."""
+    if better is None or worse is None or better < worse:
+        return {}
+    return {"tie": True} if better == worse else {"gap": better - worse}
+
+
+def of_strength(strength: float | None, scale: float | str | None) -> dict:
+    """How clearly the chosen answer is better, where the label says it: in steps, or as the
+    probability `label`."""
+    if scale == "share":
+        return {"label": strength}
+    found = {} if strength is None else {"strength": strength}
+    return found | ({} if scale is None else {"scale": scale})
+
+
 def settled(pairs: Iterable[Row], labels: str) -> list[Row]:
     """Pairs as they are trained on: with "hard" labels without ties, with "soft" ones with all and
     a column `label`."""

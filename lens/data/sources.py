@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from lens.core.errors import LensError, printable
-from lens.data.reading.cells import parse_json, require_distinct
+from lens.data.reading import cells
+from lens.data.reading.cells import require_distinct
 from lens.data.reading.tables import table_rows
 from lens.files.artifacts import require_file
 
-Row = tuple[str, dict]
+Row = cells.Row
+parse_json = cells.parse_json
 JSON_LINES = (".jsonl", ".jsonl.gz")
 SUFFIXES = (*JSON_LINES, ".json", ".parquet", ".csv", ".tsv")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")

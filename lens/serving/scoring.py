@@ -58,10 +58,32 @@ class Texts:
     winner: int | None = None
 
 
-def read_texts(reading: Reading, rows: list[Row]) -> list[Texts]:
-    """The texts of rows; LensError naming the row that has none."""
-    prepared = reading.prepare(rows)
-    return [_texts(reading, place, row) for place, row in prepared]
+class Readings:
+    """How rows are read, found once for those with the same columns: from the rows that are
+    `learned`, or else from the first such row. `scoring` and `columns` as for `find_form`."""
+
+    def __init__(self, scoring: str, columns: dict[str, str] | None = None):
+        self.scoring, self.columns = scoring, columns
+        self.known: dict[tuple, Reading] = {}
+
+    def learn(self, rows: Sequence[Row]) -> "Readings":
+        groups: dict[tuple, list[Row]] = {}
+        for place, row in rows:
+            groups.setdefault(tuple(row), []).append((place, row))
+        for names, group in groups.items():
+            if names not in self.known:
+                self.known[names] = find_form(group, self.columns, scoring=self.scoring)
+        return self
+
+    def read(self, rows: Sequence[Row]) -> list[tuple[Reading, Texts]]:
+        """The texts of rows; LensError naming the row that has none."""
+        self.learn(rows)
+        return [self._read(place, row) for place, row in rows]
+
+    def _read(self, place: str, row: dict) -> tuple[Reading, Texts]:
+        reading = self.known[tuple(row)]
+        ((place, prepared),) = reading.prepare([(place, row)])
+        return reading, _texts(reading, place, prepared)
 
 
 def _texts(reading: Reading, place: str, row: dict) -> Texts:
@@ -93,27 +115,26 @@ def _all(side: object) -> list:
 
 
 def score_rows(
-    model: RewardModel, rows: Sequence[Row], tally: Tally, reading: Reading | None = None
+    model: RewardModel, rows: Sequence[Row], tally: Tally, readings: Readings | None = None
 ) -> list[dict]:
     """Rows with `reward`, or, where they have a better and a worse answer, with `reward_chosen`,
     `reward_rejected` and the `probability` that the better one is preferred; two answers also get
     `reward_first` and `reward_second`, a list of them `rewards`.
 
-    `reading` says how the rows are read (`find_form`), which is else found from these rows.
+    `readings` say how the rows are read, which is else found from these rows.
     """
-    reading = reading or find_form(list(rows), scoring="response")
-    read = read_texts(reading, list(rows))
+    read = (readings or Readings("response")).read(rows)
     rewards = _rewards(model, read)
     return [
         {**row, **_added(reading, texts, given, tally)}
-        for (_, row), texts, given in zip(rows, read, rewards, strict=True)
+        for (_, row), (reading, texts), given in zip(rows, read, rewards, strict=True)
     ]
 
 
-def _rewards(model: RewardModel, read: list[Texts]) -> list[list[float]]:
-    texts = [(each.prompt, answer) for each in read for answer in each.answers]
+def _rewards(model: RewardModel, read: list[tuple[Reading, Texts]]) -> list[list[float]]:
+    texts = [(each.prompt, answer) for _, each in read for answer in each.answers]
     rewards = iter(model.score(*zip(*texts, strict=True)).tolist())
-    return [[next(rewards) for _ in each.answers] for each in read]
+    return [[next(rewards) for _ in each.answers] for _, each in read]
 
 
 def _added(reading: Reading, texts: Texts, rewards: list[float], tally: Tally) -> dict:
@@ -133,7 +154,7 @@ def _added(reading: Reading, texts: Texts, rewards: list[float], tally: Tally) -
 
 def _compared(chosen: list[float], rejected: list[float], tally: Tally) -> dict:
     margins = [better - worse for better in chosen for worse in rejected]
-    found = [float(sigmoid(margin)) for margin in margins]
+    found = sigmoid(np.array(margins)).tolist()
     tally.probabilities += found
     tally.ties += sum(margin == 0 for margin in margins)
     one = len(margins) == 1
@@ -145,16 +166,16 @@ def _compared(chosen: list[float], rejected: list[float], tally: Tally) -> dict:
 
 
 def pick_rows(
-    model: RewardModel, rows: Sequence[Row], reading: Reading | None = None
+    model: RewardModel, rows: Sequence[Row], readings: Readings | None = None
 ) -> list[dict]:
     """Rows with `rewards` of their candidates, the place `best` (from 0) of the highest, and
-    `best_response`, its text. `reading` as for `score_rows`."""
-    reading = reading or find_form(list(rows), scoring="candidates")
-    if reading.form in ("response", "rated_rows"):
-        raise needed(*rows[0])
-    read = read_texts(reading, list(rows))
+    `best_response`, its text. `readings` as for `score_rows`."""
+    read = (readings or Readings("candidates")).read(rows)
+    for item, (reading, _) in zip(rows, read, strict=True):
+        if reading.form in ("response", "rated_rows"):
+            raise needed(*item)
     picked = []
-    for (_, row), texts, given in zip(rows, read, _rewards(model, read), strict=True):
+    for (_, row), (_, texts), given in zip(rows, read, _rewards(model, read), strict=True):
         best = int(np.argmax(given))
         chosen = {"best": best, "best_response": texts.answers[best]}
         picked.append({**row, "rewards": given, **chosen})

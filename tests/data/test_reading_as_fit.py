@@ -15,7 +15,8 @@ from lens.core.errors import LensError
 from lens.data.forms import to_pairs
 from lens.data.pairs import normalise_pairs
 from lens.data.sources import read_rows
-from lens.evaluation.rewardbench import read_examples, reward_bench
+from lens.evaluation.bench_rows import read_examples
+from lens.evaluation.rewardbench import reward_bench
 from lens.language.templates import render
 from lens.serving.reward_model import RewardModel
 from lens.serving.scoring import Tally, pick_rows, score_rows

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from lens.evaluation.bench_rows import read_examples
 from lens.evaluation.overlap import flags, overlap, sentence
-from lens.evaluation.rewardbench import read_examples
 from tests.helpers.random_text import text_of
 
 

@@ -14,7 +14,8 @@ import pytest
 
 from lens.core.errors import LensError
 from lens.data.sources import read_rows
-from lens.evaluation.rewardbench import evaluate, read_examples, recognise_version, texts
+from lens.evaluation.bench_rows import read_examples, recognise_version
+from lens.evaluation.rewardbench import evaluate, texts
 
 
 def read_off(prompts, responses):

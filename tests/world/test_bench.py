@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lens.core.errors import LensError
-from lens.evaluation import rewardbench
+from lens.evaluation import bench_rows, rewardbench
 from lens.paper import rewardbench_safety as safety
 from lens.report import paper_comparison
 from lens.world import bench, texts
@@ -107,7 +107,7 @@ def test_a_section_scores_as_rewardbench_itself_scores_it(section):
         for size, name in zip((5, 9, 3), names, strict=False)
         for i in range(size)
     ]
-    examples = rewardbench.read_examples(rows, 1)
+    examples = bench_rows.read_examples(rows, 1)
     rewards = draw.normal(size=2 * len(examples))
     rewards[1] = rewards[0]  # a tie is no success
     about = [

@@ -51,17 +51,16 @@ def read_ahead(args, scoring: str):
     import sys
 
     from lens.data.reading.explained import explanation
-    from lens.data.reading.find import find_form
     from lens.data.streams import ahead, stream_rows
+    from lens.serving.scoring import Readings
 
     live = args.source == "-"
     first, stream = ahead(stream_rows(args.source), args.chunk if live else 1000)
-    if not first:
-        return None, stream
-    reading = find_form(first, args.columns, scoring=scoring)
-    if args.explain:
-        print(explanation(reading, first), file=sys.stderr)
-    return reading, stream
+    readings = Readings(scoring, args.columns).learn(first)
+    for names, reading in readings.known.items() if args.explain else ():
+        rows = [item for item in first if tuple(item[1]) == names]
+        print(explanation(reading, rows), file=sys.stderr)
+    return readings, stream
 
 
 def names(text: str) -> dict[str, str]:

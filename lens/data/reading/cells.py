@@ -9,6 +9,7 @@ import numpy as np
 
 from lens.core.errors import LensError
 
+Row = tuple[str, dict]  # place, columns
 UNRATED = {"", "n/a", "na", "nan", "none", "null", "-", "<na>", "#n/a"}
 TOKEN = re.compile(
     r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<word>[\w.+-]+)"""

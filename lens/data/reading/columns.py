@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import is_empty, is_of_lists, listed
+from lens.data.reading.cells import Row, is_empty, is_of_lists, listed
 from lens.data.reading.cures import command
 from lens.data.reading.cures import names as shown
 from lens.data.reading.listed import texts_in
 from lens.data.reading.names import Names, canonical
 from lens.data.reading.turns import is_message
-from lens.data.sources import Row
-from lens.data.tools import opened
 
 
 def objects_in(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -43,12 +41,10 @@ def _flat(row: dict, objects: tuple[str, ...]) -> dict:
 
 
 def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
-    """Renames the columns {ours: theirs}, and in an export of a labelling tool the data and
-    questions, and leaves out ours where theirs is ""; LensError when a named column is not
-    there."""
+    """Renames the columns {ours: theirs}, and leaves out ours where theirs is ""; LensError when a
+    named column is not there."""
     if not columns:
         return rows
-    rows = opened(rows)
     taken = {*columns, *columns.values()}
     left_out = {canonical(ours) for ours, theirs in columns.items() if not theirs}
     renamed = []

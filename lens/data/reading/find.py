@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import listed
+from lens.data.reading.cells import Row, listed
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
 from lens.data.reading.conversations import interleaved
 from lens.data.reading.cures import command, either, needed
@@ -25,7 +25,6 @@ from lens.data.reading.names import (
 )
 from lens.data.reading.prompts import prompt_columns
 from lens.data.reading.sides import find_sides, unjudged_sides
-from lens.data.sources import Row
 
 SCORES = ("score{}chosen", "chosen{}score", "chosen{}rating")
 REJECTED = ("rejected_response", "rejected_messages", "rejected_text", "rejected_output")
@@ -304,4 +303,4 @@ def _unused(reading: Reading, names: Names) -> list[str]:
 
 def is_bookkeeping(name: str) -> bool:
     """Whether a column's name says that it holds where a row comes from, not what is in it."""
-    return BOOKKEEPING.fullmatch(canonical(name)) is not None
+    return BOOKKEEPING.fullmatch(canonical(name.rpartition(".")[2])) is not None

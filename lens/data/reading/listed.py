@@ -10,9 +10,11 @@ from lens.data.reading.names import (
     LABELS,
     LISTS,
     ORDERS,
+    PROMPTS,
     RANK_LISTS,
     RATING_LISTS,
     RATINGS,
+    SYSTEMS,
     TEXTS,
     Names,
     canonical,
@@ -60,6 +62,14 @@ def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
         return responses
     kind = kind_of(names, responses, values, inside)
     return Listed(responses, text, values, None if values else inside, kind)
+
+
+def unused_prompts(items: list) -> list[str]:
+    """Fields of answers that hold prompts of their own, which no pair can keep: its two answers
+    have one prompt."""
+    keys = {key for item in items if isinstance(item, dict) for key in item}
+    wanted = {*SYSTEMS, *PROMPTS, "custom_system_prompt"}
+    return sorted(key for key in keys if canonical(key) in wanted)
 
 
 def list_column(names: Names, values: str | None, place: str) -> str | None:

@@ -6,9 +6,8 @@ These are TRL's names and those of the public sets and tools that docs/howto.md 
 import re
 from collections.abc import Iterable, Sequence
 
-from lens.data.reading.cells import is_empty, is_number, listed
+from lens.data.reading.cells import Row, is_empty, is_number, listed
 from lens.data.reading.turns import InvalidRowError, decoded, is_message
-from lens.data.sources import Row
 
 SYSTEMS = ("system", "system_prompt", "system_message", "sys_prompt", "system_instruction")
 SYSTEMS += ("system_instructions", "developer_message")
@@ -56,7 +55,7 @@ ASIDE = {"metadata", "meta", "extra", "info_extra", "annotations"}
 BOOKKEEPING = re.compile(
     r"(.*_)?(id|ids|uuid|source|sources|dataset|subset|split|index|idx|model|models|lang|language"
     r"|domain|category|created|timestamp|date|time|annotator|worker|batch|user|turns|turn|hash|url"
-    r"|policy|version|annotator_id|lead_time|project|status|tags)(_[ab012])?|(model|policy)_.*"
+    r"|policy|subreddit|version|annotator_id|lead_time|project|status|tags)(_[ab012])?|(model|policy)_.*"
 )
 
 

@@ -1,8 +1,8 @@
 """Threads of messages with ranks, as OpenAssistant keeps them: trees, or a message a row."""
 
 from lens.core.errors import LensError
+from lens.data.reading.cells import Row
 from lens.data.reading.turns import ROLES
-from lens.data.sources import Row
 
 FLAT = {"message_id", "parent_id", "text", "role"}
 

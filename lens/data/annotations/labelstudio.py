@@ -1,4 +1,4 @@
-"""Exports of Label Studio (JSON, JSON-MIN, CSV, TSV) as rows that `lens.data.judgements` reads.
+"""Exports of Label Studio (JSON, JSON-MIN, CSV, TSV) as rows that `judgements` reads.
 
 A task's data become columns, and so does each control (Pairwise, Choices, Rating, Number, Ranker)
 with what all annotators said in it. JSON holds one row for each task, the others one for each
@@ -10,8 +10,8 @@ from collections import Counter
 from itertools import chain
 
 from lens.core.errors import LensError
-from lens.data.judged_answers import as_list, find_verdict, is_scalar
-from lens.data.judgements import PREFERRED, Question, Said
+from lens.data.annotations.answers import as_list, find_verdict, is_scalar
+from lens.data.annotations.judgements import PREFERRED, Question, Said
 from lens.data.reading.cells import parse_json
 from lens.data.sources import Row
 

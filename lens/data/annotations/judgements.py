@@ -1,8 +1,8 @@
 """What annotators said of the answers to a prompt, as pairs with votes.
 
 Labelling tools ask questions: which of two answers is better, in which order they stand, how good
-each one is. `lens.data.labelstudio` and `lens.data.argilla` open exports as rows whose columns hold
-`Question`s; here each two answers become a pair, and each annotator votes for one of them.
+each one is. `labelstudio` and `argilla` open exports as rows whose columns hold `Question`s; here
+each two answers become a pair, and each annotator votes for one of them.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from lens.core.errors import LensError
-from lens.data.judged_answers import (
+from lens.data.annotations.answers import (
     STEMS,
     STRONGEST,
     answer_columns,
@@ -86,8 +86,8 @@ def judged_rows(
     chosen = _choose(rows, answers)
     votes = [_votes(row, chosen, each) for (_, row), each in zip(rows, answers, strict=True)]
     said = [one for each in votes for given in each.values() for one in given]
-    grades = {abs(steps) for _, steps in said if steps}
-    scale = max(grades) if len(grades) > 1 else None
+    grades = [abs(steps) for _, steps in said if steps]
+    scale = max(grades) if grades and min(grades) < max(grades) else None
     counts = Counter(annotators=len({who for who, _ in said if who is not None}))
     questions = [name for name, value in rows[0][1].items() if isinstance(value, Question)]
     made, known = [], []

@@ -1,4 +1,4 @@
-"""Exports of Argilla 1 and 2, nested or flat, as rows that `lens.data.judgements` reads.
+"""Exports of Argilla 1 and 2, nested or flat, as rows that `judgements` reads.
 
 A record's fields become columns, and so does each question with what annotators submitted.
 """
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from lens.core.errors import LensError
-from lens.data.judged_answers import as_list, as_object, is_scalar
-from lens.data.judgements import Question, Said
+from lens.data.annotations.answers import as_list, as_object, is_scalar
+from lens.data.annotations.judgements import Question, Said
 from lens.data.reading.cells import parse_json
 from lens.data.sources import Row
 
