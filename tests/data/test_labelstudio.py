@@ -61,6 +61,12 @@ def test_pairwise_in_json():
     assert not report.unread
 
 
+@pytest.mark.parametrize("elements", ["answer2", "answer2,answer1", "txt-2,txt-1"])
+def test_left_is_the_element_that_the_control_names_first(elements):
+    pair, _ = only(task(picks("left", to=elements)))
+    assert (pair["chosen"], pair["side"]) == (GOOD, "first")
+
+
 def test_votes_are_kept_and_the_majority_decides():
     pair, report = only(task(picks("right"), picks("left", by=2), picks("right", by={"id": 7})))
     assert (pair["chosen"], pair["votes_for"], pair["votes_against"]) == (GOOD, 2, 1)

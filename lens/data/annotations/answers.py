@@ -1,5 +1,6 @@
 """Which columns of a labelling tool's row are the answers, and which of them a word names."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -170,3 +171,12 @@ def listed_answers(value: object) -> list[tuple[str, object]] | None:
     texts = [next((item[name] for name in BODIES if name in item), None) for item in value]
     keys = [str(item.get("id", number)) for number, item in enumerate(value, 1)]
     return None if None in texts else list(zip(keys, texts, strict=True))
+
+
+def rating(value: object) -> float | None:
+    """A number, or None for what is none or not finite."""
+    try:
+        number = float(value) if isinstance(value, int | float | str) else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and not isinstance(value, bool) else None

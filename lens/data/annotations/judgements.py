@@ -5,7 +5,6 @@ each one is. `labelstudio` and `argilla` open exports as rows whose columns hold
 each two answers become a pair, and each annotator votes for one of them.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from lens.data.annotations.answers import (
     find_verdict,
     listed_answers,
     position,
+    rating,
     words,
 )
 from lens.data.sources import Row, row_id
@@ -27,6 +27,7 @@ PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
 LISTED = STEMS | {"item", "items", "option", "options", "results"}
 ADDED = ("response_a", "response_b", "winner")
 VOTES = {"votes_for": 1, "votes_against": -1, "votes_tied": 0}
+SIDES = ("left", "right")
 Answers = list[tuple[str, object]]  # name or id, text
 Margins = dict[tuple[int, int], float]  # (first, second) answer: steps by which the first is better
 
@@ -146,6 +147,9 @@ def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
     if not columns and len(meant) != 1:
         columns, meant = answer_columns(fields, place), lists
     if columns:
+        sided = (one for _, row in rows for one in _all_said(row) if one.value in SIDES)
+        if {position(str(one.about).split(",")[0], columns) for one in sided} == {1}:
+            columns = columns[::-1]  # what a control names first stands on the left
         found = [[(name, row.get(name)) for name in columns] for _, row in rows]
         return [each[:2] + [one for one in each[2:] if one[1]] for each in found], columns
     if len(meant) != 1:
@@ -254,7 +258,7 @@ def _ranked(value: dict | list, names: list[str]) -> Margins | None:
             return None
         (value,) = value.values()
     order = value if isinstance(value, dict) else {str(key): n for n, key in enumerate(value)}
-    found = {position(str(key), names): _rating(rank) for key, rank in order.items()}
+    found = {position(str(key), names): rating(rank) for key, rank in order.items()}
     ranks = {i: rank for i, rank in found.items() if i is not None and rank is not None}
     if not 1 < len(ranks) == len(order):
         return None
@@ -270,7 +274,7 @@ def _rated_answer(rows: list[Row], answers: list[Answers], name: str) -> int | N
     """The position of the answer that a question rates in numbers; None if it rates none."""
     said = [one for _, row in rows for one in row[name].said]
     names = [key for key, _ in max(answers, key=len)]
-    if not said or any(_rating(one.value) is None for one in said):
+    if not said or any(rating(one.value) is None for one in said):
         return None
     about = {str(one.about) for one in said if one.about}
     if len(about) == 1 and (found := position(about.pop(), names)) is not None:
@@ -282,14 +286,6 @@ def _rated_answer(rows: list[Row], answers: list[Answers], name: str) -> int | N
         if (word.isdigit() or len(word) == 1) and (found := position(word, names)) is not None:
             return found
     return None
-
-
-def _rating(value: object) -> float | None:
-    try:
-        number = float(value) if isinstance(value, int | float | str) else math.nan
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and not isinstance(value, bool) else None
 
 
 def _votes(
@@ -315,8 +311,8 @@ def _of_annotator(
     if None in chosen.values():
         ((name, one),) = said.items()
         return _margins(name, one.value, answers) or {}
-    given = {chosen[name]: _rating(one.value) for name, one in said.items()}
-    rated = {i: rating for i, rating in given.items() if i is not None and rating is not None}
+    given = {chosen[name]: rating(one.value) for name, one in said.items()}
+    rated = {i: number for i, number in given.items() if i is not None and number is not None}
     both = combinations(sorted(rated), 2)
     return {(i, j): STRONGEST * _sign(rated[i] - rated[j]) for i, j in both}
 
