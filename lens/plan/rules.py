@@ -8,8 +8,8 @@ from lens.core.errors import LensError
 from lens.plan.machines import DISK, START, Device
 from lens.plan.stages import Section, Stage
 from lens.plan.tasks import Task
+from lens.reward.methods import PROBES
 
-PROBES = ("mean_difference", "linear_probe", "evidence_probe")
 PROBE_PASSES = 2000  # over the data: folds times penalties times iterations of a linear probe
 
 
