@@ -30,10 +30,11 @@ def run(args):
     import time
     from pathlib import Path
 
-    from lens.advice.advise import advise, duration
+    from lens.advice.advise import advise
     from lens.advice.crossval import fold_of_each
     from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, kept
     from lens.advice.report import as_json, draw
+    from lens.advice.result import duration
     from lens.cli.shared.arguments import settings
     from lens.cli.shared.embedding import encoder
     from lens.cli.shared.your_data import preferences, set_threads

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
@@ -35,6 +36,7 @@ def run(args):
     from lens.core import diagnostics
     from lens.core.seeds import derive_seed
     from lens.language import loading
+    from lens.latent.settings import VaeSettings
     from lens.latent.vae import diagnose, save_vae, train_vaes
 
     loading.set_threads(args.threads)
@@ -42,14 +44,7 @@ def run(args):
     vaes = train_vaes(
         [(part.chosen, part.rejected) for part in data.values()],
         seeds=[derive_seed(seed, "vae") for seed in data],
-        hidden=args.hidden,
-        latent=args.latent,
-        sharing=args.sharing,
-        beta=args.beta,
-        gamma=args.gamma,
-        learning_rate=args.learning_rate,
-        batch_size=args.batch_size,
-        epochs=args.epochs,
+        **options(args, *VaeSettings.model_fields),
     )
     by_seed: dict[str, dict[str, Any]] = {}
     flags = []
