@@ -1,7 +1,7 @@
 """Does latent augmentation help on these pairs? Cross-validated, with controls and intervals."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -37,7 +37,7 @@ def advise(
     scales: Sequence[int] = SCALES,
     rounds: int | None = None,
     minutes: float = 10.0,
-    tell=lambda message: None,
+    tell: Callable[[str], object] = lambda message: None,
 ) -> Advice:
     """Compares recipes on held-out prompts and says which to use.
 
@@ -74,7 +74,7 @@ def advise(
     stacked = {recipe: np.stack(found) for recipe, found in margins.items()}
     advice = conclude(pairs, stacked)
     advice.flags = raised + advice.flags
-    advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), rounds)
+    advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds)
     advice.seconds = time.perf_counter() - start
     return advice
 
@@ -120,7 +120,7 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         accuracy=accuracy,
         comparisons=comparisons,
         recommended=max(winners, key=lambda recipe: accuracy[recipe].mean, default=best),
-        curve=None,
+        curve=None,  # type: ignore[arg-type]  # `advise` adds it
         report=pairs.report | {"sha256": pairs.sha256},
         flags=pairs.flags + _tie_flags(margins),
         margins=margins,
@@ -157,7 +157,11 @@ def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int) -> Curve:
 
 
 def _plan(
-    pairs: EmbeddedPairs, scales: Sequence[int], rounds: int | None, budget: float, tell
+    pairs: EmbeddedPairs,
+    scales: Sequence[int],
+    rounds: int | None,
+    budget: float,
+    tell: Callable[[str], object],
 ) -> tuple[list[int], list[dict]]:
     """(the scales of which three rounds fit into `budget` seconds, going by a few trainings: all of
     them where `rounds` are given, perhaps none; flags of the VAEs among these trainings)."""

@@ -57,7 +57,7 @@ def run(args):
     prompts = splits.test_prompts(pairs, args.test_prompts, args.seed)
     artifacts.write_table(args.out, pairs)
     artifacts.write_table(args.out_prompts, prompts)
-    test_places = test_report.places if wants_test else {}
+    test_places = test_report.places if test_report else {}
     places = report.places | {f"test-{key}": place for key, place in test_places.items()}
     inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
     facts = {

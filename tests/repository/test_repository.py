@@ -16,6 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 OPTIONAL = [name for extra, names in EXTRAS.items() for name in names if extra != "dev"]
 PACKAGES = {"markdown_it": "markdown-it-py", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+PACKAGES["pydantic_core"] = "pydantic"  # which asks for one exact version of it
 
 
 def normal(name):
