@@ -1,55 +1,14 @@
-"""Small models that tests build and save: random weights, ordinary Hugging Face folders."""
+"""Fixtures of many tests, and which tests are slow. The models are ordinary Hugging Face folders."""
+
+import os
+import subprocess
+import sys
+from multiprocessing.process import BaseProcess
 
 import pytest
 import torch
 
-WORDS = [f"w{i}" for i in range(40)]
-TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}"
-    "{{ '<user> ' if m['role'] == 'user' else '<assistant> ' }}{{ m['content'] }} <eos>"
-    "{% endfor %}{% if add_generation_prompt %}<assistant> {% endif %}"
-)
-
-
-def save_tokenizer(folder, *, pad="<pad>", chat=True):
-    """A word-level tokenizer that also adds a beginning of its own, as Llama's does."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    special = ["<pad>", "<bos>", "<eos>", "<unk>", "<user>", "<assistant>"]
-    vocabulary = {word: i for i, word in enumerate([*special, *WORDS])}
-    raw = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    raw.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    raw.post_processor = processors.TemplateProcessing(
-        single="<bos> $A", special_tokens=[("<bos>", vocabulary["<bos>"])]
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=raw,
-        pad_token=pad,
-        bos_token="<bos>",
-        eos_token="<eos>",
-        unk_token="<unk>",
-        additional_special_tokens=["<user>", "<assistant>"],
-        model_max_length=64,
-    )
-    tokenizer.chat_template = TEMPLATE if chat else None
-    tokenizer.save_pretrained(folder)
-    return tokenizer
-
-
-def shape(**more):
-    return {
-        "vocab_size": 6 + len(WORDS),
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "max_position_embeddings": 64,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        **more,
-    }
+from tests.helpers.word_models import save_tokenizer, shape
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +73,18 @@ def lens():
     return lambda *arguments: main([str(argument) for argument in arguments])
 
 
+@pytest.fixture(scope="module")
+def one_parser():
+    """The commands' parser made once: making it takes longer than reading a small file."""
+    from functools import cache
+
+    from lens import cli
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lens.cli.build_parser", cache(cli.build_parser))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared():
     """Real data and the paper's numbers, beside the project where they are to be had."""
@@ -161,15 +132,39 @@ def small_world(tmp_path_factory, worker_id):
     return directory
 
 
+LONGEST = ("test_kills", "test_text", "test_slurm", "test_small", "test_sweeps", "test_workflow")
+BUILD_MODELS = {"llama_folder", "gold_folder", "bert_folder", "small_world"}
+SLOW_FOLDERS = {"end_to_end", "torture"}
+
+
 def pytest_collection_modifyitems(items):
-    """The longest files first, so that no worker ends with one alone."""
-    longest = [
-        "test_torture_kills",
-        "test_end_to_end_text",
-        "test_slurm",
-        "test_end_to_end",
-        "test_end_to_end_sweeps",
-        "test_workflow",
-    ]
-    order = {name: place for place, name in enumerate(longest)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(longest)))
+    """Marks as slow what builds a language model or runs the workflow, beside what is marked by
+    itself; the longest files come first, so that no worker ends with one alone."""
+    for item in items:
+        if BUILD_MODELS & set(item.fixturenames) or item.path.parent.name in SLOW_FOLDERS:
+            item.add_marker("slow")
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
+
+
+class NoLanguageModels:
+    """Refuses to import a language model's code."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("transformers.models.") and ".modeling_" in name:
+            raise AssertionError(f"{name} is imported: mark this test as slow")
+
+
+@pytest.fixture(autouse=True)
+def fast_tests_stay_fast(request, monkeypatch):
+    """What is not marked as slow starts no process and imports no language model."""
+    if request.node.get_closest_marker("slow"):
+        return
+
+    def refuse(*_, **__):
+        raise AssertionError("a process is started: mark this test as slow")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+    monkeypatch.setattr(os, "fork", refuse, raising=False)
+    monkeypatch.setattr(BaseProcess, "start", refuse)
+    monkeypatch.setattr(sys, "meta_path", [NoLanguageModels(), *sys.meta_path])

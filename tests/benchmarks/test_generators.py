@@ -187,6 +187,7 @@ def test_the_conditional_vae_s_loss_by_hand():
     torch.testing.assert_close(loss, (decoded - differences).square().sum(dim=1) + kl)
 
 
+@pytest.mark.slow
 def test_the_conditional_vae_learns_differences_that_depend_on_their_context(monkeypatch):
     """x = 3 c: drawn differences follow their context, and beat ignoring it."""
     rejected = pairs(count=500)[1]
@@ -222,6 +223,7 @@ def test_flow_follows_a_known_field_to_its_end():
     torch.testing.assert_close(end, math.e * start + math.e - 2, rtol=0, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_flows_find_the_distribution_of_their_points():
     rng = np.random.default_rng(0)
     one = rng.normal(size=(600, 1)) * 0.3

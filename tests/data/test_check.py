@@ -169,6 +169,7 @@ def test_columns_and_rule_are_passed_on(tmp_path, lens, capsys):
         assert json.loads(capsys.readouterr().out)["pairs"] == pairs
 
 
+@pytest.mark.slow
 def test_a_hub_dataset_is_read_by_split(tmp_path, lens, capsys, monkeypatch):
     """A local folder stands for the Hub: the loading code is the same."""
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))

@@ -2,26 +2,19 @@
 
 import json
 import re
-from functools import cache
 
 import pandas as pd
 import pytest
 
-from lens import cli
 from lens.core.errors import LONGEST, shown
 from tests.helpers import malformed_rows, malformed_tables, malformed_text
-from tests.helpers.malformed import Kept, Refused
+from tests.helpers.malformed import Kept, Refused, check_message, contents
 
 CASES = malformed_text.CASES | malformed_tables.CASES | malformed_rows.CASES
 PLACES = malformed_tables.PLACES
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_parser():
-    """The commands' parser made once: making it takes longer than reading a small file."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lens.cli.build_parser", cache(cli.build_parser))
-        yield
+pytestmark = pytest.mark.usefixtures("one_parser")
 
 
 def outputs(folder):
@@ -30,23 +23,6 @@ def outputs(folder):
         *("--out-prompts", folder / "prompts.parquet"),
         *("--report", folder / "report.json"),
     )
-
-
-def contents(folder):
-    """What lies in a folder, by name; what is no ordinary file by its kind."""
-    return {
-        path.name: path.read_bytes() if path.is_file() else path.lstat().st_mode
-        for path in folder.iterdir()
-    }
-
-
-def check_message(text, path):
-    """One message, of a few lines at most, that names the file and cannot steer a terminal."""
-    assert path.name in text
-    assert len(text) < LONGEST + 200
-    assert all(character.isprintable() for character in text.replace("\n", ""))
-    assert text.count("\n") < 4
-    assert "Traceback" not in text
 
 
 def of(kind):
@@ -74,6 +50,7 @@ def test_what_cannot_be_read_is_refused_and_earlier_results_stay(tmp_path, fail,
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of(Kept))
 def test_what_can_be_read_is_kept_and_the_rest_counted(tmp_path, fail, lens, capsys, name):
     path, outcome = put(tmp_path, name)

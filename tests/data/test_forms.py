@@ -8,32 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lens.core.errors import LensError
-from lens.data.forms import compare, to_pairs, winning_side
+from lens.data.forms import compare, to_pairs
 from lens.data.pairs import normalise_pairs
-
-HH = "\n\nHuman: Hi\n\nAssistant:"
-USER = {"role": "user", "content": "Hi"}
-
-
-def numbered(*rows):
-    return [(f"f, row {number}", row) for number, row in enumerate(rows, 1)]
-
-
-def said(text):
-    return {"role": "assistant", "content": text}
-
-
-def read(*rows, rule="all"):
-    """The (chosen, rejected) texts in order, and the report."""
-    pairs, report = to_pairs(numbered(*rows), pair_rule=rule)
-    table, _ = normalise_pairs(pairs)
-    return list(zip(table["chosen"], table["rejected"], strict=True)), report
-
-
-def rated(texts, values, prompt="p"):
-    return {"prompt": prompt, "responses": list(texts), "ratings": values}
-
+from tests.helpers.forms import HH, USER, numbered, rated, read, said
 
 # Pairs
 
@@ -222,6 +199,7 @@ def test_best_worst_takes_the_first_of_each():
 VALUES = st.lists(st.none() | st.integers(1, 4), max_size=7)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(VALUES)
 def test_the_number_of_pairs_follows_a_formula(values):
@@ -237,6 +215,7 @@ def test_the_number_of_pairs_follows_a_formula(values):
     assert (len(pairs), ties) == (len(present) > 1, len(present) == 1 and rated > 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.permutations(range(5)), st.lists(st.integers(1, 3), min_size=5, max_size=5))
 @pytest.mark.parametrize("name", ["ratings", "ranks"])
@@ -249,6 +228,7 @@ def test_the_order_of_responses_does_not_matter(name, order, values):
         assert set(read(straight, rule=rule)[0]) == set(read(mixed, rule=rule)[0])
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=5).filter(lambda v: len(set(v)) > 1))
 @pytest.mark.parametrize("rule", ["all", "adjacent"])
@@ -258,167 +238,3 @@ def test_ranks_and_negated_ratings_give_turned_pairs(rule, values):
     as_ranks = read({"prompt": "p", "responses": texts, "ranks": values}, rule=rule)[0]
     assert {(b, a) for a, b in as_ratings} == set(as_ranks)
     assert as_ratings != as_ranks
-
-
-# One response a row
-
-
-def test_rows_of_one_prompt_are_compared():
-    rows = [
-        {"id": "q", "prompt": "p", "response": "a", "rating": 1},
-        {"id": "q", "prompt": "other", "response": "x", "rating": 5},
-        {"id": "q", "prompt": "p", "response": "b", "rating": "2"},
-        {"id": "q", "prompt": "p", "response": "c", "rating": 2},
-    ]
-    pairs, report = to_pairs(numbered(*rows))
-    assert pairs == [
-        ("f, row 3 over row 1", {"id": "3-1", "prompt": "p", "chosen": "b", "rejected": "a"}),
-        ("f, row 4 over row 1", {"id": "4-1", "prompt": "p", "chosen": "c", "rejected": "a"}),
-    ]
-    assert (report.form, report.responses, report.ties) == ("rated_rows", 4, 1)
-    assert report.prompts_without_pair == 1
-
-
-@pytest.mark.parametrize(("yes", "no"), [(True, False), ("True", "False"), ("true", "false")])
-def test_unpaired_preferences_with_message_lists(yes, no):
-    rows = [
-        {"prompt": [USER], "completion": [said("bad")], "label": no},
-        {"prompt": [USER], "completion": [said("good")], "label": yes},
-        {"prompt": [USER], "completion": [said("fine")], "label": yes},
-    ]
-    pairs, report = read(*rows)
-    assert pairs == [("good", "bad"), ("fine", "bad")]
-    assert report.ties == 1
-
-
-def test_prompts_with_one_response_each_make_no_pair():
-    rows = [{"prompt": f"p{i}", "response": "a", "score": i} for i in range(3)]
-    with pytest.raises(LensError, match=r"rated_rows: no prompt has two responses.*3 responses"):
-        to_pairs(numbered(*rows))
-
-
-# Two responses and a label
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "label", "value"),
-    [
-        ("response_a", "response_b", "winner", "b"),
-        ("response_a", "response_b", "winner", "model_b"),
-        ("response_a", "response_b", "preferred", " Response B "),
-        ("answer_A", "answer_B", "better", "B"),
-        ("answer_A", "answer_B", "better", "answer_b"),
-        ("response_0", "response_1", "better_response_id", 1),
-        ("response_0", "response_1", "better_response_id", 1.0),
-        ("response1", "response2", "label", "2"),
-        ("completion-1", "completion-2", "choice", "2.0"),
-    ],
-)
-def test_labels_name_a_side(first, second, label, value):
-    row = {"prompt": "p", "model_a": "m", "model_b": "n", first: "x", second: "y", label: value}
-    pairs, report = read(row)
-    assert pairs == [("y", "x")]
-    assert report.form == "labelled_pair"
-    assert report.description.startswith(f"`{label}` says which of `{first}` and `{second}`")
-
-
-@pytest.mark.parametrize(
-    "tie", ["tie", "Tie (bothbad)", "tie (both bad)", "same", "equal", "both", "neither", "draw"]
-)
-def test_ties_are_dropped_and_counted(tie):
-    rows = [{"prompt": "p", "response_a": "x", "response_b": "y", "winner": w} for w in ("a", tie)]
-    pairs, report = read(*rows)
-    assert pairs == [("x", "y")]
-    assert (report.ties, report.responses) == (1, 4)
-    with pytest.raises(LensError, match="2 responses, 0 unrated, 1 ties"):
-        read(rows[1])
-
-
-@pytest.mark.parametrize("value", [-1, "-1", 0, 1, "1", True, None, math.nan, "", "c", "model_c"])
-def test_other_labels_stop(value):
-    row = {"prompt": "p", "response_a": "x", "response_b": "y", "winner": value}
-    with pytest.raises(LensError, match=r"f, row 1: `winner` is .*'response_a' or 'response_b'"):
-        read(row)
-
-
-def test_a_number_counts_only_where_it_is_a_suffix():
-    sides = ("response1", "response2")
-    assert [winning_side(value, sides, "x") for value in (1, "2")] == [0, 1]
-    for value in (0, -1, 3, 1.5, True):
-        with pytest.raises(LensError):
-            winning_side(value, sides, "x")
-
-
-def test_whole_conversations_with_a_label():
-    row = {
-        "conversation_a": [USER, said("x")],
-        "conversation_b": [USER, said("y")],
-        "model_a": "m",
-        "model_b": "n",
-        "winner": "model_a",
-    }
-    pairs, report = read(row)
-    assert pairs == [("x", "y")]
-    assert report.unread == ["model_a", "model_b"]
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    st.lists(st.sampled_from(["a", "b", "tie", "model_a", "response_b"]), min_size=1).filter(
-        lambda labels: set(labels) != {"tie"}
-    )
-)
-def test_swapping_sides_and_labels_changes_nothing(labels):
-    swap = {"a": "b", "b": "a", "tie": "tie", "model_a": "model_b", "response_b": "response_a"}
-    rows = [
-        {"prompt": f"p{i}", "response_a": "x", "response_b": "y", "winner": label}
-        for i, label in enumerate(labels)
-    ]
-    swapped = [
-        row | {"response_a": "y", "response_b": "x", "winner": swap[row["winner"]]} for row in rows
-    ]
-    (pairs, report), (others, other_report) = read(*rows), read(*swapped)
-    assert pairs == others
-    assert report == other_report
-    assert report.ties == labels.count("tie")
-
-
-# What stops
-
-
-MIXED = "One file holds one form"
-BAD = {
-    "no rows": ([], "no rows"),
-    "no form": ([{"prompt": "p", "winner": "a", "rejected": "b"}], r"f, row 1: .*fit no form.*`ch"),
-    "three sides": ([{"prompt": "p", "winner": 0} | {f"response_{i}": "x" for i in "012"}], "fit"),
-    "other form": (
-        [{"prompt": "p", "chosen": "a", "rejected": "b"}, rated("ab", [1, 2])],
-        rf"f, row 2: this row is lists .*first one pair .*{MIXED}",
-    ),
-    "other columns": (
-        [rated("ab", [1, 2]), {"prompt": "p", "responses": ["a"], "ranks": [1]}],
-        rf"f, row 2: .*{MIXED}",
-    ),
-    "unequal lists": ([rated("ab", [1])], "f, row 1: `ratings` has 1 values for 2 responses"),
-    "no number": ([rated("ab", [1, "4,5"])], "f, row 1: `ratings` is '4,5', not a number"),
-    "no list": ([rated("ab", 3)], "f, row 1: `ratings` must be a list, not int"),
-    "no JSON": ([rated("ab", "good")], "f, row 1: `ratings` must be a list; as text it is no JSON"),
-    "rank 0": (
-        [{"prompt": "p", "responses": ["a", "b"], "ranks": [0, 1]}],
-        r"f, row 1: `ranks` is \[0, 1\]: ranks start at 1",
-    ),
-    "no rating": ([{"prompt": "p", "answers": [{"answer": "x"}]}], "f, row 1: each response in"),
-    "no text": ([{"prompt": "p", "answers": [{"score": 1}]}], "f, row 1: each response in"),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_what_cannot_be_read_stops_with_its_place(name):
-    rows, message = BAD[name]
-    with pytest.raises(LensError, match=message):
-        to_pairs(numbered(*rows))
-
-
-def test_an_unknown_rule_stops():
-    with pytest.raises(LensError, match=r"no rule 'some'.*best_worst"):
-        to_pairs(numbered(rated("ab", [1, 2])), pair_rule="some")

@@ -141,6 +141,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("files")
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(files)
 def test_any_file_is_read_or_refused_in_words(folder, file):
@@ -154,6 +155,7 @@ def test_many_files_are_read_or_refused_in_words(folder, file):
     check_any_file(folder, *file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["id", "prompt", "chosen", "note", "ratings"])
 def test_nesting_near_the_limit_is_no_traceback(folder, name):
     """Just below what the parser takes, nothing that comes after it may fail."""
@@ -178,6 +180,7 @@ pairs_of_text = st.lists(
 ).map(lambda rows: [dict(zip(("prompt", "chosen", "rejected"), row, strict=True)) for row in rows])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(rows=pairs_of_text)
@@ -200,6 +203,7 @@ def lines_end_alike(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(rows_of_a_form(), st.randoms())
 def test_the_order_of_rows_does_not_matter(rows, random):

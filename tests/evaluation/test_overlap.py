@@ -6,7 +6,7 @@ import pytest
 
 from lens.evaluation.overlap import flags, overlap, sentence
 from lens.evaluation.rewardbench import read_examples
-from tests.data.test_near_duplicates import text_of
+from tests.helpers.random_text import text_of
 
 
 def turns(*texts):

@@ -131,6 +131,7 @@ def test_prompts_and_long_texts_are_read_as_text():
     assert cut == "a" * 50 + "\n[... 1,900 characters left out ...]\n" + "b" * 50
 
 
+@pytest.mark.slow
 def test_from_reward_models_to_page(tmp_path):
     """The original rewards the worse of two candidates, LENS and its control the better."""
     table = candidates(5, [f"{NASTY} worse", f"{NASTY} better"], [0.0, 1.0])

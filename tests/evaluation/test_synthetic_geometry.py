@@ -301,6 +301,7 @@ def run(*arguments):
     main(list(map(str, arguments)))
 
 
+@pytest.mark.slow
 def test_the_inspector_from_pairs_to_page(world, tmp_path):
     folder, (pairs, embeddings) = world
     run(
@@ -381,6 +382,7 @@ def test_far_is_further_than_the_data_are_from_one_another():
     assert inspector.observations(table, far=2.0)["far"].tolist() == [False, False, True, False]
 
 
+@pytest.mark.slow
 def test_figure_3_from_pairs_to_picture(world, tmp_path):
     folder, (pairs, embeddings) = world
     vae = folder / "vae.safetensors"

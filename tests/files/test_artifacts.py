@@ -72,6 +72,7 @@ def test_a_missing_file_is_named(tmp_path):
         artifacts.read_json(tmp_path / "none.json")
 
 
+@pytest.mark.slow
 def test_arrays_and_what_is_said_about_them_have_the_same_bytes_in_every_process(tmp_path):
     about = {f"key {i}": str(i) for i in range(20)}
     code = (

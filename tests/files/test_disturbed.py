@@ -36,6 +36,7 @@ def build_world(folder):
     return shlex.join(map(str, words))
 
 
+@pytest.mark.slow
 def test_a_stage_on_a_full_disk_leaves_no_half_file_and_goes_on_once_there_is_room(tmp_path):
     done = in_its_own_mounts(
         f"""mount -t tmpfs -o size=200k tmpfs {tmp_path}
@@ -56,6 +57,7 @@ def test_a_stage_on_a_full_disk_leaves_no_half_file_and_goes_on_once_there_is_ro
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_write_protected_folder_is_named(tmp_path):
     done = in_its_own_mounts(
         f"""mount --bind {tmp_path} {tmp_path}
@@ -68,6 +70,7 @@ def test_a_write_protected_folder_is_named(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_snakemake_in_a_write_protected_folder_says_so(tmp_path):
     words = [
         sys.executable,
@@ -167,6 +170,7 @@ def test_the_refusal_itself_is_quoted_and_one_that_was_dealt_with_is_not():
     assert "(malloc of size 64 failed)" in message(damaged)
 
 
+@pytest.mark.slow
 def test_a_stage_with_too_little_memory_says_so(tmp_path):
     limit = 200 * 2**20  # of addresses; pandas alone needs more
     run = subprocess.run(

@@ -6,22 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-import yaml
 from safetensors.numpy import load_file, save_file
 
 from lens.core.errors import LensError
-from lens.evaluation import rewardbench
 from lens.files.artifacts import sha256
 from lens.language import loading
 from tests.helpers.fake_hub import Hub
-from tests.helpers.workflow_tools import ROOT, jobs, snakemake
+from tests.helpers.workflow_tools import ROOT
 
 TOKEN = "hf_aSecretThatMustNotBeShown"
 CHAT = [{"role": "user", "content": "w1"}]
@@ -106,17 +104,10 @@ def here(tmp_path, monkeypatch):
 
 def embed(pairs, model, out, *more):
     return (
-        "embed-pairs",
-        "--pairs",
-        pairs,
-        "--model",
-        model,
-        "--device",
-        "cpu",
-        "--out",
-        out,
-        "--metrics",
-        f"{out}.json",
+        *(
+            f"embed-pairs --pairs {pairs} --model {model} --device cpu --out {out} --metrics "
+            f"{out}.json"
+        ).split(),
         *more,
     )
 
@@ -137,21 +128,13 @@ def pair_table(path):
 
 def test_what_was_downloaded_is_read_without_a_network(hub, lens_with, tmp_path, llama_folder):
     first, second = hub.repositories["datasets", "org/pairs"]
+    datasets = f"--datasets org/pairs@{first}"
+    command = f"prefetch --models org/open {datasets} org/pairs@{second} --out prefetch.json"
     with hub.serving() as address:
-        run = lens_with(
-            "prefetch",
-            "--models",
-            "org/open",
-            "--datasets",
-            f"org/pairs@{first}",
-            f"org/pairs@{second}",
-            "--out",
-            "prefetch.json",
-            HF_ENDPOINT=address,
-        )
+        run = lens_with(*command.split(), HF_ENDPOINT=address)
         assert run.returncode == 0, run.stderr
         asked = len(hub.asked)
-        again = lens_with("prefetch", "--datasets", f"org/pairs@{first}", HF_ENDPOINT=address)
+        again = lens_with("prefetch", *datasets.split(), HF_ENDPOINT=address)
         assert again.returncode == 0, again.stderr
         assert len(hub.asked) == asked, "what is there is not asked for again"
     model, *pairs = json.loads((tmp_path / "prefetch.json").read_text())
@@ -164,38 +147,31 @@ def test_what_was_downloaded_is_read_without_a_network(hub, lens_with, tmp_path,
     fetched = {path.rpartition(f"{commit}/")[2] for path in paths}
     assert fetched == {file.name for file in llama_folder.iterdir()}
     assert model["bytes"] == sum(file.stat().st_size for file in llama_folder.iterdir())
+    # The server has stopped.
+    with_no_network = partial(lens_with, HF_ENDPOINT=address, HF_HUB_OFFLINE="1")
+    embeddings_are_those_of_the_folder(with_no_network, tmp_path, llama_folder)
+    each_pinned_revision_is_read(with_no_network, tmp_path, (first, second))
 
-    # The server has stopped. Each pinned revision is read, not the latest one.
-    table = pair_table(tmp_path / "pairs.parquet")
-    offline = {"HF_ENDPOINT": address, "HF_HUB_OFFLINE": "1"}
+
+def embeddings_are_those_of_the_folder(lens, folder, llama_folder):
+    table = pair_table(folder / "pairs.parquet")
     for name, source in (("hub", "org/open"), ("folder", llama_folder)):
-        run = lens_with(*embed(table, source, tmp_path / f"{name}.safetensors"), **offline)
+        run = lens(*embed(table, source, folder / f"{name}.safetensors"))
         assert run.returncode == 0, run.stderr
-    by_hub, by_folder = (load_file(tmp_path / f"{n}.safetensors") for n in ("hub", "folder"))
+    by_hub, by_folder = (load_file(folder / f"{n}.safetensors") for n in ("hub", "folder"))
     assert by_folder["chosen"].shape == (2, 16)
     for side in ("chosen", "rejected"):
         np.testing.assert_array_equal(by_hub[side], by_folder[side])
-    for number, revision in ((1, first), (2, second)):
-        run = lens_with(
-            "prepare-pairs",
-            "--hub",
-            "org/pairs",
-            "--revision",
-            revision,
-            "--train-split",
-            "train",
-            "--test-split",
-            "test",
-            "--out",
-            "p.parquet",
-            "--out-prompts",
-            "q.parquet",
-            "--report",
-            "r.json",
-            **offline,
-        )
+
+
+def each_pinned_revision_is_read(lens, folder, revisions):
+    """And not the latest one."""
+    for number, revision in enumerate(revisions, 1):
+        source = f"--hub org/pairs --revision {revision} --train-split train --test-split test"
+        out = "--out p.parquet --out-prompts q.parquet --report r.json"
+        run = lens("prepare-pairs", *source.split(), *out.split())
         assert run.returncode == 0, run.stderr
-        found = pd.read_parquet(tmp_path / "p.parquet")
+        found = pd.read_parquet(folder / "p.parquet")
         assert len(found) == 10
         assert all(json.loads(p)[0]["content"].startswith(f"{number} ") for p in found["prompt"])
 
@@ -233,6 +209,7 @@ def test_all_refusals_are_told_at_once_and_the_rest_stays(hub, lens_with, tmp_pa
     assert not any(TOKEN.encode() in file.read_bytes() for file in written)
 
 
+@pytest.mark.slow
 def test_a_hub_out_of_reach_is_said(lens_with):
     run = lens_with("prefetch", "--models", "org/open", HF_ENDPOINT="http://127.0.0.1:9")
     assert run.returncode == 1
@@ -329,96 +306,6 @@ def test_a_folder_is_known_by_its_weights_settings_and_templates(tmp_path, llama
     assert {name for name in first if first[name] != second[name]} == {"model/model.safetensors"}
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     assert loading.identity(str(folder), None) != second
-
-
-class Weights(torch.nn.Module):
-    """A model of 4,000 bytes whose move to a GPU is noted, or fails."""
-
-    def __init__(self, full=False):
-        super().__init__()
-        self.values = torch.nn.Parameter(torch.zeros(1000))
-        self.dtype, self.full, self.moved = torch.float32, full, None
-
-    def to(self, device):
-        if self.full:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        self.moved = device
-        return self
-
-
-@pytest.fixture
-def gpu(monkeypatch):
-    """A GPU of so many bytes, all but one of them free."""
-
-    def of(memory):
-        monkeypatch.setattr(loading, "pick_device", lambda device: device)
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (memory - 1, memory))
-        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tiny GPU")
-
-    return of
-
-
-def test_a_model_too_big_for_the_gpu(gpu):
-    gpu(4001)
-    model = Weights()
-    assert loading.place(model, "org/m", "cuda").moved == "cuda"
-    gpu(4000)
-    model = Weights()
-    with pytest.raises(LensError, match=r"org/m: its weights take 0.0 GB as float32, but cuda "):
-        loading.place(model, "org/m", "cuda")
-    assert model.moved is None
-    assert loading.place(model, "org/m", "cpu").moved == "cpu"
-
-
-def test_the_message_has_both_sizes_and_what_to_do(gpu):
-    gpu(80_000_000_000)
-    model = Weights(full=True)
-    with pytest.raises(LensError) as caught:
-        loading.place(model, "org/m", "cuda:1")
-    assert "cuda:1 (Tiny GPU) has 80.0 GB, 80.0 GB of them free" in str(caught.value)
-    assert "larger or a free GPU in the profile, set `dtype: bfloat16`, or" in str(caught.value)
-    model.dtype = torch.bfloat16
-    with pytest.raises(LensError, match="in the profile, or choose a smaller model"):
-        loading.place(model, "org/m", "cuda:1")
-
-
-def prefetch_command(directory, *arguments):
-    run = snakemake("-np", "prefetch", *arguments, directory=directory)
-    assert run.returncode == 0, run.stderr
-    assert {rule for rule, _, _ in jobs(run.stdout)} == {"prefetch"}
-    (command,) = [line for line in run.stdout.splitlines() if "lens prefetch" in line]
-    return command.partition(" --out")[0].partition("lens prefetch")[2].split()
-
-
-def test_the_target_names_what_the_config_uses(tmp_path):
-    paper = yaml.safe_load((ROOT / "workflow/configs/paper.yaml").read_text())
-    loads = [m["load"] for m in (*paper["models"].values(), paper["gold"])]
-    expected = sorted(f"{load['model']}@{load['revision']}" for load in loads)
-    pairs = [d["pairs"] for d in paper["datasets"].values()]
-    bench = f"{rewardbench.HUB[1][0]}@{paper['reward_bench']['revision']}"
-    datasets = sorted([bench, *(f"{p['hub']}@{p['revision']}" for p in pairs)])
-    words = prefetch_command(tmp_path, "--configfile", ROOT / "workflow/configs/paper.yaml")
-    assert words == ["--models", *expected, "--datasets", *datasets]
-    change = {
-        "artefacts": ["table_1", "table_3"],
-        "models": {"gemma-2b": {"load": {"trust_remote_code": True}}},
-        "rejection_sampling": {"judge": {"kind": "model", "load": {"model": "org/judge"}}},
-    }
-    (tmp_path / "change.yaml").write_text(yaml.safe_dump(change))
-    words = prefetch_command(
-        tmp_path, "--configfile", ROOT / "workflow/configs/paper.yaml", tmp_path / "change.yaml"
-    )
-    assert bench not in words
-    assert "org/judge@main" in words
-    assert words[words.index("--models-with-code") + 1].startswith("google/gemma-2-2b-it@")
-
-
-def test_the_target_runs_whenever_it_is_asked_for(tmp_path):
-    for _ in range(2):
-        run = snakemake("--cores", 1, "prefetch", directory=tmp_path)
-        assert run.returncode == 0, run.stderr
-        assert "nothing to download" in run.stdout + run.stderr
-    assert json.loads((tmp_path / "results/offline/prefetch.json").read_text()) == []
 
 
 def test_pooling_is_not_guessed_where_the_cache_cannot_tell(hub, here, tmp_path, bert_folder):

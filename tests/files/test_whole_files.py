@@ -1,8 +1,6 @@
 """Every file is written beside its place and renamed, whoever writes it, whenever it is killed."""
 
-import ast
 import os
-import re
 import stat
 import subprocess
 import sys
@@ -11,7 +9,6 @@ import pytest
 
 from lens.core.errors import LensError
 from lens.files import artifacts, atomic
-from tests.helpers.workflow_tools import ROOT
 
 # A parent forks writers and kills each; the writers put two kinds of content in turn, and whoever
 # reads must find one kind alone; until twelve writers have been caught in the midst of a file.
@@ -65,6 +62,7 @@ print(*sorted(path.name for path in folder.iterdir()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_writers_killed_at_any_moment_leave_whole_files_and_nothing_else(tmp_path):
     run = subprocess.run(
@@ -81,6 +79,7 @@ def left_by(folder, pid, node=None):
     return left
 
 
+@pytest.mark.slow
 def test_what_the_dead_have_left_goes_and_what_others_write_stays(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -195,169 +194,6 @@ def test_a_folder_may_be_where_one_stands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     save(".")
     assert (tmp_path / "here/model.safetensors").exists()
-
-
-WRITERS = {
-    "write_text",
-    "write_bytes",
-    "touch",
-    "tofile",
-    "savefig",
-    "save_pretrained",
-    "save_file",
-    "save_model",
-    "dump",
-    "to_csv",
-    "to_parquet",
-    "to_json",
-    "to_excel",
-    "to_pickle",
-    "to_html",
-    "to_feather",
-    "savez",
-    "savez_compressed",
-    "savetxt",
-    "ParquetWriter",
-    "mkstemp",
-    "NamedTemporaryFile",
-}
-# LENS has functions of these names itself, which write by those above.
-OF_LIBRARIES = re.compile(r"(np|numpy|torch)\.save|(pq|pyarrow\.parquet|parquet)\.write_\w+")
-# Their own words say why: answers that were paid for are added as they come, and a torn last one is
-# cut off; an empty mark has no half.
-ALLOWED = {("lens/textspace/endpoint.py", "open"), ("lens/files/shards.py", "touch")}
-
-
-def writes(node):
-    """The name of the function by which a call writes a file, or None."""
-    if not isinstance(node, ast.Call):
-        return None
-    function = node.func
-    name = getattr(function, "attr", getattr(function, "id", None))
-    if name in ("open", "fdopen"):
-        texts = [a.value for a in ast.walk(node) if isinstance(a, ast.Constant)]
-        modes = [t for t in texts if isinstance(t, str) and set(t) <= set("rwaxbt+")]
-        return name if any(set(mode) & set("wax+") for mode in modes) else None
-    if name in ("to_csv", "to_json", "to_html"):  # without a path they return text
-        places = [k for k in node.keywords if k.arg in ("path_or_buf", "path", "buf")]
-        return name if node.args or places else None
-    if ast.unparse(function) in ("artifacts.write_text", "write_text"):
-        return None
-    by_library = OF_LIBRARIES.fullmatch(ast.unparse(function))
-    return name if name in WRITERS or by_library or copies(node) else None
-
-
-def copies(call):
-    return re.match(r"shutil\.(copy|move)", ast.unparse(call.func))
-
-
-def names(*nodes):
-    found = [each for node in nodes for each in ast.walk(node)]
-    return {each.id for each in found if isinstance(each, ast.Name)}
-
-
-def temporaries(block):
-    """The names in a `with replacing(...) as x` that stand for x or were made from it."""
-    found, made = set(), []  # made: (names, from what)
-    for node in ast.walk(block):
-        if isinstance(node, ast.withitem) and node.optional_vars:
-            if ast.unparse(node.context_expr).startswith("replacing"):
-                found |= names(node.optional_vars)
-            made.append((names(node.optional_vars), node.context_expr))
-        elif isinstance(node, ast.Assign):
-            made.append((names(*node.targets), node.value))
-        elif isinstance(node, ast.For):
-            made.append((names(node.target), node.iter))
-    for _ in made:  # each may need the one after it
-        for targets, source in made:
-            found |= targets if names(source) & found else set()
-    return found
-
-
-def goes_to(call, temporary):
-    """Whether what is written may be one of these names: a copy has its place at the end."""
-    place = call.args[1:] if copies(call) else [call]
-    return bool(names(*place) & temporary)
-
-
-def unprotected(tree):
-    """Calls that write files, except those in a `with replacing(...)` to what it yields."""
-    found, waiting = [], [(tree, frozenset())]
-    while waiting:
-        node, temporary = waiting.pop()
-        if isinstance(node, ast.With) and any(
-            ast.unparse(item.context_expr).startswith("replacing") for item in node.items
-        ):
-            temporary = temporaries(node)
-        if writes(node) and not goes_to(node, temporary):
-            found.append((writes(node), node.lineno))
-        waiting += [(child, temporary) for child in ast.iter_child_nodes(node)]
-    return found
-
-
-def functions_of_rules(text):
-    """The Python functions of a file of rules, which as a whole is no Python."""
-    return "\n".join(re.findall(r"^def .*?(?=^[^\s)]|\Z)", text, re.DOTALL | re.MULTILINE))
-
-
-def test_nothing_is_written_in_its_place():
-    found = set()
-    files = [*(ROOT / "lens").rglob("*.py"), *(ROOT / "workflow/rules").glob("*.smk")]
-    for file in sorted(files):
-        text = file.read_text(encoding="utf-8")
-        assert not re.search(r"^\s+run:", text, re.MULTILINE) or file.suffix == ".py", file
-        python = functions_of_rules(text) if file.suffix == ".smk" else text
-        for name, line in unprotected(ast.parse(python)):
-            place = str(file.relative_to(ROOT))
-            found.add((place, name))
-            assert (place, name) in ALLOWED, f"{place}:{line}: {name}"
-    assert found == ALLOWED
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        "open(path, 'w')",
-        "path.open('ab')",
-        "table.to_parquet(path)",
-        "model.save_pretrained(path)",
-        "Path(path).write_text(text)",
-        "shutil.copy2(one, path)",
-        "np.save(path, array)",
-        "np.savez(path, array)",
-        "numpy.savez_compressed(path, array)",
-        "np.savetxt(path, array)",
-        "torch.save(model, path)",
-        "pq.write_table(table, path)",
-        "pq.ParquetWriter(path)",
-    ],
-)
-def test_writing_in_place_would_be_seen(call):
-    assert seen(call)
-    assert seen(f"with replacing(path) as t:\n    {call}")
-    assert not seen(f"with replacing(p) as path:\n    {call}")
-    assert not seen(f"with replacing_folder(p) as t:\n    path = t / 'a'\n    {call}")
-    assert not seen(f"with replacing(p) as t, open(t, 'wb') as path:\n    {call}")
-    assert seen(f"with replacing(p) as path:\n    pass\n{call}")
-    rules = "rule all:\n    input: a\n\n\ndef f(\n    a,\n):\n    CALL\n\n\nrule b:\n    input: c\n"
-    assert seen(functions_of_rules(rules.replace("CALL", call)))
-
-
-def seen(code):
-    return unprotected(ast.parse(code))
-
-
-def test_reading_is_no_writing_and_a_copy_goes_to_its_second_place():
-    for call in (
-        "open(path)",
-        "open(path, 'rb')",
-        "table.to_json(orient='values')",
-        "np.load(path)",
-        "artifacts.write_table(path, table)",
-        "model.save(path)",
-    ):
-        assert not seen(call), call
-    assert seen("with replacing(p) as t:\n    shutil.copy(t, elsewhere)")
 
 
 def test_metrics_are_written_last(small_world):

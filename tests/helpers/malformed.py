@@ -9,6 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lens.core.errors import LONGEST
+
 EVIL = "\x1b]0;owned\x07\u202e\u2066"  # what would steer a terminal
 
 
@@ -83,3 +85,20 @@ def twice_named() -> bytes:
 def thousand(odd: bytes) -> bytes:
     rows = good(1200)
     return lines(*rows[:999], odd, *rows[1000:])
+
+
+def contents(folder):
+    """What lies in a folder, by name; what is no ordinary file by its kind."""
+    return {
+        path.name: path.read_bytes() if path.is_file() else path.lstat().st_mode
+        for path in folder.iterdir()
+    }
+
+
+def check_message(text, path):
+    """One message, of a few lines at most, that names the file and cannot steer a terminal."""
+    assert path.name in text
+    assert len(text) < LONGEST + 200
+    assert all(character.isprintable() for character in text.replace("\n", ""))
+    assert text.count("\n") < 4
+    assert "Traceback" not in text

@@ -13,11 +13,10 @@ from lens.cli import main
 from lens.files import artifacts
 
 METHODS = [("original", 1), ("repeat", 2), ("lens", 2), ("lens_plus", 2), ("linear_probe", 1)]
-SEEDS = [0, 1]
 
 
-def run(*words):
-    main([str(word) for word in words])
+def run(command):
+    main(command.split())
 
 
 def write_raw():
@@ -57,37 +56,16 @@ def embed(table, out, columns):
 
 def prepare():
     run(
-        "prepare-candidates",
-        "--path",
-        "pool.jsonl",
-        "--out",
-        "results/pool.parquet",
-        "--metrics",
-        "results/pool/metrics.json",
+        "prepare-candidates --path pool.jsonl --out results/pool.parquet "
+        "--metrics results/pool/metrics.json"
     )
     run(
-        "import-gold",
-        "--path",
-        "pool.jsonl",
-        "--gold-field",
-        "gold",
-        "--out",
-        "results/gold.parquet",
-        "--metrics",
-        "results/gold/metrics.json",
+        "import-gold --path pool.jsonl --gold-field gold --out results/gold.parquet "
+        "--metrics results/gold/metrics.json"
     )
     run(
-        "prepare-pairs",
-        "--path",
-        "pairs.jsonl",
-        "--pool",
-        "results/pool.parquet",
-        "--out",
-        "results/pairs.parquet",
-        "--out-prompts",
-        "results/prompts.parquet",
-        "--report",
-        "results/pairs/report.json",
+        "prepare-pairs --path pairs.jsonl --pool results/pool.parquet --out results/pairs.parquet "
+        "--out-prompts results/prompts.parquet --report results/pairs/report.json"
     )
     embed(
         "results/pairs.parquet",
@@ -98,74 +76,25 @@ def prepare():
 
 
 def train_and_judge():
-    data = (
-        "--pairs",
-        "results/pairs.parquet",
-        "--embeddings",
-        "results/pairs.safetensors",
-        "--n-pairs",
-        40,
-        "--seeds",
-        *SEEDS,
-    )
-    run(
-        "train-vae", *data, "--hidden", 16, "--latent", 4, "--epochs", 3, "--out-dir", "results/vae"
-    )
+    pairs, counts = "--pairs results/pairs.parquet", "--n-pairs 40 --seeds 0 1"
+    data = f"{pairs} --embeddings results/pairs.safetensors {counts}"
+    run(f"train-vae {data} --hidden 16 --latent 4 --epochs 3 --out-dir results/vae")
     cells = []
     for method, scale in METHODS:
         model, cell = f"results/train_reward/{method}", f"results/best_of_n/{method}"
-        vae = ("--vae-dir", "results/vae") if method == "lens" else ()
+        vae = "--vae-dir results/vae" if method == "lens" else ""
+        which = f"--method {method} --scale {scale}"
+        run(f"train-reward {data} {which} {vae} --hidden 16 --epochs 3 --out-dir {model}")
         run(
-            "train-reward",
-            *data,
-            "--method",
-            method,
-            "--scale",
-            scale,
-            *vae,
-            "--hidden",
-            16,
-            "--epochs",
-            3,
-            "--out-dir",
-            model,
-        )
-        run(
-            "best-of-n",
-            "--models",
-            *(f"{model}/seed_{seed}.safetensors" for seed in SEEDS),
-            "--seeds",
-            *SEEDS,
-            "--pairs",
-            "results/pairs.parquet",
-            "--pair-embeddings",
-            "results/pairs.safetensors",
-            "--candidates",
-            "results/pool.parquet",
-            "--candidate-embeddings",
-            "results/pool.safetensors",
-            "--gold",
-            "results/gold.parquet",
-            "--dataset",
-            "d",
-            "--model",
-            "m",
-            "--method",
-            method,
-            "--scale",
-            scale,
-            "--n-pairs",
-            40,
-            "--out-prompts",
-            f"{cell}/prompts.parquet",
-            "--out-pairs",
-            f"{cell}/pairs.parquet",
-            "--metrics",
-            f"{cell}/metrics.json",
+            f"best-of-n --models {model}/seed_0.safetensors {model}/seed_1.safetensors {pairs} "
+            "--pair-embeddings results/pairs.safetensors --candidates results/pool.parquet "
+            "--candidate-embeddings results/pool.safetensors --gold results/gold.parquet "
+            f"{counts} --dataset d --model m {which} --out-prompts {cell}/prompts.parquet "
+            f"--out-pairs {cell}/pairs.parquet --metrics {cell}/metrics.json"
         )
         cells.append(cell)
-    run("table-1", "--cells", *cells, "--out-dir", "results/paper")
-    run("best-of-n-curve", "--cells", *cells, "--out-dir", "results/paper")
+    run(f"table-1 --cells {' '.join(cells)} --out-dir results/paper")
+    run(f"best-of-n-curve --cells {' '.join(cells)} --out-dir results/paper")
 
 
 if __name__ == "__main__":

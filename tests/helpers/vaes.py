@@ -1,4 +1,4 @@
-"""VAEs whose posteriors are known."""
+"""VAEs whose output is known: their input, or constants."""
 
 import torch
 
@@ -18,3 +18,15 @@ def identity_vae(dim):
             layer.weight.copy_(torch.cat([eye, -eye], dim=1))
         vae.log_variance_head["both"].bias.fill_(-1e4)
     return vae
+
+
+def constant_vae(means):
+    """A VAE whose posterior means are these constants, one a side, whatever it reads."""
+    vae = VAE(3, 4, 2, "shared_trunk_separate_heads")
+    with torch.no_grad():
+        for parts in (vae.trunk, vae.mean_head, vae.log_variance_head, vae.decoder):
+            for value in parts.parameters():
+                value.zero_()
+        for side, mean in means.items():
+            vae.mean_head[side].bias.fill_(mean)
+    return vae.eval()

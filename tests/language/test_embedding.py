@@ -63,6 +63,7 @@ def padded_batches(draw):
     return texts, torch.stack(hidden), torch.tensor(mask)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(padded_batches(), st.randoms())
 def test_each_text_of_a_batch_is_pooled_as_if_alone(batch, random):
@@ -102,6 +103,7 @@ def token_rows(count=23, seed=0):
     return [[1, *rng.integers(2, 40, rng.integers(1, 30)), 2] for _ in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["llama", "bert"])
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 def test_batches_equal_one_text_at_a_time(request, architecture, pooling):

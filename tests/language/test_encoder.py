@@ -44,6 +44,7 @@ def test_only_an_encoder_sees_ahead(llama_folder, bert_folder):
     assert sees_ahead(loaded(bert_folder)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "pooling", "style"),
     [
@@ -118,6 +119,7 @@ def test_modules_that_are_not_understood_are_refused(bert_folder, tmp_path):
     assert Encoder(str(folder), pooling="mean", device="cpu").embed([PROMPT], ["w4"]).shape
 
 
+@pytest.mark.slow
 def test_minilm_agrees_with_sentence_transformers():
     """The real encoder, by folder, against its own library."""
     from pathlib import Path

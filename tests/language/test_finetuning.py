@@ -12,7 +12,7 @@ from lens.core.errors import LensError
 from lens.language import finetuning, gold, loading
 from lens.language.finetuning import Lora, Settings
 from lens.language.templates import answer_starts, common_prefix
-from tests.conftest import WORDS, save_tokenizer, shape
+from tests.helpers.word_models import WORDS, save_tokenizer, shape
 from tests.helpers.workflow_tools import ROOT
 
 pytest.importorskip("trl", reason="extra `text` is not installed")

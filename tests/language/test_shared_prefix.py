@@ -91,6 +91,7 @@ def some_texts(seed=0):
     return [texts[i] for i in order], [keys[i] for i in order]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [-1, 0, 2])
 @pytest.mark.parametrize("name", NAMES)
 def test_states_are_those_of_each_text_alone(name, layer):
@@ -104,6 +105,7 @@ def test_states_are_those_of_each_text_alone(name, layer):
     assert alone.std() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [1, 30, 4096])
 def test_budgets_and_orders_change_nothing(budget):
     model = build("llama")
@@ -139,6 +141,7 @@ def test_a_prompt_goes_through_the_model_once():
     assert sum(seen) == 48 == distinct_tokens(groups, [41] * 8)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.integers(5, 7), min_size=1, max_size=6), min_size=1, max_size=12),
     st.randoms(use_true_random=False),
@@ -157,6 +160,7 @@ def test_groups_hold_every_row_once_and_share_their_prefix(texts, random):
         assert len(group.rows) == 1 or len(longer) > 1 or ends
 
 
+@pytest.mark.slow
 def test_an_encoder_reads_every_text_whole_and_says_so(caplog):
     from transformers import BertConfig, BertModel
 
@@ -171,6 +175,7 @@ def test_an_encoder_reads_every_text_whole_and_says_so(caplog):
     np.testing.assert_allclose(got, embed(model, texts, **options), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Llama", "Qwen2", "Mistral", "GPT2"])
 def test_gold_scores_are_the_classifiers_own(name):
     import transformers as t
@@ -188,6 +193,7 @@ def test_gold_scores_are_the_classifiers_own(name):
     np.testing.assert_allclose(score(model, texts, batch_tokens=64), own, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["GPT2", "OPT"])
 def test_padding_does_not_count_past_learned_positions(name):
     """A prompt that nearly fills the context, beside a short one with longer answers."""

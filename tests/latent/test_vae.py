@@ -153,6 +153,7 @@ def test_from_four_times_the_hidden_width_embeddings_are_not_written_out(dim, wr
     torch.testing.assert_close(found, (embeddings - decoded).square().sum(dim=2), rtol=1e-4, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(40, 40, 40), (40, 37, 16), (7, 40, 33)])
 @pytest.mark.parametrize("sharing", SHARING)
 def test_runs_side_by_side_end_as_they_would_alone(counts, sharing):
@@ -296,6 +297,7 @@ def test_a_bar_of_epochs_on_terminals_alone(monkeypatch, capsys):
     assert re.search(r"5/5 .*\depoch/s", screen.getvalue())
 
 
+@pytest.mark.slow
 def test_a_large_gamma_separates_the_posteriors():
     chosen, rejected = pairs()
     near = train_vae(chosen, rejected, **{**SETTINGS, "gamma": 0.0, "epochs": 30})

@@ -32,6 +32,7 @@ def test_the_largest_scale_of_each_method_is_drawn(cell_folders):
     assert kept == {("original", 1), ("repeat", 4), ("lens", 4), ("linear_probe", 1)}
 
 
+@pytest.mark.slow
 def test_figures_have_the_same_bytes_twice(cell_folders, tmp_path):
     table = curves.learning_table(read_cells(cell_folders[0])[:1])
     for name in ("one", "two"):

@@ -194,102 +194,48 @@ def write_run(folder):
     artifacts.write_table(folder / "gold.parquet", gold)
 
 
+def train_and_judge(lens, files, results, at):
+    """The folders of a VAE whose posterior collapses, and of three methods' judged models."""
+    pairs, counts = f"--pairs {files}/pairs.parquet", "--n-pairs 30 --seeds 4 5"
+    data = f"{pairs} --embeddings {files}/pairs.safetensors {counts}"
+    vae, judged = results / f"train_vae/{at}/standard", []
+    training = "--beta 1000000.0 --epochs 40 --learning-rate 0.01"
+    lens(*f"train-vae {data} {training} --out-dir {vae}".split())
+    for method, scale in (("original", 1), ("repeat", 2), ("lens", 2)):
+        reward = results / f"train_reward/{at}/{method}/x{scale}"
+        cell = results / f"best_of_n/{at}/{method}/x{scale}"
+        which = f"--method {method} --scale {scale}"
+        more = f"--vae-dir {vae}" if method == "lens" else ""
+        lens(*f"train-reward {data} {which} {more} --epochs 2 --out-dir {reward}".split())
+        lens(
+            *(
+                f"best-of-n --models {reward}/seed_4.safetensors {reward}/seed_5.safetensors "
+                f"{pairs} --pair-embeddings {files}/pairs.safetensors "
+                f"--candidates {files}/pool.parquet --candidate-embeddings {files}/pool.safetensors"
+                f" --gold {files}/gold.parquet --dataset d --model m {which} {counts} "
+                f"--out-prompts {cell}/prompts.parquet --out-pairs {cell}/pairs.parquet "
+                f"--metrics {cell}/metrics.json"
+            ).split()
+        )
+        judged.append(cell)
+    return vae, judged
+
+
+@pytest.mark.slow
 def test_a_dead_vae_and_a_coin_reach_the_first_page(tmp_path, lens):
     """By the stages' own commands: beta is so large that the posterior collapses, and the reward
     models learn nothing that holds for other pairs."""
     write_run(tmp_path)
     results, at = tmp_path / "results", "d/m/n30"
-    paper, vae = results / "paper", results / f"train_vae/{at}/standard"
-    pairs = ("--pairs", tmp_path / "pairs.parquet")
-    data = (*pairs, "--embeddings", tmp_path / "pairs.safetensors", "--n-pairs", 30)
-    lens(
-        "train-vae",
-        *data,
-        "--seeds",
-        4,
-        5,
-        "--beta",
-        1e6,
-        "--epochs",
-        40,
-        "--learning-rate",
-        0.01,
-        "--out-dir",
-        vae,
-    )
-    judged = []
-    for method, scale, more in (
-        ("original", 1, ()),
-        ("repeat", 2, ()),
-        ("lens", 2, ("--vae-dir", vae)),
-    ):
-        reward = results / f"train_reward/{at}/{method}/x{scale}"
-        judged.append(results / f"best_of_n/{at}/{method}/x{scale}")
-        lens(
-            "train-reward",
-            *data,
-            "--seeds",
-            4,
-            5,
-            "--method",
-            method,
-            "--scale",
-            scale,
-            "--epochs",
-            2,
-            *more,
-            "--out-dir",
-            reward,
-        )
-        lens(
-            "best-of-n",
-            "--models",
-            reward / "seed_4.safetensors",
-            reward / "seed_5.safetensors",
-            "--seeds",
-            4,
-            5,
-            *pairs,
-            "--pair-embeddings",
-            tmp_path / "pairs.safetensors",
-            "--candidates",
-            tmp_path / "pool.parquet",
-            "--candidate-embeddings",
-            tmp_path / "pool.safetensors",
-            "--gold",
-            tmp_path / "gold.parquet",
-            "--dataset",
-            "d",
-            "--model",
-            "m",
-            "--method",
-            method,
-            "--scale",
-            scale,
-            "--n-pairs",
-            30,
-            "--out-prompts",
-            judged[-1] / "prompts.parquet",
-            "--out-pairs",
-            judged[-1] / "pairs.parquet",
-            "--metrics",
-            judged[-1] / "metrics.json",
-        )
+    vae, judged = train_and_judge(lens, tmp_path, results, at)
+    paper = results / "paper"
     lens("table-1", "--cells", *judged, "--out-dir", paper)
     lens(
-        "overview",
-        "--name",
-        "r",
-        "--results",
-        results,
-        "--out-dir",
-        paper,
-        "--table-1",
-        paper / "table_1.csv",
-        "--observations",
-        paper / "table_1_observations.csv",
-        "--comparisons",
-        paper / "table_1_comparisons.csv",
+        *(
+            f"overview --name r --results {results} --out-dir {paper} "
+            f"--table-1 {paper}/table_1.csv --observations {paper}/table_1_observations.csv "
+            f"--comparisons {paper}/table_1_comparisons.csv"
+        ).split()
     )
     raised = artifacts.read_json(vae / "metrics.json")["metrics"]["flags"]
     assert [(flag["flag"], flag["seed"]) for flag in raised] == [

@@ -13,8 +13,8 @@ from lens.files import artifacts
 from lens.paper import costs, flags, overview
 from lens.report import pages
 from lens.report.paper_comparison import COLUMNS
+from tests.helpers.comparisons import HOSTILE, ROWS, comparisons
 
-HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> `a`_ **b** |c| :d:`e` {{ 7*7 }}"
 TEXTS = [
     HOSTILE,
     ".. raw:: html",
@@ -66,33 +66,12 @@ def test_names_from_data_show_as_they_are(text):
     assert inside == f"before {' '.join(text.split())} after"
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1))
 def test_any_text_shows_as_it_is(text):
     text = " ".join(text.split())
     if text:
         assert as_docutils_reads(pages.escape_rst(text)) == text
-
-
-def comparisons(rows, dataset="d", model="m"):
-    """(method, scale, difference, corrected p) as rows of table_1_comparisons.csv."""
-    table = pd.DataFrame(rows, columns=["method", "scale", "difference", "corrected_p_value"])
-    return table.assign(
-        dataset=dataset,
-        model=model,
-        n_pairs=100,
-        measure="gold",
-        p_value=0.001,
-        low=table["difference"] - 0.1,
-        high=table["difference"] + 0.1,
-    )
-
-
-ROWS = [
-    ("lens", 2, 0.5, 0.01),
-    ("lens", 4, -0.3, 0.01),
-    ("ipo", 4, 0.4, 0.2),
-    ("lora", 4, 0.2, 0.04),
-]
 
 
 def test_helped_means_above_the_control_after_correction():

@@ -99,6 +99,7 @@ def test_the_spread_and_its_interval_by_hand():
     assert found.high == pytest.approx(math.sqrt(2 / (-2 * math.log(0.975))))
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_spread_covers_as_often_as_it_says():
     draws = np.random.default_rng(0).normal(scale=2.0, size=(2000, 3))
     found = [textual_spread.spread(row) for row in draws]

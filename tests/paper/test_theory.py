@@ -8,7 +8,7 @@ import pytest
 
 from lens.files.artifacts import write_json, write_table
 from lens.paper import theory as paper_theory
-from tests.theory.test_fit import TRUTH, simulated
+from tests.helpers.theory_points import TRUTH, simulated
 
 CHECKED = {
     "n_pairs": 100,
@@ -158,6 +158,7 @@ def test_ends_of_intervals():
     assert paper_theory.span(float("nan"), 1.0) == "-"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "files"),
     [
@@ -180,6 +181,7 @@ def test_figures_are_drawn_and_repeat_bit_for_bit(lens, folders, tmp_path, comma
         assert len(first) > 500
 
 
+@pytest.mark.slow
 def test_map_of_what_is_neither_predicted_nor_measured(folders, tmp_path):
     from lens.paper.theory_figures import draw_map
     from lens.report import figures

@@ -47,6 +47,7 @@ def test_reward_models_have_one_row_instead_of_words():
     assert shape.parameters("reward") == shape.parameters() - 128256 * 4096 + 4096
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "more"),
     [
@@ -316,6 +317,7 @@ def counted(listing):
     return {rule: int(count) for rule, count in rows}
 
 
+@pytest.mark.slow
 def test_jobs_are_those_of_a_dry_run(small, tmp_path):
     run = snakemake("-n", "--quiet", "rules", "--configfile", SMALL, directory=tmp_path)
     listed = counted(run.stdout + run.stderr)

@@ -9,9 +9,9 @@ import pytest
 from lens.files import artifacts
 from lens.report import figures, paper_comparison
 from lens.report.files import Printed, write_page
+from tests.helpers.comparisons import HOSTILE, ROWS, comparisons
 from tests.helpers.report_page import opened, reached
 from tests.helpers.workflow_tools import ROOT, jobs, snakemake
-from tests.paper.test_overview import HOSTILE, ROWS, comparisons
 
 
 @pytest.fixture(scope="module")

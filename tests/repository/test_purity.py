@@ -30,7 +30,7 @@ ALLOWED = {
     ("folder", "lens/files/hub.py", "_check_model"): "a set of names",
     ("folder", "lens/files/shards.py", "_clear"): "removes all of them",
     ("folder", "lens/files/atomic.py", "_sweep"): "removes what the dead have left",
-    ("folder", "workflow/rules/common_shards.smk", "set_damaged_aside"): "renames all of them",
+    ("folder", "lens/workflow/inputs.py", "set_damaged_aside"): "renames all of them",
 }
 
 

@@ -103,6 +103,7 @@ def test_an_exploding_loss_is_reported():
         train_mlp(data)
 
 
+@pytest.mark.slow
 def test_runs_side_by_side_end_as_they_would_alone():
     """Counts and the epoch in which training ends differ from run to run."""
     sets = [linear_world(count=count, noise=5.0, seed=count)[0] for count in (64, 50, 20)]

@@ -8,7 +8,7 @@ from lens.advice.crossval import make_round
 from lens.core.errors import LensError
 from lens.reward import methods, recipes
 from lens.reward.recipes import Recipe, train, train_vae_of_each
-from tests.advice.test_advise import embedded
+from tests.helpers.embedded_pairs import embedded
 from tests.helpers.workflow_tools import ROOT
 
 

@@ -104,9 +104,8 @@ FREE = {
 }
 
 
-def config(folder):
-    """A run whose every free text is odd, with files in an odd folder."""
-    data = folder / f"data {ODD_FILE}"
+def write_files(data):
+    """Rows, a pool, a template and a model in an odd folder, by name."""
     data.mkdir()
     rows = [
         {f"p {ODD}": f"{ODD} {i}", "chosen": f"c {i}", "rejected": f"r {i}", f"kind {ODD}": kind}
@@ -119,15 +118,19 @@ def config(folder):
     for name, content in files.items():
         text = "".join(json.dumps(row) + "\n" for row in content)
         (data / f"{ODD_FILE} {name}.jsonl").write_text(text)
-    paths = {name: str(data / f"{ODD_FILE} {name}.jsonl") for name in files}
     (data / "template.txt").write_text("{prompt} {first} {second}")
     (data / "model").mkdir()
     (data / "model/config.json").write_text("{}")
     (data / "model/model.safetensors").touch()
-    load = {"model": str(data / "model"), **{name: FREE[name] for name in ("revision", "device")}}
-    judge = {name: FREE[name] for name in ("opening", "labels")} | {
-        "template": str(data / "template.txt")
-    }
+    paths = {name: str(data / f"{ODD_FILE} {name}.jsonl") for name in files}
+    return paths | {"template": str(data / "template.txt"), "model": str(data / "model")}
+
+
+def config(folder):
+    """A run whose every free text is odd, with files in an odd folder."""
+    paths = write_files(folder / f"data {ODD_FILE}")
+    load = {"model": paths["model"], **{name: FREE[name] for name in ("revision", "device")}}
+    judge = {name: FREE[name] for name in ("opening", "labels")} | {"template": paths["template"]}
     endpoint = {"base_url": "http://localhost:1/v1", "model": FREE["model"]}
     pairs = {name: FREE[name] for name in ("where", "columns", "keep_prefix")}
     own_pool = {name: FREE[name] for name in ("response_field", "gold_field")}
@@ -167,7 +170,7 @@ def config(folder):
             "judge": {"kind": "endpoint", "endpoint": endpoint, **judge},
         },
     }
-    return change, {*paths.values(), str(data / "model"), str(data / "template.txt")}
+    return change, set(paths.values())
 
 
 @pytest.fixture(scope="module")

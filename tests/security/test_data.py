@@ -18,7 +18,7 @@ from lens.files import artifacts, hub_datasets
 from lens.files.hub import download, parse
 from tests.helpers.fake_hub import Hub, entry
 from tests.helpers.planted import Mark
-from tests.serving.test_reward_model import some_rows
+from tests.helpers.word_pairs import some_rows
 
 ROW = {"prompt": "w1", "chosen": "w2", "rejected": "w3"}
 CARD = "---\nconfigs:\n- config_name: default\n  {}\n---\n"

@@ -11,7 +11,7 @@ import torch
 
 from lens.files.artifacts import write_table
 from tests.helpers.planted import Mark, with_own_code, without_safetensors
-from tests.serving.test_reward_model import some_rows
+from tests.helpers.word_pairs import some_rows
 
 PROMPT = json.dumps([{"role": "user", "content": "w1"}])
 EVERYTHING = (

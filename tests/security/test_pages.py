@@ -11,6 +11,7 @@ import yaml
 from lens.report.render import escape_markdown
 from lens.serving import model_card
 from lens.textspace.endpoint import ask_endpoint
+from tests.helpers.judge_server import server
 from tests.helpers.report_page import opened
 from tests.helpers.workflow_tools import ROOT, jobs, snakemake
 
@@ -144,8 +145,6 @@ def test_data_in_a_message_cannot_steer_the_terminal(fail, tmp_path):
 
 def test_a_server_cannot_steer_the_terminal(tmp_path, capsys):
     pytest.importorskip("openai")
-    from tests.textspace.test_endpoint import server
-
     with server(lambda text, times: (200, {}, "\x1b[2Jgone\x1b[0m")) as (base_url, _):
         answers = ask_endpoint(
             ["x"], base_url=base_url, model="judge", cache=tmp_path / "a.jsonl", retries=0

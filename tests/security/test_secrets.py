@@ -10,9 +10,9 @@ import pytest
 
 from lens.core.errors import LensError
 from lens.textspace.endpoint import ask_endpoint
+from tests.helpers.judge_server import needs_openai, says, server
 from tests.helpers.planted import SECRETS, secrets_in, secrets_in_text
 from tests.helpers.workflow_tools import TEXT, run
-from tests.textspace.test_endpoint import needs_openai, says, server
 
 PROMPT = json.dumps([{"role": "user", "content": "w1"}])
 KEY = SECRETS["JUDGE_KEY"]
@@ -36,11 +36,7 @@ def test_a_secret_is_found_in_every_form_in_which_it_could_be_written(tmp_path):
     assert found == {*forms, "rows.parquet"}
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    """(folder, everything said) of a run with secrets in its environment: a judge that refuses,
-    one that breaks, one that repeats the key, and a download that fails."""
-    folder = tmp_path_factory.mktemp("secrets")
+def write_answers(folder):
     for name in ("textual", "latent"):
         table = pd.DataFrame(
             {
@@ -56,6 +52,19 @@ def written(tmp_path_factory):
         place = folder / f"results/small/sample_sft/dialogue/tiny-llama/n40/{name}/answers.parquet"
         place.parent.mkdir(parents=True)
         table.to_parquet(place)
+
+
+def judged_by(base_url):
+    endpoint = {"base_url": base_url, "model": "judge", "key_variable": "JUDGE_KEY", "retries": 0}
+    return {"judge": {"kind": "endpoint", "endpoint": endpoint, "verdict": "text"}}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """(folder, everything said) of a run with secrets in its environment: a judge that refuses,
+    one that breaks, one that repeats the key, and a download that fails."""
+    folder = tmp_path_factory.mktemp("secrets")
+    write_answers(folder)
     environment = {
         **SECRETS,
         "LENS_TRACK": "tensorboard",
@@ -64,17 +73,8 @@ def written(tmp_path_factory):
     }
     said = ""
 
-    def snakemake(*targets, judge=None, expect, **change):
+    def snakemake(*targets, expect, **change):
         nonlocal said
-        if judge:
-            endpoint = {
-                "base_url": judge,
-                "model": "judge",
-                "key_variable": "JUDGE_KEY",
-                "retries": 0,
-            }
-            own = {"kind": "endpoint", "endpoint": endpoint, "verdict": "text"}
-            change["rejection_sampling"] = {"judge": own}
         result = run(
             folder, "--cores", 1, "-p", *targets, config=TEXT, change=change, **environment
         )
@@ -89,11 +89,12 @@ def written(tmp_path_factory):
     def refuse(text, times):
         return refusals.pop() if refusals else (401, {}, {"error": {"message": f"not {KEY}"}})
 
+    verdicts = (VERDICTS, "--allowed-rules", "judge_sft")
     with server(refuse) as (base_url, asked):
-        snakemake(VERDICTS, "--allowed-rules", "judge_sft", judge=base_url, expect=1)
+        snakemake(*verdicts, expect=1, rejection_sampling=judged_by(base_url))
         assert asked.keys[0] == f"Bearer {KEY}"
     with server(repeat) as (base_url, asked):
-        snakemake(VERDICTS, "--allowed-rules", "judge_sft", judge=base_url, expect=0)
+        snakemake(*verdicts, expect=0, rejection_sampling=judged_by(base_url))
     hub = {
         "pairs": {"hub": "org/name"},
         "pool": {"path": str(folder / "change.yaml"), "gold": True},

@@ -8,7 +8,7 @@ from lens.advice.fit import fit, held_out
 from lens.advice.own_pairs import read_pairs
 from lens.reward.recipes import Recipe
 from lens.serving.calibration import fit_temperature, log_loss, reliability
-from tests.advice.test_advise import embedded
+from tests.helpers.embedded_pairs import embedded
 
 
 def bradley_terry(count, temperature, seed=0):

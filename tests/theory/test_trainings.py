@@ -14,6 +14,7 @@ from lens.latent.vae import train_vaes
 from lens.reward.head import RewardHead
 from lens.reward.training_set import Standardiser, training_set
 from lens.theory import proxy, trainings
+from tests.helpers.theory_points import simulated
 
 SETTINGS = {
     "sizes": [40, 60, 500],
@@ -205,8 +206,6 @@ def test_true_losses_are_those_of_the_labels_model():
 
 
 def test_proxy_and_truth_differ_by_the_reference_s_own_error():
-    from tests.theory.test_fit import simulated
-
     points, decay = simulated(noise=0.02)
     points = points.assign(test_loss=points["error"] + 0.5)
     about = {"dim": 64, "delta": 0.05, "reference_test_loss": 0.5}

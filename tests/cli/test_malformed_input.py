@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from lens.advice.own_pairs import read_pairs, summary
-from tests.data.test_corpora import check_message, contents, one_parser  # noqa: F401
-from tests.helpers.malformed import EVIL, among, lines, parquet
+from tests.helpers.malformed import EVIL, among, check_message, contents, lines, parquet
+
+pytestmark = pytest.mark.usefixtures("one_parser")
 
 
 def pool(**more):
@@ -95,7 +96,7 @@ class Lengths:
 
 @pytest.fixture
 def model(monkeypatch):
-    monkeypatch.setattr("lens.cli.shared.door.reward_model", lambda args: Lengths())
+    monkeypatch.setattr("lens.cli.shared.your_data.reward_model", lambda args: Lengths())
 
 
 def example(**more):

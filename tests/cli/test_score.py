@@ -1,0 +1,95 @@
+"""`lens score` and `lens best-of` with a model fitted on own pairs."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from lens.serving.reward_model import RewardModel
+from tests.helpers.word_pairs import jsonl, some_rows
+
+
+def test_score_adds_to_rows_and_keeps_their_order(workplace, lens, tmp_path, capsys):
+    rows = [{"id": i, **row} for i, row in enumerate(some_rows(70, seed=2))]
+    lens(
+        *f"score {workplace}/model {jsonl(tmp_path / 'in.jsonl', rows)} --out "
+        f"{tmp_path}/out.jsonl --chunk 16".split()
+    )
+    scored = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [{k: row[k] for k in rows[0]} for row in scored] == rows
+    model = RewardModel.load(workplace / "model")
+    expected = model.score([r["prompt"] for r in rows], [r["chosen"] for r in rows])
+    np.testing.assert_allclose([r["reward_chosen"] for r in scored], expected, atol=1e-5)
+    gaps = np.array([r["reward_chosen"] - r["reward_rejected"] for r in scored])
+    np.testing.assert_allclose([r["probability"] for r in scored], 1 / (1 + np.exp(-gaps)))
+    right = 100 * (gaps > 0).mean()
+    said = capsys.readouterr().err
+    assert f"70 pairs scored; the labelled answer is preferred in {right:.1f} %" in said
+    assert "expected calibration error" in said
+
+
+def test_score_reads_a_pipe_and_writes_as_it_goes(workplace, lens, monkeypatch, capsys):
+    rows = [{"prompt": "w1", "response": text} for text in ("w2", "", "w3 w4")]
+    rows.append(
+        {
+            "prompt": [{"role": "user", "content": "w1"}],
+            "completion": [{"role": "assistant", "content": "w2"}],
+        }
+    )
+    given = "".join(json.dumps(row) + "\n" for row in rows)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
+    lens("score", workplace / "model", "--chunk", 1)
+    said = capsys.readouterr()
+    scored = [json.loads(line) for line in said.out.splitlines()]
+    assert len({row["reward"] for row in scored[:3]}) == 3
+    assert scored[3]["reward"] == pytest.approx(scored[0]["reward"], abs=1e-5)
+    assert "4 rows scored." in said.err
+
+
+def test_score_names_the_row_that_it_cannot_use(workplace, fail, tmp_path):
+    source = jsonl(tmp_path / "in.jsonl", [{"prompt": "w1", "response": "w2"}, {"prompt": "w1"}])
+    message = fail("score", workplace / "model", source, "--out", tmp_path / "out.jsonl")
+    assert "row 2: needs `prompt` and `response`, or `chosen` and `rejected`" in message
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_best_of_picks_by_reward(workplace, lens, tmp_path, capsys):
+    rows = [
+        {"prompt": "w1", "candidates": ["w2", "w3 w4", "w30"]},
+        {"prompt": "w5", "responses": [{"text": "w6"}, {"text": "w7 w8"}]},
+    ]
+    lens("best-of", workplace / "model", jsonl(tmp_path / "in.jsonl", rows))
+    picked = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    model = RewardModel.load(workplace / "model")
+    for row, texts in zip(picked, (["w2", "w3 w4", "w30"], ["w6", "w7 w8"]), strict=True):
+        expected = model.score([row["prompt"]] * len(texts), texts)
+        np.testing.assert_allclose(row["rewards"], expected, atol=1e-5)
+        assert row["best"] == expected.argmax()
+        assert row["best_response"] == texts[row["best"]]
+
+
+def test_trouble_with_files_and_devices_gets_a_sentence(workplace, fail, tmp_path):
+    pairs, model = workplace / "pairs.jsonl", workplace / "model"
+    for device in ("foo", "cuda:99"):
+        assert f"device {device}: cannot be used here" in fail(
+            "score", model, pairs, "--device", device, "--out", tmp_path / "x"
+        )
+    (tmp_path / "file").write_text("")
+    for arguments in (
+        ["score", model, pairs, "--out", tmp_path],
+        ["fit", "--advice", workplace / "advice", "--out", tmp_path / "file/below"],
+    ):
+        assert str(tmp_path) in fail(*arguments)
+
+
+def test_rows_with_dates_are_scored(workplace, lens, tmp_path, capsys):
+    import datetime
+
+    import pandas as pd
+
+    rows = [{"prompt": "w1", "response": "w2", "day": datetime.date(2026, 1, 2)}]
+    pd.DataFrame(rows).to_parquet(tmp_path / "rows.parquet")
+    lens("score", workplace / "model", tmp_path / "rows.parquet")
+    assert json.loads(capsys.readouterr().out)["day"] == "2026-01-02"
