@@ -1,7 +1,8 @@
 """What a section of the config, a command's flags and the Python API share: typed settings."""
 
 import re
-from typing import Annotated
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -52,3 +53,12 @@ class Settings(BaseModel):
     def given(self) -> dict:
         """What was given, without the defaults, as plain JSON values."""
         return self.model_dump(exclude_unset=True)
+
+
+def section_of(kind: Any) -> Any:
+    """A type without its bounds, and without None: of `Section | None` the section."""
+    if get_origin(kind) is Annotated:
+        return section_of(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return section_of(next(part for part in get_args(kind) if part is not type(None)))
+    return kind

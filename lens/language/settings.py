@@ -61,7 +61,7 @@ class TextTrainingSettings(Settings):
     """What full fine-tuning and LoRA share."""
 
     epochs: Epochs = 1.0
-    learning_rate: Rate | None = None
+    learning_rate: Rate | None = Field(None, description="Adam's learning rate, at its peak.")
     batch_size: Count = Field(32, description="Pairs or texts in a step.")
     device_batch_size: Count | None = Field(
         None, description="Of them at a time on one device; the rest is accumulated."

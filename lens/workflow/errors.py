@@ -1,10 +1,10 @@
 """What is wrong with a config: the place, the value, what is known there, and never a secret."""
 
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from lens.core.settings import section_of
 from lens.workflow.config import Config
 
 MAY_HOLD_A_SECRET = ("base_url", "key_variable")  # so that their values are not shown
@@ -31,6 +31,8 @@ def refusal(error: ValidationError, raw: object) -> str:
         said = f"{shown} is {kind.replace('_', ' ')}: {most} {limit}"
     elif kind == "literal_error":
         said = f"{shown} is none of {ctx['expected']}"
+    elif kind in ("model_type", "dict_type"):
+        said = f"{shown} is no section: a section has keys and values"
     elif wanted == first["msg"].removeprefix("Input "):
         said = f"{shown} {wanted}"
     else:
@@ -84,12 +86,3 @@ def _known(place: list) -> list[str]:
             kind = section_of(get_args(kind)[1])
     is_section = isinstance(kind, type) and issubclass(kind, BaseModel)
     return list(kind.model_fields) if is_section else []
-
-
-def section_of(kind: Any) -> Any:
-    """A type without its bounds, and without None."""
-    if get_origin(kind) is Annotated:
-        return section_of(get_args(kind)[0])
-    if get_origin(kind) in (Union, UnionType):
-        return section_of(next(part for part in get_args(kind) if part is not type(None)))
-    return kind

@@ -8,6 +8,7 @@ from lens.core.settings import BatchTokens, Count, Seed, Settings, Unique, match
 from lens.data.settings import PairsSettings, PoolSettings
 from lens.language.settings import EmbeddingSettings, GenerationSettings, LoadSettings
 from lens.latent.settings import VaeSettings
+from lens.reward.methods import METHODS
 from lens.reward.settings import HeadSettings
 from lens.theory.settings import BoundsSettings
 from lens.workflow.names import (
@@ -42,7 +43,8 @@ class Compare(Settings):
     datasets: Names = Field(description="Datasets to run.")
     models: Names = Field(description="Embedding models to run.")
     methods: Annotated[list[Method], Unique, holding("original", "repeat")] = Field(
-        description="Rows of Table 1. `original` and `repeat` are the controls and always run."
+        description=f"Rows of Table 1, of {', '.join(METHODS)}. `original` and `repeat` are the "
+        "controls and always run."
     )
     scales: Scales = Field(
         description="Augmentation scales k beyond 1; training sees k pairs for each original one."
