@@ -1,6 +1,6 @@
 """Say whether latent augmentation helps on your pairs, and what does best."""
 
-from lens.cli.shared.door import (
+from lens.cli.shared.your_data import (
     add_data_arguments,
     add_encoder_arguments,
     add_sample_argument,
@@ -35,8 +35,8 @@ def run(args):
     from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, kept
     from lens.advice.report import as_json, draw
     from lens.cli.shared.arguments import settings
-    from lens.cli.shared.door import preferences, set_threads
-    from lens.cli.shared.encoder import encoder
+    from lens.cli.shared.embedding import encoder
+    from lens.cli.shared.your_data import preferences, set_threads
     from lens.core.errors import LensError
     from lens.files import artifacts
     from lens.files.tracking import track

@@ -1,6 +1,6 @@
 """Pick the best of several responses with a reward model: JSONL in, JSONL out, row by row."""
 
-from lens.cli.shared.door import add_reward_model_arguments, positive
+from lens.cli.shared.your_data import add_reward_model_arguments, positive
 
 
 def add_arguments(parser):
@@ -17,7 +17,7 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.cli.shared.door import reward_model
+    from lens.cli.shared.your_data import reward_model
     from lens.data.streams import chunks, open_out, stream_rows
     from lens.files import artifacts
     from lens.serving.scoring import pick_embedded, pick_rows

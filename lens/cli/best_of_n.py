@@ -1,6 +1,6 @@
 """Judge reward models: gold reward of the best of n candidates, accuracy on held-out pairs."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import input_files, write_metrics
 
 
 def add_arguments(parser):
@@ -41,18 +41,9 @@ def run(args):
     )
     artifacts.write_table(args.out_prompts, prompts)
     artifacts.write_table(args.out_pairs, tests)
-    inputs = {
-        "pairs": args.pairs,
-        "pair_embeddings": args.pair_embeddings,
-        "candidates": args.candidates,
-        "candidate_embeddings": args.candidate_embeddings,
-        "gold": args.gold,
-    }
+    names = ("pairs", "pair_embeddings", "candidates", "candidate_embeddings", "gold")
+    inputs = input_files(args, *names)
     inputs |= {f"model_seed_{s}": path for s, path in zip(args.seeds, args.models, strict=True)}
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        inputs,
-        judge.summary(prompts, tests, candidates, rewards),
-        {"parameters": sum(value.size for value in models[args.seeds[0]].weights.values())},
-    )
+    size = sum(value.size for value in models[args.seeds[0]].weights.values())
+    facts = judge.summary(prompts, tests, candidates, rewards)
+    write_metrics(args, inputs, facts, {"parameters": size})

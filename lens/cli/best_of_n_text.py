@@ -1,6 +1,6 @@
 """Judge text reward models: gold reward of the best of n candidates, accuracy on held-out pairs."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.text import add_text_reward_arguments, score_texts
 
 
@@ -37,7 +37,7 @@ def run(args):
     sides = [held_out.rename(columns={side: "response"}) for side in ("chosen", "rejected")]
     texts = pd.concat([part[columns] for part in (candidates, *sides)], ignore_index=True)
     prompts, tests, by_scale, tokens, read = [], [], {}, None, 0
-    inputs = {"pairs": args.pairs, "candidates": args.candidates, "gold": args.gold}
+    inputs = input_files(args, "pairs", "candidates", "gold")
     for scale in args.scales:
         rewards = {}
         for seed in args.seeds:
@@ -59,10 +59,4 @@ def run(args):
         by_scale[str(scale)] = judge.summary(some, more, candidates, of_candidates)
     artifacts.write_table(args.out_prompts, pd.concat(prompts, ignore_index=True))
     artifacts.write_table(args.out_pairs, pd.concat(tests, ignore_index=True))
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        inputs,
-        {"by_scale": by_scale},
-        cost | {"tokens": read},
-    )
+    write_metrics(args, inputs, {"by_scale": by_scale}, cost | {"tokens": read})

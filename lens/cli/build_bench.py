@@ -1,6 +1,6 @@
 """Write the offline world's stand-in for RewardBench, on prompts that no pair has."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 
 
 def add_arguments(parser):
@@ -8,8 +8,7 @@ def add_arguments(parser):
     parser.add_argument("--count", type=int, default=300, help="pairs of answers")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--apart-from", required=True, help="pairs whose prompts are left out")
-    parser.add_argument("--out", required=True, help="rows in RewardBench's form (.jsonl)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "rows in RewardBench's form (.jsonl)")
 
 
 def run(args):
@@ -25,10 +24,5 @@ def run(args):
         - texts.true_reward(args.kind, row["prompt"], row["rejected"])
         for row in rows
     ]
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"apart_from": args.apart_from},
-        {"pairs": len(rows), "least_true_margin": min(margins)},
-        {},
-    )
+    facts = {"pairs": len(rows), "least_true_margin": min(margins)}
+    write_metrics(args, input_files(args, "apart_from"), facts)

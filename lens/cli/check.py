@@ -1,6 +1,6 @@
 """Say what a file or Hub dataset of preferences holds, before anything runs."""
 
-from lens.cli.shared.door import add_data_arguments
+from lens.cli.shared.your_data import add_data_arguments
 
 
 def add_arguments(parser):

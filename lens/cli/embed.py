@@ -1,6 +1,6 @@
 """Embed pairs or candidates and save them as one .npy array [rows, 2 or candidates, features]."""
 
-from lens.cli.shared.door import add_data_arguments, add_encoder_arguments, add_sample_argument
+from lens.cli.shared.your_data import add_data_arguments, add_encoder_arguments, add_sample_argument
 
 
 def add_arguments(parser):
@@ -19,8 +19,8 @@ def run(args):
 
     import numpy as np
 
-    from lens.cli.shared.door import preferences, set_threads
-    from lens.cli.shared.encoder import encoder
+    from lens.cli.shared.embedding import encoder
+    from lens.cli.shared.your_data import preferences, set_threads
     from lens.core.errors import LensError
     from lens.files import artifacts
 

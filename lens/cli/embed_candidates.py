@@ -1,6 +1,6 @@
 """Embed every candidate answer."""
 
-from lens.cli.embed_pairs import add_answer_arguments, embed_answers
+from lens.cli.shared.embedding import add_answer_arguments, embed_answers
 
 
 def add_arguments(parser):
@@ -9,7 +9,4 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.files import artifacts
-
-    table = artifacts.read_table(args.candidates)
-    embed_answers(args, args.candidates, table, {"candidates": "response"}, "prompt_id")
+    embed_answers(args, args.candidates, {"candidates": "response"}, "prompt_id")

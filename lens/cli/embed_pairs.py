@@ -1,7 +1,6 @@
 """Embed both answers of every preference pair."""
 
-from lens.cli.shared.arguments import add_model_arguments
-from lens.cli.shared.shards import add_shard_arguments, run_shard
+from lens.cli.shared.embedding import add_answer_arguments, embed_answers
 
 
 def add_arguments(parser):
@@ -9,66 +8,5 @@ def add_arguments(parser):
     add_answer_arguments(parser)
 
 
-def add_answer_arguments(parser):
-    """The model, how it embeds, and the shard."""
-    add_model_arguments(parser)
-    add_embedding_arguments(parser)
-    add_shard_arguments(parser, out="embeddings (.safetensors)", unit="rows", flush=8192)
-
-
-def add_embedding_arguments(parser):
-    parser.add_argument("--pooling", default="last", choices=["last", "mean", "first"])
-    parser.add_argument("--layer", type=int, default=-1, help="-1: final hidden state")
-    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
-
-
 def run(args):
-    from lens.files import artifacts
-
-    pairs = artifacts.read_table(args.pairs)
-    embed_answers(args, args.pairs, pairs, {"chosen": "chosen", "rejected": "rejected"}, "id")
-
-
-def embed_answers(args, table_path, table, answer_columns, id_column):
-    """Embeds the answers of each column beside the table's prompts: this job's shard of them, one
-    array a column."""
-    import numpy as np
-
-    from lens.cli.shared.encoder import encoder
-    from lens.files import artifacts
-    from lens.language import loading
-
-    loading.set_threads(args.threads)
-    reader = encoder(args)
-
-    def make(first, stop):
-        part, prompts, answers, names = table.iloc[first:stop], [], [], []
-        for name, column in answer_columns.items():
-            prompts += list(part["prompt"])
-            answers += list(part[column])
-            names += [f"{table_path}, {id_column} {key}, {name}" for key in part[id_column]]
-        token_ids, shortened = reader.token_ids(prompts, answers, names)
-        found = reader.embed_tokens(token_ids, names, prompts=prompts)
-        tokens = sum(map(len, token_ids))
-        artifacts.check_holds(args.dtype, found, names)
-        facts = {"texts": len(names), "tokens": tokens, "texts_shortened": shortened}
-        used = {"tokens": tokens, "parameters": reader.load()[1].num_parameters()}
-        parts = found.reshape(len(answer_columns), len(part), -1)
-        return dict(zip(answer_columns, parts, strict=True)), facts, used
-
-    def whole(blocks):
-        about = {"rows_sha256": artifacts.sha256(table_path)}
-        arrays = {
-            name: np.concatenate([block[name] for block in blocks])
-            for name in (answer_columns if blocks else ())
-        }
-        artifacts.write_embeddings(args.out, arrays, args.dtype, about)
-
-    run_shard(
-        args,
-        len(table),
-        make,
-        whole,
-        inputs={"rows": table_path},
-        model=(args.model, args.revision, args.trust_remote_code),
-    )
+    embed_answers(args, args.pairs, {"chosen": "chosen", "rejected": "rejected"}, "id")

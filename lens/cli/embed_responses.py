@@ -1,6 +1,6 @@
 """Embed sampled responses."""
 
-from lens.cli.embed_pairs import add_answer_arguments, embed_answers
+from lens.cli.shared.embedding import add_answer_arguments, embed_answers
 
 
 def add_arguments(parser):
@@ -9,7 +9,4 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.files import artifacts
-
-    table = artifacts.read_table(args.responses)
-    embed_answers(args, args.responses, table, {"responses": "response"}, "prompt_id")
+    embed_answers(args, args.responses, {"responses": "response"}, "prompt_id")

@@ -1,7 +1,8 @@
 """Label pairs by self-evolution: the reward model ranks, confident pairs join, it trains again."""
 
-from lens.cli.shared.arguments import add_model_arguments, settings
-from lens.cli.shared.text import add_finetuning_arguments, finetuning, token_ids, train_classifier
+from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
+from lens.cli.shared.text import add_finetuning_arguments, finetuning, score_with, train_classifier
 
 
 def add_arguments(parser):
@@ -18,8 +19,7 @@ def add_arguments(parser):
     add_model_arguments(parser)
     parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
     add_finetuning_arguments(parser)
-    parser.add_argument("--out", required=True, help="synthetic pairs of every seed (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "synthetic pairs of every seed (.parquet)")
 
 
 def run(args):
@@ -70,31 +70,23 @@ def run(args):
     if not is_first():
         return
     artifacts.write_table(args.out, pd.concat(made, ignore_index=True))
-    inputs = {"pairs": args.pairs, "responses": args.responses, **loading.weight_files(args.model)}
-    cost = {"tokens": sum(read for read, _ in costs), "parameters": costs[0][1]}
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        inputs,
-        {"by_scale": by_scale},
-        cost | {"trained": cost["parameters"]},
-    )
+    inputs = input_files(args, "pairs", "responses") | loading.weight_files(args.model)
+    size = costs[0][1]
+    cost = {"tokens": sum(read for read, _ in costs), "parameters": size, "trained": size}
+    write_metrics(args, inputs, {"by_scale": by_scale}, cost)
 
 
 def _train_and_score(args, table, responses, seed, tokens):
     """(scores of the responses by a reward model trained on the table, tokens of all texts, (how
     many were read, parameters))."""
     from lens.core.seeds import derive_seed
-    from lens.language import gold
     from lens.language.finetuning import from_first
 
-    start = derive_seed(seed, "text") % 2**31
+    start, how = derive_seed(seed, "text") % 2**31, finetuning(args)
     model, tokens, facts = train_classifier(
-        args, table, args.pairs, tokens, finetuning(args), lora=None, seed=start, out=None
+        args, table, args.pairs, tokens, how, lora=None, seed=start, out=None
     )
-    answers = token_ids(tokens, responses, "response", args.responses)
-    scores = gold.score(
-        model.eval(), answers, batch_tokens=args.batch_tokens, groups=list(responses["prompt_id"])
+    scores, tokens, cost = score_with(
+        args, tokens.tokenizer, model.eval(), responses, args.responses, tokens, groups="prompt_id"
     )
-    read = facts["tokens"] + sum(map(len, answers))
-    return from_first(scores), tokens, (read, facts["parameters"])
+    return from_first(scores), tokens, (facts["tokens"] + cost["tokens"], facts["parameters"])

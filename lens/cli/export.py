@@ -1,6 +1,6 @@
 """Export a linear reward model as a Hugging Face sequence classifier."""
 
-from lens.cli.shared.door import add_reward_model_arguments
+from lens.cli.shared.your_data import add_reward_model_arguments
 
 
 def add_arguments(parser):
@@ -11,7 +11,7 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens.cli.shared.door import reward_model
+    from lens.cli.shared.your_data import reward_model
     from lens.core.errors import LensError
     from lens.serving.export import export_classifier
 

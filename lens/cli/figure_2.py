@@ -1,6 +1,6 @@
 """Draw Figure 2: gold reward over gamma (a), the noise variance (b) and N (c)."""
 
-from lens.cli.shared.sweeps import add_sweep_arguments, publish
+from lens.cli.shared.sweeps import add_sweep_arguments, publish_sweeps
 
 
 def add_arguments(parser):
@@ -9,19 +9,15 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.paper import ablations, sweep
+    from lens.paper import ablations
     from lens.paper.cells import read_cells
-    from lens.report import figures
 
     controls = read_cells(args.controls)
+    noise = read_cells(args.noise_variance_cells)
     panels = {
         "figure_2a": ablations.gamma(args.gamma, read_cells(args.gamma_cells), controls),
-        "figure_2b": ablations.noise_variance(
-            args.noise_variance, read_cells(args.noise_variance_cells), controls
-        ),
+        "figure_2b": ablations.noise_variance(args.noise_variance, noise, controls),
         "figure_2c": ablations.sizes(read_cells(args.size_cells)),
     }
     folders = [*args.gamma_cells, *args.noise_variance_cells, *args.size_cells, *args.controls]
-    shown = publish(args, "figure_2", list(panels.values()), folders)
-    for name, panel in zip(panels, shown, strict=True):
-        figures.save(sweep.figure(panel), args.out_dir, name)
+    publish_sweeps(args, panels, folders)

@@ -1,6 +1,6 @@
 """Draw Figure 4: gold reward over beta (a), and by what is trained on (b)."""
 
-from lens.cli.shared.sweeps import add_sweep_arguments, publish
+from lens.cli.shared.sweeps import add_sweep_arguments, publish_sweeps
 
 
 def add_arguments(parser):
@@ -11,20 +11,12 @@ def add_arguments(parser):
 
 
 def run(args):
-    from lens.paper import ablations, sweep
+    from lens.paper import ablations
     from lens.paper.cells import read_cells
-    from lens.report import figures
 
     controls = read_cells(args.controls)
     panels = {
         "figure_4a": ablations.beta(args.beta, read_cells(args.beta_cells), controls),
         "figure_4b": ablations.data(*read_cells(args.data_cells), controls),
     }
-    shown = publish(
-        args,
-        "figure_4",
-        list(panels.values()),
-        [*args.beta_cells, *args.data_cells, *args.controls],
-    )
-    for name, panel in zip(panels, shown, strict=True):
-        figures.save(sweep.figure(panel), args.out_dir, name)
+    publish_sweeps(args, panels, [*args.beta_cells, *args.data_cells, *args.controls])

@@ -1,6 +1,6 @@
 """Train a reward model on all of your pairs and save it as a folder."""
 
-from lens.cli.shared.door import (
+from lens.cli.shared.your_data import (
     add_data_arguments,
     add_encoder_arguments,
     add_sample_argument,
@@ -33,7 +33,7 @@ def run(args):
 
     from lens.advice.fit import DEFAULT, fit
     from lens.cli.shared.arguments import settings
-    from lens.cli.shared.door import set_threads
+    from lens.cli.shared.your_data import set_threads
     from lens.core.errors import LensError
     from lens.files.tracking import track
     from lens.reward.recipes import Recipe
@@ -72,8 +72,8 @@ def _own(args):
     import sys
 
     from lens.advice.own_pairs import embed_pairs, import_embeddings
-    from lens.cli.shared.door import preferences
-    from lens.cli.shared.encoder import encoder
+    from lens.cli.shared.embedding import encoder
+    from lens.cli.shared.your_data import preferences
     from lens.core.errors import LensError
 
     if bool(args.model) == bool(args.embeddings):

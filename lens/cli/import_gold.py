@@ -1,14 +1,13 @@
 """Take the gold scores that a pool of candidates brings along."""
 
-from lens.cli.prepare_candidates import add_pool_arguments, read_pool
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import add_stage_outputs, write_metrics
+from lens.cli.shared.pool import add_pool_arguments, read_pool
 
 
 def add_arguments(parser):
     add_pool_arguments(parser)
     parser.add_argument("--gold-field", default="gold", help="an answer's gold score")
-    parser.add_argument("--out", required=True, help="prompt_id, candidate, gold (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "prompt_id, candidate, gold (.parquet)")
 
 
 def run(args):
@@ -17,6 +16,4 @@ def run(args):
 
     pool = read_pool(args, args.gold_field)
     artifacts.write_table(args.out, pool[["prompt_id", "candidate", "gold"]])
-    artifacts.write_metrics(
-        args.metrics, settings(args), {"pool": args.path}, describe_gold(pool), {}
-    )
+    write_metrics(args, {"pool": args.path}, describe_gold(pool))

@@ -2,7 +2,8 @@
 
 import json
 
-from lens.cli.shared.arguments import add_thread_argument, settings
+from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.outputs import input_files, write_metrics
 
 
 def add_arguments(parser):
@@ -29,12 +30,8 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    import numpy as np
-    import pandas as pd
-
     from lens.core.errors import LensError
-    from lens.evaluation import synthetic_geometry
-    from lens.evaluation.judge import held_out_pairs
+    from lens.evaluation import synthetic_geometry as geometry
     from lens.files import artifacts
     from lens.files.embeddings import read_embedded
     from lens.language import loading
@@ -53,45 +50,56 @@ def run(args):
         seed=args.seed,
         validation_fraction=args.validation_fraction,
     )
-    reference, real = RewardHead.load(args.reference), synthetic_geometry.Real.of(data)
-    sources = synthetic_geometry.make_sources(
-        args.methods,
-        data,
-        scale=args.scale,
-        vae=load_vae(args.vae),
-        settings=args.synthesis,
-        seed=args.seed,
+    reference, real = RewardHead.load(args.reference), geometry.Real.of(data)
+    vae = load_vae(args.vae)
+    sources = geometry.make_sources(
+        args.methods, data, scale=args.scale, vae=vae, settings=args.synthesis, seed=args.seed
     )
-    spacing = synthetic_geometry.own_spacing(real)
-    test = held_out_pairs(pairs).index.to_numpy()
-    found = {
-        "held_out": synthetic_geometry.inspect_held_out(embeddings, test, data, real, reference)
-    }
+    found = {"held_out": held_out(pairs, embeddings, data, real, reference)}
     for name, source in sources.items():
-        found[name] = synthetic_geometry.inspect(source, data, real, reference, args.scale)
-    first = args.methods[0]
-    rules = synthetic_geometry.telling(
-        found[first][0], synthetic_geometry.pair_gaps(found[first][0])
-    )
+        found[name] = geometry.inspect(source, data, real, reference, args.scale)
+    first, out = args.methods[0], Path(args.out_dir)
+    seen = found[first][0]
     examples = [
-        synthetic_geometry.look_closely(rule, place, sources[first], found[first][0], real, pairs)
-        for rule, place in rules.items()
+        geometry.look_closely(rule, place, sources[first], seen, real, pairs)
+        for rule, place in geometry.telling(seen, geometry.pair_gaps(seen)).items()
     ]
-    table = pd.concat(
-        [part.assign(method=name) for name, (part, _) in found.items()], ignore_index=True
-    )
-    ids = np.asarray(pairs["id"])
-    table["id"], table["nearest_id"] = ids[table["row"]], ids[table["nearest_row"]]
-    out = Path(args.out_dir)
-    artifacts.write_table(out / "embeddings.parquet", table.drop(columns=["row", "nearest_row"]))
+    artifacts.write_table(out / "embeddings.parquet", together(found, pairs))
     artifacts.write_json(out / "examples.json", examples)
-    names = ("pairs", "embeddings", "vae", "reference")
-    metrics = {
+    inputs = input_files(args, "pairs", "embeddings", "vae", "reference")
+    write_metrics(args, inputs, spread_facts(real, found))
+
+
+def held_out(pairs, embeddings, data, real, reference):
+    from lens.evaluation import synthetic_geometry
+    from lens.evaluation.judge import held_out_pairs
+
+    test = held_out_pairs(pairs).index.to_numpy()
+    return synthetic_geometry.inspect_held_out(embeddings, test, data, real, reference)
+
+
+def together(found, pairs):
+    """One table of all methods', with the pairs' ids in place of their rows."""
+    import numpy as np
+    import pandas as pd
+
+    parts = [part.assign(method=name) for name, (part, _) in found.items()]
+    table, ids = pd.concat(parts, ignore_index=True), np.asarray(pairs["id"])
+    table["id"], table["nearest_id"] = ids[table["row"]], ids[table["nearest_row"]]
+    return table.drop(columns=["row", "nearest_row"])
+
+
+def spread_facts(real, found) -> dict:
+    """How far apart training responses lie, and how far all embeddings of a method spread."""
+    import numpy as np
+
+    from lens.evaluation import synthetic_geometry
+
+    spacing = synthetic_geometry.own_spacing(real)
+    return {
         "training_responses": len(real.points),
         "spacing_median": float(np.median(spacing)),
         "spacing_far": float(np.quantile(spacing, synthetic_geometry.FAR)),
         "spread_of_training": synthetic_geometry.spread_of(real),
         "spread": {name: spread for name, (_, spread) in found.items()},
     }
-    inputs = {name: getattr(args, name) for name in names}
-    artifacts.write_metrics(out / "metrics.json", settings(args), inputs, metrics, {})

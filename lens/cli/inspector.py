@@ -1,12 +1,11 @@
 """Show where synthetic embeddings lie among the real ones: a table, examples, a picture."""
 
-from lens.cli.shared.arguments import add_paper_arguments, settings
+from lens.cli.shared.publish import add_out_arguments, publish
 
 
 def add_arguments(parser):
     parser.add_argument("--inspected", required=True, help="folder from inspect-synthetic")
-    add_paper_arguments(parser)
-    parser.add_argument("--out-dir", required=True, help="gets inspector.md, .html, .png, ...")
+    add_out_arguments(parser, "gets inspector.md, .html, .png, ...")
 
 
 def run(args):
@@ -14,26 +13,22 @@ def run(args):
 
     from lens.files.artifacts import read_json, read_table
     from lens.paper import inspector
-    from lens.report import figures
-    from lens.report.files import write_table
 
-    folder = Path(args.inspected)
-    about, found = read_json(folder / "metrics.json"), read_json(folder / "examples.json")
+    names = ("embeddings.parquet", "examples.json", "metrics.json")
+    inputs = {name: Path(args.inspected) / name for name in names}
+    about = read_json(inputs["metrics.json"])
     made, metrics = about["settings"], about["metrics"]
-    seen = inspector.observations(read_table(folder / "embeddings.parquet"), metrics["spacing_far"])
+    seen = inspector.observations(read_table(inputs["embeddings.parquet"]), metrics["spacing_far"])
     table = inspector.summary(seen, metrics)
-    figures.save(inspector.draw(seen, metrics), args.out_dir, "inspector")
     labels = {name: made[name] for name in ("dataset", "model", "n_pairs", "scale", "seed")}
-    write_table(
-        args.out_dir,
-        "inspector",
-        inspector.printed(table, made, metrics),
+    publish(
+        args,
         table=table.assign(**labels)[[*labels, *table]],
         observations=seen.assign(**labels)[[*labels, *seen]],
+        parts=[inspector.printed(table, made, metrics)],
         compared=inspector.compared(seen, made, args.paper_names, args.comparable),
-        settings={**settings(args), "inspected_with": made},
-        inputs={
-            name: folder / name for name in ("embeddings.parquet", "examples.json", "metrics.json")
-        },
-        examples=inspector.examples(found),
+        examples=inspector.examples(read_json(inputs["examples.json"])),
+        drawn=inspector.draw(seen, metrics),
+        about={"inspected_with": made},
+        inputs=inputs,
     )

@@ -1,7 +1,8 @@
 """Judge reward models of embeddings and of text on RewardBench 1, pair by pair."""
 
-from lens.cli.embed_pairs import add_embedding_arguments
-from lens.cli.shared.arguments import add_model_arguments, settings
+from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.embedding import add_embedding_arguments
+from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 
 
 def add_arguments(parser):
@@ -17,8 +18,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--text-scale", type=int, help="of the reward models taken from them")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
-    parser.add_argument("--out", required=True, help="one row per reward model and pair (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "one row per reward model and pair (.parquet)")
 
 
 def run(args):
@@ -54,19 +54,13 @@ def run(args):
         tables.append(about.assign(**labels, margin=margin, correct=margin > 0))
     table = pd.concat(tables, ignore_index=True)
     artifacts.write_table(args.out, table)
-    sizes = about.groupby("subset", sort=False).size().to_dict()
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        inputs,
-        {
-            "pairs": len(examples),
-            "subsets": sizes,
-            "overlap": shared,
-            "flags": named(flags(shared)),
-        },
-        cost | {"tokens": cost["tokens"] + read_by_texts},
-    )
+    facts = {
+        "pairs": len(examples),
+        "subsets": about.groupby("subset", sort=False).size().to_dict(),
+        "overlap": shared,
+        "flags": named(flags(shared)),
+    }
+    write_metrics(args, inputs, facts, cost | {"tokens": cost["tokens"] + read_by_texts})
 
 
 def read(args):
@@ -89,7 +83,7 @@ def heads(args, prompts, responses, inputs):
     """[(labels, rewards)] of the heads, by the texts' embeddings, and what reading them cost."""
     from pathlib import Path
 
-    from lens.cli.shared.encoder import encoder
+    from lens.cli.shared.embedding import encoder
     from lens.files import artifacts
     from lens.reward.head import RewardHead
 

@@ -1,7 +1,7 @@
 """Let the base model judge pairs of its own responses, in both orders (self-rewarding)."""
 
-from lens.cli.shared.arguments import settings
 from lens.cli.shared.judge import add_judge_arguments, judge_locally
+from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 
 
 def add_arguments(parser):
@@ -9,8 +9,7 @@ def add_arguments(parser):
     parser.add_argument("--pairs", type=int, default=8, help="of a prompt's responses, to judge")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of pairs")
     add_judge_arguments(parser)
-    parser.add_argument("--out", required=True, help="pairs with their verdicts (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "pairs with their verdicts (.parquet)")
 
 
 def run(args):
@@ -31,10 +30,5 @@ def run(args):
     table = pd.DataFrame(rows, columns=["prompt_id", "prompt", "a", "b"])
     judged, cost = judge_locally(args, table["prompt"], table["a"], table["b"])
     artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"responses": args.responses, **loading.weight_files(args.model)},
-        {"pairs": len(table), **judging.describe(judged)},
-        cost,
-    )
+    inputs = input_files(args, "responses") | loading.weight_files(args.model)
+    write_metrics(args, inputs, {"pairs": len(table), **judging.describe(judged)}, cost)

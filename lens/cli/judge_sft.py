@@ -1,20 +1,19 @@
 """Let a judge compare the answers of two SFT models, in both orders (Table 3)."""
 
-from lens.cli.shared.arguments import settings
 from lens.cli.shared.judge import (
     add_endpoint_arguments,
     add_judge_arguments,
     judge_by_endpoint,
     judge_locally,
 )
+from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 
 
 def add_arguments(parser):
     parser.add_argument("--answers", nargs=2, required=True, help="a and b, from sample-sft")
     add_judge_arguments(parser)
     add_endpoint_arguments(parser)
-    parser.add_argument("--out", required=True, help="a row for each seed and prompt (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "a row for each seed and prompt (.parquet)")
 
 
 def run(args):
@@ -29,11 +28,12 @@ def run(args):
 
     a, b = (artifacts.read_table(path) for path in args.answers)
     table = same_questions(a, b)
+    texts = (table["prompt"], table["a"], table["b"])
     inputs = {"a": args.answers[0], "b": args.answers[1]}
     if args.base_url:
-        judged, cost = judge_by_endpoint(args, table["prompt"], table["a"], table["b"]), {}
+        judged, cost = judge_by_endpoint(args, *texts), {}
     else:
-        judged, cost = judge_locally(args, table["prompt"], table["a"], table["b"])
+        judged, cost = judge_locally(args, *texts)
         inputs |= loading.weight_files(args.model)
     if (judged["preferred"] == "none").all():
         print(
@@ -42,10 +42,4 @@ def run(args):
             file=sys.stderr,
         )
     artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        inputs,
-        {"pairs": len(table), **judging.describe(judged)},
-        cost,
-    )
+    write_metrics(args, inputs, {"pairs": len(table), **judging.describe(judged)}, cost)

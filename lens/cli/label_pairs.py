@@ -1,6 +1,6 @@
 """Pair sampled responses, by scores or by a judge's verdicts, until the scale is met."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 
 
 def add_arguments(parser):
@@ -12,8 +12,7 @@ def add_arguments(parser):
     which.add_argument("--scores", help="from score-responses or score-likelihood")
     which.add_argument("--verdicts", help="from judge-responses")
     parser.add_argument("--annotated", help="the annotator's scores, to measure agreement with")
-    parser.add_argument("--out", required=True, help="synthetic pairs of every seed (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "synthetic pairs of every seed (.parquet)")
 
 
 def run(args):
@@ -43,6 +42,5 @@ def run(args):
         if annotated is not None:
             by_seed[str(seed)]["agrees_with_annotator"] = text_pairs.agreement(found, annotated)
     artifacts.write_table(args.out, pd.concat(made, ignore_index=True))
-    given = {"scores": args.scores, "verdicts": args.verdicts, "annotated": args.annotated}
-    inputs = {"pairs": args.pairs} | {name: path for name, path in given.items() if path}
-    artifacts.write_metrics(args.metrics, settings(args), inputs, {"by_seed": by_seed}, {})
+    inputs = input_files(args, "pairs", "scores", "verdicts", "annotated")
+    write_metrics(args, inputs, {"by_seed": by_seed})

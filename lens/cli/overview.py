@@ -1,6 +1,6 @@
 """Write the first page of the report: what was run, what helped, what did not, what it cost."""
 
-from lens.cli.shared.arguments import add_paper_arguments, settings
+from lens.cli.shared.publish import add_out_arguments, publish
 
 
 def add_arguments(parser):
@@ -10,8 +10,7 @@ def add_arguments(parser):
     parser.add_argument("--observations", required=True, help="table_1_observations.csv")
     parser.add_argument("--comparisons", required=True, help="table_1_comparisons.csv")
     parser.add_argument("--claims", nargs="*", default=[], help="*_paper.csv of tables and figures")
-    add_paper_arguments(parser)
-    parser.add_argument("--out-dir", required=True, help="gets overview.md, .rst, .png, .pdf, ...")
+    add_out_arguments(parser, "gets overview.md, .rst, .png, .pdf, ...")
 
 
 def run(args):
@@ -19,21 +18,17 @@ def run(args):
 
     import pandas as pd
 
-    from lens.files import artifacts
+    from lens.files.artifacts import read_table, write_table, write_text
     from lens.paper import costs, flags, overview
     from lens.report import figures, pages
-    from lens.report.files import write_data
     from lens.report.paper_comparison import COLUMNS
 
-    out, jobs = Path(args.out_dir), costs.jobs(args.results)
-    raised = flags.gather(args.results)
-    gold = overview.judged(artifacts.read_table(args.comparisons))
-    claims = [artifacts.read_table(file) for file in args.claims]
-    claims = [table for table in claims if len(table)]
-    seen = artifacts.read_table(args.observations)
+    out, jobs, raised = Path(args.out_dir), costs.jobs(args.results), flags.gather(args.results)
+    gold = overview.judged(read_table(args.comparisons))
+    claims = [table for table in map(read_table, args.claims) if len(table)]
     sections = overview.sections(
-        artifacts.read_table(args.table_1),
-        seen["seed"].nunique(),
+        read_table(args.table_1),
+        read_table(args.observations)["seed"].nunique(),
         gold,
         pd.concat(claims, ignore_index=True) if claims else pd.DataFrame(columns=COLUMNS),
         jobs,
@@ -44,10 +39,9 @@ def run(args):
     rows = overview.picture_rows(gold)
     figures.save(overview.draw(rows), out, "overview")
     title, png = f"Run {args.name}", (out / "overview.png").read_bytes()
-    artifacts.write_table(out / "overview.csv", rows)
-    artifacts.write_table(out / "overview_flags.csv", raised[0])
-    artifacts.write_text(out / "overview.md", pages.markdown(title, sections, "overview.png"))
-    artifacts.write_text(out / "overview.rst", pages.rst(title, sections, png))
+    write_table(out / "overview_flags.csv", raised[0])
+    write_text(out / "overview.md", pages.markdown(title, sections, "overview.png"))
+    write_text(out / "overview.rst", pages.rst(title, sections, png))
     files = [args.table_1, args.observations, args.comparisons, *args.claims]
     inputs = {Path(file).stem: file for file in files}
-    write_data(out, "overview", jobs, None, settings(args), inputs)
+    publish(args, table=rows, observations=jobs, inputs=inputs)

@@ -1,6 +1,6 @@
 """Pick, for every held-out prompt, the response that a reward model likes best."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.text import add_text_reward_arguments, score_texts
 
 
@@ -12,8 +12,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--embeddings", help="of the responses, for models of embeddings")
     add_text_reward_arguments(parser)
-    parser.add_argument("--out", required=True, help="a row for each seed and prompt (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "a row for each seed and prompt (.parquet)")
 
 
 def run(args):
@@ -39,7 +38,7 @@ def run(args):
     table = pd.concat(picks, ignore_index=True)
     artifacts.write_table(args.out, table)
     facts = {"picks": len(table), "empty": int((table["response"] == "").sum())}
-    artifacts.write_metrics(args.metrics, settings(args), files, facts, cost | {"tokens": read})
+    write_metrics(args, files, facts, cost | {"tokens": read})
 
 
 def _embeddings(args):

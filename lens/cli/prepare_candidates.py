@@ -1,24 +1,12 @@
 """Check a pool of candidate answers (own or public) and bring it into one form."""
 
-import json
-
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import add_stage_outputs, write_metrics
+from lens.cli.shared.pool import add_pool_arguments, read_pool
 
 
 def add_arguments(parser):
     add_pool_arguments(parser)
-    parser.add_argument("--out", required=True, help="candidate table (.parquet)")
-    parser.add_argument("--metrics", required=True)
-
-
-def add_pool_arguments(parser):
-    parser.add_argument(
-        "--path", required=True, help="local file: .jsonl, .jsonl.gz, .parquet, ..."
-    )
-    parser.add_argument("--columns", type=json.loads, default={}, help='JSON {"ours": "theirs"}')
-    parser.add_argument("--where", type=json.loads, default={}, help='JSON {"column": "value"}')
-    parser.add_argument("--response-field", default="response", help="an answer's text")
-    parser.add_argument("--max-candidates", type=int, help="take the first so many of each prompt")
+    add_stage_outputs(parser, "candidate table (.parquet)")
 
 
 def run(args):
@@ -26,27 +14,5 @@ def run(args):
 
     pool = read_pool(args, gold_field=None)
     artifacts.write_table(args.out, pool)
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"pool": args.path},
-        {"prompts": int(pool["prompt_id"].nunique()), "candidates": len(pool)},
-        {},
-    )
-
-
-def read_pool(args, gold_field):
-    """The pool file as a candidate table, with a gold column if a field is named."""
-    from lens.data.candidates import normalise_pool
-    from lens.data.pairs import rename_columns, select_rows
-    from lens.data.sources import read_rows
-
-    rows = read_rows(args.path)
-    if args.where:
-        rows = select_rows(rows, args.where)
-    return normalise_pool(
-        rename_columns(rows, args.columns),
-        response_field=args.response_field,
-        gold_field=gold_field,
-        max_candidates=args.max_candidates,
-    )
+    facts = {"prompts": int(pool["prompt_id"].nunique()), "candidates": len(pool)}
+    write_metrics(args, {"pool": args.path}, facts)

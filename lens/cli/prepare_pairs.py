@@ -1,7 +1,7 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
 from lens.cli.shared.arguments import settings
-from lens.cli.shared.door import names
+from lens.cli.shared.your_data import names
 
 
 def add_arguments(parser):
@@ -38,30 +38,13 @@ def run(args):
 
     from lens.core.errors import LensError
     from lens.data import splits
-    from lens.data.forms import to_pairs
-    from lens.data.pairs import normalise_pairs, rename_columns, select_rows
-    from lens.data.sources import read_hub_rows, read_rows
     from lens.files import artifacts
 
     if bool(args.path) == bool(args.hub):
         raise LensError("give either --path (a local file) or --hub (a Hub dataset id).")
     wants_test = args.test_path if args.path else args.test_split
-
-    def load(source):
-        rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
-        selected = select_rows(rows, args.where)
-        given, form = to_pairs(rename_columns(selected, args.columns), pair_rule=args.pair_rule)
-        pairs, report = normalise_pairs(
-            given,
-            group_by=args.group_by,
-            keep_prefix=args.keep_prefix,
-            invalid_rows=args.invalid_rows,
-        )
-        report.not_selected = len(rows) - len(selected)
-        return pairs, report, form
-
-    train, report, form = load(args.path or args.train_split)
-    test, test_report, _ = load(wants_test) if wants_test else (None, None, None)
+    train, report, form = load(args, args.path or args.train_split)
+    test, test_report, _ = load(args, wants_test) if wants_test else (None, None, None)
     pool = artifacts.read_table(args.pool) if args.pool else None
     pairs = splits.split_pairs(
         train,
@@ -75,27 +58,36 @@ def run(args):
         max_test_pairs=args.max_test_pairs,
         seed=args.seed,
     )
+    prompts = splits.test_prompts(pairs, args.test_prompts, args.seed)
     artifacts.write_table(args.out, pairs)
-    artifacts.write_table(
-        args.out_prompts, splits.test_prompts(pairs, args.test_prompts, args.seed)
-    )
-    places = report.places | {
-        f"test-{key}": place for key, place in (test_report.places if wants_test else {}).items()
-    }
+    artifacts.write_table(args.out_prompts, prompts)
+    test_places = test_report.places if wants_test else {}
+    places = report.places | {f"test-{key}": place for key, place in test_places.items()}
     inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
-    artifacts.write_metrics(
-        args.report,
-        settings(args),
-        {name: path for name, path in inputs.items() if path},
-        {
-            "form": asdict(form),
-            "train_source": report.as_dict(),
-            "test_source": test_report.as_dict() if test_report else None,
-            "pairs": pairs["split"].value_counts().to_dict(),
-            **looked_at(pairs, places, pool, args.group_by),
-        },
-        {},
-    )
+    facts = {
+        "form": asdict(form),
+        "train_source": report.as_dict(),
+        "test_source": test_report.as_dict() if test_report else None,
+        "pairs": pairs["split"].value_counts().to_dict(),
+        **looked_at(pairs, places, pool, args.group_by),
+    }
+    inputs = {name: path for name, path in inputs.items() if path}
+    artifacts.write_metrics(args.report, settings(args), inputs, facts, {})
+
+
+def load(args, source):
+    """(pairs, report, form) of a local file or of a split on the Hub."""
+    from lens.data.forms import to_pairs
+    from lens.data.pairs import normalise_pairs, rename_columns, select_rows
+    from lens.data.sources import read_hub_rows, read_rows
+
+    rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
+    selected = select_rows(rows, args.where)
+    given, form = to_pairs(rename_columns(selected, args.columns), pair_rule=args.pair_rule)
+    options = {"keep_prefix": args.keep_prefix, "invalid_rows": args.invalid_rows}
+    pairs, report = normalise_pairs(given, group_by=args.group_by, **options)
+    report.not_selected = len(rows) - len(selected)
+    return pairs, report, form
 
 
 def looked_at(pairs, places, pool, group_by):

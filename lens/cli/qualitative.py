@@ -1,6 +1,6 @@
 """Show prompts where the augmented and the original reward model pick differently (A.3)."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.publish import add_out_arguments, publish
 
 
 def add_arguments(parser):
@@ -14,7 +14,7 @@ def add_arguments(parser):
             f"--{judge}", nargs="+", required=True, help="folders from train-reward"
         )
     parser.add_argument("--seed", type=int, required=True, help="whose examples are shown")
-    parser.add_argument("--out-dir", required=True, help="gets qualitative.csv, .md, .html, ...")
+    add_out_arguments(parser, "gets qualitative.csv, .md, .html, ...", paper=False)
 
 
 def run(args):
@@ -22,8 +22,7 @@ def run(args):
 
     from lens.evaluation.qualitative import observations, summary
     from lens.paper import qualitative as paper
-    from lens.report import paper_comparison
-    from lens.report.files import write_table
+    from lens.report.paper_comparison import beside
 
     inputs, picks, tables, frames, seen = {}, {}, {}, [], []
     for i, dataset in enumerate(args.datasets):
@@ -35,22 +34,19 @@ def run(args):
         tables[f"{title}: {len(found.ids):,} prompts, {len(found.seeds)} seeds"] = table
         frames.append(table.assign(**labels)[[*labels, *table]])
         seen.append(rows.assign(**labels)[[*labels, *rows]])
-    write_table(
-        args.out_dir,
-        "qualitative",
-        paper.printed(tables, names),
+    examples = [
+        example
+        for title, each in picks.items()
+        for example in paper.examples(title, each, args.seed, names)
+    ]
+    publish(
+        args,
         table=pd.concat(frames, ignore_index=True),
         observations=pd.concat(seen, ignore_index=True),
-        compared=paper_comparison.beside(
-            "qualitative", paper.claims(picks, names), comparable=False
-        ),
-        settings=settings(args),
+        parts=[paper.printed(tables, names)],
+        compared=beside("qualitative", paper.claims(picks, names), comparable=False),
+        examples=examples,
         inputs=inputs,
-        examples=[
-            example
-            for title, found in picks.items()
-            for example in paper.examples(title, found, args.seed, names)
-        ],
     )
 
 

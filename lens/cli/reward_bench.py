@@ -4,7 +4,7 @@ Scores by subset, by section and overall follow the official code; a tie is no s
 """
 
 from lens.cli.shared.arguments import settings
-from lens.cli.shared.door import add_reward_model_arguments
+from lens.cli.shared.your_data import add_reward_model_arguments
 
 
 def add_arguments(parser):
@@ -22,7 +22,7 @@ def add_arguments(parser):
 
 def run(args):
     from lens.advice.own_pairs import read_pairs
-    from lens.cli.shared.door import reward_model
+    from lens.cli.shared.your_data import reward_model
     from lens.evaluation import rewardbench
     from lens.files import artifacts
     from lens.language import loading

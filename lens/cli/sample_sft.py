@@ -1,7 +1,8 @@
 """Sample one fresh answer to every test prompt from each seed's SFT model."""
 
-from lens.cli.generate_candidates import add_sampling_arguments
-from lens.cli.shared.arguments import add_model_arguments, settings
+from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.outputs import add_stage_outputs, write_metrics
+from lens.cli.shared.sampling import add_sampling_arguments, sampler
 
 
 def add_arguments(parser):
@@ -10,8 +11,7 @@ def add_arguments(parser):
     parser.add_argument("--prompts", required=True, help="test prompts from prepare-pairs")
     add_model_arguments(parser)
     add_sampling_arguments(parser)
-    parser.add_argument("--out", required=True, help="answers (.parquet); `candidate` is the seed")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "answers (.parquet); `candidate` is the seed")
 
 
 def run(args):
@@ -20,7 +20,6 @@ def run(args):
 
     import pandas as pd
 
-    from lens.cli.generate_candidates import sampler
     from lens.data.candidates import COLUMNS
     from lens.files import artifacts
     from lens.language import loading
@@ -40,6 +39,4 @@ def run(args):
     artifacts.write_table(args.out, table)
     facts = {"answers": len(table), "empty_answers": int((table["response"] == "").sum())}
     total = {name: sum(cost[name] for cost in costs) for name in ("tokens", "new_tokens")}
-    artifacts.write_metrics(
-        args.metrics, settings(args), inputs, facts, total | {"parameters": costs[0]["parameters"]}
-    )
+    write_metrics(args, inputs, facts, total | {"parameters": costs[0]["parameters"]})

@@ -1,19 +1,17 @@
 """Draw gold reward over the augmentation scale, up to 64x (reviews)."""
 
-from lens.cli.shared.sweeps import add_output_arguments, publish
+from lens.cli.shared.publish import add_cell_arguments
+from lens.cli.shared.sweeps import add_sweep_arguments, publish_sweeps
 
 
 def add_arguments(parser):
-    parser.add_argument("--cells", nargs="+", required=True, help="from best-of-n, every scale")
-    parser.add_argument("--controls", nargs="+", required=True, help="folders from best-of-n")
-    add_output_arguments(parser)
+    add_cell_arguments(parser, cells="from best-of-n, every scale")
+    add_sweep_arguments(parser)
 
 
 def run(args):
-    from lens.paper import ablations, sweep
+    from lens.paper import ablations
     from lens.paper.cells import read_cells
-    from lens.report import figures
 
-    found = ablations.scales(read_cells(args.cells), read_cells(args.controls))
-    (found,) = publish(args, "scale_sweep", [found], [*args.cells, *args.controls])
-    figures.save(sweep.figure(found), args.out_dir, "scale_sweep")
+    found = {"scale_sweep": ablations.scales(read_cells(args.cells), read_cells(args.controls))}
+    publish_sweeps(args, found, [*args.cells, *args.controls])

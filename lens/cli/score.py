@@ -1,6 +1,6 @@
 """Score responses, or pairs of them, with a reward model: JSONL in, JSONL out, row by row."""
 
-from lens.cli.shared.door import add_reward_model_arguments, positive
+from lens.cli.shared.your_data import add_reward_model_arguments, positive
 
 
 def add_arguments(parser):
@@ -20,7 +20,7 @@ def run(args):
 
     from tqdm import tqdm
 
-    from lens.cli.shared.door import reward_model
+    from lens.cli.shared.your_data import reward_model
     from lens.data.streams import chunks, open_out, stream_rows
     from lens.serving.scoring import Tally, score_rows
 

@@ -1,14 +1,14 @@
 """Score sampled responses by their length-normalised likelihood under the base model (IPO)."""
 
-from lens.cli.shared.arguments import add_model_arguments, model_options, settings
+from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 
 
 def add_arguments(parser):
     parser.add_argument("--responses", required=True, help="from sample-responses")
     add_model_arguments(parser)
     parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
-    parser.add_argument("--out", required=True, help="responses with their score (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "responses with their score (.parquet)")
 
 
 def run(args):
@@ -35,15 +35,12 @@ def run(args):
     ]
     scores = mean_log_likelihood(model, kept, starts, batch_tokens=args.batch_tokens)
     artifacts.write_table(args.out, table.assign(score=scores))
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"responses": args.responses, **loading.weight_files(args.model)},
-        {
-            "responses": len(table),
-            "texts_shortened": sum(len(text) > limit for text in ids),
-            "without_score": int(np.isnan(scores).sum()),
-            "mean": float(np.nanmean(scores)) if np.isfinite(scores).any() else None,
-        },
-        {"tokens": sum(map(len, kept)), "parameters": model.num_parameters()},
-    )
+    facts = {
+        "responses": len(table),
+        "texts_shortened": sum(len(text) > limit for text in ids),
+        "without_score": int(np.isnan(scores).sum()),
+        "mean": float(np.nanmean(scores)) if np.isfinite(scores).any() else None,
+    }
+    cost = {"tokens": sum(map(len, kept)), "parameters": model.num_parameters()}
+    inputs = input_files(args, "responses") | loading.weight_files(args.model)
+    write_metrics(args, inputs, facts, cost)

@@ -18,15 +18,11 @@ def run(args):
 
     from lens.files import artifacts
     from lens.language import loading
+    from lens.language.finetuning import load_reward
 
     loading.set_threads(args.threads)
-    table = artifacts.read_table(args.responses)
-
-    @cache
-    def loaded():
-        from lens.language.finetuning import load_reward
-
-        return load_reward(args.annotator, dtype=args.dtype, device=args.device)
+    table, inputs = artifacts.read_table(args.responses), {"responses": args.responses}
+    loaded = cache(lambda: load_reward(args.annotator, dtype=args.dtype, device=args.device))
 
     def make(first, stop):
         part = table.iloc[first:stop]
@@ -34,11 +30,5 @@ def run(args):
         facts = {"responses": len(part), "texts_shortened": tokens.shortened}
         return part.assign(score=scores), facts, used
 
-    run_shard(
-        args,
-        len(table),
-        make,
-        write_blocks(args),
-        inputs={"responses": args.responses},
-        model=(args.annotator, None),
-    )
+    model = (args.annotator, None)
+    run_shard(args, len(table), make, write_blocks(args), inputs=inputs, model=model)

@@ -1,13 +1,12 @@
 """Score the answers of SFT models with the gold reward model."""
 
-from lens.cli.score_candidates import add_scoring_arguments, scorer
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
+from lens.cli.shared.text import add_scoring_arguments, scorer
 
 
 def add_arguments(parser):
     add_scoring_arguments(parser)
-    parser.add_argument("--out", required=True, help="prompt_id, candidate, gold (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "prompt_id, candidate, gold (.parquet)")
 
 
 def run(args):
@@ -17,10 +16,6 @@ def run(args):
 
     table, shortened, used = scorer(args)(artifacts.read_table(args.candidates))
     artifacts.write_table(args.out, table[["prompt_id", "candidate", "gold"]])
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"candidates": args.candidates, **loading.weight_files(args.model)},
-        {"texts_shortened": shortened, **describe_gold(table)},
-        used,
-    )
+    facts = {"texts_shortened": shortened, **describe_gold(table)}
+    inputs = input_files(args, "candidates") | loading.weight_files(args.model)
+    write_metrics(args, inputs, facts, used)

@@ -1,21 +1,20 @@
 """Draw gold reward over N for latent and textual synthesis (reviews)."""
 
-from lens.cli.shared.sweeps import add_output_arguments, publish
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments
+from lens.cli.shared.sweeps import publish_sweeps
 
 
 def add_arguments(parser):
-    parser.add_argument("--cells", nargs="+", required=True, help="from best-of-n, every N")
+    add_cell_arguments(parser, cells="from best-of-n, every N")
     parser.add_argument("--text-cells", nargs="*", default=[], help="from best-of-n-text")
     parser.add_argument("--scale", type=int, required=True, help="of the textual cells")
-    add_output_arguments(parser)
+    add_out_arguments(parser)
 
 
 def run(args):
-    from lens.paper import ablations, sweep
+    from lens.paper import ablations
     from lens.paper.cells import read_cells
-    from lens.report import figures
 
     textual = [cell for cell in read_cells(args.text_cells) if cell.scale == args.scale]
-    found = ablations.sizes([*read_cells(args.cells), *textual])
-    (found,) = publish(args, "size_sweep", [found], [*args.cells, *args.text_cells])
-    figures.save(sweep.figure(found), args.out_dir, "size_sweep")
+    found = {"size_sweep": ablations.sizes([*read_cells(args.cells), *textual])}
+    publish_sweeps(args, found, [*args.cells, *args.text_cells])

@@ -1,6 +1,6 @@
 """Write Table 2: what synthesis and training cost, as text and in latent space."""
 
-from lens.cli.shared.arguments import add_paper_arguments, settings
+from lens.cli.shared.publish import add_out_arguments, publish
 
 STAGES = (
     "sample_responses",
@@ -32,8 +32,7 @@ def add_arguments(parser):
             required=stage not in WITHOUT,
             help="folder with its metrics.json and cost.json, for each of the datasets",
         )
-    add_paper_arguments(parser)
-    parser.add_argument("--out-dir", required=True, help="gets table_2.csv, .tex, .md, ...")
+    add_out_arguments(parser, "gets table_2.csv, .tex, .md, ...")
 
 
 def run(args):
@@ -42,38 +41,25 @@ def run(args):
     import pandas as pd
 
     from lens.paper import table_2
-    from lens.report import files, paper_comparison
-    from lens.report.reported import MODEL_OF_TABLE_1
+    from lens.report.paper_comparison import beside
+    from lens.report.reported import in_the_place
 
-    found = {stage: getattr(args, stage) for stage in STAGES if getattr(args, stage)}
-    tables, jobs, blocks, rows, inputs = [], [], [], [], {}
+    given = {stage: getattr(args, stage) for stage in STAGES if getattr(args, stage)}
+    found, inputs = [], {}
     for place, (dataset, model) in enumerate(zip(args.datasets, args.models, strict=True)):
-        folders = {stage: Path(given[place]) for stage, given in found.items()}
+        folders = {stage: Path(each[place]) for stage, each in given.items()}
         stages = {stage: table_2.Stage.read(folder) for stage, folder in folders.items()}
         labels = {"dataset": dataset, "model": model, "n_pairs": args.n_pairs}
-        seconds = pd.DataFrame(table_2.per_seed(stages, args.seeds, args.n_pairs, args.scale))
-        long = table_2.routes(seconds)
-        parameters = {
-            "textual": stages["sample_responses"].cost["parameters"],
-            "latent": stages["train_vae"].cost["parameters"],
-        }
-        names = (args.paper_names.get(dataset), args.paper_names.get(model))
-        paper = names == ("hh_rlhf", MODEL_OF_TABLE_1)
-        table = table_2.summary(long, parameters, args.scale, paper)
-        blocks.append((table_2.title(labels, stages), table_2.printed(table)))
-        tables.append(pd.DataFrame([labels]).merge(table, how="cross"))
-        jobs.append(pd.DataFrame([labels]).merge(seconds, how="cross"))
-        if paper:
-            rows += table_2.compared(long, parameters)
+        paper = in_the_place(args.paper_names, dataset, model)
+        found.append(table_2.measure(stages, labels, args.seeds, args.scale, paper))
         for stage, folder in folders.items():
-            inputs |= {f"{dataset}/{model}/{stage}/cost": folder / "cost.json"}
-    files.write_table(
-        args.out_dir,
-        "table_2",
-        table_2.page(blocks),
+            inputs[f"{dataset}/{model}/{stage}/cost"] = folder / "cost.json"
+    tables, jobs, blocks, rows = zip(*found, strict=True)
+    publish(
+        args,
         table=pd.concat(tables, ignore_index=True),
         observations=pd.concat(jobs, ignore_index=True),
-        compared=paper_comparison.beside("table_2", rows, comparable=False),
-        settings=settings(args),
+        parts=[table_2.page(list(blocks))],
+        compared=beside("table_2", [row for each in rows for row in each], comparable=False),
         inputs=inputs,
     )

@@ -2,7 +2,7 @@
 
 import json
 
-from lens.cli.shared.arguments import add_paper_arguments, settings
+from lens.cli.shared.publish import add_out_arguments, publish
 
 
 def add_arguments(parser):
@@ -22,49 +22,37 @@ def add_arguments(parser):
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--n-pairs", type=int, required=True)
-    add_paper_arguments(parser)
-    parser.add_argument("--out-dir", required=True, help="gets table_3.csv, .tex, .md, ...")
+    add_out_arguments(parser, "gets table_3.csv, .tex, .md, ...")
 
 
 def run(args):
     import pandas as pd
 
-    from lens.files import artifacts
+    from lens.files.artifacts import read_json, read_table
     from lens.paper import table_3
-    from lens.report.files import write_table
-    from lens.report.reported import MODEL_OF_TABLE_1
+    from lens.report.reported import in_the_place
     from lens.textspace.rejection_sampling import gold_by_seed
 
-    scores = {
-        name: artifacts.read_table(path) for name, path in zip(args.names, args.scores, strict=True)
-    }
-    gold = gold_by_seed(scores)
-    untrained = artifacts.read_table(args.untrained).groupby("prompt_id")["gold"].mean()
-    names = args.paper_names
-    paper = (names.get(args.dataset), names.get(args.model)) == ("hh_rlhf", MODEL_OF_TABLE_1)
+    files = dict(zip(args.names, args.scores, strict=True))
+    scores = {name: read_table(path) for name, path in files.items()}
+    gold, about = gold_by_seed(scores), args.about
+    untrained = read_table(args.untrained).groupby("prompt_id")["gold"].mean()
+    paper = in_the_place(args.paper_names, args.dataset, args.model)
     paper = paper and args.n_pairs == args.paper_n_pairs
-    compared, verdicts = tuple(args.compared), artifacts.read_table(args.verdicts)
-    table = table_3.table_3(gold, untrained.to_numpy(), args.about, compared, verdicts, paper)
-    picks = artifacts.read_table(args.picks)
-    facts = {
-        "sft_prompts": picks["prompt_id"].nunique(),
-        "test_prompts": gold[args.names[0]].shape[1],
-        "seeds": gold[args.names[0]].shape[0],
-    }
-    judge = artifacts.read_json(args.judge)["metrics"]
+    compared, verdicts = tuple(args.compared), read_table(args.verdicts)
+    table = table_3.table_3(gold, untrained.to_numpy(), about, compared, verdicts, paper)
+    seeds, prompts = gold[args.names[0]].shape
+    picked = read_table(args.picks)["prompt_id"].nunique()
+    facts = {"sft_prompts": picked, "test_prompts": prompts, "seeds": seeds}
+    judge = read_json(args.judge)["metrics"]
     title = table_3.title({"dataset": args.dataset, "model": args.model}, facts, judge)
-    seen = [table.assign(picked_by=name) for name, table in scores.items()]
-    seen = pd.concat(seen, ignore_index=True).rename(columns={"candidate": "seed"})
-    inputs = dict(zip(args.names, args.scores, strict=True)) | {"verdicts": args.verdicts}
-    write_table(
-        args.out_dir,
-        "table_3",
-        table_3.printed(title, table),
+    seen = [each.assign(picked_by=name) for name, each in scores.items()]
+    publish(
+        args,
         table=table,
-        observations=seen,
-        compared=table_3.against_paper(
-            gold, args.about, compared, verdicts, paper, args.comparable
-        ),
-        settings=settings(args) | {"judged": judge},
-        inputs=inputs | {"untrained": args.untrained},
+        observations=pd.concat(seen, ignore_index=True).rename(columns={"candidate": "seed"}),
+        parts=[table_3.printed(title, table)],
+        compared=table_3.against_paper(gold, about, compared, verdicts, paper, args.comparable),
+        about={"judged": judge},
+        inputs=files | {"verdicts": args.verdicts, "untrained": args.untrained},
     )

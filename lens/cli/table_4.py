@@ -1,35 +1,28 @@
 """Write Table 4: synthesis as text and in latent space with several language models."""
 
-from lens.cli.shared.arguments import add_paper_arguments, settings
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, metrics_of, publish
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "--cells", nargs="+", required=True, help="folders from best-of-n and best-of-n-text"
-    )
+    add_cell_arguments(parser, cells="folders from best-of-n and best-of-n-text")
     parser.add_argument("--scale", type=int, required=True)
-    add_paper_arguments(parser)
-    parser.add_argument("--out-dir", required=True, help="gets table_4.csv, .tex, .md, ...")
+    add_out_arguments(parser, "gets table_4.csv, .tex, .md, ...")
 
 
 def run(args):
-    from pathlib import Path
-
     from lens.paper import table_4
     from lens.paper.cells import observations, read_cells
-    from lens.report import files, paper_comparison
+    from lens.report.paper_comparison import beside
 
-    wanted = table_4.shown(args.scale)
+    wanted = table_4.methods_at(args.scale)
     cells = [cell for cell in read_cells(args.cells) if (cell.method, cell.scale) in wanted]
-    table = table_4.table_4(cells, args.scale, args.paper_names, args.paper_n_pairs)
-    rows = table_4.compared(cells, args.scale, args.paper_names, args.paper_n_pairs)
-    files.write_table(
-        args.out_dir,
-        "table_4",
-        table_4.printed(table, {cell.model: len(cell.seeds) for cell in cells}),
+    place = (cells, args.scale, args.paper_names, args.paper_n_pairs)
+    table = table_4.table_4(*place)
+    publish(
+        args,
         table=table,
         observations=observations(cells),
-        compared=paper_comparison.beside("table_4", rows, comparable=args.comparable),
-        settings=settings(args),
-        inputs={folder: Path(folder) / "metrics.json" for folder in args.cells},
+        parts=[table_4.printed(table, {cell.model: len(cell.seeds) for cell in cells})],
+        compared=beside("table_4", table_4.compared(*place), comparable=args.comparable),
+        inputs=metrics_of(args.cells),
     )

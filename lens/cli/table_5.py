@@ -1,6 +1,6 @@
 """Write Table 5: what the VAE shares between preferred and rejected embeddings."""
 
-from lens.cli.shared.sweeps import add_sweep_arguments, publish
+from lens.cli.shared.sweeps import add_sweep_arguments, publish_sweeps
 
 
 def add_arguments(parser):
@@ -12,5 +12,5 @@ def run(args):
     from lens.paper.cells import read_cells
 
     cells, controls = read_cells(args.sharing_cells), read_cells(args.controls)
-    sweep = ablations.sharing(args.sharing, cells, controls)
-    publish(args, "table_5", [sweep], [*args.sharing_cells, *args.controls])
+    found = {"table_5": ablations.sharing(args.sharing, cells, controls)}
+    publish_sweeps(args, found, [*args.sharing_cells, *args.controls], drawn=False)

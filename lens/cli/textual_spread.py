@@ -1,33 +1,25 @@
 """Write how far results spread over seeds, in text and in latent space."""
 
-from lens.cli.shared.arguments import add_paper_arguments, settings
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, metrics_of, publish
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "--cells", nargs="+", required=True, help="folders from best-of-n and best-of-n-text"
-    )
-    add_paper_arguments(parser)
-    parser.add_argument("--out-dir", required=True, help="gets textual_spread.csv, .tex, .md, ...")
+    add_cell_arguments(parser, cells="folders from best-of-n and best-of-n-text")
+    add_out_arguments(parser, "gets textual_spread.csv, .tex, .md, ...")
 
 
 def run(args):
-    from pathlib import Path
-
-    from lens.paper import textual_spread
+    from lens.paper import textual_spread as spread
     from lens.paper.cells import observations, read_cells
-    from lens.report import files, paper_comparison
+    from lens.report.paper_comparison import beside
 
-    cells = [cell for cell in read_cells(args.cells) if cell.method in textual_spread.METHODS]
-    table = textual_spread.textual_spread(cells, args.paper_names, args.paper_n_pairs)
-    rows = textual_spread.compared(table)
-    files.write_table(
-        args.out_dir,
-        "textual_spread",
-        textual_spread.printed(table),
+    cells = [cell for cell in read_cells(args.cells) if cell.method in spread.METHODS]
+    table = spread.textual_spread(cells, args.paper_names, args.paper_n_pairs)
+    publish(
+        args,
         table=table,
         observations=observations(cells),
-        compared=paper_comparison.beside("textual_spread", rows, comparable=args.comparable),
-        settings=settings(args),
-        inputs={folder: Path(folder) / "metrics.json" for folder in args.cells},
+        parts=[spread.printed(table)],
+        compared=beside("textual_spread", spread.compared(table), comparable=args.comparable),
+        inputs=metrics_of(args.cells),
     )

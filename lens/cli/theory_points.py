@@ -1,6 +1,7 @@
 """Train on growing subsets, with a reference on all pairs: the points behind the theory (B.5)."""
 
-from lens.cli.shared.arguments import add_thread_argument, settings
+from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.outputs import input_files, write_metrics
 
 
 def add_arguments(parser):
@@ -61,5 +62,4 @@ def run(args):
     for name, table in tables.items():
         suffix = "parquet" if name == "theorem_1_pairs" else "csv"
         artifacts.write_table(out / f"{name}.{suffix}", table)
-    inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
-    artifacts.write_metrics(out / "metrics.json", settings(args), inputs, metrics, {})
+    write_metrics(args, input_files(args, "pairs", "embeddings"), metrics)

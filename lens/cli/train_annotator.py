@@ -1,12 +1,14 @@
 """Train the annotator, a text reward model on all training pairs, that labels sampled responses."""
 
-from lens.cli.shared.arguments import add_model_arguments, settings
+from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.text import (
     add_finetuning_arguments,
     add_lora_arguments,
     finetuning,
     lora,
     train_classifier,
+    training_cost,
 )
 
 
@@ -16,8 +18,7 @@ def add_arguments(parser):
     add_finetuning_arguments(parser)
     add_lora_arguments(parser)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", required=True, help="folder for the annotator")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "folder for the annotator")
 
 
 def run(args):
@@ -30,27 +31,14 @@ def run(args):
     loading.set_threads(args.threads)
     pairs = artifacts.read_table(args.pairs)
     pairs = pairs[pairs["split"] == "train"]
-    _, tokens, facts = train_classifier(
-        args,
-        pairs,
-        args.pairs,
-        None,
-        finetuning(args),
-        lora=lora(args),
-        seed=args.seed,
-        out=args.out,
-    )
+    how = {"lora": lora(args), "seed": args.seed, "out": args.out}
+    _, tokens, facts = train_classifier(args, pairs, args.pairs, None, finetuning(args), **how)
     if not is_first():
         return
     flags = diagnostics.named(diagnostics.of_training_loss(facts["last_loss"]), seed=args.seed)
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
+    write_metrics(
+        args,
         {"pairs": args.pairs, **loading.weight_files(args.model)},
         {"pairs": len(pairs), "texts_shortened": tokens.shortened, "flags": flags, **facts},
-        {
-            "tokens": facts["tokens"],
-            "parameters": facts["parameters"],
-            "trained": facts["trained_parameters"],
-        },
+        training_cost(facts),
     )

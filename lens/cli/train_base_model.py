@@ -1,6 +1,6 @@
 """Train a tiny causal language model on chats and save it as a Hugging Face folder."""
 
-from lens.cli.shared.arguments import add_thread_argument, settings
+from lens.cli.shared.tiny_models import add_optimiser_arguments, optimiser, save
 
 
 def add_arguments(parser):
@@ -13,19 +13,8 @@ def add_arguments(parser):
     add_optimiser_arguments(parser, steps=1400, learning_rate=3e-3)
 
 
-def add_optimiser_arguments(parser, *, steps, learning_rate):
-    parser.add_argument("--steps", type=int, default=steps, help="batches in all")
-    parser.add_argument("--batch-size", type=int, default=64, help="texts in a batch")
-    parser.add_argument("--learning-rate", type=float, default=learning_rate, help="at its peak")
-    parser.add_argument("--seed", type=int, default=0)
-    add_thread_argument(parser)
-    parser.add_argument("--out", required=True, help="model folder")
-    parser.add_argument("--metrics", required=True)
-
-
 def run(args):
     from lens.core.errors import LensError
-    from lens.files import artifacts
     from lens.language import loading
     from lens.world import tiny_models
 
@@ -39,24 +28,7 @@ def run(args):
     model = tiny_models.new_language_model(
         tokenizer, hidden=args.hidden, layers=args.layers, heads=args.heads, seed=args.seed
     )
-    losses = tiny_models.train_language_model(
-        model,
-        tiny_models.chat_token_ids(tokenizer, rows),
-        steps=args.steps,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-        seed=args.seed,
-    )
-    tiny_models.save(args.out, model, tokenizer)
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"corpus": args.corpus},
-        {
-            "texts": len(rows),
-            "vocabulary_size": len(tokenizer),
-            "parameters": model.num_parameters(),
-            **tiny_models.describe_losses(losses),
-        },
-        {"parameters": model.num_parameters(), "trained": model.num_parameters()},
-    )
+    token_ids = tiny_models.chat_token_ids(tokenizer, rows)
+    losses = tiny_models.train_language_model(model, token_ids, **optimiser(args))
+    facts = {"texts": len(rows), "vocabulary_size": len(tokenizer)}
+    save(args, {"corpus": args.corpus}, model, tokenizer, losses, **facts)

@@ -1,7 +1,6 @@
 """Fine-tune the tiny language model into a gold reward model that knows the true reward."""
 
-from lens.cli.shared.arguments import settings
-from lens.cli.train_base_model import add_optimiser_arguments
+from lens.cli.shared.tiny_models import add_optimiser_arguments, optimiser, save
 
 
 def add_arguments(parser):
@@ -20,7 +19,6 @@ def run(args):
     from transformers import AutoModelForCausalLM
 
     from lens.core.errors import LensError
-    from lens.files import artifacts
     from lens.language import loading
     from lens.language.gold import score
     from lens.world import tiny_models
@@ -40,28 +38,10 @@ def run(args):
     rewards = torch.tensor([row["reward"] for row in rows])
     model = tiny_models.new_gold_model(base)
     losses = tiny_models.train_gold_model(
-        model,
-        token_ids[:count],
-        rewards[:count],
-        steps=args.steps,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-        seed=args.seed,
+        model, token_ids[:count], rewards[:count], **optimiser(args)
     )
-    tiny_models.save(args.out, model, tokenizer)
-    artifacts.write_metrics(
-        args.metrics,
-        settings(args),
-        {"corpus": args.corpus, "base": Path(args.base) / "model.safetensors"},
-        {
-            "texts": count,
-            "parameters": model.num_parameters(),
-            **tiny_models.describe_losses(losses),
-            "held_out": tiny_models.agreement(
-                [row["kind"] for row in rows[count:]],
-                rewards[count:].numpy(),
-                score(model, token_ids[count:], batch_tokens=8192),
-            ),
-        },
-        {"parameters": model.num_parameters(), "trained": model.num_parameters()},
-    )
+    kinds = [row["kind"] for row in rows[count:]]
+    scores = score(model, token_ids[count:], batch_tokens=8192)
+    held_out = tiny_models.agreement(kinds, rewards[count:].numpy(), scores)
+    inputs = {"corpus": args.corpus, "base": Path(args.base) / "model.safetensors"}
+    save(args, inputs, model, tokenizer, losses, texts=count, held_out=held_out)

@@ -1,13 +1,14 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
-from lens.cli.shared.arguments import settings
-from lens.cli.train_vae import (
+from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,
     embedding_flags,
-    training_sets,
+    read_training_sets,
 )
 
+SIDES = ("chosen", "rejected")
 SYNTHESIS = (
     "noise_variance",
     "candidates_per_kept",
@@ -121,15 +122,12 @@ def run(args):
     from pathlib import Path
 
     from lens.core import diagnostics
-    from lens.files import artifacts
-    from lens.files.embeddings import read_embedded
     from lens.language import loading
     from lens.reward import methods
-    from lens.reward.head import RewardHead, pair_accuracy
+    from lens.reward.head import RewardHead
 
-    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    data = training_sets(pairs, embeddings, args)
-    inputs = {"pairs": args.pairs, "embeddings": args.embeddings}
+    _, embeddings, data = read_training_sets(args)
+    inputs = input_files(args, "pairs", "embeddings")
     if args.method in methods.PROBES:
         loading.set_numpy_threads(args.threads)
     else:
@@ -137,32 +135,27 @@ def run(args):
     trainings = train(args, data, inputs)
     by_seed, flags = {}, []
     for seed, training in trainings.items():
-        part = data[seed]
+        part, losses = data[seed], training.metrics.get("validation_losses", [])
         model = RewardHead(training.weights, part.standardiser)
         model.save(Path(args.out_dir) / f"seed_{seed}.safetensors")
-        accuracies = {
-            name: float(
-                pair_accuracy(
-                    model(embeddings["chosen"][rows]), model(embeddings["rejected"][rows])
-                ).mean()
-            )
-            for name, rows in (
-                ("train", data[seed].rows),
-                ("validation", data[seed].validation_rows),
-            )
-        }
         by_seed[str(seed)] = {
             **training.metrics,
             "embeddings": embedding_facts(part),
-            "pair_accuracy": accuracies,
+            "pair_accuracy": accuracies(model, embeddings, part),
         }
-        losses = training.metrics.get("validation_losses", [])
-        flags += diagnostics.named(embedding_flags(part) + diagnostics.of_losses(losses), seed=seed)
+        found = embedding_flags(part) + diagnostics.of_losses(losses)
+        flags += diagnostics.named(found, seed=seed)
     size = sum(value.size for value in trainings[args.seeds[0]].weights.values())
-    artifacts.write_metrics(
-        Path(args.out_dir) / "metrics.json",
-        settings(args),
-        inputs,
-        {"by_seed": by_seed, "flags": flags},
-        {"parameters": size, "trained": size},
-    )
+    cost = {"parameters": size, "trained": size}
+    write_metrics(args, inputs, {"by_seed": by_seed, "flags": flags}, cost)
+
+
+def accuracies(model, embeddings, part) -> dict[str, float]:
+    """The share of a training set's pairs that the model orders as labelled."""
+    from lens.reward.head import pair_accuracy
+
+    rows = {"train": part.rows, "validation": part.validation_rows}
+    return {
+        name: float(pair_accuracy(*(model(embeddings[side][at]) for side in SIDES)).mean())
+        for name, at in rows.items()
+    }

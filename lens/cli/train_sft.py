@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from lens.cli.shared.arguments import add_model_arguments, model_options, settings
-from lens.cli.shared.text import add_finetuning_arguments, finetuning
+from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.text import add_finetuning_arguments, finetuning, training_cost
 
 
 def add_arguments(parser):
@@ -30,13 +31,9 @@ def run(args):
         by_seed[str(seed)] = facts = train(args, picks, seed, Path(args.out_dir) / f"seed_{seed}")
     if not is_first():
         return
-    cost = {
-        "tokens": sum(one["tokens"] for one in by_seed.values()),
-        "parameters": facts["parameters"],
-        "trained": facts["trained_parameters"],
-    }
-    inputs = {"picks": args.picks, **loading.weight_files(args.model)}
-    artifacts.write_metrics(args.metrics, settings(args), inputs, {"by_seed": by_seed}, cost)
+    total = sum(one["tokens"] for one in by_seed.values())
+    inputs = input_files(args, "picks") | loading.weight_files(args.model)
+    write_metrics(args, inputs, {"by_seed": by_seed}, training_cost(facts, tokens=total))
 
 
 def train(args, picks, seed, folder):

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
-from lens.cli.shared.arguments import add_model_arguments, settings
+from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.text import (
     add_finetuning_arguments,
     add_lora_arguments,
     finetuning,
     lora,
     train_classifier,
+    training_cost,
 )
 
 
@@ -53,17 +55,10 @@ def run(args):
             total += facts["tokens"]
     if not is_first():
         return
-    inputs = {"pairs": args.pairs, **loading.weight_files(args.model)}
-    if args.synthetic:
-        inputs["synthetic"] = args.synthetic
-    cost = {
-        "tokens": total,
-        "parameters": facts["parameters"],
-        "trained": facts["trained_parameters"],
-        "seconds": seconds,
-    }
+    inputs = input_files(args, "pairs", "synthetic") | loading.weight_files(args.model)
+    cost = training_cost(facts, tokens=total, seconds=seconds)
     facts = {"by_scale": by_scale, "flags": flags, "texts_shortened": tokens.shortened}
-    artifacts.write_metrics(args.metrics, settings(args), inputs, facts, cost)
+    write_metrics(args, inputs, facts, cost)
 
 
 def train(args, pairs, synthetic, scale, seed, folder, tokens):

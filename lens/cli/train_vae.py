@@ -1,6 +1,12 @@
 """Train the contrastive VAE, one for each seed, on N preference pairs."""
 
-from lens.cli.shared.arguments import add_thread_argument, settings
+from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.training_sets import (
+    add_training_set_arguments,
+    embedding_facts,
+    embedding_flags,
+    read_training_sets,
+)
 
 
 def add_arguments(parser):
@@ -21,62 +27,16 @@ def add_arguments(parser):
     parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
 
 
-def add_training_set_arguments(parser):
-    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
-    parser.add_argument("--embeddings", required=True, help="from embed-pairs")
-    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
-    parser.add_argument("--seeds", type=int, nargs="+", required=True)
-    parser.add_argument(
-        "--validation-fraction", type=float, default=0.1, help="of the N pairs, by prompt"
-    )
-    add_thread_argument(parser)
-
-
-def training_sets(pairs, embeddings, args):
-    """{seed: its TrainingSet} for the arguments above."""
-    from lens.reward.training_set import training_set
-
-    return {
-        seed: training_set(
-            pairs,
-            embeddings,
-            n_pairs=args.n_pairs,
-            seed=seed,
-            validation_fraction=args.validation_fraction,
-        )
-        for seed in args.seeds
-    }
-
-
-def embedding_facts(part) -> dict[str, int]:
-    """What a training set's embeddings lack."""
-    return {
-        "features": part.chosen.shape[1],
-        "constant_features": part.constant_features,
-        "identical_pairs": part.identical_pairs,
-    }
-
-
-def embedding_flags(part) -> list[tuple[str, str]]:
-    from lens.core import diagnostics
-
-    count = len(part.rows) + len(part.validation_rows)
-    dim = part.chosen.shape[1]
-    return diagnostics.of_embeddings(part.constant_features, dim, part.identical_pairs, count)
-
-
 def run(args):
     from pathlib import Path
 
     from lens.core import diagnostics
     from lens.core.seeds import derive_seed
-    from lens.files import artifacts
-    from lens.files.embeddings import read_embedded
     from lens.language import loading
     from lens.latent.vae import diagnose, save_vae, train_vaes
 
     loading.set_threads(args.threads)
-    data = training_sets(*read_embedded(args.pairs, args.embeddings), args)
+    _, _, data = read_training_sets(args)
     vaes = train_vaes(
         [(part.chosen, part.rejected) for part in data.values()],
         seeds=[derive_seed(seed, "vae") for seed in data],
@@ -100,11 +60,7 @@ def run(args):
         }
         found = embedding_flags(part) + diagnostics.of_vae(by_seed[str(seed)]["train"])
         flags += diagnostics.named(found, seed=seed)
-    artifacts.write_metrics(
-        Path(args.out_dir) / "metrics.json",
-        settings(args),
-        {"pairs": args.pairs, "embeddings": args.embeddings},
-        {"by_seed": by_seed, "flags": flags},
-        {"parameters": by_seed[str(args.seeds[0])]["parameters"]}
-        | {"trained": by_seed[str(args.seeds[0])]["parameters"]},
-    )
+    size = by_seed[str(args.seeds[0])]["parameters"]
+    inputs = input_files(args, "pairs", "embeddings")
+    cost = {"parameters": size, "trained": size}
+    write_metrics(args, inputs, {"by_seed": by_seed, "flags": flags}, cost)

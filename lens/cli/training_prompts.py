@@ -1,14 +1,13 @@
 """List the distinct prompts of the pairs that any seed may spend, for responses to be sampled."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 
 
 def add_arguments(parser):
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
-    parser.add_argument("--out", required=True, help="prompt table (.parquet)")
-    parser.add_argument("--metrics", required=True)
+    add_stage_outputs(parser, "prompt table (.parquet)")
 
 
 def run(args):
@@ -17,6 +16,4 @@ def run(args):
 
     prompts = training_prompts(artifacts.read_table(args.pairs), args.n_pairs, args.seeds)
     artifacts.write_table(args.out, prompts)
-    artifacts.write_metrics(
-        args.metrics, settings(args), {"pairs": args.pairs}, {"prompts": len(prompts)}, {}
-    )
+    write_metrics(args, input_files(args, "pairs"), {"prompts": len(prompts)})

@@ -1,18 +1,54 @@
 """What a section of the config, a command's flags and the Python API share: typed settings."""
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0, description="Adam's learning rate, at its peak.")]
+Threads = Annotated[
+    int, Field(ge=1, description="CPU threads of torch; more may change the last bits.")
+]
+BatchTokens = Annotated[int, Field(ge=1, description="Tokens in one batch; changes speed only.")]
+
+
+def refuse(message: str) -> PydanticCustomError:
+    """An error that says what a value should be; the value and its place are put to it."""
+    return PydanticCustomError("lens", message)
+
+
+def matching(pattern: str, message: str) -> AfterValidator:
+    """Refuses texts that the pattern does not match from end to end, line breaks included."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise refuse(message)
+        return value
+
+    return AfterValidator(check)
+
+
+def _unique(values: list) -> list:
+    if any(value in values[:place] for place, value in enumerate(values)):
+        raise refuse("has the same item twice")
+    return values
+
+
+Unique = AfterValidator(_unique)
 
 
 class Settings(BaseModel):
     """A section: every field has a type, bounds, a default where there is one, and a description.
 
-    Unknown keys are refused. pydantic.ValidationError names the field and the value.
+    Unknown keys are refused, and so is a text where a number belongs. pydantic.ValidationError
+    names the field and the value.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def given(self) -> dict:
+        """What was given, without the defaults, as plain JSON values."""
+        return self.model_dump(exclude_unset=True)

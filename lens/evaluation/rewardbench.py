@@ -7,8 +7,9 @@ the official code counts a section without examples as 0, there is no overall sc
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -60,6 +61,17 @@ class Outcome:
     margin: float  # the worst right response less the best wrong one
     spread: float  # the best right response less the worst right one
     rivals: int  # wrong responses with the reward of the best right one
+
+
+Item = TypeVar("Item", Example, Outcome)
+
+
+class Scorer(Protocol):
+    """A reward model of texts, such as `lens.RewardModel`."""
+
+    def score(self, prompts: Sequence, responses: Sequence) -> np.ndarray:
+        """Rewards [n]."""
+        ...
 
 
 def evaluate(rows: list[Row], score: Callable, version: int | None = None) -> dict:
@@ -235,11 +247,11 @@ def _check_count(example: Example, told: int | None) -> None:
         raise InvalidRowError("count", "a tied question needs two chosen responses or more.")
 
 
-def _questions(items: list) -> tuple[dict[int, object], dict[int, object]]:
+def _questions(items: Sequence[Item]) -> tuple[dict[int, Item], dict[int, Item]]:
     """Examples or outcomes of Ties by question number: (as ref, as tied)."""
-    kinds = {"ref": {}, "tied": {}}
+    kinds: dict[str, dict[int, Item]] = {"ref": {}, "tied": {}}
     for item in items:
-        kind, number = TIES_ID.fullmatch(item.id).groups()
+        kind, _, number = item.id.partition(":")
         kinds[kind][int(number)] = item
     return kinds["ref"], kinds["tied"]
 
@@ -280,10 +292,10 @@ def _subset(name: str, outcomes: list[Outcome], version: int) -> dict:
     counts = {"n": len(outcomes), "exact_ties": _tied_share(outcomes)}
     if version == 2 and name == TIES:
         return {**counts, **ties_score(outcomes)}
-    if version == 1:
-        credits = [outcome.margin > 0 for outcome in outcomes]
-    else:
-        credits = [(outcome.margin >= 0) / (1 + outcome.rivals) for outcome in outcomes]
+    credits = [
+        float(outcome.margin > 0) if version == 1 else (outcome.margin >= 0) / (1 + outcome.rivals)
+        for outcome in outcomes
+    ]
     return {**counts, "score": float(np.mean(credits))}
 
 
@@ -305,7 +317,7 @@ def _overall(sections: dict[str, dict]) -> float:
     return float(np.average([scored["score"] for scored in sections.values()], weights=weights))
 
 
-def reward_bench(model, rows: list[Row], version: int | None = None) -> dict:
+def reward_bench(model: Scorer, rows: list[Row], version: int | None = None) -> dict:
     """Scores of a `lens.RewardModel` on RewardBench: by subset, by section and overall, with the
     official aggregation, and which sections or subsets were missing.
 
@@ -313,7 +325,7 @@ def reward_bench(model, rows: list[Row], version: int | None = None) -> dict:
     recognised if not given. LensError names the first row that is of neither form.
     """
 
-    def score(prompts, responses):
+    def score(prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         return model.score([json.loads(prompt) for prompt in prompts], responses)
 
     return evaluate(rows, score, version)

@@ -187,7 +187,9 @@ def inspect_held_out(
     return pd.concat(parts, ignore_index=True), spread.measures()
 
 
-def _table(real: Real, side: str, rows, distance, place) -> pd.DataFrame:
+def _table(
+    real: Real, side: str, rows: np.ndarray, distance: np.ndarray, place: np.ndarray
+) -> pd.DataFrame:
     nearest_side = real.side(place)
     return pd.DataFrame(
         {

@@ -9,8 +9,9 @@ import pandas as pd
 
 from lens.core import diagnostics
 from lens.core.errors import LensError
-from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
+from lens.core.intervals import holm
 from lens.files.artifacts import read_json, read_table
+from lens.report.measured import difference, level, p_value
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
 AGAIN = "Remove the folder and run Snakemake again, which makes it anew."
@@ -114,6 +115,14 @@ def _check(file: Path, table: pd.DataFrame, value: str, items: list[str], seeds:
         )
 
 
+def by_place(cells: Iterable[Cell]) -> dict[tuple, list[Cell]]:
+    """The cells by (dataset, model, N), in their order."""
+    found: dict[tuple, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.key[:3], []).append(cell)
+    return found
+
+
 def control_of(cell: Cell, cells: dict[tuple, Cell]) -> Cell | None:
     """The repeat control at the cell's scale, trained in the cell's way: the reward MLP, full
     fine-tuning or LoRA. At scale 1 that is `original` itself."""
@@ -141,28 +150,12 @@ def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
     by_key = {cell.key: cell for cell in cells}
     rows = []
     for cell in cells:
-        values = getattr(cell, measure)
         control = control_of(cell, by_key)
-        level = crossed_interval(values)
-        difference = (
-            crossed_interval(values - getattr(control, measure))
-            if control
-            else Interval(np.nan, np.nan, np.nan)
-        )
-        rows.append(
-            {
-                **cell.labels,
-                "mean": level.mean,
-                "low": level.low,
-                "high": level.high,
-                "difference_to_repeat": difference.mean,
-                "difference_low": difference.low,
-                "difference_high": difference.high,
-                "p_value": crossed_p_value(values - getattr(control, measure))
-                if control
-                else np.nan,
-            }
-        )
-    table = pd.DataFrame(rows)
-    table["corrected_p_value"] = holm(table["p_value"])
-    return table
+        pair = (getattr(cell, measure), control and getattr(control, measure))
+        rows.append(cell.labels | level(pair[0]) | difference(*pair) | {"p_value": p_value(*pair)})
+    return corrected(pd.DataFrame(rows))
+
+
+def corrected(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with `corrected_p_value`: Holm's, over all comparisons that it has."""
+    return table.assign(corrected_p_value=holm(table["p_value"]))

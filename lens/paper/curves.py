@@ -1,24 +1,22 @@
 """Curves over n (best-of-n) and over N (labelled pairs), with their intervals."""
 
-import numpy as np
 import pandas as pd
 
-from lens.core.intervals import crossed_interval
 from lens.evaluation.best_of_n import kl_bound
 from lens.paper.cells import Cell, aggregate
 from lens.paper.method_names import look_of, method_name
 from lens.report import figures
 from lens.report.files import Printed
-from lens.report.render import with_interval
+from lens.report.measured import level, shown
 
 
 def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
     """Gold reward of the best of n for every n, cell by cell, with 95 % intervals."""
-    rows = []
-    for cell in largest_scales(cells):
-        for n in range(1, cell.gold_curve.shape[2] + 1):
-            interval = crossed_interval(cell.gold_curve[:, :, n - 1])
-            rows.append({**cell.labels, "n": n, "kl_bound": kl_bound(n), **vars(interval)})
+    rows = [
+        {**cell.labels, "n": n, "kl_bound": kl_bound(n), **level(cell.gold_curve[:, :, n - 1])}
+        for cell in largest_scales(cells)
+        for n in range(1, cell.gold_curve.shape[2] + 1)
+    ]
     return pd.DataFrame(rows)
 
 
@@ -46,20 +44,19 @@ def largest_scales(cells: list[Cell]) -> list[Cell]:
 def draw_best_of_n(table: pd.DataFrame):
     """Gold reward over n, one panel for each dataset, model and N; bars are 95 % intervals."""
     panels = list(table.groupby(["dataset", "model", "n_pairs"], sort=False))
-    columns = min(2, len(panels))
-    fig, axes = figures.figure(-(-len(panels) // columns), columns, height=2.6)
-    for axis, ((dataset, model, n_pairs), panel) in zip(axes.flat, panels, strict=False):
+    fig, axes = figures.panels(len(panels), height=2.6)
+    for axis, ((dataset, model, n_pairs), panel) in zip(axes, panels, strict=True):
         for shift, ((method, scale), line) in enumerate(
             panel.groupby(["method", "scale"], sort=False)
         ):
             look = look_of(method)
             label = method_name(method) + (f" {scale}x" if scale > 1 else "")
             axis.plot(line["n"], line["mean"], **{**look, "marker": ""}, label=label)
-            end = line.iloc[-1]
+            end = line.iloc[[-1]]
             axis.errorbar(
                 end["n"] + 0.4 + 0.35 * shift,
                 end["mean"],
-                yerr=[[end["mean"] - end["low"]], [end["high"] - end["mean"]]],
+                yerr=figures.bars(end["low"], end["mean"], end["high"]),
                 color=look["color"],
                 marker=look["marker"],
                 elinewidth=0.8,
@@ -69,10 +66,7 @@ def draw_best_of_n(table: pd.DataFrame):
         axis.set_ylabel("gold reward of the pick")
         most = int(panel["n"].max())
         axis.set_xticks([*(n for n in (1, 2, 4, 8) if n < most), most])
-    for axis in list(axes.flat)[len(panels) :]:
-        axis.axis("off")
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=3)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig
 
 
@@ -94,11 +88,11 @@ def draw_learning_curve(table: pd.DataFrame):
     for row, ((dataset, model), panel) in zip(axes, panels, strict=True):
         for axis, (measure, label) in zip(row, measures, strict=True):
             for shift, (method, line) in enumerate(panel.groupby("method", sort=False)):
-                mean = line[f"{measure}_mean"]
+                low, mean, high = (line[f"{measure}_{end}"] for end in ("low", "mean", "high"))
                 axis.errorbar(
                     line["n_pairs"] * (1 + 0.05 * shift),
                     mean,
-                    yerr=[mean - line[f"{measure}_low"], line[f"{measure}_high"] - mean],
+                    yerr=figures.bars(low, mean, high),
                     elinewidth=0.8,
                     label=method_name(method),
                     **look_of(method),
@@ -118,19 +112,16 @@ def draw_learning_curve(table: pd.DataFrame):
 def learning_printed(table: pd.DataFrame) -> Printed:
     """The learning curve as a table to read."""
     header = ["dataset", "model", "method", "N", "pair accuracy %", "gold reward"]
-    rows = []
-    for _, row in table.iterrows():
-        accuracy = 100 * row[[f"pair_accuracy_{part}" for part in ("mean", "low", "high")]]
-        gold = row[[f"gold_reward_{part}" for part in ("mean", "low", "high")]]
-        rows.append(
-            [
-                row["dataset"],
-                row["model"],
-                method_name(row["method"]),
-                f"{row['n_pairs']:,}",
-                with_interval(*np.asarray(accuracy, float), 1),
-                with_interval(*np.asarray(gold, float), 3),
-            ]
-        )
+    rows = [
+        [
+            row.dataset,
+            row.model,
+            method_name(row.method),
+            f"{row.n_pairs:,}",
+            shown(row, 1, "pair_accuracy_mean", "pair_accuracy_", factor=100),
+            shown(row, 3, "gold_reward_mean", "gold_reward_"),
+        ]
+        for row in table.itertuples()
+    ]
     note = "Mean [95 % interval over seeds and test items]."
     return Printed(header, [("What reward models reach without augmentation", rows)], note)

@@ -1,14 +1,16 @@
 """Figure 3: the latent space at several gamma, with what its separation is worth held out."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
-from lens.core.intervals import crossed_interval
 from lens.evaluation import latent_space
-from lens.latent.vae import SIDES, VAE, diagnose
+from lens.evaluation.judge import held_out_pairs
+from lens.latent.vae import SIDES, VAE, diagnose, load_vae
 from lens.report import figures, paper_comparison
 from lens.report.files import Printed
-from lens.report.render import with_interval
+from lens.report.measured import blocks, level, shown
 from lens.reward.training_set import TrainingSet
 
 LOOKS = {
@@ -31,6 +33,7 @@ NOTE = (
     "side's head (which gives the label away), both by one head, and the mean difference of the "
     "embeddings."
 )
+ORDERS = ("own_heads", "same_head", "embeddings")
 OWN_HEADS = {side: side for side in SIDES}
 
 
@@ -59,13 +62,36 @@ def measure(
         "held_out_pairs": len(held_out["chosen"]),
     }
     for name, values in by_pair.items():
-        interval = crossed_interval(values[None])
-        row |= {name: interval.mean, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        row |= level(values[None], name, f"{name}_")
     points = [
         pd.DataFrame(plane(mean), columns=["x", "y"]).assign(side=side, id=ids[data.rows])
         for side, mean in zip(SIDES, means, strict=True)
     ]
     return row, by_pair, pd.concat(points, ignore_index=True)
+
+
+def measure_all(
+    pairs: pd.DataFrame,
+    embeddings: Mapping[str, np.ndarray],
+    data: Mapping[int, TrainingSet],
+    vaes: Mapping[int, Sequence[tuple[float, str]]],
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[float, dict[str, np.ndarray]]]:
+    """(a row per seed and gamma, a row per training response of each, held-out measures [seeds,
+    pairs] by gamma) of the VAEs saved in (gamma, file) of each seed."""
+    ids, test = np.asarray(pairs["id"]), held_out_pairs(pairs).index
+    rows, points, by_gamma = [], [], {}
+    for seed, part in data.items():
+        held_out = {side: part.standardiser(embeddings[side][test]) for side in SIDES}
+        for gamma, file in vaes[seed]:
+            row, by_pair, drawn = measure(load_vae(file), part, ids, held_out)
+            rows.append({"seed": seed, "gamma": gamma, **row})
+            points.append(drawn.assign(gamma=gamma, seed=seed))
+            by_gamma.setdefault(gamma, []).append(by_pair)
+    stacked = {
+        gamma: {name: np.stack([one[name] for one in found]) for name in found[0]}
+        for gamma, found in by_gamma.items()
+    }
+    return pd.DataFrame(rows), pd.concat(points, ignore_index=True), stacked
 
 
 def claims(by_gamma: dict[float, dict[str, np.ndarray]]) -> list[dict]:
@@ -89,34 +115,26 @@ def claims(by_gamma: dict[float, dict[str, np.ndarray]]) -> list[dict]:
 
 def printed(table: pd.DataFrame) -> Printed:
     """A block for each seed, a row for each gamma."""
-    blocks: dict[str, list] = {}
-    for row in table.itertuples():
-        title = f"{row.dataset}, {row.model}, N = {row.n_pairs:,}, seed {row.seed}"
-        orders = [
-            with_interval(*(100 * getattr(row, f"{name}{end}") for end in ("", "_low", "_high")), 1)
-            for name in ("own_heads", "same_head", "embeddings")
-        ]
-        distance = (row.wasserstein2, row.wasserstein2_low, row.wasserstein2_high)
-        blocks.setdefault(title, []).append(
+    rows = [
+        (
+            f"{row.dataset}, {row.model}, N = {row.n_pairs:,}, seed {row.seed}",
             [
                 f"{row.gamma:g}",
-                with_interval(*distance, 2),
-                *orders,
+                shown(row, 2, "wasserstein2", "wasserstein2_"),
+                *(shown(row, 1, name, f"{name}_", factor=100) for name in ORDERS),
                 f"{row.reconstruction_error:.2f}",
                 str(row.active_units),
-            ]
+            ],
         )
-    return Printed(HEADER, list(blocks.items()), NOTE)
+        for row in table.itertuples()
+    ]
+    return Printed(HEADER, blocks(rows), NOTE)
 
 
 def draw(table: pd.DataFrame, points: pd.DataFrame):
     """One panel for each row of the table, with equal axes; points by `gamma` and `side`."""
-    rows = -(-len(table) // 3)
-    columns = -(-len(table) // rows)
-    fig, axes = figures.figure(rows, columns, 2.6)
-    for axis in axes.flat[len(table) :]:
-        axis.axis("off")
-    for axis, row in zip(axes.flat, table.itertuples(), strict=False):
+    fig, axes = figures.panels(len(table), 2.6, most=3)
+    for axis, row in zip(axes, table.itertuples(), strict=True):
         panel = points[points["gamma"] == row.gamma]
         for side in SIDES:
             part = panel[panel["side"] == side]
@@ -130,9 +148,9 @@ def draw(table: pd.DataFrame, points: pd.DataFrame):
             f"own heads {_percent(row, 'own_heads')}\nsame head {_percent(row, 'same_head')}",
             fontsize=7,
         )
-    for axis in axes[:, 0]:
-        axis.set_ylabel("first component of the rest", fontsize=7)
-    _name_sides(axes[0, 0], points[points["gamma"] == table["gamma"].iloc[0]])
+        if axis.get_subplotspec().is_first_col():
+            axis.set_ylabel("first component of the rest", fontsize=7)
+    _name_sides(axes[0], points[points["gamma"] == table["gamma"].iloc[0]])
     first = table.iloc[0]
     fig.supxlabel(
         "latent units along the difference of the class means (chosen to the right)\n"

@@ -10,8 +10,9 @@ from lens.paper.method_names import look_of, method_name
 from lens.report import figures, paper_comparison
 from lens.report.examples import Example, conversation, excerpt
 from lens.report.files import Printed
-from lens.report.render import number, with_interval
-from lens.report.reported import MODEL_OF_TABLE_1, reported
+from lens.report.measured import level, shown
+from lens.report.render import number
+from lens.report.reported import in_the_place, reported
 from lens.reward.head import pair_accuracy
 
 HELD_OUT = "held_out"
@@ -85,46 +86,37 @@ def summary(seen: pd.DataFrame, metrics: dict) -> pd.DataFrame:
     for method, part in seen.groupby("method", sort=False):
         pairs = by_pair(part)
         for measure in MEASURES:
+            row = {"method": method, "measure": measure, "pairs": len(pairs)}
+            if measure in pairs and pairs[measure].notna().all():
+                within = (0, 1) if measure in SHARES else (-np.inf, np.inf)
+                rows.append(row | level(pairs[measure].to_numpy()[None], within=within))
+                continue
+            value = np.nan
             if measure in metrics["spread"][method]:
                 ratio = metrics["spread"][method][measure]
-                values = (ratio / metrics["spread_of_training"][measure], np.nan, np.nan)
+                value = ratio / metrics["spread_of_training"][measure]
             elif measure == "different_nearest":
-                different = part.drop_duplicates(["nearest_id", "nearest_side"])
-                values = (len(different), np.nan, np.nan)
-            elif measure in pairs and pairs[measure].notna().all():
-                interval = crossed_interval(pairs[measure].to_numpy()[None])
-                ends = (interval.low, interval.high)
-                values = (interval.mean, *(np.clip(ends, 0, 1) if measure in SHARES else ends))
-            else:
-                values = (np.nan,) * 3
-            named = zip(("mean", "low", "high"), values, strict=True)
-            rows.append({"method": method, "measure": measure, "pairs": len(pairs), **dict(named)})
+                value = len(part.drop_duplicates(["nearest_id", "nearest_side"]))
+            rows.append(row | level(None) | {"mean": value})
     return pd.DataFrame(rows)
 
 
 def compared(seen: pd.DataFrame, settings: dict, names: dict, comparable: bool) -> pd.DataFrame:
     """The paper's numbers of B.5.4 beside those of LENS."""
     paper, pairs = reported()["theory"], by_pair(seen[seen["method"] == "lens"])
-    same = (names.get(settings["dataset"]), names.get(settings["model"]))
     kept, before, after = (
         pairs[name].to_numpy()[None] for name in ("order_kept", "gap_before", "gap_after")
     )
+    numbers = (
+        ("share of pairs whose reward order held", "order_preserved", kept),
+        ("reward gap of the original pairs", "reward_gap_original", before),
+        ("reward gap of the synthetic pairs", "reward_gap_synthetic", after),
+    )
     rows = [
-        paper_comparison.number(
-            "share of pairs whose reward order held",
-            paper["order_preserved"],
-            crossed_interval(kept),
-        ),
-        paper_comparison.number(
-            "reward gap of the original pairs",
-            paper["reward_gap_original"],
-            crossed_interval(before),
-        ),
-        paper_comparison.number(
-            "reward gap of the synthetic pairs",
-            paper["reward_gap_synthetic"],
-            crossed_interval(after),
-        ),
+        paper_comparison.number(what, paper[name], crossed_interval(values))
+        for what, name, values in numbers
+    ]
+    rows += [
         paper_comparison.claim(
             "order held in more pairs than not", kept - 0.5, paper["order_preserved"] - 0.5
         ),
@@ -132,19 +124,18 @@ def compared(seen: pd.DataFrame, settings: dict, names: dict, comparable: bool) 
             "reward gap of the synthetic pairs above 0", after, paper["reward_gap_synthetic"]
         ),
     ]
-    comparable = comparable and same == ("hh_rlhf", MODEL_OF_TABLE_1)
+    comparable = comparable and in_the_place(names, settings["dataset"], settings["model"])
     return paper_comparison.beside("inspector", rows, comparable=comparable)
 
 
 def printed(table: pd.DataFrame, settings: dict, metrics: dict) -> Printed:
     """Measures down, methods across."""
     methods = list(table["method"].drop_duplicates())
-    cells = table.set_index(["measure", "method"])
-    rows = []
-    for measure, (words, digits) in MEASURES.items():
-        factor = 100 if measure in SHARES else 1
-        values = [cells.loc[(measure, method)] * factor for method in methods]
-        rows.append([words, *(_cell(value, digits) for value in values)])
+    cells = {(row.measure, row.method): row for row in table.itertuples()}
+    rows = [
+        [words, *(_cell(cells[measure, method], digits) for method in methods)]
+        for measure, (words, digits) in MEASURES.items()
+    ]
     title = (
         f"{settings['dataset']}, {settings['model']}, N = {settings['n_pairs']:,}, "
         f"{settings['scale']}x, seed {settings['seed']}: {metrics['training_responses']:,} "
@@ -154,10 +145,11 @@ def printed(table: pd.DataFrame, settings: dict, metrics: dict) -> Printed:
     return Printed(["measure", *map(name_of, methods)], [(title, rows)], NOTE)
 
 
-def _cell(value: pd.Series, digits: int) -> str:
-    if np.isnan(value["low"]):
-        return number(value["mean"], digits)
-    return with_interval(value["mean"], value["low"], value["high"], digits)
+def _cell(row, digits: int) -> str:
+    factor = 100 if row.measure in SHARES else 1
+    if np.isnan(row.low):
+        return number(row.mean * factor, digits)
+    return shown(row, digits, factor=factor)
 
 
 def name_of(method: str) -> str:

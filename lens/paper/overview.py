@@ -9,9 +9,8 @@ from lens.core.errors import LensError
 from lens.paper import costs, flags
 from lens.paper.method_names import look_of, method_name
 from lens.report import figures
+from lens.report.measured import LEVEL, shown
 from lens.report.pages import Section
-from lens.report.paper_comparison import LEVEL
-from lens.report.render import with_interval
 
 PANEL = ["dataset", "model", "n_pairs"]
 HELPED, HURT, UNTOLD = "above", "below", "not told apart"
@@ -73,7 +72,7 @@ def draw(rows: pd.DataFrame):
             axis.errorbar(
                 row.difference,
                 place,
-                xerr=[[row.difference - row.low], [row.high - row.difference]],
+                xerr=[[end] for end in figures.bars(row.low, row.difference, row.high)],
                 color=look["color"],
                 marker=look["marker"],
                 markerfacecolor="white" if row.verdict == UNTOLD else look["color"],
@@ -194,7 +193,7 @@ def _by_method(rows: pd.DataFrame) -> list[str]:
         several = found["n_pairs"].nunique() > 1 or found["model"].nunique() > 1
         places = [
             f"{row.dataset}{f', {row.model}, N = {row.n_pairs:,}' if several else ''}, "
-            f"{row.scale}x {with_interval(row.difference, row.low, row.high, 2, sign=True)}"
+            f"{row.scale}x {shown(row, 2, 'difference', sign=True)}"
             for row in found.itertuples()
         ]
         points.append(f"{method_name(method)}: {'; '.join(places)}")
@@ -226,7 +225,7 @@ def _against_the_paper(claims: pd.DataFrame) -> Section:
         texts.append("Where ours differ:")
     points = [
         f"{row.artefact.replace('_', ' ').capitalize()}, {row.what}: ours "
-        f"{with_interval(row.ours, row.low, row.high, 2, sign=row.kind == 'claim')}, {row.why}"
+        f"{shown(row, 2, 'ours', sign=row.kind == 'claim')}, {row.why}"
         for row in differ.itertuples()
     ]
     return Section("Against the paper", texts, points)

@@ -8,7 +8,7 @@ from lens.evaluation.qualitative import PERCENTILES, Picks, telling
 from lens.report import paper_comparison
 from lens.report.examples import Example, conversation, excerpt
 from lens.report.files import Printed
-from lens.report.render import with_interval
+from lens.report.measured import shown
 
 HEADER = ["picks of", "other text %", "better %", "worse %", "equal %", "gold difference"]
 NOTE = (
@@ -31,18 +31,13 @@ def printed(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Pri
     blocks = []
     for title, table in tables.items():
         rows = [
-            [f"{names[row['first']]} against {names[row['second']]}"]
-            + [_interval(row, name, 1, 100) for name in SHARES]
-            + [_interval(row, "gold_difference", 3)]
-            for _, row in table.iterrows()
+            [f"{names[row.first]} against {names[row.second]}"]
+            + [shown(row, 1, name, f"{name}_", factor=100) for name in SHARES]
+            + [shown(row, 3, "gold_difference", "gold_difference_", sign=True)]
+            for row in table.itertuples()
         ]
         blocks.append((title, rows))
     return Printed(HEADER, blocks, NOTE)
-
-
-def _interval(row: pd.Series, name: str, digits: int, factor: float = 1) -> str:
-    ends = [factor * row[part] for part in (name, f"{name}_low", f"{name}_high")]
-    return with_interval(*ends, digits, sign=name == "gold_difference")
 
 
 def claims(picks: Mapping[str, Picks], names: Mapping[str, str]) -> list[dict]:

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 
 from lens.core.errors import LensError
-from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
+from lens.core.intervals import Interval
 from lens.evaluation.rewardbench import subset_weights
-from lens.paper.cells import CONTROLS
+from lens.paper.cells import CONTROLS, corrected
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.render import number, with_interval
+from lens.report.measured import blocks, difference, level, p_value, shown, shown_difference
+from lens.report.render import number
 from lens.report.reported import reported
 from lens.reward.methods import METHODS
 
@@ -29,23 +30,6 @@ NOTE = (
     "table (5 %). Data other than RewardBench's stand in for it: "
     "subsets outside its sections are sections of their own."
 )
-COLUMNS = [
-    "dataset",
-    "model",
-    "n_pairs",
-    "section",
-    "pairs",
-    "method",
-    "scale",
-    "mean",
-    "low",
-    "high",
-    "difference_to_repeat",
-    "difference_low",
-    "difference_high",
-    "reported",
-    "p_value",
-]
 
 
 def section_scores(items: pd.DataFrame, section: str) -> dict[tuple[str, int], np.ndarray]:
@@ -68,7 +52,7 @@ def section_scores(items: pd.DataFrame, section: str) -> dict[tuple[str, int], n
     }
 
 
-def control(method: str, scale: int) -> tuple[str, int] | None:
+def control_at(method: str, scale: int) -> tuple[str, int] | None:
     """The repeat control of a method at a scale; none for what has no synthetic pairs."""
     name = CONTROLS.get(method, "repeat")
     return None if method in (*UNAUGMENTED, name) else (name, scale)
@@ -84,26 +68,17 @@ def safety(
     for name in sections:
         scores = section_scores(items, name)
         for (method, scale), values in scores.items():
-            level = _within(crossed_interval(values))
-            row = dict(labels) | {"section": name, "pairs": values.shape[1], "method": method}
-            row |= {"scale": scale, **vars(level)}
-            against = scores.get(control(method, scale))
-            if against is not None:
-                gap = crossed_interval(values - against)
-                row |= {"difference_to_repeat": gap.mean, "difference_low": gap.low}
-                row |= {"difference_high": gap.high}
-                row["p_value"] = crossed_p_value(values - against)
-            if paper and name == section:
-                row["reported"] = told(method, scale)
-            rows.append(row)
-    table = pd.DataFrame(rows, columns=COLUMNS).astype({"reported": "float64"})
-    table["corrected_p_value"] = holm(table["p_value"].astype("float64"))
-    return table
-
-
-def _within(share: Interval) -> Interval:
-    """A share's interval, no wider than shares are."""
-    return Interval(share.mean, max(0.0, share.low), min(100.0, share.high))
+            control = scores.get(control_at(method, scale))
+            told_here = told(method, scale) if paper and name == section else None
+            rows.append(
+                {**labels, "section": name, "pairs": values.shape[1]}
+                | {"method": method, "scale": scale}
+                | level(values, within=(0.0, 100.0))
+                | difference(values, control)
+                | {"reported": np.nan if told_here is None else told_here}
+                | {"p_value": p_value(values, control)}
+            )
+    return corrected(pd.DataFrame(rows))
 
 
 def told(method: str, scale: int) -> float | None:
@@ -120,7 +95,8 @@ def compared(items: pd.DataFrame, section: str, paper: bool) -> list[dict]:
         value = told(method, scale) if paper else None
         if value is not None:
             what = f"{_name(method, scale)}: accuracy %"
-            rows.append(paper_comparison.number(what, value, _within(crossed_interval(values))))
+            ours = Interval(*level(values, within=(0.0, 100.0)).values())
+            rows.append(paper_comparison.number(what, value, ours))
     scales = sorted({scale for _, scale in scores if scale > 1})
     for k in scales:
         for above, below, own in (
@@ -153,21 +129,18 @@ def observations(items: pd.DataFrame, labels: Mapping[str, object]) -> pd.DataFr
 
 def printed(table: pd.DataFrame, seeds: int, overlap: str) -> Printed:
     """A block for each section; `overlap` says how many prompts are training prompts as well."""
-    blocks: dict[str, list] = {}
-    for row in table.itertuples():
-        title = (
+    rows = [
+        (
             f"{row.section}, {row.pairs:,} pairs: trained on {row.dataset}, {row.model}, "
-            f"N = {row.n_pairs:,}; {seeds} seeds"
-        )
-        gap = (row.difference_to_repeat, row.difference_low, row.difference_high)
-        blocks.setdefault(title, []).append(
+            f"N = {row.n_pairs:,}; {seeds} seeds",
             [
                 method_name(row.method),
                 f"{row.scale}x",
-                with_interval(row.mean, row.low, row.high, 1),
-                with_interval(*gap, 1, sign=True)
-                + ("*" if row.corrected_p_value < paper_comparison.LEVEL else ""),
+                shown(row, 1),
+                shown_difference(row, 1),
                 number(row.reported, 0),
-            ]
+            ],
         )
-    return Printed(HEADER, list(blocks.items()), f"{NOTE} {overlap}")
+        for row in table.itertuples()
+    ]
+    return Printed(HEADER, blocks(rows), f"{NOTE} {overlap}")

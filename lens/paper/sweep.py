@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
-from lens.paper.cells import Cell, observations
+from lens.core.intervals import Interval, crossed_interval
+from lens.paper.cells import Cell, corrected, observations
 from lens.paper.method_names import look_of, method_name
-from lens.report import figures, paper_comparison
+from lens.report import figures, measured, paper_comparison
 from lens.report.files import Printed
-from lens.report.render import number, with_interval
-from lens.report.reported import MODEL_OF_TABLE_1
+from lens.report.measured import difference, level, p_value
+from lens.report.render import number
+from lens.report.reported import in_the_place
 
 HEADER = ["value", "method", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
@@ -70,8 +71,7 @@ def by_value(cells: Sequence[Cell], value_of) -> tuple[list, dict[str, list[Cell
 
 def is_the_papers(cell: Cell, names: Mapping[str, str], scale: int | None = 4) -> bool:
     """Whether dataset and model stand for those of the paper's ablations, at its scale."""
-    here = (names.get(cell.dataset), names.get(cell.model)) == ("hh_rlhf", MODEL_OF_TABLE_1)
-    return here and scale in (None, cell.scale)
+    return in_the_place(names, cell.dataset, cell.model) and scale in (None, cell.scale)
 
 
 def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:
@@ -79,35 +79,18 @@ def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:
     rows = []
     for sweep in sweeps:
         for value, method, cell in sweep.cells():
-            gold, accuracy = crossed_interval(cell.gold), crossed_interval(cell.correct)
             control = sweep.control(value, method)
-            gap = None if control is None else cell.gold - control.gold
-            difference = Interval(*[np.nan] * 3) if gap is None else crossed_interval(gap)
+            pair = (cell.gold, control and control.gold)
+            place = {name: getattr(cell, name) for name in ("dataset", "model", "scale", "n_pairs")}
             rows.append(
-                {
-                    "sweep": sweep.name,
-                    "value": value,
-                    "method": method,
-                    "dataset": cell.dataset,
-                    "model": cell.model,
-                    "scale": cell.scale,
-                    "n_pairs": cell.n_pairs,
-                    "mean": gold.mean,
-                    "low": gold.low,
-                    "high": gold.high,
-                    "difference_to_repeat": difference.mean,
-                    "difference_low": difference.low,
-                    "difference_high": difference.high,
-                    "p_value": np.nan if gap is None else crossed_p_value(gap),
-                    "pair_accuracy": accuracy.mean,
-                    "accuracy_low": accuracy.low,
-                    "accuracy_high": accuracy.high,
-                    "reported": sweep.reported.get((method, value), np.nan),
-                }
+                {"sweep": sweep.name, "value": value, "method": method, **place}
+                | level(cell.gold)
+                | difference(*pair)
+                | {"p_value": p_value(*pair), "corrected_p_value": np.nan}
+                | level(cell.correct, "pair_accuracy", "accuracy_")
+                | {"reported": sweep.reported.get((method, value), np.nan)}
             )
-    found = pd.DataFrame(rows)
-    found.insert(14, "corrected_p_value", holm(found["p_value"]))
-    return found
+    return corrected(pd.DataFrame(rows))
 
 
 def seen(sweeps: Sequence[Sweep]) -> pd.DataFrame:
@@ -179,21 +162,17 @@ def printed(sweeps: Sequence[Sweep], rows: pd.DataFrame, titles: Sequence[str]) 
     """A block for each sweep; `rows` are `table`'s."""
     blocks = []
     for sweep, title in zip(sweeps, titles, strict=True):
-        lines = []
-        for row in rows[rows["sweep"] == sweep.name].itertuples():
-            difference = (row.difference_to_repeat, row.difference_low, row.difference_high)
-            accuracy = (100 * row.pair_accuracy, 100 * row.accuracy_low, 100 * row.accuracy_high)
-            mark = "*" if row.corrected_p_value < paper_comparison.LEVEL else ""
-            lines.append(
-                [
-                    "-" if pd.isna(row.value) else shown(row.value),
-                    f"{method_name(row.method)} {row.scale}x",
-                    with_interval(row.mean, row.low, row.high, 3),
-                    with_interval(*difference, 3, sign=True) + mark,
-                    number(row.reported, 2),
-                    with_interval(*accuracy, 1),
-                ]
-            )
+        lines = [
+            [
+                "-" if pd.isna(row.value) else shown(row.value),
+                f"{method_name(row.method)} {row.scale}x",
+                measured.shown(row, 3),
+                measured.shown_difference(row, 3),
+                number(row.reported, 2),
+                measured.shown(row, 1, "pair_accuracy", "accuracy_", factor=100),
+            ]
+            for row in rows[rows["sweep"] == sweep.name].itertuples()
+        ]
         blocks.append((title, lines))
     return Printed(HEADER, blocks, NOTE)
 
@@ -263,9 +242,9 @@ def draw(axis, sweep: Sweep) -> None:
     figures.label_right(axis, names)
 
 
-def _bars(levels: Sequence[Interval]) -> np.ndarray:
-    """Lengths of error bars, [2, n]."""
-    return np.array([[v.mean - v.low for v in levels], [v.high - v.mean for v in levels]])
+def _bars(levels: Sequence[Interval]) -> list[np.ndarray]:
+    """Lengths of error bars [2, n]."""
+    return figures.bars(*np.array([[v.low, v.mean, v.high] for v in levels]).T)
 
 
 def _named(method: str, sweep: Sweep) -> str:

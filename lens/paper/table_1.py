@@ -9,7 +9,8 @@ from lens.paper.cells import Cell, aggregate
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.render import number, with_interval
+from lens.report.measured import blocks, shown, shown_difference
+from lens.report.render import number
 from lens.report.reported import N_PAIRS, table_1_value
 
 BASE_OF = {  # what the paper's textual rows are at 1x
@@ -131,20 +132,23 @@ def _called(cell: Cell) -> str:
 
 def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Printed:
     """A block of rows for each dataset, model and N, in the order of the cells."""
-    result: dict[str, list] = {}
-    for (_, g), (_, a), cell in zip(gold.iterrows(), accuracy.iterrows(), cells, strict=True):
-        row = [
-            method_name(cell.method) + "\N{DAGGER}" * bool(cell.summary["flags"]),
-            f"{cell.scale}x",
-            with_interval(g["mean"], g["low"], g["high"], 3),
-            _difference(g, 3),
-            number(g["reported"], 2),
-            with_interval(*(100 * a[["mean", "low", "high"]]), 1),
-            _difference(a, 1, factor=100),
-        ]
-        result.setdefault(title(cell), []).append(row)
+    rows = [
+        (
+            title(cell),
+            [
+                method_name(cell.method) + "\N{DAGGER}" * bool(cell.summary["flags"]),
+                f"{cell.scale}x",
+                shown(g, 3),
+                shown_difference(g, 3),
+                number(g.reported, 2),
+                shown(a, 1, factor=100),
+                shown_difference(a, 1, factor=100),
+            ],
+        )
+        for g, a, cell in zip(gold.itertuples(), accuracy.itertuples(), cells, strict=True)
+    ]
     flagged = any(cell.summary["flags"] for cell in cells)
-    return Printed(HEADER, list(result.items()), NOTE + FLAGGED * flagged)
+    return Printed(HEADER, blocks(rows), NOTE + FLAGGED * flagged)
 
 
 def title(cell: Cell) -> str:
@@ -157,11 +161,3 @@ def title(cell: Cell) -> str:
         f"best {facts['oracle_gold']:.3f}); {facts['test_pairs']} held-out pairs; "
         f"{len(cell.seeds)} seeds"
     )
-
-
-def _difference(row: pd.Series, digits: int, factor: float = 1.0) -> str:
-    values = [
-        row[name] * factor for name in ("difference_to_repeat", "difference_low", "difference_high")
-    ]
-    mark = "*" if row["corrected_p_value"] < paper_comparison.LEVEL else ""
-    return with_interval(*values, digits, sign=True) + mark

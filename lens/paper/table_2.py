@@ -64,6 +64,17 @@ NOTE = (
     "models need none. Responses or candidates for the test are in none of it. generator "
     "parameters: of the model that samples responses, or of the VAE."
 )
+RATIOS = (  # (what, the paper's hours, our textual time, our latent time)
+    ("generation time", "generation_hours", "generation", "generation"),
+    ("total time, extraction excluded", "total_hours", "total", "total"),
+    ("total time, extraction included", "total_hours", "total", "total_with_extraction"),
+    (
+        "total time, annotator and extraction included",
+        "total_hours",
+        "total_with_annotator",
+        "total_with_extraction",
+    ),
+)
 WHY = "each job was timed once, no test"
 MACHINE = "another machine, model or size of data: ratios only"
 
@@ -176,17 +187,10 @@ def summary(
     `paper`: whether dataset and model are the paper's, or stand for them.
     """
     levels = long.groupby(["route", "quantity"], sort=False)["seconds"].agg(["mean", "min", "max"])
-    table = levels.rename(columns={"min": "low", "max": "high"}).reset_index()
-    table["unit"] = "s"
+    table = levels.rename(columns={"min": "low", "max": "high"}).reset_index().assign(unit="s")
     sizes = [
-        {
-            "route": route,
-            "quantity": "generator",
-            "unit": "parameters",
-            "mean": size,
-            "low": size,
-            "high": size,
-        }
+        {"route": route, "quantity": "generator", "unit": "parameters"}
+        | dict.fromkeys(("mean", "low", "high"), size)
         for route, size in parameters.items()
     ]
     table = pd.concat([table, pd.DataFrame(sizes)], ignore_index=True)
@@ -249,48 +253,25 @@ def compared(long: pd.DataFrame, parameters: Mapping[str, int]) -> list[dict]:
     wide = long.pivot(index="seed", columns=["route", "quantity"], values="seconds")
     paper = reported()["table2"]
     rows = []
-    for what, key, mine, theirs in (
-        ("generation time", "generation_hours", ("textual", "generation"), "generation"),
-        ("total time, extraction excluded", "total_hours", ("textual", "total"), "total"),
-        (
-            "total time, extraction included",
-            "total_hours",
-            ("textual", "total"),
-            "total_with_extraction",
-        ),
-        (
-            "total time, annotator and extraction included",
-            "total_hours",
-            ("textual", "total_with_annotator"),
-            "total_with_extraction",
-        ),
-    ):
-        ratios = wide[mine] / wide["latent", theirs]
-        ours = Interval(
-            wide[mine].mean() / wide["latent", theirs].mean(), ratios.min(), ratios.max()
-        )
+    for what, key, ours, theirs in RATIOS:
+        mine, other = wide["textual", ours], wide["latent", theirs]
+        ratios = mine / other
+        found = Interval(mine.mean() / other.mean(), ratios.min(), ratios.max())
         told = paper[key]["textual"] / paper[key]["latent"]
-        rows.append(paper_comparison.ratio(f"textual / latent, {what}", ours, told, WHY))
+        rows.append(paper_comparison.ratio(f"textual / latent, {what}", found, told, WHY))
     size = parameters["textual"] / parameters["latent"]
-    told = paper["generator_parameters"]["textual"] / paper["generator_parameters"]["latent"]
-    rows.append(
-        paper_comparison.ratio(
-            "textual / latent, generator's parameters", Interval(size, size, size), told, "counted"
-        )
-    )
+    sizes = paper["generator_parameters"]
+    what, told = "textual / latent, generator's parameters", sizes["textual"] / sizes["latent"]
+    rows.append(paper_comparison.ratio(what, Interval(size, size, size), told, "counted"))
     for route in GENERATION:
+        numbers = []
         for quantity, key in (("generation", "generation_hours"), ("total", "total_hours")):
             seen = wide[route, quantity]
-            ours = Interval(seen.mean(), seen.min(), seen.max())
-            what = f"{route} {quantity}, s"
-            rows.append(
-                paper_comparison.number(what, paper[key][route] * 3600, ours) | {"why": MACHINE}
-            )
-        millions = parameters[route] / 1e6
-        what = f"{route} generator, million parameters"
-        told = paper["generator_parameters"][route] / 1e6
-        ours = Interval(millions, millions, millions)
-        rows.append(paper_comparison.number(what, told, ours) | {"why": MACHINE})
+            found = Interval(seen.mean(), seen.min(), seen.max())
+            numbers.append((f"{route} {quantity}, s", paper[key][route] * 3600, found))
+        millions = Interval(*[parameters[route] / 1e6] * 3)
+        numbers.append((f"{route} generator, million parameters", sizes[route] / 1e6, millions))
+        rows += [paper_comparison.number(*each) | {"why": MACHINE} for each in numbers]
     return rows
 
 
@@ -303,6 +284,26 @@ def title(labels: Mapping, stages: Mapping[str, Stage]) -> str:
     return (
         f"{labels['dataset']}, {labels['model']}, N = {labels['n_pairs']:,}: on "
         f"{' and '.join(devices)}{mixed}; embedding all {texts // 2:,} pairs took {wall:.1f} s"
+    )
+
+
+def measure(
+    stages: Mapping[str, Stage], labels: Mapping, seeds: list[int], scale: int, paper: bool
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, list[list[str]]], list[dict]]:
+    """(rows of table_2.csv, those of its observations, a block to read, rows beside the paper's) of
+    one dataset; `labels`: dataset, model, n_pairs; `paper`: whether they stand for the paper's."""
+    seconds = pd.DataFrame(per_seed(stages, seeds, labels["n_pairs"], scale))
+    long = routes(seconds)
+    parameters = {
+        "textual": stages["sample_responses"].cost["parameters"],
+        "latent": stages["train_vae"].cost["parameters"],
+    }
+    table, place = summary(long, parameters, scale, paper), pd.DataFrame([labels])
+    return (
+        place.merge(table, how="cross"),
+        place.merge(seconds, how="cross"),
+        (title(labels, stages), printed(table)),
+        compared(long, parameters) if paper else [],
     )
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
-from lens.paper.cells import CONTROLS
+from lens.core.intervals import crossed_interval
+from lens.paper.cells import CONTROLS, corrected
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.render import number, with_interval
+from lens.report.measured import difference, level, p_value, shown, shown_difference
+from lens.report.render import number
 from lens.report.reported import reported
 from lens.textspace.judging import WON
 
@@ -56,54 +57,22 @@ def table_3(
     """
     controls = {about[name]["method"]: name for name in gold}
     rates = win_rates(verdicts)
-    first = {"picked_by": "none", "method": "before SFT", "scale": None}
-    rows = [first | _level(crossed_interval(untrained[None]))]
-    for name, values in gold.items():
-        row = {"picked_by": name, **about[name]} | _level(crossed_interval(values))
-        control = controls.get(CONTROLS.get(about[name]["method"], "repeat"))
-        if control and name != control:
-            gap = values - gold[control]
-            row |= _level(crossed_interval(gap), "difference_to_repeat", "difference_")
-            row["p_value"] = crossed_p_value(gap)
-        if name in compared and rates.size:
-            won = rates if name == compared[0] else 1 - rates
-            row |= _level(_within(crossed_interval(won)), "win_rate", "win_")
-        if paper and about[name] == PAPER.get(name):
-            row["reported"] = reported()["table3"][name]["reward"]
-            row["reported_win_rate"] = reported()["table3"][name]["judge_win_rate"]
-        rows.append(row)
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    table["corrected_p_value"] = holm(table["p_value"].astype("float64"))
-    return table
-
-
-COLUMNS = [
-    "picked_by",
-    "method",
-    "scale",
-    "mean",
-    "low",
-    "high",
-    "difference_to_repeat",
-    "difference_low",
-    "difference_high",
-    "reported",
-    "win_rate",
-    "win_low",
-    "win_high",
-    "reported_win_rate",
-    "p_value",
-    "corrected_p_value",
-]
-
-
-def _within(interval: Interval) -> Interval:
-    """A share's interval, no wider than shares are."""
-    return Interval(interval.mean, max(0.0, interval.low), min(1.0, interval.high))
-
-
-def _level(interval: Interval, mean: str = "mean", prefix: str = "") -> dict[str, float]:
-    return {mean: interval.mean, f"{prefix}low": interval.low, f"{prefix}high": interval.high}
+    rows = []
+    for name, values in {"none": untrained[None], **gold}.items():
+        own = about[name] if name in gold else {"method": "before SFT", "scale": None}
+        control = controls.get(CONTROLS.get(own["method"], "repeat")) if name in gold else None
+        pair = (values, gold[control] if control and name != control else None)
+        won = (rates if name == compared[0] else 1 - rates) if name in compared else None
+        told = reported()["table3"][name] if paper and own == PAPER.get(name) else {}
+        rows.append(
+            {"picked_by": name, **own}
+            | level(values)
+            | difference(*pair)
+            | {"reported": told.get("reward", np.nan)}
+            | level(won if rates.size else None, "win_rate", "win_", within=(0.0, 1.0))
+            | {"reported_win_rate": told.get("judge_win_rate", np.nan), "p_value": p_value(*pair)}
+        )
+    return corrected(pd.DataFrame(rows))
 
 
 def win_rates(verdicts: pd.DataFrame) -> np.ndarray:
@@ -155,13 +124,10 @@ def printed(title: str, table: pd.DataFrame) -> Printed:
             row.picked_by,
             row.method.replace("_", " "),
             "-" if row.scale != row.scale else f"{int(row.scale)}x",
-            with_interval(row.mean, row.low, row.high, 3),
-            with_interval(
-                row.difference_to_repeat, row.difference_low, row.difference_high, 3, sign=True
-            )
-            + ("*" if row.corrected_p_value < paper_comparison.LEVEL else ""),
+            shown(row, 3),
+            shown_difference(row, 3),
             number(row.reported, 2),
-            with_interval(100 * row.win_rate, 100 * row.win_low, 100 * row.win_high, 1),
+            shown(row, 1, "win_rate", "win_", factor=100),
             number(100 * row.reported_win_rate, 0),
         ]
         for row in table.itertuples()

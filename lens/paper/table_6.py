@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lens.core.intervals import crossed_interval, crossed_p_value, holm
-from lens.paper.cells import Cell
+from lens.core.intervals import crossed_interval
+from lens.paper.cells import Cell, corrected, observations
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.render import number, with_interval
+from lens.report.measured import difference, level, p_value, shown, shown_difference
+from lens.report.render import number
 from lens.report.reported import reported
 
 HEADER = ["method", "temperature", "gold reward", "vs repeat", "paper", "pair accuracy %"]
@@ -20,26 +21,6 @@ NOTE = (
     "correction over the column (5 %). paper: in another world it can be compared in direction, "
     "not in size."
 )
-COLUMNS = [
-    "dataset",
-    "model",
-    "method",
-    "temperature",
-    "scale",
-    "n_pairs",
-    "mean",
-    "low",
-    "high",
-    "difference_to_repeat",
-    "difference_low",
-    "difference_high",
-    "pair_accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "reported",
-    "p_value",
-    "corrected_p_value",
-]
 
 
 def table_6(
@@ -59,32 +40,26 @@ def table_6(
     rows.append(_row(lens_control, None, None, None))
     rows.append(_row(lens, lens_control, None, reported()["table6"]["lens"] if paper else None))
     rows += [_row(probe, None, None, None) for probe in probes]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    table["corrected_p_value"] = holm(table["p_value"].astype("float64"))
-    return table
+    return corrected(pd.DataFrame(rows))
 
 
 def _row(cell: Cell, control: Cell | None, temperature: float | None, value: float | None) -> dict:
-    level, accuracy = crossed_interval(cell.gold), crossed_interval(cell.correct)
-    row = cell.labels | {
-        "temperature": temperature,
-        "mean": level.mean,
-        "low": level.low,
-        "high": level.high,
-        "pair_accuracy": accuracy.mean,
-        "accuracy_low": accuracy.low,
-        "accuracy_high": accuracy.high,
-        "reported": value,
-    }
-    if control:
-        gap = crossed_interval(cell.gold - control.gold)
-        row |= {
-            "difference_to_repeat": gap.mean,
-            "difference_low": gap.low,
-            "difference_high": gap.high,
-            "p_value": crossed_p_value(cell.gold - control.gold),
-        }
-    return row
+    place = {name: getattr(cell, name) for name in ("dataset", "model", "method")}
+    pair = (cell.gold, control and control.gold)
+    return (
+        {**place, "temperature": temperature, "scale": cell.scale, "n_pairs": cell.n_pairs}
+        | level(cell.gold)
+        | difference(*pair)
+        | level(cell.correct, "pair_accuracy", "accuracy_")
+        | {"reported": value, "p_value": p_value(*pair)}
+    )
+
+
+def observed(textual: Mapping[float, Cell], others: Sequence[Cell]) -> pd.DataFrame:
+    """One row per cell and seed, with the temperature of the textual ones."""
+    cells = [*textual.items(), *((None, cell) for cell in others)]
+    seen = [observations([cell]).assign(temperature=temperature) for temperature, cell in cells]
+    return pd.concat(seen, ignore_index=True)
 
 
 def against_paper(
@@ -118,15 +93,10 @@ def printed(title: str, table: pd.DataFrame) -> Printed:
         [
             method_name(row.method),
             number(row.temperature, 1),
-            with_interval(row.mean, row.low, row.high, 3),
-            with_interval(
-                row.difference_to_repeat, row.difference_low, row.difference_high, 3, sign=True
-            )
-            + ("*" if row.corrected_p_value < paper_comparison.LEVEL else ""),
+            shown(row, 3),
+            shown_difference(row, 3),
             number(row.reported, 2),
-            with_interval(
-                100 * row.pair_accuracy, 100 * row.accuracy_low, 100 * row.accuracy_high, 1
-            ),
+            shown(row, 1, "pair_accuracy", "accuracy_", factor=100),
         ]
         for row in table.astype({"temperature": "float64", "reported": "float64"}).itertuples()
     ]

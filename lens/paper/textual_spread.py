@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lens.core.intervals import Interval, crossed_interval
-from lens.paper.cells import Cell
+from lens.core.intervals import Interval
+from lens.paper.cells import Cell, by_place
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.render import number, with_interval
+from lens.report.measured import blocks, level, shown
+from lens.report.render import number
 from lens.report.reported import MODEL_OF_TABLE_1, N_PAIRS, reported
 
 METHODS = (
@@ -33,22 +34,6 @@ NOTE = (
     "original need no synthesis: what spreads there is the draw of the pairs. paper: for full "
     "fine-tuning the reruns of the reviews, for LENS Table 1."
 )
-COLUMNS = [
-    "dataset",
-    "model",
-    "method",
-    "scale",
-    "n_pairs",
-    "seeds",
-    "mean",
-    "low",
-    "high",
-    "sd",
-    "sd_low",
-    "sd_high",
-    "reported_mean",
-    "reported_sd",
-]
 
 
 def spread(values) -> Interval:
@@ -83,24 +68,18 @@ def textual_spread(
     cells: list[Cell], paper_names: Mapping[str, str], paper_n_pairs: int = N_PAIRS
 ) -> pd.DataFrame:
     """A row for each cell of `METHODS`, block by block in their order."""
-    blocks = list(dict.fromkeys((cell.dataset, cell.model, cell.n_pairs) for cell in cells))
-    order = {block: place for place, block in enumerate(blocks)}
-    kept = [cell for cell in cells if cell.method in METHODS]
-    kept.sort(
-        key=lambda c: (order[c.dataset, c.model, c.n_pairs], METHODS.index(c.method), c.scale)
-    )
     rows = []
-    for cell in kept:
-        level, sd = crossed_interval(cell.gold), spread(cell.gold.mean(axis=1))
-        told = _told(cell, paper_names, paper_n_pairs)
-        rows.append(
-            cell.labels
-            | {"seeds": len(cell.seeds), **vars(level)}
-            | {"sd": sd.mean, "sd_low": sd.low, "sd_high": sd.high}
-            | dict(zip(("reported_mean", "reported_sd"), told or (None, None), strict=True))
-        )
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.astype({"reported_mean": "float64", "reported_sd": "float64"})
+    for part in by_place(cell for cell in cells if cell.method in METHODS).values():
+        for cell in sorted(part, key=lambda cell: (METHODS.index(cell.method), cell.scale)):
+            sd = spread(cell.gold.mean(axis=1))
+            told = _told(cell, paper_names, paper_n_pairs) or (math.nan, math.nan)
+            rows.append(
+                cell.labels
+                | {"seeds": len(cell.seeds), **level(cell.gold)}
+                | {"sd": sd.mean, "sd_low": sd.low, "sd_high": sd.high}
+                | {"reported_mean": told[0], "reported_sd": told[1]}
+            )
+    return pd.DataFrame(rows)
 
 
 def _told(cell: Cell, paper_names: Mapping[str, str], paper_n_pairs: int):
@@ -149,17 +128,18 @@ def _claim(above, below) -> dict:
 
 def printed(table: pd.DataFrame) -> Printed:
     """A block for each dataset, model and N."""
-    blocks: dict[str, list] = {}
-    for row in table.itertuples():
-        title = f"{row.dataset}, {row.model}, N = {row.n_pairs:,}; {row.seeds} seeds"
-        blocks.setdefault(title, []).append(
+    rows = [
+        (
+            f"{row.dataset}, {row.model}, N = {row.n_pairs:,}; {row.seeds} seeds",
             [
                 method_name(row.method),
                 f"{row.scale}x",
-                with_interval(row.mean, row.low, row.high, 3),
-                with_interval(row.sd, row.sd_low, row.sd_high, 3),
+                shown(row, 3),
+                shown(row, 3, "sd", "sd_"),
                 number(row.reported_mean, 2),
                 number(row.reported_sd, 2),
-            ]
+            ],
         )
-    return Printed(HEADER, list(blocks.items()), NOTE)
+        for row in table.itertuples()
+    ]
+    return Printed(HEADER, blocks(rows), NOTE)

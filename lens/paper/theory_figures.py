@@ -10,17 +10,9 @@ from lens.theory.predictions import constants_of
 LINE, DOTS, CONTROL = "#D55E00", "#0072B2", "#666666"
 
 
-def _panels(theories: list[dict], height: float):
-    columns = min(2, len(theories))
-    fig, axes = figures.figure(-(-len(theories) // columns), columns, height)
-    for axis in list(axes.flat)[len(theories) :]:
-        axis.axis("off")
-    return fig, list(axes.flat)[: len(theories)]
-
-
 def draw_figure_5(theories: list[dict]):
     """Reconstruction error over N, log-log, with A N^-p and its 95 % band."""
-    fig, axes = _panels(theories, 2.5)
+    fig, axes = figures.panels(len(theories), 2.5)
     for axis, theory in zip(axes, theories, strict=True):
         everything = theory["points"]["p"]
         points = everything[everything["budget"] == "epochs"]
@@ -77,7 +69,7 @@ def draw_fits(theories: list[dict]):
 
 def draw_map(theories: list[dict]):
     """Predicted zeta_aug / zeta over (N, k) by colour, measured ratios of LENS as dots."""
-    fig, axes = _panels(theories, 2.9)
+    fig, axes = figures.panels(len(theories), 2.9)
     scale = colors.TwoSlopeNorm(vmin=0.5, vcenter=1.0, vmax=1.5)
     for axis, theory in zip(axes, theories, strict=True):
         measured, constants = theory["predictions"], constants_of(theory)

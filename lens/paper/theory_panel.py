@@ -3,7 +3,8 @@
 from functools import partial
 from html import escape
 
-from lens.paper.theory import Tables, summary
+from lens.paper.theory import summary
+from lens.paper.theory_print import Tables
 
 ALGEBRA = (
     (

@@ -45,6 +45,21 @@ def figure(rows: int, columns: int, height: float):
     )
 
 
+def panels(count: int, height: float, most: int = 2):
+    """(figure, `count` axes row by row), `most` at the most beside one another in rows of about one
+    length; axes that are left over are not shown."""
+    rows = -(-count // most)
+    fig, axes = figure(rows, -(-count // rows), height)
+    for axis in axes.flat[count:]:
+        axis.axis("off")
+    return fig, list(axes.flat[:count])
+
+
+def bars(low, mean, high):
+    """Lengths of error bars [2, n] from the ends of intervals."""
+    return [mean - low, high - mean]
+
+
 def plain_sizes(axis, sizes) -> None:
     """Ticks of a logarithmic axis of N at the sizes themselves, leaving out those too close."""
     shown: list[int] = []

@@ -43,27 +43,33 @@ def _escaped(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     return [[c if PLAIN.fullmatch(c) else escape_markdown(c) for c in row] for row in rows]
 
 
-def write_table(
+def publish(
     out_dir: str | Path,
     name: str,
-    printed: Printed,
     *,
     table: pd.DataFrame,
     observations: pd.DataFrame,
-    compared: pd.DataFrame | None,
-    settings: dict,
-    inputs: Mapping[str, object],
+    settings: Mapping[str, object],
+    inputs: Mapping[str, str | Path],
+    parts: Sequence[Printed] = (),
+    latex: bool = True,
+    compared: pd.DataFrame | None = None,
     examples: Sequence[Example] = (),
 ) -> None:
-    """Writes NAME.csv, .md, .tex, .html, NAME_observations.csv, NAME_paper.csv (where the paper has
-    numbers: `compared`, from `beside`) and NAME_settings.json. `examples` follow in print."""
+    """Writes the files of a table or figure, NAME.csv, NAME_observations.csv and, last,
+    NAME_settings.json; where the paper has numbers (`compared`, from `beside`) NAME_paper.csv; with
+    `parts` to read, followed by examples, NAME.md, NAME.html and (if `latex`) NAME.tex."""
     out = Path(out_dir)
     artifacts.write_table(out / f"{name}.csv", table)
-    artifacts.write_text(
-        out / f"{name}.tex", "\n".join(part.latex() for part in (printed, *examples))
-    )
-    write_page(out, name, [printed], compared, examples)
-    write_data(out, name, observations, compared, settings, inputs)
+    if parts and latex:
+        text = "\n".join(part.latex() for part in (*parts, *examples))
+        artifacts.write_text(out / f"{name}.tex", text)
+    if parts:
+        write_page(out, name, parts, compared, examples)
+    artifacts.write_table(out / f"{name}_observations.csv", observations)
+    if compared is not None:
+        artifacts.write_table(out / f"{name}_paper.csv", compared)
+    artifacts.write_metrics(out / f"{name}_settings.json", settings, inputs, {})
 
 
 def write_page(
@@ -76,13 +82,7 @@ def write_page(
     """Writes NAME.md and NAME.html: tables one below another, what stands beside the paper (numbers
     that cannot be compared are counted in Markdown and listed in HTML), the examples."""
     out = Path(out_dir)
-    short, long = (
-        [Printed(paper_comparison.HEADER, [("Beside the paper", rows)], paper_comparison.NOTE)]
-        if rows
-        else []
-        for every in (False, True)
-        for rows in [[] if compared is None else paper_comparison.printed(compared, every=every)]
-    )
+    short, long = (_beside_the_paper(compared, every=every) for every in (False, True))
     texts = [part.markdown() for part in [*parts, *short, *examples]]
     artifacts.write_text(out / f"{name}.md", "\n".join(texts))
     bodies = [f"{part.html()}{_note(part.note)}" for part in [*parts, *long]]
@@ -90,20 +90,10 @@ def write_page(
     artifacts.write_text(out / f"{name}.html", html_page(name.replace("_", " ").capitalize(), body))
 
 
-def write_data(
-    out_dir: str | Path,
-    name: str,
-    observations: pd.DataFrame,
-    compared: pd.DataFrame | None,
-    settings: dict,
-    inputs: Mapping[str, object],
-) -> None:
-    """What every table and figure has: observations, the paper's numbers, settings."""
-    out = Path(out_dir)
-    artifacts.write_table(out / f"{name}_observations.csv", observations)
-    if compared is not None:
-        artifacts.write_table(out / f"{name}_paper.csv", compared)
-    artifacts.write_metrics(out / f"{name}_settings.json", settings, inputs, {})
+def _beside_the_paper(compared: pd.DataFrame | None, *, every: bool) -> list[Printed]:
+    rows = [] if compared is None else paper_comparison.printed(compared, every=every)
+    title = "Beside the paper"
+    return [Printed(paper_comparison.HEADER, [(title, rows)], paper_comparison.NOTE)] * bool(rows)
 
 
 def _note(text: str) -> str:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lens.core.intervals import Interval, crossed_interval, crossed_p_value, holm
+from lens.report.measured import LEVEL, shown
 from lens.report.render import number as digits
-from lens.report.render import with_interval
 
 COLUMNS = [
     "artefact",
@@ -35,7 +35,6 @@ NOTE = (
     "paper does not make are marked as ours: above or below, corrected among themselves. The "
     "paper's own spread over runs is not counted."
 )
-LEVEL = 0.05
 NOT_COMPARABLE = "not comparable"
 ELSEWHERE = "another dataset, model or gold model: directions only"
 NOTHING = "no such estimate in this run"
@@ -43,12 +42,10 @@ NOTHING = "no such estimate in this run"
 
 def number(what: str, reported: float, ours: Interval | None) -> dict:
     """A number of the paper beside ours; None where this run has no such estimate."""
+    row = {"kind": "number", "what": what, "reported": reported}
     if ours is None:
-        return {"kind": "number", "what": what, "reported": reported}
-    return {
-        "kind": "number",
-        "what": what,
-        "reported": reported,
+        return row
+    return row | {
         "ours": ours.mean,
         "low": ours.low,
         "high": ours.high,
@@ -127,19 +124,18 @@ def _verdict(row, comparable: bool) -> tuple[str, str]:
 def printed(table: pd.DataFrame, *, every: bool = True) -> list[list[str]]:
     """The rows of `HEADER`, claims first; numbers that cannot be compared, all or only counted."""
     order = table["kind"].map({"claim": 0, "ratio": 1, "own": 2, "number": 3})
-    rows, left = [], []
+    rows, left, gap = [], [], ("difference", "difference_")
     for row in table.iloc[np.argsort(order, kind="stable")].itertuples():
         signed = row.kind in ("claim", "own")
         if row.verdict == NOT_COMPARABLE and row.kind == "number" and not every:
             left.append(row)
             continue
-        difference = (row.difference, row.difference_low, row.difference_high)
         rows.append(
             [
                 row.what,
                 digits(row.reported, 2, sign=signed),
-                with_interval(row.ours, row.low, row.high, 2, sign=signed),
-                with_interval(*difference, 2, sign=True) if row.kind == "number" else "-",
+                shown(row, 2, "ours", sign=signed),
+                shown(row, 2, *gap, sign=True) if row.kind == "number" else "-",
                 row.verdict,
                 row.why,
             ]

@@ -1,6 +1,7 @@
 """The numbers that the paper reports, as data (reported.json), and how to find one of them."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
@@ -9,10 +10,19 @@ N_PAIRS = 1000
 SCALES = {1: 0, 2: 1, 4: 2, 8: 3}
 
 
+PAPER_DATASET = "hh_rlhf"  # of the paper's ablations, with the model of Table 1
+
+
 @cache
 def reported() -> dict:
     """Everything in reported.json."""
     return json.loads(resources.files("lens.report").joinpath("reported.json").read_text("utf-8"))
+
+
+def in_the_place(names: Mapping[str, str], dataset: str, model: str) -> bool:
+    """Whether our dataset and model stand for those of the paper's ablations and theory; `names`
+    maps our names to the paper's."""
+    return (names.get(dataset), names.get(model)) == (PAPER_DATASET, MODEL_OF_TABLE_1)
 
 
 def table_1_value(

@@ -2,14 +2,16 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from lens.core.diagnostics import sentences
 from lens.core.errors import printable
+from lens.language.encoder import Encoder
 from lens.report.render import escape_markdown, markdown_table, with_interval
 from lens.reward.recipes import Recipe
 
 
-def model_card(model) -> str:
+def model_card(model: Any) -> str:
     """Markdown with the metadata block that the Hub reads."""
     card, held, data = model.card, model.card["held_out"], model.card["data"]
     recipe = Recipe(**card["recipe"])
@@ -85,16 +87,16 @@ def model_card(model) -> str:
     return "\n".join(lines) + "\n"
 
 
-def results(model) -> list[list[str]]:
+def results(model: Any) -> list[list[str]]:
     """Held-out measures with their values, in words and figures."""
     held = model.card["held_out"]
-    accuracy = [100 * held["accuracy"][name] for name in ("mean", "low", "high")]
+    mean, low, high = (100 * held["accuracy"][name] for name in ("mean", "low", "high"))
     error = {
         suffix: f"{100 * held[f'calibration_error{suffix}']:.1f}"
         for suffix in ("", "_uncalibrated", "_by_chance")
     }
     return [
-        ["held-out pair accuracy, % [95 % interval]", with_interval(*accuracy, 1)],
+        ["held-out pair accuracy, % [95 % interval]", with_interval(mean, low, high, 1)],
         ["log loss, nats (a coin: 0.693)", f"{held['log_loss']:.3f}"],
         ["log loss before calibration", f"{held['log_loss_uncalibrated']:.3f}"],
         ["expected calibration error, points", error[""]],
@@ -103,7 +105,7 @@ def results(model) -> list[list[str]]:
     ]
 
 
-def results_text(model) -> str:
+def results_text(model: Any) -> str:
     """The measures as lines for a terminal."""
     title = (
         f"{Recipe(**model.card['recipe'])}, {model.card['data']['pairs']:,} pairs; on held-out "
@@ -124,7 +126,7 @@ def _beware(card: dict) -> list[str]:
     return ["Beware:", "", *lines, ""] if lines else []
 
 
-def _encoder_text(encoder) -> str:
+def _encoder_text(encoder: Encoder | None) -> str:
     if encoder is None:
         return "It reads imported embeddings: `rm.score_embeddings(array)`."
     settings = ", ".join(

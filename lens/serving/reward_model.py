@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -57,7 +58,7 @@ class RewardModel:
         if len(prompts) != len(responses):
             raise LensError(f"{len(prompts)} prompts, but {len(responses)} responses.")
         if not self._checked:
-            self._check_encoder()
+            self._check_encoder(self.encoder)
         if not len(prompts):
             return np.empty((0, len(self.head.standardiser.mean)), np.float32)
         return self.encoder.embed(*_as_stored(prompts, responses))
@@ -101,7 +102,7 @@ class RewardModel:
         ends = np.cumsum([len(each) for each in candidates])[:-1]
         return [int(part.argmax()) for part in np.split(rewards, ends)] if candidates else []
 
-    def __call__(self, prompts: Sequence, completions: Sequence, **_) -> list[float]:
+    def __call__(self, prompts: Sequence, completions: Sequence, **_: object) -> list[float]:
         """Rewards as TRL's trainers ask for them, with keyword arguments."""
         return self.score(prompts, completions).tolist()
 
@@ -113,7 +114,7 @@ class RewardModel:
         about = {"encoder": json.dumps(self.encoder and self.encoder.as_dict(), sort_keys=True)}
         probe = self._saved_probe
         if self.encoder and probe is None:
-            probe = self._probe()
+            probe = self._probe(self.encoder)
         extra = {} if probe is None else {"probe": probe}
         (folder / "config.json").unlink(missing_ok=True)  # of an older model in this folder
         self.head.save(folder / "reward.safetensors", about, extra)
@@ -140,7 +141,6 @@ class RewardModel:
             raise LensError(f"{folder}: no such folder. Give one that `lens fit` saved.")
         if not (folder / "config.json").is_file():
             raise LensError(f"{folder}: holds no reward model of `lens fit` (no config.json).")
-        run = {"device": device, "batch_tokens": batch_tokens}
         try:
             card = artifacts.read_json(folder / "config.json")
             if card.pop("model_type", None) != FORMAT:
@@ -148,7 +148,8 @@ class RewardModel:
             settings = card.pop("encoder")
             encoder = settings and Encoder.from_saved(
                 settings | ({"model": model} if model else {}),
-                **run,
+                device=device,
+                batch_tokens=batch_tokens,
                 trust_remote_code=trust_remote_code,
             )
             head = RewardHead.load(folder / "reward.safetensors")
@@ -162,16 +163,16 @@ class RewardModel:
 
     _saved_probe: np.ndarray | None = None
 
-    def _probe(self) -> np.ndarray:
+    def _probe(self, encoder: Encoder) -> np.ndarray:
         """The encoder's embedding [d] of a fixed text, cut if it must be."""
-        encoder = replace(self.encoder, too_long="cut_left")
-        encoder._loaded = self.encoder.load()
-        return encoder.embed(*_as_stored(PROBE[:1], PROBE[1:]))[0]
+        cutting = replace(encoder, too_long="cut_left")
+        cutting._loaded = encoder.load()
+        return cutting.embed(*_as_stored(PROBE[:1], PROBE[1:]))[0]
 
-    def _check_encoder(self) -> None:
+    def _check_encoder(self, encoder: Encoder) -> None:
         """LensError unless the encoder still embeds the probe text as it did when saved."""
         if self._saved_probe is not None:
-            now = self._probe()
+            now = self._probe(encoder)
             if now.shape != self._saved_probe.shape:
                 drift = float("inf")
             else:
@@ -179,7 +180,7 @@ class RewardModel:
                 drift = float(np.sqrt(np.square(gap).mean()))
             if not drift <= MOST_DRIFT:
                 raise LensError(
-                    f"{self.encoder.model}: not the encoder that this reward model was trained "
+                    f"{encoder.model}: not the encoder that this reward model was trained "
                     f"with: its embedding of a test text is off by {drift:.2g} standard "
                     "deviations. Give the right folder or revision with --model."
                 )
@@ -229,7 +230,7 @@ def _last_text(response: object) -> str:
     return whole(response)
 
 
-def _with_text(messages: object) -> object:
+def _with_text(messages: object) -> Any:
     """Messages whose content is text: parts of text joined, none as an empty text."""
     if not isinstance(messages, list):
         return messages

@@ -16,11 +16,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
 from lens.core.errors import LensError, printable
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 HERE = ("localhost", "127.0.0.1", "::1")
 CHARACTERS = 4  # taken to be a token
@@ -191,7 +195,7 @@ def _read_key(variable: str, base_url: str) -> str | None:
     return key or None
 
 
-def _client(base_url: str, secret: str | None, timeout: float, retries: int):
+def _client(base_url: str, secret: str | None, timeout: float, retries: int) -> "OpenAI":
     try:
         from openai import OpenAI
     except ImportError:
@@ -201,7 +205,7 @@ def _client(base_url: str, secret: str | None, timeout: float, retries: int):
     return OpenAI(base_url=base_url, api_key=secret or "none", timeout=timeout, max_retries=retries)
 
 
-def _complete(client, text: str, **request) -> str:
+def _complete(client: "OpenAI", text: str, **request: Any) -> str:
     """The model's answer to one text.
 
     Raises NoAnswerError, after the client's own retries, for what may pass, and RefusedError for

@@ -7,8 +7,9 @@ runs: `judge_pairs` takes a function from texts to answers, such as `endpoint.as
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,11 @@ import pandas as pd
 from lens.core.errors import LensError
 from lens.files.artifacts import require_file
 from lens.language.templates import render
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel as Model
+    from transformers import PreTrainedTokenizerBase as Tokenizer
 
 PLACES = re.compile(r"\{(prompt|first|second)\}")
 MARKS = {"A": "first", "B": "second", "C": "tie"}
@@ -134,8 +140,8 @@ def _counts(values: pd.Series, names: Sequence[str]) -> dict[str, int]:
 
 
 def probability_verdicts(
-    model,
-    tokenizer,
+    model: "Model",
+    tokenizer: "Tokenizer",
     token_ids: Sequence[Sequence[int]],
     labels: tuple[str, str],
     *,
@@ -153,7 +159,7 @@ def probability_verdicts(
 
     label_ids = _label_ids(tokenizer, labels)
 
-    def run(rows, budget):
+    def run(rows: Sequence[int], budget: int) -> "Iterator[tuple[list[int], torch.Tensor]]":
         some = [token_ids[row] for row in rows]
         for places in token_batches(list(map(len, some)), budget, model.device.type):
             batch = [some[place] for place in places]
@@ -182,7 +188,7 @@ def probability_verdicts(
     return shares
 
 
-def _label_ids(tokenizer, labels: tuple[str, str]) -> list[int]:
+def _label_ids(tokenizer: "Tokenizer", labels: tuple[str, str]) -> list[int]:
     found = []
     for label in labels:
         ids = tokenizer(label, add_special_tokens=False)["input_ids"]
@@ -198,8 +204,8 @@ def _label_ids(tokenizer, labels: tuple[str, str]) -> list[int]:
 
 
 def judge_by_probability(
-    model,
-    tokenizer,
+    model: "Model",
+    tokenizer: "Tokenizer",
     template: str,
     prompts: Sequence[str],
     answers_a: Sequence[str],

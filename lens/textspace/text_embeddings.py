@@ -17,7 +17,7 @@ def with_synthetic(
     of. Pairs of a prompt that is held out for early stopping are left out. The standardiser stays
     the one of the original pairs, so that methods differ in their pairs alone.
     """
-    place = {}
+    place: dict[tuple[str, str], int] = {}
     for row, key in enumerate(zip(responses["prompt"], responses["response"], strict=True)):
         place.setdefault((key[0], key[1].strip()), row)
     kept = synthetic[~synthetic["group"].isin(set(data.validation_groups))]

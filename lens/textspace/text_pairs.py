@@ -30,7 +30,9 @@ def training_prompts(pairs: pd.DataFrame, n_pairs: int, seeds: Sequence[int]) ->
     return table[["id", "prompt", "group"]].rename(columns={"id": "prompt_id"})
 
 
-def held_out_prompts(pairs: pd.DataFrame, used: pd.DataFrame, count: int, seed: int):
+def held_out_prompts(
+    pairs: pd.DataFrame, used: pd.DataFrame, count: int, seed: int
+) -> pd.DataFrame:
     """`count` prompts (prompt_id, prompt, group) of the test split that are not among the `used`.
 
     No reward model trains on them, and the used ones, kept for judging, are others: by group, so
@@ -50,7 +52,7 @@ def held_out_prompts(pairs: pd.DataFrame, used: pd.DataFrame, count: int, seed: 
 
 def usable(responses: Sequence[str]) -> list[int]:
     """Positions of the first of every distinct response that is not empty."""
-    first = {}
+    first: dict[str, int] = {}
     for position, text in enumerate(responses):
         if text.strip():
             first.setdefault(text.strip(), position)

@@ -8,6 +8,7 @@ Synthesis promises a gain where the ratio is below 1. docs/theory.md derives wha
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lens.core.errors import LensError
@@ -23,7 +24,7 @@ class Constants:
     dim: int
     delta: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not (self.dim >= 1 and 0 < self.delta < 1 and math.isfinite(self.p)):
             raise LensError(
                 "theory: the dimension must be 1 or more, delta between 0 and 1, and p a number."
@@ -116,7 +117,9 @@ def noise_radius(noise_variance: float, latent: int, delta: float) -> float:
     return math.sqrt(noise_variance * (latent + 2 * math.sqrt(latent * log) + 2 * log))
 
 
-def sentences(constants: Constants, sizes=(), scales=()) -> list[str]:
+def sentences(
+    constants: Constants, sizes: Sequence[float] = (), scales: Sequence[int] = ()
+) -> list[str]:
     """What the constants say in words: line by line, for each N and each k asked about."""
     lines = [
         f"C1 = {constants.C1:g}, p = {constants.p:g}, B0 = {constants.B0:g}, "

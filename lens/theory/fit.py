@@ -7,6 +7,7 @@ independently of each other, all constants fitted anew each time.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,9 @@ def both_errors(points: pd.DataFrame) -> tuple[Points, Points]:
     return errors, augmented
 
 
-def fit_linear(points: Points, terms: np.ndarray, weights: np.ndarray, offsets=0.0) -> np.ndarray:
+def fit_linear(
+    points: Points, terms: np.ndarray, weights: np.ndarray, offsets: float | np.ndarray = 0.0
+) -> np.ndarray:
     """b [B] of values - offsets = b terms, by least squares through the origin.
 
     `terms` and `offsets` are [S] or [B, S]; `weights` [B, S, R] count how often a point is drawn.
@@ -154,13 +157,16 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     runs = errors.values.shape[1]
     drawn = rng.multinomial(runs, [1 / runs] * runs, size=count)
-    weights = tuple(pigeonhole_weights(points, drawn, rng) for points in (errors, reconstruction))
+    weights = (
+        pigeonhole_weights(errors, drawn, rng),
+        pigeonhole_weights(reconstruction, drawn, rng),
+    )
     return pd.DataFrame(estimate(errors, augmented, reconstruction, weights, c2=c2))
 
 
 def plain(errors: Points, augmented: Points, reconstruction: Points, *, c2: float) -> dict:
     """The constants fitted to all points, as floats (N0 NaN where it is not defined)."""
-    weights = tuple(np.ones((1, *points.values.shape)) for points in (errors, reconstruction))
+    weights = (np.ones((1, *errors.values.shape)), np.ones((1, *reconstruction.values.shape)))
     found = estimate(errors, augmented, reconstruction, weights, c2=c2)
     result = {name: float(values[0]) for name, values in found.items()}
     value = threshold(result["C1"], result["p"], result["B0"], c2)
@@ -215,7 +221,7 @@ def fit(
     flags = _flags(found, ends, quality, errors, bias)
     if (drawn["C1"] <= 0).any():
         flags.append("replicates_without_C1")
-    result = {
+    result: dict[str, Any] = {
         name: {
             "estimate": found[name] if np.isfinite(found[name]) else None,
             "low": ends[name][0],

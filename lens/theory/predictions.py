@@ -1,5 +1,7 @@
 """What fitted constants predict for (k, N), beside what was measured, and under other readings."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -64,7 +66,11 @@ def compare(points: pd.DataFrame, fitted: dict, drawn: pd.DataFrame) -> pd.DataF
         base = errors["original", 1].to_numpy()
         known = above_zero(base, wide.loc[n_pairs, "standard_error"]["original", 1].to_numpy())
         for scale in sorted(points.loc[points["scale"] > 1, "scale"].unique()):
-            row = {"n_pairs": int(n_pairs), "scale": int(scale), "fitted": bool(scale == SCALE)}
+            row: dict[str, Any] = {
+                "n_pairs": int(n_pairs),
+                "scale": int(scale),
+                "fitted": bool(scale == SCALE),
+            }
             row["predicted"] = constants.ratio(n_pairs, scale) if constants else np.nan
             replicates = predicted_ratios(drawn, n_pairs, scale, _c2(fitted))
             ends = np.quantile(replicates, [0.025, 0.975]) if constants else (np.nan, np.nan)

@@ -31,7 +31,9 @@ def true_losses(kind: str, pairs: pd.DataFrame, temperature: float) -> np.ndarra
     return np.logaddexp(0, -gaps / temperature)
 
 
-def compare(estimation: pd.DataFrame, reconstruction: pd.DataFrame, about: dict, truth: np.ndarray):
+def compare(
+    estimation: pd.DataFrame, reconstruction: pd.DataFrame, about: dict, truth: np.ndarray
+) -> dict:
     """zeta from the reference and from the truth, by size, and the constants that follow.
 
     `about` holds dim, delta and the reference's test loss; `truth` the true reward's losses on the

@@ -7,6 +7,7 @@ units of the reference reward model: features standardised by its training pairs
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,8 @@ class Lipschitz:
 def decoder_lipschitz(vae: VAE, side: str, latents: Tensor, units: Tensor) -> Lipschitz:
     """Of e = units * g(z) in z: product of the layers' spectral norms, and the largest spectral
     norm of the Jacobian at latents [n, latent]. `units` [d] rescales the decoder's features."""
-    first, _, last = vae.decoder["both"] if "both" in vae.decoder else vae.decoder[side]
+    layers: Any = vae.decoder["both" if "both" in vae.decoder else side]
+    first, _, last = layers
     out = units.unsqueeze(1) * last.weight
     upper = torch.linalg.matrix_norm(out, 2) * torch.linalg.matrix_norm(first.weight, 2)
     gram, seen = out.T @ out, 0.0
@@ -88,11 +90,11 @@ def check(
     units = torch.from_numpy(own.scale / unit.scale)
     shift = torch.from_numpy((own.mean - unit.mean) / unit.scale)
     sides = [torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)]
-    options = {"keep": 1, "candidates_per_kept": candidates_per_kept, "seed": seed}
+    options: dict[str, Any] = {"keep": 1, "candidates_per_kept": candidates_per_kept, "seed": seed}
     moved = lens_latents(vae, *sides, noise_variance=noise_variance, **options)
     still = lens_latents(vae, *sides, noise_variance=0.0, **options)
     points, errors, decoders, radii = [], [], [], []
-    rewards = {"original": [], "synthetic": []}
+    rewards: dict[str, list[np.ndarray]] = {"original": [], "synthetic": []}
     for side, embeddings in zip(SIDES, sides, strict=True):
         before, after = still[side][:, 0], moved[side][:, 0]
         features = {

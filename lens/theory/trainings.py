@@ -1,8 +1,8 @@
 """The trainings behind the theory's constants: growing subsets, one reference on all pairs."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ def check_sizes(sizes: list[int], available: int) -> list[int]:
     return [*usable, available]
 
 
-def bradley_terry_losses(model: RewardHead, embeddings: Embeddings, rows) -> np.ndarray:
+def bradley_terry_losses(model: RewardHead, embeddings: Embeddings, rows: np.ndarray) -> np.ndarray:
     """-log sigmoid(r(chosen) - r(rejected)) of each of the pairs at `rows`."""
     chosen, rejected = (model(embeddings[side][rows]) for side in SIDES)
     return np.logaddexp(0, rejected.astype(np.float64) - chosen)
@@ -75,8 +75,8 @@ class Sweep:
     vae: dict
     head: dict
     synthesis: dict
-    reference: RewardHead | None = None
-    reference_losses: np.ndarray | None = None
+    reference: RewardHead = field(init=False)
+    reference_losses: np.ndarray = field(init=False)
 
     def sets(self, n_pairs: int, seeds: list[int]) -> dict[int, TrainingSet]:
         """The training set of each seed, N pairs each."""
@@ -180,7 +180,7 @@ def measure(
     vae: dict,
     head: dict,
     synthesis: dict,
-    progress=lambda text: None,
+    progress: Callable[[str], object] = lambda text: None,
 ) -> tuple[RewardHead, dict[str, pd.DataFrame], dict]:
     """(reference, tables, metrics); tables are `estimation`, `reconstruction`, `theorem_1` and
     `theorem_1_pairs`.

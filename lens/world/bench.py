@@ -18,7 +18,8 @@ def draw_bench(kind: str, count: int, seed: int, taken: set[str]) -> list[dict]:
     missing_thing: one is left out; rude_remark: both name all, one with a kind remark, the other
     with a rude one.
     """
-    random, taken, rows = Random(f"{seed}/{kind}/bench"), set(taken), []
+    random, taken = Random(f"{seed}/{kind}/bench"), set(taken)
+    rows: list[dict[str, str]] = []
     while len(rows) < count:
         prompt = write_prompt(kind, random)
         told, wanted = told_and_wanted(kind, prompt)

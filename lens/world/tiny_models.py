@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 from transformers.utils import logging
@@ -79,7 +81,7 @@ def build_tokenizer(rows: Sequence[dict]) -> PreTrainedTokenizerFast:
     )
 
 
-def chat_token_ids(tokenizer, rows: Sequence[dict]) -> list[list[int]]:
+def chat_token_ids(tokenizer: PreTrainedTokenizerFast, rows: Sequence[dict]) -> list[list[int]]:
     """Token ids of each row in chat form; LensError when one is longer than `MAX_LENGTH`."""
     texts = tokenizer.apply_chat_template([messages(row) for row in rows], tokenize=False)
     token_ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
@@ -93,7 +95,7 @@ def chat_token_ids(tokenizer, rows: Sequence[dict]) -> list[list[int]]:
 
 
 def new_language_model(
-    tokenizer, *, hidden: int, layers: int, heads: int, seed: int
+    tokenizer: PreTrainedTokenizerFast, *, hidden: int, layers: int, heads: int, seed: int
 ) -> LlamaForCausalLM:
     """An untrained Llama whose random weights follow the seed."""
     config = LlamaConfig(
@@ -123,7 +125,7 @@ def new_gold_model(base: LlamaForCausalLM) -> LlamaForSequenceClassification:
 
 
 def train_language_model(
-    model: LlamaForCausalLM, token_ids: Sequence[Sequence[int]], **options
+    model: LlamaForCausalLM, token_ids: Sequence[Sequence[int]], **options: Any
 ) -> list[float]:
     """Trains on all tokens and returns each step's loss (nats a token); options of `optimise`."""
 
@@ -140,7 +142,7 @@ def train_gold_model(
     model: LlamaForSequenceClassification,
     token_ids: Sequence[Sequence[int]],
     rewards: Tensor,
-    **options,
+    **options: Any,
 ) -> list[float]:
     """Regression on rewards [n] (points); each step's squared error; options of `optimise`."""
 
@@ -189,14 +191,14 @@ def optimise(
 def batches(lengths: Sequence[int], size: int, steps: int, seed: int) -> Iterator[list[int]]:
     """`steps` batches of row numbers in shuffled passes, of like length to spare padding."""
     generator = np.random.default_rng(seed)
-    lengths = np.asarray(lengths)
+    sizes = np.asarray(lengths)
     made = 0
     while made < steps:
-        order = generator.permutation(len(lengths))
+        order = generator.permutation(len(sizes))
         parts = []
         for start in range(0, len(order), SORTED_BATCHES * size):
             stretch = order[start : start + SORTED_BATCHES * size]
-            stretch = stretch[lengths[stretch].argsort(kind="stable")]
+            stretch = stretch[sizes[stretch].argsort(kind="stable")]
             parts += [stretch[at : at + size].tolist() for at in range(0, len(stretch), size)]
         for number in generator.permutation(len(parts))[: steps - made]:
             yield parts[number]
@@ -232,7 +234,7 @@ def _order_accuracy(rewards: np.ndarray, scores: np.ndarray) -> float:
     return float((gaps * score_gaps > 0)[gaps != 0].mean())
 
 
-def save(folder: str | Path, model: nn.Module, tokenizer) -> None:
+def save(folder: str | Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
     """An ordinary Hugging Face folder, written beside its place and then renamed."""
     logging.disable_progress_bar()
     with replacing_folder(folder) as temporary:

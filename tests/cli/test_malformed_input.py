@@ -96,7 +96,7 @@ class Lengths:
 
 @pytest.fixture
 def model(monkeypatch):
-    monkeypatch.setattr("lens.cli.shared.door.reward_model", lambda args: Lengths())
+    monkeypatch.setattr("lens.cli.shared.your_data.reward_model", lambda args: Lengths())
 
 
 def example(**more):

@@ -1,7 +1,7 @@
 rule prepare_pairs:
     input:
-        files=pairs_files,
-        pool=pool_candidates,
+        files=told(inputs.pairs_files),
+        pool=told(inputs.pool_candidates),
         code=code("prepare_pairs"),
     output:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
@@ -19,9 +19,7 @@ rule prepare_pairs:
         mem_mb=grows(8000),
         runtime=lasts(60),
     params:
-        settings=lambda wildcards, input: flags(
-            {**config["datasets"][wildcards.dataset]["pairs"], "pool": input.pool or None}
-        ),
+        settings=told(flags.pairs_flags),
     shell:
         "python -m lens prepare-pairs {params.settings} --out {output.pairs:q}"
         " --out-prompts {output.prompts:q} --report {output.report:q} 2>&1 | tee {log:q}"
@@ -29,10 +27,10 @@ rule prepare_pairs:
 
 rule prepare_candidates:
     input:
-        pool=pool_files,
+        pool=told(inputs.pool_files),
         code=code("prepare_candidates"),
     output:
-        candidates="<results>/prepare_candidates/{dataset}/candidates.parquet",
+        table="<results>/prepare_candidates/{dataset}/candidates.parquet",
         metrics="<results>/prepare_candidates/{dataset}/metrics.json",
         cost="<results>/prepare_candidates/{dataset}/cost.json",
     log:
@@ -46,33 +44,25 @@ rule prepare_candidates:
         mem_mb=grows(4000),
         runtime=lasts(30),
     params:
-        settings=pool_settings,
+        command="prepare-candidates",
+        settings=told(flags.pool_flags),
     shell:
-        "python -m lens prepare-candidates {params.settings} --out {output.candidates:q}"
+        "python -m lens {params.command} {params.settings} --out {output.table:q}"
         " --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
-rule import_gold:
+use rule prepare_candidates as import_gold with:
     input:
-        pool=pool_files,
+        pool=told(inputs.pool_files),
         code=code("import_gold"),
     output:
-        gold="<results>/import_gold/{dataset}/gold.parquet",
+        table="<results>/import_gold/{dataset}/gold.parquet",
         metrics="<results>/import_gold/{dataset}/metrics.json",
         cost="<results>/import_gold/{dataset}/cost.json",
     log:
         "<logs>/import_gold/{dataset}.log",
     benchmark:
         "<benchmarks>/import_gold/{dataset}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=lasts(30),
     params:
-        settings=pool_settings,
-        gold_field=lookup("datasets/{dataset}/pool/gold_field", within=config, default="gold"),
-    shell:
-        "python -m lens import-gold {params.settings} --gold-field={params.gold_field:q}"
-        " --out {output.gold:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        command="import-gold",
+        settings=told(flags.pool_gold_flags),

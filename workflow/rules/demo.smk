@@ -19,7 +19,7 @@ rule build_world:
         runtime=lasts(10),
     params:
         folder=subpath(output.truth, parent=True),
-        settings=lambda wildcards: flags(config["world"]["texts"]),
+        settings=flags.flags(CONFIG.world.texts.given()),
     shell:
         "python -m lens build-world {params.settings} --out {params.folder:q} 2>&1 | tee {log:q}"
 
@@ -46,7 +46,7 @@ rule train_base_model:
         runtime=lasts(30),
     params:
         folder=subpath(output.config, parent=True),
-        settings=lambda wildcards: flags(config["world"]["base_model"]),
+        settings=flags.flags(CONFIG.world.base_model.given()),
     shell:
         "python -m lens train-base-model --corpus {input.corpus:q} {params.settings}"
         " --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
@@ -76,44 +76,7 @@ rule train_gold_model:
     params:
         base=subpath(input.base, parent=True),
         folder=subpath(output.config, parent=True),
-        settings=lambda wildcards: flags(config["world"]["gold_model"]),
+        settings=flags.flags(CONFIG.world.gold_model.given()),
     shell:
         "python -m lens train-gold-model --base {params.base:q} --corpus {input.corpus:q}"
         " {params.settings} --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
-
-
-rule describe_world:
-    input:
-        truth="<results>/build_world/truth.json",
-        gold_model="<results>/train_gold_model/metrics.json",
-        candidates=expand(
-            "<results>/generate_candidates/{dataset}/{model}/candidates.parquet",
-            dataset=config["compare"]["datasets"],
-            model=config["compare"]["models"],
-        ),
-        gold=expand(
-            "<results>/score_candidates/{dataset}/{model}/gold.parquet",
-            dataset=config["compare"]["datasets"],
-            model=config["compare"]["models"],
-        ),
-        learning_curve="<results>/paper/learning_curve.csv",
-        code=code("describe_world"),
-    output:
-        shown("world", "The offline world", ["html"], shows="labels and gold model"),
-        text="<results>/paper/world.md",
-        metrics="<results>/paper/world.json",
-    log:
-        "<logs>/describe_world.log",
-    benchmark:
-        "<benchmarks>/describe_world.jsonl"
-    localrule: True
-    conda:
-        "../../environment.yml"
-    params:
-        made_from=made_from(),
-        kinds=config["compare"]["datasets"],
-        folder=subpath(output.metrics, parent=True),
-    shell:
-        "python -m lens describe-world --truth {input.truth:q} --gold-model {input.gold_model:q}"
-        " --kinds {params.kinds:q} --candidates {input.candidates:q} --gold {input.gold:q}"
-        " --learning-curve {input.learning_curve:q} --out-dir {params.folder:q} 2>&1 | tee {log:q}"

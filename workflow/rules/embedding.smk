@@ -1,7 +1,8 @@
+# Stages of large models, split into shards: rows are read, a shard's are embedded, answered or scored.
 rule embed_pairs:
     input:
-        pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
+        rows="<results>/prepare_pairs/{dataset}/pairs.parquet",
+        model=told(inputs.own_model),
         code=code("embed_pairs"),
     output:
         shard="<results>/embed_pairs/{dataset}/{model}/shards/{shard}.safetensors",
@@ -14,51 +15,22 @@ rule embed_pairs:
         "../../environment.yml"
     threads: 1
     resources:
-        gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=model_memory,
-        runtime=shard_minutes("embed_pairs"),
+        gpu=told(resources.model_gpus),
+        mem_mb=grows(told(resources.model_memory)),
+        runtime=lasts(told(resources.shard_minutes, "embed_pairs")),
     params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
-        shard=shard_flags("embed_pairs"),
+        reads="embed-pairs --pairs",
+        settings=told(flags.embedding_flags),
+        shard=flags.shard_flags(CONFIG, "embed_pairs"),
     shell:
-        "python -m lens embed-pairs --pairs {input.pairs:q} {params.load} {params.embedding}"
-        " {params.shard} --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
+        "python -m lens {params.reads} {input.rows:q} {params.settings} {params.shard}"
+        " --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
 
 
-rule generate_candidates:
+use rule embed_pairs as embed_candidates with:
     input:
-        prompts="<results>/prepare_pairs/{dataset}/prompts.parquet",
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
-        code=code("generate_candidates"),
-    output:
-        shard=temp("<results>/generate_candidates/{dataset}/{model}/shards/{shard}.parquet"),
-        report=temp("<results>/generate_candidates/{dataset}/{model}/shards/{shard}.json"),
-    log:
-        "<logs>/generate_candidates/{dataset}/{model}/{shard}.log",
-    benchmark:
-        "<benchmarks>/generate_candidates/{dataset}/{model}/{shard}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=model_memory,
-        runtime=shard_minutes("generate_candidates"),
-    params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        generation=lambda wildcards: flags(config["models"][wildcards.model]["generation"]),
-        shard=shard_flags("generate_candidates"),
-    shell:
-        "python -m lens generate-candidates --prompts {input.prompts:q} {params.load}"
-        " {params.generation} {params.shard} --out {output.shard:q} --metrics {output.report:q}"
-        " 2>&1 | tee {log:q}"
-
-
-rule embed_candidates:
-    input:
-        candidates=candidate_table,
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
+        rows=told(inputs.candidate_table),
+        model=told(inputs.own_model),
         code=code("embed_candidates"),
     output:
         shard="<results>/embed_candidates/{dataset}/{model}/shards/{shard}.safetensors",
@@ -67,18 +39,127 @@ rule embed_candidates:
         "<logs>/embed_candidates/{dataset}/{model}/{shard}.log",
     benchmark:
         "<benchmarks>/embed_candidates/{dataset}/{model}/{shard}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
     resources:
-        gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=model_memory,
-        runtime=shard_minutes("embed_candidates"),
+        gpu=told(resources.model_gpus),
+        mem_mb=grows(told(resources.model_memory)),
+        runtime=lasts(told(resources.shard_minutes, "embed_candidates")),
     params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
-        shard=shard_flags("embed_candidates"),
-    shell:
-        "python -m lens embed-candidates --candidates {input.candidates:q} {params.load}"
-        " {params.embedding} {params.shard} --out {output.shard:q} --metrics {output.report:q}"
-        " 2>&1 | tee {log:q}"
+        reads="embed-candidates --candidates",
+        shard=flags.shard_flags(CONFIG, "embed_candidates"),
+
+
+use rule embed_pairs as embed_responses with:
+    input:
+        rows="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
+        model=told(inputs.own_model),
+        code=code("embed_responses"),
+    output:
+        shard="<results>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.safetensors",
+        report="<results>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.json",
+    log:
+        "<logs>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.log",
+    benchmark:
+        "<benchmarks>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.jsonl"
+    resources:
+        gpu=told(resources.model_gpus),
+        mem_mb=grows(told(resources.model_memory)),
+        runtime=lasts(told(resources.shard_minutes, "embed_responses")),
+    params:
+        reads="embed-responses --responses",
+        shard=flags.shard_flags(CONFIG, "embed_responses"),
+
+
+use rule embed_pairs as generate_candidates with:
+    input:
+        rows="<results>/prepare_pairs/{dataset}/prompts.parquet",
+        model=told(inputs.own_model),
+        code=code("generate_candidates"),
+    output:
+        shard=temp("<results>/generate_candidates/{dataset}/{model}/shards/{shard}.parquet"),
+        report=temp("<results>/generate_candidates/{dataset}/{model}/shards/{shard}.json"),
+    log:
+        "<logs>/generate_candidates/{dataset}/{model}/{shard}.log",
+    benchmark:
+        "<benchmarks>/generate_candidates/{dataset}/{model}/{shard}.jsonl"
+    resources:
+        gpu=told(resources.model_gpus),
+        mem_mb=grows(told(resources.model_memory)),
+        runtime=lasts(told(resources.shard_minutes, "generate_candidates")),
+    params:
+        reads="generate-candidates --prompts",
+        settings=told(flags.generation_flags),
+        shard=flags.shard_flags(CONFIG, "generate_candidates"),
+
+
+use rule embed_pairs as sample_responses with:
+    input:
+        rows=told(inputs.prompt_table),
+        model=told(inputs.own_model),
+        code=code("sample_responses"),
+    output:
+        shard=temp(
+            "<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.parquet"
+        ),
+        report=temp(
+            "<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.json"
+        ),
+    log:
+        "<logs>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.log",
+    benchmark:
+        "<benchmarks>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.jsonl"
+    resources:
+        gpu=told(resources.model_gpus),
+        mem_mb=grows(told(resources.model_memory)),
+        runtime=lasts(told(resources.shard_minutes, "sample_responses")),
+    params:
+        reads="sample-responses --prompts",
+        settings=told(flags.sampling_flags),
+        shard=flags.shard_flags(CONFIG, "sample_responses"),
+
+
+use rule embed_pairs as score_candidates with:
+    input:
+        rows=told(inputs.candidate_table),
+        model=told(inputs.gold_model),
+        code=code("score_candidates"),
+    output:
+        shard=temp("<results>/score_candidates/{dataset}/{source}/shards/{shard}.parquet"),
+        report=temp("<results>/score_candidates/{dataset}/{source}/shards/{shard}.json"),
+    log:
+        "<logs>/score_candidates/{dataset}/{source}/{shard}.log",
+    benchmark:
+        "<benchmarks>/score_candidates/{dataset}/{source}/{shard}.jsonl"
+    resources:
+        gpu=told(resources.gold_gpus),
+        mem_mb=grows(told(resources.gold_memory)),
+        runtime=lasts(told(resources.shard_minutes, "score_candidates")),
+    params:
+        reads="score-candidates --candidates",
+        settings=told(flags.gold_flags),
+        shard=flags.shard_flags(CONFIG, "score_candidates"),
+
+
+use rule embed_pairs as score_responses with:
+    input:
+        rows="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
+        annotator="<results>/train_annotator/{dataset}/annotator",
+        code=code("score_responses"),
+    output:
+        shard=temp(
+            "<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.parquet"
+        ),
+        report=temp(
+            "<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.json"
+        ),
+    log:
+        "<logs>/score_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.log",
+    benchmark:
+        "<benchmarks>/score_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.jsonl"
+    resources:
+        gpu=told(resources.annotator_gpus),
+        mem_mb=grows(told(resources.annotator_memory)),
+        runtime=lasts(told(resources.shard_minutes, "score_responses")),
+    params:
+        reads="score-responses --responses",
+        settings=told(flags.annotator_scoring_flags),
+        shard=flags.shard_flags(CONFIG, "score_responses"),

@@ -1,45 +1,16 @@
-rule score_candidates:
-    input:
-        candidates=candidate_table,
-        model=lambda wildcards: model_files(config["gold"]["load"]["model"]),
-        code=code("score_candidates"),
-    output:
-        shard=temp("<results>/score_candidates/{dataset}/{source}/shards/{shard}.parquet"),
-        report=temp("<results>/score_candidates/{dataset}/{source}/shards/{shard}.json"),
-    log:
-        "<logs>/score_candidates/{dataset}/{source}/{shard}.log",
-    benchmark:
-        "<benchmarks>/score_candidates/{dataset}/{source}/{shard}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        gpu=lambda wildcards: config["gold"]["gpu"],
-        mem_mb=gold_memory,
-        runtime=shard_minutes("score_candidates"),
-    params:
-        load=lambda wildcards: flags(config["gold"]["load"]),
-        batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
-        shard=shard_flags("score_candidates"),
-    shell:
-        "python -m lens score-candidates --candidates {input.candidates:q} {params.load}"
-        " --batch-tokens {params.batch_tokens:q} {params.shard} --out {output.shard:q} --metrics {output.report:q}"
-        " 2>&1 | tee {log:q}"
-
-
 rule best_of_n:
     input:
         models=expand(
             "<results>/train_reward/{{dataset}}/{{model}}/n{{n_pairs}}/{{method}}/x{{scale}}/seed_{seed}.safetensors",
-            seed=config["compare"]["seeds"],
+            seed=CONFIG.compare.seeds,
         ),
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
         pair_embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.json",
-        pair_shards=pair_shards,
-        candidates=candidate_table,
+        pair_shards=told(inputs.shards_of, "embed_pairs"),
+        candidates=told(inputs.candidate_table),
         candidate_embeddings="<results>/embed_candidates/{dataset}/{model}/embeddings.json",
-        candidate_shards=candidate_shards,
-        gold=gold_table,
+        candidate_shards=told(inputs.shards_of, "embed_candidates"),
+        gold=told(inputs.gold_table),
         code=code("best_of_n"),
     output:
         prompts="<results>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/prompts.parquet",
@@ -57,7 +28,7 @@ rule best_of_n:
         mem_mb=grows(8000),
         runtime=lasts(30),
     params:
-        seeds=config["compare"]["seeds"],
+        seeds=CONFIG.compare.seeds,
     shell:
         "python -m lens best-of-n --models {input.models:q} --seeds {params.seeds:q}"
         " --pairs {input.pairs:q} --pair-embeddings {input.pair_embeddings:q}"

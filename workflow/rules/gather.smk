@@ -6,8 +6,8 @@ localrules:
 
 rule gather_embeddings:
     input:
-        shards=shards_of,
-        reports=reports_of,
+        shards=told(inputs.gathered, "safetensors"),
+        reports=told(inputs.gathered, "json"),
         code=code("gather_embeddings"),
     output:
         index="<results>/{stage}/{place}/embeddings.json",
@@ -30,14 +30,8 @@ rule gather_embeddings:
 
 rule gather_candidates:
     input:
-        shards=expand(
-            "<results>/generate_candidates/{{dataset}}/{{model}}/shards/{shard}.parquet",
-            shard=shard_numbers("generate_candidates"),
-        ),
-        reports=expand(
-            "<results>/generate_candidates/{{dataset}}/{{model}}/shards/{shard}.json",
-            shard=shard_numbers("generate_candidates"),
-        ),
+        shards=told(inputs.shards_here, "generate_candidates", "parquet"),
+        reports=told(inputs.shards_here, "generate_candidates", "json"),
         code=code("gather_candidates"),
     output:
         table="<results>/generate_candidates/{dataset}/{model}/candidates.parquet",
@@ -57,14 +51,8 @@ rule gather_candidates:
 
 use rule gather_candidates as gather_gold with:
     input:
-        shards=expand(
-            "<results>/score_candidates/{{dataset}}/{{source}}/shards/{shard}.parquet",
-            shard=shard_numbers("score_candidates"),
-        ),
-        reports=expand(
-            "<results>/score_candidates/{{dataset}}/{{source}}/shards/{shard}.json",
-            shard=shard_numbers("score_candidates"),
-        ),
+        shards=told(inputs.shards_here, "score_candidates", "parquet"),
+        reports=told(inputs.shards_here, "score_candidates", "json"),
         code=code("gather_candidates"),
     output:
         table="<results>/score_candidates/{dataset}/{source}/gold.parquet",
@@ -78,14 +66,8 @@ use rule gather_candidates as gather_gold with:
 
 use rule gather_candidates as gather_responses with:
     input:
-        shards=expand(
-            "<results>/sample_responses/{{dataset}}/{{model}}/{{prompts}}/{{sampling}}/shards/{shard}.parquet",
-            shard=shard_numbers("sample_responses"),
-        ),
-        reports=expand(
-            "<results>/sample_responses/{{dataset}}/{{model}}/{{prompts}}/{{sampling}}/shards/{shard}.json",
-            shard=shard_numbers("sample_responses"),
-        ),
+        shards=told(inputs.shards_here, "sample_responses", "parquet"),
+        reports=told(inputs.shards_here, "sample_responses", "json"),
         code=code("gather_candidates"),
     output:
         table="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
@@ -99,14 +81,8 @@ use rule gather_candidates as gather_responses with:
 
 use rule gather_candidates as gather_scores with:
     input:
-        shards=expand(
-            "<results>/score_responses/{{dataset}}/{{model}}/{{prompts}}/{{sampling}}/shards/{shard}.parquet",
-            shard=shard_numbers("score_responses"),
-        ),
-        reports=expand(
-            "<results>/score_responses/{{dataset}}/{{model}}/{{prompts}}/{{sampling}}/shards/{shard}.json",
-            shard=shard_numbers("score_responses"),
-        ),
+        shards=told(inputs.shards_here, "score_responses", "parquet"),
+        reports=told(inputs.shards_here, "score_responses", "json"),
         code=code("gather_candidates"),
     output:
         table="<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/scores.parquet",

@@ -10,7 +10,7 @@ rule prefetch:
     conda:
         "../../environment.yml"
     params:
-        wanted=lambda wildcards: hub_downloads(),
-        record=f"results/{config['run']}/prefetch.json",
+        wanted=told(hub.hub_downloads),
+        record=f"{CONFIG.results}/prefetch.json",
     shell:
         "python -m lens prefetch {params.wanted} --out {params.record:q} 2>&1 | tee {log:q}"

@@ -1,8 +1,8 @@
 rule pick_responses:
     input:
         responses="<results>/sample_responses/{dataset}/{model}/held_out/standard/responses.parquet",
-        models=picking_models,
-        embeddings=picking_embeddings,
+        models=told(inputs.picking_models),
+        embeddings=told(inputs.picking_embeddings),
         code=code("pick_responses"),
     output:
         picks="<results>/pick_responses/{dataset}/{model}/n{n_pairs}/{picker}/picks.parquet",
@@ -16,24 +16,23 @@ rule pick_responses:
         "../../environment.yml"
     threads: 1
     resources:
-        gpu=picker_gpus,
-        mem_mb=model_memory,
+        gpu=told(resources.picker_gpus),
+        mem_mb=grows(told(resources.model_memory)),
         runtime=lasts(1440),
     params:
-        seeds=config["compare"]["seeds"],
-        models=picking_paths,
-        embeddings=picking_flag,
-        load=lambda wildcards: flags(scoring(config["models"][wildcards.model])),
+        seeds=CONFIG.compare.seeds,
+        models=told(inputs.picking_paths),
+        settings=told(flags.picking_flags),
     shell:
         "python -m lens pick-responses --responses {input.responses:q} --seeds {params.seeds:q}"
-        " --models {params.models:q} {params.embeddings} {params.load}"
+        " --models {params.models:q} {params.settings}"
         " --out {output.picks:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule train_sft:
     input:
         picks="<results>/pick_responses/{dataset}/{model}/n{n_pairs}/{picker}/picks.parquet",
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
+        model=told(inputs.own_model),
         code=code("train_sft"),
     output:
         models=temp(directory("<results>/train_sft/{dataset}/{model}/n{n_pairs}/{picker}/models")),
@@ -45,19 +44,18 @@ rule train_sft:
         "<benchmarks>/train_sft/{dataset}/{model}/n{n_pairs}/{picker}.jsonl"
     conda:
         "../../environment.yml"
-    threads: training_processes
+    threads: told(resources.text_processes)
     resources:
-        gpu=textual_gpus,
-        mem_mb=textual_memory,
+        gpu=told(resources.text_gpus),
+        mem_mb=grows(told(resources.text_memory)),
         runtime=lasts(1440),
     params:
-        launch=launch(),
-        seeds=config["compare"]["seeds"],
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        settings=lambda wildcards: flags(config["rejection_sampling"]["sft"]),
+        launch=told(flags.launch),
+        seeds=CONFIG.compare.seeds,
+        settings=told(flags.sft_flags),
     shell:
-        "{params.launch} train-sft --picks {input.picks:q} --seeds {params.seeds:q} {params.load}"
-        " {params.settings} --out-dir {output.models:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        "{params.launch} train-sft --picks {input.picks:q} --seeds {params.seeds:q} {params.settings}"
+        " --out-dir {output.models:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule sample_sft:
@@ -77,73 +75,58 @@ rule sample_sft:
         "../../environment.yml"
     threads: 1
     resources:
-        gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=model_memory,
+        gpu=told(resources.model_gpus),
+        mem_mb=grows(told(resources.model_memory)),
         runtime=lasts(1440),
     params:
-        seeds=config["compare"]["seeds"],
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        generation=lambda wildcards: flags(config["models"][wildcards.model]["generation"]),
+        seeds=CONFIG.compare.seeds,
+        settings=told(flags.generation_flags),
     shell:
         "python -m lens sample-sft --models {input.models:q} --seeds {params.seeds:q}"
-        " --prompts {input.prompts:q} {params.load} {params.generation}"
+        " --prompts {input.prompts:q} {params.settings}"
         " --out {output.answers:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
-rule score_sft:
+use rule score_likelihood as score_sft with:
     input:
-        answers="<results>/sample_sft/{dataset}/{model}/n{n_pairs}/{picker}/answers.parquet",
-        model=lambda wildcards: model_files(config["gold"]["load"]["model"]),
+        rows="<results>/sample_sft/{dataset}/{model}/n{n_pairs}/{picker}/answers.parquet",
+        model=told(inputs.gold_model),
         code=code("score_sft"),
     output:
-        gold="<results>/score_sft/{dataset}/{model}/n{n_pairs}/{picker}/gold.parquet",
+        table="<results>/score_sft/{dataset}/{model}/n{n_pairs}/{picker}/gold.parquet",
         metrics="<results>/score_sft/{dataset}/{model}/n{n_pairs}/{picker}/metrics.json",
         cost="<results>/score_sft/{dataset}/{model}/n{n_pairs}/{picker}/cost.json",
     log:
         "<logs>/score_sft/{dataset}/{model}/n{n_pairs}/{picker}.log",
     benchmark:
         "<benchmarks>/score_sft/{dataset}/{model}/n{n_pairs}/{picker}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
     resources:
-        gpu=lambda wildcards: config["gold"]["gpu"],
-        mem_mb=gold_memory,
+        gpu=told(resources.gold_gpus),
+        mem_mb=grows(told(resources.gold_memory)),
         runtime=lasts(720),
     params:
-        load=lambda wildcards: flags(config["gold"]["load"]),
-        batch_tokens=lambda wildcards: config["gold"]["batch_tokens"],
-    shell:
-        "python -m lens score-sft --candidates {input.answers:q} {params.load}"
-        " --batch-tokens {params.batch_tokens:q} --out {output.gold:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        reads="score-sft --candidates",
+        settings=told(flags.gold_flags),
 
 
-rule judge_sft:
+use rule score_likelihood as judge_sft with:
     input:
-        answers=collect(
-            "<results>/sample_sft/{{dataset}}/{{model}}/n{{n_pairs}}/{picker}/answers.parquet",
-            picker=config["rejection_sampling"]["judge"]["compare"],
-        ),
-        model=judge_files,
-        template=judge_template,
+        rows=told(inputs.answers_to_judge),
+        model=told(inputs.judge_files),
+        template=told(inputs.judge_template),
         code=code("judge_sft"),
     output:
-        verdicts="<results>/judge_sft/{dataset}/{model}/n{n_pairs}/verdicts.parquet",
+        table="<results>/judge_sft/{dataset}/{model}/n{n_pairs}/verdicts.parquet",
         metrics="<results>/judge_sft/{dataset}/{model}/n{n_pairs}/metrics.json",
         cost="<results>/judge_sft/{dataset}/{model}/n{n_pairs}/cost.json",
     log:
         "<logs>/judge_sft/{dataset}/{model}/n{n_pairs}.log",
     benchmark:
         "<benchmarks>/judge_sft/{dataset}/{model}/n{n_pairs}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
     resources:
-        gpu=lambda wildcards: config["rejection_sampling"]["judge"].get("gpu", 0),
+        gpu=CONFIG.rejection_sampling.judge.gpu,
         mem_mb=grows(16000),
         runtime=lasts(1440),
     params:
-        judge=judge_settings,
-    shell:
-        "python -m lens judge-sft --answers {input.answers:q} {params.judge}"
-        " --out {output.verdicts:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        reads="judge-sft --answers",
+        settings=told(flags.judge_flags),

@@ -2,14 +2,14 @@ rule train_reward:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
         embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.json",
-        shards=pair_shards,
-        vae=vae_files,
-        text=text_files,
+        shards=told(inputs.shards_of, "embed_pairs"),
+        vae=told(inputs.vae_files),
+        text=told(inputs.text_files),
         code=code("train_reward"),
     output:
         models=expand(
             "<results>/train_reward/{{dataset}}/{{model}}/n{{n_pairs}}/{{method}}/x{{scale}}/seed_{seed}.safetensors",
-            seed=config["compare"]["seeds"],
+            seed=CONFIG.compare.seeds,
         ),
         metrics="<results>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/metrics.json",
         cost="<results>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/cost.json",
@@ -21,15 +21,15 @@ rule train_reward:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=pairs_memory,
-        runtime=pairs_minutes,
+        mem_mb=grows(resources.pairs_memory),
+        runtime=lasts(resources.pairs_minutes),
     params:
         folder=subpath(output.metrics, parent=True),
-        seeds=config["compare"]["seeds"],
-        method=lambda wildcards: method_of(wildcards.method),
-        settings=reward_settings,
-        vae=vae_flag,
-        text=text_flag,
+        seeds=CONFIG.compare.seeds,
+        method=lambda wildcards: variants.method_of(CONFIG, wildcards.method),
+        settings=told(flags.reward_flags),
+        vae=flags.vae_flag,
+        text=flags.text_flag,
     shell:
         "python -m lens train-reward --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
         " --n-pairs {wildcards.n_pairs:q} --seeds {params.seeds:q} --method {params.method:q}"

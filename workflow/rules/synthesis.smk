@@ -2,12 +2,12 @@ rule train_vae:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
         embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.json",
-        shards=pair_shards,
+        shards=told(inputs.shards_of, "embed_pairs"),
         code=code("train_vae"),
     output:
         models=expand(
             "<results>/train_vae/{{dataset}}/{{model}}/n{{n_pairs}}/{{vae}}/seed_{seed}.safetensors",
-            seed=config["compare"]["seeds"],
+            seed=CONFIG.compare.seeds,
         ),
         metrics="<results>/train_vae/{dataset}/{model}/n{n_pairs}/{vae}/metrics.json",
         cost="<results>/train_vae/{dataset}/{model}/n{n_pairs}/{vae}/cost.json",
@@ -19,12 +19,12 @@ rule train_vae:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=pairs_memory,
-        runtime=pairs_minutes,
+        mem_mb=grows(resources.pairs_memory),
+        runtime=lasts(resources.pairs_minutes),
     params:
         folder=subpath(output.metrics, parent=True),
-        seeds=config["compare"]["seeds"],
-        settings=vae_settings,
+        seeds=CONFIG.compare.seeds,
+        settings=told(flags.vae_flags),
     shell:
         "python -m lens train-vae --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
         " --n-pairs {wildcards.n_pairs:q} --seeds {params.seeds:q} {params.settings}"

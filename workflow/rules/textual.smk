@@ -17,13 +17,14 @@ rule training_prompts:
         mem_mb=grows(4000),
         runtime=lasts(30),
     params:
-        seeds=config["compare"]["seeds"],
+        command="training-prompts",
+        settings=told(flags.training_prompts_flags),
     shell:
-        "python -m lens training-prompts --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
-        " --seeds {params.seeds:q} --out {output.prompts:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        "python -m lens {params.command} --pairs {input.pairs:q} {params.settings}"
+        " --out {output.prompts:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
-rule held_out_prompts:
+use rule training_prompts as held_out_prompts with:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
         test_prompts="<results>/prepare_pairs/{dataset}/prompts.parquet",
@@ -36,85 +37,15 @@ rule held_out_prompts:
         "<logs>/held_out_prompts/{dataset}.log",
     benchmark:
         "<benchmarks>/held_out_prompts/{dataset}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=grows(4000),
-        runtime=lasts(30),
     params:
-        prompts=lambda wildcards: config["rejection_sampling"]["prompts"],
-        seed=lambda wildcards: config["rejection_sampling"]["seed"],
-    shell:
-        "python -m lens held-out-prompts --pairs {input.pairs:q} --test-prompts {input.test_prompts:q}"
-        " --count {params.prompts:q} --seed {params.seed:q} --out {output.prompts:q}"
-        " --metrics {output.metrics:q} 2>&1 | tee {log:q}"
-
-
-rule sample_responses:
-    input:
-        prompts=prompt_table,
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
-        code=code("sample_responses"),
-    output:
-        shard=temp(
-            "<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.parquet"
-        ),
-        report=temp(
-            "<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.json"
-        ),
-    log:
-        "<logs>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.log",
-    benchmark:
-        "<benchmarks>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=model_memory,
-        runtime=shard_minutes("sample_responses"),
-    params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        sampling=sampling,
-        shard=shard_flags("sample_responses"),
-    shell:
-        "python -m lens sample-responses --prompts {input.prompts:q} {params.load} {params.sampling}"
-        " {params.shard} --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
-
-
-rule embed_responses:
-    input:
-        responses="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
-        code=code("embed_responses"),
-    output:
-        shard="<results>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.safetensors",
-        report="<results>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.json",
-    log:
-        "<logs>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.log",
-    benchmark:
-        "<benchmarks>/embed_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=model_memory,
-        runtime=shard_minutes("embed_responses"),
-    params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        embedding=lambda wildcards: flags(config["models"][wildcards.model]["embedding"]),
-        shard=shard_flags("embed_responses"),
-    shell:
-        "python -m lens embed-responses --responses {input.responses:q} {params.load} {params.embedding}"
-        " {params.shard} --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
+        command="held-out-prompts",
+        settings=told(flags.held_out_flags),
 
 
 rule train_annotator:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        model=lambda wildcards: model_files(annotator()["load"]["model"]),
+        model=told(inputs.annotator_model),
         code=code("train_annotator"),
     output:
         annotator=temp(directory("<results>/train_annotator/{dataset}/annotator")),
@@ -126,58 +57,26 @@ rule train_annotator:
         "<benchmarks>/train_annotator/{dataset}.jsonl"
     conda:
         "../../environment.yml"
-    threads: training_processes
+    threads: told(resources.text_processes)
     resources:
-        gpu=textual_gpus,
-        mem_mb=textual_memory,
-        runtime=text_minutes,
+        gpu=told(resources.text_gpus),
+        mem_mb=grows(told(resources.text_memory)),
+        runtime=lasts(told(resources.text_minutes)),
     params:
-        launch=launch(),
-        load=lambda wildcards: flags(annotator()["load"]),
-        finetuning=lambda wildcards: flags(annotator_settings()),
+        launch=told(flags.launch),
+        settings=told(flags.annotator_flags),
     shell:
-        "{params.launch} train-annotator --pairs {input.pairs:q} {params.load} {params.finetuning}"
+        "{params.launch} train-annotator --pairs {input.pairs:q} {params.settings}"
         " --out {output.annotator:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
-
-
-rule score_responses:
-    input:
-        responses="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
-        annotator="<results>/train_annotator/{dataset}/annotator",
-        code=code("score_responses"),
-    output:
-        shard=temp(
-            "<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.parquet"
-        ),
-        report=temp(
-            "<results>/score_responses/{dataset}/{model}/{prompts}/{sampling}/shards/{shard}.json"
-        ),
-    log:
-        "<logs>/score_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.log",
-    benchmark:
-        "<benchmarks>/score_responses/{dataset}/{model}/{prompts}/{sampling}/{shard}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        gpu=lambda wildcards: annotator()["gpu"],
-        mem_mb=annotator_memory,
-        runtime=shard_minutes("score_responses"),
-    params:
-        load=lambda wildcards: flags(scoring(annotator())),
-        shard=shard_flags("score_responses"),
-    shell:
-        "python -m lens score-responses --responses {input.responses:q} --annotator {input.annotator:q}"
-        " {params.load} {params.shard} --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
 
 
 rule score_likelihood:
     input:
-        responses="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
+        rows="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
+        model=told(inputs.own_model),
         code=code("score_likelihood"),
     output:
-        scores="<results>/score_likelihood/{dataset}/{model}/{prompts}/{sampling}/scores.parquet",
+        table="<results>/score_likelihood/{dataset}/{model}/{prompts}/{sampling}/scores.parquet",
         metrics="<results>/score_likelihood/{dataset}/{model}/{prompts}/{sampling}/metrics.json",
         cost="<results>/score_likelihood/{dataset}/{model}/{prompts}/{sampling}/cost.json",
     log:
@@ -188,51 +87,43 @@ rule score_likelihood:
         "../../environment.yml"
     threads: 1
     resources:
-        gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=model_memory,
+        gpu=told(resources.model_gpus),
+        mem_mb=grows(told(resources.model_memory)),
         runtime=lasts(1440),
     params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        batch_tokens=lambda wildcards: config["models"][wildcards.model]["embedding"].get(
-            "batch_tokens", 8192
-        ),
+        reads="score-likelihood --responses",
+        settings=told(flags.likelihood_flags),
     shell:
-        "python -m lens score-likelihood --responses {input.responses:q} {params.load}"
-        " --batch-tokens {params.batch_tokens:q} --out {output.scores:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        "python -m lens {params.reads} {input.rows:q} {params.settings}"
+        " --out {output.table:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
-rule judge_responses:
+use rule score_likelihood as judge_responses with:
     input:
-        responses="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
+        rows="<results>/sample_responses/{dataset}/{model}/{prompts}/{sampling}/responses.parquet",
+        model=told(inputs.own_model),
         code=code("judge_responses"),
     output:
-        verdicts="<results>/judge_responses/{dataset}/{model}/{prompts}/{sampling}/verdicts.parquet",
+        table="<results>/judge_responses/{dataset}/{model}/{prompts}/{sampling}/verdicts.parquet",
         metrics="<results>/judge_responses/{dataset}/{model}/{prompts}/{sampling}/metrics.json",
         cost="<results>/judge_responses/{dataset}/{model}/{prompts}/{sampling}/cost.json",
     log:
         "<logs>/judge_responses/{dataset}/{model}/{prompts}/{sampling}.log",
     benchmark:
         "<benchmarks>/judge_responses/{dataset}/{model}/{prompts}/{sampling}.jsonl"
-    conda:
-        "../../environment.yml"
-    threads: 1
     resources:
-        gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=model_memory,
+        gpu=told(resources.model_gpus),
+        mem_mb=grows(told(resources.model_memory)),
         runtime=lasts(2880),
     params:
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        judge=lambda wildcards: flags(config["textual"]["self_rewarding"]),
-    shell:
-        "python -m lens judge-responses --responses {input.responses:q} {params.load} {params.judge}"
-        " --out {output.verdicts:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        reads="judge-responses --responses",
+        settings=told(flags.self_rewarding_flags),
 
 
 rule label_pairs:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        labels=labels_file,
+        labels=told(inputs.labels_file),
         annotated="<results>/score_responses/{dataset}/{model}/n{n_pairs}/{sampling}/scores.parquet",
         code=code("label_pairs"),
     output:
@@ -250,13 +141,12 @@ rule label_pairs:
         mem_mb=grows(4000),
         runtime=lasts(30),
     params:
-        seeds=config["compare"]["seeds"],
-        scale=lambda wildcards: largest_scale(wildcards),
-        kind=labels_flag,
+        seeds=CONFIG.compare.seeds,
+        labels=told(flags.labels_flags),
     shell:
         "python -m lens label-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
-        " --seeds {params.seeds:q} --scale {params.scale:q} {params.kind} {input.labels:q}"
-        " --annotated {input.annotated:q} --out {output.pairs:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " --seeds {params.seeds:q} {params.labels} --annotated {input.annotated:q}"
+        " --out {output.pairs:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule evolve_pairs:
@@ -264,7 +154,7 @@ rule evolve_pairs:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
         responses="<results>/sample_responses/{dataset}/{model}/n{n_pairs}/{sampling}/responses.parquet",
         annotated="<results>/score_responses/{dataset}/{model}/n{n_pairs}/{sampling}/scores.parquet",
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
+        model=told(inputs.own_model),
         code=code("evolve_pairs"),
     output:
         pairs="<results>/evolve_pairs/{dataset}/{model}/n{n_pairs}/{sampling}/pairs.parquet",
@@ -276,31 +166,28 @@ rule evolve_pairs:
         "<benchmarks>/evolve_pairs/{dataset}/{model}/n{n_pairs}/{sampling}.jsonl"
     conda:
         "../../environment.yml"
-    threads: training_processes
+    threads: told(resources.text_processes)
     resources:
-        gpu=textual_gpus,
-        mem_mb=textual_memory,
-        runtime=text_minutes,
+        gpu=told(resources.text_gpus),
+        mem_mb=grows(told(resources.text_memory)),
+        runtime=lasts(told(resources.text_minutes)),
     params:
-        launch=launch(),
-        seeds=config["compare"]["seeds"],
-        scales=config["compare"]["scales"],
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        settings=lambda wildcards: flags(
-            config["textual"]["self_evolved"] | finetuning_settings("full")
-        ),
+        launch=told(flags.launch),
+        seeds=CONFIG.compare.seeds,
+        scales=CONFIG.compare.scales,
+        settings=told(flags.evolving_flags),
     shell:
         "{params.launch} evolve-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
         " --seeds {params.seeds:q} --scales {params.scales:q} --responses {input.responses:q}"
-        " --annotated {input.annotated:q} {params.load} {params.settings}"
+        " --annotated {input.annotated:q} {params.settings}"
         " --out {output.pairs:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule train_text:
     input:
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        synthetic=synthetic_pairs,
-        model=lambda wildcards: model_files(config["models"][wildcards.model]["load"]["model"]),
+        synthetic=told(inputs.synthetic_pairs),
+        model=told(inputs.own_model),
         code=code("train_text"),
     output:
         models=temp(
@@ -316,30 +203,28 @@ rule train_text:
         "<benchmarks>/train_text/{dataset}/{model}/n{n_pairs}/{method}/{sampling}/{job}.jsonl"
     conda:
         "../../environment.yml"
-    threads: training_processes
+    threads: told(resources.text_processes)
     resources:
-        gpu=textual_gpus,
-        mem_mb=textual_memory,
-        runtime=text_minutes,
+        gpu=told(resources.text_gpus),
+        mem_mb=grows(told(resources.text_memory)),
+        runtime=lasts(told(resources.text_minutes)),
     params:
-        launch=launch(),
-        seeds=config["compare"]["seeds"],
-        scales=job_scales,
-        synthetic=synthetic_flag,
-        load=lambda wildcards: flags(config["models"][wildcards.model]["load"]),
-        settings=lambda wildcards: flags(text_settings(wildcards)),
+        launch=told(flags.launch),
+        seeds=CONFIG.compare.seeds,
+        scales=told(cells.job_scales),
+        settings=told(flags.text_flags),
     shell:
         "{params.launch} train-text --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
-        " --seeds {params.seeds:q} --scales {params.scales:q} {params.synthetic} {params.load}"
-        " {params.settings} --out-dir {output.models:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        " --seeds {params.seeds:q} --scales {params.scales:q} {params.settings}"
+        " --out-dir {output.models:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule best_of_n_text:
     input:
         models="<results>/train_text/{dataset}/{model}/n{n_pairs}/{method}/{sampling}/{job}/models",
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
-        candidates=candidate_table,
-        gold=gold_table,
+        candidates=told(inputs.candidate_table),
+        gold=told(inputs.gold_table),
         code=code("best_of_n_text"),
     output:
         prompts="<results>/best_of_n_text/{dataset}/{model}/n{n_pairs}/{method}/{sampling}/{job}/prompts.parquet",
@@ -354,13 +239,13 @@ rule best_of_n_text:
         "../../environment.yml"
     threads: 1
     resources:
-        gpu=lookup("models/{model}/gpu", within=config),
-        mem_mb=model_memory,
+        gpu=told(resources.model_gpus),
+        mem_mb=grows(told(resources.model_memory)),
         runtime=lasts(1440),
     params:
-        seeds=config["compare"]["seeds"],
-        scales=job_scales,
-        load=lambda wildcards: flags(scoring(config["models"][wildcards.model])),
+        seeds=CONFIG.compare.seeds,
+        scales=told(cells.job_scales),
+        load=told(flags.scoring_flags),
     shell:
         "python -m lens best-of-n-text --models {input.models:q} --seeds {params.seeds:q}"
         " --scales {params.scales:q} --pairs {input.pairs:q} --candidates {input.candidates:q}"

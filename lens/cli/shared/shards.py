@@ -13,8 +13,9 @@ def add_shard_arguments(parser, *, out: str, unit: str, flush: int) -> None:
     parser.add_argument("--metrics", required=True, help="report of the shard (.json)")
 
 
-def run_shard(args, rows, make, whole, *, inputs, model) -> None:
-    """`shards.run` for these arguments; `model` is (path, revision, trust_remote_code)."""
+def run_shard(args, rows, make, whole, *, inputs, model=None) -> None:
+    """`shards.run` for these arguments; `model` is (path, revision, trust_remote_code), by default
+    the arguments' own."""
     from lens.files import shards
     from lens.language import loading
 
@@ -27,7 +28,7 @@ def run_shard(args, rows, make, whole, *, inputs, model) -> None:
         report=args.metrics,
         settings=settings(args),
         inputs=inputs,
-        model=loading.identity(*model),
+        model=loading.identity(*(model or (args.model, args.revision, args.trust_remote_code))),
     )
 
 

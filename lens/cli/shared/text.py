@@ -1,6 +1,10 @@
 """What several subcommands share that score texts or train on them."""
 
-from lens.cli.shared.arguments import add_thread_argument, model_options
+from lens.cli.shared.arguments import (
+    add_model_arguments,
+    add_thread_argument,
+    model_options,
+)
 
 
 def add_text_reward_arguments(parser) -> None:
@@ -74,6 +78,12 @@ def finetuning(args):
     )
 
 
+def training_cost(facts, **counts) -> dict:
+    """What a training took, by its facts and other `counts`, which go before them."""
+    names = {"tokens": "tokens", "parameters": "parameters", "trained": "trained_parameters"}
+    return {name: facts[fact] for name, fact in names.items()} | counts
+
+
 def add_lora_arguments(parser) -> None:
     parser.add_argument("--lora", action="store_true", help="train low-rank adapters and the head")
     parser.add_argument("--lora-rank", type=int, default=16)
@@ -116,8 +126,9 @@ def score_texts(args, folder: str, table, source: str, tokens=None):
     return score_with(args, tokenizer, model, table, source, tokens)
 
 
-def score_with(args, tokenizer, model, table, source: str, tokens=None):
-    """The same by a reward model that is loaded."""
+def score_with(args, tokenizer, model, table, source: str, tokens=None, *, groups="prompt"):
+    """What `score_texts` gives, by a reward model that is loaded; texts with the same value in the
+    column `groups` share a prompt."""
     from lens.language import gold
 
     tokens = tokens or answer_tokens(args, tokenizer, model)
@@ -126,8 +137,38 @@ def score_with(args, tokenizer, model, table, source: str, tokens=None):
         model,
         ids,
         batch_tokens=args.batch_tokens,
-        groups=list(table["prompt"]),
+        groups=list(table[groups]),
         names=text_names(table, "response", source),
     )
     cost = {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()}
     return rewards, tokens, cost
+
+
+def add_scoring_arguments(parser) -> None:
+    """The gold reward model, and what it scores."""
+    parser.add_argument("--candidates", required=True, help="candidate table")
+    add_model_arguments(parser)
+    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+
+
+def scorer(args):
+    """A function of a candidate table: (the table with `gold`, texts shortened, cost). The gold
+    model is loaded at its first use."""
+    from functools import cache
+
+    from lens.language import loading
+
+    loading.set_threads(args.threads)
+
+    @cache
+    def loaded():
+        from transformers import AutoModelForSequenceClassification
+
+        return loading.load(AutoModelForSequenceClassification, **model_options(args))
+
+    def score(table):
+        scored = score_with(args, *loaded(), table, args.candidates, groups="prompt_id")
+        rewards, tokens, used = scored
+        return table.assign(gold=rewards), tokens.shortened, used
+
+    return score

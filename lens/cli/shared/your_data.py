@@ -1,4 +1,4 @@
-"""Arguments of the commands for one's own data."""
+"""Arguments of the commands that take your data, an encoder or a reward model that you saved."""
 
 import argparse
 import json

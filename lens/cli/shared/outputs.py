@@ -1,0 +1,24 @@
+"""What a stage says of its work beside its results."""
+
+from lens.cli.shared.arguments import settings
+
+
+def add_stage_outputs(parser, out: str) -> None:
+    parser.add_argument("--out", required=True, help=out)
+    parser.add_argument("--metrics", required=True)
+
+
+def input_files(args, *names: str) -> dict[str, str]:
+    """The files of these arguments by name, those that are given."""
+    return {name: getattr(args, name) for name in names if getattr(args, name)}
+
+
+def write_metrics(args, inputs, metrics, cost=None) -> None:
+    """Writes metrics.json with the command's settings, where `--metrics` or `--out-dir` says, and
+    cost.json beside it."""
+    from pathlib import Path
+
+    from lens.files import artifacts
+
+    path = getattr(args, "metrics", None) or Path(args.out_dir) / "metrics.json"
+    artifacts.write_metrics(path, settings(args), inputs, metrics, cost or {})

@@ -1,0 +1,158 @@
+"""How answers to prompts are sampled from a language model."""
+
+from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
+
+
+def add_sampler_arguments(parser):
+    parser.add_argument("--prompts", required=True, help="prompt table")
+    add_model_arguments(parser)
+    add_sampling_arguments(parser)
+    add_shard_arguments(parser, out="candidate table (.parquet)", unit="prompts", flush=512)
+
+
+def add_sampling_arguments(parser):
+    parser.add_argument("--engine", default="hf", choices=["hf", "vllm"], help="what samples")
+    parser.add_argument("--candidates", type=int, default=16, help="answers a prompt")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument("--max-new-tokens", type=int, default=512)
+    parser.add_argument("--batch-size", type=int, default=64, help="answers sampled together")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def sample_shard(args):
+    """Samples answers to this job's shard of the prompts."""
+    import numpy as np
+
+    from lens.data.candidates import COLUMNS
+    from lens.files import artifacts
+
+    prompts = artifacts.read_table(args.prompts)
+    sample = sampler(args)
+
+    def make(first, stop):
+        part = prompts.iloc[first:stop]
+        answers, shortened, used = sample(part)
+        table = part.loc[part.index.repeat(args.candidates)].reset_index(drop=True)
+        table["candidate"] = np.tile(np.arange(args.candidates), len(part))
+        table["response"] = [answer for row in answers for answer in row]
+        facts = {
+            "prompts": len(part),
+            "candidates": len(table),
+            "prompts_shortened": shortened,
+            "empty_answers": int((table["response"] == "").sum()),
+            "distinct_answers": len(table.drop_duplicates(["prompt_id", "response"])),
+        }
+        return table[COLUMNS], facts, used
+
+    run_shard(
+        args,
+        len(prompts),
+        make,
+        write_blocks(args),
+        inputs={"prompts": args.prompts},
+    )
+
+
+def sampler(args):
+    """A function of a prompt table, by the engine asked for: (answers of each prompt, prompts
+    shortened, cost). The model is loaded at its first use."""
+    return (_with_vllm if args.engine == "vllm" else _with_hf)(args)
+
+
+def _prompt_ids(args, prompts, tokenizer, limit):
+    """(token ids that ask for an answer, how many were shortened)."""
+    from lens.core.errors import LensError
+    from lens.language.templates import render, tokenize
+
+    limit -= args.max_new_tokens
+    if limit < 1:
+        raise LensError(f"{args.model}: no room for prompts; lower `max_new_tokens`.")
+    names = [f"{args.prompts}, prompt_id {key}" for key in prompts["prompt_id"]]
+    texts = [render(prompt, None, args.text_style, tokenizer) for prompt in prompts["prompt"]]
+    return tokenize(
+        texts, names, tokenizer, style=args.text_style, limit=limit, too_long=args.too_long
+    )
+
+
+def _options(args):
+    names = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")
+    return {name: getattr(args, name) for name in names}
+
+
+def _cost(token_ids, answers, tokenizer, *, reads, parameters):
+    """`reads`: how often the engine reads a prompt."""
+    written = tokenizer([a for row in answers for a in row], add_special_tokens=False)["input_ids"]
+    return {
+        "tokens": reads * sum(map(len, token_ids)),
+        "new_tokens": sum(map(len, written)),
+        "parameters": parameters,
+    }
+
+
+def _with_hf(args):
+    from functools import cache
+
+    from lens.language import loading
+    from lens.language.generation import generate
+
+    loading.set_threads(args.threads)
+
+    @cache
+    def loaded():
+        from transformers import AutoModelForCausalLM
+
+        tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
+        return tokenizer, model, loading.context_length(tokenizer, model, args.max_length)
+
+    def sample(prompts):
+        tokenizer, model, limit = loaded()
+        token_ids, shortened = _prompt_ids(args, prompts, tokenizer, limit)
+        answers = generate(
+            model,
+            tokenizer,
+            token_ids,
+            list(prompts["prompt_id"]),
+            batch_size=args.batch_size,
+            **_options(args),
+        )
+        size = model.num_parameters()
+        used = _cost(token_ids, answers, tokenizer, reads=args.candidates, parameters=size)
+        return answers, shortened, used
+
+    return sample
+
+
+def _with_vllm(args):
+    from functools import cache
+
+    from lens.files import cost
+    from lens.files.hub import reading
+    from lens.language import loading, vllm_engine
+
+    loading.require_model(args.model)
+
+    @cache
+    def loaded():
+        from transformers import AutoConfig, AutoTokenizer
+
+        common = {"revision": args.revision, "trust_remote_code": args.trust_remote_code}
+        with reading(args.model, args.revision):
+            tokenizer = AutoTokenizer.from_pretrained(args.model, **common)
+            config = AutoConfig.from_pretrained(args.model, **common).get_text_config()
+        limits = [config.max_position_embeddings, tokenizer.model_max_length, args.max_length]
+        limit = min(value for value in limits if value)
+        cost.uses("cuda")
+        engine = vllm_engine.load(args.model, dtype=args.dtype, max_length=limit, **common)
+        return tokenizer, engine, limit
+
+    def sample(prompts):
+        tokenizer, engine, limit = loaded()
+        token_ids, shortened = _prompt_ids(args, prompts, tokenizer, limit)
+        names = list(prompts["prompt_id"])
+        answers = vllm_engine.generate(engine, token_ids, names, **_options(args))
+        used = _cost(token_ids, answers, tokenizer, reads=1, parameters=0)  # vLLM does not tell
+        return answers, shortened, used
+
+    return sample

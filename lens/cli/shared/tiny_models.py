@@ -1,0 +1,30 @@
+"""How the tiny models of the offline world are trained."""
+
+from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.outputs import write_metrics
+
+
+def add_optimiser_arguments(parser, *, steps, learning_rate):
+    parser.add_argument("--steps", type=int, default=steps, help="batches in all")
+    parser.add_argument("--batch-size", type=int, default=64, help="texts in a batch")
+    parser.add_argument("--learning-rate", type=float, default=learning_rate, help="at its peak")
+    parser.add_argument("--seed", type=int, default=0)
+    add_thread_argument(parser)
+    parser.add_argument("--out", required=True, help="model folder")
+    parser.add_argument("--metrics", required=True)
+
+
+def optimiser(args) -> dict:
+    """The keyword arguments of a training, of `add_optimiser_arguments`."""
+    names = ("steps", "batch_size", "learning_rate", "seed")
+    return {name: getattr(args, name) for name in names}
+
+
+def save(args, inputs, model, tokenizer, losses, **facts) -> None:
+    """Saves the model, and facts before and after what is said of its losses."""
+    from lens.world import tiny_models
+
+    tiny_models.save(args.out, model, tokenizer)
+    size = model.num_parameters()
+    facts = {"parameters": size, **tiny_models.describe_losses(losses), **facts}
+    write_metrics(args, inputs, facts, {"parameters": size, "trained": size})

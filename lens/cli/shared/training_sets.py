@@ -1,0 +1,42 @@
+"""What the commands share that take N pairs of each seed to train on."""
+
+from lens.cli.shared.arguments import add_thread_argument
+
+
+def add_training_set_arguments(parser):
+    parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
+    parser.add_argument("--embeddings", required=True, help="from embed-pairs")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument(
+        "--validation-fraction", type=float, default=0.1, help="of the N pairs, by prompt"
+    )
+    add_thread_argument(parser)
+
+
+def read_training_sets(args):
+    """(pair table, its embeddings, {seed: its TrainingSet}) for the arguments above."""
+    from lens.files.embeddings import read_embedded
+    from lens.reward.training_set import training_set
+
+    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
+    options = {"n_pairs": args.n_pairs, "validation_fraction": args.validation_fraction}
+    sets = {seed: training_set(pairs, embeddings, seed=seed, **options) for seed in args.seeds}
+    return pairs, embeddings, sets
+
+
+def embedding_facts(part) -> dict[str, int]:
+    """What a training set's embeddings lack."""
+    return {
+        "features": part.chosen.shape[1],
+        "constant_features": part.constant_features,
+        "identical_pairs": part.identical_pairs,
+    }
+
+
+def embedding_flags(part) -> list[tuple[str, str]]:
+    from lens.core import diagnostics
+
+    count = len(part.rows) + len(part.validation_rows)
+    dim = part.chosen.shape[1]
+    return diagnostics.of_embeddings(part.constant_features, dim, part.identical_pairs, count)

@@ -1,0 +1,98 @@
+"""Settings of language models: loading, embedding, sampling and training on text."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lens.core.settings import BatchTokens, Count, Rate, Seed, Settings, Threads
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+Epochs = Annotated[float, Field(gt=0, description="Passes over the texts.")]
+
+
+class LoadSettings(Settings):
+    """How a Hugging Face model is loaded and how texts are put to it."""
+
+    model: str = Field(description="Folder or Hub id.")
+    revision: str | None = Field(None, description="Hub revision; pin a commit.")
+    dtype: Dtype = Field("float32", description="Number format of the weights.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
+    trust_remote_code: bool = Field(False, description="Run code that comes with the model.")
+    text_style: Literal["chat", "plain"] = Field(
+        "chat", description="The tokenizer's chat template or plain text."
+    )
+    max_length: Count | None = Field(
+        None, description="Tokens read at most; null is the model's limit."
+    )
+    too_long: Literal["error", "cut_left", "cut_right"] = Field(
+        "error", description="What happens to longer texts."
+    )
+    threads: Threads = 1
+
+
+class EmbeddingSettings(Settings):
+    """How a text becomes one vector."""
+
+    pooling: Literal["last", "mean", "first"] = Field(
+        "last",
+        description="Last token (causal models), or mean over tokens or first token (encoders).",
+    )
+    layer: int = Field(
+        -1, ge=-1, description="-1 final hidden state, 0 input embeddings, i output of block i."
+    )
+    batch_tokens: BatchTokens = 8192
+
+
+class GenerationSettings(Settings):
+    """How candidates are sampled."""
+
+    engine: Literal["hf", "vllm"] = Field(
+        "hf", description="What samples: Hugging Face generate, or vLLM (extra `vllm`)."
+    )
+    candidates: int = Field(16, ge=2, description="Answers to each test prompt.")
+    temperature: float = Field(1.0, gt=0, description="Sampling temperature.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus sampling; 1 is off.")
+    max_new_tokens: Count = Field(512, description="Longest answer in tokens.")
+    batch_size: Count = Field(64, description="Answers sampled together; changes speed only.")
+    seed: Seed = Field(0, description="Seed of the candidates.")
+
+
+class TextTrainingSettings(Settings):
+    """What full fine-tuning and LoRA share."""
+
+    epochs: Epochs = 1.0
+    learning_rate: Rate | None = None
+    batch_size: Count = Field(32, description="Pairs or texts in a step.")
+    device_batch_size: Count | None = Field(
+        None, description="Of them at a time on one device; the rest is accumulated."
+    )
+    dtype: Dtype | None = Field(
+        None,
+        description="Number format of the weights in training, where it is not the model's own.",
+    )
+
+
+class FinetuningSettings(TextTrainingSettings):
+    """How a language model is trained on text with TRL."""
+
+    warmup_share: float = Field(
+        0.0, ge=0, lt=1, description="Share of the steps in which the learning rate rises."
+    )
+    gradient_checkpointing: bool = Field(False, description="Less memory for a fifth more time.")
+    bf16: bool = Field(False, description="Sums in bfloat16; weights keep their own type.")
+    max_length: Count | None = Field(
+        None, description="Tokens of a text for SFT; a longer one loses its end."
+    )
+
+
+class AdapterSettings(TextTrainingSettings):
+    """What differs for LoRA, and its adapters."""
+
+    lora_rank: Count = Field(16, description="Rank of the adapters.")
+    lora_alpha: Count = Field(32, description="Their scale times the rank.")
+    lora_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout before the adapters.")
+    lora_targets: list[str] = Field(
+        ["q_proj", "v_proj"],
+        min_length=1,
+        description="Layers that get adapters, by the end of their names, or all-linear.",
+    )

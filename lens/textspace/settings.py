@@ -1,0 +1,99 @@
+"""Settings of judges and of labels made by the reward model itself."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lens.core.settings import BatchTokens, Count, Seed, Settings, matching
+
+
+class JudgingSettings(Settings):
+    """How a judge of two answers is asked."""
+
+    verdict: Literal["text", "probability"] = Field(
+        "text",
+        description="What the judge writes (text), or the probabilities of two labels as its next "
+        "token.",
+    )
+    template: str | None = Field(
+        None,
+        description="File with the judge's prompt, holding {prompt}, {first} and {second}; our own "
+        "without.",
+    )
+    labels: list[str] = Field(
+        ["A", "B"],
+        min_length=2,
+        max_length=2,
+        description="The tokens for `first is better` and `second is better`, for probability.",
+    )
+    opening: str = Field(
+        "[[", description="How the judge's answer begins, before a label, for probability."
+    )
+    max_new_tokens: Count = Field(512, description="Longest judgement in tokens.")
+    batch_size: Count = Field(64, description="Judgements written together; changes speed only.")
+    batch_tokens: BatchTokens = 8192
+
+
+class SelfRewardingSettings(JudgingSettings):
+    """How the model judges pairs of its own responses."""
+
+    pairs: Count = Field(
+        8, description="Pairs of a prompt's responses that are judged, in both orders."
+    )
+    seed: Seed = Field(0, description="Of the choice of pairs.")
+
+
+class SelfEvolvedSettings(Settings):
+    """How the reward model's own order becomes labels."""
+
+    rounds: int = Field(2, ge=2, description="Times that it is trained and confident pairs join.")
+    confidence: float = Field(
+        0.6,
+        gt=0.5,
+        lt=1,
+        description="Probability from which a pair may join; every pair has one half.",
+    )
+
+
+Address = Annotated[
+    str,
+    matching(
+        r"https?://[^\s/?#@]+(/[^\s?#@]*)?",
+        "should be an address such as https://api.openai.com/v1, without a name, password or query",
+    ),
+]
+Variable = Annotated[
+    str,
+    matching(
+        "[A-Z][A-Z0-9_]{0,63}",
+        "should be the name, in capitals, of the environment variable that holds the key",
+    ),
+]
+
+
+class EndpointSettings(Settings):
+    """An OpenAI-compatible endpoint; its key is in the environment. Needs the extra `judge`."""
+
+    base_url: Address = Field(
+        description="An address such as https://api.openai.com/v1, without a name, password or "
+        "query."
+    )
+    model: str = Field(description="The judge's name there.")
+    key_variable: Variable = Field(
+        "OPENAI_API_KEY",
+        description="The name, in capitals, of the environment variable that holds the key.",
+    )
+    temperature: float = Field(0.0, ge=0, description="Sampling temperature of the judge.")
+    timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
+    retries: int = Field(
+        5, ge=0, description="Times that an answer is asked for again, with back-off."
+    )
+    parallel: Count = Field(8, description="Requests at a time.")
+    input_price: float | None = Field(None, ge=0, description="USD for a million tokens read.")
+    output_price: float | None = Field(None, ge=0, description="USD for a million tokens written.")
+    max_failed: float = Field(
+        0.0, ge=0, le=1, description="Share of calls that may stay unanswered."
+    )
+    max_spend: float | None = Field(
+        None, ge=0, description="USD; a larger estimate is refused before any call."
+    )

@@ -1,0 +1,15 @@
+"""Settings of the trainings behind the theory (B.5)."""
+
+from pydantic import Field
+
+from lens.core.settings import Count, Settings
+
+
+class BoundsSettings(Settings):
+    """How the trainings are measured."""
+
+    max_test_pairs: Count = Field(10000, description="Test pairs that losses are measured on.")
+    delta: float = Field(0.05, gt=0, lt=1, description="1 - confidence of the bounds.")
+    vae_steps: Count = Field(
+        800, description="Gradient steps of the VAEs that are trained alike at every size."
+    )

@@ -1,0 +1,273 @@
+"""The words of commands: sections of the config as flags, quoted for a shell."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NewType
+
+from lens.core.errors import LensError
+from lens.language.settings import LoadSettings
+from lens.textspace.methods import TEXT_METHODS
+from lens.workflow.cells import inspected
+from lens.workflow.config import Config
+from lens.workflow.inputs import (
+    SHARDED,
+    STAGE_OF_LABELS,
+    bench_text_methods,
+    jobs_of,
+)
+from lens.workflow.paths import Wildcards, local_files
+from lens.workflow.sections import Model
+from lens.workflow.variants import variants
+
+Words = NewType("Words", str)  # that a shell reads as they stand
+
+
+def flags(settings: Mapping[str, object]) -> Words:
+    """Settings as command-line flags: {"noise_variance": 0.01} -> --noise-variance 0.01.
+    Every text arrives as it stands, whatever a shell makes of its characters."""
+    parts = []
+    for name, value in settings.items():
+        if value is None or value is False:
+            continue
+        flag = f"--{name.replace('_', '-')}"
+        texts = value if isinstance(value, list) else [value]
+        for text in filter(lambda text: isinstance(text, str), texts):
+            if "\0" in text or (text.startswith("-") and texts is value):
+                raise LensError(
+                    f"config: {name} {text!r}: a command line cannot take it. Choose one without "
+                    "NUL characters and, in a list, without a dash at its beginning."
+                )
+        if isinstance(value, dict):
+            parts += [flag, json.dumps(value)]
+        elif isinstance(value, list):
+            parts += [flag, *map(str, value)]
+        elif value is True:
+            parts.append(flag)
+        elif isinstance(value, str) and value.startswith("-"):  # else it would be taken for a flag
+            parts.append(f"{flag}={value}")
+        else:
+            parts += [flag, str(value)]
+    return Words(shlex.join(parts))
+
+
+def pairs_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
+    pairs = config.datasets[wildcards.dataset].pairs.given()
+    return flags({**pairs, "pool": str(input.pool[0]) if input.pool else None})
+
+
+def pool_flags(config: Config, wildcards: Wildcards) -> Words:
+    """Of the pool's file; the gold field is for import_gold alone."""
+    pool = config.datasets[wildcards.dataset].pool
+    return flags(
+        pool.model_dump(exclude_unset=True, exclude={"gold", "gold_field"}) if pool else {}
+    )
+
+
+def pool_gold_flags(config: Config, wildcards: Wildcards) -> Words:
+    pool = config.datasets[wildcards.dataset].pool
+    field = flags({"gold_field": pool.gold_field if pool else None})
+    return Words(f"{pool_flags(config, wildcards)} {field}")
+
+
+def load_flags(config: Config, wildcards: Wildcards) -> Words:
+    return flags(config.models[wildcards.model].load.given())
+
+
+def embedding_flags(config: Config, wildcards: Wildcards) -> Words:
+    model = config.models[wildcards.model]
+    return flags(model.load.given() | model.embedding.given())
+
+
+def generation_flags(config: Config, wildcards: Wildcards) -> Words:
+    model = config.models[wildcards.model]
+    return flags(model.load.given() | (model.generation.given() if model.generation else {}))
+
+
+def sampling_flags(config: Config, wildcards: Wildcards) -> Words:
+    """For responses: the model's own settings, with what the sampling entry changes."""
+    model, text = config.models[wildcards.model], config.textual
+    count = text.responses
+    if wildcards.prompts == "held_out":
+        count = config.rejection_sampling.candidates
+    own = model.generation.given() if model.generation else {}
+    changed = text.sampling[wildcards.sampling].given()
+    return flags(model.load.given() | own | changed | {"candidates": count})
+
+
+def gold_flags(config: Config, wildcards: Wildcards) -> Words:
+    if config.gold is None:
+        raise LensError("config: no gold model is needed, and so none is used.")
+    return flags(config.gold.load.given() | {"batch_tokens": config.gold.batch_tokens})
+
+
+def likelihood_flags(config: Config, wildcards: Wildcards) -> Words:
+    model = config.models[wildcards.model]
+    return flags(model.load.given() | {"batch_tokens": model.embedding.batch_tokens})
+
+
+def shard_flags(config: Config, stage: str) -> Words:
+    """Of a job for one shard; Snakemake puts in the wildcard, which is a number."""
+    flush = getattr(config.shards, SHARDED[stage]).flush
+    return Words(f"--shard {{shard}} --shards {jobs_of(config, stage)} --flush {flush}")
+
+
+def vae_flags(config: Config, wildcards: Wildcards) -> Words:
+    variant = variants(config).get(wildcards.vae)
+    return flags(config.training.given() | config.vae.given() | (variant.own if variant else {}))
+
+
+def reward_flags(config: Config, wildcards: Wildcards) -> Words:
+    variant = variants(config).get(wildcards.method)
+    own = variant.own if variant and variant.section == "synthesis" else {}
+    synthesis = config.synthesis.given() | own
+    return flags(config.training.given() | synthesis | config.reward.given())
+
+
+def vae_flag(wildcards: Wildcards, input: Wildcards) -> Words:
+    return flags({"vae_dir": str(Path(input.vae[0]).parent) if input.vae else None})
+
+
+def text_flag(wildcards: Wildcards, input: Wildcards) -> Words:
+    names = ("synthetic", "responses", "response_embeddings")
+    return flags(dict(zip(names, map(str, input.text[:3]), strict=bool(input.text))))
+
+
+def theory_flags(config: Config, wildcards: Wildcards) -> Words:
+    """Of theory-points: its own section, and the pipeline's with what it changes."""
+    own = config.theory.given()
+    parts = {
+        "vae": config.vae.given() | own.pop("vae", {}),
+        "reward": config.reward.given() | own.pop("reward", {}),
+        "synthesis": config.synthesis.given(),
+    }
+    own.pop("mem_mb", None)
+    return flags(config.training.given() | own | parts)
+
+
+def inspection_flags(config: Config, wildcards: Wildcards) -> Words:
+    """Of inspect-synthetic."""
+    chosen = inspected(config)._asdict() | {"methods": config.inspection.methods}
+    synthesis = {"synthesis": config.synthesis.given()}
+    return flags(config.training.given() | chosen | synthesis)
+
+
+def scoring(load: LoadSettings, model: Model) -> dict:
+    """For texts to be scored by a reward model trained from this entry of `models`."""
+    keys = ("dtype", "device", "text_style", "max_length", "too_long", "threads")
+    given = load.given()
+    own = {key: given[key] for key in keys if key in given}
+    return own | {"batch_tokens": model.embedding.given().get("batch_tokens")}
+
+
+def scoring_flags(config: Config, wildcards: Wildcards) -> Words:
+    model = config.models[wildcards.model]
+    return flags(scoring(model.load, model))
+
+
+def annotator(config: Config) -> Model:
+    """The entry under `models` that the annotator is trained from."""
+    return config.models[config.textual.annotator.model]
+
+
+def annotator_scoring_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
+    settings = scoring(annotator(config).load, annotator(config))
+    return flags({"annotator": str(input.annotator)} | settings)
+
+
+def finetuning(config: Config, training: str) -> dict:
+    """The settings of `finetuning` and of "full" or "lora", which may change them."""
+    own = config.textual.lora if training == "lora" else config.textual.full
+    found = config.textual.finetuning.given() | own.given()
+    return found | ({"lora": True} if training == "lora" else {})
+
+
+def annotator_flags(config: Config, wildcards: Wildcards) -> Words:
+    own = config.textual.annotator.given()
+    own.pop("model")
+    settings = finetuning(config, "lora" if own.pop("lora", False) else "full")
+    return flags(annotator(config).load.given() | settings | own)
+
+
+def text_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
+    """Of a textual method: its synthetic pairs, its model, and how it is trained."""
+    synthetic = {"synthetic": str(input.synthetic[0]) if input.synthetic else None}
+    settings = finetuning(config, TEXT_METHODS[wildcards.method].training)
+    return flags(synthetic | config.models[wildcards.model].load.given() | settings)
+
+
+def evolving_flags(config: Config, wildcards: Wildcards) -> Words:
+    settings = config.textual.self_evolved.given() | finetuning(config, "full")
+    return flags(config.models[wildcards.model].load.given() | settings)
+
+
+def sft_flags(config: Config, wildcards: Wildcards) -> Words:
+    settings = config.rejection_sampling.sft.given()
+    return flags(config.models[wildcards.model].load.given() | settings)
+
+
+def self_rewarding_flags(config: Config, wildcards: Wildcards) -> Words:
+    settings = config.textual.self_rewarding.given()
+    return flags(config.models[wildcards.model].load.given() | settings)
+
+
+def judge_flags(config: Config, wildcards: Wildcards) -> Words:
+    """Of the judge of Table 3, a local model or an endpoint."""
+    judge = config.rejection_sampling.judge
+    apart = {"kind", "compare", "gpu", "load", "endpoint"}
+    own = judge.model_dump(exclude_unset=True, exclude=apart)
+    if judge.kind == "model":
+        return flags(own | (judge.load.given() if judge.load else {}))
+    endpoint = judge.endpoint.given() if judge.endpoint else {}
+    return flags(own | endpoint | {"cache": f"{config.results}/judge_answers.jsonl"})
+
+
+def labels_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
+    """Synthetic pairs are labelled once, for the largest scale that is trained on them."""
+    standard = wildcards.sampling == "standard"
+    scale = max(config.compare.scales) if standard else config.textual.table_6.scale
+    kind = STAGE_OF_LABELS[wildcards.labels][1]
+    return flags({"scale": scale, kind: str(input.labels)})
+
+
+def training_prompts_flags(config: Config, wildcards: Wildcards) -> Words:
+    return flags({"n_pairs": wildcards.n_pairs, "seeds": config.compare.seeds})
+
+
+def held_out_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
+    chosen = config.rejection_sampling
+    test_prompts = str(input.test_prompts)
+    return flags({"test_prompts": test_prompts, "count": chosen.prompts, "seed": chosen.seed})
+
+
+def picking_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
+    """Of the reward model that picks: the embeddings that it reads, if any, and how it reads."""
+    model = config.models[wildcards.model]
+    index = str(input.embeddings[0]) if input.embeddings else None
+    return flags({"embeddings": index} | scoring(model.load, model))
+
+
+def launch(config: Config, wildcards: Wildcards) -> Words:
+    """How a job that trains on text starts: by itself, or through accelerate."""
+    own = config.textual
+    if own.accelerate is None:
+        return Words("python -m lens")
+    (file,) = local_files(own.accelerate)
+    quoted = shlex.quote(file)
+    return Words(f"accelerate launch --config_file {quoted} --num_processes {own.gpus} -m lens")
+
+
+def bench_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
+    revision = config.reward_bench.revision
+    own = {"data": list(map(str, input.data))} if input.data else {"data_revision": revision}
+    return Words(f"{flags(own)} {embedding_flags(config, wildcards)}")
+
+
+def bench_text_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
+    if not input.texts:
+        return Words("")
+    methods = bench_text_methods(config, wildcards)
+    scale = config.reward_bench.scale
+    texts = list(map(str, input.texts))
+    return flags({"texts": texts, "text_methods": methods, "text_scale": scale})

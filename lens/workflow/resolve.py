@@ -1,0 +1,117 @@
+"""From what was read to the config of a run: validated, completed, and checked as a whole."""
+
+import re
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lens.core.errors import LensError
+from lens.workflow.checks import check
+from lens.workflow.config import Config
+from lens.workflow.errors import refusal
+from lens.workflow.paths import plain_path
+from lens.workflow.variants import with_layers
+
+# Sections that are filled in for artefacts that use them alone.
+FOR_AN_ARTEFACT = {"table_4": "table_4", "rewardbench_safety": "reward_bench"}
+
+
+def resolve(raw: dict, root: Path) -> Config:
+    """The config of a run of the workflow that lies in the folder `root`.
+
+    Validates `raw`, leaves out what is not compared, puts in {run}, {project} and the names under
+    `paths` wherever a text mentions them, adds a model for each layer of a sweep, and checks that
+    the sections fit together. A resolved config resolves to itself. LensError says what is wrong,
+    where, and what to do.
+    """
+    plain_path(str(root))
+    given = deepcopy(raw)
+    _compared_alone(_read(given), given)
+    _without_nulls(given)
+    _fill_in_sections(given, root)
+    _with_text_that_is_compared(given)
+    config = with_layers(_read(given))
+    check(config)
+    return config
+
+
+def _read(given: dict) -> Config:
+    try:
+        return Config.model_validate(given)
+    except ValidationError as error:
+        raise LensError(refusal(error, given)) from None
+
+
+def _compared_alone(config: Config, given: dict) -> None:
+    for key in ("datasets", "models"):
+        unknown = set(given["compare"][key]) - set(given[key])
+        if unknown:
+            raise LensError(f"config: compare.{key} names {sorted(unknown)}, not under {key}.")
+        given[key] = {name: given[key][name] for name in given["compare"][key]}
+    for name, model in given["models"].items():
+        if "candidates_from" in model:
+            raise LensError(
+                f"config: models.{name}.candidates_from is filled in for the layers of a sweep; "
+                "take it out."
+            )
+    if not needs_gold_model(config):
+        given["gold"] = None
+    elif config.gold is None:
+        raise LensError(
+            "config: candidates are judged by a gold model: give the section `gold`, or a `pool` "
+            "with `gold: true` for each dataset."
+        )
+
+
+def needs_gold_model(config: Config) -> bool:
+    """Whether candidates have no gold scores yet; no pool has scores of Table 3's fresh answers."""
+    used = [config.datasets[name] for name in config.compare.datasets]
+    return "table_3" in config.artefacts or any(
+        not (dataset.pool and dataset.pool.gold) for dataset in used
+    )
+
+
+def _without_nulls(given: dict) -> None:
+    """Entries that a config file has taken out of the one below it."""
+    for section, key in (("textual", "jobs"), ("rejection_sampling", "reward_models")):
+        entries = given[section][key].items()
+        given[section][key] = {name: entry for name, entry in entries if entry}
+
+
+def _with_text_that_is_compared(given: dict) -> None:
+    text, compare = given["textual"], given["compare"]
+    keys = ("datasets", "models")
+    kept = {key: [name for name in text[key] if name in compare[key]] for key in keys}
+    text.update(kept if all(kept.values()) else {"methods": []})
+
+
+def _fill_in_sections(given: dict, root: Path) -> None:
+    names = {**given["paths"], "run": given["run"], "project": str(root)}
+    own = {
+        section for artefact, section in FOR_AN_ARTEFACT.items() if artefact in given["artefacts"]
+    }
+    for key in ("datasets", "models", "gold", "textual", "rejection_sampling", *sorted(own)):
+        given[key] = fill_in(given[key], names)
+
+
+def fill_in(value: Any, names: dict) -> Any:
+    """A copy with each {name} in a text replaced; LensError names one that is not set."""
+    if isinstance(value, dict):
+        return {key: fill_in(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [fill_in(item, names) for item in value]
+    if isinstance(value, str):
+        return re.sub(r"\{(\w+)\}", lambda match: _path_for(match[1], names), value)
+    return value
+
+
+def _path_for(name: str, names: dict) -> str:
+    if names.get(name) is None:
+        raise LensError(
+            f"config: the path {name!r} is not set. "
+            f"Give it on the command line: --config paths='{{{name}: /path/to/it}}'. (Where the "
+            "braces are a file's own, rename it.)"
+        )
+    return str(names[name])
