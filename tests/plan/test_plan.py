@@ -542,6 +542,7 @@ def test_measured_seconds_of_a_run(tmp_path):
         measured.measured(tmp_path / "nothing")
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
     given = ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(SMALL)]
     done = snakemake(
@@ -567,6 +568,7 @@ def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
     assert "The longest chain" in text
 
 
+@pytest.mark.slow
 def test_the_rule_writes_the_plan_of_its_own_config(tmp_path):
     done = snakemake(
         "--cores",
