@@ -79,7 +79,14 @@ def _read_cells(folder: Path) -> list[Cell]:
     ]
 
 
-def _cell(folder: Path, labels: dict, scale: int, prompts, pairs, summary: dict) -> Cell:
+def _cell(
+    folder: Path,
+    labels: dict,
+    scale: int,
+    prompts: pd.DataFrame,
+    pairs: pd.DataFrame,
+    summary: dict,
+) -> Cell:
     seeds, candidates = labels["seeds"], int(prompts["n"].max())
     _check(folder / "prompts.parquet", prompts, "gold_reward", ["prompt_id", "n"], seeds)
     _check(folder / "pairs.parquet", pairs, "correct", ["id"], seeds)
@@ -151,7 +158,7 @@ def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
     rows = []
     for cell in cells:
         control = control_of(cell, by_key)
-        pair = (getattr(cell, measure), control and getattr(control, measure))
+        pair = (getattr(cell, measure), getattr(control, measure) if control else None)
         rows.append(cell.labels | level(pair[0]) | difference(*pair) | {"p_value": p_value(*pair)})
     return corrected(pd.DataFrame(rows))
 
