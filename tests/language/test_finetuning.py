@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from tests.helpers.text_training import ONCE, rows, train
 from tests.helpers.word_models import WORDS, save_tokenizer, shape
 from tests.helpers.workflow_tools import ROOT
 
-pytest.importorskip("trl", reason="extra `text` is not installed")
-pytest.importorskip("peft", reason="extra `text` is not installed")
+pytestmark = pytest.mark.skipif(  # importing them here would take seconds of every run
+    not (find_spec("trl") and find_spec("peft")), reason="extra `text` is not installed"
+)
 
 
 @pytest.fixture(autouse=True)
