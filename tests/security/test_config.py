@@ -169,6 +169,7 @@ def rejection(**endpoint):
     return section
 
 
+@pytest.mark.slow
 def test_a_refused_secret_is_neither_said_nor_logged(tmp_path):
     endpoint = ENDPOINT | {"base_url": f"http://me:{KEY}@localhost:1/v1"}
     change = {"rejection_sampling": {"judge": {"kind": "endpoint", "endpoint": endpoint}}}
