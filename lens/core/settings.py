@@ -5,7 +5,6 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
@@ -16,17 +15,12 @@ Threads = Annotated[
 BatchTokens = Annotated[int, Field(ge=1, description="Tokens in one batch; changes speed only.")]
 
 
-def refuse(message: str) -> PydanticCustomError:
-    """An error that says what a value should be; the value and its place are put to it."""
-    return PydanticCustomError("lens", message)
-
-
 def matching(pattern: str, message: str) -> AfterValidator:
     """Refuses texts that the pattern does not match from end to end, line breaks included."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
-            raise refuse(message)
+            raise ValueError(message)
         return value
 
     return AfterValidator(check)
@@ -34,7 +28,7 @@ def matching(pattern: str, message: str) -> AfterValidator:
 
 def _unique(values: list) -> list:
     if any(value in values[:place] for place, value in enumerate(values)):
-        raise refuse("has the same item twice")
+        raise ValueError("has the same item twice")
     return values
 
 

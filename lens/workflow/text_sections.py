@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lens.core.settings import Count, Rate, Seed, Settings, Unique, refuse
+from lens.core.settings import Count, Rate, Seed, Settings, Unique
 from lens.language.settings import (
     AdapterSettings,
     Epochs,
@@ -19,12 +19,12 @@ from lens.textspace.settings import (
     SelfEvolvedSettings,
     SelfRewardingSettings,
 )
-from lens.workflow.names import Gpus, Memory, Name, Names, Scale, holding
+from lens.workflow.sections import Gpus, Memory, Name, Names, Scale, holding
 
 
 def _not_table_6(name: str) -> str:
     if name == "table_6":
-        raise refuse("is taken: Table 6 has a job of its own. Choose another name")
+        raise ValueError("is taken: Table 6 has a job of its own. Choose another name")
     return name
 
 

@@ -18,7 +18,7 @@ from lens.plan.sizes import epochs_of_reward, sizes
 from lens.plan.stages import embeddings_bytes, reward_flops, vae_flops
 from lens.plan.tasks import Read, Train, Work, Write, seconds
 from lens.plan.work import KNOWN, SHARDS, work_of
-from tests.helpers.workflow_tools import ROOT, SMALL, snakemake
+from tests.helpers.workflow_tools import ROOT, SMALL, snakemake, workflow_rules
 
 PUBLISHED = {  # 10^9 parameters
     "google/gemma-2-2b-it": 2.614,
@@ -335,13 +335,7 @@ def test_jobs_are_those_of_a_dry_run(small, tmp_path):
 
 
 def test_every_rule_that_takes_a_gpu_is_known():
-    found = set()
-    for file in (ROOT / "workflow/rules").glob("*.smk"):
-        for name, body in re.findall(
-            r"^rule (\w+):\n(.*?)(?=^(?:use )?rule |\Z)", file.read_text(), re.M | re.S
-        ):
-            if re.search(r"^        gpu=", body, re.M):
-                found.add(name)
+    found = {name for name, rule in workflow_rules().items() if "gpu" in rule.resources}
     assert len(found) > 10
     assert found <= set(KNOWN)
 
