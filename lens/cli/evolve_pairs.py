@@ -1,6 +1,6 @@
 """Label pairs by self-evolution: the reward model ranks, confident pairs join, it trains again."""
 
-from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.arguments import add_model_arguments, options
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 from lens.cli.shared.text import add_finetuning_arguments, finetuning, score_with, train_classifier
 
@@ -35,8 +35,9 @@ def run(args):
     loading.set_threads(args.threads)
     pairs, responses = artifacts.read_table(args.pairs), artifacts.read_table(args.responses)
     annotated = artifacts.read_table(args.annotated) if args.annotated else None
-    made, by_scale, costs = [], {}, []
-    first_scores, tokens = {}, None
+    made, costs, tokens = [], [], None
+    by_scale: dict[str, dict] = {}
+    first_scores: dict = {}
     for scale in args.scales:
         for seed in args.seeds:
             rows = text_pairs.spent_rows(pairs, args.n_pairs, seed)
@@ -58,9 +59,8 @@ def run(args):
                 mine,
                 train_and_score,
                 scale=scale,
-                rounds=args.rounds,
-                confidence=args.confidence,
                 seed=seed,
+                **options(args, "rounds", "confidence"),
             )
             made.append(found.assign(scale=scale))
             facts = {"synthetic_pairs": len(found), "rounds": rounds}

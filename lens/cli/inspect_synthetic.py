@@ -2,7 +2,7 @@
 
 import json
 
-from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.arguments import add_thread_argument, options
 from lens.cli.shared.outputs import input_files, write_metrics
 
 
@@ -43,18 +43,12 @@ def run(args):
         raise LensError(f"--scale {args.scale}: there is nothing synthetic below a scale of 2.")
     loading.set_threads(args.threads)
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    data = training_set(
-        pairs,
-        embeddings,
-        n_pairs=args.n_pairs,
-        seed=args.seed,
-        validation_fraction=args.validation_fraction,
-    )
+    spent = options(args, "n_pairs", "seed", "validation_fraction")
+    data = training_set(pairs, embeddings, **spent)
     reference, real = RewardHead.load(args.reference), geometry.Real.of(data)
     vae = load_vae(args.vae)
-    sources = geometry.make_sources(
-        args.methods, data, scale=args.scale, vae=vae, settings=args.synthesis, seed=args.seed
-    )
+    made = {"vae": vae, "settings": args.synthesis, **options(args, "scale", "seed")}
+    sources = geometry.make_sources(args.methods, data, **made)
     found = {"held_out": held_out(pairs, embeddings, data, real, reference)}
     for name, source in sources.items():
         found[name] = geometry.inspect(source, data, real, reference, args.scale)

@@ -1,6 +1,6 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
-from lens.cli.shared.arguments import settings
+from lens.cli.shared.arguments import options, settings
 from lens.cli.shared.your_data import names
 
 
@@ -51,17 +51,13 @@ def run(args):
         test,
         report,
         pool=pool,
-        group_by=args.group_by,
-        invalid_rows=args.invalid_rows,
-        test_fraction=args.test_fraction,
-        max_train_pairs=args.max_train_pairs,
-        max_test_pairs=args.max_test_pairs,
-        seed=args.seed,
+        **options(args, "group_by", "invalid_rows", "test_fraction", "seed"),
+        **options(args, "max_train_pairs", "max_test_pairs"),
     )
     prompts = splits.test_prompts(pairs, args.test_prompts, args.seed)
     artifacts.write_table(args.out, pairs)
     artifacts.write_table(args.out_prompts, prompts)
-    test_places = test_report.places if wants_test else {}
+    test_places = test_report.places if test_report else {}
     places = report.places | {f"test-{key}": place for key, place in test_places.items()}
     inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
     facts = {
@@ -84,8 +80,8 @@ def load(args, source):
     rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
     selected = select_rows(rows, args.where)
     given, form = to_pairs(rename_columns(selected, args.columns), pair_rule=args.pair_rule)
-    options = {"keep_prefix": args.keep_prefix, "invalid_rows": args.invalid_rows}
-    pairs, report = normalise_pairs(given, group_by=args.group_by, **options)
+    rules = options(args, "group_by", "keep_prefix", "invalid_rows")
+    pairs, report = normalise_pairs(given, **rules)
     report.not_selected = len(rows) - len(selected)
     return pairs, report, form
 

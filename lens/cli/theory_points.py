@@ -1,6 +1,6 @@
 """Train on growing subsets, with a reference on all pairs: the points behind the theory (B.5)."""
 
-from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.arguments import add_thread_argument, options
 from lens.cli.shared.outputs import input_files, write_metrics
 
 
@@ -46,12 +46,8 @@ def run(args):
         pairs,
         embeddings,
         sizes=args.n_pairs,
-        scales=args.scales,
-        seeds=args.seeds,
-        max_test_pairs=args.max_test_pairs,
-        validation_fraction=args.validation_fraction,
-        delta=args.delta,
-        vae_steps=args.vae_steps,
+        **options(args, "scales", "seeds", "max_test_pairs", "validation_fraction"),
+        **options(args, "delta", "vae_steps"),
         vae=json.loads(args.vae),
         head=json.loads(args.reward),
         synthesis=json.loads(args.synthesis),

@@ -1,5 +1,6 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
+from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
@@ -9,12 +10,6 @@ from lens.cli.shared.training_sets import (
 )
 
 SIDES = ("chosen", "rejected")
-SYNTHESIS = (
-    "noise_variance",
-    "candidates_per_kept",
-    "perturbation_variance",
-    "complement_noise",
-)
 
 
 def add_arguments(parser):
@@ -88,7 +83,9 @@ def train(args, data, inputs):
     from pathlib import Path
 
     from lens.core.errors import LensError
+    from lens.latent.settings import SynthesisSettings
     from lens.reward import methods
+    from lens.reward.settings import HeadSettings
 
     vaes, method, scale = {}, args.method, args.scale
     if method == "embedding_mlp":
@@ -106,15 +103,8 @@ def train(args, data, inputs):
         data,
         scale=scale,
         vaes=vaes,
-        settings={name: getattr(args, name) for name in SYNTHESIS},
-        head={
-            "hidden": args.hidden,
-            "learning_rate": args.learning_rate,
-            "batch_size": args.batch_size,
-            "epochs": args.epochs,
-            "patience": args.patience,
-            "centred": args.centred,
-        },
+        settings=options(args, *SynthesisSettings.model_fields),
+        head=options(args, *HeadSettings.model_fields),
     )
 
 

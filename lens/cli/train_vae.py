@@ -1,5 +1,8 @@
 """Train the contrastive VAE, one for each seed, on N preference pairs."""
 
+from typing import Any
+
+from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
@@ -33,6 +36,7 @@ def run(args):
     from lens.core import diagnostics
     from lens.core.seeds import derive_seed
     from lens.language import loading
+    from lens.latent.settings import VaeSettings
     from lens.latent.vae import diagnose, save_vae, train_vaes
 
     loading.set_threads(args.threads)
@@ -40,16 +44,10 @@ def run(args):
     vaes = train_vaes(
         [(part.chosen, part.rejected) for part in data.values()],
         seeds=[derive_seed(seed, "vae") for seed in data],
-        hidden=args.hidden,
-        latent=args.latent,
-        sharing=args.sharing,
-        beta=args.beta,
-        gamma=args.gamma,
-        learning_rate=args.learning_rate,
-        batch_size=args.batch_size,
-        epochs=args.epochs,
+        **options(args, *VaeSettings.model_fields),
     )
-    by_seed, flags = {}, []
+    by_seed: dict[str, dict[str, Any]] = {}
+    flags = []
     for (seed, part), vae in zip(data.items(), vaes, strict=True):
         save_vae(Path(args.out_dir) / f"seed_{seed}.safetensors", vae)
         by_seed[str(seed)] = {

@@ -1,6 +1,6 @@
 """Settings of where preferences come from."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -42,7 +42,7 @@ class PairsSettings(Settings):
     seed: Seed = Field(0, description="Seed of the split.")
 
     @model_validator(mode="after")
-    def one_source(self):
+    def one_source(self) -> Self:
         if (self.path is None) == (self.hub is None):
             raise ValueError("give either `path`, a local file, or `hub`, a dataset of the Hub")
         return self

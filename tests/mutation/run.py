@@ -55,7 +55,12 @@ TESTS = {
     "best_of_n": ["evaluation/test_best_of_n"],
     "theory": ["theory/test_bounds"],
     "synthesis": ["latent/test_synthesis", "reward/test_factored_batches"],
-    "vae": ["latent/test_vae", "reward/test_factored_batches", "core/test_diagnostics"],
+    "vae": [
+        "latent/test_vae",
+        "latent/test_diagnose",
+        "reward/test_factored_batches",
+        "core/test_diagnostics",
+    ],
     "reward": ["reward/test_mlp", "reward/test_factored_batches"],
     "data": ["data/test_pairs", "data/test_forms", "data/test_corpora"],
 }

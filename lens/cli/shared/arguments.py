@@ -57,6 +57,11 @@ def add_paper_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def options(args, *names: str) -> dict:
+    """These arguments as keyword arguments."""
+    return {name: getattr(args, name) for name in names}
+
+
 def settings(args) -> dict:
     """The parsed arguments as JSON values, for a metrics file."""
     return {

@@ -1,6 +1,6 @@
 """How texts are embedded: the encoder that arguments name, and a job's shard of a table."""
 
-from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.arguments import add_model_arguments, model_options, options
 from lens.cli.shared.shards import add_shard_arguments, run_shard
 
 
@@ -23,12 +23,7 @@ def encoder(args):
 
     return Encoder(
         **model_options(args, path="model"),
-        text_style=args.text_style,
-        pooling=args.pooling,
-        layer=args.layer,
-        max_length=args.max_length,
-        too_long=args.too_long,
-        batch_tokens=args.batch_tokens,
+        **options(args, "text_style", "pooling", "layer", "max_length", "too_long", "batch_tokens"),
     )
 
 

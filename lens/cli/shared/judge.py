@@ -1,6 +1,6 @@
 """A judge of pairs of answers: a local model, or an OpenAI-compatible endpoint."""
 
-from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.arguments import add_model_arguments, model_options, options
 
 
 def add_judge_arguments(parser):
@@ -117,18 +117,10 @@ def judge_by_endpoint(args, prompts, answers_a, answers_b):
     def ask(texts):
         answers = ask_endpoint(
             texts,
-            base_url=args.base_url,
-            model=args.model,
             cache=Path(args.cache),
-            key_variable=args.key_variable,
-            temperature=args.temperature,
             max_tokens=args.max_new_tokens,
-            timeout=args.timeout,
-            retries=args.retries,
-            parallel=args.parallel,
-            input_price=args.input_price,
-            output_price=args.output_price,
-            max_spend=args.max_spend,
+            **options(args, "base_url", "model", "key_variable", "temperature", "max_spend"),
+            **options(args, "timeout", "retries", "parallel", "input_price", "output_price"),
         )
         failed = sum(answer is None for answer in answers)
         if failed > args.max_failed * len(texts):

@@ -1,7 +1,9 @@
 """How answers to prompts are sampled from a language model."""
 
-from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.arguments import add_model_arguments, model_options, options
 from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
+
+SAMPLING = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")
 
 
 def add_sampler_arguments(parser):
@@ -76,11 +78,6 @@ def _prompt_ids(args, prompts, tokenizer, limit):
     )
 
 
-def _options(args):
-    names = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")
-    return {name: getattr(args, name) for name in names}
-
-
 def _cost(token_ids, answers, tokenizer, *, reads, parameters):
     """`reads`: how often the engine reads a prompt."""
     written = tokenizer([a for row in answers for a in row], add_special_tokens=False)["input_ids"]
@@ -115,7 +112,7 @@ def _with_hf(args):
             token_ids,
             list(prompts["prompt_id"]),
             batch_size=args.batch_size,
-            **_options(args),
+            **options(args, *SAMPLING),
         )
         size = model.num_parameters()
         used = _cost(token_ids, answers, tokenizer, reads=args.candidates, parameters=size)
@@ -151,7 +148,7 @@ def _with_vllm(args):
         tokenizer, engine, limit = loaded()
         token_ids, shortened = _prompt_ids(args, prompts, tokenizer, limit)
         names = list(prompts["prompt_id"])
-        answers = vllm_engine.generate(engine, token_ids, names, **_options(args))
+        answers = vllm_engine.generate(engine, token_ids, names, **options(args, *SAMPLING))
         used = _cost(token_ids, answers, tokenizer, reads=1, parameters=0)  # vLLM does not tell
         return answers, shortened, used
 

@@ -4,6 +4,7 @@ from lens.cli.shared.arguments import (
     add_model_arguments,
     add_thread_argument,
     model_options,
+    options,
 )
 
 
@@ -66,16 +67,8 @@ def finetuning(args):
     """The `lens.language.finetuning.Settings` of `add_finetuning_arguments`."""
     from lens.language.finetuning import Settings
 
-    return Settings(
-        epochs=args.epochs,
-        learning_rate=args.learning_rate,
-        batch_size=args.batch_size,
-        device_batch_size=args.device_batch_size,
-        warmup_share=args.warmup_share,
-        gradient_checkpointing=args.gradient_checkpointing,
-        bf16=args.bf16,
-        max_length=args.max_length,
-    )
+    steps = ("epochs", "learning_rate", "batch_size", "device_batch_size", "warmup_share")
+    return Settings(**options(args, *steps, "gradient_checkpointing", "bf16", "max_length"))
 
 
 def training_cost(facts, **counts) -> dict:
@@ -93,8 +86,8 @@ def add_lora_arguments(parser) -> None:
 
 
 def lora(args):
-    """The `lens.language.finetuning.Lora` of `add_lora_arguments`, or None."""
-    from lens.language.finetuning import Lora
+    """The `lens.language.lora.Lora` of `add_lora_arguments`, or None."""
+    from lens.language.lora import Lora
 
     if not args.lora:
         return None
@@ -167,8 +160,10 @@ def scorer(args):
         return loading.load(AutoModelForSequenceClassification, **model_options(args))
 
     def score(table):
-        scored = score_with(args, *loaded(), table, args.candidates, groups="prompt_id")
-        rewards, tokens, used = scored
+        tokenizer, model = loaded()
+        rewards, tokens, used = score_with(
+            args, tokenizer, model, table, args.candidates, groups="prompt_id"
+        )
         return table.assign(gold=rewards), tokens.shortened, used
 
     return score

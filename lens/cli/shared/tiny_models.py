@@ -1,6 +1,6 @@
 """How the tiny models of the offline world are trained."""
 
-from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.arguments import add_thread_argument, options
 from lens.cli.shared.outputs import write_metrics
 
 
@@ -16,8 +16,7 @@ def add_optimiser_arguments(parser, *, steps, learning_rate):
 
 def optimiser(args) -> dict:
     """The keyword arguments of a training, of `add_optimiser_arguments`."""
-    names = ("steps", "batch_size", "learning_rate", "seed")
-    return {name: getattr(args, name) for name in names}
+    return options(args, "steps", "batch_size", "learning_rate", "seed")
 
 
 def save(args, inputs, model, tokenizer, losses, **facts) -> None:

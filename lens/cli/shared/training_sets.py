@@ -1,6 +1,6 @@
 """What the commands share that take N pairs of each seed to train on."""
 
-from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.arguments import add_thread_argument, options
 
 
 def add_training_set_arguments(parser):
@@ -20,8 +20,8 @@ def read_training_sets(args):
     from lens.reward.training_set import training_set
 
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    options = {"n_pairs": args.n_pairs, "validation_fraction": args.validation_fraction}
-    sets = {seed: training_set(pairs, embeddings, seed=seed, **options) for seed in args.seeds}
+    spent = options(args, "n_pairs", "validation_fraction")
+    sets = {seed: training_set(pairs, embeddings, seed=seed, **spent) for seed in args.seeds}
     return pairs, embeddings, sets
 
 

@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 
+from lens.cli.shared.arguments import options
+
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     """Where preference pairs come from and how they are read."""
@@ -112,19 +114,16 @@ def reward_model(args):
     from lens.serving.reward_model import RewardModel
 
     set_threads(args)
-    return RewardModel.load(
-        args.reward_model,
-        device=args.device,
-        batch_tokens=args.batch_tokens,
-        model=args.model,
-        trust_remote_code=args.trust_remote_code,
-    )
+    how = options(args, "device", "batch_tokens", "model", "trust_remote_code")
+    return RewardModel.load(args.reward_model, **how)
 
 
 def set_threads(args) -> None:
     from lens.language import loading
 
-    loading.set_threads(args.threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count()))
+    loading.set_threads(
+        args.threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    )
 
 
 def preferences(args, source: str):
@@ -135,12 +134,9 @@ def preferences(args, source: str):
 
     pairs = read_pairs(
         source,
-        split=args.split,
         revision=args.data_revision,
-        columns=args.columns,
         pair_rule=args.pairs,
-        group_by=args.group_by,
-        max_pairs=args.max_pairs,
+        **options(args, "split", "columns", "group_by", "max_pairs"),
     )
     print(summary(pairs), file=sys.stderr)
     return pairs
