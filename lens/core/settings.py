@@ -9,9 +9,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0, description="Adam's learning rate, at its peak.")]
-Threads = Annotated[
-    int, Field(ge=1, description="CPU threads of torch; more may change the last bits.")
-]
 BatchTokens = Annotated[int, Field(ge=1, description="Tokens in one batch; changes speed only.")]
 
 
@@ -47,6 +44,14 @@ class Settings(BaseModel):
     def given(self) -> dict:
         """What was given, without the defaults, as plain JSON values."""
         return self.model_dump(exclude_unset=True)
+
+
+class Threaded(Settings):
+    """How many threads of the CPU a stage may use."""
+
+    threads: int = Field(
+        1, ge=1, description="CPU threads of torch; more may change the last bits."
+    )
 
 
 def section_of(kind: Any) -> Any:

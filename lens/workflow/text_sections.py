@@ -37,7 +37,7 @@ class Annotator(Settings):
 
     model: Name = Field(description="Entry under `models` that it is trained from.")
     lora: bool = Field(False, description="Train adapters instead of all weights.")
-    epochs: Epochs = 1.0
+    epochs: Epochs = 1
     learning_rate: Rate | None = Field(None, description="Adam's learning rate, at its peak.")
     batch_size: Count = Field(32, description="Pairs in a step.")
     seed: Seed = Field(0, description="Of its head and batches.")

@@ -173,6 +173,7 @@ def odd_run(tmp_path_factory):
     return folder, re.findall(r"^Shell command: (\S.*)$", listing.stdout, re.M), paths, change
 
 
+@pytest.mark.slow
 def test_every_free_text_arrives_as_it_stands(odd_run):
     _, commands, paths, _ = odd_run
     words = set()
@@ -188,6 +189,7 @@ def test_every_free_text_arrives_as_it_stands(odd_run):
     assert not {"ran1", "ran2)", "touch", "$HOME;"} & words
 
 
+@pytest.mark.slow
 def test_jobs_run_with_odd_texts_and_nothing_else_runs(odd_run):
     folder, _, _, change = odd_run
     stages = {
@@ -204,6 +206,7 @@ def test_jobs_run_with_odd_texts_and_nothing_else_runs(odd_run):
     assert not list(Path(folder).rglob("ran*"))
 
 
+@pytest.mark.slow
 def test_what_the_command_line_gave_is_passed_on_as_it_stood(tmp_path):
     """To the second Snakemake that plans; braces would else be filled in like wildcards."""
     given = {"mine": f"$(touch ran) {{dataset}} {ODD}"}
