@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from lens.core.errors import LensError
 from lens.workflow.config import Config
-from lens.workflow.errors import refusal
 from lens.workflow.flags import flags
 from lens.workflow.paths import local_files, model_files, plain_path
+from lens.workflow.resolve import refusal
 from tests.helpers.configs import raw_config
 from tests.helpers.planted import SECRETS
 from tests.helpers.workflow_tools import run
