@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from lens.core.settings import Settings, section_of
 from lens.workflow.config import Config
@@ -73,7 +72,7 @@ def kind_of(annotation: Any) -> str:
 
 
 def default_of(field: FieldInfo) -> str:
-    if field.default is PydanticUndefined:
+    if field.is_required():
         return ""
     if field.default is None:
         return "none"

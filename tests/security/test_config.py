@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from lens.core.errors import LensError
 from lens.workflow.config import Config
-from lens.workflow.errors import refusal
 from lens.workflow.flags import flags
 from lens.workflow.paths import local_files, model_files, plain_path
+from lens.workflow.resolve import refusal
 from tests.helpers.configs import raw_config
 from tests.helpers.planted import SECRETS
 from tests.helpers.workflow_tools import run
@@ -169,6 +169,7 @@ def rejection(**endpoint):
     return section
 
 
+@pytest.mark.slow
 def test_a_refused_secret_is_neither_said_nor_logged(tmp_path):
     endpoint = ENDPOINT | {"base_url": f"http://me:{KEY}@localhost:1/v1"}
     change = {"rejection_sampling": {"judge": {"kind": "endpoint", "endpoint": endpoint}}}

@@ -4,44 +4,54 @@ import argparse
 import json
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """How a Hugging Face model is loaded and how texts are put to it."""
-    parser.add_argument("--model", required=True, help="folder or Hub id of the model")
-    parser.add_argument("--revision", help="Hub revision (branch, tag or commit)")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run code that comes with the model"
-    )
-    parser.add_argument(
-        "--text-style", default="chat", choices=["chat", "plain"], help="how prompts become text"
-    )
-    parser.add_argument("--max-length", type=int, help="tokens, below the model's own limit")
-    parser.add_argument(
-        "--too-long",
-        default="error",
-        choices=["error", "cut_left", "cut_right"],
-        help="texts beyond the limit: stop with an error, or cut on one side and count",
-    )
-    add_thread_argument(parser)
+def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> None:
+    """A flag for each key of a section of the config, but for those `without`: name, kind, default,
+    choices and help are the section's own."""
+    from typing import Literal, get_args, get_origin
+
+    from lens.core.settings import section_of
+
+    for name, field in section.model_fields.items():
+        if name in without:
+            continue
+        kind, own = section_of(field.annotation), {}
+        if field.is_required():
+            own["required"] = True
+        elif kind is not bool:
+            own["default"] = field.default
+        if kind is bool:
+            own["action"] = "store_true"
+        elif get_origin(kind) is Literal:
+            own["choices"] = get_args(kind)
+        elif get_origin(kind) is list:
+            lengths = [getattr(rule, "max_length", None) for rule in field.metadata]
+            own["nargs"] = next(filter(None, lengths), "+")
+            own["type"] = get_args(kind)[0]
+        elif get_origin(kind) is dict:
+            own["type"] = names
+        else:
+            own["type"] = kind
+        text = (field.description or "").replace("%", "%%")
+        parser.add_argument(f"--{name.replace('_', '-')}", help=text, **own)
+
+
+def names(text: str) -> dict[str, str]:
+    """A JSON object of names, for argparse."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no JSON object of names, such as {{"prompt": "question"}}'
+        )
+    return value
 
 
 def add_thread_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--threads", type=int, default=1, help="CPU threads (results may differ in last bits)"
-    )
+    from lens.core.settings import Threaded
 
-
-def model_options(args, path: str = "path") -> dict:
-    """The keyword arguments of `models.load` among the parsed arguments, or, with path "model", of
-    an `Encoder`."""
-    return {
-        path: args.model,
-        "revision": args.revision,
-        "dtype": args.dtype,
-        "device": args.device,
-        "trust_remote_code": args.trust_remote_code,
-    }
+    add_settings(parser, Threaded)
 
 
 def add_paper_arguments(parser: argparse.ArgumentParser) -> None:

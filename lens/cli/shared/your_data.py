@@ -1,10 +1,9 @@
 """Arguments of the commands that take your data, an encoder or a reward model that you saved."""
 
 import argparse
-import json
 import os
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import names, options
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,19 +23,6 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["prompt", "first_turn"],
         help="what may not stand on both sides of a split",
     )
-
-
-def names(text: str) -> dict[str, str]:
-    """A JSON object of names, for argparse."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is no JSON object of names, such as {{"prompt": "question"}}'
-        )
-    return value
 
 
 def positive(text: str) -> int:
