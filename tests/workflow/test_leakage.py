@@ -158,11 +158,13 @@ def planted(tmp_path_factory):
     return leaks(jobs(run.stdout), commands(run.stdout))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_walk_finds_a_planted_leak(planted, plant):
     assert any(re.fullmatch(PLANTS[plant][3] + ".*", sentence) for sentence in planted), planted
 
 
+@pytest.mark.slow
 def test_the_walk_finds_a_file_that_is_told_of_but_is_no_input(planted):
     for place in "abcd":
         assert f"theory_points depends on results/offline/best_of_n/{place}" in planted
