@@ -1,6 +1,7 @@
 """Write the offline world: preference pairs, texts to train tiny models on, and what is true."""
 
-from lens.cli.shared.arguments import add_settings, settings
+from lens.cli.shared.arguments import settings
+from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):

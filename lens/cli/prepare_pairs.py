@@ -1,6 +1,7 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
-from lens.cli.shared.arguments import add_settings, options, settings
+from lens.cli.shared.arguments import options, settings
+from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):

@@ -3,7 +3,8 @@
 import argparse
 import os
 
-from lens.cli.shared.arguments import names, options
+from lens.cli.shared.arguments import options
+from lens.cli.shared.sections import names
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
