@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from typing import Any
 
 
 def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> None:
@@ -14,7 +15,8 @@ def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> Non
     for name, field in section.model_fields.items():
         if name in without:
             continue
-        kind, own = section_of(field.annotation), {}
+        kind = section_of(field.annotation)
+        own: dict[str, Any] = {}
         if field.is_required():
             own["required"] = True
         elif kind is not bool:
