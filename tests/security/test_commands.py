@@ -54,6 +54,7 @@ def test_every_function_that_makes_words_quotes_them():
     assert set(functions) >= BY_HAND
 
 
+@pytest.mark.slow
 def test_every_value_in_a_command_is_quoted():
     """What is not, comes from a function that quotes, or is a command's own fixed name."""
     seen, functions = 0, words_functions()

@@ -7,14 +7,15 @@ import json
 def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> None:
     """A flag for each key of a section of the config, but for those `without`: name, kind, default,
     choices and help are the section's own."""
-    from typing import Literal, get_args, get_origin
+    from typing import Any, Literal, get_args, get_origin
 
     from lens.core.settings import section_of
 
     for name, field in section.model_fields.items():
         if name in without:
             continue
-        kind, own = section_of(field.annotation), {}
+        kind = section_of(field.annotation)
+        own: dict[str, Any] = {}
         if field.is_required():
             own["required"] = True
         elif kind is not bool:
