@@ -6,6 +6,7 @@ import sys
 import tomllib
 from functools import cache
 
+import pytest
 import yaml
 
 from lens import __version__
@@ -102,6 +103,7 @@ def test_the_hosted_workflow_makes_targets_of_the_makefile():
     assert workflow["permissions"] == {"contents": "read"}
 
 
+@pytest.mark.slow
 def test_rules_commands_modules_and_logs_share_a_name():
     commands = {
         action.dest if isinstance(action, str) else name

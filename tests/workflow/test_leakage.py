@@ -27,6 +27,7 @@ from tests.helpers.leaks import (
 from tests.helpers.workflow_tools import ROOT, jobs, snakemake, sources, workflow_rules
 
 
+@pytest.mark.slow
 def test_every_rule_is_in_one_class():
     """A new rule has to be put into one: tests/helpers/leaks.py."""
     said = Counter(rule for one in CLASSES for rule in one)

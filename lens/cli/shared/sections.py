@@ -8,7 +8,7 @@ from typing import Any
 def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> None:
     """A flag for each key of a section of the config, but for those `without`: name, kind, default,
     choices and help are the section's own."""
-    from typing import Literal, get_args, get_origin
+    from typing import Any, Literal, get_args, get_origin
 
     from lens.core.settings import section_of
 
