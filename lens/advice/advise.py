@@ -41,7 +41,7 @@ def advise(
     scales: Sequence[int] = SCALES,
     rounds: int | None = None,
     minutes: float = 10.0,
-    tell=lambda message: None,
+    tell: Callable[[str], object] = lambda message: None,
 ) -> Advice:
     """Compares recipes on held-out prompts and says which to use.
 
@@ -79,7 +79,7 @@ def advise(
     stacked = {recipe: np.stack(found) for recipe, found in margins.items()}
     advice = conclude(pairs, stacked)
     advice.flags = raised + advice.flags
-    advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), rounds)
+    advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds)
     advice.seconds = time.perf_counter() - start
     return advice
 
@@ -124,7 +124,7 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         accuracy=accuracy,
         comparisons=comparisons,
         recommended=max(winners, key=lambda recipe: accuracy[recipe].mean, default=best),
-        curve=None,
+        curve=None,  # type: ignore[arg-type]  # `advise` adds it
         report=pairs.report | {"sha256": pairs.sha256},
         soft=[
             compare(recipe, replace(recipe, labels="hard"), 1 - 0.05 / len(soft)) for recipe in soft
@@ -168,7 +168,7 @@ def _plan(
     scales: Sequence[int],
     rounds: int | None,
     budget: float,
-    tell: Callable[[str], None],
+    tell: Callable[[str], object],
     soft: bool = False,
 ) -> tuple[list[int], list[dict]]:
     """(the scales of which three rounds fit into `budget` seconds, going by a few trainings: all of

@@ -1,10 +1,15 @@
 """An advice as JSON and as a picture."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from lens.advice.result import Advice, Comparison
 from lens.core.intervals import Interval
 from lens.reward.methods import METHODS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def as_json(advice: Advice) -> dict:
@@ -42,7 +47,7 @@ def _sized(sizes: np.ndarray, values: list[Interval]) -> list[dict]:
     return [{"pairs": int(size)} | vars(value) for size, value in zip(sizes, values, strict=True)]
 
 
-def draw(advice: Advice):
+def draw(advice: Advice) -> "Figure":
     """Accuracies with intervals on the left, the learning curve on the right."""
     from lens.report import figures
 

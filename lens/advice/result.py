@@ -121,11 +121,12 @@ def verdict(advice: Advice) -> str:
     return "\n".join(filter(None, sentences))
 
 
-def about(advice: Advice, method: str) -> str | None:
-    """A method at its scale of highest accuracy, against its control and the best plain recipe."""
+def about(advice: Advice, method: str) -> str:
+    """A method at its scale of highest accuracy, against its control and the best plain recipe;
+    empty if it was not tried."""
     own = [each for each in advice.comparisons if each.recipe.method == method]
     if not own:
-        return None
+        return ""
     recipe = max((each.recipe for each in own), key=lambda recipe: advice.accuracy[recipe].mean)
     own = [each for each in own if each.recipe == recipe]
     control = next(each for each in own if each.control == recipe.control)

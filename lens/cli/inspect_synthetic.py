@@ -2,16 +2,18 @@
 
 import json
 
-from lens.cli.shared.arguments import add_thread_argument, options
+from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):
+    from lens.reward.settings import TrainingSettings
+
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--embeddings", required=True, help="from embed-pairs")
     parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--validation-fraction", type=float, default=0.1)
     parser.add_argument("--methods", nargs="+", required=True, help="lens, ...; first: examples")
     parser.add_argument("--scale", type=int, required=True, help="of augmentation, 2 or more")
     parser.add_argument("--synthesis", type=json.loads, required=True, help="JSON: its settings")
@@ -21,7 +23,7 @@ def add_arguments(parser):
     )
     for label in ("dataset", "model"):
         parser.add_argument(f"--{label}", required=True, help="label for tables")
-    add_thread_argument(parser)
+    add_settings(parser, TrainingSettings)
     parser.add_argument(
         "--out-dir", required=True, help="gets embeddings.parquet, examples.json and metrics.json"
     )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.text import (
     add_finetuning_arguments,

@@ -4,6 +4,7 @@ from typing import Any
 
 from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.sections import add_settings
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,
@@ -13,20 +14,10 @@ from lens.cli.shared.training_sets import (
 
 
 def add_arguments(parser):
+    from lens.latent.settings import VaeSettings
+
     add_training_set_arguments(parser)
-    parser.add_argument("--hidden", type=int, default=64)
-    parser.add_argument("--latent", type=int, default=16)
-    parser.add_argument(
-        "--sharing",
-        default="shared_trunk_separate_heads",
-        choices=["share_everything", "shared_trunk_separate_heads", "separate_everything"],
-        help="what preferred and rejected embeddings share (Table 5)",
-    )
-    parser.add_argument("--beta", type=float, default=1.0, help="weight of the KL term (Eq. 4)")
-    parser.add_argument("--gamma", type=float, default=0.1, help="weight of the distance (Eq. 6)")
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=100)
+    add_settings(parser, VaeSettings)
     parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
 
 

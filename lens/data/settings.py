@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lens.core.settings import Count, Seed, Settings, refuse
+from lens.core.settings import Count, Seed, Settings
 
 
 class PairsSettings(Settings):
@@ -44,7 +44,7 @@ class PairsSettings(Settings):
     @model_validator(mode="after")
     def one_source(self) -> Self:
         if (self.path is None) == (self.hub is None):
-            raise refuse("give either `path`, a local file, or `hub`, a dataset of the Hub")
+            raise ValueError("give either `path`, a local file, or `hub`, a dataset of the Hub")
         return self
 
 

@@ -12,13 +12,15 @@ from lens.core.errors import LensError
 from lens.core.intervals import holm
 from lens.files.artifacts import read_json, read_table
 from lens.report.measured import difference, level, p_value
+from lens.textspace import methods
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
 AGAIN = "Remove the folder and run Snakemake again, which makes it anew."
-CONTROLS = {"lora": "lora_repeat", "lora_repeat": "lora_repeat"} | dict.fromkeys(
-    ("full_finetune", "full_finetune_repeat", "self_rewarding", "self_evolved", "ipo"),
-    "full_finetune_repeat",
-)
+CONTROLS = {
+    name: methods.CONTROLS[row.training]
+    for name, row in methods.TEXT_METHODS.items()
+    if row.training in methods.CONTROLS
+}
 
 
 @dataclass

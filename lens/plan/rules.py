@@ -8,8 +8,8 @@ from lens.core.errors import LensError
 from lens.plan.machines import DISK, START, Device
 from lens.plan.stages import Section, Stage
 from lens.plan.tasks import Task
+from lens.reward.methods import PROBES
 
-PROBES = ("mean_difference", "linear_probe", "evidence_probe")
 PROBE_PASSES = 2000  # over the data: folds times penalties times iterations of a linear probe
 
 
@@ -93,7 +93,7 @@ class Rules(Stage):
     def train_annotator(self) -> list[Task]:
         own, data = self.config["textual"]["annotator"], self.data
         settings = self.finetuning("lora" if own.get("lora") else "full")
-        settings |= {key: own[key] for key in own.keys() - {"model", "lora"}}
+        settings |= {key: own[key] for key in own if key not in ("model", "lora")}
         entry, length = self.config["models"][own["model"]], data.prompt + data.answer
         return [self.training(entry, settings, data.train, length, times=1)]
 

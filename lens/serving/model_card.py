@@ -52,7 +52,7 @@ def model_card(model: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _held_out(model) -> list[str]:
+def _held_out(model: Any) -> list[str]:
     card, held = model.card, model.card["held_out"]
     among = card.get("chosen_among", 1)
     chosen = (

@@ -14,6 +14,7 @@ from lens.plan.machines import DEVICES
 from tests.helpers.workflow_tools import ROOT, SMALL, snakemake
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
     given = ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(SMALL)]
     target = "results/small/build_world/truth.json"
@@ -34,6 +35,7 @@ def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
     assert "| build_world " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_rule_writes_the_plan_of_its_own_config(tmp_path):
     given = ["--cores", "1", "--configfile", SMALL, "--config", "run=other"]
     done = snakemake(*given, "--", "results/other/plan.json", directory=tmp_path)

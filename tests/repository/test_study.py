@@ -59,6 +59,7 @@ def test_known_rewards_follow_the_leading_components_of_real_embeddings():
     assert values[-1] > 2
 
 
+@pytest.mark.slow
 def test_every_variant_is_measured_on_the_same_splits(monkeypatch):
     monkeypatch.setitem(study.VAE, "epochs", 2)
     monkeypatch.setitem(study.HEAD, "epochs", 2)

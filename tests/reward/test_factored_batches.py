@@ -140,6 +140,7 @@ def test_factors_make_the_embeddings_of_the_source():
             torch.testing.assert_close(weights[side].flatten(0, 1) @ vectors, expected, **CLOSE)
 
 
+@pytest.mark.slow
 def test_training_does_not_import_the_compiler():
     """It costs a second of every process, and a workflow has hundreds."""
     code = (
@@ -153,6 +154,7 @@ def test_training_does_not_import_the_compiler():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "modules",
     [

@@ -1,6 +1,8 @@
 """How answers to prompts are sampled from a language model."""
 
-from lens.cli.shared.arguments import add_model_arguments, model_options, options
+from lens.cli.shared.arguments import options
+from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.sections import add_settings
 from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
 
 SAMPLING = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")
@@ -14,13 +16,9 @@ def add_sampler_arguments(parser):
 
 
 def add_sampling_arguments(parser):
-    parser.add_argument("--engine", default="hf", choices=["hf", "vllm"], help="what samples")
-    parser.add_argument("--candidates", type=int, default=16, help="answers a prompt")
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--top-p", type=float, default=1.0)
-    parser.add_argument("--max-new-tokens", type=int, default=512)
-    parser.add_argument("--batch-size", type=int, default=64, help="answers sampled together")
-    parser.add_argument("--seed", type=int, default=0)
+    from lens.language.settings import GenerationSettings
+
+    add_settings(parser, GenerationSettings)
 
 
 def sample_shard(args):

@@ -1,11 +1,8 @@
 """What several subcommands share that score texts or train on them."""
 
-from lens.cli.shared.arguments import (
-    add_model_arguments,
-    add_thread_argument,
-    model_options,
-    options,
-)
+from lens.cli.shared.arguments import options
+from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.sections import add_settings, add_thread_argument
 
 
 def add_text_reward_arguments(parser) -> None:
@@ -50,17 +47,10 @@ def text_names(table, column: str, source: str) -> list[str]:
 
 def add_finetuning_arguments(parser) -> None:
     """How a language model is trained on text."""
-    parser.add_argument("--epochs", type=float, default=1)
+    from lens.language.settings import FinetuningSettings
+
     parser.add_argument("--learning-rate", type=float, required=True, help="at its peak")
-    parser.add_argument("--batch-size", type=int, default=32, help="pairs or texts in a step")
-    parser.add_argument(
-        "--device-batch-size", type=int, help="of them at a time on one device (default: all)"
-    )
-    parser.add_argument("--warmup-share", type=float, default=0.0, help="of the steps")
-    parser.add_argument(
-        "--gradient-checkpointing", action="store_true", help="less memory, a fifth slower"
-    )
-    parser.add_argument("--bf16", action="store_true", help="sums in bfloat16, weights as they are")
+    add_settings(parser, FinetuningSettings, without=("learning_rate", "dtype", "max_length"))
 
 
 def finetuning(args):
@@ -78,11 +68,11 @@ def training_cost(facts, **counts) -> dict:
 
 
 def add_lora_arguments(parser) -> None:
+    from lens.language.settings import AdapterSettings, TextTrainingSettings
+
     parser.add_argument("--lora", action="store_true", help="train low-rank adapters and the head")
-    parser.add_argument("--lora-rank", type=int, default=16)
-    parser.add_argument("--lora-alpha", type=int, default=32)
-    parser.add_argument("--lora-dropout", type=float, default=0.0)
-    parser.add_argument("--lora-targets", nargs="+", default=["q_proj", "v_proj"])
+    shared = TextTrainingSettings.model_fields
+    add_settings(parser, AdapterSettings, without=shared)
 
 
 def lora(args):

@@ -1,11 +1,11 @@
 """Arguments of the commands that take your data, an encoder or a reward model that you saved."""
 
 import argparse
-import json
 import os
 from functools import partial
 
 from lens.cli.shared.arguments import options
+from lens.cli.shared.sections import names
 
 
 def add_labels_argument(parser: argparse.ArgumentParser) -> None:
@@ -61,19 +61,6 @@ def read_ahead(args, scoring: str):
         rows = [item for item in first if tuple(item[1]) == names]
         print(explanation(reading, rows), file=sys.stderr)
     return readings, stream
-
-
-def names(text: str) -> dict[str, str]:
-    """A JSON object of names, for argparse."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is no JSON object of names, such as {{"prompt": "question"}}'
-        )
-    return value
 
 
 def positive(text: str) -> int:
