@@ -108,7 +108,7 @@ def verdict(advice: Advice) -> str:
         f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}); {plain}."
     ]
     sentences += [about(advice, method) for method in ("lens", "lens_plus")]
-    sentences.append(about_labels(advice))
+    sentences += filter(None, [about_labels(advice)])
     if not advice.comparisons:
         sentences.append("Augmentation was not tried: the time budget was too short for it.")
     if best.low <= CHANCE:
