@@ -10,13 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lens.core.diagnostics import (
-    check_finite,
-    constant_features,
-    identical_pairs,
-    named,
-    of_embeddings,
-)
+from lens.core import diagnostics
+from lens.core.diagnostics import check_finite, constant_features, identical_pairs
 from lens.core.errors import LensError, printable
 from lens.data.forms import to_pairs
 from lens.data.pairs import normalise_pairs, sample_rows
@@ -181,7 +176,9 @@ class EmbeddedPairs:
         """What `lens.core.diagnostics` says of the embeddings."""
         constant = constant_features(np.concatenate([self.chosen, self.rejected]))
         alike = int(identical_pairs(self.chosen, self.rejected).sum())
-        return named(of_embeddings(int(constant.sum()), len(constant), alike, len(self)))
+        return diagnostics.named(
+            diagnostics.of_embeddings(int(constant.sum()), len(constant), alike, len(self))
+        )
 
     @property
     def sha256(self) -> str:
@@ -250,8 +247,7 @@ def embed_pairs(
     estimate: Callable[[float], None] = lambda seconds: None,
 ) -> EmbeddedPairs:
     """Embeds both answers of every pair; an encoder may be given by folder or Hub id. `estimate` is
-    told how long that will take, in seconds,
-    from a sample of the texts, before it begins, and may raise to stop it."""
+    told how long that will take, in seconds, from a sample of the texts, and may raise to stop."""
     if not isinstance(pairs, Preferences):
         raise LensError("embed_pairs needs pairs that `lens.read_pairs` has read.")
     encoder = Encoder(encoder) if isinstance(encoder, str) else encoder

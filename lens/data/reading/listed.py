@@ -237,7 +237,8 @@ def _permutations(count: int) -> tuple[list[float], list[float]]:
 def two_lists(names: Names) -> list[str]:
     """Columns that hold two answers each while a label says which is better, as in summarize from
     feedback."""
-    if not any(not names.is_empty(name) for name in names.all(LABELS)) or names.first(VALUES):
+    labels = [name for name in names.all(LABELS) if not names.is_empty(name)]
+    if not labels or names.first(VALUES) or "rejected" in names.known:
         return []
     found = []
     for name in names.all(LISTS):

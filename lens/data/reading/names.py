@@ -98,6 +98,9 @@ GRADES: Words = (
     "difference",
     "gap",
     "delta",
+    "win_rate",
+    "probability",
+    "share",
 )
 GOOD_BAD: Twos = (
     ("chosen", "rejected"),
@@ -110,7 +113,7 @@ GOOD_BAD += (("positive", "negative"), ("good", "bad"), ("chosen", "reject"), ("
 STEMS = {"response", "answer", "completion", "conversation", "output", "text", "candidate", "reply"}
 STEMS |= {"summary", "generation", "ref", "solution", "message", "translation", "story", "option"}
 STEMS |= {"assistant", "continuation", "essay", "caption", "code"}
-NO_ANSWER = {"model", "name", "id", "score", "rating", "source", "tokens", "url", "length", "rank"}
+NO_ANSWER = {"name", "id", "score", "rating", "source", "tokens", "url", "length", "rank"}
 NO_ANSWER |= {"quotes", "rationale", "reason", "type", "category", "reward", "label", "winner"}
 SCORED = {"score", "rating", "reward", "grade", "points", "votes", "quality", "rank", "helpfulness"}
 SIDE_ENDS: Twos = (

@@ -72,11 +72,18 @@ def _pair(
     if other is None or more or NO_ANSWER & {*stem}:
         return None
     pair = by_tokens[tokens], other
+    if [*filter(None, stem)][-1:] == ["model"] and not _are_wordy(names, pair):
+        return None
     if STEMS & {*stem, *(word.rstrip("s") for word in stem)} or {*LISTS} & {*stem}:
         texts = any(names.is_text(names.known[name]) for name in pair)
         return pair if texts or all(names.is_empty(names.known[name]) for name in pair) else None
+    return pair if _are_wordy(names, pair) else None
+
+
+def _are_wordy(names: Names, pair: tuple[str, str]) -> bool:
+    """Whether most cells of two columns hold several words."""
     said = [text_of(value) for name in pair for value in names.values(names.known[name])]
-    return pair if said and sum(" " in text.strip() for text in said) > len(said) / 2 else None
+    return sum(" " in text.strip() for text in said) > len(said) / 2
 
 
 def _alike(names: Names, found: list[tuple[str, str]]) -> bool:
