@@ -10,7 +10,7 @@ from typing import Any
 __version__ = "0.2.0"
 
 _HOMES = {
-    "Advice": "advice.advise",
+    "Advice": "advice.result",
     "EmbeddedPairs": "advice.own_pairs",
     "Encoder": "language.encoder",
     "LensError": "core.errors",

@@ -1,4 +1,4 @@
-"""Fixtures of many tests, and which tests are slow. The models are ordinary Hugging Face folders."""
+"""Fixtures of many tests, ordinary Hugging Face folders among them, and which tests are slow."""
 
 import os
 import subprocess
@@ -155,16 +155,23 @@ class NoLanguageModels:
             raise AssertionError(f"{name} is imported: mark this test as slow")
 
 
-@pytest.fixture(autouse=True)
-def fast_tests_stay_fast(request, monkeypatch):
-    """What is not marked as slow starts no process and imports no language model."""
-    if request.node.get_closest_marker("slow"):
-        return
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """What is not marked as slow starts no process and imports no language model, nor do the
+    fixtures that it is the first to use."""
+    if item.get_closest_marker("slow"):
+        return (yield)
 
     def refuse(*_, **__):
         raise AssertionError("a process is started: mark this test as slow")
 
-    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
-    monkeypatch.setattr(os, "fork", refuse, raising=False)
-    monkeypatch.setattr(BaseProcess, "start", refuse)
-    monkeypatch.setattr(sys, "meta_path", [NoLanguageModels(), *sys.meta_path])
+    finder = NoLanguageModels()
+    sys.meta_path.insert(0, finder)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(subprocess.Popen, "__init__", refuse)
+            patch.setattr(os, "fork", refuse, raising=False)
+            patch.setattr(BaseProcess, "start", refuse)
+            return (yield)
+    finally:
+        sys.meta_path.remove(finder)

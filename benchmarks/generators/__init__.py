@@ -19,19 +19,19 @@ from lens.reward.training_set import Training, TrainingSet
 
 def residual_decoding(given: Given) -> Source:
     latents = decoded(given).latents
-    return residual.residual_decoding(given.vae, given.chosen, given.rejected, latents)
+    return residual.residual_decoding(given.trained_vae(), given.chosen, given.rejected, latents)
 
 
 def posterior_noise(given: Given) -> Source:
     return residual.posterior_noise(
-        given.vae, given.chosen, given.rejected, widening=1.0, seed=given.seed
+        given.trained_vae(), given.chosen, given.rejected, widening=1.0, seed=given.seed
     )
 
 
 def latent_mixing(given: Given) -> Source:
     mixed = given.settings["mixed_differences"]
     return mixing.latent_mixing(
-        given.vae, given.chosen, given.rejected, mixed=mixed, seed=given.seed
+        given.trained_vae(), given.chosen, given.rejected, mixed=mixed, seed=given.seed
     )
 
 

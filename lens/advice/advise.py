@@ -1,8 +1,7 @@
 """Does latent augmentation help on these pairs? Cross-validated, with controls and intervals."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -10,6 +9,7 @@ from tqdm import tqdm
 from lens.advice.crossval import correct, interval_by_prompt, make_round, round_margins
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
+from lens.advice.result import Advice, Comparison, duration
 from lens.core.diagnostics import named, of_ties
 from lens.core.errors import LensError
 from lens.core.intervals import Interval
@@ -20,41 +20,6 @@ SCALES = (2, 4, 8)
 LEAST_ROUNDS, ROUNDS = 3, 5
 LENS_COST = 1.2  # of a LENS step in steps on pairs as they are
 CURVE = 1.2  # what the learning curve adds to a round
-
-
-@dataclass
-class Comparison:
-    """An augmented recipe against a plain one: the difference in accuracy with its 95 % interval,
-    and `corrected`, one widened for the number of augmented recipes (Bonferroni)."""
-
-    recipe: Recipe
-    control: Recipe
-    difference: Interval
-    corrected: Interval
-
-
-@dataclass(repr=False)
-class Advice:
-    """What cross-validation found. `accuracy` is by recipe; `recommended` trains on synthetic pairs
-    only if one beats its control and every plain recipe by an interval that leaves out 0."""
-
-    pairs: int
-    prompts: int
-    trained_on: int
-    rounds: int
-    seconds: float
-    accuracy: dict[Recipe, Interval]
-    comparisons: list[Comparison]
-    recommended: Recipe
-    curve: Curve
-    report: dict
-    flags: list[dict] = field(default_factory=list)
-    margins: dict[Recipe, np.ndarray] = field(repr=False, default_factory=dict)
-
-    def __repr__(self) -> str:
-        from lens.advice.report import as_text
-
-        return as_text(self)
 
 
 def recipes_for(scales: Sequence[int]) -> list[Recipe]:
@@ -72,7 +37,7 @@ def advise(
     scales: Sequence[int] = SCALES,
     rounds: int | None = None,
     minutes: float = 10.0,
-    tell=lambda message: None,
+    tell: Callable[[str], object] = lambda message: None,
 ) -> Advice:
     """Compares recipes on held-out prompts and says which to use.
 
@@ -109,7 +74,7 @@ def advise(
     stacked = {recipe: np.stack(found) for recipe, found in margins.items()}
     advice = conclude(pairs, stacked)
     advice.flags = raised + advice.flags
-    advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), rounds)
+    advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds)
     advice.seconds = time.perf_counter() - start
     return advice
 
@@ -155,7 +120,7 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         accuracy=accuracy,
         comparisons=comparisons,
         recommended=max(winners, key=lambda recipe: accuracy[recipe].mean, default=best),
-        curve=None,
+        curve=None,  # type: ignore[arg-type]  # `advise` adds it
         report=pairs.report | {"sha256": pairs.sha256},
         flags=pairs.flags + _tie_flags(margins),
         margins=margins,
@@ -192,7 +157,11 @@ def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int) -> Curve:
 
 
 def _plan(
-    pairs: EmbeddedPairs, scales: Sequence[int], rounds: int | None, budget: float, tell
+    pairs: EmbeddedPairs,
+    scales: Sequence[int],
+    rounds: int | None,
+    budget: float,
+    tell: Callable[[str], object],
 ) -> tuple[list[int], list[dict]]:
     """(the scales of which three rounds fit into `budget` seconds, going by a few trainings: all of
     them where `rounds` are given, perhaps none; flags of the VAEs among these trainings)."""
@@ -225,10 +194,3 @@ def _plan(
         f"{duration(count * each)}{left_out}."
     )
     return kept, vae_flags(cut.data, vaes) if kept else []
-
-
-def duration(seconds: float) -> str:
-    """Words for a length of time."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

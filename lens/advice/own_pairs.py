@@ -43,7 +43,7 @@ class Preferences:
 
 
 def read_pairs(
-    source,
+    source: str | Path | pd.DataFrame | Iterable[Mapping],
     *,
     split: str = "train",
     revision: str | None = None,
@@ -114,11 +114,11 @@ def _rows(source: Iterable | pd.DataFrame) -> list[tuple[str, dict]]:
     for number, row in enumerate(source, 1):
         if not isinstance(row, Mapping):
             raise LensError(f"row {number}: a dict is needed, not {type(row).__name__}.")
-        rows.append((f"row {number}", _plain(dict(row))))
+        rows.append((f"row {number}", {name: _plain(value) for name, value in row.items()}))
     return rows
 
 
-def _plain(value):
+def _plain(value: object) -> object:
     """Arrays as lists and missing values as None, inside and out, as data frames hold them."""
     if isinstance(value, dict):
         return {name: _plain(inner) for name, inner in value.items()}
@@ -143,13 +143,14 @@ class EmbeddedPairs:
     encoder: Encoder | None
     report: dict
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """LensError where an embedding is not finite, or none tells a chosen answer from its
         rejected one."""
         for side, embeddings in (("chosen", self.chosen), ("rejected", self.rejected)):
+            names = [f"pair {name}, {side}" for name in self.table["id"]]
             check_finite(
                 embeddings,
-                lambda i, side=side: f"pair {self.table['id'].iloc[i]}, {side}",
+                names.__getitem__,
                 "the embedding",
                 "Embed again in float32, or remove the pair.",
             )
@@ -192,7 +193,7 @@ class EmbeddedPairs:
         cut, texts = self.report.get("texts_cut", 0), 2 * len(self.table)
         if not cut:
             return None
-        side = "right" if self.encoder.too_long == "cut_right" else "left"
+        side = "right" if self.encoder and self.encoder.too_long == "cut_right" else "left"
         return (
             f"{cut:,} of {texts:,} texts are longer than the model reads and were cut on the "
             f"{side} (--too-long, --max-length)."
@@ -288,11 +289,10 @@ def encoder_request(encoder: Encoder) -> dict:
         files = sorted(path for path in Path(encoder.model).rglob("*") if path.is_file())
         names = [str(path.relative_to(encoder.model)) for path in files]
         stats = [path.stat() for path in files]
-        stamps = {n: [s.st_size, s.st_mtime_ns] for n, s in zip(names, stats, strict=True)}
+        stamps: dict = {n: [s.st_size, s.st_mtime_ns] for n, s in zip(names, stats, strict=True)}
     else:
-        found = try_to_load_from_cache(
-            encoder.model, "config.json", revision=encoder.revision or "main"
-        )
+        revision = encoder.revision or "main"
+        found = try_to_load_from_cache(encoder.model, "config.json", revision=revision)
         stamps = {"commit": Path(found).parent.name if isinstance(found, str) else None}
     return encoder.as_dict() | {"files": stamps}
 

@@ -9,14 +9,16 @@ import importlib
 import os
 import pkgutil
 import sys
+from typing import Any
 
 from lens import __version__
 from lens.core.errors import message, shown
 from lens.files import cost
 from lens.files.tracking import tracker
 
-FIRST = ("check", "advise", "fit", "score", "best_of", "reward_bench", "export", "embed", "theory")
-FIRST += ("completion",)  # for one's own pairs, in the order of use; the others are stages
+# For your own pairs, in the order of use; the others are stages.
+FIRST = ["check", "advise", "fit", "score", "best_of", "reward_bench", "export", "embed", "theory"]
+FIRST += ["completion"]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -34,8 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in (*FIRST, *stages):
         module = importlib.import_module(f"{__name__}.{name}")
-        listed = {"help": module.__doc__.strip().splitlines()[0]} if name in FIRST else {}
-        command = commands.add_parser(name.replace("_", "-"), description=module.__doc__, **listed)
+        about = module.__doc__ or ""
+        listed: dict[str, Any] = {"help": about.splitlines()[0]} if name in FIRST else {}
+        command = commands.add_parser(name.replace("_", "-"), description=about, **listed)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser

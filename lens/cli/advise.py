@@ -30,10 +30,11 @@ def run(args):
     import time
     from pathlib import Path
 
-    from lens.advice.advise import advise, duration
+    from lens.advice.advise import advise
     from lens.advice.crossval import fold_of_each
     from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, kept
     from lens.advice.report import as_json, draw
+    from lens.advice.result import duration
     from lens.cli.shared.arguments import settings
     from lens.cli.shared.embedding import encoder
     from lens.cli.shared.your_data import preferences, set_threads
@@ -64,10 +65,9 @@ def run(args):
         data = import_embeddings(pairs, args.embeddings)
     else:
         asked = encoder(args)
-        data = kept(args.out, pairs, asked)
-        if data is None:
-            data = embed_pairs(pairs, asked, estimate=estimate)
-        else:
+        saved = kept(args.out, pairs, asked)
+        data = embed_pairs(pairs, asked, estimate=estimate) if saved is None else saved
+        if saved is not None:
             tell(f"Embeddings: those in {args.out}.")
     data.save(args.out)
     if data.note:

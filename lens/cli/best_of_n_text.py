@@ -48,7 +48,7 @@ def run(args):
             rewards[seed] = np.split(scores, [len(candidates), len(candidates) + len(held_out)])
             read += cost["tokens"]
             inputs |= {
-                f"model_x{scale}_seed_{seed}/{name}": path
+                f"model_x{scale}_seed_{seed}/{name}": str(path)
                 for name, path in loading.weight_files(folder).items()
             }
         of_candidates = {seed: each[0] for seed, each in rewards.items()}

@@ -1,12 +1,13 @@
 """Write the offline world's stand-in for RewardBench, on prompts that no pair has."""
 
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
+from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):
-    parser.add_argument("--kind", default="dialogue", choices=["dialogue", "summary"])
-    parser.add_argument("--count", type=int, default=300, help="pairs of answers")
-    parser.add_argument("--seed", type=int, default=0)
+    from lens.world.settings import BenchSettings
+
+    add_settings(parser, BenchSettings)
     parser.add_argument("--apart-from", required=True, help="pairs whose prompts are left out")
     add_stage_outputs(parser, "rows in RewardBench's form (.jsonl)")
 

@@ -1,16 +1,13 @@
 """Write the offline world: preference pairs, texts to train tiny models on, and what is true."""
 
 from lens.cli.shared.arguments import settings
+from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pairs", type=int, default=6000, help="pairs of each kind")
-    parser.add_argument("--corpus", type=int, default=20000, help="texts for the language model")
-    parser.add_argument("--gold-corpus", type=int, default=20000, help="texts with true reward")
-    parser.add_argument(
-        "--temperature", type=float, default=0.9, help="noise of the labels, in points of reward"
-    )
+    from lens.world.settings import TextsSettings
+
+    add_settings(parser, TextsSettings)
     parser.add_argument("--out", required=True, help="folder for the files")
 
 

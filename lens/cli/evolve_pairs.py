@@ -1,21 +1,22 @@
 """Label pairs by self-evolution: the reward model ranks, confident pairs join, it trains again."""
 
-from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.arguments import options
+from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
+from lens.cli.shared.sections import add_settings
 from lens.cli.shared.text import add_finetuning_arguments, finetuning, score_with, train_classifier
 
 
 def add_arguments(parser):
+    from lens.textspace.settings import SelfEvolvedSettings
+
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--scales", type=int, nargs="+", required=True, help="above 1")
     parser.add_argument("--responses", required=True, help="from sample-responses")
     parser.add_argument("--annotated", help="the annotator's scores, to measure agreement with")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument(
-        "--confidence", type=float, default=0.6, help="probability from which a pair joins"
-    )
+    add_settings(parser, SelfEvolvedSettings)
     add_model_arguments(parser)
     parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
     add_finetuning_arguments(parser)
@@ -35,8 +36,9 @@ def run(args):
     loading.set_threads(args.threads)
     pairs, responses = artifacts.read_table(args.pairs), artifacts.read_table(args.responses)
     annotated = artifacts.read_table(args.annotated) if args.annotated else None
-    made, by_scale, costs = [], {}, []
-    first_scores, tokens = {}, None
+    made, costs, tokens = [], [], None
+    by_scale: dict[str, dict] = {}
+    first_scores: dict = {}
     for scale in args.scales:
         for seed in args.seeds:
             rows = text_pairs.spent_rows(pairs, args.n_pairs, seed)
@@ -58,9 +60,8 @@ def run(args):
                 mine,
                 train_and_score,
                 scale=scale,
-                rounds=args.rounds,
-                confidence=args.confidence,
                 seed=seed,
+                **options(args, "rounds", "confidence"),
             )
             made.append(found.assign(scale=scale))
             facts = {"synthetic_pairs": len(found), "rounds": rounds}

@@ -1,16 +1,19 @@
 """Draw Figure 3: the latent space of VAEs trained at several gamma."""
 
 from lens.cli.shared.publish import add_out_arguments, publish
+from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):
+    from lens.reward.settings import TrainingSettings
+
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--embeddings", required=True, help="from embed-pairs")
     parser.add_argument("--n-pairs", type=int, required=True, help="that the VAEs were trained on")
     parser.add_argument(
         "--seeds", type=int, nargs="+", required=True, help="of the VAEs; the first is drawn"
     )
-    parser.add_argument("--validation-fraction", type=float, default=0.1)
+    add_settings(parser, TrainingSettings, without=("threads",))
     parser.add_argument("--gammas", type=float, nargs="+", required=True)
     parser.add_argument(
         "--vaes",

@@ -15,8 +15,9 @@ def run(args):
     from lens.paper.cells import read_cells
 
     controls = read_cells(args.controls)
+    original, synthetic, combined = read_cells(args.data_cells)
     panels = {
         "figure_4a": ablations.beta(args.beta, read_cells(args.beta_cells), controls),
-        "figure_4b": ablations.data(*read_cells(args.data_cells), controls),
+        "figure_4b": ablations.data(original, synthetic, combined, controls),
     }
     publish_sweeps(args, panels, [*args.beta_cells, *args.data_cells, *args.controls])

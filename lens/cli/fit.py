@@ -1,5 +1,6 @@
 """Train a reward model on all of your pairs and save it as a folder."""
 
+from lens.cli.shared.arguments import options
 from lens.cli.shared.your_data import (
     add_data_arguments,
     add_encoder_arguments,
@@ -106,10 +107,7 @@ def _advised(args):
         raise LensError(f"{folder}: no advice.json. Run `lens advise PAIRS --out {folder}` first.")
     advice = artifacts.read_json(folder / "advice.json")
     data = EmbeddedPairs.load(
-        folder,
-        device=args.device,
-        batch_tokens=args.batch_tokens,
-        trust_remote_code=args.trust_remote_code,
+        folder, **options(args, "device", "batch_tokens", "trust_remote_code")
     )
     then, now = advice["data"], data.report | {"sha256": data.sha256}
     if any(then.get(name) != now.get(name) for name in ("sha256", "asked")):

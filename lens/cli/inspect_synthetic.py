@@ -2,16 +2,18 @@
 
 import json
 
-from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):
+    from lens.reward.settings import TrainingSettings
+
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--embeddings", required=True, help="from embed-pairs")
     parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--validation-fraction", type=float, default=0.1)
     parser.add_argument("--methods", nargs="+", required=True, help="lens, ...; first: examples")
     parser.add_argument("--scale", type=int, required=True, help="of augmentation, 2 or more")
     parser.add_argument("--synthesis", type=json.loads, required=True, help="JSON: its settings")
@@ -21,7 +23,7 @@ def add_arguments(parser):
     )
     for label in ("dataset", "model"):
         parser.add_argument(f"--{label}", required=True, help="label for tables")
-    add_thread_argument(parser)
+    add_settings(parser, TrainingSettings)
     parser.add_argument(
         "--out-dir", required=True, help="gets embeddings.parquet, examples.json and metrics.json"
     )
@@ -43,18 +45,12 @@ def run(args):
         raise LensError(f"--scale {args.scale}: there is nothing synthetic below a scale of 2.")
     loading.set_threads(args.threads)
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    data = training_set(
-        pairs,
-        embeddings,
-        n_pairs=args.n_pairs,
-        seed=args.seed,
-        validation_fraction=args.validation_fraction,
-    )
+    spent = options(args, "n_pairs", "seed", "validation_fraction")
+    data = training_set(pairs, embeddings, **spent)
     reference, real = RewardHead.load(args.reference), geometry.Real.of(data)
     vae = load_vae(args.vae)
-    sources = geometry.make_sources(
-        args.methods, data, scale=args.scale, vae=vae, settings=args.synthesis, seed=args.seed
-    )
+    made = {"vae": vae, "settings": args.synthesis, **options(args, "scale", "seed")}
+    sources = geometry.make_sources(args.methods, data, **made)
     found = {"held_out": held_out(pairs, embeddings, data, real, reference)}
     for name, source in sources.items():
         found[name] = geometry.inspect(source, data, real, reference, args.scale)

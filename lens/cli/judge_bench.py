@@ -1,7 +1,7 @@
 """Judge reward models of embeddings and of text on RewardBench 1, pair by pair."""
 
-from lens.cli.shared.arguments import add_model_arguments
 from lens.cli.shared.embedding import add_embedding_arguments
+from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 
 

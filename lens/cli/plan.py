@@ -1,5 +1,5 @@
-"""Say what a run will take, before anything is submitted: jobs, hours, disk, GPU memory, and the
-longest chain, from a stated model of cost (docs/plan.md)."""
+"""Say what a run will take, before anything is submitted: jobs, hours, disk, memory, and the
+longest chain, from measured seconds and stated constants (docs/plan.md)."""
 
 import argparse
 
@@ -46,15 +46,16 @@ def run(args):
         everything=args.everything or bool(args.check),
         deployment=args.software_deployment_method,
     )
-    plan = totals.plan(jobs, config, args.machine)
+    # What is compared with a run is not corrected by it.
+    plan = totals.plan(jobs, config, args.machine, correct=not args.check)
     if found is None:
-        tables = render.tables(plan)
+        text = "\n".join(render.sections(plan))
     else:
         plan["check"] = measured.compare(plan, found)
-        tables = [render.check_table(plan["check"])]
+        text = render.check_section(plan["check"])
     for path in args.out:
         if Path(path).suffix == ".json":
             artifacts.write_json(path, plan)
         else:
-            artifacts.write_text(path, render.as_markdown(tables))
-    print(render.as_text(tables), end="")
+            artifacts.write_text(path, text)
+    print(text, end="")

@@ -1,33 +1,14 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
-from lens.cli.shared.arguments import settings
-from lens.cli.shared.your_data import names
+from lens.cli.shared.arguments import options, settings
+from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):
-    parser.add_argument("--path", help="local file: .jsonl, .jsonl.gz, .json, .parquet, .csv, .tsv")
-    parser.add_argument("--test-path", help="local file with the test pairs")
-    parser.add_argument("--hub", help="Hub dataset id, instead of --path")
-    parser.add_argument("--revision", help="Hub revision")
-    parser.add_argument("--train-split", default="train")
-    parser.add_argument("--test-split", help="split with the test pairs")
-    parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
-    parser.add_argument("--where", type=names, default={}, help='JSON {"column": "value"}')
-    parser.add_argument(
-        "--pair-rule",
-        default="all",
-        choices=["all", "best_worst", "adjacent"],
-        help="which pairs ratings and rankings make",
-    )
-    parser.add_argument("--keep-prefix", help="keep only prompts whose last turn starts so")
-    parser.add_argument("--group-by", default="prompt", choices=["prompt", "first_turn"])
-    parser.add_argument("--invalid-rows", default="error", choices=["error", "drop"])
-    parser.add_argument("--test-fraction", type=float, default=0.2, help="where no test is given")
-    parser.add_argument("--max-train-pairs", type=int)
-    parser.add_argument("--max-test-pairs", type=int)
-    parser.add_argument("--test-prompts", type=int, default=200, help="prompts for best-of-n")
+    from lens.data.settings import PairsSettings
+
+    add_settings(parser, PairsSettings)
     parser.add_argument("--pool", help="candidate table whose prompts may not train")
-    parser.add_argument("--seed", type=int, default=0, help="of the split")
     parser.add_argument("--out", required=True, help="pair table (.parquet)")
     parser.add_argument("--out-prompts", required=True, help="test prompts (.parquet)")
     parser.add_argument("--report", required=True, help="counts of rows kept and dropped (.json)")
@@ -51,17 +32,13 @@ def run(args):
         test,
         report,
         pool=pool,
-        group_by=args.group_by,
-        invalid_rows=args.invalid_rows,
-        test_fraction=args.test_fraction,
-        max_train_pairs=args.max_train_pairs,
-        max_test_pairs=args.max_test_pairs,
-        seed=args.seed,
+        **options(args, "group_by", "invalid_rows", "test_fraction", "seed"),
+        **options(args, "max_train_pairs", "max_test_pairs"),
     )
     prompts = splits.test_prompts(pairs, args.test_prompts, args.seed)
     artifacts.write_table(args.out, pairs)
     artifacts.write_table(args.out_prompts, prompts)
-    test_places = test_report.places if wants_test else {}
+    test_places = test_report.places if test_report else {}
     places = report.places | {f"test-{key}": place for key, place in test_places.items()}
     inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
     facts = {
@@ -84,8 +61,8 @@ def load(args, source):
     rows = read_rows(source) if args.path else read_hub_rows(args.hub, args.revision, source)
     selected = select_rows(rows, args.where)
     given, form = to_pairs(selected, pair_rule=args.pair_rule, columns=args.columns)
-    options = {"keep_prefix": args.keep_prefix, "invalid_rows": args.invalid_rows}
-    pairs, report = normalise_pairs(given, group_by=args.group_by, **options)
+    rules = options(args, "group_by", "keep_prefix", "invalid_rows")
+    pairs, report = normalise_pairs(given, **rules)
     report.not_selected = len(rows) - len(selected)
     return pairs, report, form
 

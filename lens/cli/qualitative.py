@@ -24,7 +24,8 @@ def run(args):
     from lens.paper import qualitative as paper
     from lens.report.paper_comparison import beside
 
-    inputs, picks, tables, frames, seen = {}, {}, {}, [], []
+    inputs: dict[str, str] = {}
+    picks, tables, frames, seen = {}, {}, [], []
     for i, dataset in enumerate(args.datasets):
         found, n_pairs, names = read(args, i, inputs)
         labels = {"dataset": dataset, "model": args.model, "n_pairs": n_pairs}

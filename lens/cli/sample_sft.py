@@ -1,6 +1,6 @@
 """Sample one fresh answer to every test prompt from each seed's SFT model."""
 
-from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.sampling import add_sampling_arguments, sampler
 

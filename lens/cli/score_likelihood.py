@@ -1,6 +1,6 @@
 """Score sampled responses by their length-normalised likelihood under the base model (IPO)."""
 
-from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.model import add_model_arguments, model_options
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 
 

@@ -1,10 +1,14 @@
 """Train on growing subsets, with a reference on all pairs: the points behind the theory (B.5)."""
 
-from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):
+    from lens.reward.settings import TrainingSettings
+    from lens.theory.settings import BoundsSettings
+
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--embeddings", required=True, help="from embed-pairs")
     parser.add_argument(
@@ -12,16 +16,11 @@ def add_arguments(parser):
     )
     parser.add_argument("--scales", type=int, nargs="+", default=[2], help="must hold 2, for B0")
     parser.add_argument("--seeds", type=int, nargs="+", required=True, help="one run for each")
-    parser.add_argument("--max-test-pairs", type=int, default=10000)
-    parser.add_argument("--delta", type=float, default=0.05, help="1 - confidence of the bounds")
-    parser.add_argument(
-        "--vae-steps", type=int, default=800, help="of the VAEs trained alike at every size"
-    )
-    parser.add_argument("--validation-fraction", type=float, default=0.1)
+    add_settings(parser, BoundsSettings)
+    add_settings(parser, TrainingSettings)
     parser.add_argument("--vae", required=True, help="JSON: the VAE's settings, as in the config")
     parser.add_argument("--synthesis", required=True, help="JSON: settings of the synthesis")
     parser.add_argument("--reward", required=True, help="JSON: settings of the reward MLP")
-    add_thread_argument(parser)
     parser.add_argument(
         "--out-dir",
         required=True,
@@ -46,12 +45,8 @@ def run(args):
         pairs,
         embeddings,
         sizes=args.n_pairs,
-        scales=args.scales,
-        seeds=args.seeds,
-        max_test_pairs=args.max_test_pairs,
-        validation_fraction=args.validation_fraction,
-        delta=args.delta,
-        vae_steps=args.vae_steps,
+        **options(args, "scales", "seeds", "max_test_pairs", "validation_fraction"),
+        **options(args, "delta", "vae_steps"),
         vae=json.loads(args.vae),
         head=json.loads(args.reward),
         synthesis=json.loads(args.synthesis),

@@ -27,7 +27,8 @@ def run(args):
         tables = [Path(folder) / f"{name}.csv" for name in ("estimation", "reconstruction")]
         about = {**metrics["metrics"], "delta": metrics["settings"]["delta"]}
         truth = proxy.true_losses(kind, test, temperature)
-        found[kind] = proxy.compare(*map(artifacts.read_table, tables), about, truth)
+        estimation, reconstruction = map(artifacts.read_table, tables)
+        found[kind] = proxy.compare(estimation, reconstruction, about, truth)
         inputs |= {f"{kind}_{path.stem}": path for path in (Path(table), *tables)}
     out = Path(args.out_dir)
     files.write_page(out, "theory_proxy", proxy.printed(found))

@@ -1,6 +1,6 @@
 """Train the annotator, a text reward model on all training pairs, that labels sampled responses."""
 
-from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.text import (
     add_finetuning_arguments,

@@ -1,16 +1,15 @@
 """Train a tiny causal language model on chats and save it as a Hugging Face folder."""
 
-from lens.cli.shared.tiny_models import add_optimiser_arguments, optimiser, save
+from lens.cli.shared.tiny_models import add_tiny_model_arguments, optimiser, save
 
 
 def add_arguments(parser):
+    from lens.world.settings import BaseModelSettings
+
     parser.add_argument(
         "--corpus", required=True, help="rows of prompt, response and perhaps reply (.jsonl, ...)"
     )
-    parser.add_argument("--hidden", type=int, default=64, help="width of the hidden states")
-    parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--heads", type=int, default=4, help="attention heads; divides the width")
-    add_optimiser_arguments(parser, steps=1400, learning_rate=3e-3)
+    add_tiny_model_arguments(parser, BaseModelSettings)
 
 
 def run(args):

@@ -1,15 +1,17 @@
 """Fine-tune the tiny language model into a gold reward model that knows the true reward."""
 
-from lens.cli.shared.tiny_models import add_optimiser_arguments, optimiser, save
+from lens.cli.shared.tiny_models import add_tiny_model_arguments, optimiser, save
 
 
 def add_arguments(parser):
+    from lens.world.settings import GoldModelSettings
+
     parser.add_argument("--base", required=True, help="model folder from train-base-model")
     parser.add_argument("--corpus", required=True, help="gold_corpus.jsonl from build-world")
     parser.add_argument(
         "--test-fraction", type=float, default=0.1, help="last part of the rows, to judge by"
     )
-    add_optimiser_arguments(parser, steps=1000, learning_rate=2e-3)
+    add_tiny_model_arguments(parser, GoldModelSettings)
 
 
 def run(args):

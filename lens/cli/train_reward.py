@@ -1,6 +1,8 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
+from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.sections import add_settings
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,
@@ -9,15 +11,12 @@ from lens.cli.shared.training_sets import (
 )
 
 SIDES = ("chosen", "rejected")
-SYNTHESIS = (
-    "noise_variance",
-    "candidates_per_kept",
-    "perturbation_variance",
-    "complement_noise",
-)
 
 
 def add_arguments(parser):
+    from lens.latent.settings import SynthesisSettings
+    from lens.reward.settings import HeadSettings
+
     add_training_set_arguments(parser)
     parser.add_argument("--method", required=True, help="original, repeat, lens, ...")
     parser.add_argument("--scale", type=int, default=1, help="pairs in training per original pair")
@@ -25,32 +24,8 @@ def add_arguments(parser):
     parser.add_argument("--synthetic", help="from label-pairs, for embedding_mlp")
     parser.add_argument("--responses", help="that they are made of, from sample-responses")
     parser.add_argument("--response-embeddings", help="from embed-responses")
-    parser.add_argument(
-        "--noise-variance", type=float, default=0.01, help="of the latent noise (Eq. 7)"
-    )
-    parser.add_argument(
-        "--candidates-per-kept", type=int, default=4, help="latents drawn for each one kept"
-    )
-    parser.add_argument(
-        "--perturbation-variance",
-        type=float,
-        default=0.01,
-        help="per standardised feature, for direct_perturbation",
-    )
-    parser.add_argument(
-        "--complement-noise",
-        type=float,
-        default=10.0,
-        help="for lens_plus: along the probe, in standard deviations of the embeddings",
-    )
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=20, help="at most")
-    parser.add_argument("--patience", type=int, default=5, help="epochs without a better one")
-    parser.add_argument(
-        "--centred", action="store_true", help="subtract the MLP's initial function from it"
-    )
+    add_settings(parser, SynthesisSettings)
+    add_settings(parser, HeadSettings)
     parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
 
 
@@ -88,7 +63,9 @@ def train(args, data, inputs):
     from pathlib import Path
 
     from lens.core.errors import LensError
+    from lens.latent.settings import SynthesisSettings
     from lens.reward import methods
+    from lens.reward.settings import HeadSettings
 
     vaes, method, scale = {}, args.method, args.scale
     if method == "embedding_mlp":
@@ -106,15 +83,8 @@ def train(args, data, inputs):
         data,
         scale=scale,
         vaes=vaes,
-        settings={name: getattr(args, name) for name in SYNTHESIS},
-        head={
-            "hidden": args.hidden,
-            "learning_rate": args.learning_rate,
-            "batch_size": args.batch_size,
-            "epochs": args.epochs,
-            "patience": args.patience,
-            "centred": args.centred,
-        },
+        settings=options(args, *SynthesisSettings.model_fields),
+        head=options(args, *HeadSettings.model_fields),
     )
 
 

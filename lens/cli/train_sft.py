@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.model import add_model_arguments, model_options
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.text import add_finetuning_arguments, finetuning, training_cost
 

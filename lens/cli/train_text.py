@@ -1,8 +1,9 @@
 """Train text reward models (full fine-tuning or LoRA), one for each scale and seed."""
 
 from dataclasses import replace
+from typing import Any
 
-from lens.cli.shared.arguments import add_model_arguments
+from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.text import (
     add_finetuning_arguments,
@@ -42,7 +43,9 @@ def run(args):
     loading.set_threads(args.threads)
     pairs = artifacts.read_table(args.pairs)
     synthetic = artifacts.read_table(args.synthetic) if args.synthetic else None
-    by_scale, flags, seconds, total, tokens = {}, [], {}, 0, None
+    by_scale: dict[str, dict] = {}
+    tokens: Any = None
+    flags, seconds, total = [], {}, 0
     for scale in args.scales:
         by_seed = by_scale.setdefault(str(scale), {})
         for seed in args.seeds:

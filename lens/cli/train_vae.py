@@ -1,6 +1,10 @@
 """Train the contrastive VAE, one for each seed, on N preference pairs."""
 
+from typing import Any
+
+from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.sections import add_settings
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,
@@ -10,20 +14,10 @@ from lens.cli.shared.training_sets import (
 
 
 def add_arguments(parser):
+    from lens.latent.settings import VaeSettings
+
     add_training_set_arguments(parser)
-    parser.add_argument("--hidden", type=int, default=64)
-    parser.add_argument("--latent", type=int, default=16)
-    parser.add_argument(
-        "--sharing",
-        default="shared_trunk_separate_heads",
-        choices=["share_everything", "shared_trunk_separate_heads", "separate_everything"],
-        help="what preferred and rejected embeddings share (Table 5)",
-    )
-    parser.add_argument("--beta", type=float, default=1.0, help="weight of the KL term (Eq. 4)")
-    parser.add_argument("--gamma", type=float, default=0.1, help="weight of the distance (Eq. 6)")
-    parser.add_argument("--learning-rate", type=float, default=1e-4)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=100)
+    add_settings(parser, VaeSettings)
     parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
 
 
@@ -33,6 +27,7 @@ def run(args):
     from lens.core import diagnostics
     from lens.core.seeds import derive_seed
     from lens.language import loading
+    from lens.latent.settings import VaeSettings
     from lens.latent.vae import diagnose, save_vae, train_vaes
 
     loading.set_threads(args.threads)
@@ -40,16 +35,10 @@ def run(args):
     vaes = train_vaes(
         [(part.chosen, part.rejected) for part in data.values()],
         seeds=[derive_seed(seed, "vae") for seed in data],
-        hidden=args.hidden,
-        latent=args.latent,
-        sharing=args.sharing,
-        beta=args.beta,
-        gamma=args.gamma,
-        learning_rate=args.learning_rate,
-        batch_size=args.batch_size,
-        epochs=args.epochs,
+        **options(args, *VaeSettings.model_fields),
     )
-    by_seed, flags = {}, []
+    by_seed: dict[str, dict[str, Any]] = {}
+    flags = []
     for (seed, part), vae in zip(data.items(), vaes, strict=True):
         save_vae(Path(args.out_dir) / f"seed_{seed}.safetensors", vae)
         by_seed[str(seed)] = {

@@ -1,23 +1,15 @@
 """What a section of the config, a command's flags and the Python API share: typed settings."""
 
 import re
-from typing import Annotated
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0, description="Adam's learning rate, at its peak.")]
-Threads = Annotated[
-    int, Field(ge=1, description="CPU threads of torch; more may change the last bits.")
-]
 BatchTokens = Annotated[int, Field(ge=1, description="Tokens in one batch; changes speed only.")]
-
-
-def refuse(message: str) -> PydanticCustomError:
-    """An error that says what a value should be; the value and its place are put to it."""
-    return PydanticCustomError("lens", message)
 
 
 def matching(pattern: str, message: str) -> AfterValidator:
@@ -25,7 +17,7 @@ def matching(pattern: str, message: str) -> AfterValidator:
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
-            raise refuse(message)
+            raise ValueError(message)
         return value
 
     return AfterValidator(check)
@@ -33,7 +25,7 @@ def matching(pattern: str, message: str) -> AfterValidator:
 
 def _unique(values: list) -> list:
     if any(value in values[:place] for place, value in enumerate(values)):
-        raise refuse("has the same item twice")
+        raise ValueError("has the same item twice")
     return values
 
 
@@ -52,3 +44,20 @@ class Settings(BaseModel):
     def given(self) -> dict:
         """What was given, without the defaults, as plain JSON values."""
         return self.model_dump(exclude_unset=True)
+
+
+class Threaded(Settings):
+    """How many threads of the CPU a stage may use."""
+
+    threads: int = Field(
+        1, ge=1, description="CPU threads of torch; more may change the last bits."
+    )
+
+
+def section_of(kind: Any) -> Any:
+    """A type without its bounds, and without None: of `Section | None` the section."""
+    if get_origin(kind) is Annotated:
+        return section_of(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return section_of(next(part for part in get_args(kind) if part is not type(None)))
+    return kind

@@ -6,7 +6,7 @@ Each run keeps its own data, seed, batches and optimiser state, so that it ends 
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch.optim.adam import adam
 ADAM: dict[str, Any] = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 ADAM |= {"amsgrad": False, "maximize": False, "fused": True, "foreach": False}
 Made = TypeVar("Made")
+Model = TypeVar("Model", bound=nn.Module)
 LARGE = 1024  # rows or columns from which a product keeps all threads busy by itself
 
 
@@ -29,33 +30,26 @@ class Linear(nn.Linear):
 
 def product(inputs: Tensor, weight: Tensor) -> Tensor:
     """inputs @ weight^T for each of R models: [R, n, in] and [R, out, in] -> [R, n, out]."""
-    return _Product.apply(inputs, weight, True)
-
-
-def product_with(inputs: Tensor, weight: Tensor) -> Tensor:
-    """inputs @ weight for each of R models: [R, n, in] and [R, in, out] -> [R, n, out]."""
-    return _Product.apply(inputs, weight, False)
+    return _Product.apply(inputs, weight)
 
 
 class _Product(torch.autograd.Function):
     """Gives the weight's gradient in the weight's own layout, which the optimiser needs."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, turned: bool) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(inputs, weight)
-        ctx.turned = turned
-        return _products(inputs, weight.transpose(1, 2) if turned else weight)
+        return _products(inputs, weight.transpose(1, 2))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         inputs, weight = ctx.saved_tensors
         to_inputs = to_weight = None
         if ctx.needs_input_grad[0]:
-            to_inputs = _products(gradient, weight if ctx.turned else weight.transpose(1, 2))
+            to_inputs = _products(gradient, weight)
         if ctx.needs_input_grad[1]:
-            pair = (gradient, inputs) if ctx.turned else (inputs, gradient)
-            to_weight = _products(pair[0].transpose(1, 2), pair[1])
-        return to_inputs, to_weight, None
+            to_weight = _products(gradient.transpose(1, 2), inputs)
+        return to_inputs, to_weight
 
 
 def _products(left: Tensor, right: Tensor) -> Tensor:
@@ -68,13 +62,13 @@ def _products(left: Tensor, right: Tensor) -> Tensor:
     return out
 
 
-class Stack:
+class Stack(Generic[Model]):
     """R models of one shape, made of `stacked.Linear`, under one Adam.
 
     `module` computes all that are kept at once, its weights being [kept, ...].
     """
 
-    def __init__(self, models: Sequence[nn.Module], learning_rate: float):
+    def __init__(self, models: Sequence[Model], learning_rate: float):
         self.module = copy.deepcopy(models[0])
         self._own = [
             {name: value.clone() for name, value in model.state_dict().items()} for model in models

@@ -1,10 +1,10 @@
 """Settings of where preferences come from."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from lens.core.settings import Count, Seed, Settings, refuse
+from lens.core.settings import Count, Seed, Settings
 
 
 class PairsSettings(Settings):
@@ -42,9 +42,9 @@ class PairsSettings(Settings):
     seed: Seed = Field(0, description="Seed of the split.")
 
     @model_validator(mode="after")
-    def one_source(self):
+    def one_source(self) -> Self:
         if (self.path is None) == (self.hub is None):
-            raise refuse("give either `path`, a local file, or `hub`, a dataset of the Hub")
+            raise ValueError("give either `path`, a local file, or `hub`, a dataset of the Hub")
         return self
 
 

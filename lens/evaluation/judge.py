@@ -1,6 +1,6 @@
 """What reward models are worth: on candidates with gold scores, and on held-out pairs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -49,9 +49,7 @@ def judge_candidates(rewards: Mapping[int, np.ndarray], candidates: pd.DataFrame
     return pd.concat(tables, ignore_index=True)
 
 
-def judge_pairs(
-    rewards: Mapping[int, tuple[np.ndarray, np.ndarray]], test: pd.DataFrame
-) -> pd.DataFrame:
+def judge_pairs(rewards: Mapping[int, Sequence[np.ndarray]], test: pd.DataFrame) -> pd.DataFrame:
     """Whether held-out pairs are ordered as labelled: one row per seed and test pair.
 
     `rewards` holds each seed's rewards of the chosen and of the rejected answers, [len(test)] each.

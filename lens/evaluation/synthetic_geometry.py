@@ -118,7 +118,7 @@ def make_sources(
         raise LensError(f"methods {', '.join(names)}: give lens and any of {', '.join(others)}.")
     sides = (torch.from_numpy(data.chosen), torch.from_numpy(data.rejected))
     given = Given(*sides, scale, vae, settings, derive_seed(seed, "synthesis"))
-    return {name: METHODS[name].source(given) for name in names}
+    return {name: METHODS[name].make_source(given) for name in names}
 
 
 def draws(source: Source, count: int, scale: int) -> Iterator[tuple]:

@@ -6,6 +6,7 @@ An index (`embeddings.json`) names the shards with their rows and hashes.
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,9 @@ class Rows:
                 "Embed again in float32, or remove the row."
             )
         return found
+
+
+Embeddings: TypeAlias = Mapping[str, Rows | np.ndarray]
 
 
 def write_index(

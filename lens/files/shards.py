@@ -93,19 +93,8 @@ def run(
     earlier = 0.0
     for first, stop in blocks:
         path = folder / f"{first:09d}-{stop:09d}.{digest}"
-        found = _find(path, model)
-        if found is None:
-            begun = time.perf_counter()
-            payload, facts, counts = make(first, stop)
-            about: dict[str, Any] = {
-                "metrics": dict(facts),
-                "cost": dict(counts),
-                "model": dict(model),
-            }
-            payload = _save(path, payload, about | {"seconds": time.perf_counter() - begun})
-        else:
-            payload, about = found
-            earlier += about["seconds"]
+        payload, about, seconds = _block(path, model, make, first, stop)
+        earlier += seconds
         made.append(payload)
         metrics, counted = _added(metrics, about["metrics"]), _added(counted, about["cost"])
     whole(made)
@@ -126,6 +115,23 @@ def run(
         },
     )
     _clear(folder, blocks)
+
+
+def _block(
+    path: Path,
+    model: Mapping[str, str],
+    make: Callable[[int, int], tuple[Payload, Counts, Counts]],
+    first: int,
+    stop: int,
+) -> tuple[Payload, dict, float]:
+    """(a block, what is said of it, the seconds that it took an earlier attempt that left it)."""
+    if found := _find(path, model):
+        return *found, found[1]["seconds"]
+    begun = time.perf_counter()
+    payload, facts, counts = make(first, stop)
+    about: dict[str, Any] = {"metrics": dict(facts), "cost": dict(counts), "model": dict(model)}
+    payload = _save(path, payload, about | {"seconds": time.perf_counter() - begun})
+    return payload, about, 0.0
 
 
 def _added(counts: Counts, more: Counts) -> dict[str, int]:

@@ -22,26 +22,15 @@ from lens.files.atomic import replacing_folder
 from lens.files.hub import reading
 from lens.language import loading
 from lens.language.gold import unused_id
+from lens.language.lora import Lora, lora_config
 
 if TYPE_CHECKING:
-    from peft import LoraConfig
     from transformers import PreTrainedModel as Model
     from transformers import PreTrainedTokenizerBase as Tokenizer
     from transformers import Trainer
 
 T = TypeVar("T")
 EXTRA = 'Run `pip install "lens-rm[text]"`, or take the textual methods out of the config.'
-
-
-@dataclass(frozen=True)
-class Lora:
-    """Low-rank adapters on the linear layers whose names end in one of `targets`."""
-
-    rank: int = 16
-    alpha: int = 32
-    dropout: float = 0.0
-    targets: tuple[str, ...] = ("q_proj", "v_proj")
-    revision: str | None = None  # of the model that it adapts, kept for loading
 
 
 @dataclass(frozen=True)
@@ -182,7 +171,7 @@ def train_reward(
         max_length=None,  # texts were cut, or refused, when they became tokens
         train_dataset=Dataset.from_dict(rows),
         processing_class=padding,
-        peft_config=_lora_config(lora, model),
+        peft_config=lora_config(lora, model),
     )
     tokens = sum(map(len, chosen_ids)) + sum(map(len, rejected_ids))
     return _run(trainer, tokenizer, out) | {
@@ -328,29 +317,6 @@ def _trainer(
     trainer = trainer_class(model=model, args=config, **options)
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _lora_config(lora: Lora | None, model: "Model") -> "LoraConfig | None":
-    if lora is None:
-        return None
-    from peft import LoraConfig
-
-    found = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    if missing := set(lora.targets) - found - {"all-linear"}:
-        raise LensError(
-            f"LoRA targets {sorted(missing)}: the model has no such layers; it has "
-            f"{', '.join(sorted(filter(None, found)))}. Set `lora_targets`."
-        )
-    targets = "all-linear" if "all-linear" in lora.targets else list(lora.targets)
-    return LoraConfig(
-        task_type="SEQ_CLS",
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=targets,
-        modules_to_save=["score"],
-        revision=lora.revision,
-    )
 
 
 def _run(trainer: "Trainer", tokenizer: "Tokenizer", out: str | Path | None) -> dict:

@@ -39,7 +39,7 @@ def generate(
     model: "Model",
     tokenizer: "Tokenizer",
     prompts: Sequence[Sequence[int]],
-    names: Sequence[str],
+    names: Sequence[str | int],
     *,
     candidates: int,
     seed: int,

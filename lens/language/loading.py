@@ -143,7 +143,7 @@ def set_numpy_threads(threads: int) -> None:
     threadpool_limits(threads)
 
 
-def weight_files(path: str) -> dict[str, Path]:
+def weight_files(path: str | Path) -> dict[str, Path]:
     """A local model's weight files by name, for hashing; empty for a Hub id."""
     return {f"model/{file.name}": file for file in sorted(Path(path).glob("*.safetensors"))}
 

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lens.core.settings import BatchTokens, Count, Rate, Seed, Settings, Threads
+from lens.core.settings import BatchTokens, Count, Rate, Seed, Settings, Threaded
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 Epochs = Annotated[float, Field(gt=0, description="Passes over the texts.")]
 
 
-class LoadSettings(Settings):
+class LoadSettings(Threaded):
     """How a Hugging Face model is loaded and how texts are put to it."""
 
     model: str = Field(description="Folder or Hub id.")
@@ -27,7 +27,6 @@ class LoadSettings(Settings):
     too_long: Literal["error", "cut_left", "cut_right"] = Field(
         "error", description="What happens to longer texts."
     )
-    threads: Threads = 1
 
 
 class EmbeddingSettings(Settings):
@@ -60,8 +59,8 @@ class GenerationSettings(Settings):
 class TextTrainingSettings(Settings):
     """What full fine-tuning and LoRA share."""
 
-    epochs: Epochs = 1.0
-    learning_rate: Rate | None = None
+    epochs: Epochs = 1
+    learning_rate: Rate | None = Field(None, description="Adam's learning rate, at its peak.")
     batch_size: Count = Field(32, description="Pairs or texts in a step.")
     device_batch_size: Count | None = Field(
         None, description="Of them at a time on one device; the rest is accumulated."

@@ -5,8 +5,10 @@ preferred and rejected embeddings (Table 5): everything, the trunk and decoder, 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,12 +16,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from lens.core.errors import LensError
-from lens.core.stacked import Linear, Stack, batches, product, product_with, seeded
+from lens.core.stacked import Linear, Stack, batches, seeded
 from lens.files.artifacts import read_about, read_arrays, write_arrays
 
 SHARING = ("share_everything", "shared_trunk_separate_heads", "separate_everything")
 SIDES = ("chosen", "rejected")
-WIDE = 4  # times as wide as the decoder's hidden layer, embeddings are not written out
 ACTIVE = 0.01  # variance of a latent unit's posterior mean (Burda et al. 2016, section 3.3)
 
 
@@ -33,7 +34,12 @@ class VAE(nn.Module):
         super().__init__()
         if sharing not in SHARING:
             raise LensError(f"sharing {sharing!r} is none of {', '.join(SHARING)}.")
-        self.shape = {"dim": dim, "hidden": hidden, "latent": latent, "sharing": sharing}
+        self.shape: dict[str, Any] = {
+            "dim": dim,
+            "hidden": hidden,
+            "latent": latent,
+            "sharing": sharing,
+        }
         self.trunk = _per_side(
             lambda: nn.Sequential(Linear(dim, hidden), nn.ReLU()),
             shared=sharing != "separate_everything",
@@ -66,20 +72,15 @@ class VAE(nn.Module):
 
     def decoder_features(self, latents: Tensor, side: str) -> tuple[Tensor, Linear]:
         """(h [n, hidden], the decoder's last layer), of which `decode` is layer(h)."""
-        decoder = _pick(self.decoder, side)
-        return decoder[:-1](latents), decoder[-1]
+        decoder = cast(nn.Sequential, _pick(self.decoder, side))
+        return decoder[:-1](latents), cast(Linear, decoder[-1])
 
     def errors(self, pairs: Tensor, latents: Tensor) -> Tensor:
         """|e - g(z)|^2 [..., 2 n] of pairs [..., 2 n, d], chosen before rejected."""
-        if "both" in self.decoder:
-            return squared_error(pairs, *self.decoder_features(latents, "both"))
-        halves = zip(pairs.chunk(2, dim=-2), latents.chunk(2, dim=-2), SIDES, strict=True)
-        return torch.cat(
-            [squared_error(e, *self.decoder_features(z, side)) for e, z, side in halves], dim=-1
-        )
+        return (_on_both(self.decoder, latents) - pairs).square().sum(dim=-1)
 
 
-def _per_side(make, *, shared: bool) -> nn.ModuleDict:
+def _per_side(make: Callable[[], nn.Module], *, shared: bool) -> nn.ModuleDict:
     return nn.ModuleDict({name: make() for name in (("both",) if shared else SIDES)})
 
 
@@ -100,7 +101,9 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
 
 
-def wasserstein2(mean_a: Tensor, log_variance_a: Tensor, mean_b: Tensor, log_variance_b: Tensor):
+def wasserstein2(
+    mean_a: Tensor, log_variance_a: Tensor, mean_b: Tensor, log_variance_b: Tensor
+) -> Tensor:
     """2-Wasserstein distance [...] of diagonal Gaussians [..., latent]:
     sqrt(|mu_a - mu_b|^2 + |s_a - s_b|^2)."""
     deviations = (0.5 * log_variance_a).exp() - (0.5 * log_variance_b).exp()
@@ -128,23 +131,10 @@ class LossTerms:
         return self.reconstruction + beta * self.kl - gamma * self.distance
 
 
-def squared_error(embeddings: Tensor, features: Tensor, layer: Linear) -> Tensor:
-    """|e - W h - b|^2 [..., n] of embeddings [..., n, d] for features [..., n, m] and the linear
-    layer (W [..., d, m], b [..., d]).
-
-    Where d is much larger than m it is written out as |e|^2 - 2 e.(W h + b) + |W h + b|^2, of which
-    every term is had without W h [..., n, d]: one product of that size less, and no pass over it.
-    In float32 that is good to 1e-5 of |e|^2, not of an error much smaller than |e|^2.
-    """
-    weight, bias = layer.weight, layer.bias.unsqueeze(-2)
-    if weight.dim() == 2 or embeddings.shape[-1] < WIDE * features.shape[-1]:
-        return (layer(features) - embeddings).square().sum(dim=-1)
-    squares = torch.linalg.vector_norm(embeddings, dim=-1).square()
-    along = product_with(embeddings, weight) - product_with(bias, weight)
-    gram = product_with(weight.transpose(1, 2), weight)
-    quadratic = ((features @ gram - 2 * along) * features).sum(dim=-1)
-    offset = bias.square().sum(dim=-1) - 2 * product(embeddings, bias).squeeze(-1)
-    return squares + quadratic + offset
+def _of_both(values: Tensor) -> Tensor:
+    """The sum [..., n] over both members of each pair of [..., 2 n]."""
+    chosen, rejected = values.chunk(2, dim=-1)
+    return chosen + rejected
 
 
 def loss_terms(vae: VAE, pairs: Tensor, noise: Tensor) -> LossTerms:
@@ -155,7 +145,7 @@ def loss_terms(vae: VAE, pairs: Tensor, noise: Tensor) -> LossTerms:
     kl = kl_to_standard_normal(mean, log_variance).sum(dim=-1)
     means, log_variances = mean.chunk(2, dim=-2), log_variance.chunk(2, dim=-2)
     distance = wasserstein2(means[0], log_variances[0], means[1], log_variances[1])
-    return LossTerms(sum(errors.chunk(2, dim=-1)), sum(kl.chunk(2, dim=-1)), distance)
+    return LossTerms(_of_both(errors), _of_both(kl), distance)
 
 
 def train_vaes(
@@ -241,13 +231,13 @@ def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
     }
 
 
-def save_vae(path, vae: VAE) -> None:
+def save_vae(path: str | Path, vae: VAE) -> None:
     """Weights as safetensors, with the shape that `load_vae` needs in the file's metadata."""
     arrays = {name: value.numpy() for name, value in vae.state_dict().items()}
     write_arrays(path, arrays, {name: str(value) for name, value in vae.shape.items()})
 
 
-def load_vae(path) -> VAE:
+def load_vae(path: str | Path) -> VAE:
     """A VAE that `save_vae` wrote."""
     about = read_about(path)
     sizes = {name: int(about[name]) for name in ("dim", "hidden", "latent")}

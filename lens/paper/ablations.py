@@ -39,12 +39,12 @@ def setting(
     )
 
 
-def gamma(values, cells, controls) -> Sweep:
+def gamma(values: Sequence, cells: Sequence[Cell], controls: Sequence[Cell]) -> Sweep:
     """Figure 2a: the paper names the best value alone."""
     return setting("gamma", "weight of the divergence, gamma", values, cells, controls, {})
 
 
-def noise_variance(values, cells, controls) -> Sweep:
+def noise_variance(values: Sequence, cells: Sequence[Cell], controls: Sequence[Cell]) -> Sweep:
     """Figure 2b."""
     paper = {float(v): number for v, number in reported()["figure2"]["noise_variance"].items()}
     label = "variance of the latent noise"
@@ -67,7 +67,7 @@ def sizes(cells: Sequence[Cell]) -> Sweep:
     return Sweep("N", "labelled pairs N", values, series, reported=paper)
 
 
-def beta(values, cells, controls) -> Sweep:
+def beta(values: Sequence, cells: Sequence[Cell], controls: Sequence[Cell]) -> Sweep:
     """Figure 4a."""
     paper = {float(v): number for v, number in reported()["figure4"]["beta"].items()}
     return setting("beta", "weight of the KL term, beta", values, cells, controls, paper)
@@ -86,7 +86,7 @@ def data(original: Cell, synthetic: Cell, combined: Cell, controls: Sequence[Cel
     return Sweep("data", "trained on", values, series, lines, paper)
 
 
-def sharing(values, cells, controls) -> Sweep:
+def sharing(values: Sequence, cells: Sequence[Cell], controls: Sequence[Cell]) -> Sweep:
     """Table 5."""
     label = "what preferred and rejected share"
     return setting("sharing", label, values, cells, controls, reported()["table5"])
@@ -139,7 +139,7 @@ def best_values() -> dict:
 
 
 def _top(values: Mapping) -> str:
-    return max(values, key=values.get)
+    return max(values, key=values.__getitem__)
 
 
 def against_paper(artefact: str, sweeps: Sequence[Sweep], *, comparable: bool) -> pd.DataFrame:

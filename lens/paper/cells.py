@@ -12,13 +12,15 @@ from lens.core.errors import LensError
 from lens.core.intervals import holm
 from lens.files.artifacts import read_json, read_table
 from lens.report.measured import difference, level, p_value
+from lens.textspace import methods
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
 AGAIN = "Remove the folder and run Snakemake again, which makes it anew."
-CONTROLS = {"lora": "lora_repeat", "lora_repeat": "lora_repeat"} | dict.fromkeys(
-    ("full_finetune", "full_finetune_repeat", "self_rewarding", "self_evolved", "ipo"),
-    "full_finetune_repeat",
-)
+CONTROLS = {
+    name: methods.CONTROLS[row.training]
+    for name, row in methods.TEXT_METHODS.items()
+    if row.training in methods.CONTROLS
+}
 
 
 @dataclass
@@ -79,7 +81,14 @@ def _read_cells(folder: Path) -> list[Cell]:
     ]
 
 
-def _cell(folder: Path, labels: dict, scale: int, prompts, pairs, summary: dict) -> Cell:
+def _cell(
+    folder: Path,
+    labels: dict,
+    scale: int,
+    prompts: pd.DataFrame,
+    pairs: pd.DataFrame,
+    summary: dict,
+) -> Cell:
     seeds, candidates = labels["seeds"], int(prompts["n"].max())
     _check(folder / "prompts.parquet", prompts, "gold_reward", ["prompt_id", "n"], seeds)
     _check(folder / "pairs.parquet", pairs, "correct", ["id"], seeds)
@@ -151,7 +160,7 @@ def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
     rows = []
     for cell in cells:
         control = control_of(cell, by_key)
-        pair = (getattr(cell, measure), control and getattr(control, measure))
+        pair = (getattr(cell, measure), getattr(control, measure) if control else None)
         rows.append(cell.labels | level(pair[0]) | difference(*pair) | {"p_value": p_value(*pair)})
     return corrected(pd.DataFrame(rows))
 

@@ -1,6 +1,7 @@
 """Curves over n (best-of-n) and over N (labelled pairs), with their intervals."""
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lens.evaluation.best_of_n import kl_bound
 from lens.paper.cells import Cell, aggregate
@@ -41,7 +42,7 @@ def largest_scales(cells: list[Cell]) -> list[Cell]:
     return list(best.values())
 
 
-def draw_best_of_n(table: pd.DataFrame):
+def draw_best_of_n(table: pd.DataFrame) -> Figure:
     """Gold reward over n, one panel for each dataset, model and N; bars are 95 % intervals."""
     panels = list(table.groupby(["dataset", "model", "n_pairs"], sort=False))
     fig, axes = figures.panels(len(panels), height=2.6)
@@ -80,7 +81,7 @@ def learning_table(cells: list[Cell]) -> pd.DataFrame:
     return table
 
 
-def draw_learning_curve(table: pd.DataFrame):
+def draw_learning_curve(table: pd.DataFrame) -> Figure:
     """Pair accuracy (left) and gold reward (right) over N, a row for each dataset and model."""
     panels = list(table.groupby(["dataset", "model"], sort=False))
     fig, axes = figures.figure(len(panels), 2, height=2.2)

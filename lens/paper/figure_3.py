@@ -1,9 +1,12 @@
 """Figure 3: the latent space at several gamma, with what its separation is worth held out."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from lens.evaluation import latent_space
 from lens.evaluation.judge import held_out_pairs
@@ -79,7 +82,8 @@ def measure_all(
     """(a row per seed and gamma, a row per training response of each, held-out measures [seeds,
     pairs] by gamma) of the VAEs saved in (gamma, file) of each seed."""
     ids, test = np.asarray(pairs["id"]), held_out_pairs(pairs).index
-    rows, points, by_gamma = [], [], {}
+    rows, points = [], []
+    by_gamma: dict[float, list[dict[str, np.ndarray]]] = {}
     for seed, part in data.items():
         held_out = {side: part.standardiser(embeddings[side][test]) for side in SIDES}
         for gamma, file in vaes[seed]:
@@ -131,7 +135,7 @@ def printed(table: pd.DataFrame) -> Printed:
     return Printed(HEADER, blocks(rows), NOTE)
 
 
-def draw(table: pd.DataFrame, points: pd.DataFrame):
+def draw(table: pd.DataFrame, points: pd.DataFrame) -> Figure:
     """One panel for each row of the table, with equal axes; points by `gamma` and `side`."""
     fig, axes = figures.panels(len(table), 2.6, most=3)
     for axis, row in zip(axes, table.itertuples(), strict=True):
@@ -161,7 +165,7 @@ def draw(table: pd.DataFrame, points: pd.DataFrame):
     return fig
 
 
-def _name_sides(axis, panel: pd.DataFrame) -> None:
+def _name_sides(axis: Axes, panel: pd.DataFrame) -> None:
     """Direct labels, in opposite corners."""
     for side, place, align in (
         ("rejected", 0.02, ("left", "top")),
@@ -179,6 +183,6 @@ def _name_sides(axis, panel: pd.DataFrame) -> None:
         )
 
 
-def _percent(row, name: str) -> str:
+def _percent(row: Any, name: str) -> str:
     ends = (f"{100 * getattr(row, part):.0f}" for part in (name, f"{name}_low", f"{name}_high"))
     return "{} [{}, {}]".format(*ends)

@@ -36,7 +36,7 @@ def _files(results: Path) -> list[Path]:
 
 def _stage(metrics: dict) -> Iterator[dict | None]:
     """Flags of a stage, or of each scale in it; None where it looks for none."""
-    parts = [(None, metrics)]
+    parts: list[tuple[int | None, dict]] = [(None, metrics)]
     parts += [(int(scale), part) for scale, part in metrics.get("by_scale", {}).items()]
     known = [(scale, part["flags"]) for scale, part in parts if "flags" in part]
     if not known:

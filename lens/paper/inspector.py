@@ -1,7 +1,10 @@
 """The inspector: where synthetic embeddings lie among real ones; table, examples, picture."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lens.core.intervals import crossed_interval
 from lens.evaluation.synthetic_geometry import FAR, pair_gaps
@@ -54,7 +57,7 @@ def observations(embeddings: pd.DataFrame, far: float) -> pd.DataFrame:
     return table.merge(kept, on=["method", "id", "variant"], how="left")
 
 
-def _by_method(table: pd.DataFrame):
+def _by_method(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(name, part) for name, part in table.groupby("method", sort=False) if name != HELD_OUT]
 
 
@@ -145,7 +148,7 @@ def printed(table: pd.DataFrame, settings: dict, metrics: dict) -> Printed:
     return Printed(["measure", *map(name_of, methods)], [(title, rows)], NOTE)
 
 
-def _cell(row, digits: int) -> str:
+def _cell(row: Any, digits: int) -> str:
     factor = 100 if row.measure in SHARES else 1
     if np.isnan(row.low):
         return number(row.mean * factor, digits)
@@ -190,7 +193,7 @@ def _is_own(near: dict, one: dict, seen: dict) -> bool:
     return (near["id"], near["side"]) == (one["id"], seen["side"])
 
 
-def draw(seen: pd.DataFrame, metrics: dict):
+def draw(seen: pd.DataFrame, metrics: dict) -> Figure:
     """Share of embeddings by distance to the nearest training response, in units of the training
     responses' own median spacing; 95 % bands by Dvoretzky, Kiefer and Wolfowitz for as many
     independent draws as there are pairs."""

@@ -1,9 +1,11 @@
 """The first page of the report: what was run, what helped, what did not, what it cost."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lens.core.errors import LensError
 from lens.paper import costs, flags
@@ -60,7 +62,7 @@ def picture_rows(gold: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(blocks, ignore_index=True)[columns]
 
 
-def draw(rows: pd.DataFrame):
+def draw(rows: pd.DataFrame) -> Figure:
     """A panel for each dataset, model and N: differences in order, a line at none."""
     panels = list(rows.groupby(PANEL, sort=False))
     longest = max(len(panel) for _, panel in panels)
@@ -88,7 +90,7 @@ def draw(rows: pd.DataFrame):
     return fig
 
 
-def _place(row) -> str:
+def _place(row: Any) -> str:
     return f"{method_name(row.method)} {row.scale}x"
 
 
@@ -113,7 +115,9 @@ def sections(
     ]
 
 
-def _what_was_run(table, seeds: int, paper_names: Mapping[str, str], comparable: bool) -> Section:
+def _what_was_run(
+    table: pd.DataFrame, seeds: int, paper_names: Mapping[str, str], comparable: bool
+) -> Section:
     sizes = _listed([f"{size:,}" for size in sorted(table["n_pairs"].unique())])
     scales = _listed([f"{k}x" for k in sorted(table["scale"].unique()) if k > 1])
     named = {
@@ -237,7 +241,7 @@ def _counted(claims: pd.DataFrame) -> str:
     return f"{', '.join(found)}, of {len(claims)}"
 
 
-def _listed(names) -> str:
+def _listed(names: Iterable[object]) -> str:
     """ "a", "a and b", "a, b and c"."""
-    names = list(map(str, names))
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    texts = list(map(str, names))
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)

@@ -68,7 +68,8 @@ def safety(
     for name in sections:
         scores = section_scores(items, name)
         for (method, scale), values in scores.items():
-            control = scores.get(control_at(method, scale))
+            control_key = control_at(method, scale)
+            control = scores.get(control_key) if control_key else None
             told_here = told(method, scale) if paper and name == section else None
             rows.append(
                 {**labels, "section": name, "pairs": values.shape[1]}
@@ -106,8 +107,8 @@ def compared(items: pd.DataFrame, section: str, paper: bool) -> list[dict]:
             (("full_finetune", k), ("full_finetune_repeat", k), True),
         ):
             if above in scores and below in scores:
-                values = [told(*above), told(*below)] if paper else [None]
-                gap = None if None in values else values[0] - values[1]
+                one, other = (told(*key) if paper else None for key in (above, below))
+                gap = None if one is None or other is None else one - other
                 what = f"{_name(*above)} above {_name(*below)}, points"
                 rows.append(
                     paper_comparison.claim(what, scores[above] - scores[below], gap, own=own)

@@ -1,10 +1,13 @@
 """One setting varied, the rest as in Table 1: as rows, as claims, and as a panel of a figure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from lens.core.intervals import Interval, crossed_interval
 from lens.paper.cells import Cell, corrected, observations
@@ -40,16 +43,16 @@ class Sweep:
     reported: Mapping[tuple, float] = field(default_factory=dict)
     claimed: bool = True
 
-    def cells(self):
+    def cells(self) -> Iterator[tuple[Any, str, Cell]]:
         """(value, method, cell) of all series, then of the lines, with value None."""
         for i, value in enumerate(self.values):
             for method, cells in self.series.items():
-                if cells[i] is not None:
-                    yield value, method, cells[i]
+                if cell := cells[i]:
+                    yield value, method, cell
         for method, cell in self.lines.items():
             yield None, method, cell
 
-    def control(self, value, method: str) -> Cell | None:
+    def control(self, value: Any, method: str) -> Cell | None:
         """The repeat control of the method at this value; none for what is not augmented."""
         if method not in ("lens", "synthetic_only", "full_finetune"):
             return None
@@ -59,7 +62,9 @@ class Sweep:
         return self.lines.get(name)
 
 
-def by_value(cells: Sequence[Cell], value_of) -> tuple[list, dict[str, list[Cell | None]]]:
+def by_value(
+    cells: Sequence[Cell], value_of: Callable[[Cell], Any]
+) -> tuple[list, dict[str, list[Cell | None]]]:
     """(values in ascending order, cells by method with one for each value or None)."""
     values = sorted({value_of(cell) for cell in cells})
     series: dict[str, list] = {}
@@ -80,7 +85,7 @@ def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:
     for sweep in sweeps:
         for value, method, cell in sweep.cells():
             control = sweep.control(value, method)
-            pair = (cell.gold, control and control.gold)
+            pair = (cell.gold, control.gold if control else None)
             place = {name: getattr(cell, name) for name in ("dataset", "model", "scale", "n_pairs")}
             rows.append(
                 {"sweep": sweep.name, "value": value, "method": method, **place}
@@ -116,10 +121,10 @@ def numbers(sweeps: Sequence[Sweep]) -> list[dict]:
     return rows
 
 
-def claims_of_best(sweep: Sweep, best) -> list[dict]:
+def claims_of_best(sweep: Sweep, best: Any) -> list[dict]:
     """That this value is above every other one, in the first series that has them."""
     there = {}
-    for method in reversed(sweep.series):
+    for method in reversed(list(sweep.series)):
         for value, cell in zip(sweep.values, sweep.series[method], strict=True):
             if cell is not None:
                 there[value] = (method, cell)
@@ -177,7 +182,7 @@ def printed(sweeps: Sequence[Sweep], rows: pd.DataFrame, titles: Sequence[str]) 
     return Printed(HEADER, blocks, NOTE)
 
 
-def shown(value) -> str:
+def shown(value: Any) -> str:
     """A value as text: 1,000 and 0.01, names without underscores."""
     if isinstance(value, str):
         return value.replace("_", " ")
@@ -200,7 +205,7 @@ def title(sweep: Sweep) -> str:
     return ", ".join(parts)
 
 
-def draw(axis, sweep: Sweep) -> None:
+def draw(axis: Axes, sweep: Sweep) -> None:
     """A panel: series over equally spaced values and lines across, with 95 % intervals and names to
     the right; below each value the paper's number for LENS, where it gives one."""
     places = np.arange(len(sweep.values))
@@ -253,7 +258,7 @@ def _named(method: str, sweep: Sweep) -> str:
     return method_name(method) + (f" {scale}x" if scale > 1 else "")
 
 
-def figure(sweep: Sweep):
+def figure(sweep: Sweep) -> Figure:
     """The sweep's panel as a figure."""
     fig, axes = figures.figure(1, 1, height=2.4)
     fig.set_figwidth(0.9 * figures.COLUMN_WIDTH)

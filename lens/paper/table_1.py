@@ -85,10 +85,9 @@ def against_paper(
     by_key = {cell.key: cell for cell in cells}
     value = {cell.key: reported_value(cell, paper_names, paper_n_pairs) for cell in cells}
     for cell in cells:
-        if value[cell.key] is not None:
-            rows.append(
-                paper_comparison.number(_called(cell), value[cell.key], crossed_interval(cell.gold))
-            )
+        told = value[cell.key]
+        if told is not None:
+            rows.append(paper_comparison.number(_called(cell), told, crossed_interval(cell.gold)))
     places = dict.fromkeys(key[:3] for key in by_key if value[key] is not None)
     for place in places:
         here = {key[3:]: cell for key, cell in by_key.items() if key[:3] == place}

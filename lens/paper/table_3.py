@@ -59,7 +59,7 @@ def table_3(
     rates = win_rates(verdicts)
     rows = []
     for name, values in {"none": untrained[None], **gold}.items():
-        own = about[name] if name in gold else {"method": "before SFT", "scale": None}
+        own: Mapping = {"method": "before SFT", "scale": None} if name == "none" else about[name]
         control = controls.get(CONTROLS.get(own["method"], "repeat")) if name in gold else None
         pair = (values, gold[control] if control and name != control else None)
         won = (rates if name == compared[0] else 1 - rates) if name in compared else None

@@ -50,14 +50,14 @@ def table_4(
         for method, k in methods_at(scale):
             cell = by_key.get((*place, method, k))
             control = control_of(cell, by_key) if cell and k > 1 else None
-            pair = (cell and cell.gold, control and control.gold)
+            pair = (cell.gold if cell else None, control.gold if control else None)
             told = table_4_value(known, method, k)
             rows.append(
                 {"dataset": place[0], "model": place[1], "method": method, "scale": k}
                 | {"n_pairs": place[2]}
                 | level(pair[0])
                 | difference(*pair)
-                | level(cell and cell.correct, "pair_accuracy", "accuracy_")
+                | level(cell.correct if cell else None, "pair_accuracy", "accuracy_")
                 | {"reported": np.nan if told is None else told, "p_value": p_value(*pair)}
             )
     return corrected(pd.DataFrame(rows))
@@ -82,14 +82,14 @@ def compared(
         told = {row: table_4_value(known, *row) for row in methods_at(scale)}
         gold = {row: cell.gold for row in told if (cell := by_key.get((*place, *row)))}
         rows += [
-            paper_comparison.number(f"{model}: {_name(*row)}", told[row], crossed_interval(values))
-            for row, values in gold.items()
-            if told[row] is not None
+            paper_comparison.number(f"{model}: {_name(*row)}", value, crossed_interval(gold[row]))
+            for row, value in told.items()
+            if value is not None and row in gold
         ]
         for above, below, own in _pairs(scale):
             if above in gold and below in gold:
-                values = (told[above], told[below])
-                gap = None if None in values else values[0] - values[1]
+                one, other = told[above], told[below]
+                gap = None if one is None or other is None else one - other
                 what = f"{model}: {_name(*above)} above {_name(*below)}"
                 rows.append(paper_comparison.claim(what, gold[above] - gold[below], gap, own=own))
     return rows + _absent(rows, {paper_names.get(model) for _, model, _ in places}, scale)

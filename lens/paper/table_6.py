@@ -45,7 +45,7 @@ def table_6(
 
 def _row(cell: Cell, control: Cell | None, temperature: float | None, value: float | None) -> dict:
     place = {name: getattr(cell, name) for name in ("dataset", "model", "method")}
-    pair = (cell.gold, control and control.gold)
+    pair = (cell.gold, control.gold if control else None)
     return (
         {**place, "temperature": temperature, "scale": cell.scale, "n_pairs": cell.n_pairs}
         | level(cell.gold)

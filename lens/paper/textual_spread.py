@@ -1,7 +1,8 @@
 """How far results spread over runs: text and latent space, beside the reruns of the reviews."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -36,12 +37,12 @@ NOTE = (
 )
 
 
-def spread(values) -> Interval:
+def spread(values: Iterable[float]) -> Interval:
     """Standard deviation, with its 95 % chi-square interval, of normal draws, two or more."""
     from scipy.stats import chi2
 
-    values = pd.Series(values, dtype="float64")
-    freedom, sd = len(values) - 1, float(values.std(ddof=1))
+    draws = pd.Series(values, dtype="float64")
+    freedom, sd = len(draws) - 1, float(draws.std(ddof=1))
     low, high = (sd * math.sqrt(freedom / chi2.ppf(q, freedom)) for q in (0.975, 0.025))
     return Interval(sd, low, high)
 
@@ -82,7 +83,9 @@ def textual_spread(
     return pd.DataFrame(rows)
 
 
-def _told(cell: Cell, paper_names: Mapping[str, str], paper_n_pairs: int):
+def _told(
+    cell: Cell, paper_names: Mapping[str, str], paper_n_pairs: int
+) -> tuple[float, float] | None:
     if cell.n_pairs != paper_n_pairs:
         return None
     names = (paper_names.get(cell.dataset), paper_names.get(cell.model))
@@ -107,7 +110,7 @@ def compared(table: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _claim(above, below) -> dict:
+def _claim(above: Any, below: Any) -> dict:
     """That one spreads further than the other: ln(sd / sd) above 0, two-sided F-test."""
     from scipy.stats import f
 

@@ -1,6 +1,6 @@
 """What was measured of the theory: constants, means over seeds, the paper's beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from lens.theory.fit import NAMES
 from lens.theory.predictions import constants_of
 
 
-def read_theories(folders) -> list[dict]:
+def read_theories(folders: Iterable[str | Path]) -> list[dict]:
     """What `lens fit-theory` left in each folder: constants, with `predictions` beside them."""
     return [
         read_json(Path(folder) / "constants.json")

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib import colors, ticker
+from matplotlib.figure import Figure
 
 from lens.paper.theory import label
 from lens.report import figures
@@ -10,7 +11,7 @@ from lens.theory.predictions import constants_of
 LINE, DOTS, CONTROL = "#D55E00", "#0072B2", "#666666"
 
 
-def draw_figure_5(theories: list[dict]):
+def draw_figure_5(theories: list[dict]) -> Figure:
     """Reconstruction error over N, log-log, with A N^-p and its 95 % band."""
     fig, axes = figures.panels(len(theories), 2.5)
     for axis, theory in zip(axes, theories, strict=True):
@@ -46,7 +47,7 @@ def draw_figure_5(theories: list[dict]):
     return fig
 
 
-def draw_fits(theories: list[dict]):
+def draw_fits(theories: list[dict]) -> Figure:
     """Left: zeta against sqrt(C2 / N), slope C1. Right: synthesis bias against N^-p / 2."""
     fig, axes = figures.figure(len(theories), 2, 2.4)
     for row, theory in zip(axes, theories, strict=True):
@@ -67,7 +68,7 @@ def draw_fits(theories: list[dict]):
     return fig
 
 
-def draw_map(theories: list[dict]):
+def draw_map(theories: list[dict]) -> Figure:
     """Predicted zeta_aug / zeta over (N, k) by colour, measured ratios of LENS as dots."""
     fig, axes = figures.panels(len(theories), 2.9)
     scale = colors.TwoSlopeNorm(vmin=0.5, vcenter=1.0, vmax=1.5)

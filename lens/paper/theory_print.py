@@ -51,7 +51,8 @@ def _corrected(theories: list[dict]) -> Table:
     header += ["the paper's reading", "corrected", "sure?"]
     rows = []
     for theory in theories:
-        threshold = constants_of(theory).threshold if theory["corrected"] else None
+        constants = constants_of(theory) if theory["corrected"] else None
+        threshold = constants.threshold if constants else None
         for row in theory["corrected"]:
             paper = "-" if threshold is None else "helps" if row["n_pairs"] > threshold else "not"
             least = row["smallest_scale"]

@@ -1,9 +1,11 @@
 """The shape of a language model, and what follows from it in closed form: parameters and bytes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from lens.core.errors import LensError
 
@@ -16,61 +18,44 @@ WORLD_WORDS = 74  # tokens that the offline world's texts and chats need
 class Architecture:
     """A decoder of blocks of grouped-query attention and a gated MLP, or an encoder like BERT."""
 
-    kind: str  # transformers' model_type
     hidden: int
     layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
+    queries: int  # width of the queries of all heads together
+    keys: int  # width of the keys; 0 for an encoder, which keeps none
     intermediate: int
     vocab: int
     tied: bool
-    biases: bool = False  # of query, key and value, in Qwen 2's way
-    positions: int = 0  # learnt ones, in BERT's way
+    block: int  # parameters of a block
+    body: int  # parameters without a head
 
     def parameters(self, head: str = "words") -> int:
         """Numbers of the whole model: `head` is "words" (a language model), "reward" or "none"."""
         output = {"words": 0 if self.tied else self.vocab * self.hidden, "reward": self.hidden}
         return self.body + output.get(head, 0)
 
-    @property
-    def body(self) -> int:
-        """Parameters without a head: embeddings, blocks and the last norm."""
-        if self.kind == "bert":
-            return (self.vocab + self.positions + 2 + 2) * self.hidden + self.layers * self.block
-        return self.vocab * self.hidden + self.layers * self.block + self.hidden
-
-    @property
-    def block(self) -> int:
-        """Parameters of one block."""
-        if self.kind == "bert":
-            attention = 4 * (self.hidden + 1) * self.hidden
-            mlp = 2 * self.hidden * self.intermediate + self.intermediate + self.hidden
-            return attention + mlp + 4 * self.hidden
-        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        attention = self.hidden * (2 * queries + 2 * keys)
-        biases = queries + 2 * keys if self.biases else 0
-        norms = {"gemma2": 4, "gemma3_text": 4}.get(self.kind, 2) * self.hidden
-        if self.kind in ("qwen3", "gemma3_text"):
-            norms += 2 * self.head_dim  # of queries and keys
-        return attention + biases + 3 * self.hidden * self.intermediate + norms
-
     def kv_bytes(self, tokens: float, dtype: str) -> float:
-        """Keys and values of so many tokens: 2 x layers x kv heads x head dim x bytes x tokens."""
-        if self.kind == "bert":
-            return 0
-        return 2 * self.layers * self.kv_heads * self.head_dim * BYTES[dtype] * tokens
+        """Keys and values of so many tokens."""
+        return 2 * self.layers * self.keys * BYTES[dtype] * tokens
 
     def activation_bytes(self, tokens: float, dtype: str) -> float:
         """What one block holds of so many tokens, without gradients: the stream, its norm, queries,
         keys, values and the attention's output, the MLP's three products."""
-        attention = (2 * self.heads + 2 * self.kv_heads) * self.head_dim
-        return (2 * self.hidden + attention + 3 * self.intermediate) * BYTES[dtype] * tokens
+        numbers = 2 * (self.hidden + self.queries + self.keys) + 3 * self.intermediate
+        return numbers * BYTES[dtype] * tokens
 
-    def flops(self, tokens: float, context: float) -> float:
-        """Of a forward pass without a head: 2 a weight and token, and attention to `context`."""
-        attention = 4 * self.layers * self.heads * self.head_dim * tokens * context
-        return 2 * self.layers * self.block * tokens + attention
+    def flops(self, tokens: float, context: float, head: str = "none") -> float:
+        """Of a forward pass: 2 per weight and token, and attention to `context` tokens."""
+        words = self.vocab * self.hidden if head == "words" else 0
+        attention = 4 * self.layers * self.queries * context
+        return (2 * (self.layers * self.block + words) + attention) * tokens
+
+    def adapters(self, rank: int, targets: Sequence[str]) -> int:
+        """Numbers that LoRA trains: the adapters of every block, and the reward head."""
+        ends = {"q_proj": self.queries, "k_proj": self.keys, "v_proj": self.keys}
+        ends |= {"o_proj": self.queries}
+        ends |= dict.fromkeys(("gate_proj", "up_proj", "down_proj"), self.intermediate)
+        chosen = ends if "all-linear" in targets else ends.keys() & set(targets)
+        return self.layers * rank * sum(self.hidden + ends[name] for name in chosen) + self.hidden
 
 
 def from_config(config: Mapping) -> Architecture:
@@ -82,24 +67,27 @@ def from_config(config: Mapping) -> Architecture:
             f"model_type {kind!r}: the plan knows llama, mistral, qwen2, qwen3, gemma2, "
             "gemma3_text and bert. Plan with one of these of like size."
         )
-    heads = config["num_attention_heads"]
-    return Architecture(
-        kind=kind,
-        hidden=config["hidden_size"],
-        layers=config["num_hidden_layers"],
-        heads=heads,
-        kv_heads=config.get("num_key_value_heads") or heads,
-        head_dim=config.get("head_dim") or config["hidden_size"] // heads,
-        intermediate=config["intermediate_size"],
-        vocab=config["vocab_size"],
-        tied=config.get("tie_word_embeddings", kind.startswith("gemma")),
-        biases=kind == "qwen2",
-        positions=config.get("max_position_embeddings", 0) if kind == "bert" else 0,
+    hidden, mlp, heads = (
+        config[key] for key in ("hidden_size", "intermediate_size", "num_attention_heads")
     )
+    size = config.get("head_dim") or hidden // heads
+    queries, keys = heads * size, (config.get("num_key_value_heads") or heads) * size
+    norms = (4 if kind.startswith("gemma") else 2) * hidden
+    norms += 2 * size if kind in ("qwen3", "gemma3_text") else 0  # of queries and keys
+    biases = queries + 2 * keys if kind == "qwen2" else 0
+    block = 2 * hidden * (queries + keys) + 3 * hidden * mlp + norms + biases
+    vocab, layers, more = config["vocab_size"], config["num_hidden_layers"], hidden
+    if kind == "bert":  # with learnt positions, two types of text, and biases throughout
+        block = 4 * (hidden + 1) * hidden + 2 * hidden * mlp + mlp + hidden + 4 * hidden
+        more, keys = (config["max_position_embeddings"] + 4) * hidden, 0
+    tied = config.get("tie_word_embeddings", kind.startswith("gemma"))
+    body = vocab * hidden + layers * block + more
+    return Architecture(hidden, layers, queries, keys, mlp, vocab, tied, block, body)
 
 
-def of_the_world(base_model: Mapping) -> Architecture:
-    """The shape that `train_base_model` builds from its section of the config."""
+def of_the_world(config: Mapping) -> Architecture:
+    """The shape that `train_base_model` builds from `world.base_model` of the config."""
+    base_model = config["world"]["base_model"]
     return from_config(
         {
             "model_type": "llama",
@@ -113,19 +101,18 @@ def of_the_world(base_model: Mapping) -> Architecture:
     )
 
 
-def find(model: str, config: Mapping, revision: str | None = None) -> Architecture:
-    """The shape of a folder, a Hub id or a model that the run of this config builds.
+@cache
+def find(model: str, revision: str | None = None) -> Architecture:
+    """The shape of a folder or a Hub id.
 
-    A Hub id is looked for in the local cache and then among the facts of architectures.json, never
-    in the network. LensError where neither has it.
+    A Hub id is looked for in the local cache and then in architectures.json, never in the network.
+    LensError where neither has it.
     """
-    if model.startswith(f"results/{config['run']}/"):
-        return of_the_world(config["world"]["base_model"])
-    file = Path(model) / "config.json"
-    if file.is_file():
-        return from_config(json.loads(file.read_text(encoding="utf-8")))
-    if cached := cached_config(model, revision):
-        return from_config(json.loads(Path(cached).read_text(encoding="utf-8")))
+    file: Any = Path(model) / "config.json"
+    if not file.is_file():
+        file = cached_config(model, revision)
+    if file:
+        return from_config(json.loads(Path(file).read_text(encoding="utf-8")))
     facts = json.loads(FACTS.read_text(encoding="utf-8"))
     if model in facts:
         return from_config(facts[model])
@@ -135,13 +122,13 @@ def find(model: str, config: Mapping, revision: str | None = None) -> Architectu
     )
 
 
-def cached_config(model: str, revision: str | None) -> str | None:
-    """The path of a Hub model's config.json, where it has been downloaded."""
+def cached_config(model: str, revision: str | None) -> Any:
+    """The path of a Hub model's config.json where it has been downloaded, or something false."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
         found = try_to_load_from_cache(model, "config.json", revision=revision)
-    except HFValidationError:
+    except HFValidationError:  # a path
         return None
     return found if isinstance(found, str) else None

@@ -1,9 +1,12 @@
 """The jobs of a run and what they wait for, from a dry run of Snakemake's own."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 from lens.core.errors import LensError
 
@@ -15,11 +18,13 @@ class Job:
     number: int
     rule: str
     wildcards: dict[str, str]
-    threads: int
-    gpus: int
-    runtime: float | None
+    gpus: int = 0
+    runtime: float | None = None
+    mem_mb: float | None = None
     after: tuple[int, ...] = ()
     temporary: bool = False
+    needed: bool = True  # False where it is done
+    took: float | None = None  # seconds, of an earlier run
 
 
 def resolve(
@@ -33,7 +38,7 @@ def resolve(
 ) -> tuple[list[Job], dict]:
     """(jobs, the config as the workflow has completed it) of a dry run in the current folder.
 
-    `config` are Snakemake's key=value texts. With `everything`, all jobs, done or not. Raises
+    `config` are Snakemake's key=value texts. With `everything`, all jobs are needed, done or not.
     LensError with the workflow's own message where it refuses the config.
     """
     from snakemake.api import SnakemakeApi
@@ -83,42 +88,46 @@ def message_of(error: BaseException) -> str:
     return str(error) or (message_of(inner) if inner else type(error).__name__)
 
 
-def jobs_of(dag) -> list[Job]:
-    """The jobs of Snakemake's graph that need to run, by their names: its own order varies."""
-    found = dag.needrun_jobs(exclude_finished=False)
-    needed = sorted(found, key=lambda job: (job.rule.name, tuple(job.wildcards_dict.items())))
-    numbers = {job: number for number, job in enumerate(needed)}
+def jobs_of(dag: Any) -> list[Job]:
+    """The jobs of Snakemake's graph by their names: its own order varies."""
+    jobs = sorted(dag.jobs, key=lambda job: (job.rule.name, tuple(job.wildcards_dict.items())))
+    numbers = {job: number for number, job in enumerate(jobs)}
     return [
         Job(
             number=number,
             rule=job.rule.name,
             wildcards=dict(job.wildcards_dict),
-            threads=job.threads,
             gpus=int(job.resources.get("gpu", 0)),
             runtime=job.resources.get("runtime"),
-            after=tuple(sorted(numbers[one] for one in dag.dependencies[job] if one in numbers)),
+            mem_mb=job.resources.get("mem_mb"),
+            after=tuple(sorted(numbers[one] for one in dag.dependencies[job])),
             temporary=any(file.is_temp for file in job.output),
+            needed=dag.needrun(job),
+            took=seconds_of(job.benchmark),
         )
         for job, number in numbers.items()
     ]
 
 
+def seconds_of(benchmark: str | None) -> float | None:
+    """The seconds of a job's last attempt that Snakemake has noted; None where it has none."""
+    if benchmark is None or not Path(benchmark).is_file():
+        return None
+    lines = Path(benchmark).read_text(encoding="utf-8").splitlines()
+    return float(json.loads(lines[-1])["s"]) if lines else None
+
+
 def longest_chain(seconds: Mapping[int, float], after: Mapping[int, Sequence[int]]) -> list[int]:
     """The numbers of the jobs, first to last, that wait for one another and take longest."""
-    ends: dict[int, tuple[float, int | None]] = {}
-    for number in in_order(after):
-        before = max(after[number], key=lambda one: ends[one][0], default=None)
-        ends[number] = (seconds[number] + (ends[before][0] if before is not None else 0), before)
-    chain = []
-    number = max(ends, key=lambda one: ends[one][0], default=None)
-    while number is not None:
-        chain.append(number)
-        number = ends[number][1]
+    ends: dict[int, float] = {}
+    before: dict[int, int | None] = {}
+    for number in TopologicalSorter(after).static_order():
+        before[number] = max(after[number], key=lambda one: ends[one], default=None)
+        start = before[number]
+        ends[number] = seconds[number] + (0 if start is None else ends[start])
+    last = max(ends, key=lambda one: ends[one], default=None)
+    chain: list[int] = []
+    while last is not None:
+        chain.append(last)
+        last = before[last]
     return chain[::-1]
-
-
-def in_order(after: Mapping[int, Sequence[int]]) -> list[int]:
-    """The numbers, each behind all that it waits for."""
-    from graphlib import TopologicalSorter
-
-    return list(TopologicalSorter(after).static_order())

@@ -1,172 +1,96 @@
-"""The plan for people: tables as aligned text or as Markdown."""
+"""The plan for people: Markdown tables that read well in a terminal."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from lens.report.render import markdown_table
 
-@dataclass(frozen=True)
-class Table:
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
+PARTS = ("weights", "activations", "cache", "optimiser", "total")
 
 
-def tables(plan: Mapping) -> list[Table]:
+def section(title: str, head: str, rows: Sequence[Sequence[str]], note: str = "") -> str:
+    """A titled table; `head` has the names of its columns between bars."""
+    table = markdown_table(head.split(" | "), rows)
+    return f"## {title}\n\n{table}" + (f"\n{note}\n" if note else "")
+
+
+def sections(plan: Mapping[str, Any]) -> Iterator[str]:
     """The tables of a plan."""
-    found = [stages_table(plan)]
-    if plan["models"]:
-        found += memory_tables(plan["models"])
-    found.append(chain_table(plan["longest_chain"]))
-    if plan["beyond_runtime"]:
-        found.append(runtime_table(plan["beyond_runtime"]))
-    found.append(assumptions_table(plan["assumed"]))
-    return found
-
-
-def stages_table(plan: Mapping) -> Table:
-    total = plan["total"]
-    rows = [
-        [name, *stage_cells(stage)]
-        for name, stage in sorted(plan["stages"].items(), key=lambda item: -item[1]["seconds"])
-    ]
-    rows.append(["total", *stage_cells(total)])
+    stages, total = plan["stages"], plan["total"]
+    longest = sorted(stages, key=lambda name: -stages[name]["seconds"])
     note = f"Of the disk, {size(total['temporary_bytes'])} is temporary."
-    head = ["stage", "jobs", "time of its jobs", "GPU hours", "CPU hours", "disk"]
-    return Table(f"Run {plan['run']} on {plan['machine']}", head, rows, note)
-
-
-def stage_cells(stage: Mapping) -> list[str]:
-    return [
-        str(stage["jobs"]),
-        duration(stage["seconds"]),
-        number(stage["gpu_hours"]),
-        number(stage["cpu_hours"]),
-        size(stage["disk_bytes"]),
-    ]
-
-
-def memory_tables(models: Sequence[Mapping]) -> list[Table]:
-    parts = ("weights", "activations", "kv_cache", "optimiser", "total")
-    rows = [
-        [
-            model["model"],
-            model["use"],
-            number(model["parameters"] / 1e9),
-            str(model["gpus"]),
-            *(number(model[part] / 1e9) for part in parts),
+    if plan["measured"]:
+        note += f" Seconds are corrected by jobs run before: {', '.join(plan['measured'])}."
+    yield section(
+        f"Run {plan['run']} on {plan['machine']}",
+        "stage | jobs | time of its jobs | GPU hours | disk",
+        [stage_row(name, stages[name]) for name in longest] + [stage_row("total", total)],
+        note,
+    )
+    if plan["models"]:
+        rows = [
+            [
+                f"{model['model']}, {model['use']}",
+                number(model["parameters"] / 1e9),
+                str(model["gpus"]),
+                *(number(model[part] / 1e9) for part in PARTS),
+                *(remedy or "fits" for remedy in model["remedies"].values()),
+            ]
+            for model in plan["models"]
         ]
-        for model in models
-    ]
-    head = ["model", "use", "10^9 parameters", "GPUs", *parts]
-    head[6] = "KV cache"
-    note = (
-        "Longest texts; `optimiser` is gradients and moments, the total has 0.6 GB of CUDA's own."
-    )
-    found = [Table("GPU memory at the peak, GB on one GPU", head, rows, note)]
-    misfits = [
-        [model["model"], model["use"], limit, model["would_fit"][limit]]
-        for model in models
-        for limit in model["too_large_for"]
-    ]
-    if misfits:
-        head = ["model", "use", "does not fit in", "would fit with"]
-        note = "Reading halves its batches by itself when memory runs out; the others stop."
-        found.append(Table("What does not fit", head, misfits, note))
-    return found
+        yield section(
+            "GPU memory at the peak, GB on one GPU",
+            f"model, use | 10^9 parameters | GPUs | {' | '.join(PARTS)} | in 40 GB | in 80 GB",
+            rows,
+            "At the longest texts; the total has 0.6 GB of CUDA's own. The last columns say what "
+            "would make it fit. Reading halves its batches by itself when memory runs out; other "
+            "jobs stop.",
+        )
+    if plan["too_small"]:
+        yield section(
+            "Jobs that ask for too little main memory or time",
+            "job | asks for | needs",
+            [[row["job"], row["allowed"], row["needed"]] for row in plan["too_small"]],
+            "`mem_mb` is a setting of models, gold and textual in the config. Time: `shards` makes "
+            "more and shorter jobs; or a longer `runtime`, by Snakemake's --set-resources.",
+        )
+    chain = plan["longest_chain"]
+    rows = [[job["job"], duration(job["seconds"])] for job in chain["jobs"]]
+    rows.append(["total", duration(chain["seconds"])])
+    texts = ", ".join(plan["assumed"]["texts"])
+    note = f"Lengths and numbers of texts are assumed: `plan.texts` of the config ({texts})."
+    yield section("The longest chain", "job | time", rows, note)
 
 
-def chain_table(chain: Mapping) -> Table:
-    rows = [[job["rule"], job["place"], duration(job["seconds"])] for job in chain["jobs"]]
-    rows.append(["total", "", duration(chain["seconds"])])
-    return Table("The longest chain", ["stage", "place", "time"], rows)
+def stage_row(name: str, stage: Mapping[str, Any]) -> list[str]:
+    hours, disk = number(stage["gpu_hours"]), size(stage["disk_bytes"])
+    return [name, str(stage["jobs"]), duration(stage["seconds"]), hours, disk]
 
 
-def runtime_table(jobs: Sequence[Mapping]) -> Table:
-    rows = [
-        [job["rule"], job["place"], number(job["hours"]), number(job["runtime_hours"])]
-        for job in jobs
-    ]
-    head = ["stage", "place", "predicted hours", "hours allowed (`runtime`)"]
-    note = (
-        "Embedding, generation and scores: `shards` makes more and shorter jobs. Others: a longer "
-        "`runtime`, by Snakemake's --set-resources."
-    )
-    return Table("Jobs that their time limit would end", head, rows, note)
-
-
-def assumptions_table(assumed: Mapping) -> Table:
-    keys = ("prompt", "answer", "written", "longest", "pairs")
-    rows = [[name, *(str(text[key]) for key in keys)] for name, text in assumed["texts"].items()]
-    head = ["dataset", "prompt", "answer", "written answer", "longest", "pairs"]
-    return Table("Assumed of texts (tokens; `plan` in the config)", head, rows)
-
-
-def check_table(compared: Mapping) -> Table:
+def check_section(compared: Mapping[str, Any]) -> str:
     """Predicted against measured seconds."""
+    total = {"rule": "total", "jobs": "", "measured_jobs": "", **compared["total"]}
     rows = [
         [
             row["rule"],
-            jobs(row),
+            str(row["jobs"])
+            if row["jobs"] == row["measured_jobs"]
+            else f"{row['jobs']} (measured: {row['measured_jobs']})",
             f"{row['measured']:.1f}",
             f"{row['predicted']:.1f}",
             f"{row['ratio']:.2f}",
-            f"{100 * row['measured'] / compared['total']['measured']:.1f} %",
+            f"{100 * row['measured'] / total['measured']:.1f} %",
         ]
-        for row in compared["stages"]
+        for row in (*compared["stages"], total)
+        if total["measured"]
     ]
-    total = compared["total"]
-    if rows:
-        cells = [f"{total['measured']:.1f}", f"{total['predicted']:.1f}", f"{total['ratio']:.2f}"]
-        rows.append(["total", "", *cells, ""])
     notes = [
         f"{what}: {', '.join(compared[key])}."
         for key, what in (("only_planned", "Only planned"), ("only_measured", "Only measured"))
         if compared[key]
     ]
-    head = ["stage", "jobs", "measured s", "predicted s", "ratio", "share"]
-    return Table("Predicted against measured seconds", head, rows, " ".join(notes))
-
-
-def jobs(row: Mapping) -> str:
-    """Planned jobs; with the measured ones where they are others."""
-    if row["jobs"] == row["measured_jobs"]:
-        return str(row["jobs"])
-    return f"{row['jobs']} (measured: {row['measured_jobs']})"
-
-
-def as_text(found: Sequence[Table]) -> str:
-    """Aligned columns, numbers to the right."""
-    blocks = []
-    for table in found:
-        lines = [list(table.head), *map(list, table.rows)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(table.head))]
-        right = [i > 0 and is_number(table.rows, i) for i in range(len(table.head))]
-        shown = [
-            "  ".join(
-                cell.rjust(width) if to_right else cell.ljust(width)
-                for cell, width, to_right in zip(line, widths, right, strict=True)
-            ).rstrip()
-            for line in lines
-        ]
-        blocks.append("\n".join([table.title, *shown, *([table.note] if table.note else [])]))
-    return "\n\n".join(blocks) + "\n"
-
-
-def as_markdown(found: Sequence[Table]) -> str:
-    blocks = []
-    for table in found:
-        marks = [
-            "---:" if i and is_number(table.rows, i) else "---" for i in range(len(table.head))
-        ]
-        lines = [table.head, marks, *table.rows]
-        rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        blocks += [f"## {table.title}", rows, *([table.note] if table.note else [])]
-    return "\n\n".join(blocks) + "\n"
-
-
-def is_number(rows: Sequence[Sequence[str]], column: int) -> bool:
-    return all(row[column][:1].isdigit() or not row[column] for row in rows)
+    head = "stage | jobs | measured s | predicted s | ratio | share"
+    return section("Predicted against measured seconds", head, rows, " ".join(notes))
 
 
 def duration(seconds: float) -> str:

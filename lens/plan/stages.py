@@ -1,256 +1,207 @@
-"""The work of the stages on embeddings: world, data, embedding, candidates, heads, theory.
-
-Every function takes the run's config and a job's wildcards and returns its `Work`.
-"""
+"""What a stage has before it, from the resolved config and a job's wildcards."""
 
 from collections.abc import Mapping
 from math import ceil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from lens.plan.architectures import BYTES
-from lens.plan.sizes import candidates, epochs_of_reward, longest, sizes
-from lens.plan.tasks import Read, Train, Work, Write
+from lens.plan.architectures import Architecture, find, of_the_world
+from lens.plan.machines import CPU, STEP_SECONDS
+from lens.plan.tasks import Task
 
-TEXT_BYTES = 2  # of a token in a compressed table
-ROW_BYTES = 16  # of a row of numbers in one
-READ_RATE = 1e9  # bytes/s of embeddings
-HEADS = ("mean_difference", "linear_probe", "evidence_probe")
-LOGISTIC_PASSES = 2000  # over the data: folds times penalties times iterations of a linear probe
-
-
-def embeddings_bytes(rows: float, dim: int, dtype: str) -> float:
-    """Bytes of so many embeddings, which are saved in their model's number format."""
-    return rows * dim * BYTES[dtype]
+Section = Mapping[str, Any]
+JUDGE_TEMPLATE = 200  # tokens of our own prompt for a judge
+SHARDS = {"embed": "embedding", "generate": "generation", "sample": "generation", "score": "gold"}
 
 
-def build_world(config: Mapping, wildcards: Mapping) -> Work:
-    texts = config["world"]["texts"]
-    rows = 2 * texts["pairs"] + texts["corpus"] + texts["gold_corpus"]
-    return Work("table", rows=rows, disk=150 * rows)
+def dataset(config: Section, name: str) -> SimpleNamespace:
+    """A dataset's numbers of pairs (`train`, `test`) and `prompts`, and its mean lengths in tokens:
+    `prompt`, `answer`, `written` answer, `longest` text. As the section `plan` states them, within
+    the limits of the dataset's section; rows of a local JSONL file are counted."""
+    stated = config["plan"]["texts"].get(name) or config["plan"]["texts"]["other"]
+    own = config["datasets"][name]
+    pairs = own["pairs"]
+    count, path = stated["pairs"], pairs.get("path", "")
+    if path.startswith("results/"):
+        count = config["world"]["texts"]["pairs"]
+    elif path.endswith(".jsonl") and Path(path).is_file():
+        with open(path, "rb") as file:
+            count = sum(1 for _ in file)
+    train, test = count, stated.get("test_pairs", count)
+    if not (pairs.get("test_split") or pairs.get("test_path")):
+        test = count * pairs.get("test_fraction", 0.1)
+        train = count - test
+    limits = {
+        "train": int(min(train, pairs.get("max_train_pairs") or train)),
+        "test": int(min(test, pairs.get("max_test_pairs") or test)),
+        "prompts": stated.get("pool_prompts", 1000) if "pool" in own else pairs["test_prompts"],
+    }
+    return SimpleNamespace(**{**stated, **limits})
 
 
-def train_base_model(config: Mapping, wildcards: Mapping) -> Work:
-    return world_training(config, config["world"]["base_model"], "words")
+class Stage:
+    """A job's settings, and what several rules do with them."""
 
+    def __init__(self, config: Section, rule: str, wildcards: Mapping[str, str]):
+        self.config, self.wildcards = config, wildcards
+        self.seeds = len(config["compare"]["seeds"])
+        self.shards = 1
+        if "shard" in wildcards:
+            self.shards = config["shards"][SHARDS[rule.split("_")[0]]]["jobs"]
+        if "dataset" in wildcards:
+            self.data = dataset(config, wildcards["dataset"])
+            self.pool = config["datasets"][wildcards["dataset"]].get("pool")
+            self.candidate = self.data.answer if self.pool else self.data.written
+        if "model" in wildcards:
+            self.model = config["models"][wildcards["model"]]
+            self.dim = self.shape(self.model["load"]).hidden  # of embeddings
+        if "n_pairs" in wildcards:
+            self.n_pairs = min(int(wildcards["n_pairs"]), self.data.train)
 
-def train_gold_model(config: Mapping, wildcards: Mapping) -> Work:
-    return world_training(config, config["world"]["gold_model"], "reward")
+    def shape(self, load: Section) -> Architecture:
+        if load["model"].startswith(f"results/{self.config['run']}/"):
+            return of_the_world(self.config)
+        return find(load["model"], load.get("revision"))
 
+    @property
+    def count(self) -> int:
+        """Answers to each test prompt: the pool's, or those of a model."""
+        if self.pool:
+            return self.pool.get("max_candidates", 16)
+        name = self.wildcards.get("source") or self.wildcards["model"]
+        models = self.config["models"]
+        return models[models[name].get("candidates_from", name)]["generation"]["candidates"]
 
-def world_training(config, section, head) -> Work:
-    texts = section["steps"] * section["batch_size"]
-    load = {"model": f"results/{config['run']}/train_base_model/model", "dtype": "float32"}
-    task = Train(
-        load,
-        texts=texts,
-        tokens=texts * config["plan"]["world_length"],
-        steps=section["steps"],
-        at_once=section["batch_size"],
-        longest=128,
-        settings={},
-        head=head,
-        trainer=False,
-    )
-    return Work("model", (task,), rows=texts, stored=stored(load, head))
+    @property
+    def asked(self) -> tuple[float, int]:
+        """(prompts, responses to each): held-out ones, or those of the N pairs of any seed, which
+        draw from the same training pairs."""
+        if self.wildcards.get("prompts") == "held_out":
+            chosen = self.config["rejection_sampling"]
+            return chosen["prompts"], chosen["candidates"]
+        given = self.wildcards.get("prompts") or self.wildcards["n_pairs"]
+        missed = (1 - min(1, int(given.removeprefix("n")) / self.data.train)) ** self.seeds
+        return round(self.data.train * (1 - missed)), self.config["textual"]["responses"]
 
+    @property
+    def scales(self) -> list[int]:
+        """The scales of a training job on text; at 1 only methods that no control repeats."""
+        textual, job = self.config["textual"], self.wildcards["job"]
+        if job == "table_6":
+            return [textual["table_6"]["scale"]]
+        alone = self.wildcards["method"] in ("full_finetune", "lora")
+        return [scale for scale in textual["jobs"][job] if scale > 1 or alone]
 
-def stored(load: Mapping, head: str, times: int = 1, dtype: str | None = None) -> dict:
-    """Weights that a job saves: {(model, revision, head, dtype): how many times}."""
-    kind = dtype or load.get("dtype", "float32")
-    return {(load["model"], load.get("revision"), head, kind): times}
+    def task(self, use: str, load: Section, **more: Any) -> Task:
+        dtype = load.get("dtype") or "float32"
+        return Task(use=use, model=load["model"], shape=self.shape(load), dtype=dtype, **more)
 
+    def reading(
+        self, entry: Section, prompts: float, answers: int, length: float, **more: Any
+    ) -> Task:
+        """The model of an entry of the config reads its shard of the answers to each prompt, which
+        share the prompt unless they are cut."""
+        load, whole, texts = entry["load"], self.data.prompt + length, prompts * answers
+        most = min(load.get("max_length") or whole, whole)
+        more = {"shared": answers > 1 and most == whole, **more}
+        each = self.data.prompt / answers + length if more["shared"] else most
+        batch = entry.get("batch_tokens") or entry["embedding"].get("batch_tokens", 8192)
+        texts /= self.shards
+        return self.task("reading", load, texts=texts, tokens=texts * each, batch=batch, **more)
 
-def prepare_pairs(config: Mapping, wildcards: Mapping) -> Work:
-    own = sizes(config, wildcards["dataset"])
-    rows = own.train + own.test
-    return Work("page", rows=rows, waiting=rows * 1e-4, disk=rows * TEXT_BYTES * 2 * own.text)
+    def embedding(self, prompts: float, answers: int, length: float) -> Task:
+        more = {} if self.model["embedding"].get("pooling") == "last" else {"shared": False}
+        return self.reading(self.model, prompts, answers, length, **more)
 
+    def scoring(self, prompts: float, answers: int, length: float, times: int) -> Task:
+        """`times` reward models of the model's shape score the answers to each prompt."""
+        return self.reading(self.model, prompts, answers, length, head="reward", times=times)
 
-def table_of_candidates(config: Mapping, wildcards: Mapping) -> Work:
-    own = sizes(config, wildcards["dataset"])
-    count = own.prompts * candidates(config, wildcards["dataset"], wildcards.get("model", ""))
-    return Work("table", rows=count, disk=count * TEXT_BYTES * own.text)
+    def writing(self, load: Section, own: Section, answers: float, more: float, times: int) -> Task:
+        """`times` models answer prompts that are `more` tokens longer than the data's. Each batch
+        takes a step per token that an answer may have; with vLLM, where rows that end make room,
+        per token of the mean answer."""
+        limit, batch = own["max_new_tokens"], own.get("batch_size", 64)
+        steps = min(limit, self.data.written) if own.get("engine") == "vllm" else limit
+        return self.task(
+            "generation",
+            load,
+            head="words",
+            times=times,
+            texts=answers,
+            tokens=answers * (self.data.prompt + more + steps),
+            batch=batch,
+            longest=min(self.data.longest, load.get("max_length") or self.data.longest) + more,
+            limit=limit,
+            steps=ceil(answers / batch) * steps,
+        )
 
+    def answers(self, prompts: float, count: int, times: int = 1) -> Task:
+        """`times` models write this shard of `count` answers to each prompt."""
+        load, own, texts = self.model["load"], self.model["generation"], prompts * count
+        return self.writing(load, own, texts / self.shards, 0, times)
 
-def embed_pairs(config: Mapping, wildcards: Mapping) -> Work:
-    own = sizes(config, wildcards["dataset"])
-    return embedding(config, wildcards, own, own.train + own.test, 2, own.answer)
+    def verdicts(self, judge: Section, load: Section, questions: float) -> Task:
+        """Questions to a local model, each with a prompt and two answers."""
+        length = 2 * self.data.written + (0 if judge.get("template") else JUDGE_TEMPLATE)
+        if judge.get("verdict") == "text":
+            return self.writing(load, {"max_new_tokens": 512, **judge}, questions, length, 1)
+        entry = {"load": load, "batch_tokens": judge.get("batch_tokens", 8192)}
+        return self.reading(entry, questions, 1, length, head="words")
 
+    def finetuning(self, kind: str) -> dict[str, Any]:
+        """The settings of "full" fine-tuning or of "lora"."""
+        textual = self.config["textual"]
+        return {**textual["finetuning"], **textual[kind], "lora": kind == "lora"}
 
-def embed_candidates(config: Mapping, wildcards: Mapping) -> Work:
-    own = sizes(config, wildcards["dataset"])
-    count = candidates(config, wildcards["dataset"], wildcards["model"])
-    pool = "pool" in config["datasets"][wildcards["dataset"]]
-    return embedding(
-        config, wildcards, own, own.prompts, count, own.answer if pool else own.written
-    )
+    def training(
+        self, entry: Section, own: Section, rows: float, length: float, **more: Any
+    ) -> Task:
+        """Pairs, or with a head of words texts, of a mean length are trained on."""
+        more = {"head": "reward", "times": self.seeds, **more}
+        texts = rows * own["epochs"] * (2 if more["head"] == "reward" else 1)
+        gpus = self.config["textual"].get("gpus", 1) if entry.get("gpu") else 1
+        longest = own.get("max_length") or entry["load"].get("max_length") or self.data.longest
+        return self.task(
+            "training",
+            {**entry["load"], "dtype": own.get("dtype") or entry["load"].get("dtype")},
+            texts=texts,
+            tokens=texts * min(longest, length),
+            batch=own.get("device_batch_size") or ceil(own["batch_size"] / gpus),
+            longest=min(longest, self.data.longest),
+            steps=ceil(rows * own["epochs"] / own["batch_size"]),
+            gpus=gpus,
+            settings=own,
+            **more,
+        )
 
+    def world(self, name: str, head: str) -> Task:
+        """A model of the offline world is trained."""
+        own, load = self.config["world"][name], {"model": f"results/{self.config['run']}/"}
+        texts, steps, batch = own["steps"] * own["batch_size"], own["steps"], own["batch_size"]
+        tokens = texts * self.config["plan"]["world_length"]
+        more = {"texts": texts, "tokens": tokens, "steps": steps, "batch": batch, "longest": 128}
+        return self.task("training", load, head=head, **more)
 
-def embedding(config, wildcards, own, prompts, answers, length) -> Work:
-    """`answers` texts of each prompt are embedded; last tokens of causal models share prompts."""
-    model = config["models"][wildcards["model"]]
-    settings = model["embedding"]
-    shares = settings.get("pooling") == "last"
-    texts = prompts * answers
-    task = read(
-        model["load"], own, prompts, answers, length, settings.get("batch_tokens", 8192), shares
-    )
-    return Work("model", (task,), rows=texts, stored={("embedding", wildcards["model"]): texts})
+    def kept(self, n_pairs: int) -> int:
+        """Those of N pairs that are not for validation."""
+        return ceil(n_pairs * (1 - self.config["training"]["validation_fraction"]))
 
+    def products(self, steps: float, flops: float) -> float:
+        """Seconds of heads or VAEs of all seeds, which train side by side on a core."""
+        return steps * STEP_SECONDS + flops * self.seeds / CPU.rate("float32", self.dim)
 
-def read(load, own, prompts, answers, length, batch_tokens, shares=True, head="none", times=1):
-    """The reading of `answers` texts for each of the prompts."""
-    texts = prompts * answers
-    whole = texts * (own.prompt + length)
-    if whole > texts * (load.get("max_length") or whole):
-        shares, whole = False, texts * load["max_length"]  # texts that are cut share no beginning
-    tokens = prompts * own.prompt + texts * length if shares else whole
-    return Read(load, texts, tokens, whole, batch_tokens, head, times)
+    def vae_seconds(self, pairs: int, vae: Section, epochs: float) -> float:
+        """Both answers pass through encoder and decoder, and their gradients come back but for that
+        of the embeddings."""
+        flops = 4 * (5 * self.dim * vae["hidden"] + 9 * vae["hidden"] * vae["latent"])
+        return self.products(epochs * ceil(pairs / vae["batch_size"]), epochs * pairs * flops)
 
-
-def generate_candidates(config: Mapping, wildcards: Mapping) -> Work:
-    own = sizes(config, wildcards["dataset"])
-    model = config["models"][wildcards["model"]]
-    return answers(model, model["generation"], own, own.prompts)
-
-
-def answers(model: Mapping, generation: Mapping, own, prompts: float, times: int = 1) -> Work:
-    """`times` models answer the prompts."""
-    limit = generation["max_new_tokens"]
-    count = prompts * generation["candidates"]
-    task = Write(
-        model["load"],
-        answers=count,
-        prompt=own.prompt,
-        longest=longest(own, model["load"]),
-        written=min(own.written, limit),
-        limit=limit,
-        batch=generation["batch_size"],
-        engine=generation.get("engine", "hf"),
-        times=times,
-    )
-    disk = times * count * TEXT_BYTES * (own.prompt + own.written)
-    return Work("model", (task,), rows=times * count, disk=disk)
-
-
-def score_candidates(config: Mapping, wildcards: Mapping) -> Work:
-    own = sizes(config, wildcards["dataset"])
-    if wildcards["source"] == "pool":
-        count, length = candidates(config, wildcards["dataset"], ""), own.answer
-    else:
-        count = candidates(config, wildcards["dataset"], wildcards["source"])
-        length = own.written
-    return gold(config, own, own.prompts, count, length)
-
-
-def gold(config, own, prompts, count, length) -> Work:
-    """Gold scores of `count` answers to each prompt."""
-    section = config["gold"]
-    task = read(
-        section["load"], own, prompts, count, length, section["batch_tokens"], head="reward"
-    )
-    return Work("model", (task,), rows=prompts * count, disk=prompts * count * ROW_BYTES)
-
-
-def vae_flops(dim: int, vae: Mapping) -> float:
-    """A step's products for one pair: both answers through encoder and decoder and their gradients,
-    but for that of the embeddings."""
-    hidden, latent = vae["hidden"], vae["latent"]
-    return 2 * 2 * (2 * dim * hidden + 3 * hidden * dim + 3 * 3 * hidden * latent)
-
-
-def reward_flops(dim: int, hidden: int) -> float:
-    """A step's products for one pair: both answers through the MLP, and its weights' gradients."""
-    return 2 * 2 * 2 * dim * hidden
-
-
-def train_vae(config: Mapping, wildcards: Mapping) -> Work:
-    steps, flops = vae_training(config, wildcards, int(wildcards["n_pairs"]), config["vae"])
-    seeds, dim = len(config["compare"]["seeds"]), config["dims"][wildcards["model"]]
-    numbers = 2 * dim * config["vae"]["hidden"] + dim
-    return Work("torch", steps=steps, flops=flops, width=dim, disk=seeds * 4 * numbers)
-
-
-def kept(config, wildcards, n_pairs: int) -> int:
-    """Pairs of N that train: what the data has, less those for validation."""
-    own = sizes(config, wildcards["dataset"])
-    return ceil(min(n_pairs, own.train) * (1 - config["training"]["validation_fraction"]))
-
-
-def vae_training(config, wildcards, n_pairs, vae, epochs=None) -> tuple[float, float]:
-    """(steps, flops) of VAEs of all seeds, which train side by side."""
-    pairs = kept(config, wildcards, n_pairs)
-    passes = epochs or vae["epochs"]
-    one = vae_flops(config["dims"][wildcards["model"]], vae)
-    flops = passes * pairs * one * len(config["compare"]["seeds"])
-    return passes * ceil(pairs / vae["batch_size"]), flops
-
-
-def train_reward(config: Mapping, wildcards: Mapping) -> Work:
-    n_pairs, scale, method = int(wildcards["n_pairs"]), int(wildcards["scale"]), wildcards["method"]
-    seeds, dim = len(config["compare"]["seeds"]), config["dims"][wildcards["model"]]
-    disk = seeds * 4 * dim * config["reward"]["hidden"]
-    pairs = kept(config, wildcards, n_pairs)
-    if method in HEADS:
-        passes = {"mean_difference": 1, "linear_probe": LOGISTIC_PASSES, "evidence_probe": dim}
-        start = "torch" if method == "linear_probe" else "table"
-        flops = 4.0 * seeds * pairs * dim * passes[method]
-        return Work(start, flops=flops, width=dim, disk=seeds * 4 * dim, rows=pairs)
-    steps, flops = reward_training(config, wildcards, config["reward"], pairs * scale)
-    if method == "lens_plus":  # half as many pairs of answers in all, each with noise of its own
-        seen = pairs * scale * config["reward"]["epochs"] / 2
-        steps = ceil(seen / config["reward"]["batch_size"])
-        flops = seeds * (seen * reward_flops(dim, config["reward"]["hidden"]) + 2 * pairs * dim**2)
-    return Work("torch", steps=steps, flops=flops, width=dim, disk=disk, rows=pairs * scale)
-
-
-def reward_training(config, wildcards, settings, pairs) -> tuple[float, float]:
-    """(steps, flops) of reward MLPs of all seeds on so many pairs."""
-    epochs = epochs_of_reward(config, settings, pairs)
-    one = reward_flops(config["dims"][wildcards["model"]], settings["hidden"])
-    flops = epochs * pairs * one * len(config["compare"]["seeds"])
-    return epochs * ceil(pairs / settings["batch_size"]), flops
-
-
-def best_of_n(config: Mapping, wildcards: Mapping) -> Work:
-    own = sizes(config, wildcards["dataset"])
-    seeds, dim = len(config["compare"]["seeds"]), config["dims"][wildcards["model"]]
-    count = candidates(config, wildcards["dataset"], wildcards["model"])
-    rows = seeds * (5 * own.prompts + own.test)
-    read_rows = own.prompts * count + 2 * own.test
-    flops = 2 * seeds * read_rows * dim * config["reward"]["hidden"]
-    # All embeddings of the pairs are read.
-    dtype = config["models"][wildcards["model"]]["load"].get("dtype", "float32")
-    waiting = embeddings_bytes(2 * (own.train + own.test), dim, dtype) / READ_RATE
-    return Work("table", flops=flops, width=dim, waiting=waiting, rows=rows, disk=rows * ROW_BYTES)
-
-
-def theory_points(config: Mapping, wildcards: Mapping) -> Work:
-    """At every size: VAEs twice, and reward models `original`, and `repeat` and `lens` at each
-    scale; and the reference on the largest."""
-    own, theory = sizes(config, wildcards["dataset"]), config["theory"]
-    vae, reward = config["vae"] | theory.get("vae", {}), config["reward"] | theory.get("reward", {})
-    largest = kept(config, wildcards, own.train)
-    smaller = [n for n in theory["n_pairs"] if n < own.train]
-    parts = [reward_training(config, wildcards, reward, largest)]
-    for n_pairs in [*smaller, own.train]:
-        pairs = kept(config, wildcards, n_pairs)
-        epochs = max(1, round(theory["vae_steps"] / ceil(pairs / vae["batch_size"])))
-        parts.append(vae_training(config, wildcards, n_pairs, vae))
-        parts.append(vae_training(config, wildcards, n_pairs, vae, epochs))
-    for n_pairs in smaller:
-        pairs = kept(config, wildcards, n_pairs)
-        for scale in (1, *theory["scales"], *theory["scales"]):
-            parts.append(reward_training(config, wildcards, reward, pairs * scale))
-    steps, flops = (sum(part) for part in zip(*parts, strict=True))
-    dim = config["dims"][wildcards["model"]]
-    return Work("torch", steps=steps, flops=flops, width=dim, rows=largest, disk=40 * largest)
-
-
-def page(config: Mapping, wildcards: Mapping) -> Work:
-    """A table, a figure or a page of the report."""
-    return Work("page", disk=1e5)
-
-
-def small(config: Mapping, wildcards: Mapping) -> Work:
-    """Rows picked or put together."""
-    return Work("table", disk=1e5)
+    def reward_seconds(self, pairs: int, reward: Section) -> float:
+        """Both answers pass through the MLP, and the gradients of its weights come back. Training
+        stops after `plan.reward_steps` steps, but not before its patience is over."""
+        steps = ceil(pairs / reward["batch_size"])
+        stop = max(reward["patience"] + 1, self.config["plan"]["reward_steps"] / steps)
+        epochs = min(reward["epochs"], stop)
+        return self.products(epochs * steps, epochs * pairs * 8 * self.dim * reward["hidden"])

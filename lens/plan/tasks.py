@@ -1,151 +1,174 @@
-"""What a job asks of a machine, and the seconds and bytes that follow: the model of cost."""
+"""What a job does with a language model: the seconds that it takes and the memory that it holds."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import ceil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lens.plan.architectures import BYTES, Architecture
-from lens.plan.machines import Device, Host, share
+from lens.plan.machines import TEXT_SECONDS, Device
 
 LENGTHS = 16  # batches that end because lengths change, beside those that are full
+CONTEXT = 0.6e9  # bytes that CUDA takes of a GPU, or Python with torch of main memory
+NOISE = 40  # bytes per word of the vocabulary: logits in float32 and the sampling's noise in int64
+LOGITS = 4e9  # as in lens.language.likelihood, whose batches are cut to that
+MOST_GPUS = 16
+# The setting that makes the batch of a use smaller, and the least that it may be.
+SETTINGS = {
+    "reading": ("batch_tokens", 512),
+    "generation": ("batch_size", 1),
+    "training": ("device_batch_size", 1),
+}
 
 
-@dataclass(frozen=True)
-class Read:
-    """A model goes over texts once, through `tokens`: a shared prompt counts once."""
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """`times` models of a shape read texts, write answers or are trained, one after another."""
 
-    load: Mapping
-    texts: float
-    tokens: float
-    text_tokens: float  # of the texts as they stand, which the tokenizer cuts up
-    batch_tokens: int
-    head: str = "none"
-    times: int = 1  # models of this shape that do so
-
-
-@dataclass(frozen=True)
-class Write:
-    """A model answers prompts, `batch` answers at a time."""
-
-    load: Mapping
-    answers: float
-    prompt: float  # tokens, mean
-    longest: int  # tokens, the longest prompt
-    written: float  # tokens of an answer, mean
-    limit: int  # tokens that an answer may have
-    batch: int
-    engine: str = "transformers"
+    use: str  # "reading", "generation" or "training"
+    model: str  # folder or Hub id
+    shape: Architecture
+    dtype: str
+    head: str = "none"  # or "words" or "reward"
     times: int = 1
-
-
-@dataclass(frozen=True)
-class Train:
-    """A model is trained on texts. `at_once` texts are on one device at a time."""
-
-    load: Mapping
-    texts: float  # in all epochs
-    tokens: float  # in all epochs
-    steps: float
-    at_once: int
-    longest: int
-    settings: Mapping  # of `finetuning` and `full` or `lora`
-    head: str = "reward"
+    texts: float  # texts or answers, in all epochs
+    tokens: float  # that the model goes over; a prompt that answers share counts once
+    batch: int  # tokens, answers, or per device pairs (with a head of words: texts)
+    shared: bool = False  # whether answers share what is read of their prompt
+    longest: int = 0  # tokens of the longest prompt, or text that is trained on
+    limit: int = 0  # tokens that an answer may have
+    steps: float = 0  # of training; of generation, one per token of a batch
     gpus: int = 1
-    trainer: bool = True
-    times: int = 1
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the training's section
 
+    @property
+    def parameters(self) -> int:
+        return self.shape.parameters(self.head)
 
-@dataclass(frozen=True)
-class Work:
-    """A job: what it imports, its language models' tasks, and beside them `steps` of training and
-    `flops` of heads and VAEs on embeddings `width` wide, seconds of waiting for others, rows and
-    bytes written."""
+    @property
+    def weights(self) -> float:
+        return self.parameters * BYTES[self.dtype]
 
-    start: str = "table"
-    tasks: tuple = ()
-    steps: float = 0
-    flops: float = 0
-    width: float = 1
-    waiting: float = 0
-    rows: float = 0
-    disk: float = 0
-    stored: dict = field(default_factory=dict)  # {dtype: numbers}: weights that it saves
+    @property
+    def adapters(self) -> int:
+        """Numbers that LoRA trains."""
+        targets = self.settings.get("lora_targets", ["q_proj", "v_proj"])
+        return self.shape.adapters(self.settings.get("lora_rank", 16), targets)
 
+    @property
+    def saved(self) -> float:
+        """Bytes of embeddings, or of all trained models or adapters."""
+        if self.use == "reading":
+            return self.texts * self.shape.hidden * BYTES[self.dtype]
+        return self.times * (4 * self.adapters if self.settings.get("lora") else self.weights)
 
-def seconds(task, shape: Architecture, device: Device, host: Host) -> float:
-    """How long a task takes, with its model loaded and its texts cut up."""
-    weights = shape.parameters(head_of(task)) * BYTES[dtype_of(task)]
-    own = {Read: reading, Write: writing, Train: training}[type(task)](task, shape, device, host)
-    return task.times * (weights / device.load_rate + own)
+    @property
+    def compute(self) -> str:
+        """The number format of the products."""
+        return "bfloat16" if self.settings.get("bf16") else self.dtype
 
+    @property
+    def at_once(self) -> int:
+        """Texts on one device at a time, in training."""
+        return self.batch * (2 if self.head == "reward" else 1)
 
-def forward(shape: Architecture, dtype: str, device: Device, tokens, context, use) -> float:
-    """A forward pass of all blocks without what it takes to start it: products at their share of
-    the peak, and the stream's ways to memory and back, one after the other."""
-    rate = device.peak[dtype] * share(use, device.narrow, shape.hidden)
-    products = shape.flops(tokens, context) / rate
-    moved = shape.layers * (20 * shape.hidden + 3 * shape.intermediate) * BYTES[dtype] * tokens
-    return products + moved / device.bandwidth
+    def seconds(self, device: Device) -> float:
+        """With loading: products, the starts of blocks, and in generation the weights and the cache
+        that every step reads. Training is three forward passes, one more with gradient
+        checkpointing and one less with LoRA, shared out over GPUs."""
+        shape, context = self.shape, self.tokens / max(self.texts, 1)
+        passes, starts, read = 1, self.tokens / self.batch + LENGTHS, 0.0
+        if self.use == "generation":
+            cache = shape.kv_bytes(min(self.batch, self.texts) * context, self.dtype)
+            starts, read = self.steps, self.steps * (self.weights + cache)
+        elif self.use == "training":
+            low_rank, again = self.settings.get("lora"), self.settings.get("gradient_checkpointing")
+            passes = 3 - bool(low_rank) + bool(again)
+            starts = passes * max(self.steps, self.texts / self.gpus / self.at_once)
+        flops = passes * shape.flops(self.tokens, context / 2, self.head) / self.gpus
+        return self.times * (
+            self.weights / device.load_rate
+            + self.texts * TEXT_SECONDS
+            + flops / device.rate(self.compute, shape.hidden)
+            + starts * shape.layers * device.layer_seconds
+            + self.steps * device.step_seconds
+            + read / device.bandwidth
+        )
 
+    def memory(self) -> dict[str, float]:
+        """{part: bytes} at the peak, with the longest texts, on one GPU or in main memory.
 
-def reading(task: Read, shape, device, host) -> float:
-    batches = ceil(task.tokens / task.batch_tokens) + LENGTHS
-    context = task.text_tokens / max(task.texts, 1) / 2
-    return (
-        task.texts * host.text_seconds
-        + task.text_tokens * host.token_seconds
-        + forward(shape, dtype_of(task), device, task.tokens, context, device.read_use)
-        + batches * shape.layers * device.layer_seconds
-    )
+        `optimiser` is gradients, AdamW's two moments and float32 weights beside 16-bit ones.
+        """
+        parts = {"weights": self.weights, "cache": 0.0, "optimiser": 0.0, "context": CONTEXT}
+        shape = self.shape
+        if self.use == "training":
+            parts |= self.training_memory()
+        elif self.use == "generation":
+            rows = min(self.batch, self.texts)
+            prompts = shape.activation_bytes(rows * self.longest, self.dtype)
+            parts["activations"] = max(prompts, NOISE * rows * shape.vocab)
+            parts["cache"] = shape.kv_bytes(rows * (self.longest + self.limit), self.dtype)
+        else:
+            tokens = min(self.batch, self.tokens)
+            logits = min(10 * shape.vocab * tokens, LOGITS) if self.head == "words" else 0
+            parts["activations"] = shape.activation_bytes(tokens, self.dtype) + logits
+            # The cache of a batch's prompts, and a copy for the answers that are read after them.
+            parts["cache"] = 2 * shape.kv_bytes(tokens, self.dtype) if self.shared else 0
+        return parts | {"total": sum(parts.values())}
 
+    def training_memory(self) -> dict[str, float]:
+        """Over several GPUs by ZeRO-2: 16-bit weights on each with `bf16`; gradients, moments and
+        the float32 weights are shared out."""
+        shape, settings, held = self.shape, self.settings, BYTES[self.dtype]
+        if settings.get("lora"):
+            weights, optimiser = self.weights, 12.0 * self.adapters
+        elif self.gpus > 1 and settings.get("bf16"):
+            weights, optimiser = 2.0 * self.parameters, (2 + 12) * self.parameters / self.gpus
+        else:  # autocast keeps a 16-bit copy of float32 weights
+            copy = 2 if settings.get("bf16") and held == 4 else 0
+            weights, optimiser = (held + copy) * self.parameters, 3 * self.weights / self.gpus
+        tokens = self.at_once * self.longest
+        block = shape.activation_bytes(tokens, self.compute)
+        kept = shape.layers * block
+        if settings.get("gradient_checkpointing"):
+            kept = shape.layers * shape.hidden * BYTES[self.compute] * tokens
+        logits = 10 * shape.vocab * tokens if self.head == "words" else 0
+        return {
+            "weights": weights,
+            "activations": kept + 2 * block + logits,
+            "optimiser": optimiser,
+        }
 
-def writing(task: Write, shape, device, host) -> float:
-    """The prompts, then a step for each token of a batch's longest answer, which is taken to be as
-    long as it may be: every step reads the weights and the cache."""
-    dtype = dtype_of(task)
-    batch = min(task.batch, task.answers)
-    steps = ceil(task.answers / batch) * task.limit
-    if task.engine == "vllm":  # rows that end make room at once
-        steps = task.answers * task.written / batch
-    context = task.prompt + task.limit / 2
-    prompts = forward(
-        shape, dtype, device, task.answers * task.prompt, task.prompt / 2, device.read_use
-    )
-    held = shape.parameters() * BYTES[dtype] + shape.kv_bytes(batch * context, dtype)
-    words = 2 * shape.hidden * shape.vocab * batch / (device.peak[dtype] * device.read_use)
-    a_step = (
-        held / device.bandwidth
-        + forward(shape, dtype, device, batch, context, device.read_use)
-        + words
-        + shape.layers * device.layer_seconds
-        + device.decode_seconds
-    )
-    return task.answers * host.text_seconds + prompts + steps * a_step
+    def remedy(self, limit: float) -> str:
+        """The first change of the config by which the task fits in `limit` bytes; empty where it
+        does."""
+        if self.memory()["total"] <= limit:
+            return ""
+        fitting = (text for text, task in self.remedies() if task.memory()["total"] <= limit)
+        return next(fitting, "no setting of LENS: a larger GPU or a smaller model")
 
+    def remedies(self) -> Iterator[tuple[str, "Task"]]:
+        """(what to change, the task after it): smaller batches, then 16-bit weights, or in training
+        more GPUs and then low-rank adapters."""
+        yield from self.smaller()
+        if self.use != "training":
+            if self.dtype == "float32":
+                half = replace(self, dtype="bfloat16")
+                yield "dtype bfloat16", half
+                yield from ((f"dtype bfloat16 and {text}", task) for text, task in half.smaller())
+            return
+        gpus = self.gpus
+        while (gpus := 2 * gpus) <= MOST_GPUS:
+            more = replace(self, gpus=gpus, settings={**self.settings, "bf16": True})
+            yield f"{gpus} GPUs with ZeRO-2", more
+            yield f"{gpus} GPUs with ZeRO-2, device_batch_size 1", replace(more, batch=1)
+        settings = {**self.settings, "lora": True, "gradient_checkpointing": True}
+        low_rank = replace(self, settings=settings, dtype="bfloat16", batch=1)
+        yield "lora with bfloat16 weights", low_rank
 
-def training(task: Train, shape, device, host) -> float:
-    """Three times a forward pass, four with gradient checkpointing; low-rank adapters spare the
-    weights' gradients. Weights, gradients and moments pass through memory at every step."""
-    settings = task.settings
-    passes = 3 - (1 if settings.get("lora") else 0) + bool(settings.get("gradient_checkpointing"))
-    dtype = "bfloat16" if settings.get("bf16") else dtype_of(task)
-    context = task.tokens / max(task.texts, 1) / 2
-    products = forward(shape, dtype, device, task.tokens, context, device.train_use) / task.gpus
-    if task.head == "words":
-        words = 2 * shape.hidden * shape.vocab * task.tokens
-        products += words / (device.peak[dtype] * device.train_use) / task.gpus
-    micro = max(1.0, task.texts / max(task.steps, 1) / task.gpus / task.at_once)
-    started = task.steps * micro * passes * shape.layers * device.layer_seconds
-    moments = 0 if settings.get("lora") else 28 * shape.parameters(task.head) / task.gpus
-    fixed = device.train_step_seconds + moments / device.bandwidth
-    setup = host.fit_seconds if task.trainer else 0
-    return setup + task.texts * host.text_seconds + passes * products + started + task.steps * fixed
-
-
-def dtype_of(task) -> str:
-    own = task.settings.get("dtype") if isinstance(task, Train) else None
-    return own or task.load.get("dtype", "float32")
-
-
-def head_of(task) -> str:
-    return "words" if isinstance(task, Write) else task.head
+    def smaller(self) -> Iterator[tuple[str, "Task"]]:
+        """(the setting, the task with it) for batches half as large each time."""
+        setting, least = SETTINGS[self.use]
+        batch = self.batch
+        while (batch := batch // 2) >= least:
+            yield f"{setting} {batch}", replace(self, batch=batch)

@@ -1,20 +1,17 @@
 """The plan: jobs, hours, bytes and memory of a run, added up from the work of its jobs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from lens.core.errors import LensError
-from lens.plan import architectures
-from lens.plan.architectures import BYTES
 from lens.plan.graph import Job, longest_chain
-from lens.plan.machines import CPU, DEVICES, HOST, share
-from lens.plan.memory import adapters, memory, remedy
-from lens.plan.stages import embeddings_bytes
-from lens.plan.tasks import Read, Train, Work, Write, head_of, seconds
-from lens.plan.work import work_of
+from lens.plan.machines import CPU, DEVICES
+from lens.plan.rules import Work, work_of
+from lens.plan.tasks import CONTEXT, Task
 
-LIMITS = {"40 GB": 40e9, "80 GB": 80e9}
-USES = {Read: "reading", Write: "generation", Train: "training"}
+TARGETS = ("paper", "all", "report", "plan", "prefetch")  # and what is not the run itself
+SUMS = ("jobs", "seconds", "gpu_hours", "disk_bytes", "temporary_bytes")
 
 
 @dataclass(frozen=True)
@@ -24,188 +21,139 @@ class Cost:
     job: Job
     work: Work
     seconds: float
-    disk: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.job.rule} {'/'.join(self.job.wildcards.values())}".strip()
 
 
-class Shapes:
-    """The architectures of a config's models, each found once."""
-
-    def __init__(self, config: Mapping):
-        self.config, self.found = config, {}
-
-    def of(self, load: Mapping):
-        key = load["model"], load.get("revision")
-        if key not in self.found:
-            self.found[key] = architectures.find(key[0], self.config, key[1])
-        return self.found[key]
-
-
-def with_widths(config: Mapping, shapes: Shapes) -> dict:
-    """The config with `dims`, the width of each model's embeddings."""
-    widths = {name: shapes.of(entry["load"]).hidden for name, entry in config["models"].items()}
-    return {**config, "dims": widths}
-
-
-def predict(jobs: Sequence[Job], config: Mapping, machine: str) -> list[Cost]:
-    """The cost of every job on a machine, one of `DEVICES`."""
-    shapes = Shapes(config)
-    config = with_widths(config, shapes)
-    costs, known = [], {}
+def predict(jobs: Iterable[Job], config: Mapping[str, Any], machine: str) -> list[Cost]:
+    """The cost of every job; jobs with a GPU run on `machine`, one of `DEVICES`."""
+    costs = []
+    known: dict[tuple, Work] = {}
     for job in jobs:
-        key = job.rule, tuple(sorted(job.wildcards.items())), job.gpus
+        key = job.rule, tuple(job.wildcards.items())
         if key not in known:
-            work = work_of(job.rule, job.wildcards, config, job.gpus)
-            device = DEVICES[machine] if job.gpus else CPU
-            known[key] = work, time_of(work, shapes, device), disk_of(work, shapes, config)
-        costs.append(Cost(job, *known[key]))
+            known[key] = work_of(job.rule, job.wildcards, config, job.gpus)
+        seconds = known[key].seconds(DEVICES[machine] if job.gpus else CPU)
+        costs.append(Cost(job, known[key], seconds))
     return costs
 
 
-def time_of(work: Work, shapes: Shapes, device) -> float:
-    """Seconds of a job from its start to its end."""
-    if work.start == "nothing":
-        return 0.0
-    own = HOST.start[work.start] + work.waiting + work.steps * HOST.step_seconds
-    own += work.flops / (HOST.peak * share(HOST.use, HOST.narrow, work.width))
-    own += sum(seconds(task, shapes.of(task.load), device, HOST) for task in work.tasks)
-    return own + disk_of(work, shapes, shapes.config) / HOST.save_rate
+def corrections(costs: Iterable[Cost]) -> dict[str, float]:
+    """{rule: measured through predicted seconds} of the jobs that have been run before."""
+    done: dict[str, list[Cost]] = {}
+    for cost in costs:
+        if cost.job.took:
+            done.setdefault(cost.job.rule, []).append(cost)
+    return {
+        rule: sum(cost.job.took or 0 for cost in group) / sum(cost.seconds for cost in group)
+        for rule, group in done.items()
+    }
 
 
-def disk_of(work: Work, shapes: Shapes, config: Mapping) -> float:
-    """Bytes that a job leaves on disk: tables, embeddings and weights."""
-    total = work.disk
-    for (model, revision, *rest), count in kinds(work, config):
-        shape = shapes.of({"model": model, "revision": revision})
-        if rest[0] == "embedding":
-            total += embeddings_bytes(count, shape.hidden, rest[1])
-        elif rest == ["adapters"]:
-            chosen = config["textual"]["lora"]
-            rank, targets = chosen.get("lora_rank", 16), chosen["lora_targets"]
-            total += 4 * count * adapters(shape, rank, targets)
-        else:
-            head, dtype = rest
-            total += count * shape.parameters(head) * BYTES[dtype]
-    return total
-
-
-def kinds(work: Work, config: Mapping):
-    """((model, revision, what...), count) of what a job stores by a model's shape."""
-    for key, count in work.stored.items():
-        if key[0] == "embedding":
-            load = config["models"][key[1]]["load"]
-            dtype = load.get("dtype", "float32")
-            yield (load["model"], load.get("revision"), "embedding", dtype), count
-        elif key[0] == "adapters":
-            yield (*key[1:], "adapters"), count
-        else:
-            yield key, count
-
-
-def plan(jobs: Sequence[Job], config: Mapping, machine: str | None = None) -> dict:
+def plan(
+    jobs: Iterable[Job],
+    config: Mapping[str, Any],
+    machine: str | None = None,
+    *,
+    correct: bool = True,
+) -> dict[str, Any]:
     """Everything that `lens plan` prints, as JSON values: seconds, hours and bytes.
 
-    `machine` is one of `DEVICES`; without it, an A100 of 80 GB where a job asks for a GPU.
+    `machine` is one of `DEVICES`; without it, an A100 of 80 GB where a job asks for a GPU. With
+    `correct`, seconds of a rule are corrected by those of its jobs that have been run before; of
+    jobs with a GPU only where no `machine` is given. LensError for another machine.
     """
-    if machine is None:
-        machine = "a100-80" if any(job.gpus for job in jobs) else "cpu"
+    jobs = [
+        replace(job, took=None) if not correct or (machine and job.gpus) else job
+        for job in jobs
+        if job.rule not in TARGETS
+    ]
+    machine = machine or ("a100-80" if any(job.gpus for job in jobs) else "cpu")
     if machine not in DEVICES:
         raise LensError(f"machine {machine!r} is none of {', '.join(DEVICES)}.")
     if machine == "cpu":
         jobs = [replace(job, gpus=0) for job in jobs]
-    costs = predict(jobs, config, machine)
+    predicted = predict(jobs, config, machine)
+    factors = corrections(predicted)
+    costs = {
+        cost.job.number: replace(cost, seconds=cost.seconds * factors.get(cost.job.rule, 1))
+        for cost in predicted
+        if cost.job.needed
+    }
     chain = longest_chain(
-        {cost.job.number: cost.seconds for cost in costs},
-        {cost.job.number: cost.job.after for cost in costs},
+        {number: cost.seconds for number, cost in costs.items()},
+        {n: [one for one in cost.job.after if one in costs] for n, cost in costs.items()},
     )
-    by_number = {cost.job.number: cost for cost in costs}
-    stages = stage_totals(costs)
+    stages = stage_totals(costs.values())
     return {
         "run": config["run"],
         "machine": machine,
         "stages": stages,
         "total": {key: sum(stage[key] for stage in stages.values()) for key in SUMS},
-        "models": model_memory(costs, config),
-        "longest_chain": {
-            "seconds": sum(by_number[number].seconds for number in chain),
-            "jobs": [
-                {
-                    "rule": by_number[number].job.rule,
-                    "place": place(by_number[number].job),
-                    "seconds": by_number[number].seconds,
-                }
-                for number in chain
-                if by_number[number].seconds
-            ],
-        },
-        "beyond_runtime": [
-            {
-                "rule": cost.job.rule,
-                "place": place(cost.job),
-                "hours": cost.seconds / 3600,
-                "runtime_hours": cost.job.runtime / 60,
-            }
-            for cost in costs
-            if cost.job.runtime and cost.seconds > 60 * cost.job.runtime
+        "measured": sorted(factors.keys() & stages.keys()),
+        "models": model_memory(costs.values()),
+        "too_small": [
+            {"job": job, "allowed": allowed, "needed": needed}
+            for job, allowed, needed in too_small(costs.values())
         ],
+        "longest_chain": {
+            "seconds": sum(costs[number].seconds for number in chain),
+            "jobs": [{"job": costs[n].name, "seconds": costs[n].seconds} for n in chain],
+        },
         "assumed": config["plan"],
     }
 
 
-SUMS = ("jobs", "seconds", "gpu_hours", "cpu_hours", "disk_bytes", "temporary_bytes")
-
-
-def place(job: Job) -> str:
-    return "/".join(job.wildcards.values())
-
-
-def stage_totals(costs: Sequence[Cost]) -> dict[str, dict[str, float]]:
-    """{rule: sums over its jobs}, in the order of the graph's beginning."""
+def stage_totals(costs: Iterable[Cost]) -> dict[str, dict[str, float]]:
+    """{rule: sums over its jobs}."""
     found: dict[str, dict[str, float]] = {}
     for cost in costs:
-        if cost.work.start == "nothing":
-            continue
         row = found.setdefault(cost.job.rule, dict.fromkeys(SUMS, 0))
         row["jobs"] += 1
         row["seconds"] += cost.seconds
         row["gpu_hours"] += cost.job.gpus * cost.seconds / 3600
-        row["cpu_hours"] += cost.job.threads * cost.seconds / 3600
-        row["disk_bytes"] += cost.disk
-        row["temporary_bytes"] += cost.disk if cost.job.temporary else 0
+        row["disk_bytes"] += cost.work.disk
+        row["temporary_bytes"] += cost.work.disk if cost.job.temporary else 0
     return found
 
 
-def model_memory(costs: Sequence[Cost], config: Mapping) -> list[dict]:
-    """For every model and use of it, the most that a GPU must hold, what of 40 and 80 GB it does
-    not fit in, and what would."""
-    shapes, most = Shapes(config), {}
+def model_memory(costs: Iterable[Cost]) -> list[dict[str, Any]]:
+    """For every model and use of it, the most that a GPU must hold, and what makes it fit in 40 and
+    in 80 GB: nothing where it does."""
+    most: dict[tuple[str, str], Task] = {}
     for cost in costs:
         for task in cost.work.tasks if cost.job.gpus else ():
-            key = task.load["model"], use_of(task, cost.job)
-            needed = memory(task, shapes.of(task.load))
-            if key not in most or needed.total > most[key][0].total:
-                most[key] = needed, task
-    rows = []
-    for (model, use), (needed, task) in sorted(most.items(), key=lambda item: item[0]):
-        shape = shapes.of(task.load)
-        too_large = [name for name, limit in LIMITS.items() if needed.total > limit]
-        rows.append(
-            {
-                "model": model,
-                "use": use,
-                "parameters": shape.parameters(head_of(task)),
-                "gpus": getattr(task, "gpus", 1),
-                **asdict(needed),
-                "total": needed.total,
-                "too_large_for": too_large,
-                "would_fit": {name: remedy(task, shape, LIMITS[name]) for name in too_large},
-            }
-        )
-    return rows
+            low_rank = ", LoRA" if task.settings.get("lora") else ""
+            rule = f"{low_rank} ({cost.job.rule})" if task.use == "training" else ""
+            key = task.model, task.use + rule
+            if key not in most or task.memory()["total"] > most[key].memory()["total"]:
+                most[key] = task
+    return [
+        {
+            "model": model,
+            "use": use,
+            "parameters": task.parameters,
+            "gpus": task.gpus,
+            **task.memory(),
+            "remedies": {f"{size} GB": task.remedy(size * 1e9) for size in (40, 80)},
+        }
+        for (model, use), task in sorted(most.items(), key=lambda item: item[0])
+    ]
 
 
-def use_of(task, job: Job) -> str:
-    name = USES[type(task)]
-    if isinstance(task, Train):
-        low_rank = ", LoRA" if task.settings.get("lora") else ""
-        return f"{name}{low_rank} ({job.rule})"
-    return name
+def too_small(costs: Iterable[Cost]) -> Iterator[tuple[str, str, str]]:
+    """(job, what it is allowed, what it needs) where main memory or time is too small.
+
+    Without a GPU, main memory holds all of a task; with GPUs, the weights once per process.
+    """
+    for cost in costs:
+        job, needed = cost.job, 0.0
+        for task in cost.work.tasks:
+            loaded = task.gpus * task.weights + CONTEXT
+            needed = max(needed, loaded if job.gpus else task.memory()["total"])
+        if job.mem_mb and needed > 1e6 * job.mem_mb:
+            yield cost.name, f"mem_mb {job.mem_mb}", f"mem_mb {needed / 1e6:.0f}"
+        if job.runtime and cost.seconds > 60 * job.runtime:
+            yield cost.name, f"runtime {job.runtime} min", f"runtime {cost.seconds / 60:.0f} min"

@@ -1,15 +1,22 @@
 """One look for all figures: readable at column width, in grey and by the colour-blind."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from lens.files.atomic import replacing
 
+Values = TypeVar("Values", float, pd.Series)
 COLUMN_WIDTH = 5.5  # inches: NeurIPS text width
 SETTINGS = {
     "font.size": 8,
@@ -33,7 +40,7 @@ def line_style(color: str, linestyle: str, marker: str) -> dict[str, str]:
     return {"color": color, "linestyle": linestyle, "marker": marker}
 
 
-def figure(rows: int, columns: int, height: float):
+def figure(rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
     """(figure, axes [rows, columns]) at column width, `height` inches a row, in our style."""
     mpl.rcParams.update(SETTINGS)
     return plt.subplots(
@@ -45,7 +52,7 @@ def figure(rows: int, columns: int, height: float):
     )
 
 
-def panels(count: int, height: float, most: int = 2):
+def panels(count: int, height: float, most: int = 2) -> tuple[Figure, list[Axes]]:
     """(figure, `count` axes row by row), `most` at the most beside one another in rows of about one
     length; axes that are left over are not shown."""
     rows = -(-count // most)
@@ -55,12 +62,12 @@ def panels(count: int, height: float, most: int = 2):
     return fig, list(axes.flat[:count])
 
 
-def bars(low, mean, high):
+def bars(low: Values, mean: Values, high: Values) -> list[Values]:
     """Lengths of error bars [2, n] from the ends of intervals."""
     return [mean - low, high - mean]
 
 
-def plain_sizes(axis, sizes) -> None:
+def plain_sizes(axis: Axes, sizes: Iterable[float]) -> None:
     """Ticks of a logarithmic axis of N at the sizes themselves, leaving out those too close."""
     shown: list[int] = []
     for size in sorted(set(map(int, sizes))):
@@ -70,7 +77,7 @@ def plain_sizes(axis, sizes) -> None:
     axis.tick_params(axis="x", which="minor", bottom=False)
 
 
-def label_right(axis, labels) -> None:
+def label_right(axis: Axes, labels: Iterable[tuple[float, str, str]]) -> None:
     """Writes (height in data, text, colour) to the right of the axis, apart from one another."""
     low, high = axis.get_ylim()
     gap = 0.075 * (high - low)
@@ -91,7 +98,7 @@ def label_right(axis, labels) -> None:
         )
 
 
-def save(fig, folder: str | Path, name: str) -> None:
+def save(fig: Figure, folder: str | Path, name: str) -> None:
     """Writes name.png and name.pdf, without dates, so that the same figure gives the same bytes."""
     for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
         with replacing(Path(folder) / f"{name}.{suffix}") as temporary:

@@ -62,8 +62,8 @@ def publish(
     out = Path(out_dir)
     artifacts.write_table(out / f"{name}.csv", table)
     if parts and latex:
-        text = "\n".join(part.latex() for part in (*parts, *examples))
-        artifacts.write_text(out / f"{name}.tex", text)
+        latexed = [part.latex() for part in parts] + [example.latex() for example in examples]
+        artifacts.write_text(out / f"{name}.tex", "\n".join(latexed))
     if parts:
         write_page(out, name, parts, compared, examples)
     artifacts.write_table(out / f"{name}_observations.csv", observations)
@@ -83,7 +83,8 @@ def write_page(
     that cannot be compared are counted in Markdown and listed in HTML), the examples."""
     out = Path(out_dir)
     short, long = (_beside_the_paper(compared, every=every) for every in (False, True))
-    texts = [part.markdown() for part in [*parts, *short, *examples]]
+    texts = [part.markdown() for part in (*parts, *short)]
+    texts += [example.markdown() for example in examples]
     artifacts.write_text(out / f"{name}.md", "\n".join(texts))
     bodies = [f"{part.html()}{_note(part.note)}" for part in [*parts, *long]]
     body = "\n".join([*bodies, *(example.html() for example in examples)])

@@ -1,6 +1,7 @@
 """What a table says of measured values: levels and paired differences, as columns and as text."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,14 +43,21 @@ def _gap(values: np.ndarray | None, control: np.ndarray | None) -> np.ndarray | 
 
 
 def shown(
-    row, digits: int, mean: str = "mean", ends: str = "", *, factor: float = 1, sign: bool = False
+    row: Any,
+    digits: int,
+    mean: str = "mean",
+    ends: str = "",
+    *,
+    factor: float = 1,
+    sign: bool = False,
 ) -> str:
     """The columns of `level` in a row (of `itertuples`) as text, each times `factor`."""
-    values = (factor * getattr(row, name) for name in (mean, f"{ends}low", f"{ends}high"))
-    return with_interval(*values, digits, sign=sign)
+    columns = (mean, f"{ends}low", f"{ends}high")
+    middle, low, high = (factor * getattr(row, name) for name in columns)
+    return with_interval(middle, low, high, digits, sign=sign)
 
 
-def shown_difference(row, digits: int, factor: float = 1) -> str:
+def shown_difference(row: Any, digits: int, factor: float = 1) -> str:
     """The columns of `difference` as text, starred where the corrected p-value is below 5 %."""
     star = "*" if row.corrected_p_value < LEVEL else ""
     names = ("difference_to_repeat", "difference_")

@@ -1,6 +1,7 @@
 """The paper's numbers and claims beside ours, each with a verdict."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,7 @@ def beside(artefact: str, rows: Iterable[dict], *, comparable: bool) -> pd.DataF
     return table
 
 
-def _verdict(row, comparable: bool) -> tuple[str, str]:
+def _verdict(row: Any, comparable: bool) -> tuple[str, str]:
     if pd.isna(row.ours):
         return NOT_COMPARABLE, NOTHING
     if row.kind == "number":

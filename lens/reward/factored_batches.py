@@ -8,13 +8,16 @@ no synthetic embedding is made. Gradients follow by the chain rule, so they are 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from lens.core.stacked import product
+from lens.core.stacked import Linear, product
 from lens.latent.synthesis import Decoded, Source
-from lens.latent.vae import SIDES, WIDE
+from lens.latent.vae import SIDES
+
+WIDE = 4  # times as wide as the decoder's hidden layer, embeddings are not written out
 
 
 @dataclass
@@ -40,12 +43,12 @@ class Factored:
 
     def rewards(self, module: nn.Sequential) -> Tensor:
         """[R, 2 b] from the MLPs of R runs."""
-        first, *others = module
+        first = cast(Linear, module[0])
         products = product(self.embeddings, first.weight)
         count = self.weights.shape[2]
         synthetic = torch.bmm(self.weights, products[:, :count])
         hidden = torch.cat([products[:, count:], synthetic], dim=1) + first.bias.unsqueeze(1)
-        for layer in others:
+        for layer in list(module)[1:]:
             hidden = layer(hidden)
         return hidden.squeeze(2).gather(1, self.order)
 
@@ -55,16 +58,21 @@ class Batches:
 
     def __init__(self, sources: Sequence[Source]):
         self.sources = sources
-        self.factored = all(
-            isinstance(source, Decoded)
-            and source.originals["chosen"].shape[1] >= WIDE * source.vae.shape["hidden"]
+        self.decoded = [
+            source
             for source in sources
-        )
+            if isinstance(source, Decoded)
+            and source.originals["chosen"].shape[1] >= WIDE * source.vae.shape["hidden"]
+        ]
+        self.factored = len(self.decoded) == len(sources)
         if self.factored:
-            self.factors = [source.factors() for source in sources]
-            self.room, self.held = torch.empty(0), ()  # kept: fresh memory is slow to touch
+            self.factors = [source.factors() for source in self.decoded]
+            self.room = torch.empty(0)  # kept: fresh memory is slow to touch
+            self.held: tuple[int, ...] = ()
 
-    def __call__(self, runs: Sequence[int], rows: Sequence[Tensor], variants: Sequence[Tensor]):
+    def __call__(
+        self, runs: Sequence[int], rows: Sequence[Tensor], variants: Sequence[Tensor]
+    ) -> Written | Factored:
         """The pairs at `rows` [b] with `variants` [b, 2] of each of these runs."""
         if self.factored:
             return self._factored(runs, rows, variants)
@@ -74,7 +82,9 @@ class Batches:
         ]
         return Written(torch.stack(pairs))
 
-    def _factored(self, runs, rows, variants) -> Factored:
+    def _factored(
+        self, runs: Sequence[int], rows: Sequence[Tensor], variants: Sequence[Tensor]
+    ) -> Factored:
         new = torch.stack([v.T.flatten() for v in variants]) > 0
         originals = int((~new).sum(dim=1).max())
         vectors = self.factors[runs[0]][0]
@@ -93,7 +103,7 @@ class Batches:
                 is_new = v[:, i] > 0
                 kept, made = r[~is_new], r[is_new]
                 torch.index_select(
-                    self.sources[run].originals[side],
+                    self.decoded[run].originals[side],
                     0,
                     kept,
                     out=embeddings[place, count + old : count + old + len(kept)],

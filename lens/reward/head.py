@@ -1,6 +1,7 @@
 """A trained reward of embeddings: plain arrays, scored with NumPy, saved as safetensors."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -39,20 +40,23 @@ class RewardHead:
 
     def score_standardised(self, features: np.ndarray) -> np.ndarray:
         """Rewards [...] for features [..., d] that the standardiser has been through."""
-        rewards = features @ self.weights["w"] if "w" in self.weights else np.float32(0)
+        linear = self.weights.get("w")
+        rewards = np.zeros((), np.float32) if linear is None else features @ linear
         if "w1" in self.weights:
             hidden = np.maximum(features @ self.weights["w1"].T + self.weights["b1"], 0)
             rewards = rewards + (hidden @ self.weights["w2"] + self.weights["b2"])
         return rewards
 
-    def save(self, path, about: dict[str, str] | None = None, extra: dict | None = None) -> None:
+    def save(
+        self, path: str | Path, about: dict[str, str] | None = None, extra: dict | None = None
+    ) -> None:
         """Saves as safetensors, with more text `about` it and `extra` arrays beside its own."""
         arrays = {"mean": self.standardiser.mean, "scale": self.standardiser.scale}
         arrays |= self.weights | (extra or {})
         write_arrays(path, arrays, {"format": "lens-reward-1", **(about or {})})
 
     @classmethod
-    def load(cls, path) -> "RewardHead":
+    def load(cls, path: str | Path) -> "RewardHead":
         if read_about(path).get("format") != "lens-reward-1":
             raise LensError(f"{path}: not a LENS reward model.")
         arrays = read_arrays(path)

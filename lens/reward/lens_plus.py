@@ -189,5 +189,5 @@ def _mean(networks: list[dict[str, np.ndarray]], factor: float) -> dict[str, np.
         "w1": np.concatenate([network["w1"] for network in networks]),
         "b1": np.concatenate([network["b1"] for network in networks]),
         "w2": each * np.concatenate([network["w2"] for network in networks]),
-        "b2": each * sum(network["b2"] for network in networks),
+        "b2": each * np.sum([network["b2"] for network in networks]),
     }

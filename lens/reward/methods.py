@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
@@ -37,8 +37,14 @@ class Given:
     rejected: Tensor
     scale: int
     vae: VAE | None
-    settings: Mapping[str, float]
+    settings: Mapping[str, Any]
     seed: int
+
+    def trained_vae(self) -> VAE:
+        """The VAE; LensError without one."""
+        if self.vae is None:
+            raise LensError("decoding latents needs a VAE: give the method `needs_vae=True`.")
+        return self.vae
 
 
 @dataclass(frozen=True)
@@ -81,14 +87,20 @@ class Method:
         """Whether each synthetic embedding belongs to one response: the inspector compares them."""
         return self.is_synthetic and self.source is not None and self.compose is None
 
+    def make_source(self, given: Given) -> Source:
+        """The method's embeddings; LensError if it has none to make."""
+        if self.source is None:
+            raise LensError(f"method {self.name} makes no embeddings: it has no `source`.")
+        return self.source(given)
+
     def train(
         self,
         data: Mapping[int, TrainingSet],
         *,
         scale: int,
         vaes: Mapping[int, VAE],
-        settings: Mapping[str, float],
-        head: dict,
+        settings: Mapping[str, Any],
+        head: dict[str, Any],
     ) -> dict[int, Training]:
         """Trains the reward models of one scale, one for each seed in `data`.
 
@@ -125,7 +137,9 @@ class Method:
                     derive_seed(seed, "synthesis"),
                 )
                 composition = compose(len(part.chosen), scale, derive_seed(seed, "compose"))
-                runs.append(Run(part, self.source(given), composition, derive_seed(seed, "head")))
+                runs.append(
+                    Run(part, self.make_source(given), composition, derive_seed(seed, "head"))
+                )
         return dict(zip(data, train_mlps(runs, **head), strict=True))
 
 
@@ -139,8 +153,9 @@ def decoded(given: Given, *, alone: bool = False) -> Source:
     """Latents near the posteriors of the pairs, decoded (Section 3.2)."""
     from lens.latent import synthesis
 
+    vae = given.trained_vae()
     latents = synthesis.lens_latents(
-        given.vae,
+        vae,
         given.chosen,
         given.rejected,
         keep=synthesis.synthetic_per_embedding(given.scale, alone=alone),
@@ -148,7 +163,7 @@ def decoded(given: Given, *, alone: bool = False) -> Source:
         noise_variance=given.settings["noise_variance"],
         seed=given.seed,
     )
-    return synthesis.Decoded(given.vae, given.chosen, given.rejected, latents)
+    return synthesis.Decoded(vae, given.chosen, given.rejected, latents)
 
 
 def decoded_alone(given: Given) -> Source:
@@ -194,7 +209,14 @@ def evidence_probe(data: TrainingSet) -> Training:
     return evidence.evidence_probe(data)
 
 
-def lens_plus(data, *, scale, vaes, settings, head) -> dict[int, Training]:
+def lens_plus(
+    data: Mapping[int, TrainingSet],
+    *,
+    scale: int,
+    vaes: Mapping[int, VAE],
+    settings: Mapping[str, Any],
+    head: dict[str, Any],
+) -> dict[int, Training]:
     from lens.reward import lens_plus
 
     return lens_plus.train(data, scale=scale, noise=settings["complement_noise"], head=head)
@@ -264,6 +286,6 @@ def named(name: str) -> Method:
     return METHODS[name]
 
 
-def train(name: str, data: Mapping[int, TrainingSet], **options) -> dict[int, Training]:
+def train(name: str, data: Mapping[int, TrainingSet], **options: Any) -> dict[int, Training]:
     """What `Method.train` makes of these data and options, for the method of this name."""
     return named(name).train(data, **options)

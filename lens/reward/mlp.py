@@ -132,8 +132,10 @@ class _Watch:
         if self.labels is not None:
             self.labels = torch.from_numpy(self.labels)
         self.patience, self.over = patience, False
-        self.best_loss, self.best_epoch, self.best_state, self.losses = math.inf, 0, {}, []
-        self.start, self.offset = start, 0.0
+        self.best_loss, self.best_epoch = math.inf, 0
+        self.best_state: dict[str, Tensor] = {}
+        self.losses: list[float] = []
+        self.start, self.offset = start, torch.zeros(())
         if start:
             self.offset = self._rewards(start, model)
 

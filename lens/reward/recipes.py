@@ -13,10 +13,10 @@ from lens.reward.head import RewardHead
 from lens.reward.settings import HeadSettings, TrainingSettings
 from lens.reward.training_set import TrainingSet
 
-VALIDATION = TrainingSettings().validation_fraction
-VAE_SETTINGS = VaeSettings().model_dump()
-SYNTHESIS_SETTINGS = SynthesisSettings().model_dump()
-HEAD_SETTINGS = HeadSettings().model_dump()
+VALIDATION = TrainingSettings.model_validate({}).validation_fraction
+VAE_SETTINGS = VaeSettings.model_validate({}).model_dump()
+SYNTHESIS_SETTINGS = SynthesisSettings.model_validate({}).model_dump()
+HEAD_SETTINGS = HeadSettings.model_validate({}).model_dump()
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Recipe:
     method: str
     scale: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         scaled = methods.named(self.method).augments
         if scaled and self.scale < 2:
             raise LensError(f"method {self.method} needs a scale of 2 or more, 4 for instance.")

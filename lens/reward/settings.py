@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from lens.core.settings import Count, Rate, Settings
+from lens.core.settings import Count, Rate, Settings, Threaded
 
 
-class TrainingSettings(Settings):
+class TrainingSettings(Threaded):
     """What the VAE and every reward model share."""
 
     validation_fraction: float = Field(
@@ -15,7 +15,6 @@ class TrainingSettings(Settings):
         description="Share of the N pairs, by prompt, held out for early stopping; they count "
         "among the N.",
     )
-    threads: Count = Field(1, description="CPU threads of torch; more may change the last bits.")
 
 
 class HeadSettings(Settings):

@@ -8,6 +8,7 @@ import pandas as pd
 from lens.core import diagnostics
 from lens.core.errors import LensError
 from lens.data.pairs import hold_out, sample_rows
+from lens.files.embeddings import Embeddings
 
 
 @dataclass
@@ -91,7 +92,7 @@ class Training:
 
 def training_set(
     pairs: pd.DataFrame,
-    embeddings: dict[str, np.ndarray],
+    embeddings: Embeddings,
     *,
     n_pairs: int,
     seed: int,
@@ -128,7 +129,7 @@ def training_set(
 def training_set_of(
     rows: np.ndarray,
     groups: np.ndarray,
-    embeddings: dict[str, np.ndarray],
+    embeddings: Embeddings,
     *,
     seed: int,
     validation_fraction: float,

@@ -10,20 +10,22 @@ from lens.language.encoder import Encoder
 from lens.report.render import escape_markdown, markdown_table, with_interval
 from lens.reward.recipes import Recipe
 
+USE = """## Use
+
+```python
+import lens
+
+rm = lens.RewardModel.load("path/to/this/folder")
+rm.score(prompts, responses)            # rewards
+rm.probability(prompts, first, second)  # that the first is preferred
+```
+"""
+
 
 def model_card(model: Any) -> str:
     """Markdown with the metadata block that the Hub reads."""
-    card, held, data = model.card, model.card["held_out"], model.card["data"]
-    recipe = Recipe(**card["recipe"])
-    encoder = model.encoder
+    encoder, card = model.encoder, model.card
     local = encoder and Path(encoder.model).is_absolute()
-    rows = results(model)
-    bins = [
-        [f"{100 * each['confidence']:.1f}", f"{100 * each['accuracy']:.1f}", str(each["pairs"])]
-        for each in held["reliability"]
-    ]
-    dropped = ", ".join(f"{count} {reason}" for reason, count in data["dropped"].items()) or "none"
-    form = data["form"]
     lines = [
         "---",
         "tags: [reward-model, lens]",
@@ -32,40 +34,56 @@ def model_card(model: Any) -> str:
         "",
         "# Reward model",
         "",
-        f"Recipe: **{recipe}**, a reward on embeddings. The difference of two rewards is the "
-        "log-odds that the first answer is preferred; a reward alone has no zero.",
+        f"Recipe: **{Recipe(**card['recipe'])}**, a reward on embeddings. The difference of two "
+        "rewards is the log-odds that the first answer is preferred; a reward alone has no zero.",
         "",
-        "## Use",
-        "",
-        "```python",
-        "import lens",
-        "",
-        'rm = lens.RewardModel.load("path/to/this/folder")',
-        "rm.score(prompts, responses)            # rewards",
-        "rm.probability(prompts, first, second)  # that the first is preferred",
-        "```",
-        "",
+        USE,
         _encoder_text(encoder),
         "",
+        *_held_out(model),
+        *_data(card["data"]),
+        "## How it was made",
+        "",
+        *([_code(card["command"]), ""] if card["command"] else []),
+        f"Seed {card['seed']}, temperature {card['temperature']:.4g}. "
+        + ", ".join(f"{name} {version}" for name, version in card["versions"].items())
+        + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _held_out(model: Any) -> list[str]:
+    card, held = model.card, model.card["held_out"]
+    among = card.get("chosen_among", 1)
+    chosen = (
+        f" The recipe is the best of {among} on the same pairs, so its accuracy reads a little too "
+        "high."
+    )
+    bins = [
+        [f"{100 * each['confidence']:.1f}", f"{100 * each['accuracy']:.1f}", str(each["pairs"])]
+        for each in held["reliability"]
+    ]
+    return [
         "## Held-out results",
         "",
         f"{held['rounds']} rounds of 5-fold cross-validation by prompt: models trained on four "
         "fifths of the pairs, judged on prompts that they have not seen. This model was then "
-        "trained on all pairs."
-        + (
-            f" The recipe is the best of {card['chosen_among']} on the same pairs, so its accuracy "
-            "reads a little too high."
-            if card.get("chosen_among", 1) > 1
-            else ""
-        ),
+        "trained on all pairs." + chosen * (among > 1),
         "",
-        markdown_table(["measure", "value"], rows),
+        markdown_table(["measure", "value"], results(model)),
         "",
         *_beware(card),
         "Stated confidence against accuracy, first round:",
         "",
         markdown_table(["stated %", "right %", "pairs"], bins),
         "",
+    ]
+
+
+def _data(data: dict) -> list[str]:
+    form = data["form"]
+    dropped = ", ".join(f"{count} {reason}" for reason, count in data["dropped"].items()) or "none"
+    return [
         "## Data",
         "",
         f"{data['pairs']:,} pairs with {data['prompts']:,} prompts, from "
@@ -77,14 +95,7 @@ def model_card(model: Any) -> str:
         "It has learned what these labels prefer, their mistakes and habits (length, tone) "
         "included, and has seen no other kind of prompt.",
         "",
-        "## How it was made",
-        "",
-        *([_code(card["command"]), ""] if card["command"] else []),
-        f"Seed {card['seed']}, temperature {card['temperature']:.4g}. "
-        + ", ".join(f"{name} {version}" for name, version in card["versions"].items())
-        + ".",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def results(model: Any) -> list[list[str]]:

@@ -254,10 +254,8 @@ def _ask_all(
         try:
             answer = _hide(complete(texts[row]), secret)
         except RefusedError as error:
-            raise RefusedError(
-                f"the endpoint refuses text {row} ({len(texts[row])} characters): "
-                + _said(error, secret, 1000)
-            ) from None
+            what = f"the endpoint refuses text {row} ({len(texts[row])} characters)"
+            raise RefusedError(f"{what}: {_said(error, secret, 1000)}") from None
         except NoAnswerError as error:
             with lock:
                 problems.append(_said(error, secret, 300))

@@ -18,22 +18,29 @@ Training = Literal["full", "lora", "mlp"]
 
 @dataclass(frozen=True)
 class Row:
-    """How a method is trained, whose labels its synthetic pairs carry (None: a repeat control has
-    none), and whether a model of scale 1 is trained for it."""
+    """How a method is called and drawn (`label` and `look` as in `lens.reward.methods`), how it is
+    trained, whose labels its synthetic pairs carry (None: a repeat control has none), and whether a
+    model of scale 1 is trained for it."""
 
+    label: str
+    look: tuple[str, str, str]
     training: Training
     labels: str | None
     original: bool = False
 
 
 TEXT_METHODS: dict[str, Row] = {
-    "full_finetune": Row("full", "annotator", original=True),
-    "full_finetune_repeat": Row("full", None),
-    "lora": Row("lora", "annotator", original=True),
-    "lora_repeat": Row("lora", None),
-    "embedding_mlp": Row("mlp", "annotator"),
-    "self_rewarding": Row("full", "self_rewarding"),
-    "self_evolved": Row("full", "self_evolved"),
-    "ipo": Row("full", "ipo"),
+    "full_finetune": Row(
+        "Full fine-tuning", ("#004D7F", "-", "h"), "full", "annotator", original=True
+    ),
+    "full_finetune_repeat": Row(
+        "Full fine-tuning, repeat (control)", ("#777777", ":", "H"), "full", None
+    ),
+    "lora": Row("LoRA", ("#6A51A3", "-", "8"), "lora", "annotator", original=True),
+    "lora_repeat": Row("LoRA, repeat (control)", ("#888888", "-.", "8"), "lora", None),
+    "embedding_mlp": Row("Embedding MLP on text", ("#8C510A", "--", "<"), "mlp", "annotator"),
+    "self_rewarding": Row("Self-rewarding", ("#BF812D", ":", ">"), "full", "self_rewarding"),
+    "self_evolved": Row("Self-evolved", ("#35978F", "-.", "1"), "full", "self_evolved"),
+    "ipo": Row("IPO", ("#01665E", "--", "2"), "full", "ipo"),
 }
 CONTROLS = {"full": "full_finetune_repeat", "lora": "lora_repeat"}

@@ -5,11 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from lens.files.embeddings import Rows
 from lens.reward.training_set import TrainingSet
 
 
 def with_synthetic(
-    data: TrainingSet, synthetic: pd.DataFrame, responses: pd.DataFrame, embeddings: np.ndarray
+    data: TrainingSet,
+    synthetic: pd.DataFrame,
+    responses: pd.DataFrame,
+    embeddings: Rows | np.ndarray,
 ) -> TrainingSet:
     """The training set with the synthetic pairs (prompt, group, chosen, rejected) added.
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from lens.latent.synthesis import lens_latents
 from lens.latent.vae import SIDES, VAE
 from lens.reward.head import RewardHead
-from lens.reward.training_set import TrainingSet
+from lens.reward.training_set import Standardiser, TrainingSet
 from lens.theory.bounds import noise_radius
 
 CHUNK = 4096
@@ -67,6 +67,12 @@ def subtracted(reward: float, decoder: float, radius: float, reconstruction: flo
     return 2 * reward * (decoder * radius + reconstruction)
 
 
+def _to_units_of(unit: Standardiser, own: Standardiser) -> tuple[Tensor, Tensor]:
+    """(factors, shifts) [d] that bring features standardised by `own` into the units of `unit`."""
+    shift = (own.mean - unit.mean) / unit.scale
+    return torch.from_numpy(own.scale / unit.scale), torch.from_numpy(shift)
+
+
 @torch.inference_mode()
 def check(
     vae: VAE,
@@ -86,9 +92,7 @@ def check(
     and root mean square. `holds` is the share of pairs whose synthetic gap keeps the bound,
     `promises` the share for which the bound's right side is above 0, so that it promises order.
     """
-    own, unit = data.standardiser, reference.standardiser
-    units = torch.from_numpy(own.scale / unit.scale)
-    shift = torch.from_numpy((own.mean - unit.mean) / unit.scale)
+    units, shift = _to_units_of(reference.standardiser, data.standardiser)
     sides = [torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)]
     options: dict[str, Any] = {"keep": 1, "candidates_per_kept": candidates_per_kept, "seed": seed}
     moved = lens_latents(vae, *sides, noise_variance=noise_variance, **options)

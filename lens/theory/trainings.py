@@ -10,13 +10,13 @@ import torch
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
+from lens.files.embeddings import Embeddings
 from lens.latent.vae import SIDES, VAE, train_vaes
 from lens.reward import methods
 from lens.reward.head import RewardHead
 from lens.reward.training_set import Standardiser, TrainingSet, training_set
 from lens.theory import theorem_1
 
-Embeddings = Mapping[str, np.ndarray]
 TABLES = ("estimation", "reconstruction", "theorem_1", "theorem_1_pairs")
 
 
@@ -165,6 +165,36 @@ class Sweep:
             )
         return rows
 
+    def at(
+        self,
+        n_pairs: int,
+        seeds: list[int],
+        variants: list[tuple[str, int]],
+        *,
+        vae_steps: int,
+        delta: float,
+    ) -> dict[str, list[dict] | pd.DataFrame]:
+        """The rows of each of `TABLES` at one size; `variants` are methods with their scales."""
+        data = self.sets(n_pairs, seeds)
+        vaes = self.train_vaes(data, self.vae)
+        options = equal_steps(self.vae, len(data[seeds[0]].chosen), vae_steps)
+        controls = self.train_vaes(data, options)
+        summaries, checked = self.theorem_1(data, vaes, delta)
+        return {
+            "reconstruction": [
+                {"budget": budget, **row}
+                for budget, trained in (("epochs", vaes), ("equal_steps", controls))
+                for row in self.reconstruction(data, trained)
+            ],
+            "theorem_1": summaries,
+            "theorem_1_pairs": pd.concat(checked),
+            "estimation": [
+                row
+                for method, scale in variants
+                for row in self.estimation(method, scale, data, vaes)
+            ],
+        }
+
 
 def measure(
     pairs: pd.DataFrame,
@@ -198,25 +228,8 @@ def measure(
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for n_pairs in sizes:
         progress(f"N = {n_pairs}")
-        data = sweep.sets(n_pairs, seeds)
-        count = len(data[seeds[0]].chosen)
-        vaes = sweep.train_vaes(data, vae)
-        controls = sweep.train_vaes(data, equal_steps(vae, count, vae_steps))
-        summaries, checked = sweep.theorem_1(data, vaes, delta)
-        found = {
-            "reconstruction": [
-                {"budget": budget, **row}
-                for budget, trained in (("epochs", vaes), ("equal_steps", controls))
-                for row in sweep.reconstruction(data, trained)
-            ],
-            "theorem_1": summaries,
-            "theorem_1_pairs": pd.concat(checked),
-            "estimation": [
-                row
-                for method, scale in (variants if n_pairs < sizes[-1] else [])
-                for row in sweep.estimation(method, scale, data, vaes)
-            ],
-        }
+        tried = variants if n_pairs < sizes[-1] else []
+        found = sweep.at(n_pairs, seeds, tried, vae_steps=vae_steps, delta=delta)
         for name, rows in found.items():
             table = pd.DataFrame(rows)
             table.insert(0, "n_pairs", n_pairs)

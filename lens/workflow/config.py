@@ -7,7 +7,6 @@ from pydantic import Field
 from lens.core.settings import Settings, Unique, matching
 from lens.latent.settings import SynthesisSettings, VaeSettings
 from lens.reward.settings import HeadSettings, TrainingSettings
-from lens.workflow.names import Name, Plain
 from lens.workflow.sections import (
     Compare,
     Dataset,
@@ -15,6 +14,8 @@ from lens.workflow.sections import (
     Inspection,
     LearningCurve,
     Model,
+    Name,
+    Plain,
     Plan,
     RewardBench,
     Shards,
@@ -92,6 +93,9 @@ class Config(Settings):
     sweeps: Sweeps
     plan: Plan
     world: World
+
+    def __repr__(self) -> str:
+        return f"Config(run={self.run!r})"  # short, as Snakemake shows what a rule holds
 
     @property
     def results(self) -> str:

@@ -9,7 +9,7 @@ from typing import NewType
 from lens.core.errors import LensError
 from lens.language.settings import LoadSettings
 from lens.textspace.methods import TEXT_METHODS
-from lens.workflow.cells import inspected
+from lens.workflow.cells import inspected, variants
 from lens.workflow.config import Config
 from lens.workflow.inputs import (
     SHARDED,
@@ -17,9 +17,8 @@ from lens.workflow.inputs import (
     bench_text_methods,
     jobs_of,
 )
-from lens.workflow.paths import Wildcards, local_files
+from lens.workflow.paths import Wildcards, local_files, model_files
 from lens.workflow.sections import Model
-from lens.workflow.variants import variants
 
 Words = NewType("Words", str)  # that a shell reads as they stand
 
@@ -107,10 +106,15 @@ def likelihood_flags(config: Config, wildcards: Wildcards) -> Words:
     return flags(model.load.given() | {"batch_tokens": model.embedding.batch_tokens})
 
 
-def shard_flags(config: Config, stage: str) -> Words:
-    """Of a job for one shard; Snakemake puts in the wildcard, which is a number."""
+def shard_flags(config: Config, stage: str, wildcards: Wildcards) -> Words:
+    """Of a job for one shard."""
     flush = getattr(config.shards, SHARDED[stage]).flush
-    return Words(f"--shard {{shard}} --shards {jobs_of(config, stage)} --flush {flush}")
+    return flags({"shard": wildcards.shard, "shards": jobs_of(config, stage), "flush": flush})
+
+
+def world_flags(config: Config, part: str, wildcards: Wildcards) -> Words:
+    """Of a part of the offline world."""
+    return flags(getattr(config.world, part).given())
 
 
 def vae_flags(config: Config, wildcards: Wildcards) -> Words:
@@ -271,3 +275,31 @@ def bench_text_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> 
     scale = config.reward_bench.scale
     texts = list(map(str, input.texts))
     return flags({"texts": texts, "text_methods": methods, "text_scale": scale})
+
+
+REWARD_BENCH = "allenai/reward-bench"  # what judge-bench reads where no file is given
+
+
+def hub_downloads(config: Config, wildcards: object) -> Words:
+    """The flags of prefetch: Hub models and datasets of this config, each with its revision."""
+    loads = [model.load for model in config.models.values()]
+    loads += [config.gold.load] if config.gold else []
+    judge = config.rejection_sampling.judge
+    if "table_3" in config.artefacts and judge.kind == "model" and judge.load:
+        loads.append(judge.load)
+    found: dict[str, list[str]] = {"models": [], "models_with_code": [], "datasets": []}
+    for load in loads:
+        if not model_files(load.model):
+            key = "models_with_code" if load.trust_remote_code else "models"
+            found[key].append(_spec(load.model, load.revision))
+    for dataset in config.datasets.values():
+        if dataset.pairs.hub:
+            found["datasets"].append(_spec(dataset.pairs.hub, dataset.pairs.revision))
+    bench = config.reward_bench
+    if "rewardbench_safety" in config.artefacts and not bench.path:
+        found["datasets"].append(_spec(REWARD_BENCH, bench.revision))
+    return flags({key: sorted(set(specs)) for key, specs in found.items() if specs})
+
+
+def _spec(name: str, revision: str | None) -> str:
+    return f"{name}@{revision or 'main'}"

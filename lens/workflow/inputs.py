@@ -1,5 +1,7 @@
 """What jobs read: files of the results and files that the config names, by a job's wildcards."""
 
+import ast
+import functools
 from pathlib import Path
 
 from lens.reward.methods import METHODS
@@ -10,6 +12,8 @@ from lens.workflow.cells import (
     inspected,
     job_of,
     latent_cells,
+    method_of,
+    vae_of,
 )
 from lens.workflow.config import Config
 from lens.workflow.paths import (
@@ -22,7 +26,6 @@ from lens.workflow.paths import (
     seed_files,
     text_cell,
 )
-from lens.workflow.variants import method_of, vae_of
 
 # What stands in for the annotator's labels: the stage, and what its file is called.
 STAGE_OF_LABELS = {
@@ -291,3 +294,30 @@ def gamma_vaes(config: Config) -> dict[float, list[str]]:
         gamma: [inspected_vae(config, name, seed) for seed in inspected_seeds(config)]
         for gamma, name in {**names, config.vae.gamma: "lens"}.items()
     }
+
+
+def code(root: Path, command: str) -> list[str]:
+    """The command's module below `root` and all of lens that it imports, wherever in a file.
+
+    Packages' own `__init__.py` are not followed: they are empty.
+    """
+    found: set[Path] = set()
+    waiting = [root / "lens/cli" / f"{command}.py"]
+    while waiting:
+        file = waiting.pop()
+        if file not in found and file.is_file():
+            found.add(file)
+            waiting += imported(root, file)
+    return sorted(map(str, found))
+
+
+@functools.cache
+def imported(root: Path, file: Path) -> list[Path]:
+    """Where the modules of lens that a source file imports would lie."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [root / f"{name.replace('.', '/')}.py" for name in names if name.startswith("lens.")]

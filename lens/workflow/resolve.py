@@ -3,16 +3,16 @@
 import re
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lens.core.errors import LensError
+from lens.core.settings import section_of
+from lens.workflow.cells import with_layers
 from lens.workflow.checks import check
 from lens.workflow.config import Config
-from lens.workflow.errors import refusal
 from lens.workflow.paths import plain_path
-from lens.workflow.variants import with_layers
 
 # Sections that are filled in for artefacts that use them alone.
 FOR_AN_ARTEFACT = {"table_4": "table_4", "rewardbench_safety": "reward_bench"}
@@ -115,3 +115,85 @@ def _path_for(name: str, names: dict) -> str:
             "braces are a file's own, rename it.)"
         )
     return str(names[name])
+
+
+MAY_HOLD_A_SECRET = ("base_url", "key_variable")  # so that their values are not shown
+TOO_LONG = 200  # characters of a value
+
+
+def refusal(error: ValidationError, raw: object) -> str:
+    """One of the errors, unknown keys first: they are what the others often come from."""
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    place = _place(first["loc"], raw)
+    kind, value, ctx = first["type"], first["input"], first.get("ctx", {})
+    secret = bool(place) and place[-1] in MAY_HOLD_A_SECRET
+    shown = "" if secret else f"{_shown(value)}"
+    said_by_us = ctx.get("error")  # a ValueError of a validator
+    wanted = first["msg"].removeprefix("Input ").removeprefix("should be a valid ")
+    if kind == "extra_forbidden":
+        place, said = place[:-1], _unexpected(str(place[-1]), place[:-1])
+    elif kind == "missing":
+        said = f"{str(first['loc'][-1])!r} is missing; add it"
+    elif said_by_us:
+        said = f"{shown}: {said_by_us}" if shown else str(said_by_us)
+    elif kind in ("too_short", "too_long"):
+        limit = ctx.get("min_length", ctx.get("max_length"))
+        most = "at least" if kind == "too_short" else "at most"
+        said = f"{shown} is {kind.replace('_', ' ')}: {most} {limit}"
+    elif kind == "literal_error":
+        said = f"{shown} is none of {ctx['expected']}"
+    elif kind in ("model_type", "dict_type"):
+        said = f"{shown} is no section: a section has keys and values"
+    elif wanted == first["msg"].removeprefix("Input "):
+        said = f"{shown} {wanted}"
+    else:
+        said = f"{shown} is not a valid {wanted}"
+    where = "".join(f"[{key!r}]" for key in place)
+    return f"Error validating config file.\n{said.strip()}." + f" Place: config{where}" * bool(
+        where
+    )
+
+
+def _unexpected(key: str, place: list) -> str:
+    said = f"{key!r} was unexpected"
+    if known := sorted(_known(place)):
+        said += f"; known here: {', '.join(known)}"
+    if any(word in key.lower() for word in ("key", "token", "password", "secret")):
+        said += "; keys and tokens are read from the environment alone"
+    return said
+
+
+def _place(loc: tuple, raw: object) -> list:
+    """The keys down to the value, without what pydantic puts behind them."""
+    place = []
+    for key in loc:
+        if (isinstance(raw, dict) and key in raw) or (
+            isinstance(raw, list) and isinstance(key, int)
+        ):
+            raw = raw[key]
+        else:
+            break
+        place.append(key)
+    # A bad key is named as a value: its place is the section that it stands in.
+    return place[:-1] if loc[-1:] == ("[key]",) else place
+
+
+def _shown(value: object) -> str:
+    """A value that is no section, which may hold a secret somewhere."""
+    plain = value if isinstance(value, list) else [value]
+    if not all(part is None or isinstance(part, str | int | float) for part in plain):
+        return "the section" if isinstance(value, dict) else "the list"
+    text = repr(value)
+    return text if len(text) <= TOO_LONG else f"{text[:TOO_LONG]}..."
+
+
+def _known(place: list) -> list[str]:
+    """The keys that the section at a place may hold."""
+    kind: Any = Config
+    for key in place:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = section_of(kind.model_fields[key].annotation)
+        else:  # a dict: its values
+            kind = section_of(get_args(kind)[1])
+    is_section = isinstance(kind, type) and issubclass(kind, BaseModel)
+    return list(kind.model_fields) if is_section else []

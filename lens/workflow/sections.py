@@ -1,36 +1,75 @@
 """Sections of the config: what is compared, on which data, with which models."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from lens.core.settings import BatchTokens, Count, Seed, Settings, Unique, matching
 from lens.data.settings import PairsSettings, PoolSettings
 from lens.language.settings import EmbeddingSettings, GenerationSettings, LoadSettings
 from lens.latent.settings import VaeSettings
+from lens.reward.methods import METHODS
 from lens.reward.settings import HeadSettings
 from lens.theory.settings import BoundsSettings
-from lens.workflow.names import (
-    Gpus,
-    InspectedMethod,
-    Memory,
-    Method,
-    N,
-    Name,
-    Names,
-    Scale,
-    Scales,
-    Seeds,
-    Sizes,
-    Values,
-    holding,
-)
 from lens.world.settings import (
     BaseModelSettings,
     BenchSettings,
     GoldModelSettings,
     TextsSettings,
 )
+
+PLAIN = "a name begins with a letter or digit and holds letters, digits, _, . and -, 64 at most"
+
+
+def _no_pool(name: str) -> str:
+    if name == "pool":
+        raise ValueError("is taken: it stands for candidates from a file. Choose another name")
+    return name
+
+
+Plain = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", PLAIN)]
+Name = Annotated[Plain, AfterValidator(_no_pool)]
+Scale = Annotated[int, Field(ge=2)]
+N = Annotated[int, Field(ge=20)]
+Names = Annotated[list[Name], Field(min_length=1), Unique]
+Sizes = Annotated[list[N], Field(min_length=1), Unique]
+Scales = Annotated[list[Scale], Field(min_length=1), Unique]
+Values = Annotated[list[Annotated[int | float, Field(ge=0)]], Field(min_length=1), Unique]
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=3), Unique]
+Gpus = Annotated[int, Field(ge=0, description="GPUs that a job with this model needs.")]
+Memory = Annotated[int, Field(ge=1, description="Main memory in MB that a job needs.")]
+
+
+def one_of(names: Iterable[str]) -> AfterValidator:
+    """Refuses other texts."""
+    known = list(names)
+
+    def check(value: str) -> str:
+        if value not in known:
+            raise ValueError(f"is none of {', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+Method = Annotated[str, one_of(METHODS)]
+InspectedMethod = Annotated[
+    str, one_of(name for name, method in METHODS.items() if method.keeps_responses)
+]
+
+
+def holding(*wanted: object) -> AfterValidator:
+    """Refuses lists that lack one of the items."""
+
+    def check(values: list) -> list:
+        for item in wanted:
+            if item not in values:
+                raise ValueError(f"does not contain {item!r}")
+        return values
+
+    return AfterValidator(check)
+
 
 USUAL_MEMORY = 16000  # MB
 Sharing = Literal["share_everything", "shared_trunk_separate_heads", "separate_everything"]
@@ -42,7 +81,8 @@ class Compare(Settings):
     datasets: Names = Field(description="Datasets to run.")
     models: Names = Field(description="Embedding models to run.")
     methods: Annotated[list[Method], Unique, holding("original", "repeat")] = Field(
-        description="Rows of Table 1. `original` and `repeat` are the controls and always run."
+        description=f"Rows of Table 1, of {', '.join(METHODS)}. `original` and `repeat` are the "
+        "controls and always run."
     )
     scales: Scales = Field(
         description="Augmentation scales k beyond 1; training sees k pairs for each original one."

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lens.core.settings import Count, Rate, Seed, Settings, Unique, refuse
+from lens.core.settings import Count, Rate, Seed, Settings, Unique
 from lens.language.settings import (
     AdapterSettings,
     Epochs,
@@ -19,12 +19,12 @@ from lens.textspace.settings import (
     SelfEvolvedSettings,
     SelfRewardingSettings,
 )
-from lens.workflow.names import Gpus, Memory, Name, Names, Scale, holding
+from lens.workflow.sections import Gpus, Memory, Name, Names, Scale, holding
 
 
 def _not_table_6(name: str) -> str:
     if name == "table_6":
-        raise refuse("is taken: Table 6 has a job of its own. Choose another name")
+        raise ValueError("is taken: Table 6 has a job of its own. Choose another name")
     return name
 
 
@@ -37,8 +37,8 @@ class Annotator(Settings):
 
     model: Name = Field(description="Entry under `models` that it is trained from.")
     lora: bool = Field(False, description="Train adapters instead of all weights.")
-    epochs: Epochs = 1.0
-    learning_rate: Rate | None = None
+    epochs: Epochs = 1
+    learning_rate: Rate | None = Field(None, description="Adam's learning rate, at its peak.")
     batch_size: Count = Field(32, description="Pairs in a step.")
     seed: Seed = Field(0, description="Of its head and batches.")
 

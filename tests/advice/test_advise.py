@@ -10,7 +10,8 @@ from lens.advice.crossval import correct
 from lens.advice.crossval import round_margins as held_out_margins
 from lens.advice.learning_curve import extrapolate, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.advice.report import about, as_json, as_text
+from lens.advice.report import as_json
+from lens.advice.result import about, as_text
 from lens.core.errors import LensError
 from lens.core.intervals import Interval
 from lens.reward import methods
@@ -88,7 +89,8 @@ def test_the_best_of_several_winners_is_taken():
 def test_intervals_widen_with_the_number_of_synthetic_recipes():
     pairs = embedded(400)
     one = conclude(pairs, constant(PLAIN | {Recipe("lens", 2): 0.66}))
-    more = {Recipe("lens", 2): 0.66, Recipe("lens_plus", 2): 0.5, Recipe("mixup", 2): 0.5}
+    more = {Recipe("lens", 2): 0.66}
+    more |= {Recipe(name, 2): 0.5 for name in ("lens_plus", "gaussian_sampling")}
     many = conclude(pairs, constant(PLAIN | more))
     first, second = one.comparisons[0], many.comparisons[0]
     assert first.difference == second.difference == first.corrected

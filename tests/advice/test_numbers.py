@@ -10,7 +10,7 @@ import pytest
 from lens.advice.advise import conclude
 from lens.advice.fit import fit
 from lens.advice.own_pairs import EmbeddedPairs, import_embeddings, read_pairs
-from lens.advice.report import as_text
+from lens.advice.result import as_text
 from lens.core import diagnostics
 from lens.core.errors import LensError
 from lens.core.intervals import Interval, crossed_interval

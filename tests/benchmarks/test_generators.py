@@ -5,12 +5,16 @@ import math
 import numpy as np
 import pytest
 import torch
-from generators import conditional, directed, flow, mixing, mixup, residual
+from generators import METHODS, conditional, directed, flow, mixing, mixup, residual
 from generators.draws import row_integers
 
 from lens.core.errors import LensError
 from lens.core.row_noise import combine, row_normals
+from lens.core.seeds import derive_seed
+from lens.latent.synthesis import compose, lens_latents
 from lens.latent.vae import VAE, kl_to_standard_normal
+from lens.reward import mlp
+from tests.helpers.linear_world import HEAD, linear_world
 
 ONE = torch.ones(1, dtype=torch.int64)
 
@@ -272,3 +276,58 @@ def test_row_integers_are_even_and_belong_to_their_row():
     shares = torch.bincount(drawn.flatten(), minlength=7) / drawn.numel()
     assert (shares - 1 / 7).abs().max() < 0.01
     assert torch.equal(row_integers(seeds[5:9], 10, 7), drawn[5:9])
+
+
+def hand_made(method, pairs, vae, seed, model_seed):
+    """The source and the composition of a method at scale 8, put together by hand."""
+    seeded = {"seed": seed}
+    noise = seeded | {"noise_variance": 0.7}
+    latents = lens_latents(
+        vae, *pairs, keep=2, candidates_per_kept=5, noise_variance=0.3, seed=seed
+    )
+    count, composed = len(pairs[0]), derive_seed(3, "compose")
+    mixtures, coupled = mixing.compose_mixtures(count, 8), mixup.compose_coupled(count, 8)
+    plain = compose(count, 8, composed)
+    if method == "latent_flow":
+        (field,) = flow.train_flows([flow.latent_pairs(vae, *pairs)], seeds=[model_seed])
+        return flow.latent_flow(vae, field, *pairs, **seeded), coupled
+    if method == "conditional_sampling":
+        (own,) = conditional.train_conditional_vaes([pairs], seeds=[model_seed])
+        return conditional.conditional_sampling(own, *pairs, **seeded), mixtures
+    return {
+        "residual_decoding": lambda: (residual.residual_decoding(vae, *pairs, latents), plain),
+        "posterior_noise": lambda: (
+            residual.posterior_noise(vae, *pairs, widening=1.0, **seeded),
+            plain,
+        ),
+        "latent_mixing": lambda: (mixing.latent_mixing(vae, *pairs, mixed=7, **seeded), mixtures),
+        "difference_mixing": lambda: (
+            mixing.difference_mixing(*pairs, mixed=7, **seeded),
+            mixtures,
+        ),
+        "mixup": lambda: (mixup.mixup(*pairs, **seeded), coupled),
+        "heavy_tailed": lambda: (directed.heavy_tailed(*pairs, **noise), plain),
+        "along_preference": lambda: (directed.along_preference(*pairs, **noise), plain),
+        "across_preference": lambda: (directed.across_preference(*pairs, **noise), plain),
+    }[method]()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_is_its_source_on_the_one_training_path(method):
+    data, _ = linear_world(count=60)
+    both = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
+    torch.manual_seed(0)
+    vae, seed = VAE(6, 8, 2, "separate_everything"), derive_seed(3, "synthesis")
+    source, composition = hand_made(method, both, vae, seed, derive_seed(3, method))
+    head = {**HEAD, "epochs": 2}
+    run = mlp.Run(data, source, composition, derive_seed(3, "head"))
+    expected = mlp.train_mlps([run], **head)[0]
+    settings = {
+        "noise_variance": 0.3,
+        "candidates_per_kept": 5,
+        "perturbation_variance": 0.7,
+        "mixed_differences": 7,
+    }
+    got = METHODS[method].train({3: data}, scale=8, vaes={3: vae}, settings=settings, head=head)[3]
+    assert all(np.array_equal(got.weights[name], expected.weights[name]) for name in got.weights)
+    assert got.metrics == expected.metrics

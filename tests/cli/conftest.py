@@ -6,7 +6,7 @@ from lens.cli import main
 from tests.helpers.word_pairs import jsonl, some_rows
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def workplace(tmp_path_factory, llama_folder):
     """A folder with pairs, an advice on them and a reward model fitted from it."""
     folder = tmp_path_factory.mktemp("workplace")

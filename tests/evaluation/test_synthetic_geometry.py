@@ -1,43 +1,15 @@
-"""Figure 3 and the inspector: points whose neighbours, moves and orders are known."""
-
-import json
+"""Synthetic embeddings among real ones: neighbours, moves and orders that are known."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from lens.cli import main
 from lens.core.errors import LensError
-from lens.evaluation import latent_space, synthetic_geometry
-from lens.files import artifacts
-from lens.latent.vae import VAE, save_vae
-from lens.paper import figure_3, inspector
+from lens.evaluation import synthetic_geometry
+from lens.latent.vae import VAE
 from lens.reward import methods, mlp
 from lens.reward.head import RewardHead
-from lens.reward.training_set import Standardiser, TrainingSet
-
-NASTY = "<script>alert(1)</script> | `a` ```\n# not a heading **b** & 100 % \\x {y}"
-FIRST = np.array([1, 0, 0, 0])
-SYNTHESIS = {
-    "noise_variance": 0.01,
-    "candidates_per_kept": 4,
-    "perturbation_variance": 0.01,
-    "complement_noise": 10.0,
-}
-
-
-def standardiser(dim, mean=0.0, scale=1.0):
-    return Standardiser(np.full(dim, mean, np.float32), np.full(dim, scale, np.float32))
-
-
-def training(chosen, rejected, unit=None):
-    chosen, rejected = np.float32(chosen), np.float32(rejected)
-    count, dim = chosen.shape
-    none, rows = np.zeros((0, dim), np.float32), np.arange(10, 10 + count)
-    return TrainingSet(
-        chosen, rejected, none, none, unit or standardiser(dim), rows, rows[:0], rows, rows[:0]
-    )
+from tests.helpers.geometry import SYNTHESIS, made_up, standardiser, training
 
 
 def test_nearest_by_hand():
@@ -82,6 +54,8 @@ def test_spread_is_that_of_all_pairs_and_counts_directions():
 
 
 DATA = training([[1, 0], [1, 20]], [[-1, 0], [-1, 20]])  # the reward is the first coordinate
+
+
 REFERENCE = RewardHead({"w": np.float32([1, 0])}, standardiser(2))
 
 
@@ -175,23 +149,6 @@ def test_synthetic_embeddings_are_those_of_training(monkeypatch):
         )
 
 
-def made_up(moved, flipped=()):
-    """A table of `inspect` for as many pairs as there are moves of their chosen responses."""
-    rows = [
-        {
-            "row": row,
-            "variant": 1,
-            "side": side,
-            "moved": move if side == "chosen" else 0.0,
-            "reward_before": float(side == "chosen"),
-            "reward": float((side == "chosen") != (row in flipped)),
-        }
-        for row, move in enumerate(moved)
-        for side in ("chosen", "rejected")
-    ]
-    return pd.DataFrame(rows)
-
-
 def test_examples_follow_their_rules():
     table = made_up([5.0, 9.0, 7.0], flipped=(2, 1))
     found = synthetic_geometry.telling(table, synthetic_geometry.pair_gaps(table))
@@ -202,226 +159,3 @@ def test_examples_follow_their_rules():
     }
     table = made_up([5.0, 9.0])
     assert len(synthetic_geometry.telling(table, synthetic_geometry.pair_gaps(table))) == 2
-
-
-def test_the_plane_points_from_rejected_to_chosen():
-    rng = np.random.default_rng(0)
-    cloud = rng.normal(size=(200, 4)) * [0.1, 0.1, 3.0, 0.1]
-    chosen, rejected = cloud + FIRST, cloud - FIRST
-    plane = latent_space.class_plane(chosen, rejected)
-    np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-12)
-    np.testing.assert_allclose(plane.axes[0], [1, 0, 0, 0], atol=1e-12)
-    assert plane.axes[1, 2] > 0.99
-    other = latent_space.class_plane(rejected, chosen)
-    np.testing.assert_allclose(other.axes[0], -plane.axes[0], atol=1e-12)
-    flat = np.concatenate([chosen, rejected]) * [1, 0, 1, 0]
-    assert latent_space.share_in_plane(plane, flat) == pytest.approx(1, abs=1e-3)
-    with pytest.raises(LensError, match="the same mean"):
-        latent_space.class_plane(cloud, cloud)
-
-
-def vae_of(mean_heads):
-    """A VAE [2 features, 2 latents] whose posterior mean is, by side, (weight, bias) of relu(e)."""
-    vae = VAE(2, 2, 2, "shared_trunk_separate_heads")
-    with torch.no_grad():
-        vae.trunk["both"][0].weight.copy_(torch.eye(2))
-        vae.trunk["both"][0].bias.zero_()
-        for side, (weight, bias) in mean_heads.items():
-            vae.mean_head[side].weight.copy_(weight * torch.eye(2))
-            vae.mean_head[side].bias.copy_(torch.tensor([bias, 0.0]))
-    return vae
-
-
-PAIRS = {
-    "chosen": np.float32([[2, 1], [3, 1], [1, 1], [4, 1]]),
-    "rejected": np.float32([[1, 1], [2, 2], [3, 2], [1, 1]]),
-}  # chosen above rejected along the first feature in three of four pairs
-
-
-def test_heads_of_their_own_can_order_pairs_without_reading_them():
-    blind = vae_of({"chosen": (0.0, 1.0), "rejected": (0.0, -1.0)})
-    plane = latent_space.Plane(np.zeros(2), np.eye(2))
-    found = latent_space.orders(blind, plane, PAIRS, PAIRS)
-    assert found["own_heads"].tolist() == [1, 1, 1, 1]
-    assert found["same_head"].tolist() == [0.5] * 4  # ties: nothing is known
-    reading = vae_of({"chosen": (1.0, 0.0), "rejected": (1.0, 0.0)})
-    found = latent_space.orders(reading, plane, PAIRS, PAIRS)
-    assert found["own_heads"].tolist() == found["same_head"].tolist() == [1, 1, 0, 1]
-    against = vae_of({"chosen": (-1.0, 0.0), "rejected": (-1.0, 0.0)})
-    assert latent_space.orders(against, plane, PAIRS, PAIRS)["same_head"].tolist() == [0, 0, 1, 0]
-    assert latent_space.mean_difference_orders(PAIRS, PAIRS).tolist() == [1, 1, 0, 1]
-
-
-def test_claims_of_figure_3_hold_every_gamma_against_the_smallest():
-    order = np.tile(np.linspace(0, 1, 9), (3, 1))
-    flat = {"wasserstein2": np.ones((3, 9)), "same_head": order}
-    apart = {"wasserstein2": np.full((3, 9), 3.0), "same_head": order}
-    rows = figure_3.claims({0.5: apart, 0.0: flat})
-    assert [row["ours"] for row in rows] == [2, 0]
-    assert [row["kind"] for row in rows] == ["claim", "own"]
-    assert "gamma = 0.5 above 0" in rows[0]["what"]
-    assert figure_3.claims({0.1: flat}) == []
-
-
-def write_embedded(folder, name, table, arrays):
-    """A table and its embeddings, made for each other."""
-    artifacts.write_table(folder / f"{name}.parquet", table)
-    about = {"rows_sha256": artifacts.sha256(folder / f"{name}.parquet")}
-    arrays = {key: np.float32(value) for key, value in arrays.items()}
-    artifacts.write_arrays(folder / f"{name}.safetensors", arrays, about)
-    return [str(folder / f"{name}.{suffix}") for suffix in ("parquet", "safetensors")]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Pairs whose texts hold markup, their embeddings, a VAE and a reference reward."""
-    folder, rng = tmp_path_factory.mktemp("inspected"), np.random.default_rng(0)
-    count = 60
-    pairs = pd.DataFrame(
-        {
-            "id": [f"pair-{i}" for i in range(count)],
-            "prompt": [json.dumps([{"role": "user", "content": NASTY}])] * count,
-            "chosen": [f"{NASTY} chosen {i}" for i in range(count)],
-            "rejected": [f"{NASTY} rejected {i}" for i in range(count)],
-            "group": [f"group {i}" for i in range(count)],
-            "split": ["train"] * 40 + ["test"] * 20,
-        }
-    )
-    base = rng.normal(size=(count, 4))
-    files = write_embedded(
-        folder, "pairs", pairs, {"chosen": base + FIRST, "rejected": base - FIRST}
-    )
-    torch.manual_seed(0)
-    save_vae(folder / "vae.safetensors", VAE(4, 8, 2, "shared_trunk_separate_heads"))
-    RewardHead({"w": np.float32([1, 0, 0, 0])}, standardiser(4)).save(folder / "reference")
-    return folder, files
-
-
-def run(*arguments):
-    main(list(map(str, arguments)))
-
-
-@pytest.mark.slow
-def test_the_inspector_from_pairs_to_page(world, tmp_path):
-    folder, (pairs, embeddings) = world
-    run(
-        "inspect-synthetic",
-        "--pairs",
-        pairs,
-        "--embeddings",
-        embeddings,
-        "--n-pairs",
-        30,
-        "--seed",
-        0,
-        "--methods",
-        "lens",
-        "direct_perturbation",
-        "--scale",
-        4,
-        "--synthesis",
-        json.dumps(SYNTHESIS),
-        "--vae",
-        folder / "vae.safetensors",
-        "--reference",
-        folder / "reference",
-        "--dataset",
-        "d",
-        "--model",
-        "m",
-        "--out-dir",
-        tmp_path / "in",
-    )
-    run("inspector", "--inspected", tmp_path / "in", "--out-dir", tmp_path / "out")
-    table = pd.read_csv(tmp_path / "out/inspector.csv").set_index(["method", "measure"])
-    moved = table.loc[("direct_perturbation", "moved"), "mean"]
-    assert moved == pytest.approx(0.1 * np.sqrt(4), rel=0.15)  # variance 0.01 a feature
-    assert table.loc[("direct_perturbation", "order_kept"), "mean"] == 1  # gap 2, noise 0.1
-    assert table.loc[("direct_perturbation", "far"), "mean"] == 0
-    assert table.loc[("direct_perturbation", "different_nearest"), "mean"] == 2 * 27  # its own
-    assert table.loc[("held_out", "labelled_order"), "mean"] == 1
-    assert np.isnan(table.loc[("held_out", "moved"), "mean"])
-    assert table.loc[("lens", "rms_distance"), "mean"] < 0.7  # an untrained decoder says little
-    seen = pd.read_csv(tmp_path / "out/inspector_observations.csv")
-    counts = seen.groupby("method").size()
-    assert counts["held_out"] == 40
-    assert counts["lens"] == counts["direct_perturbation"] == 2 * 27  # one a response, N = 30
-    page = (tmp_path / "out/inspector.html").read_text()
-    assert "<script>" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    text = (tmp_path / "out/inspector.md").read_text()
-    assert "\n````text\n<script>" in text  # inside a fence that the text's own cannot end
-    assert r"\textless{}script\textgreater{}" in (tmp_path / "out/inspector.tex").read_text()
-    for suffix in ("png", "pdf"):
-        assert (tmp_path / f"out/inspector.{suffix}").stat().st_size > 1000
-    settings = artifacts.read_json(tmp_path / "out/inspector_settings.json")
-    assert settings["settings"]["inspected_with"]["synthesis"] == SYNTHESIS
-
-
-def test_numbers_are_the_papers_for_its_dataset_and_model_alone():
-    table = inspector.observations(
-        made_up([1.0, 2.0, 3.0])
-        .rename(columns={"row": "id"})
-        .assign(method="lens", nearest_distance=1.0),
-        far=2.0,
-    )
-    about, names = {"dataset": "d", "model": "m"}, {"d": "hh_rlhf", "m": "llama-3.1-8b"}
-    told = inspector.compared(table, about, names, True).set_index("what")
-    kept = told.loc["share of pairs whose reward order held"]
-    assert (kept["ours"], kept["reported"], kept["verdict"]) == (1, 0.939, "differs")
-    assert told.loc["reward gap of the synthetic pairs above 0", "verdict"] == "agrees"
-    for others, comparable in (({}, True), (names, False)):
-        numbers = inspector.compared(table, about, others, comparable)
-        numbers = numbers[numbers["kind"] == "number"]
-        assert (numbers["verdict"] == "not comparable").all()
-
-
-def test_far_is_further_than_the_data_are_from_one_another():
-    table = made_up([0.0, 0.0]).rename(columns={"row": "id"})
-    table = table.assign(method="lens", nearest_distance=[1.0, 2.0, 2.5, 0.0])
-    assert inspector.observations(table, far=2.0)["far"].tolist() == [False, False, True, False]
-
-
-@pytest.mark.slow
-def test_figure_3_from_pairs_to_picture(world, tmp_path):
-    folder, (pairs, embeddings) = world
-    vae = folder / "vae.safetensors"
-    run(
-        "figure-3",
-        "--pairs",
-        pairs,
-        "--embeddings",
-        embeddings,
-        "--n-pairs",
-        30,
-        "--seeds",
-        0,
-        1,
-        "--gammas",
-        0.5,
-        0,
-        "--vaes",
-        vae,
-        vae,
-        vae,
-        vae,
-        "--dataset",
-        "d",
-        "--model",
-        "m",
-        "--out-dir",
-        tmp_path,
-    )
-    table = pd.read_csv(tmp_path / "figure_3.csv")
-    assert table["gamma"].tolist() == [0, 0.5, 0, 0.5]
-    assert table["seed"].tolist() == [0, 0, 1, 1]
-    assert (table["held_out_pairs"] == 20).all()
-    assert (table["embeddings"] == 1).all()  # the pairs differ along one feature
-    points = pd.read_csv(tmp_path / "figure_3_observations.csv")
-    assert len(points) == 2 * 2 * 2 * 27
-    mean = points.groupby("side")["x"].mean()
-    assert mean["chosen"] > mean["rejected"]
-    compared = pd.read_csv(tmp_path / "figure_3_paper.csv")
-    assert (compared["ours"] == 0).all()  # the same VAE twice
-    for suffix in ("png", "pdf"):
-        assert (tmp_path / f"figure_3.{suffix}").stat().st_size > 1000

@@ -1,5 +1,6 @@
 """Running Snakemake as a user does, and reading its graph."""
 
+import functools
 import json
 import os
 import re
@@ -34,6 +35,21 @@ def snakemake(*arguments, directory, **environment):
         timeout=900,
         env={**os.environ, "PATH": path, **environment},
     )
+
+
+@functools.cache
+def workflow_rules():
+    """{name: Snakemake's rule} of the workflow with the default config."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+
+    with SnakemakeApi(OutputSettings()) as api:
+        loaded = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(),
+            snakefile=ROOT / "Snakefile",
+        )
+        return {rule.name: rule for rule in loaded._workflow.rules}
 
 
 def run(directory, *arguments, config=SMALL, change=None, **environment):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -12,43 +13,18 @@ from lens.core.errors import LensError
 from lens.language import finetuning, gold, loading
 from lens.language.finetuning import Lora, Settings
 from lens.language.templates import answer_starts, common_prefix
+from tests.helpers.text_training import ONCE, rows, train
 from tests.helpers.word_models import WORDS, save_tokenizer, shape
 from tests.helpers.workflow_tools import ROOT
 
-pytest.importorskip("trl", reason="extra `text` is not installed")
-pytest.importorskip("peft", reason="extra `text` is not installed")
-
-ONCE = Settings(epochs=1, learning_rate=1e-2, batch_size=4)
+pytestmark = pytest.mark.skipif(  # importing them here would take seconds of every run
+    not (find_spec("trl") and find_spec("peft")), reason="extra `text` is not installed"
+)
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
     loading.set_threads(1)
-
-
-def rows(count, seed=0):
-    """Token ids of `count` texts of several lengths, and of as many others."""
-    generator = np.random.default_rng(seed)
-    sizes = generator.integers(3, 9, size=2 * count)
-    texts = [[1, *generator.integers(6, 6 + len(WORDS), size=n).tolist(), 2] for n in sizes]
-    return texts[:count], texts[count:]
-
-
-def train(folder, out, *, lora=None, seed=0, settings=ONCE, data=None):
-    tokenizer, model = finetuning.new_classifier(
-        str(folder),
-        revision=None,
-        dtype="float32",
-        device="cpu",
-        trust_remote_code=False,
-        seed=seed,
-    )
-    before = {name: value.clone() for name, value in model.named_parameters()}
-    chosen, rejected = data or rows(8)
-    facts = finetuning.train_reward(
-        model, tokenizer, chosen, rejected, settings, lora=lora, seed=seed, out=out
-    )
-    return before, facts
 
 
 def score(folder, texts):
@@ -263,36 +239,32 @@ def test_a_missing_package_is_named_with_the_extra(monkeypatch):
         finetuning.require("trl", "peft")
 
 
+ON_SEVERAL = """
+import os, sys
+from pathlib import Path
+from lens.language import finetuning, loading
+from tests.helpers.text_training import Settings, train
+
+loading.set_threads(1)
+train(sys.argv[1], sys.argv[2], settings=Settings(2, 1e-3, 8))
+rank = finetuning.from_first(os.environ["RANK"])
+said = f"{os.environ['WORLD_SIZE']} {finetuning.is_first()} {rank}"
+Path(f"{sys.argv[2]}.{os.environ['RANK']}").write_text(said)
+"""
+
+
 def test_several_processes_share_a_batch(llama_folder, tmp_path):
     """Two processes on the CPU, each with half of the batch: the same model as by one."""
     script = tmp_path / "train.py"
-    script.write_text(
-        "import os, sys\n"
-        f"sys.path[:0] = [{str(ROOT)!r}]\n"
-        "from tests.language.test_finetuning import train, Settings\n"
-        "from lens.language import finetuning, loading\n"
-        "loading.set_threads(1)\n"
-        "train(sys.argv[1], sys.argv[2], settings=Settings(2, 1e-3, 8))\n"
-        "rank = finetuning.from_first(os.environ['RANK'])\n"
-        "open(f'{sys.argv[2]}.{os.environ[\"RANK\"]}', 'w').write("
-        "f\"{os.environ['WORLD_SIZE']} {finetuning.is_first()} {rank}\")\n"
-    )
+    script.write_text(ON_SEVERAL)
+    launch = f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node 2 {script}"
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--standalone",
-            "--nproc_per_node",
-            "2",
-            script,
-            llama_folder,
-            tmp_path / "two",
-        ],
+        [*launch.split(), llama_folder, tmp_path / "two"],
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+        env={**os.environ, **environment},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "two.0").read_text() == "2 True 0"

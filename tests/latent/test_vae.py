@@ -1,7 +1,6 @@
 """The VAE's losses against hand-computed closed forms, its size, its gradients, its seeds."""
 
 import io
-import json
 import math
 import re
 
@@ -10,7 +9,6 @@ import pytest
 import torch
 
 from lens.core.errors import LensError
-from lens.core.stacked import Linear
 from lens.latent.vae import (
     SHARING,
     VAE,
@@ -20,11 +18,9 @@ from lens.latent.vae import (
     loss_terms,
     sample,
     save_vae,
-    squared_error,
     train_vaes,
     wasserstein2,
 )
-from tests.helpers.vaes import identity_vae
 
 SETTINGS = {
     "seed": 3,
@@ -131,26 +127,6 @@ def test_loss_terms_are_those_of_each_side():
     kls = [kl_to_standard_normal(*posterior).sum(dim=1) for posterior in posteriors]
     torch.testing.assert_close(terms.kl, kls[0] + kls[1])
     torch.testing.assert_close(terms.distance, wasserstein2(*posteriors[0], *posteriors[1]))
-
-
-@pytest.mark.parametrize(("dim", "written"), [(31, True), (32, False)])
-def test_from_four_times_the_hidden_width_embeddings_are_not_written_out(dim, written):
-    asked = []
-
-    class Watched(Linear):
-        def forward(self, inputs):
-            asked.append(inputs.shape)
-            return super().forward(inputs)
-
-    torch.manual_seed(0)
-    layer = Watched(8, dim)
-    layer.weight = torch.nn.Parameter(torch.randn(2, dim, 8))
-    layer.bias = torch.nn.Parameter(torch.randn(2, dim))
-    features, embeddings = torch.randn(2, 50, 8), torch.randn(2, 50, dim)
-    found = squared_error(embeddings, features, layer)
-    assert bool(asked) == written
-    decoded = features @ layer.weight.transpose(1, 2) + layer.bias.unsqueeze(1)
-    torch.testing.assert_close(found, (embeddings - decoded).square().sum(dim=2), rtol=1e-4, atol=0)
 
 
 @pytest.mark.slow
@@ -313,56 +289,6 @@ def test_an_exploding_loss_is_reported():
     chosen = np.full_like(chosen, 1e30)
     with pytest.raises(LensError, match=r"loss became (inf|nan) in epoch 1 \(seed 3\)"):
         train_vae(chosen, rejected, **SETTINGS)
-
-
-def test_diagnosis_names_a_collapsed_posterior():
-    chosen, rejected = pairs()
-    vae = VAE(6, 8, 2, "share_everything")
-    with torch.no_grad():
-        vae.mean_head["both"].weight.zero_()
-    found = diagnose(vae, chosen, rejected)
-    assert found["active_units"] == 0
-    assert len(found["kl_per_dimension"]) == 2
-
-
-def test_diagnosis_by_hand():
-    """Posterior means that are the embeddings, variances of 4, and a decoder that adds a vector."""
-    rng = np.random.default_rng(0)
-    spread = np.array([1.0, 0.2, 0.05])  # variances 1, 0.04 and 0.0025: two active
-    chosen, rejected = (rng.normal(size=(2, 40, 3)) * spread).astype(np.float32)
-    vae = identity_vae(3)
-    with torch.no_grad():
-        vae.log_variance_head["both"].bias.fill_(math.log(4))
-        vae.decoder["both"][2].bias.copy_(torch.tensor([3.0, 0.0, 4.0]))
-    both = np.concatenate([chosen, rejected]).astype(np.float64)
-    decoded = both + np.array([3, 0, 4])
-    lengths = np.linalg.norm(both, axis=1) * np.linalg.norm(decoded, axis=1)
-    found = diagnose(vae, chosen, rejected)
-    assert found["reconstruction_error"] == pytest.approx(25, rel=1e-5)
-    cosines = (both * decoded).sum(axis=1) / lengths
-    assert found["reconstruction_cosine"] == pytest.approx(cosines.mean(), rel=1e-5)
-    kl = 0.5 * ((both**2).mean(axis=0) + 4 - 1 - math.log(4))
-    assert found["kl_per_dimension"] == pytest.approx(kl, rel=1e-5)
-    assert found["active_units"] == 2
-    distances = np.linalg.norm(chosen - rejected, axis=1)  # the deviations are the same
-    assert found["wasserstein2"] == pytest.approx(distances.mean(), rel=1e-5)
-    assert json.loads(json.dumps(found)) == found  # plain numbers, for a metrics file
-
-
-def test_units_are_active_over_all_embeddings_or_over_one_side_s():
-    """Posterior means that are the embeddings: two active units that vary within one side alone,
-    one within both, one that only tells the sides apart, and one that stays still."""
-    sides = 0.01 * np.random.default_rng(0).normal(size=(2, 40, 5)).astype(np.float32)
-    sides[0, :, :2] *= 100
-    sides[1, :, 1:3] *= 100
-    sides[1, :, 3] += 3
-    found = diagnose(identity_vae(5), *sides)
-    assert (found["active_units"], found["active_units_within_sides"]) == (4, 3)
-
-
-def test_the_variance_within_a_side_is_that_of_its_embeddings_not_of_a_sample():
-    side = np.array([[0.007**0.5], [-(0.007**0.5)]], np.float32)  # 0.007, as a sample 0.014
-    assert diagnose(identity_vae(1), side, side)["active_units_within_sides"] == 0
 
 
 @pytest.mark.parametrize("sharing", SHARING)

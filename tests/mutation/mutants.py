@@ -27,41 +27,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
 
-OPERATORS = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-    ast.FloorDiv: ast.Div,
-    ast.Mod: ast.Div,
-    ast.Pow: ast.Mult,
-    ast.MatMult: ast.Mult,
-    ast.BitAnd: ast.BitOr,
-    ast.BitOr: ast.BitAnd,
-    ast.LShift: ast.RShift,
-    ast.RShift: ast.LShift,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.And: ast.Or,
-    ast.Or: ast.And,
-}
-PAIRS = [
-    "min max",
-    "any all",
-    "floor ceil",
-    "sum mean",
-    "zeros ones",
-    "startswith endswith",
-    "partition rpartition",
-]
+TURNED = """
+    Add Sub, Sub Add, Mult Div, Div Mult, FloorDiv Div, Mod Div, Pow Mult, MatMult Mult,
+    BitAnd BitOr, BitOr BitAnd, LShift RShift, RShift LShift, Lt LtE, LtE Lt, Gt GtE, GtE Gt,
+    Eq NotEq, NotEq Eq, Is IsNot, IsNot Is, In NotIn, NotIn In, And Or, Or And
+"""
+OPERATORS = {getattr(ast, old): getattr(ast, new) for old, new in map(str.split, TURNED.split(","))}
+PAIRS = ["min max", "any all", "floor ceil", "sum mean", "zeros ones"]
+PAIRS += ["startswith endswith", "partition rpartition"]
 CALLED = {a: b for pair in map(str.split, PAIRS) for a, b in (pair, pair[::-1])}
 UNTOUCHED = {"annotation", "returns", "decorator_list", "format_spec"}
 
@@ -125,22 +98,20 @@ def _places(node, statement, function, raised) -> Iterator[Place]:
 
 
 def _is_text_alone(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
+    value = getattr(node, "value", None) if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def _replacements(place: Place) -> Iterator[ast.AST]:
-    node = place.node
     if place.field in ("test", "ifs"):
         values = (False,) if isinstance(place.parent, ast.While) else (True, False)
-        yield from (ast.Constant(value) for value in values)
-    match node:
-        case ast.AugAssign(target=target, op=op, value=value):
-            yield ast.Assign([target], value)
-            yield ast.AugAssign(target, OPERATORS[type(op)](), value)
+        yield from map(ast.Constant, values)
+    yield from _expressions(place)
+    yield from _statements(place.node)
+
+
+def _expressions(place: Place) -> Iterator[ast.AST]:
+    match place.node:
         case ast.BinOp(left=left, op=op, right=right):
             yield ast.BinOp(left, OPERATORS[type(op)](), right)
         case ast.BoolOp(op=op, values=values):
@@ -157,12 +128,23 @@ def _replacements(place: Place) -> Iterator[ast.AST]:
                 yield ast.Slice(None, upper, step)
             if upper:
                 yield ast.Slice(lower, None, step)
-        case ast.Call():
-            yield from _calls(node)
+        case ast.Call() as call:
+            yield from _calls(call)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.AugAssign(target=target, op=op, value=value):
+            yield ast.Assign([target], value)
+            yield ast.AugAssign(target, OPERATORS[type(op)](), value)
+            yield ast.Pass()
         case ast.Return(value=value) if value and ast.unparse(value) != "None":
             yield ast.Return(ast.Constant(None))
-    if _can_be_left_out(node):
-        yield ast.Pass()
+        case ast.Assign(targets=targets):
+            if not any(isinstance(target, ast.Name | ast.Tuple) for target in targets):
+                yield ast.Pass()
+        case ast.Expr() | ast.Raise() | ast.Break() | ast.Continue():
+            yield ast.Pass()
 
 
 def _values(value: object, place: Place) -> list:
@@ -191,12 +173,6 @@ def _calls(node: ast.Call) -> Iterator[ast.AST]:
         yield ast.Call(ast.Name(CALLED[node.func.id], ast.Load()), node.args, node.keywords)
 
 
-def _can_be_left_out(node: ast.AST) -> bool:
-    if isinstance(node, ast.Assign):
-        return not any(isinstance(target, ast.Name | ast.Tuple) for target in node.targets)
-    return isinstance(node, ast.Expr | ast.Raise | ast.AugAssign | ast.Break | ast.Continue)
-
-
 def _header(statement: ast.stmt) -> ast.stmt:
     """A compound statement without what stands below it."""
     shallow = copy.copy(statement)
@@ -219,13 +195,17 @@ def _lines(statement: ast.stmt) -> range:
 
 def _differing(before: str, after: str, around: int = 40) -> tuple[str, str]:
     """Both texts cut to what differs and some of what stands round it."""
-    start = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
-    end = next(
-        (i for i, (a, b) in enumerate(zip(before[::-1], after[::-1], strict=False)) if a != b), 0
-    )
+    start = _first_difference(before, after)
+    end = _first_difference(before[::-1], after[::-1])
     end = min(end, len(before) - start, len(after) - start)
     start, end = max(0, start - around), max(0, end - around)
     return tuple(
         ("..." if start else "") + text[start : len(text) - end] + ("..." if end else "")
         for text in (before, after)
     )
+
+
+def _first_difference(one: str, other: str) -> int:
+    """The place of the first character that differs, 0 if one text begins with the other."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), 0)

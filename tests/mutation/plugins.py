@@ -1,16 +1,14 @@
-"""What tests/mutation/run.py puts into pytest and into Python's import."""
+"""What tests/mutation/run.py puts into pytest."""
 
 import sys
 import time
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import CodeType
 
 import pytest
 
 
 class Tracer:
-    """A pytest plugin that notes the lines of one file that each test executes."""
+    """A pytest plugin that notes each test's seconds, and its lines of one file."""
 
     def __init__(self, file: Path):
         self.file, self.found, self.lines = str(file), {}, set()
@@ -40,23 +38,5 @@ class Selection:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items):
-        items[:] = sorted(
-            (item for item in items if item.nodeid in self.order),
-            key=lambda item: self.order[item.nodeid],
-        )
-
-
-class Substitute:
-    """An import hook that gives one module other code."""
-
-    def __init__(self, module: str, code: CodeType):
-        self.module, self.code = module, code
-
-    def find_spec(self, name, path=None, target=None):
-        return ModuleSpec(name, self, origin="mutant") if name == self.module else None
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        exec(self.code, module.__dict__)
+        items[:] = [item for item in items if item.nodeid in self.order]
+        items.sort(key=lambda item: self.order[item.nodeid])

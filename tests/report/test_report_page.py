@@ -95,6 +95,7 @@ def page(report):
         assert not troubles
 
 
+@pytest.mark.slow
 def test_the_first_page_answers_in_words_and_one_picture(page):
     words = page.locator(".prose").inner_text()
     places = [
@@ -118,6 +119,7 @@ def test_the_first_page_answers_in_words_and_one_picture(page):
     assert page.locator(".prose").bounding_box()["y"] >= 0  # the top is within reach
 
 
+@pytest.mark.slow
 def test_markup_in_data_shows_as_text(page):
     words = page.locator(".prose").inner_text()
     assert words.count(HOSTILE) >= 3
@@ -127,6 +129,7 @@ def test_markup_in_data_shows_as_text(page):
     )
 
 
+@pytest.mark.slow
 def test_every_artefact_is_reached_by_clicking(page, folder):
     _, outputs = folder
     all_of_them = set(page.evaluate("Object.values(results).map((result) => result.name)"))
@@ -135,6 +138,7 @@ def test_every_artefact_is_reached_by_clicking(page, folder):
     assert reached(page) == all_of_them
 
 
+@pytest.mark.slow
 def test_links_and_the_rest_of_the_menu_work(page):
     for entry in ("Statistics", "About"):
         page.locator("nav nav a").first.click()
@@ -146,6 +150,7 @@ def test_links_and_the_rest_of_the_menu_work(page):
     assert "Figure 5" in page.locator("nav").first.inner_text()
 
 
+@pytest.mark.slow
 def test_a_missing_artefact_is_named(folder):
     directory, _ = folder
     lost = directory / "results/offline/paper/theory_map.png"

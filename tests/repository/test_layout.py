@@ -1,10 +1,11 @@
 """Rules of the code's layout that no linter has. The direction of imports is in pyproject.toml."""
 
 import ast
+from functools import cache
 
 from tests.helpers.workflow_tools import ROOT
 
-LARGE_PACKAGES = {"cli", "paper"}  # one module per subcommand, one per table or figure
+LARGE_PACKAGES = {"lens/cli", "lens/paper"}  # one module per subcommand, one per table or figure
 MODULES = 14
 FILE_LINES = 350
 FUNCTION_LINES = 60
@@ -14,6 +15,7 @@ def python_files(*folders):
     return [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
 
 
+@cache
 def parsed(file):
     return ast.parse(file.read_text(encoding="utf-8"))
 
@@ -23,14 +25,11 @@ def relative(file):
 
 
 def test_packages_are_small():
-    packages = [init.parent for init in (ROOT / "lens").rglob("*/__init__.py")]
+    packages = [init.parent for init in (ROOT / "lens").rglob("__init__.py")]
     assert len(packages) > 10
-    modules = {
-        relative(package): [file for file in package.glob("*.py") if file.name != "__init__.py"]
-        for package in packages
-        if package.name not in LARGE_PACKAGES
-    }
-    assert {name: len(files) for name, files in modules.items() if len(files) > MODULES} == {}
+    modules = {relative(package): len(list(package.glob("*.py"))) - 1 for package in packages}
+    large = {name for name, count in modules.items() if count > MODULES}
+    assert large <= LARGE_PACKAGES
 
 
 def test_packages_export_nothing_of_their_modules():

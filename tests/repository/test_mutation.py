@@ -55,6 +55,7 @@ def examine(folder, tests):
     )
 
 
+@pytest.mark.slow
 def test_mutants_are_killed_survive_or_are_timed_out(tmp_path):
     result = examine(tmp_path, TESTS)
     assert result.returncode == 0, result.stderr
@@ -69,6 +70,7 @@ def test_mutants_are_killed_survive_or_are_timed_out(tmp_path):
     assert found["mutants"] == found["killed"] + len(survivors)
 
 
+@pytest.mark.slow
 def test_tests_that_fail_by_themselves_are_not_taken_for_kills(tmp_path):
     result = examine(tmp_path, TESTS.replace("[0, 0, 1, 3]", "[0, 0, 1, 4]"))
     assert result.returncode == 1

@@ -12,7 +12,7 @@ ALLOWED = {
     ("clock", "lens/files/cost.py", "part"): "the same",
     ("clock", "lens/files/cost.py", "uses"): "the same",
     ("clock", "lens/files/cost.py", "measured"): "the same",
-    ("clock", "lens/files/shards.py", "run"): "what a block took, for that file",
+    ("clock", "lens/files/shards.py", "_block"): "what a block took, for that file",
     ("clock", "lens/cli/train_text.py", "run"): "what each model took, for that file",
     (
         "clock",
@@ -30,7 +30,7 @@ ALLOWED = {
     ("folder", "lens/files/hub.py", "_check_model"): "a set of names",
     ("folder", "lens/files/shards.py", "_clear"): "removes all of them",
     ("folder", "lens/files/atomic.py", "_sweep"): "removes what the dead have left",
-    ("folder", "workflow/rules/common_shards.smk", "set_damaged_aside"): "renames all of them",
+    ("folder", "lens/workflow/inputs.py", "set_damaged_aside"): "renames all of them",
 }
 
 

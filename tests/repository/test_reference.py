@@ -97,6 +97,7 @@ def test_escapes_only_outside_code(maker):
     assert maker.prose("\n    A * b\n\n        x < y * z\n    ") == "A \\* b\n\n    x < y * z"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code", ["import lens", "import lens.cli; lens.cli.build_parser().format_help()"]
 )
@@ -106,6 +107,7 @@ def test_help_and_import_load_nothing_heavy(code):
     assert loaded & HEAVY == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_completion_names_the_commands(shell):
     script = python("-m", "lens", "completion", shell)

@@ -121,6 +121,7 @@ def test_noise_is_shrunken_more_than_signal():
     assert SHRINKAGES[0] <= clear <= noisy <= SHRINKAGES[-1]
 
 
+@pytest.mark.slow
 def test_it_keeps_up_with_the_better_of_the_two_other_probes():
     """Over worlds from clear to noisy; accuracy on many fresh pairs, with slack for chance."""
     for noise, count in ((0.5, 40), (2.0, 60), (6.0, 100)):

@@ -14,10 +14,6 @@ from lens.latent.vae import VAE
 from lens.reward import methods, mlp
 from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world, train
 
-PAIR_METHODS = [
-    name for name, method in methods.METHODS.items() if method.source and method.augments
-]
-
 
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_every_method_trains_and_follows_its_seed(method):
@@ -35,38 +31,36 @@ def test_every_method_trains_and_follows_its_seed(method):
         assert any(not np.array_equal(first[name], other[name]) for name in first)
 
 
-@pytest.mark.parametrize("method", PAIR_METHODS)
+SOURCES = {  # of pairs, a VAE, LENS's latents for so many kept, and a seed
+    "repeat": lambda pairs, vae, latents, seed: synthesis.originals(*pairs),
+    "lens": lambda pairs, vae, latents, seed: synthesis.Decoded(vae, *pairs, latents(2)),
+    "synthetic_only": lambda pairs, vae, latents, seed: synthesis.Decoded(vae, *pairs, latents(3)),
+    "gaussian_sampling": lambda pairs, vae, latents, seed: synthesis.gaussian_sampling(
+        *pairs, seed=seed
+    ),
+    "direct_perturbation": lambda pairs, vae, latents, seed: synthesis.direct_perturbation(
+        *pairs, noise_variance=0.7, seed=seed
+    ),
+}
+
+
+@pytest.mark.parametrize("method", SOURCES)
 def test_a_method_is_its_source_on_the_one_training_path(method):
     """What `methods.train` does, put together by hand: source, composition, seeds, settings."""
     data, _ = linear_world(count=60)
     pairs = torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)
     torch.manual_seed(0)
     vae, seed = VAE(6, 8, 2, "separate_everything"), derive_seed(3, "synthesis")
-    latents, alone = (
-        synthesis.lens_latents(
-            vae, *pairs, keep=keep, candidates_per_kept=5, noise_variance=0.3, seed=seed
-        )
-        for keep in (2, 3)
-    )
-    noise = {"noise_variance": 0.7, "seed": seed}
-    sources = {
-        "repeat": lambda: synthesis.originals(*pairs),
-        "lens": lambda: synthesis.Decoded(vae, *pairs, latents),
-        "synthetic_only": lambda: synthesis.Decoded(vae, *pairs, alone),
-        "gaussian_sampling": lambda: synthesis.gaussian_sampling(*pairs, seed=seed),
-        "direct_perturbation": lambda: synthesis.direct_perturbation(*pairs, **noise),
-    }
-    composition = {
-        "synthetic_only": synthesis.compose_synthetic(60, 8, derive_seed(3, "compose")),
-    }.get(method, synthesis.compose(60, 8, derive_seed(3, "compose")))
-    head = {**HEAD, "epochs": 2}
-    run = mlp.Run(data, sources[method](), composition, derive_seed(3, "head"))
+    drawn = {"candidates_per_kept": 5, "noise_variance": 0.3}
+
+    def latents(keep):
+        return synthesis.lens_latents(vae, *pairs, keep=keep, seed=seed, **drawn)
+
+    compose = synthesis.compose_synthetic if method == "synthetic_only" else synthesis.compose
+    source, head = SOURCES[method](pairs, vae, latents, seed), {**HEAD, "epochs": 2}
+    run = mlp.Run(data, source, compose(60, 8, derive_seed(3, "compose")), derive_seed(3, "head"))
     expected = mlp.train_mlps([run], **head)[0]
-    settings = {
-        "noise_variance": 0.3,
-        "candidates_per_kept": 5,
-        "perturbation_variance": 0.7,
-    }
+    settings = drawn | {"perturbation_variance": 0.7}
     got = train(method, data, scale=8, seed=3, vae=vae, settings=settings, head=head)
     assert all(np.array_equal(got.weights[name], expected.weights[name]) for name in got.weights)
     assert got.metrics == expected.metrics
@@ -105,6 +99,15 @@ def test_the_table_is_read_without_what_takes_seconds_to_import(monkeypatch):
     for heavy in ("numpy", "pandas", "torch", "transformers"):
         monkeypatch.setitem(sys.modules, heavy, None)  # so that importing it fails
     assert set(importlib.import_module("lens.reward.methods").METHODS) == set(methods.METHODS)
+
+
+def test_what_an_entry_lacks_is_named():
+    data, _ = linear_world(count=10)
+    options = {"scale": 2, "vaes": {}, "head": HEAD, "settings": SYNTHESIS}
+    with pytest.raises(LensError, match="method empty makes no embeddings: it has no `source`"):
+        methods.Method("empty").train({0: data}, **options)
+    with pytest.raises(LensError, match="give the method `needs_vae=True`"):
+        methods.Method("half", source=methods.decoded).train({0: data}, **options)
 
 
 def test_unknown_methods_and_scales_are_named():

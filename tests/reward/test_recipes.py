@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import yaml
 
-from lens.advice.crossval import make_round
 from lens.core.errors import LensError
 from lens.reward import methods, recipes
 from lens.reward.recipes import Recipe, train, train_vae_of_each
-from tests.helpers.embedded_pairs import embedded
+from tests.helpers.linear_world import linear_world
 from tests.helpers.workflow_tools import ROOT
 
 
@@ -31,10 +30,8 @@ def test_names_and_controls():
 
 
 def test_a_recipe_trains_what_the_method_trains():
-    pairs = embedded(40)
-    data = make_round(pairs, 0).data
-    [seed, *_] = data
-    one = {seed: data[seed]}
+    seed = 3
+    one = {seed: linear_world(count=40)[0]}
     vaes = train_vae_of_each(one)
     head = train(Recipe("lens", 2), one)[seed]
     again = train(Recipe("lens", 2), one, vaes)[seed]

@@ -4,89 +4,79 @@ import ast
 import json
 import re
 import shlex
-import textwrap
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.workflow_tools import ROOT, TEXT, run
+from tests.helpers.workflow_tools import ROOT, TEXT, run, workflow_rules
 
-HELPERS = sorted((ROOT / "workflow/rules").glob("common*.smk"))
-RULES = [ROOT / "Snakefile", *sorted({*(ROOT / "workflow/rules").glob("*.smk")} - {*HELPERS})]
 ODD = '-O\'B "q" $(touch ran1) `touch ran2` ;touch ran3;& | * ~ # ! -é %s \\ {a b} <x y>'
 ODD_FILE = re.sub("[/{}<>]", "", ODD)
-# Texts that are put together by hand: of numbers, fixed names, and shlex.quote.
-BY_HAND = {"launch", "shard_flags", "labels_flag"}
+# Functions that put words together by hand: of what other functions quoted, of numbers and fixed
+# names, and with shlex.quote.
+BY_HAND = {
+    "flags",
+    "launch",
+    "pool_gold_flags",
+    "bench_flags",
+    "bench_text_flags",
+    "artefact_flags",
+}
 
 
-def rules(texts):
-    """(name, {param: its expression}, shell command) of every rule or checkpoint with a command,
-    also of those that stand within an `if`."""
-    rule = re.compile(r"^( *)(?:rule|checkpoint) (\w+):\n((?:\1 +.*\n|\s*\n)*)", re.M)
-    for _, name, body in (match for text in texts for match in rule.findall(f"{text}\n")):
-        body = textwrap.dedent(body)
-        found = re.search(r"^params:\n(.*?)(?=^\w|\Z)", body, re.M | re.S)
-        params = ast.parse(f"dict(\n{found[1]}\n)").body[0].value.keywords if found else []
-        shell = re.search(r"^shell:\n?(.*?)(?=^\w|\Z)", body, re.M | re.S)
-        if shell:
-            command = ast.literal_eval(f"(\n{textwrap.dedent(shell[1])}\n)")
-            yield name, {param.arg: param.value for param in params}, command
-
-
-def quoting_helpers():
-    """Helpers all of whose results come from `flags`, shlex.join or one another, or are empty."""
-    results = {
-        node.name: [part.value for part in ast.walk(node) if isinstance(part, ast.Return)]
-        for file in HELPERS
+def words_functions():
+    """{name: its source tree} of the functions of lens.workflow whose result a shell reads."""
+    return {
+        node.name: node
+        for file in sorted((ROOT / "lens/workflow").glob("*.py"))
         for node in ast.parse(file.read_text()).body
-        if isinstance(node, ast.FunctionDef)
+        if isinstance(node, ast.FunctionDef) and node.returns
+        if ast.unparse(node.returns) == "Words"
     }
-    found, before = {"flags", *BY_HAND}, set()
-    while found != before:
-        before = set(found)
-        found |= {n for n, r in results.items() if r and all(quoted(each, found) for each in r)}
-    return found
 
 
-def quoted(value, helpers):
-    """Whether an expression is a text that a shell reads as whole words."""
-    if isinstance(value, ast.Lambda):
-        return quoted(value.body, helpers)
+def quoted(value, functions):
+    """Whether an expression is made by one of the functions."""
     if isinstance(value, ast.IfExp):
-        return quoted(value.body, helpers) and quoted(value.orelse, helpers)
-    if isinstance(value, ast.Constant):
-        return value.value == ""
-    if isinstance(value, ast.Name):
-        return value.id in helpers
-    return isinstance(value, ast.Call) and ast.unparse(value.func) in {*helpers, "shlex.join"}
+        return quoted(value.body, functions) and quoted(value.orelse, functions)
+    return isinstance(value, ast.Call) and ast.unparse(value.func) in functions
 
 
+def test_every_function_that_makes_words_quotes_them():
+    functions = words_functions()
+    assert {"judge_flags", "pool_flags", "vae_flag", "hub_downloads", "paper_flags"} <= set(
+        functions
+    )
+    for name, node in functions.items():
+        results = [part.value for part in ast.walk(node) if isinstance(part, ast.Return)]
+        assert results
+        assert name in BY_HAND or all(quoted(each, functions) for each in results), name
+    assert set(functions) >= BY_HAND
+
+
+@pytest.mark.slow
 def test_every_value_in_a_command_is_quoted():
-    helpers, seen = quoting_helpers(), 0
-    assert {"judge_settings", "pool_settings", "same_config", "vae_flag"} <= helpers
-    for rule, params, command in rules(file.read_text() for file in RULES):
-        for field in re.findall(r"\{([^{}]*)\}", command):
+    """What is not, comes from a function that quotes, or is a command's own fixed name."""
+    seen, functions = 0, words_functions()
+    for name, rule in workflow_rules().items():
+        for field in re.findall(r"\{([^{}]*)\}", rule.shellcmd or ""):
             seen += 1
-            if not field.endswith(":q"):
-                kind, _, param = field.partition(".")
-                assert kind == "params", (rule, field)
-                assert quoted(params[param], helpers), (rule, field)
-    assert seen > 300
-
-
-def test_every_command_is_read():
-    """Each `shell:` of the rule files belongs to a rule that is found, whatever kind it is."""
-    texts = [file.read_text() for file in RULES]
-    assert {file.name[0] for file in RULES} > {"S", "d", "t"}
-    assert not any(re.search(r"^ *shell:", file.read_text(), re.M) for file in HELPERS)
-    written = sum(len(re.findall(r"^ *shell:", text, re.M)) for text in texts)
-    assert len(list(rules(texts))) == written
-    body = "    params:\n        a=f(),\n    shell:\n        'x {params.a}'\n"
-    plain = f"rule one:\n{body}\ncheckpoint two:\n{body}"
-    within = textwrap.indent(f"rule three:\n{body}\nrule four:\n    shell: 'y'\n", "    ")
-    found = [(*each[::2], *each[1]) for each in rules([f"{plain}\nif True:\n\n{within}"])]
-    told = [(name, "x {params.a}", "a") for name in ("one", "two", "three")]
-    assert found == [*told, ("four", "y")]
+            if field.endswith(":q"):
+                continue
+            kind, _, param = field.partition(".")
+            assert kind == "params", (name, field)
+            value = dict(rule.params.items())[param]
+            if isinstance(value, str):
+                assert re.fullmatch("[a-z0-9-]+( --[a-z]+)?", value), (name, field, value)
+            else:
+                maker = getattr(value, "func", value)
+                known = str(maker.__module__).startswith("lens.workflow.")
+                assert (known and maker.__name__ in functions) or maker.__name__ == "same_config"
+    assert seen > 250
+    common = ast.parse((ROOT / "workflow/rules/common.smk").read_text())
+    [same_config] = [n for n in common.body if getattr(n, "name", "") == "same_config"]
+    [result] = [part.value for part in ast.walk(same_config) if isinstance(part, ast.Return)]
+    assert ast.unparse(result.func) == "shlex.join"
 
 
 FREE = {
@@ -184,6 +174,7 @@ def odd_run(tmp_path_factory):
     return folder, re.findall(r"^Shell command: (\S.*)$", listing.stdout, re.M), paths, change
 
 
+@pytest.mark.slow
 def test_every_free_text_arrives_as_it_stands(odd_run):
     _, commands, paths, _ = odd_run
     words = set()
@@ -199,6 +190,7 @@ def test_every_free_text_arrives_as_it_stands(odd_run):
     assert not {"ran1", "ran2)", "touch", "$HOME;"} & words
 
 
+@pytest.mark.slow
 def test_jobs_run_with_odd_texts_and_nothing_else_runs(odd_run):
     folder, _, _, change = odd_run
     stages = {
@@ -215,6 +207,7 @@ def test_jobs_run_with_odd_texts_and_nothing_else_runs(odd_run):
     assert not list(Path(folder).rglob("ran*"))
 
 
+@pytest.mark.slow
 def test_what_the_command_line_gave_is_passed_on_as_it_stood(tmp_path):
     """To the second Snakemake that plans; braces would else be filled in like wildcards."""
     given = {"mine": f"$(touch ran) {{dataset}} {ODD}"}

@@ -1,20 +1,23 @@
 """What a config may not say: names that leave their folder, secrets, paths that Snakemake or its
 report would misread."""
 
+import json
+import shlex
 from copy import deepcopy
-from types import SimpleNamespace
 
-import jsonschema
 import pytest
-import yaml
-from snakemake.exceptions import WorkflowError
+from pydantic import ValidationError
 
+from lens.core.errors import LensError
+from lens.workflow.config import Config
+from lens.workflow.flags import flags
+from lens.workflow.paths import local_files, model_files, plain_path
+from lens.workflow.resolve import refusal
+from tests.helpers.configs import raw_config
 from tests.helpers.planted import SECRETS
-from tests.helpers.workflow_tools import ROOT, run
+from tests.helpers.workflow_tools import run
 
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+CONFIG = raw_config()
 KEY = SECRETS["JUDGE_KEY"]
 BAD_NAMES = (
     "../x",
@@ -50,19 +53,12 @@ BAD_NAMES = (
 ENDPOINT = {"base_url": "http://localhost:1/v1", "model": "judge"}
 
 
-@pytest.fixture(scope="module")
-def helpers():
-    """The functions of common.smk, without the check of the config at its end."""
-    source = (ROOT / "workflow/rules/common.smk").read_text()
-    known = {"workflow": SimpleNamespace(basedir=str(ROOT)), "config": deepcopy(CONFIG)}
-    exec(source.removesuffix("check_config()\n"), known)
-    return known
-
-
-def refused(config, helpers):
-    """What is said of a config that the schema refuses; None for one that it takes."""
-    error = jsonschema.exceptions.best_match(VALIDATOR.iter_errors(config))
-    return error and helpers["refusal"](error)
+def refused(config):
+    """What is said of a config that the models refuse; None for one that they take."""
+    try:
+        Config.model_validate(config)
+    except ValidationError as error:
+        return refusal(error, config)
 
 
 def named(place, name):
@@ -106,27 +102,27 @@ PLACES = (
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_names_stay_in_their_folder(place, helpers):
+def test_names_stay_in_their_folder(place):
     fine = "fine_1" if place == "paths" else "fine_1-2.b"
     if place != "rejection_sampling/judge/compare":  # which holds two, no more
-        assert refused(named(place, fine), helpers) is None
+        assert refused(named(place, fine)) is None
     for name in BAD_NAMES:
-        message = refused(named(place, name), helpers)
+        message = refused(named(place, name))
         assert message, name
         assert f"Place: config['{place.split('/')[0]}']" in message
         assert "\n" not in message.partition("\n")[2]
 
 
-def test_secrets_belong_in_the_environment_alone(helpers):
+def test_secrets_belong_in_the_environment_alone():
     def judge(**more):
-        config = deepcopy(CONFIG)
-        config["rejection_sampling"]["judge"]["endpoint"] = ENDPOINT | more
-        return refused(config, helpers)
+        return refused(CONFIG | {"rejection_sampling": rejection(**more)})
 
     assert judge() is None
     assert judge(key_variable="MY_KEY_2") is None
     for more in ({"api_key": KEY}, {"token": KEY}, {"password": KEY}):
-        assert "keys and tokens are read from the environment alone" in judge(**more)
+        message = judge(**more)
+        assert "keys and tokens are read from the environment alone" in message
+        assert KEY not in message
     for variable in (KEY, "hf_abc", "MY KEY", "MY_KEY\n", ""):
         message = judge(key_variable=variable)
         assert "environment variable" in message
@@ -145,6 +141,35 @@ def test_secrets_belong_in_the_environment_alone(helpers):
         assert KEY not in message
 
 
+def test_no_section_is_shown_that_may_hold_a_secret():
+    """Whatever is wrong beside it: too few keys, a wrong kind, a section where a number belongs."""
+    endpoint = {"base_url": f"http://me:{KEY}@host/v1", "key_variable": KEY}
+    judge = {"kind": "endpoint", "compare": ["latent", "textual"], "endpoint": endpoint}
+    for change in (
+        {"judge": judge},
+        {"judge": [judge]},
+        {"sft": judge},
+        {"prompts": judge},
+        {"prompts": [[judge]]},
+        {"reward_models": {"a": {"b": {"c": KEY}}}},
+    ):
+        config = deepcopy(CONFIG)
+        config["rejection_sampling"] |= change
+        message = refused(config)
+        assert "Place: config['rejection_sampling']" in message
+        assert KEY not in message, message
+    for value in (5, None, [KEY], {"a": KEY}):
+        message = refused(deepcopy(CONFIG) | {"rejection_sampling": rejection(base_url=value)})
+        assert KEY not in message, message
+
+
+def rejection(**endpoint):
+    section = deepcopy(CONFIG["rejection_sampling"])
+    section["judge"]["endpoint"] = ENDPOINT | endpoint
+    return section
+
+
+@pytest.mark.slow
 def test_a_refused_secret_is_neither_said_nor_logged(tmp_path):
     endpoint = ENDPOINT | {"base_url": f"http://me:{KEY}@localhost:1/v1"}
     change = {"rejection_sampling": {"judge": {"kind": "endpoint", "endpoint": endpoint}}}
@@ -165,24 +190,21 @@ def test_a_refused_secret_is_neither_said_nor_logged(tmp_path):
         "x</script><script>alert(1)</script>.jsonl",
     ],
 )
-def test_paths_that_snakemake_would_misread_are_refused(path, helpers):
-    for check in (helpers["local_files"], helpers["model_files"], helpers["plain_path"]):
-        with pytest.raises(WorkflowError, match="in a path for placeholders"):
+def test_paths_that_snakemake_would_misread_are_refused(path):
+    for check in (local_files, model_files, plain_path):
+        with pytest.raises(LensError, match="in a path for placeholders"):
             check(path)
 
 
-def test_a_section_of_rewardbench_is_plain_words(helpers):
+def test_a_section_of_rewardbench_is_plain_words():
     """It stands in Snakemake's report, which escapes nothing."""
     for section in ("Chat Hard", "refusals-dangerous", "hep-c++ (2)", "alpacaeval_95"):
-        assert refused(named("reward_bench/section", section), helpers) is None
+        assert refused(named("reward_bench/section", section)) is None
     for section in ("</script>", "a<b", "a'b", 'a"b', "a\n", "", "$(x)", "a" * 65):
-        assert refused(named("reward_bench/section", section), helpers)
+        assert refused(named("reward_bench/section", section))
 
 
-def test_flags_hold_every_value_or_refuse_it(helpers):
-    import shlex
-
-    flags = helpers["flags"]
+def test_flags_hold_every_value_or_refuse_it():
     odd = "a b 'c' \"d\" $(e) `f` ; & | \n * {g} \\"
     settings = {
         "one_text": odd,
@@ -205,8 +227,8 @@ def test_flags_hold_every_value_or_refuse_it(helpers):
         odd,
         "-1",
         "--some",
-        helpers["json"].dumps({odd: odd}),
+        json.dumps({odd: odd}),
     ]
     for refused_value in ("a\0b", ["--out"], ["a", "b\0"]):
-        with pytest.raises(WorkflowError, match="a command line cannot take it"):
+        with pytest.raises(LensError, match="a command line cannot take it"):
             flags({"labels": refused_value})

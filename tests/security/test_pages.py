@@ -72,6 +72,7 @@ def report(tmp_path_factory):
     return folder / "report.html"
 
 
+@pytest.mark.slow
 def test_no_text_of_a_config_becomes_markup_in_the_report(report):
     page = report.read_text()
     assert "--section" in page, "parameters stand in it"

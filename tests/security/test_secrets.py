@@ -112,6 +112,7 @@ def written(tmp_path_factory):
     return folder, said
 
 
+@pytest.mark.slow
 @needs_openai
 def test_no_secret_is_written_or_said(written):
     folder, said = written

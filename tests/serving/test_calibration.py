@@ -99,6 +99,7 @@ def test_fit_trains_on_all_pairs_and_reports_held_out_ones():
     assert model.card["data"]["sha256"] == pairs.sha256
 
 
+@pytest.mark.slow
 def test_a_fit_repeats_bit_for_bit_and_follows_its_seed():
     pairs = embedded(60, strength=2.0)
     models = [fit(pairs, Recipe("lens", 2), seed=seed) for seed in (0, 0, 1)]

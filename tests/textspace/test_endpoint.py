@@ -303,6 +303,7 @@ def transformers_serve(folder, log):
             process.terminate()
 
 
+@pytest.mark.slow
 @needs_openai
 def test_a_real_server(llama_folder, tmp_path, cache):
     for package in ("fastapi", "uvicorn"):

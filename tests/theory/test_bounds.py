@@ -49,6 +49,7 @@ def test_error_by_hand():
     assert one.error(4, 9) == pytest.approx(2 * math.sqrt(9 / 36) + 8 / 9 * 3 * 4**-0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("p", [0.1, 0.26, 0.45, 0.5, 0.7])
 @pytest.mark.parametrize("B0", [0.0, 0.4, 5.63, 30.0])
 def test_smallest_scale_and_helped_sizes_agree_with_brute_force(p, B0):  # noqa: N803

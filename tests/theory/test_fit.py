@@ -42,6 +42,7 @@ def test_intervals_are_the_percentiles_of_the_replicates():
         assert (below, above) == (pytest.approx(0.025, abs=0.002), pytest.approx(0.025, abs=0.002))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("together", "least"), [(0.0, 0.90), (0.3, 0.85)])
 def test_intervals_cover_the_truth(together, least):
     expected = {"C1": 0.24, "p": 0.3, "A": FACTOR, "B0": 1.0, "N0": TRUTH.threshold}

@@ -70,6 +70,7 @@ def measured():
     return trainings.measure(*world(), **SETTINGS)
 
 
+@pytest.mark.slow
 def test_every_size_scale_and_run_is_measured(measured):
     _, tables, metrics = measured
     assert metrics["sizes"] == [40, 60, 100]  # 500 is more than there are; all pairs are added
@@ -129,12 +130,14 @@ def test_every_synthetic_pair_is_listed(measured):
         assert own["as_stated_holds"].mean() == row["as_stated_holds"]
 
 
+@pytest.mark.slow
 def test_runs_repeat_bit_for_bit(measured):
     again = trainings.measure(*world(), **SETTINGS)
     for name, table in measured[1].items():
         pd.testing.assert_frame_equal(table, again[1][name], check_exact=True)
 
 
+@pytest.mark.slow
 def test_test_pairs_train_nothing(measured):
     pairs, embeddings = world()
     test = pairs["split"] == "test"

@@ -19,6 +19,7 @@ LOOK = (
 )
 
 
+@pytest.mark.slow
 def test_the_two_machines_differ_in_all_that_must_not_count(tmp_path):
     for name in "123":
         (tmp_path / name).touch()
@@ -27,6 +28,7 @@ def test_the_two_machines_differ_in_all_that_must_not_count(tmp_path):
     assert [a for a, b in zip(one, other, strict=True) if a == b] == []
 
 
+@pytest.mark.slow
 def test_stages_write_the_same_bytes_on_both_machines(tmp_path):
     """Clock, hash seed, time zone, locale, order of folders, threads and working directory differ;
     the files from raw pairs to Table 1 do not."""

@@ -24,13 +24,14 @@ from tests.helpers.leaks import (
     leaks,
     rules_of,
 )
-from tests.helpers.workflow_tools import ROOT, jobs, snakemake, sources
+from tests.helpers.workflow_tools import ROOT, jobs, snakemake, sources, workflow_rules
 
 
+@pytest.mark.slow
 def test_every_rule_is_in_one_class():
     """A new rule has to be put into one: tests/helpers/leaks.py."""
     said = Counter(rule for one in CLASSES for rule in one)
-    assert set(said) == set(rules_of())
+    assert set(said) == {*rules_of(), *workflow_rules()}
     assert set(said.values()) == {1}
 
 
@@ -158,11 +159,13 @@ def planted(tmp_path_factory):
     return leaks(jobs(run.stdout), commands(run.stdout))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", PLANTS)
 def test_the_walk_finds_a_planted_leak(planted, plant):
     assert any(re.fullmatch(PLANTS[plant][3] + ".*", sentence) for sentence in planted), planted
 
 
+@pytest.mark.slow
 def test_the_walk_finds_a_file_that_is_told_of_but_is_no_input(planted):
     for place in "abcd":
         assert f"theory_points depends on results/offline/best_of_n/{place}" in planted

@@ -131,6 +131,7 @@ def commands(shim):
     return [(*got.group(1, 2, 3), got[5].replace("-", "_"), got[4]) for got in found]
 
 
+@pytest.mark.slow
 def test_jobs_land_where_they_belong(mishaps):
     _, shim, _, known, _ = mishaps
     seen = set()
@@ -148,6 +149,7 @@ def test_jobs_land_where_they_belong(mishaps):
     assert seen >= ON_GPU | {"build_world", "train_vae", "train_reward", "gather_embeddings"}
 
 
+@pytest.mark.slow
 def test_a_failing_job_is_reported_and_its_siblings_survive(mishaps):
     directory, shim, run, known, _ = mishaps
     assert run.returncode == 1
@@ -170,6 +172,7 @@ def test_a_failing_job_is_reported_and_its_siblings_survive(mishaps):
     assert minutes[1] > minutes[0]
 
 
+@pytest.mark.slow
 def test_a_job_out_of_time_goes_on_where_it_was(mishaps):
     directory, shim, _, known, _ = mishaps
     tries = [
@@ -189,6 +192,7 @@ def test_a_job_out_of_time_goes_on_where_it_was(mishaps):
     assert not list(directory.glob("results/slurm/embed_pairs/**/blocks"))
 
 
+@pytest.mark.slow
 def test_once_mended_it_ends_like_a_local_run(mishaps):
     directory, shim, _, _, local = mishaps
     before = len(commands(shim))
@@ -212,6 +216,7 @@ def test_once_mended_it_ends_like_a_local_run(mishaps):
         assert list(benchmarks.glob(f"{stage}/**/*.jsonl"))
 
 
+@pytest.mark.slow
 def test_a_partition_that_does_not_exist_is_named(tmp_path):
     sinfo()
     own = tmp_path / "partitions.yaml"

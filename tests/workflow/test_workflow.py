@@ -1,35 +1,26 @@
-"""The workflow: the schema fits the commands, and bad configs get a clear message."""
+"""The workflow: the config fits the commands, and a run does what its config says."""
 
 import argparse
-import ast
 import re
+from typing import get_args, get_origin
 
 import pytest
 import yaml
 
 from lens.cli import build_parser
+from lens.core.settings import Settings, section_of
 from lens.paper.cells import CONTROLS
-from lens.reward import methods
+from lens.textspace.methods import CONTROLS as TRAINED_LIKE
+from lens.textspace.methods import TEXT_METHODS, TextMethod
+from lens.workflow.config import Config
+from lens.workflow.resources import grows, lasts
 from tests.helpers.workflow_tools import ROOT, jobs, snakemake
 
-SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
 
-
-def test_workflow_and_library_know_the_same_methods():
-    allowed = SCHEMA["properties"]["compare"]["properties"]["methods"]["items"]["enum"]
-    assert sorted(allowed) == sorted(methods.METHODS)
-    inspected = SCHEMA["properties"]["inspection"]["properties"]["methods"]["items"]["enum"]
-    assert set(inspected) == {
-        name for name, method in methods.METHODS.items() if method.keeps_responses
-    }
-    rules = (ROOT / "workflow/rules/common_text.smk").read_text()
-    (textual,) = re.findall(r"^TEXTUAL = (\{.*?^\})$", rules, re.M | re.S)
-    allowed = SCHEMA["properties"]["textual"]["properties"]["methods"]["items"]["enum"]
-    assert sorted(allowed) == sorted(ast.literal_eval(textual))
-    (found,) = re.findall(r"^CONTROLS = (\{.*\})$", rules, re.M)
-    controls = ast.literal_eval(found)
-    for method, (training, _) in ast.literal_eval(textual).items():
-        assert controls.get(training) == CONTROLS.get(method)
+def test_workflow_and_library_know_the_same_textual_methods():
+    assert set(get_args(TextMethod)) == set(TEXT_METHODS)
+    for method, row in TEXT_METHODS.items():
+        assert TRAINED_LIKE.get(row.training) == CONTROLS.get(method)
 
 
 @pytest.mark.slow
@@ -126,64 +117,8 @@ def test_paper_config_runs_what_the_paper_ran(tmp_path):
         assert re.fullmatch("[0-9a-f]{40}", model["load"]["revision"])
 
 
-@pytest.fixture(scope="module")
-def resources():
-    """What workflow/rules/common_resources.smk defines, which takes nothing but the config."""
-    found = {}
-    exec((ROOT / "workflow/rules/common_resources.smk").read_text(), found)
-    return found
-
-
-def test_retries_ask_for_half_as_much_again_and_time_up_to_two_days(resources):
-    grown, lasting = resources["grows"], resources["lasts"]
-    assert [grown(8000)(None, attempt) for attempt in (1, 2, 3)] == [8000, 12000, 16000]
-    assert [lasting(60)(None, attempt) for attempt in (1, 2, 3)] == [60, 90, 120]
-    assert [lasting(2000)(None, attempt) for attempt in (1, 2, 3)] == [2000, 2880, 2880]
-    assert [lasting(3720)(None, attempt) for attempt in (1, 2, 3)] == [3720] * 3
-
-
-def test_time_and_memory_grow_with_model_rows_and_shards(resources):
-    models = {
-        "small": {"mem_mb": 10_000, "generation": {"max_new_tokens": 100, "candidates": 16}},
-        "large": {"mem_mb": 40_000, "generation": {"max_new_tokens": 100, "candidates": 16}},
-        "many": {"mem_mb": 10_000, "generation": {"max_new_tokens": 100, "candidates": 64}},
-        "long": {"mem_mb": 10_000, "generation": {"max_new_tokens": 400, "candidates": 16}},
-        "vllm": {
-            "mem_mb": 10_000,
-            "generation": {"max_new_tokens": 100, "candidates": 16, "engine": "vllm"},
-        },
-    }
-    pairs = {"max_train_pairs": 90_000, "max_test_pairs": 10_000, "test_prompts": 60_000}
-    config = {
-        "models": models,
-        "datasets": {"d": {"pairs": pairs}},
-        "shards": {"embedding": {"jobs": 1}, "generation": {"jobs": 1}, "gold": {"jobs": 1}},
-        "compare": {"seeds": [0, 1, 2]},
-    }
-    known = resources | {"config": config}
-    kinds = {"embed_pairs": "embedding", "generate_candidates": "generation"}
-    known["SHARDED"] = kinds
-    exec((ROOT / "workflow/rules/common_resources.smk").read_text(), known)
-
-    def minutes(stage, model):
-        return known["shard_minutes"](stage)(argparse.Namespace(dataset="d", model=model), 1) - 30
-
-    # 200,000 texts at 4e-8 minutes for each of 10,000 MB; 96 million tokens at 7e-10
-    assert minutes("embed_pairs", "small") == 80
-    assert minutes("embed_pairs", "large") == 320
-    assert minutes("generate_candidates", "small") == 672
-    for name, times in (("large", 4), ("many", 4), ("long", 4), ("vllm", 0.1)):
-        assert minutes("generate_candidates", name) == pytest.approx(672 * times, abs=1)
-    config["shards"]["embedding"]["jobs"] = 4
-    assert minutes("embed_pairs", "small") == 20
-    of = argparse.Namespace
-    assert known["model_memory"](of(model="large"), 1) == 40_000
-    assert known["pairs_memory"](of(n_pairs="100000"), 1) == 48_000
-    assert known["pairs_minutes"](of(n_pairs="100000", scale="4"), 1) == 460
-
-
 @pytest.mark.slow
-def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(tmp_path, resources):
+def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(tmp_path):
     """Of the profile as shipped: GPU jobs where there are GPUs, the others where there are none."""
     listing = snakemake(
         "-n", "--configfile", ROOT / "workflow/configs/paper.yaml", directory=tmp_path
@@ -198,8 +133,8 @@ def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(tmp_path, reso
     assert len(asked) > 20
     for gpus, memory, minutes in asked:
         for attempt in (1, 2, 3):
-            more = resources["grows"](memory)(None, attempt)
-            longer = resources["lasts"](minutes)(None, attempt)
+            more = grows(memory)(None, attempt)
+            longer = lasts(minutes)(None, attempt)
             assert any(
                 gpus <= limits.get("max_gpu", 0)
                 and bool(gpus) == bool(limits.get("max_gpu"))
@@ -216,10 +151,12 @@ def test_lint(tmp_path):
 
 
 def properties(path):
-    node = SCHEMA
-    for part in path.split("/"):
-        node = node["$defs"][part[1:]] if part.startswith("$") else node["properties"][part]
-    return set(node["properties"])
+    """The keys of a section; those of a name under `datasets` or `models` are its values'."""
+    section = Config
+    for key in path.split("/"):
+        section = section_of(section.model_fields[key].annotation)
+        section = section_of(get_args(section)[1]) if get_origin(section) is dict else section
+    return set(section.model_fields)
 
 
 def flags_of(command):
@@ -234,18 +171,21 @@ def flags_of(command):
 @pytest.mark.parametrize(
     ("section", "commands"),
     [
-        ("$pairs", ["prepare-pairs"]),
-        ("$pool", ["import-gold"]),
-        ("$load", ["embed-pairs", "embed-candidates", "generate-candidates", "score-candidates"]),
-        ("$embedding", ["embed-pairs", "embed-candidates"]),
-        ("$generation", ["generate-candidates", "sample-responses", "sample-sft"]),
+        ("datasets/pairs", ["prepare-pairs"]),
+        ("datasets/pool", ["import-gold"]),
+        (
+            "models/load",
+            ["embed-pairs", "embed-candidates", "generate-candidates", "score-candidates"],
+        ),
+        ("models/embedding", ["embed-pairs", "embed-candidates"]),
+        ("models/generation", ["generate-candidates", "sample-responses", "sample-sft"]),
         ("training", ["train-vae", "train-reward"]),
-        ("$vae", ["train-vae"]),
+        ("vae", ["train-vae"]),
         ("synthesis", ["train-reward"]),
-        ("$reward", ["train-reward"]),
+        ("reward", ["train-reward"]),
         ("theory", ["theory-points"]),
         ("inspection", ["inspect-synthetic"]),
-        ("$finetuning", ["train-sft", "train-text", "train-annotator", "evolve-pairs"]),
+        ("textual/finetuning", ["train-sft", "train-text", "train-annotator", "evolve-pairs"]),
         ("textual/lora", ["train-text", "train-annotator"]),
         ("textual/self_rewarding", ["judge-responses"]),
         ("textual/self_evolved", ["evolve-pairs"]),
@@ -257,52 +197,46 @@ def flags_of(command):
         ("world/gold_model", ["train-gold-model"]),
     ],
 )
-def test_schema_and_commands_agree(section, commands):
+def test_config_and_commands_agree(section, commands):
     # Switches between rules, resources, sections of their own.
     keys = properties(section) - {"gold", "mem_mb", "gpu", "kind", "compare", "load", "endpoint"}
     for command in commands:
         assert keys <= flags_of(command)
 
 
-def walk(node):
-    yield node
-    for value in (
-        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    ):
-        yield from walk(value)
+def sections():
+    """Every section's model, found by way of the config's."""
+    found, waiting = [], [Config]
+    while waiting:
+        section = waiting.pop()
+        if section not in found:
+            found.append(section)
+            kinds = [field.annotation for field in section.model_fields.values()]
+            while kinds:
+                kind = kinds.pop()
+                if isinstance(kind, type) and issubclass(kind, Settings):
+                    waiting.append(kind)
+                kinds += [part for part in get_args(kind) if part is not type(None)]
+    return found
 
 
-def test_schema_allows_no_other_keys_and_describes_every_key():
-    for node in walk(SCHEMA):
-        if isinstance(node, dict) and node.get("type") == "object":
-            assert "additionalProperties" in node, node
-            assert node["additionalProperties"] is not True
-    described = set(SCHEMA["$defs"])
-    for node in walk(SCHEMA):
-        if isinstance(node, dict) and isinstance(node.get("properties"), dict):
-            for key, value in node["properties"].items():
-                reference = value.get("$ref", "").rpartition("/")[2]
-                assert "description" in value or "description" in SCHEMA["$defs"].get(
-                    reference, {}
-                ), key
-    assert described
-
-
-def test_no_description_is_cut_at_a_comma():
-    def empty(node):
-        children = node.values() if isinstance(node, dict) else node
-        return [key for key in node if isinstance(node, dict) and node[key] is None] + [
-            key for child in children if isinstance(child, dict | list) for key in empty(child)
-        ]
-
-    assert empty(SCHEMA) == []
+def test_sections_allow_no_other_keys_and_describe_every_key():
+    assert len(sections()) > 35
+    for section in sections():
+        assert section.model_config["extra"] == "forbid"
+        assert section.__doc__
+        assert section.__doc__ != Settings.__doc__
+        for key, field in section.model_fields.items():
+            own = section_of(field.annotation)
+            described = isinstance(own, type) and issubclass(own, Settings)
+            assert field.description or described, (section, key)
 
 
 def test_default_config_has_every_training_key():
     """The default run writes its scientific choices out; none hides in a default."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    for section in ("$vae", "synthesis", "$reward"):
-        assert set(config[section.strip("$")]) == properties(section)
+    for section in ("vae", "synthesis", "reward"):
+        assert set(config[section]) == properties(section)
 
 
 OWN = {
@@ -316,22 +250,8 @@ OWN = {
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"vae": {"gama": 0.1}}, r"'gama' was unexpected"),
-        ({"compare": {"datasets": ["dialog"]}}, r"compare.datasets names \['dialog'\]"),
-        ({"compare": {"seeds": [0, 1]}}, r"\[0, 1\] is too short"),
-        ({"compare": {"methods": ["lens", "original"]}}, r"does not contain"),
-        ({"run": "../up"}, r"'../up': A name begins with"),
-        (
-            {"datasets": {"dialogue": {"pairs": {"path": "own.jsonl"}}}},
-            r"\['models.tiny-llama', 'gold'\] would read \['dialogue'\]",
-        ),
-        (
-            {
-                **OWN,
-                "datasets": {"own": {"pairs": {"path": "a.jsonl"}, "pool": {"path": "b.jsonl"}}},
-            },
-            r"\['gold'\] would read \['own'\].*gold: true",
-        ),
+        ({"vae": {"gama": 0.1}}, r"'gama' was unexpected; known here: .*config\['vae'\]"),
+        ({"inspection": {"seed": 7}}, r"inspection.seed 7 is not under compare.seeds"),
         (
             {
                 **OWN,
@@ -344,90 +264,23 @@ OWN = {
             },
             r"no.jsonl: no such file",
         ),
-        (
-            {"datasets": {"dialogue": {"pairs": {"path": "{own}"}}}},
-            r"the path 'own' is not set.*--config",
-        ),
-        (
-            {"textual": {"jobs": {"all": [1, 2, 4]}}},
-            r"textual.jobs trains the scales \[1, 2, 4\]; it should train each of \[1, 2, 4, 8\]",
-        ),
-        (
-            {"textual": {"methods": ["self_rewarding"]}},
-            r"self_rewarding but not its control: add full_finetune_repeat",
-        ),
-        (
-            {"textual": {"table_6": {"scale": 16}}},
-            r"textual.table_6 is full_finetune at scale 16, which Table 1 does not have",
-        ),
-        (
-            {"rejection_sampling": {"reward_models": {"textual": {"method": "loraa"}}}},
-            r"reward_models.textual is loraa at scale 4, which Table 1 does not have",
-        ),
-        (
-            {"rejection_sampling": {"judge": {"compare": ["latent", "foo"]}}},
-            r"judge.compare names \['foo'\]",
-        ),
-        (
-            {"textual": {"self_rewarding": {"template": "nope.txt"}}},
-            r"nope.txt: no such file",
-        ),
-        (
-            {"textual": {"methods": []}, "artefacts": ["table_2"]},
-            r"\['table_2'\] needs \['full_finetune', 'full_finetune_repeat'\]",
-        ),
-        (
-            {"reward_bench": {"scale": 16}},
-            r"reward_bench is for .*Change this section, or take rewardbench_safety out",
-        ),
-        ({"textual": {"gpus": 2}}, r"textual.gpus 2 needs textual.accelerate"),
-        (
-            {"textual": {"self_rewarding": {"pairs": 6}}},
-            r"self_rewarding.pairs makes 6 pairs of a prompt at most, but scale 8 needs 7",
-        ),
-        ({"textual": {"responses": 4}}, r"textual.responses makes 6 pairs of a prompt at most"),
-        (
-            {"textual": {"models": ["other"]}},
-            r"table_3 is for dialogue and tiny-llama, which are not both under `textual`",
-        ),
-        (
-            {"textual": {"annotator": {"model": "other"}}},
-            r"textual.annotator.model 'other' is not compared",
-        ),
-        (
-            {"rejection_sampling": {"judge": {"kind": "endpoint"}}},
-            r"rejection_sampling.judge.kind endpoint needs its section `endpoint`",
-        ),
+        ({"textual": {"self_rewarding": {"template": "nope.txt"}}}, r"nope.txt: no such file"),
         (
             {"models": {"tiny-llama": {"load": {"model": "/no/model"}}}},
             r"/no/model: no such model folder",
         ),
-        (
-            {
-                "compare": {"models": ["mute"]},
-                "models": {"mute": {"gpu": 0, "load": {"model": "a/b"}, "embedding": {}}},
-            },
-            r"models \['mute'\] have no `generation`",
-        ),
-        (
-            {
-                **OWN,
-                "artefacts": ["describe_world"],
-                "datasets": {
-                    "own": {"pairs": {"hub": "a/b"}, "pool": {"path": "b.jsonl", "gold": True}}
-                },
-            },
-            r"describe_world.* for one model.*Take them out",
-        ),
-        ({"inspection": {"seed": 7}}, r"inspection.seed 7 is not under compare.seeds"),
-        ({"inspection": {"model": "other"}}, r"inspection.model 'other' is not under"),
+        ({"textual": {"accelerate": "nope.yaml"}}, r"nope.yaml: no such file"),
     ],
 )
-def test_bad_configs_get_a_clear_message(tmp_path, change, message):
+def test_a_bad_config_stops_snakemake_with_the_message_alone(tmp_path, change, message):
+    """tests/workflow/test_resolve.py has all that the config itself may lack."""
     (tmp_path / "change.yaml").write_text(yaml.safe_dump(change))
     run = snakemake("-n", "--configfile", tmp_path / "change.yaml", directory=tmp_path)
+    said = run.stderr + run.stdout
     assert run.returncode != 0
-    assert re.search(message, run.stderr + run.stdout, re.DOTALL), run.stderr
+    assert re.search(message, said, re.DOTALL), said
+    assert "pydantic" not in said
+    assert "lens/workflow/resolve.py" not in said
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from transformers import (
 from lens.cli import main
 from lens.world import tiny_models
 
+pytestmark = pytest.mark.slow
+
 SHAPE = ["--hidden", "16", "--layers", "1", "--heads", "2"]
 PROMPT, RESPONSE = "we have a cat and a bun . which food ?", "sure , you have buns ."
 

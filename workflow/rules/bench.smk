@@ -17,7 +17,7 @@ rule build_bench:
         mem_mb=grows(2000),
         runtime=lasts(10),
     params:
-        settings=flags.flags(CONFIG.world.bench.given()),
+        settings=told(flags.world_flags, "bench"),
     shell:
         "python -m lens build-bench --apart-from {input.pairs:q} {params.settings}"
         " --out {output.bench:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"

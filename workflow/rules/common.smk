@@ -15,7 +15,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from lens.core.errors import LensError
-from lens.workflow import artefacts, cells, flags, hub, inputs, machine, resources, variants
+from lens.workflow import artefacts, cells, flags, inputs, machine, resources
 from lens.workflow.artefacts import ARTEFACTS, DRAWN
 from lens.workflow.resources import grows, lasts
 
@@ -46,9 +46,7 @@ def told(function, *own):
 
 def code(command):
     """The source files that a subcommand runs."""
-    from lens.workflow.code_inputs import code
-
-    return code(ROOT, command)
+    return inputs.code(ROOT, command)
 
 
 def shown(artefact):

@@ -19,7 +19,7 @@ rule build_world:
         runtime=lasts(10),
     params:
         folder=subpath(output.truth, parent=True),
-        settings=flags.flags(CONFIG.world.texts.given()),
+        settings=told(flags.world_flags, "texts"),
     shell:
         "python -m lens build-world {params.settings} --out {params.folder:q} 2>&1 | tee {log:q}"
 
@@ -46,7 +46,7 @@ rule train_base_model:
         runtime=lasts(30),
     params:
         folder=subpath(output.config, parent=True),
-        settings=flags.flags(CONFIG.world.base_model.given()),
+        settings=told(flags.world_flags, "base_model"),
     shell:
         "python -m lens train-base-model --corpus {input.corpus:q} {params.settings}"
         " --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
@@ -76,7 +76,7 @@ rule train_gold_model:
     params:
         base=subpath(input.base, parent=True),
         folder=subpath(output.config, parent=True),
-        settings=flags.flags(CONFIG.world.gold_model.given()),
+        settings=told(flags.world_flags, "gold_model"),
     shell:
         "python -m lens train-gold-model --base {params.base:q} --corpus {input.corpus:q}"
         " {params.settings} --out {params.folder:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"

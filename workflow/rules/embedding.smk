@@ -21,7 +21,7 @@ rule embed_pairs:
     params:
         reads="embed-pairs --pairs",
         settings=told(flags.embedding_flags),
-        shard=flags.shard_flags(CONFIG, "embed_pairs"),
+        shard=told(flags.shard_flags, "embed_pairs"),
     shell:
         "python -m lens {params.reads} {input.rows:q} {params.settings} {params.shard}"
         " --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
@@ -45,7 +45,7 @@ use rule embed_pairs as embed_candidates with:
         runtime=lasts(told(resources.shard_minutes, "embed_candidates")),
     params:
         reads="embed-candidates --candidates",
-        shard=flags.shard_flags(CONFIG, "embed_candidates"),
+        shard=told(flags.shard_flags, "embed_candidates"),
 
 
 use rule embed_pairs as embed_responses with:
@@ -66,7 +66,7 @@ use rule embed_pairs as embed_responses with:
         runtime=lasts(told(resources.shard_minutes, "embed_responses")),
     params:
         reads="embed-responses --responses",
-        shard=flags.shard_flags(CONFIG, "embed_responses"),
+        shard=told(flags.shard_flags, "embed_responses"),
 
 
 use rule embed_pairs as generate_candidates with:
@@ -88,7 +88,7 @@ use rule embed_pairs as generate_candidates with:
     params:
         reads="generate-candidates --prompts",
         settings=told(flags.generation_flags),
-        shard=flags.shard_flags(CONFIG, "generate_candidates"),
+        shard=told(flags.shard_flags, "generate_candidates"),
 
 
 use rule embed_pairs as sample_responses with:
@@ -114,7 +114,7 @@ use rule embed_pairs as sample_responses with:
     params:
         reads="sample-responses --prompts",
         settings=told(flags.sampling_flags),
-        shard=flags.shard_flags(CONFIG, "sample_responses"),
+        shard=told(flags.shard_flags, "sample_responses"),
 
 
 use rule embed_pairs as score_candidates with:
@@ -136,7 +136,7 @@ use rule embed_pairs as score_candidates with:
     params:
         reads="score-candidates --candidates",
         settings=told(flags.gold_flags),
-        shard=flags.shard_flags(CONFIG, "score_candidates"),
+        shard=told(flags.shard_flags, "score_candidates"),
 
 
 use rule embed_pairs as score_responses with:
@@ -162,4 +162,4 @@ use rule embed_pairs as score_responses with:
     params:
         reads="score-responses --responses",
         settings=told(flags.annotator_scoring_flags),
-        shard=flags.shard_flags(CONFIG, "score_responses"),
+        shard=told(flags.shard_flags, "score_responses"),

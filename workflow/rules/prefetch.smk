@@ -10,7 +10,7 @@ rule prefetch:
     conda:
         "../../environment.yml"
     params:
-        wanted=told(hub.hub_downloads),
+        wanted=told(flags.hub_downloads),
         record=f"{CONFIG.results}/prefetch.json",
     shell:
         "python -m lens prefetch {params.wanted} --out {params.record:q} 2>&1 | tee {log:q}"

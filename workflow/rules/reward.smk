@@ -26,7 +26,7 @@ rule train_reward:
     params:
         folder=subpath(output.metrics, parent=True),
         seeds=CONFIG.compare.seeds,
-        method=lambda wildcards: variants.method_of(CONFIG, wildcards.method),
+        method=lambda wildcards: cells.method_of(CONFIG, wildcards.method),
         settings=told(flags.reward_flags),
         vae=flags.vae_flag,
         text=flags.text_flag,

@@ -1,6 +1,8 @@
 """How texts are embedded: the encoder that arguments name, and a job's shard of a table."""
 
-from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.arguments import options
+from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.sections import add_settings
 from lens.cli.shared.shards import add_shard_arguments, run_shard
 
 
@@ -12,9 +14,9 @@ def add_answer_arguments(parser):
 
 
 def add_embedding_arguments(parser):
-    parser.add_argument("--pooling", default="last", choices=["last", "mean", "first"])
-    parser.add_argument("--layer", type=int, default=-1, help="-1: final hidden state")
-    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+    from lens.language.settings import EmbeddingSettings
+
+    add_settings(parser, EmbeddingSettings)
 
 
 def encoder(args):
@@ -23,12 +25,7 @@ def encoder(args):
 
     return Encoder(
         **model_options(args, path="model"),
-        text_style=args.text_style,
-        pooling=args.pooling,
-        layer=args.layer,
-        max_length=args.max_length,
-        too_long=args.too_long,
-        batch_tokens=args.batch_tokens,
+        **options(args, "text_style", "pooling", "layer", "max_length", "too_long", "batch_tokens"),
     )
 
 

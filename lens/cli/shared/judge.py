@@ -1,40 +1,23 @@
 """A judge of pairs of answers: a local model, or an OpenAI-compatible endpoint."""
 
-from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.arguments import options
+from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.sections import add_settings
 
 
 def add_judge_arguments(parser):
+    from lens.textspace.settings import JudgingSettings
+
     add_model_arguments(parser)
-    parser.add_argument(
-        "--verdict",
-        default="text",
-        choices=["text", "probability"],
-        help="what the judge writes, or the probabilities of the two labels as its next token",
-    )
-    parser.add_argument(
-        "--template", help="file with {prompt}, {first}, {second}; default: our own"
-    )
-    parser.add_argument("--labels", nargs=2, default=["A", "B"], help="for --verdict probability")
-    parser.add_argument("--opening", default="[[", help="of the judge's answer, before a label")
-    parser.add_argument("--max-new-tokens", type=int, default=512, help="of the judge's answer")
-    parser.add_argument("--batch-size", type=int, default=64, help="answers written together")
-    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+    add_settings(parser, JudgingSettings)
 
 
 def add_endpoint_arguments(parser):
+    from lens.textspace.settings import EndpointSettings
+
     parser.add_argument("--base-url", help="of an OpenAI-compatible endpoint that has the model")
     parser.add_argument("--cache", help="file that keeps the endpoint's answers (.jsonl)")
-    parser.add_argument("--key-variable", default="OPENAI_API_KEY", help="holds the key")
-    parser.add_argument("--temperature", type=float, default=0.0)
-    parser.add_argument("--timeout", type=float, default=60.0, help="seconds an answer")
-    parser.add_argument("--retries", type=int, default=5, help="of an answer, with back-off")
-    parser.add_argument("--parallel", type=int, default=8, help="requests at a time")
-    parser.add_argument("--input-price", type=float, help="USD for a million tokens")
-    parser.add_argument("--output-price", type=float, help="USD for a million tokens")
-    parser.add_argument(
-        "--max-failed", type=float, default=0.0, help="share of calls that may stay unanswered"
-    )
-    parser.add_argument("--max-spend", type=float, help="USD; more is refused before any call")
+    add_settings(parser, EndpointSettings, without=("base_url", "model"))
 
 
 def judge_locally(args, prompts, answers_a, answers_b):
@@ -117,18 +100,10 @@ def judge_by_endpoint(args, prompts, answers_a, answers_b):
     def ask(texts):
         answers = ask_endpoint(
             texts,
-            base_url=args.base_url,
-            model=args.model,
             cache=Path(args.cache),
-            key_variable=args.key_variable,
-            temperature=args.temperature,
             max_tokens=args.max_new_tokens,
-            timeout=args.timeout,
-            retries=args.retries,
-            parallel=args.parallel,
-            input_price=args.input_price,
-            output_price=args.output_price,
-            max_spend=args.max_spend,
+            **options(args, "base_url", "model", "key_variable", "temperature", "max_spend"),
+            **options(args, "timeout", "retries", "parallel", "input_price", "output_price"),
         )
         failed = sum(answer is None for answer in answers)
         if failed > args.max_failed * len(texts):

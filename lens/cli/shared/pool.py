@@ -1,16 +1,12 @@
 """A pool of candidate answers in a file."""
 
-import json
+from lens.cli.shared.sections import add_settings
 
 
 def add_pool_arguments(parser):
-    parser.add_argument(
-        "--path", required=True, help="local file: .jsonl, .jsonl.gz, .parquet, ..."
-    )
-    parser.add_argument("--columns", type=json.loads, default={}, help='JSON {"ours": "theirs"}')
-    parser.add_argument("--where", type=json.loads, default={}, help='JSON {"column": "value"}')
-    parser.add_argument("--response-field", default="response", help="an answer's text")
-    parser.add_argument("--max-candidates", type=int, help="take the first so many of each prompt")
+    from lens.data.settings import PoolSettings
+
+    add_settings(parser, PoolSettings, without=("gold", "gold_field"))
 
 
 def read_pool(args, gold_field):

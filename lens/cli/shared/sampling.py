@@ -1,7 +1,11 @@
 """How answers to prompts are sampled from a language model."""
 
-from lens.cli.shared.arguments import add_model_arguments, model_options
+from lens.cli.shared.arguments import options
+from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.sections import add_settings
 from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
+
+SAMPLING = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")
 
 
 def add_sampler_arguments(parser):
@@ -12,13 +16,9 @@ def add_sampler_arguments(parser):
 
 
 def add_sampling_arguments(parser):
-    parser.add_argument("--engine", default="hf", choices=["hf", "vllm"], help="what samples")
-    parser.add_argument("--candidates", type=int, default=16, help="answers a prompt")
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--top-p", type=float, default=1.0)
-    parser.add_argument("--max-new-tokens", type=int, default=512)
-    parser.add_argument("--batch-size", type=int, default=64, help="answers sampled together")
-    parser.add_argument("--seed", type=int, default=0)
+    from lens.language.settings import GenerationSettings
+
+    add_settings(parser, GenerationSettings)
 
 
 def sample_shard(args):
@@ -76,11 +76,6 @@ def _prompt_ids(args, prompts, tokenizer, limit):
     )
 
 
-def _options(args):
-    names = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")
-    return {name: getattr(args, name) for name in names}
-
-
 def _cost(token_ids, answers, tokenizer, *, reads, parameters):
     """`reads`: how often the engine reads a prompt."""
     written = tokenizer([a for row in answers for a in row], add_special_tokens=False)["input_ids"]
@@ -115,7 +110,7 @@ def _with_hf(args):
             token_ids,
             list(prompts["prompt_id"]),
             batch_size=args.batch_size,
-            **_options(args),
+            **options(args, *SAMPLING),
         )
         size = model.num_parameters()
         used = _cost(token_ids, answers, tokenizer, reads=args.candidates, parameters=size)
@@ -151,7 +146,7 @@ def _with_vllm(args):
         tokenizer, engine, limit = loaded()
         token_ids, shortened = _prompt_ids(args, prompts, tokenizer, limit)
         names = list(prompts["prompt_id"])
-        answers = vllm_engine.generate(engine, token_ids, names, **_options(args))
+        answers = vllm_engine.generate(engine, token_ids, names, **options(args, *SAMPLING))
         used = _cost(token_ids, answers, tokenizer, reads=1, parameters=0)  # vLLM does not tell
         return answers, shortened, used
 

@@ -1,10 +1,8 @@
 """What several subcommands share that score texts or train on them."""
 
-from lens.cli.shared.arguments import (
-    add_model_arguments,
-    add_thread_argument,
-    model_options,
-)
+from lens.cli.shared.arguments import options
+from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.sections import add_settings, add_thread_argument
 
 
 def add_text_reward_arguments(parser) -> None:
@@ -49,33 +47,18 @@ def text_names(table, column: str, source: str) -> list[str]:
 
 def add_finetuning_arguments(parser) -> None:
     """How a language model is trained on text."""
-    parser.add_argument("--epochs", type=float, default=1)
+    from lens.language.settings import FinetuningSettings
+
     parser.add_argument("--learning-rate", type=float, required=True, help="at its peak")
-    parser.add_argument("--batch-size", type=int, default=32, help="pairs or texts in a step")
-    parser.add_argument(
-        "--device-batch-size", type=int, help="of them at a time on one device (default: all)"
-    )
-    parser.add_argument("--warmup-share", type=float, default=0.0, help="of the steps")
-    parser.add_argument(
-        "--gradient-checkpointing", action="store_true", help="less memory, a fifth slower"
-    )
-    parser.add_argument("--bf16", action="store_true", help="sums in bfloat16, weights as they are")
+    add_settings(parser, FinetuningSettings, without=("learning_rate", "dtype", "max_length"))
 
 
 def finetuning(args):
     """The `lens.language.finetuning.Settings` of `add_finetuning_arguments`."""
     from lens.language.finetuning import Settings
 
-    return Settings(
-        epochs=args.epochs,
-        learning_rate=args.learning_rate,
-        batch_size=args.batch_size,
-        device_batch_size=args.device_batch_size,
-        warmup_share=args.warmup_share,
-        gradient_checkpointing=args.gradient_checkpointing,
-        bf16=args.bf16,
-        max_length=args.max_length,
-    )
+    steps = ("epochs", "learning_rate", "batch_size", "device_batch_size", "warmup_share")
+    return Settings(**options(args, *steps, "gradient_checkpointing", "bf16", "max_length"))
 
 
 def training_cost(facts, **counts) -> dict:
@@ -85,16 +68,16 @@ def training_cost(facts, **counts) -> dict:
 
 
 def add_lora_arguments(parser) -> None:
+    from lens.language.settings import AdapterSettings, TextTrainingSettings
+
     parser.add_argument("--lora", action="store_true", help="train low-rank adapters and the head")
-    parser.add_argument("--lora-rank", type=int, default=16)
-    parser.add_argument("--lora-alpha", type=int, default=32)
-    parser.add_argument("--lora-dropout", type=float, default=0.0)
-    parser.add_argument("--lora-targets", nargs="+", default=["q_proj", "v_proj"])
+    shared = TextTrainingSettings.model_fields
+    add_settings(parser, AdapterSettings, without=shared)
 
 
 def lora(args):
-    """The `lens.language.finetuning.Lora` of `add_lora_arguments`, or None."""
-    from lens.language.finetuning import Lora
+    """The `lens.language.lora.Lora` of `add_lora_arguments`, or None."""
+    from lens.language.lora import Lora
 
     if not args.lora:
         return None
@@ -167,8 +150,10 @@ def scorer(args):
         return loading.load(AutoModelForSequenceClassification, **model_options(args))
 
     def score(table):
-        scored = score_with(args, *loaded(), table, args.candidates, groups="prompt_id")
-        rewards, tokens, used = scored
+        tokenizer, model = loaded()
+        rewards, tokens, used = score_with(
+            args, tokenizer, model, table, args.candidates, groups="prompt_id"
+        )
         return table.assign(gold=rewards), tokens.shortened, used
 
     return score

@@ -1,23 +1,21 @@
 """How the tiny models of the offline world are trained."""
 
-from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.arguments import options
 from lens.cli.shared.outputs import write_metrics
+from lens.cli.shared.sections import add_settings, add_thread_argument
 
 
-def add_optimiser_arguments(parser, *, steps, learning_rate):
-    parser.add_argument("--steps", type=int, default=steps, help="batches in all")
-    parser.add_argument("--batch-size", type=int, default=64, help="texts in a batch")
-    parser.add_argument("--learning-rate", type=float, default=learning_rate, help="at its peak")
-    parser.add_argument("--seed", type=int, default=0)
+def add_tiny_model_arguments(parser, section):
+    """The model's section of the config, and where it goes."""
+    add_settings(parser, section)
     add_thread_argument(parser)
     parser.add_argument("--out", required=True, help="model folder")
     parser.add_argument("--metrics", required=True)
 
 
 def optimiser(args) -> dict:
-    """The keyword arguments of a training, of `add_optimiser_arguments`."""
-    names = ("steps", "batch_size", "learning_rate", "seed")
-    return {name: getattr(args, name) for name in names}
+    """The keyword arguments of a training, of `add_tiny_model_arguments`."""
+    return options(args, "steps", "batch_size", "learning_rate", "seed")
 
 
 def save(args, inputs, model, tokenizer, losses, **facts) -> None:

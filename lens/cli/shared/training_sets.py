@@ -1,17 +1,17 @@
 """What the commands share that take N pairs of each seed to train on."""
 
-from lens.cli.shared.arguments import add_thread_argument
+from lens.cli.shared.arguments import options
+from lens.cli.shared.sections import add_settings
 
 
 def add_training_set_arguments(parser):
+    from lens.reward.settings import TrainingSettings
+
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--embeddings", required=True, help="from embed-pairs")
     parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
-    parser.add_argument(
-        "--validation-fraction", type=float, default=0.1, help="of the N pairs, by prompt"
-    )
-    add_thread_argument(parser)
+    add_settings(parser, TrainingSettings)
 
 
 def read_training_sets(args):
@@ -20,8 +20,8 @@ def read_training_sets(args):
     from lens.reward.training_set import training_set
 
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    options = {"n_pairs": args.n_pairs, "validation_fraction": args.validation_fraction}
-    sets = {seed: training_set(pairs, embeddings, seed=seed, **options) for seed in args.seeds}
+    spent = options(args, "n_pairs", "validation_fraction")
+    sets = {seed: training_set(pairs, embeddings, seed=seed, **spent) for seed in args.seeds}
     return pairs, embeddings, sets
 
 

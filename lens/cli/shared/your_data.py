@@ -1,8 +1,10 @@
 """Arguments of the commands that take your data, an encoder or a reward model that you saved."""
 
 import argparse
-import json
 import os
+
+from lens.cli.shared.arguments import options
+from lens.cli.shared.sections import names
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,19 +49,6 @@ def read_ahead(args, scoring: str):
         rows = [item for item in first if tuple(item[1]) == names]
         print(explanation(reading, rows), file=sys.stderr)
     return readings, stream
-
-
-def names(text: str) -> dict[str, str]:
-    """A JSON object of names, for argparse."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is no JSON object of names, such as {{"prompt": "question"}}'
-        )
-    return value
 
 
 def positive(text: str) -> int:
@@ -137,19 +126,16 @@ def reward_model(args):
     from lens.serving.reward_model import RewardModel
 
     set_threads(args)
-    return RewardModel.load(
-        args.reward_model,
-        device=args.device,
-        batch_tokens=args.batch_tokens,
-        model=args.model,
-        trust_remote_code=args.trust_remote_code,
-    )
+    how = options(args, "device", "batch_tokens", "model", "trust_remote_code")
+    return RewardModel.load(args.reward_model, **how)
 
 
 def set_threads(args) -> None:
     from lens.language import loading
 
-    loading.set_threads(args.threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count()))
+    loading.set_threads(
+        args.threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    )
 
 
 def preferences(args, source: str):
@@ -160,12 +146,9 @@ def preferences(args, source: str):
 
     pairs = read_pairs(
         source,
-        split=args.split,
         revision=args.data_revision,
-        columns=args.columns,
         pair_rule=args.pairs,
-        group_by=args.group_by,
-        max_pairs=args.max_pairs,
+        **options(args, "split", "columns", "group_by", "max_pairs"),
     )
     print(summary(pairs), file=sys.stderr)
     return pairs

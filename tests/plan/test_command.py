@@ -1,0 +1,67 @@
+"""The command `lens plan` and the rule `plan`."""
+
+import json
+from argparse import ArgumentParser
+
+import pytest
+import yaml
+
+from lens.cli import main
+from lens.cli.plan import add_arguments
+from lens.core.errors import LensError
+from lens.plan import graph
+from lens.plan.machines import DEVICES
+from tests.helpers.workflow_tools import ROOT, SMALL, snakemake
+
+
+@pytest.mark.slow
+def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
+    given = ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(SMALL)]
+    target = "results/small/build_world/truth.json"
+    done = snakemake("--cores", "1", "--configfile", SMALL, "--", target, directory=tmp_path)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(tmp_path)
+    main(["plan", *given, "--out", "rest.json", "rest.md"])
+    shown = capsys.readouterr().out
+    main(["plan", *given, "--everything", "--out", "all.json"])
+    rest, everything = (json.loads((tmp_path / f"{n}.json").read_text()) for n in ("rest", "all"))
+    assert "build_world" not in rest["stages"]
+    assert everything["total"]["jobs"] == rest["total"]["jobs"] + 1
+    assert everything["measured"] == ["build_world"]
+    assert shown.startswith("## Run small on cpu\n\n| stage ")
+    assert (tmp_path / "rest.md").read_text() == shown
+    assert "The longest chain" in shown
+    main(["plan", *given, "--check", "results/small"])
+    assert "| build_world " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_rule_writes_the_plan_of_its_own_config(tmp_path):
+    given = ["--cores", "1", "--configfile", SMALL, "--config", "run=other"]
+    done = snakemake(*given, "--", "results/other/plan.json", directory=tmp_path)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads((tmp_path / "results/other/plan.json").read_text())
+    assert plan["run"] == "other"
+    assert plan["stages"]["train_vae"]["jobs"] == 2
+    assert "plan" not in plan["stages"]
+    assert (tmp_path / "results/other/plan.md").read_text().startswith("## Run other on cpu")
+    assert not (tmp_path / "results/other/build_world").exists()
+
+
+def test_errors_say_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LensError, match=r"Snakefile: no such file"):
+        graph.resolve("Snakefile")
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(yaml.safe_dump({"compare": {"datasets": ["nowhere"]}}))
+    with pytest.raises(LensError, match=r"compare.datasets names \['nowhere'\]"):
+        graph.resolve(ROOT / "Snakefile", configfiles=[wrong])
+    with pytest.raises(SystemExit, match=r"plan\.txt: the plan is written as \.md or \.json"):
+        main(["plan", "--out", "plan.txt"])
+
+
+def test_machines_of_the_command():
+    parser = ArgumentParser()
+    add_arguments(parser)
+    (machine,) = (action for action in parser._actions if action.dest == "machine")
+    assert set(machine.choices) == set(DEVICES)
