@@ -11,13 +11,8 @@ import numpy as np
 import pandas as pd
 
 from lens.advice.preferences import Preferences, decided, read_pairs, summary
-from lens.core.diagnostics import (
-    check_finite,
-    constant_features,
-    identical_pairs,
-    named,
-    of_embeddings,
-)
+from lens.core import diagnostics
+from lens.core.diagnostics import check_finite, constant_features, identical_pairs
 from lens.core.errors import LensError
 from lens.data.beware import of_pairs
 from lens.files import artifacts
@@ -96,8 +91,8 @@ class EmbeddedPairs:
         """What `lens.data.beware` says of the pairs and `lens.core.diagnostics` of embeddings."""
         constant = constant_features(np.concatenate([self.chosen, self.rejected]))
         alike = int(identical_pairs(self.chosen, self.rejected).sum())
-        found = of_embeddings(int(constant.sum()), len(constant), alike, len(self))
-        return named([*of_pairs(self.table), *found])
+        found = diagnostics.of_embeddings(int(constant.sum()), len(constant), alike, len(self))
+        return diagnostics.named([*of_pairs(self.table), *found])
 
     @property
     def sha256(self) -> str:
@@ -168,8 +163,7 @@ def embed_pairs(
     estimate: Callable[[float], None] = lambda seconds: None,
 ) -> EmbeddedPairs:
     """Embeds both answers of every pair; an encoder may be given by folder or Hub id. `estimate` is
-    told how long that will take, in seconds,
-    from a sample of the texts, before it begins, and may raise to stop it."""
+    told how long that will take, in seconds, from a sample of the texts, and may raise to stop."""
     if not isinstance(pairs, Preferences):
         raise LensError("embed_pairs needs pairs that `lens.read_pairs` has read.")
     encoder = Encoder(encoder) if isinstance(encoder, str) else encoder

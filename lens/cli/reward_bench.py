@@ -4,7 +4,8 @@ Scores by subset, by section and overall follow the official code; a tie is no s
 """
 
 from lens.cli.shared.arguments import settings
-from lens.cli.shared.your_data import add_reward_model_arguments, names
+from lens.cli.shared.sections import names
+from lens.cli.shared.your_data import add_reward_model_arguments
 
 
 def add_arguments(parser):

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import combinations, islice, pairwise
+from typing import cast
 
 from lens.core.errors import LensError
 from lens.data.annotations.exports import opened
@@ -17,10 +18,11 @@ from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.reading import threads
 from lens.data.reading.cells import as_list, listed, number
 from lens.data.reading.conversations import PARTS, is_whole
-from lens.data.reading.cures import command, either
+from lens.data.reading.cures import command, contradicted, placeholders
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
-from lens.data.reading.listed import unused_prompts, worths
+from lens.data.reading.listed import INSIDE, unused_prompts, worths
+from lens.data.reading.names import RANK_LISTS, RATING_LISTS, TEXTS
 from lens.data.soft_labels import of_scores, of_strength
 from lens.data.sources import Row, row_id, row_number
 
@@ -122,33 +124,36 @@ def _voted(pairs: list[Row], judged: Judged, report: FormReport) -> list[Row]:
 def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
     pairs, columns = [], reading.columns
     names = [columns[side] for side in ("score_chosen", "score_rejected") if side in columns]
-    told = f" (ties told by `{names[0]}` and `{names[1]}`)" if names else ""
+    ties = f" (ties told by `{names[0]}` and `{names[1]}`)" if names else ""
     better = f"`{columns['chosen']}` is preferred to `{columns['rejected']}`"
-    report.description = f"{better}{told}"
-    seen = Counter()
+    report.description = f"{better}{ties}"
+    seen: Counter[tuple] = Counter()
     for place, row in rows:
         parts, (chosen, rejected) = reading.texts(row, place)
         scores = [number(row.get(name), f"{place}: `{name}`") for name in names]
         report.responses += 2
-        if scores and None not in scores:
-            seen[tuple(scores)] += 1
-            report.ties += scores[0] == scores[1]
-            report.contradictions += scores[0] < scores[1]
+        told = [score for score in scores if score is not None]
+        if len(told) == 2:
+            seen[tuple(told)] += 1
+            report.ties += told[0] == told[1]
+            report.contradictions += told[0] < told[1]
         made = _each_with_each(place, row, parts, chosen, rejected)
         pairs += [(where, pair | of_scores(*scores)) for where, pair in made]
     if len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
-        raise _placeholders(rows, names, next(iter(seen))[0])
+        raise placeholders(rows, names, next(iter(seen))[0])
     return pairs
 
 
-def _each_with_each(place: str, row: dict, parts: dict, chosen, rejected) -> list[Row]:
+def _each_with_each(
+    place: str, row: dict, parts: dict, chosen: object, rejected: object
+) -> list[Row]:
     """The pair of a row, or, where a side lists several answers, all pairs of them."""
-    sides = [_answers_of(side) for side in (chosen, rejected)]
-    if None in sides or (len(sides[0]), len(sides[1])) == (1, 1):
+    good, bad = _answers_of(chosen), _answers_of(rejected)
+    if not (good and bad) or len(good) == len(bad) == 1:
         return [(place, _pair(row, parts, chosen, rejected))]
     pairs = []
-    for i, better in enumerate(sides[0], 1):
-        for j, worse in enumerate(sides[1], 1):
+    for i, better in enumerate(good, 1):
+        for j, worse in enumerate(bad, 1):
             pair = _pair(row, parts, better, worse) | {"id": f"{row_id(place, row)}-{i}-{j}"}
             pairs.append((f"{place}, chosen {i} over rejected {j}", pair))
     return pairs
@@ -160,26 +165,17 @@ def _answers_of(side: object) -> list | None:
     return items if items and all(isinstance(item, str) for item in items) else None
 
 
-def _placeholders(rows: list[Row], names: list[str], value: float) -> LensError:
-    left_out = command(rows[0][0], dict.fromkeys(names, ""))
-    return LensError(
-        f"{rows[0][0]} and on: `{names[0]}` and `{names[1]}` are {value:g} in all {len(rows)} "
-        "rows, so every pair would be a tie. They look like placeholders, not like scores. To "
-        f"leave them out and take every `chosen` as better: {left_out}"
-    )
-
-
 def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
-    pairs, sides, seen = [], reading.sides, []
+    pairs, sides, seen = [], cast(Sides, reading.sides), []
     report.description = sides.told
     for place, row in rows:
         report.responses += 2
         found = sides.judge(row, place)
         seen.append((tuple(row.get(name) for name in sides.judges), found))
         winner, strength = found
-        if sides.check and winner in (0, 1):
+        if sides.check and isinstance(winner, int):
             report.contradictions += sides.check(row, place)[0] == 1 - winner
-        if winner == "":
+        if isinstance(winner, str):
             report.unjudged += 1
         else:
             report.ties += winner is None
@@ -190,18 +186,8 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
             pairs.append((place, pair))
     report.meanings = sides.meanings(seen)
     if report.contradictions > len(pairs) / 2 and len(pairs) > 1:
-        raise _contradicted(rows, sides, report.contradictions, len(pairs))
+        raise contradicted(rows, sides.judges[0], report.contradictions, len(pairs))
     return pairs
-
-
-def _contradicted(rows: list[Row], sides: Sides, count: int, pairs: int) -> LensError:
-    label, place = sides.judges[0], rows[0][0]
-    turned = {"1 means the first answer": {"first_is_better": label}}
-    turned |= {"1 means the second answer": {"second_is_better": label}}
-    return LensError(
-        f"{place} and on: in {count} of {pairs} rows the scores speak against `{label}`, which may "
-        f"mean the opposite. {either(place, turned)}"
-    )
 
 
 def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
@@ -230,8 +216,6 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
 
 
 def _unrated_lists(rows: list[Row], name: str) -> LensError:
-    from lens.data.reading.listed import INSIDE, RANK_LISTS, RATING_LISTS, TEXTS
-
     items = [item for _, row in rows for item in listed(row.get(name)) or []]
     found = sorted(items[0]) if items and isinstance(items[0], dict) else f"{items[:1]!r:.80}"
     return LensError(
@@ -243,8 +227,8 @@ def _unrated_lists(rows: list[Row], name: str) -> LensError:
 
 
 def _from_best_first(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
-    name = reading.columns["responses"]
-    report.description = f"`{name}` lists the better answer, then the worse one"
+    listed_in = reading.columns["responses"]
+    report.description = f"`{listed_in}` lists the better answer, then the worse one"
     report.responses = 2 * len(rows)
     read = [(place, row, reading.texts(row, place)) for place, row in rows]
     return [(place, _pair(row, parts, *answers)) for place, row, (parts, answers) in read]

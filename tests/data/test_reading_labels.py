@@ -20,6 +20,7 @@ SIDES = {
     "places": ("first_answer", "second_answer"),
     "SHP": ("human_ref_A", "human_ref_B"),
     "AlpacaFarm": ("output_1", "output_2"),
+    "models": ("Model A Response", "Model B Response"),
 }
 
 
@@ -61,6 +62,7 @@ def winners(rows, columns=None):
         ("sides", "choice", "left", "answer_right"),
         ("places", "winner", "first", "second"),
         ("SHP", "labels", 1, 0),
+        ("models", "Winner", "Model A", "b"),
         ("AlpacaFarm", "preference", 1, 2),
     ],
 )

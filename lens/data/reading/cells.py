@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import re
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ TOKEN = re.compile(
 WORDS = {"true": "True", "false": "False", "null": "None", "nan": "None", "NaN": "None"}
 
 
-def parse_json(text: str):
+def parse_json(text: str) -> Any:
     """What JSON text says. ValueError too where it is nested too deeply or names something twice
     in one object, of which only one could be kept."""
     try:
@@ -41,7 +42,7 @@ def require_distinct(names: list[str]) -> None:
             raise ValueError(f"the name {twice[0]!r:.80} stands twice")
 
 
-def parse_cell(text: str):
+def parse_cell(text: str) -> Any:
     """The list or object that a cell holds as JSON, or as Python, pandas or NumPy print it.
 
     ValueError where it holds neither, or where something was left out when it was printed ("...").
@@ -125,7 +126,7 @@ def is_empty(value: object) -> bool:
     return value is None or value != value
 
 
-def number(value: object, what: str) -> float | None:
+def number(value: Any, what: str) -> float | None:
     """A rating as a number (true is 1, false 0), None where there is none; NaN is none."""
     if isinstance(value, str):
         word = value.strip().casefold()

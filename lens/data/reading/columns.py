@@ -31,7 +31,7 @@ def flattened(rows: Sequence[Row], objects: tuple[str, ...]) -> list[Row]:
 
 
 def _flat(row: dict, objects: tuple[str, ...]) -> dict:
-    found = {}
+    found: dict = {}
     for name, value in row.items():
         if name in objects and isinstance(value, dict):
             found |= {f"{name}.{inner}": each for inner, each in value.items()}

@@ -45,7 +45,7 @@ def as_messages(prompt: object) -> list[dict]:
         raise InvalidRowError("wrong_type", f"the prompt is a {kind(prompt)}, not text.")
     messages = as_turns(prompt)
     if messages is None:
-        return [{"role": "user", "content": whole(prompt).strip()}]
+        return [{"role": "user", "content": whole(str(prompt)).strip()}]
     if messages and messages[-1] == {"role": "assistant", "content": ""}:
         messages.pop()  # "...\n\nAssistant:" only asks for the answer
     return messages
@@ -103,12 +103,13 @@ def earlier_turns(history: object) -> list[dict]:
         return found
     items = listed(history)
     if items is None or all(map(is_message, items)):
-        return as_turns(history)
+        return as_turns(history) or []
     turns = []
     for item in items:
         if isinstance(item, dict):
             asked = next((item[name] for name in ASKED if name in item), None)
-            said = [asked, next((item[name] for name in ANSWERED if name in item), None)]
+            answered = next((item[name] for name in ANSWERED if name in item), None)
+            said: list | None = [asked, answered]
         else:
             said = listed(item)
         if said is None or len(said) != 2 or not all(isinstance(text, str) for text in said):

@@ -2,8 +2,10 @@
 
 import json
 import shlex
+from collections.abc import Iterable
 
 from lens.core.errors import LensError
+from lens.data.reading.cells import Row
 
 LONGEST_NAME = 60
 
@@ -33,7 +35,7 @@ def either(place: str, readings: dict[str, dict[str, str]]) -> str:
     return "Say which (any command that reads data takes --columns). " + " -- ".join(said)
 
 
-def names(found) -> str:
+def names(found: Iterable) -> str:
     return str(sorted(map(str, found)))
 
 
@@ -43,4 +45,25 @@ def needed(place: str, row: dict) -> LensError:
         f"{place}: needs `prompt` and `response`, or `chosen` and `rejected`, or a list "
         f"`candidates` that is not empty; found {names(row)}. Name the columns, with --columns as "
         f"in: {command(place, {'prompt': 'COLUMN', 'response': 'COLUMN'})}"
+    )
+
+
+def placeholders(rows: list[Row], names: list[str], value: float) -> LensError:
+    """That scores are the same in all rows."""
+    left_out = command(rows[0][0], dict.fromkeys(names, ""))
+    return LensError(
+        f"{rows[0][0]} and on: `{names[0]}` and `{names[1]}` are {value:g} in all {len(rows)} "
+        "rows, so every pair would be a tie. They look like placeholders, not like scores. To "
+        f"leave them out and take every `chosen` as better: {left_out}"
+    )
+
+
+def contradicted(rows: list[Row], label: str, count: int, pairs: int) -> LensError:
+    """That scores speak against a label."""
+    place = rows[0][0]
+    turned = {"1 means the first answer": {"first_is_better": label}}
+    turned |= {"1 means the second answer": {"second_is_better": label}}
+    return LensError(
+        f"{place} and on: in {count} of {pairs} rows the scores speak against `{label}`, which may "
+        f"mean the opposite. {either(place, turned)}"
     )

@@ -1,7 +1,9 @@
 """Which form rows have, which column is what, and how one row's prompt and answers are read."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Any
 
 from lens.core.errors import LensError
 from lens.data.reading.cells import Row, listed
@@ -14,11 +16,13 @@ from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.names import (
     BOOKKEEPING,
     GOOD_BAD,
+    LABELS,
     RATINGS,
     SCORED,
     STEMS,
     TEXTS,
     Names,
+    Words,
     canonical,
     text_of,
     tokens_of,
@@ -26,8 +30,13 @@ from lens.data.reading.names import (
 from lens.data.reading.prompts import prompt_columns
 from lens.data.reading.sides import find_sides, unjudged_sides
 
-SCORES = ("score{}chosen", "chosen{}score", "chosen{}rating")
-REJECTED = ("rejected_response", "rejected_messages", "rejected_text", "rejected_output")
+SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
+REJECTED: tuple[str, ...] = (
+    "rejected_response",
+    "rejected_messages",
+    "rejected_text",
+    "rejected_output",
+)
 REJECTED += ("rejected_answer", "rejected_completion", "rejected")
 BESIDE_REJECTED = ("messages", "conversations", *TEXTS)
 
@@ -99,26 +108,26 @@ def find_form(
     groups: dict[tuple, list[Row]] = {}
     for place, row in named:
         groups.setdefault(tuple(row), []).append((place, row))
-    found, first = None, None
+    first: Found | None = None
     for group in groups.values():
         reading = _form_of(_names(group, given), group[0][0], scoring)
         if reading is None:
             raise _no_form(group[0], scoring)
         if first is None:
-            found, first = reading, reading
+            first = reading
         elif reading[0] != first[0] or (reading[1] != first[1] and first[0] != "pair"):
             raise _mixed(group[0][0], reading, first)
-    if len(groups) > 1:
-        found = _form_of(_names(named, given), named[0][0], scoring)
-        if found is None:
-            raise _no_form(named[0], scoring)
+    found = _form_of(_names(named, given), named[0][0], scoring) if len(groups) > 1 else first
+    if found is None:
+        raise _no_form(named[0], scoring)
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
-    reading = Reading(form, roles, parts, given, objects, lists, twos, **more)
-    unused = tuple(_unused(reading, _names(named, given)))
-    return Reading(form, roles, parts, given, objects, lists, twos, **more, unused=unused)
+    how = Reading(form, roles, parts, given, objects, lists, twos, **more)
+    return replace(how, unused=tuple(_unused(how, _names(named, given))))
 
 
+# (form, {role: column}, what else the reading needs)
+Found = tuple[str, dict[str, str], dict[str, Any]]
 PART_NAMES = ("system", "history", "context", "prompt", "input")
 
 
@@ -127,7 +136,7 @@ def _names(rows: list[Row], given: dict[str, str]) -> Names:
     return Names(list(columns), rows, [ours for ours, theirs in given.items() if theirs])
 
 
-def _mixed(place: str, found, first) -> LensError:
+def _mixed(place: str, found: Found, first: Found) -> LensError:
     called = {"ratings": "lists", "ranking": "lists"}
     forms = [f"{called.get(f, f)} ({', '.join(names.values())})" for f, names, _ in (found, first)]
     return LensError(
@@ -154,7 +163,7 @@ def _no_form(item: Row, scoring: str) -> LensError:
     )
 
 
-def _form_of(names: Names, place: str, scoring: str) -> tuple[str, dict, dict] | None:
+def _form_of(names: Names, place: str, scoring: str) -> Found | None:
     """(form, {role: column}, what else the reading needs); None if the columns fit no form."""
     finders = (_pair, _sides, _lists, _rated_rows, _two_outputs)
     if scoring:
@@ -170,7 +179,7 @@ def _with_prompt(names: Names, columns: dict, place: str) -> dict:
     return prompt_columns(names, set(columns.values()), place) | columns
 
 
-def _pair(names: Names, place: str, scoring: str):
+def _pair(names: Names, place: str, scoring: str) -> Found | None:
     columns = pair_columns(names, place)
     if columns is None:
         return None
@@ -181,15 +190,15 @@ def pair_columns(names: Names, place: str) -> dict[str, str] | None:
     """The columns of the better and of the worse answer, where their names say so."""
     if {"chosen", "rejected"} <= names.known.keys():
         return {side: names.known[side] for side in ("chosen", "rejected")}
-    found = []
+    found: list[tuple[str, str]] = []
     for good, bad in GOOD_BAD:
         spelled = [(good, bad)]
         for stem in sorted(STEMS):
             spelled += [(f"{good}_{stem}", f"{bad}_{stem}"), (f"{stem}_{good}", f"{stem}_{bad}")]
-        found += [(names.known.get(a), names.known.get(b)) for a, b in spelled]
+        known = [(names.known.get(a), names.known.get(b)) for a, b in spelled]
+        found += [(a, b) for a, b in known if a and b and names.is_text(a) and names.is_text(b)]
     rejected = names.first(REJECTED)
     beside = [name for name in names.all(BESIDE_REJECTED) if name != rejected]
-    found = [pair for pair in found if None not in pair and all(map(names.is_text, pair))]
     if not found and rejected and names.is_text(rejected):
         found = [(name, rejected) for name in beside if names.is_text(name)]
     found = list(dict.fromkeys(found))
@@ -201,7 +210,7 @@ def pair_columns(names: Names, place: str) -> dict[str, str] | None:
     return dict(zip(("chosen", "rejected"), found[0], strict=True)) if found else None
 
 
-def _said(names: Names, columns) -> tuple:
+def _said(names: Names, columns: Iterable[str]) -> tuple:
     return tuple(text_of(row.get(name)) for _, row in names.rows for name in columns)
 
 
@@ -212,19 +221,23 @@ def _scores(names: Names, columns: dict) -> dict[str, str]:
         other = name.replace("chosen", "rejected")
         if name in names.names and other in names.names:
             return {"score_chosen": name, "score_rejected": other}
-    for name in names.known:
-        tokens = tokens_of(name)
+    for called, name in names.known.items():
+        tokens = tokens_of(called)
         for good, bad in GOOD_BAD:
             if good not in tokens or not SCORED.intersection(tokens):
                 continue
-            other = names.known.get("_".join(bad if t == good else t for t in tokens))
-            if other and names.is_numeric(other) and names.is_numeric(names.known[name]):
-                return {"score_chosen": names.known[name], "score_rejected": other}
+            beside = names.known.get("_".join(bad if t == good else t for t in tokens))
+            if beside and names.is_numeric(beside) and names.is_numeric(name):
+                return {"score_chosen": name, "score_rejected": beside}
     return {}
 
 
-def _sides(names: Names, place: str, scoring: str):
-    sides = find_sides(names, place) or (scoring and unjudged_sides(names, place))
+def _sides(names: Names, place: str, scoring: str) -> Found | None:
+    exported = scoring and any(
+        isinstance(value, list | dict) for name in names.all(LABELS) for value in names.values(name)
+    )
+    sides = None if exported else find_sides(names, place)
+    sides = sides or (unjudged_sides(names, place) if scoring else None)
     if not sides:
         return None
     columns = {"first": sides.first, "second": sides.second}
@@ -234,7 +247,7 @@ def _sides(names: Names, place: str, scoring: str):
     return "labelled_pair", prompt | columns | label, {"sides": sides}
 
 
-def _lists(names: Names, place: str, scoring: str):
+def _lists(names: Names, place: str, scoring: str) -> Found | None:
     found = find_listed(names, place, told=not scoring)
     if found is None:
         return None
@@ -247,7 +260,7 @@ def _lists(names: Names, place: str, scoring: str):
     return form, _with_prompt(names, columns, place), {"listed": found}
 
 
-def _rated_rows(names: Names, place: str, scoring: str):
+def _rated_rows(names: Names, place: str, scoring: str) -> Found | None:
     given = names.all((*RATINGS, "label", "rank"))
     given = [name for name in given if not names.is_empty(name)] or given[:1]
     texts = _texts(names, place)
@@ -267,7 +280,7 @@ def _texts(names: Names, place: str) -> list[str]:
     return found
 
 
-def _two_outputs(names: Names, place: str, scoring: str):
+def _two_outputs(names: Names, place: str, scoring: str) -> Found | None:
     """LLaMA-Factory's older form: `output` lists the better and the worse answer."""
     name = names.first(("output",))
     lists = [listed(value) for value in names.values(name)] if name else []
@@ -277,7 +290,7 @@ def _two_outputs(names: Names, place: str, scoring: str):
     return "best_first", columns, {}
 
 
-def _to_score(names: Names, place: str, scoring: str):
+def _to_score(names: Names, place: str, scoring: str) -> Found | None:
     """A prompt with one answer, or a whole conversation, with nothing that judges it."""
     texts = _texts(names, place)
     if texts:
@@ -292,7 +305,7 @@ def _to_score(names: Names, place: str, scoring: str):
 def _unused(reading: Reading, names: Names) -> list[str]:
     """The columns that are not read and hold something; objects by their own names."""
     opened = {str(name).split(".")[0] for name in reading.used if "." in str(name)}
-    left = {}
+    left: dict[str, bool] = {}
     for name in names.names:
         root = str(name).split(".")[0]
         shown_as = name if root in opened or name == root else root

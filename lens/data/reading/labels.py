@@ -27,6 +27,10 @@ SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: neg
 SKIPPED = {"skip", "skipped", "unjudged", "unsure", "unknown", "notsure"}
 
 
+# (0 or 1 for the better side, None for a tie, "" where nobody judged; how strongly, where told)
+Judged = tuple[int | str | None, float | None]
+
+
 @dataclass(frozen=True)
 class Sides:
     """Two columns with answers, and the columns that judge them; `judge(row, place)` says which
@@ -35,14 +39,17 @@ class Sides:
     first: str
     second: str
     judges: tuple[str, ...]
-    judge: Callable
+    judge: Callable[[dict, str], Judged]
     told: str
     scale: float | str | None = None  # what a strength is at most; "share": it is a probability
-    check: Callable | None = None  # as `judge`, by scores that stand beside the label
+    check: Callable[[dict, str], Judged] | None = (
+        None  # as `judge`, by scores that stand beside the label
+    )
 
     def meanings(self, judged: list[tuple]) -> dict[str, dict]:
         """{label: what it means and in how many rows} of (cells, (side, strength)) each."""
-        counts, means = Counter(), {}
+        counts: Counter[str] = Counter()
+        means = {}
         for cells, (side, _) in judged:
             said = " / ".join(map(str, cells))
             counts[said] += 1
@@ -56,7 +63,7 @@ class Sides:
         return self.first, self.second
 
 
-def ends_of(columns, names: Names) -> list[str]:
+def ends_of(columns: tuple[str, str], names: Names) -> list[str]:
     tokens = [tokens_of(canonical(name)) for name in columns]
     if len(tokens[0]) != len(tokens[1]):
         return ["", ""]
@@ -64,8 +71,14 @@ def ends_of(columns, names: Names) -> list[str]:
     return list(differ[0]) if len(differ) == 1 else ["", ""]
 
 
-def labelled(columns, label: str, meaning: Callable, told: str = "", scale=None) -> Sides:
-    def judge(row, where):
+def labelled(
+    columns: tuple[str, str],
+    label: str,
+    meaning: Callable,
+    told: str = "",
+    scale: float | str | None = None,
+) -> Sides:
+    def judge(row: dict, where: str) -> Judged:
         value = row.get(label)
         if is_empty(value) or word_of(value) in SKIPPED:
             return "", None
@@ -77,10 +90,10 @@ def labelled(columns, label: str, meaning: Callable, told: str = "", scale=None)
         return found
 
     told = told or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
-    return Sides(*columns, (label,), judge, told, scale)
+    return Sides(columns[0], columns[1], (label,), judge, told, scale)
 
 
-def read_label(names: Names, columns, label: str, place: str) -> Sides:
+def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -> Sides:
     """What the label's values mean; LensError where two meanings are possible, or none is."""
     values = [v for v in names.values(label) if word_of(v) not in SKIPPED | TIES]
     true_false = all(word_of(value) in ("true", "false") for value in values)
@@ -91,27 +104,29 @@ def read_label(names: Names, columns, label: str, place: str) -> Sides:
     if not values:
         first, row = names.rows[0]
         raise LensError(not_a_side(row.get(label), columns, f"{first}: `{label}`"))
-    found = {number(value, label) for value in values}
+    found = {_number(value, label) for value in values}
     name, ends = canonical(label), ends_of(columns, names)
     if name in SIGNED or (name == "margin" and name in names.fixed):
         sign = 1 if name == "margin" else -1
         scale = max(3.0, *map(abs, found)) if name in SIGNED else None
         said = "positive" if sign == 1 else "negative"
         told = f"a {said} `{label}` means that `{columns[0]}` is better, 0 a tie"
-        return labelled(columns, label, lambda v, _: _signed(number(v, label) * sign), told, scale)
+        return labelled(columns, label, lambda v, _: _signed(_number(v, label) * sign), told, scale)
     if name in ("first_share", "second_share"):
         side = 0 if name == "first_share" else 1
         told = f"`{label}` is the share that prefers `{columns[side]}`"
-        return labelled(columns, label, lambda v, _: _share(number(v, label), side), told, "share")
+        return labelled(columns, label, lambda v, _: _share(_number(v, label), side), told, "share")
     index = _index(name, found, [] if true_false else ends, columns, names)
     if index is None:
         raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
     return labelled(
-        columns, label, lambda v, _: (None, None) if _tie(v) else index.get(number(v, label))
+        columns, label, lambda v, _: (None, None) if _tie(v) else index.get(_number(v, label))
     )
 
 
-def _index(name: str, found: set[float], ends: list[str], columns, names: Names) -> dict | None:
+def _index(
+    name: str, found: set[float], ends: list[str], columns: tuple[str, str], names: Names
+) -> dict | None:
     """{number: (side, None)} of a label in whole numbers, where only one meaning is possible."""
     first, second = (0, None), (1, None)
     if name == "first_is_better" or (name == "labels" and _is_shp(name, columns, names)):
@@ -132,12 +147,19 @@ def _index(name: str, found: set[float], ends: list[str], columns, names: Names)
     return None
 
 
-def _is_shp(name: str, columns, names: Names) -> bool:
+def _is_shp(name: str, columns: tuple[str, str], names: Names) -> bool:
     """SHP's card: `labels` is 1 where `human_ref_A` is preferred, 0 where `human_ref_B` is."""
     return name in names.fixed or canonical(columns[0]).startswith("human_ref")
 
 
-def _ambiguous(names: Names, columns, label: str, found, ends, place: str) -> LensError:
+def _ambiguous(
+    names: Names,
+    columns: tuple[str, str],
+    label: str,
+    found: set[float],
+    ends: list[str],
+    place: str,
+) -> LensError:
     a, b = columns
     shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
     if min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
@@ -165,6 +187,10 @@ def _ambiguous(names: Names, columns, label: str, found, ends, place: str) -> Le
     )
 
 
+def _number(value: object, label: str) -> float:
+    return number(value, f"`{label}`") or 0.0
+
+
 def _is_plain_number(value: object) -> bool:
     return (
         is_number(value) and not isinstance(value, bool) and word_of(value) not in ("true", "false")
@@ -181,13 +207,13 @@ def _share(value: float, side: int) -> tuple | None:
     return (None if value == 0.5 else side if value > 0.5 else 1 - side), max(value, 1 - value)
 
 
-def _by_name(names: Names, columns) -> Callable:
+def _by_name(names: Names, columns: tuple[str, str]) -> Callable:
     """Labels that name a side in words, or give the name of the model that answered."""
     models = [
         names.known.get(re.sub(r"^.*(?=_[^_]+$)", "model", canonical(column))) for column in columns
     ]
 
-    def meaning(value, row):
+    def meaning(value: object, row: dict) -> tuple | None:
         found = named_side(value, columns)
         by = [row.get(model) for model in models]
         return (by.index(value), None) if found is None and by.count(value) == 1 else found
@@ -195,19 +221,20 @@ def _by_name(names: Names, columns) -> Callable:
     return meaning
 
 
-def named_side(value: object, columns) -> tuple[int | None, float | None] | None:
+def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, float | None] | None:
     """(0 or 1 for the side that a label names, None for a tie; its strength, where it tells)."""
     word = word_of(value)
     if _tie(value):
         return None, None
-    for side, column in enumerate(columns):
+    for place, column in enumerate(columns):
         if word in (word_of(column), word_of(column.rpartition(".")[2])):
-            return side, None
+            return place, None
     if signs := SIGNS.fullmatch(word):
         both = [named_side(part, columns) for part in signs.group(1, 3)]
-        if None in both or both[0][0] == both[1][0]:
+        if None in both or both[0] == both[1]:
             return None
-        return both[signs[2][0] == "<"][0], float(min(3, len(signs[2])))
+        better = both[signs[2][0] == "<"]
+        return better and better[0], float(min(3, len(signs[2])))
     match = VERDICT.fullmatch(word)
     if match is None:
         return None
@@ -240,7 +267,9 @@ def _tie(value: object) -> bool:
     return word_of(value) in TIES
 
 
-def not_a_side(value: object, columns, what: str, cure: str = " Mend the label.") -> str:
+def not_a_side(
+    value: object, columns: tuple[str, str], what: str, cure: str = " Mend the label."
+) -> str:
     ends = [str(column)[-1] for column in columns]
     return (
         f"{what} is {value!r:.80}. It must name a side ({columns[0]!r} or {columns[1]!r}, or just "

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from lens.core.errors import LensError
 from lens.data.reading.cells import as_list, is_empty, listed, number
@@ -38,7 +39,7 @@ class Listed:
 
     @property
     def by(self) -> str:
-        return self.values or self.inside
+        return self.values or self.inside or ""
 
 
 def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
@@ -60,7 +61,7 @@ def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
         return responses
     if not (values or inside):
         return responses
-    kind = kind_of(names, responses, values, inside)
+    kind = kind_of(names, responses, values or inside or "")
     return Listed(responses, text, values, None if values else inside, kind)
 
 
@@ -128,7 +129,7 @@ def worths(row: dict, items: list, how: "Listed", place: str) -> list:
             given = re.split(r"\s*>\s*", given.strip())
         given = as_list(given, what)
     else:
-        given = [_rating(item, how.inside) for item in items]
+        given = [_rating(item, how.by) for item in items]
     if how.kind == "order":
         return _by_order(given, len(items), what)
     if len(given) != len(items):
@@ -169,11 +170,11 @@ def _position(value: object, count: int, given: list) -> int | None:
     return ord(word) - ord("a") if len(word) == 1 else None
 
 
-def kind_of(names: Names, responses: str, values: str | None, inside: str | None) -> str:
+def kind_of(names: Names, responses: str, values: str) -> str:
     """ "ratings", "ranks" or "order". A column `ranking` may be either of the last two: 3, 1, 2 as
     ranks means that the second response is best, as an order that the third is. LensError where
     both are possible and differ."""
-    called = canonical(values or inside)
+    called = canonical(values)
     if called in ORDERS:
         return "order"
     if called != "ranking" or "ranking" in names.fixed:
@@ -205,22 +206,23 @@ def _possible(row: dict, responses: str, values: str) -> str | None:
     if isinstance(given, str) and ">" in given:
         return "order"
     given = listed(given)
-    if is_empty(given) or items is None:
+    if given is None or is_empty(given) or items is None:
         return None
     if any(isinstance(each, str) and not _is_float(each) and each.strip() for each in given):
         return "order"
     try:
-        ranks = [number(value, "") for value in given]
+        numbers = [number(value, "") for value in given]
     except LensError:
         return "ranks"
-    if None in ranks or sorted(ranks) not in _permutations(len(items)):
+    ranks = [rank for rank in numbers if rank is not None]
+    if len(ranks) < len(numbers) or sorted(ranks) not in _permutations(len(items)):
         return "ranks"
     start = int(min(ranks))
     places = [int(rank) - start for rank in ranks]
     return "either" if all(places[rank] == at for at, rank in enumerate(places)) else "differ"
 
 
-def _is_float(value: object) -> bool:
+def _is_float(value: Any) -> bool:
     try:
         float(value)
     except (TypeError, ValueError):
@@ -235,12 +237,13 @@ def _permutations(count: int) -> tuple[list[float], list[float]]:
 def two_lists(names: Names) -> list[str]:
     """Columns that hold two answers each while a label says which is better, as in summarize from
     feedback."""
-    if not any(not names.is_empty(name) for name in names.all(LABELS)) or names.first(VALUES):
+    labels = [name for name in names.all(LABELS) if not names.is_empty(name)]
+    if not labels or names.first(VALUES) or "rejected" in names.known:
         return []
     found = []
     for name in names.all(LISTS):
-        lists = [listed(value) for value in names.values(name)]
-        if lists and all(items is not None and len(items) == 2 for items in lists):
+        lists = [listed(value) or [] for value in names.values(name)]
+        if lists and all(len(items) == 2 for items in lists):
             text, rating = inside_of(lists[0])
             if rating is None and (text or all(isinstance(x, str) for x in lists[0])):
                 found.append(name)

@@ -9,47 +9,123 @@ from collections.abc import Iterable, Sequence
 from lens.data.reading.cells import Row, is_empty, is_number, listed
 from lens.data.reading.turns import InvalidRowError, decoded, is_message
 
-SYSTEMS = ("system", "system_prompt", "system_message", "sys_prompt", "system_instruction")
+Words = tuple[str, ...]
+Twos = tuple[tuple[str, str], ...]
+SYSTEMS: Words = (
+    "system",
+    "system_prompt",
+    "system_message",
+    "sys_prompt",
+    "system_instruction",
+)
 SYSTEMS += ("system_instructions", "developer_message")
-HISTORIES = ("history", "chat_history", "conversation_history", "dialogue_history", "chat_context")
-CONTEXTS = ("context", "passage", "document", "background", "article")
+HISTORIES: Words = (
+    "history",
+    "chat_history",
+    "conversation_history",
+    "dialogue_history",
+    "chat_context",
+)
+CONTEXTS: Words = ("context", "passage", "document", "background", "article")
 # Of several names that are there, the first counts.
-PROMPTS = ("prompt", "instruction", "question", "query", "user_prompt", "user_input")
+PROMPTS: Words = (
+    "prompt",
+    "instruction",
+    "question",
+    "query",
+    "user_prompt",
+    "user_input",
+)
 PROMPTS += ("user_message", "user_query", "problem", "post", "request", "input", "context")
 PROMPTS += ("history", "conversations", "conversation", "messages", "dialogue", "human", "task")
 PROMPTS += CONTEXTS[1:]
-DIALOGUES = ("messages", "conversations", "conversation", "dialogue")
-ALTERNATIVES = PROMPTS[: PROMPTS.index("history") + 1]  # that could well be (part of) the prompt
-LISTS = ("responses", "completions", "candidates", "answers", "outputs", "summaries", "generations")
+DIALOGUES: Words = ("messages", "conversations", "conversation", "dialogue")
+ALTERNATIVES: Words = PROMPTS[
+    : PROMPTS.index("history") + 1
+]  # that could well be (part of) the prompt
+LISTS: Words = (
+    "responses",
+    "completions",
+    "candidates",
+    "answers",
+    "outputs",
+    "summaries",
+    "generations",
+)
 LISTS += ("samples", "candidates_completions", "replies")
-TEXTS = ("response", "text", "content", "output", "completion", "answer", "generation", "reply")
+TEXTS: Words = (
+    "response",
+    "text",
+    "content",
+    "output",
+    "completion",
+    "answer",
+    "generation",
+    "reply",
+)
 TEXTS += ("summary", "assistant")
-RATINGS = ("rating", "score", "overall_score", "fine-grained_score", "reward", "overall_rating")
+RATINGS: Words = (
+    "rating",
+    "score",
+    "overall_score",
+    "fine-grained_score",
+    "reward",
+    "overall_rating",
+)
 RATINGS += ("helpfulness", "quality", "overall", "stars", "points")
 RANK_LISTS, RATING_LISTS = ("ranks", "ranking"), ("ratings", "scores", "rewards")
-ORDERS = ("order", "ordering")
-LABELS = ("winner", "label", "labels", "preference", "preferred", "choice", "better")
+ORDERS: Words = ("order", "ordering")
+LABELS: Words = (
+    "winner",
+    "label",
+    "labels",
+    "preference",
+    "preferred",
+    "choice",
+    "better",
+)
 LABELS += ("better_response_id", "preference_strength", "overall_preference")
 LABELS += ("first_is_better", "second_is_better", "first_share", "second_share", "verdict")
 LABELS += ("preferred_response", "better_response", "best_response", "human_preference")
 LABELS += ("human_label", "preference_label", "selected", "chosen", "vote", "best", "judgement")
 LABELS += ("judgment", "safer_response_id")
 # What may grade two answers where no label does; which sign means what has to be told.
-GRADES = ("margin", "score", "strength", "score_diff", "difference", "gap", "delta")
-GOOD_BAD = (("chosen", "rejected"), ("preferred", "non_preferred"), ("preferred", "dispreferred"))
+GRADES: Words = (
+    "margin",
+    "score",
+    "strength",
+    "score_diff",
+    "difference",
+    "gap",
+    "delta",
+    "win_rate",
+    "probability",
+    "share",
+)
+GOOD_BAD: Twos = (
+    ("chosen", "rejected"),
+    ("preferred", "non_preferred"),
+    ("preferred", "dispreferred"),
+)
 GOOD_BAD += (("preferred", "rejected"), ("accepted", "rejected"), ("better", "worse"))
 GOOD_BAD += (("winner", "loser"), ("winning", "losing"), ("win", "lose"), ("best", "worst"))
 GOOD_BAD += (("positive", "negative"), ("good", "bad"), ("chosen", "reject"), ("y_w", "y_l"))
 STEMS = {"response", "answer", "completion", "conversation", "output", "text", "candidate", "reply"}
 STEMS |= {"summary", "generation", "ref", "solution", "message", "translation", "story", "option"}
 STEMS |= {"assistant", "continuation", "essay", "caption", "code"}
-NO_ANSWER = {"model", "name", "id", "score", "rating", "source", "tokens", "url", "length", "rank"}
+NO_ANSWER = {"name", "id", "score", "rating", "source", "tokens", "url", "length", "rank"}
 NO_ANSWER |= {"quotes", "rationale", "reason", "type", "category", "reward", "label", "winner"}
 SCORED = {"score", "rating", "reward", "grade", "points", "votes", "quality", "rank", "helpfulness"}
-SIDE_ENDS = (("a", "b"), ("0", "1"), ("1", "2"), ("left", "right"), ("first", "second"))
+SIDE_ENDS: Twos = (
+    ("a", "b"),
+    ("0", "1"),
+    ("1", "2"),
+    ("left", "right"),
+    ("first", "second"),
+)
 SIDE_ENDS += (("one", "two"),)
 MORE_ENDS = {"c", "2", "3", "third", "three"}  # that say there are more than two
-INSIDE = ("messages", "text", "full_text", "content", "prompt", "conversation")
+INSIDE: Words = ("messages", "text", "full_text", "content", "prompt", "conversation")
 ASIDE = {"metadata", "meta", "extra", "info_extra", "annotations"}
 # What says where a row comes from, and nothing of its texts.
 BOOKKEEPING = re.compile(
@@ -117,7 +193,7 @@ def _is_text(value: object) -> bool:
     if isinstance(value, str):
         return not is_number(value)
     items = [value] if isinstance(value, dict) else listed(value)
-    return bool(items) and all(isinstance(each, str) or is_message(each) for each in items)
+    return all(isinstance(each, str) or is_message(each) for each in items) if items else False
 
 
 def text_of(value: object) -> str:

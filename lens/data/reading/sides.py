@@ -1,12 +1,12 @@
 """Two answers a row, and what says which of them is better: a label, flags, or a score for each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from lens.core.errors import LensError
 from lens.data.reading.cells import number
 from lens.data.reading.cures import either
-from lens.data.reading.labels import WORDS, Sides, ends_of, labelled, read_label, word_of
+from lens.data.reading.labels import WORDS, Judged, Sides, ends_of, labelled, read_label, word_of
 from lens.data.reading.names import (
     GRADES,
     LABELS,
@@ -35,7 +35,7 @@ def side_columns(names: Names, place: str) -> tuple[str, str] | None:
         tokens = tokens_of(name)
         for at, token in enumerate(tokens):
             ends = next((ends for ends in SIDE_ENDS if ends[0] == token), None)
-            if token == "1" and _with(tokens, at, "0") in knowntokens_of(known):
+            if token == "1" and _with(tokens, at, "0") in _tokens_of_all(known):
                 continue
             if ends and (pair := _pair(names, tokens, at, ends)):
                 found.append(pair)
@@ -49,10 +49,13 @@ def side_columns(names: Names, place: str) -> tuple[str, str] | None:
         raise LensError(
             f"{place}: more than two columns may be the answers. {either(place, listed)}"
         )
-    return tuple(names.known[name] for name in found[0]) if found else None
+    if not found:
+        return None
+    first, second = found[0]
+    return names.known[first], names.known[second]
 
 
-def knowntokens_of(known) -> set[tuple[str, ...]]:
+def _tokens_of_all(known: Iterable[str]) -> set[tuple[str, ...]]:
     return {tokens_of(name) for name in known}
 
 
@@ -60,21 +63,30 @@ def _with(tokens: tuple[str, ...], at: int, token: str) -> tuple[str, ...]:
     return (*tokens[:at], token, *tokens[at + 1 :])
 
 
-def _pair(names: Names, tokens, at, ends) -> tuple[str, str] | None:
+def _pair(
+    names: Names, tokens: tuple[str, ...], at: int, ends: tuple[str, str]
+) -> tuple[str, str] | None:
     by_tokens = {tokens_of(name): name for name in names.known}
     other, stem = by_tokens.get(_with(tokens, at, ends[1])), _with(tokens, at, "")
     more = {_with(tokens, at, end) for end in MORE_ENDS - set(ends)} & by_tokens.keys()
     if other is None or more or NO_ANSWER & {*stem}:
         return None
     pair = by_tokens[tokens], other
+    if [*filter(None, stem)][-1:] == ["model"] and not _are_wordy(names, pair):
+        return None
     if STEMS & {*stem, *(word.rstrip("s") for word in stem)} or {*LISTS} & {*stem}:
         texts = any(names.is_text(names.known[name]) for name in pair)
         return pair if texts or all(names.is_empty(names.known[name]) for name in pair) else None
+    return pair if _are_wordy(names, pair) else None
+
+
+def _are_wordy(names: Names, pair: tuple[str, str]) -> bool:
+    """Whether most cells of two columns hold several words."""
     said = [text_of(value) for name in pair for value in names.values(names.known[name])]
-    return pair if said and sum(" " in text.strip() for text in said) > len(said) / 2 else None
+    return sum(" " in text.strip() for text in said) > len(said) / 2
 
 
-def _alike(names: Names, found) -> bool:
+def _alike(names: Names, found: list[tuple[str, str]]) -> bool:
     firsts = [tuple(text_of(row.get(names.known[a])) for _, row in names.rows) for a, _ in found]
     return len(set(firsts)) == 1
 
@@ -90,22 +102,24 @@ def find_sides(names: Names, place: str) -> Sides | None:
     return _scores(names, columns, place)
 
 
-def _check(names: Names, columns, place: str) -> Callable | None:
+def _check(names: Names, columns: tuple[str, str], place: str) -> Callable | None:
     """What scores beside a label say, where they can be read."""
     try:
         scores = _scores(names, columns, place)
     except LensError:
         return None
-    return scores and scores.judge
+    return scores.judge if scores else None
 
 
 def unjudged_sides(names: Names, place: str) -> Sides | None:
     """Two answers a row that nobody judged."""
     columns = side_columns(names, place)
-    return columns and Sides(*columns, (), lambda row, where: ("", None), "")
+    if columns is None:
+        return None
+    return Sides(columns[0], columns[1], (), lambda row, where: ("", None), "")
 
 
-def _others(names: Names, columns) -> list[str]:
+def _others(names: Names, columns: tuple[str, str]) -> list[str]:
     return [name for name in names.known if names.known[name] not in columns]
 
 
@@ -115,7 +129,7 @@ def _end(name: str) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _one_hot(names: Names, columns, place: str) -> Sides | None:
+def _one_hot(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
     """Columns such as `winner_model_a`, `winner_model_b` and `winner_tie`, one of which is 1."""
     won = [name for name in _others(names, columns) if name.startswith("winner_")]
     by_side = {_end(name): names.known[name] for name in won if _end(name) is not None}
@@ -126,7 +140,7 @@ def _one_hot(names: Names, columns, place: str) -> Sides | None:
     tie = [names.known[name] for name in won if "tie" in tokens_of(name)]
     judges = (by_side[0], by_side[1], *tie[:1])
 
-    def judge(row, where):
+    def judge(row: dict, where: str) -> Judged:
         values = [number(row.get(name), f"{where}: `{name}`") for name in judges]
         if not any(values):
             return "", None
@@ -134,16 +148,17 @@ def _one_hot(names: Names, columns, place: str) -> Sides | None:
             raise LensError(f"{where}: one of {list(judges)} must be 1, the others 0; {values}.")
         return (0 if values[0] else 1 if values[1] else None), None
 
-    return Sides(*columns, judges, judge, f"one of {_listed(judges)} is 1")
+    return Sides(columns[0], columns[1], judges, judge, f"one of {_listed(judges)} is 1")
 
 
-def _flags(names: Names, columns, place: str) -> Sides | None:
+def _flags(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
     """A column such as `a_is_better`, true or false."""
     ends = ends_of(columns, names)
     for name in _others(names, columns):
         tokens = tokens_of(name)
         at = [i for token in tokens for i in (0, 1) if token == ends[i]]
-        at = at or [_end(name)] * (_end(name) is not None)
+        end = _end(name)
+        at = at or ([] if end is None else [end])
         if not (BETTER & set(tokens) and at) or canonical(name) in LABELS:
             continue
         column = names.known[name]
@@ -157,7 +172,7 @@ def _flag(value: object) -> str:
     return {"true": "1", "false": "0"}.get(word_of(value), word_of(value))
 
 
-def _labels(names: Names, columns, place: str) -> Sides | None:
+def _labels(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
     """The label column, where there is one that can be read. Of several, they must agree."""
     told = [name for name in GRADES if name in names.fixed]
     given = [name for name in names.all(told or LABELS) if name not in columns]
@@ -202,7 +217,7 @@ def _require_no_rival(names: Names, others: list[str], readings: dict, place: st
             )
 
 
-def _is_aside(names: Names, name: str, readings) -> bool:
+def _is_aside(names: Names, name: str, readings: dict) -> bool:
     """Whether a label column holds words that are about something else, and another one judges."""
     words = not names.is_numeric(name)
     return bool(readings) and words
@@ -221,7 +236,7 @@ def _require_agreement(names: Names, readings: dict, place: str) -> None:
                 )
 
 
-def _scores(names: Names, columns, place: str) -> Sides | None:
+def _scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
     """A score for each side, such as `score_0` and `score_1`; ranks are better when lower."""
     ends = ends_of(columns, names)
     found = {}
@@ -241,16 +256,17 @@ def _scores(names: Names, columns, place: str) -> Sides | None:
         raise LensError(f"{place}: several scores may judge the answers. {either(place, listed)}")
     (judges, ranked), *_ = found.items()
 
-    def judge(row, where):
+    def judge(row: dict, where: str) -> Judged:
         values = [number(row.get(name), f"{where}: `{name}`") for name in judges]
-        if None in values:
+        told = [value for value in values if value is not None]
+        if len(told) < 2:
             return "", None
-        gap = (values[1] - values[0]) if ranked else (values[0] - values[1])
+        gap = (told[1] - told[0]) if ranked else (told[0] - told[1])
         return (None if gap == 0 else 0 if gap > 0 else 1), abs(gap)
 
     told = f"{_listed(judges)} say which is better, {'lower' if ranked else 'higher'} is better"
-    return Sides(*columns, judges, judge, told)
+    return Sides(columns[0], columns[1], judges, judge, told)
 
 
-def _listed(names) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)

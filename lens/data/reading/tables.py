@@ -26,7 +26,8 @@ def table_rows(text: str, name: str, mark: str | None) -> Iterator[tuple[str, di
         text, mark = text.partition("\n")[2], sep[1]
     text = _line_ends(text)
     mark = mark or _delimiter(text)
-    error, plain = None, None
+    error: LensError | None = None
+    plain: list[tuple[str, dict]] | None = None
     for attempt, blanks in _attempts(text, mark):
         try:
             rows = _rows(attempt, name, mark, blanks)
@@ -36,9 +37,9 @@ def table_rows(text: str, name: str, mark: str | None) -> Iterator[tuple[str, di
         if blanks or not any(_quoted(cell) for _, row in rows for cell in row.values()):
             return iter(rows)
         plain = plain or rows
-    if plain is None:
+    if plain is None and error:
         raise error
-    return iter(plain)
+    return iter(plain or [])
 
 
 def _quoted(cell: str) -> bool:
@@ -59,7 +60,7 @@ def _attempts(text: str, mark: str) -> Iterator[tuple[str, bool]]:
 def _line_ends(text: str) -> str:
     """Where rows end as on Windows, so do the lines inside a field: both are read as "\\n"."""
     header = re.match(r"[^\r\n]*(\r\n|\r|\n)?", text)
-    return re.sub("\r\n?", "\n", text) if header[1] == "\r\n" else text
+    return re.sub("\r\n?", "\n", text) if header and header[1] == "\r\n" else text
 
 
 def _lines(text: str) -> Iterator[str]:

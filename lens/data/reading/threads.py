@@ -1,5 +1,7 @@
 """Threads of messages with ranks, as OpenAssistant keeps them: trees, or a message a row."""
 
+from collections.abc import Iterable, Iterator
+
 from lens.core.errors import LensError
 from lens.data.reading.cells import Row
 from lens.data.reading.turns import ROLES
@@ -14,7 +16,7 @@ def opened(rows: list[Row]) -> list[Row] | None:
     if names >= FLAT and "rank" in names and "replies" not in names:
         return _ranked(rows, _of_rows(rows))
     if {"replies", "text"} <= names or ("prompt" in names and _is_tree(rows[0][1].get("prompt"))):
-        trees = [(place, row if "replies" in row else row.get("prompt")) for place, row in rows]
+        trees = [(place, row if "replies" in row else row.get("prompt", {})) for place, row in rows]
         return _ranked(rows, _of_trees(trees))
     return None
 
@@ -23,21 +25,22 @@ def _is_tree(value: object) -> bool:
     return isinstance(value, dict) and "text" in value and "replies" in value
 
 
-def _of_rows(rows: list[Row]):
+def _of_rows(rows: list[Row]) -> Iterator[tuple[str, list[dict], list[dict]]]:
     """(place, message, path of messages above it) of each message, its children beside it."""
     by_id = {row.get("message_id"): row for _, row in rows}
     children: dict[object, list[dict]] = {}
     for _, row in rows:
         children.setdefault(row.get("parent_id"), []).append(row)
     for place, row in rows:
-        path, above = [], row
+        path: list[dict] = []
+        above: dict | None = row
         while above is not None and len(path) <= len(rows):
             path.append(above)
             above = by_id.get(above.get("parent_id")) if above.get("parent_id") else None
         yield place, path[::-1], children.get(row.get("message_id"), [])
 
 
-def _of_trees(trees: list[Row]):
+def _of_trees(trees: list[Row]) -> Iterator[tuple[str, list[dict], list[dict]]]:
     waiting = [(place, [tree]) for place, tree in trees if _is_tree(tree)]
     for place, path in waiting:
         replies = path[-1].get("replies")
@@ -46,14 +49,14 @@ def _of_trees(trees: list[Row]):
         waiting += [(place, [*path, reply]) for reply in replies]
 
 
-def _ranked(rows: list[Row], threads) -> list[Row]:
-    found = []
+def _ranked(rows: list[Row], threads: Iterable[tuple[str, list[dict], list[dict]]]) -> list[Row]:
+    found: list[Row] = []
     for place, path, replies in threads:
-        ranked = [each for each in replies if _rank(each) is not None]
+        ranked = [(each, rank) for each in replies if (rank := _rank(each)) is not None]
         if len(ranked) < 2 or _role(path[-1]) != "user":
             continue
         prompt = [{"role": _role(turn), "content": turn.get("text")} for turn in path]
-        texts, ranks = [each.get("text") for each in ranked], [_rank(each) + 1 for each in ranked]
+        texts, ranks = [each.get("text") for each, _ in ranked], [rank + 1 for _, rank in ranked]
         row = {"id": f"{place.rpartition('row ')[2]}-{len(found) + 1}", "prompt": prompt}
         found.append((place, row | {"responses": texts, "ranks": ranks}))
     if not found:

@@ -114,13 +114,14 @@ def _message(value: object) -> dict:
     role = ROLES.get(role.casefold(), role) if isinstance(role, str) else role
     content = next((value[name] for name in ("content", "value", "text") if name in value), None)
     calls = value.get("tool_calls")
-    called = isinstance(calls, list | np.ndarray) and any(_is_call(call) for call in calls)
+    calls = list(calls) if isinstance(calls, list | np.ndarray) else []
+    called = any(map(_is_call, calls))
     content = _joined("" if content is None and called else content)
     if not (isinstance(content, str) and ("role" in value or "from" in value)):
         raise InvalidRowError("wrong_type", "a message needs `role` and `content` as text.")
     kept = {name: value[name] for name in TOOL_KEYS[1:] if value.get(name) and role == "tool"}
     return {"role": role, "content": whole(content).strip()} | (
-        {"tool_calls": list(calls)} if called else kept
+        {"tool_calls": calls} if called else kept
     )
 
 
