@@ -45,8 +45,8 @@ def read_ahead(args, scoring: str):
     live = args.source == "-"
     first, stream = ahead(stream_rows(args.source), args.chunk if live else 1000)
     readings = Readings(scoring, args.columns).learn(first)
-    for names, reading in readings.known.items() if args.explain else ():
-        rows = [item for item in first if tuple(item[1]) == names]
+    for columns, reading in readings.known.items() if args.explain else ():
+        rows = [item for item in first if tuple(item[1]) == columns]
         print(explanation(reading, rows), file=sys.stderr)
     return readings, stream
 
