@@ -65,6 +65,7 @@ def put(value, path, odd):
     value[last] = copy.deepcopy(odd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 def test_one_odd_part_gives_pairs_or_a_reason(name):
     rows, reasons = EXPORTS[name], []

@@ -221,6 +221,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("tables")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("form", [as_pair, as_label, as_scale, as_list, as_messages, as_objects])
 @settings(max_examples=15, deadline=None, derandomize=True)

@@ -3,6 +3,8 @@
 import ast
 from functools import cache
 
+import pytest
+
 from tests.helpers.workflow_tools import ROOT
 
 LARGE_PACKAGES = {"lens/cli", "lens/paper"}  # one module per subcommand, one per table or figure
@@ -51,6 +53,7 @@ def test_files_are_short():
     assert {name: count for name, count in lines.items() if count > FILE_LINES} == {}
 
 
+@pytest.mark.slow
 def test_functions_are_short():
     """Their branches are counted by ruff."""
     functions = {

@@ -74,6 +74,7 @@ def imported(file):
     return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
 
 
+@pytest.mark.slow
 def test_what_is_imported_is_declared():
     library = names([*PROJECT["dependencies"], *OPTIONAL]) | {"lens"}
     assert_imports("lens", library)
@@ -156,6 +157,7 @@ def defined(module):
     return names
 
 
+@pytest.mark.slow
 def test_what_is_imported_late_is_there():
     """Commands import when they run, so a wrong name would wait until then."""
     for file in (ROOT / "lens").rglob("*.py"):

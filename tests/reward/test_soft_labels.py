@@ -73,6 +73,7 @@ def test_the_loss_is_the_cross_entropy_and_its_gradient_sigmoid_minus_label(labe
     np.testing.assert_allclose(found, loss.detach().numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_labels_of_one_change_not_a_bit(method):
     data, _ = linear_world(count=60, validation=20)
@@ -84,6 +85,7 @@ def test_labels_of_one_change_not_a_bit(method):
     assert soft.metrics == plain.metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_labels_change_what_is_learned(method):
     data, _ = linear_world(count=60, validation=20)
@@ -91,6 +93,7 @@ def test_labels_change_what_is_learned(method):
     assert any((soft.weights[name] != plain.weights[name]).any() for name in soft.weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [[1, 1, 0.8, 0.5, 0], [0.9] * 5, [0.3, 0.4, 0.5]])
 def test_the_mlp_gives_equal_pairs_the_mean_of_their_labels(labels):
     data = alike([1.0, -0.5], labels)
