@@ -10,7 +10,7 @@ from lens.core.errors import LensError
 from lens.latent import synthesis
 from lens.reward import evidence, lens_plus, methods, mlp, probes
 from lens.reward.training_set import Standardiser, TrainingSet, training_set_of
-from tests.reward.test_mlp import HEAD, SYNTHESIS, linear_world
+from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world
 
 METHODS = ("original", "direct_perturbation", *methods.PROBES, "lens_plus")
 
@@ -145,7 +145,7 @@ def test_a_pair_the_other_way_round_has_the_other_label(method):
         labels=1 - soft.labels,
         validation_labels=1 - soft.validation_labels,
     )
-    one, other = (probes.PROBES[method](each).weights["w"] for each in (soft, turned))
+    one, other = (methods.METHODS[method].probe(each).weights["w"] for each in (soft, turned))
     np.testing.assert_allclose(one, other, atol=2e-3 * np.abs(one).max())
 
 
