@@ -27,6 +27,7 @@ from lens.data.reading.names import (
     text_of,
     tokens_of,
 )
+from lens.data.reading.naming import name_answers
 from lens.data.reading.prompts import prompt_columns
 from lens.data.reading.sides import find_sides, unjudged_sides
 
@@ -189,7 +190,9 @@ def _pair(names: Names, place: str, scoring: str) -> Found | None:
 def pair_columns(names: Names, place: str) -> dict[str, str] | None:
     """The columns of the better and of the worse answer, where their names say so."""
     if {"chosen", "rejected"} <= names.known.keys():
-        return {side: names.known[side] for side in ("chosen", "rejected")}
+        both = names.known["chosen"], names.known["rejected"]
+        named = name_answers(names, both, place)
+        return None if named else {"chosen": both[0], "rejected": both[1]}
     found: list[tuple[str, str]] = []
     for good, bad in GOOD_BAD:
         spelled = [(good, bad)]
@@ -201,7 +204,7 @@ def pair_columns(names: Names, place: str) -> dict[str, str] | None:
     beside = [name for name in names.all(BESIDE_REJECTED) if name != rejected]
     if not found and rejected and names.is_text(rejected):
         found = [(name, rejected) for name in beside if names.is_text(name)]
-    found = list(dict.fromkeys(found))
+    found = [pair for pair in dict.fromkeys(found) if not name_answers(names, pair, place)]
     if len({_said(names, pair) for pair in found}) > 1:
         meant = {f"`{a}` is preferred to `{b}`": {"chosen": a, "rejected": b} for a, b in found}
         raise LensError(
