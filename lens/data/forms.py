@@ -23,6 +23,7 @@ from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
 from lens.data.reading.listed import INSIDE, unused_prompts, worths
 from lens.data.reading.names import RANK_LISTS, RATING_LISTS, TEXTS
+from lens.data.reading.ties import scores_inside
 from lens.data.soft_labels import of_scores, of_strength
 from lens.data.sources import Row, row_id, row_number
 
@@ -131,15 +132,17 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
     for place, row in rows:
         parts, (chosen, rejected) = reading.texts(row, place)
         scores = [number(row.get(name), f"{place}: `{name}`") for name in names]
+        scores = scores or scores_inside([chosen, rejected])
         report.responses += 2
         told = [score for score in scores if score is not None]
         if len(told) == 2:
             seen[tuple(told)] += 1
-            report.ties += told[0] == told[1]
             report.contradictions += told[0] < told[1]
+        known = {"tie": True} if reading.tied(row) else of_scores(*scores)
+        report.ties += "tie" in known
         made = _each_with_each(place, row, parts, chosen, rejected)
-        pairs += [(where, pair | of_scores(*scores)) for where, pair in made]
-    if len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
+        pairs += [(where, pair | known) for where, pair in made]
+    if names and len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
         raise placeholders(rows, names, next(iter(seen))[0])
     return pairs
 
@@ -170,7 +173,7 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
     report.description = sides.told
     for place, row in rows:
         report.responses += 2
-        found = sides.judge(row, place)
+        found = (None, None) if reading.tied(row) else sides.judge(row, place)
         seen.append((tuple(row.get(name) for name in sides.judges), found))
         winner, strength = found
         if sides.check and isinstance(winner, int):

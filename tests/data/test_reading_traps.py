@@ -77,3 +77,56 @@ def test_unknown_names_of_models_are_refused():
     make = sides("response_a", "response_b")
     with pytest.raises(LensError, match="must name a side"):
         read_pairs(rows(lambda i: make(i) | {"better": "gpt-4 turbo", "worse": "llama 7b"}))
+
+
+TIES = [
+    lambda tie: {"status": "tie" if tie else "unchanged"},
+    lambda tie: {"rating": [9.0, 9.0 if tie else 2.0]},
+    lambda tie: {"scores": json.dumps([9, 9 if tie else 2])},
+    lambda tie: {"is_tie": tie},
+    lambda tie: {"tie": "true" if tie else "false"},
+    lambda tie: {"label": "tie" if tie else "chosen"},
+    lambda tie: {"score_w": 5, "score_l": 5 if tie else 1},
+]
+
+
+@pytest.mark.parametrize("more", TIES)
+def test_ties_beside_chosen_and_rejected_are_none_of_the_wins(more):
+    found = read_pairs(rows(lambda i: pair(i, **more(i == 1))))
+    assert list(found.table.chosen) == [good(i) for i in (0, 2, 3)]
+    assert (found.report["form"]["ties"], found.report["form"]["unread"]) == (1, [])
+    soft = read_pairs(rows(lambda i: pair(i, **more(i == 1))), labels="soft").table
+    assert list(soft.label) == [1, 0.5, 1, 1]
+
+
+def test_scores_inside_answers_tell_ties():
+    def objects(i):
+        texts = {"chosen": good(i), "rejected": bad(i)}
+        scores = {"chosen": 5, "rejected": 5 if i == 1 else 1}
+        return pair(i) | {side: {"text": texts[side], "score": scores[side]} for side in texts}
+
+    def messages(i):
+        return pair(i) | {
+            side: [{"role": "assistant", "content": cell["text"], "score": cell["score"]}]
+            for side, cell in objects(i).items()
+            if side != "prompt"
+        }
+
+    for make in (objects, messages):
+        found = read_pairs(rows(make))
+        assert (len(found.table), found.report["form"]["ties"]) == (3, 1)
+
+
+FLAGS = [
+    lambda tie, first: {"winner": "b" if tie or not first else "a", "tie": tie},
+    lambda tie, first: {"winner": "a" if first else "b", "is_tie": int(tie)},
+    lambda tie, first: {"a_better": int(first and not tie), "b_better": int(not (first or tie))},
+]
+
+
+@pytest.mark.parametrize("judge", FLAGS)
+def test_flags_of_ties_beside_two_answers_count(judge):
+    make = sides("response_a", "response_b")
+    found = read_pairs(rows(lambda i: make(i) | judge(i == 1, i % 2 == 0)))
+    assert list(found.table.chosen) == [good(i) for i in (0, 2, 3)]
+    assert found.report["form"]["ties"] == 1

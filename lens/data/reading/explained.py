@@ -17,6 +17,7 @@ ROLES = {
     "first": "the first answer",
     "second": "the second answer",
     "label": "says which answer is better",
+    "tie": "says which rows are ties",
     "responses": "the answers",
     "values": "the answers' ratings or ranks",
     "response": "the answer",

@@ -30,6 +30,7 @@ from lens.data.reading.names import (
 from lens.data.reading.naming import name_answers
 from lens.data.reading.prompts import prompt_columns
 from lens.data.reading.sides import find_sides, unjudged_sides
+from lens.data.reading.ties import says_tie, tie_columns
 
 SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
 REJECTED: tuple[str, ...] = (
@@ -59,11 +60,17 @@ class Reading:
     twos: tuple[str, ...] = ()  # columns with two answers each, which become two columns
     sides: Sides | None = None
     listed: Listed | None = None
+    ties: tuple[str, ...] = ()  # columns that say which rows are ties
     unused: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def used(self) -> set[str]:
-        return {*self.columns.values(), *(self.sides.judges if self.sides else ())}
+        judges = self.sides.judges if self.sides else ()
+        return {*self.columns.values(), *judges, *self.ties}
+
+    def tied(self, row: dict) -> bool:
+        """Whether a column of its own says that the row's two answers are equally good."""
+        return any(says_tie(name, row.get(name)) for name in self.ties)
 
     def texts(self, row: dict, place: str) -> tuple[dict, list]:
         """({part: cell} of a row's prompt, its answers): chosen and rejected, first and second,
@@ -124,6 +131,9 @@ def find_form(
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
     how = Reading(form, roles, parts, given, objects, lists, twos, **more)
+    if form in ("pair", "labelled_pair"):
+        ties = tie_columns(_names(named, given), how.used)
+        how = replace(how, ties=ties, columns=roles | ({"tie": ties[0]} if ties else {}))
     return replace(how, unused=tuple(_unused(how, _names(named, given))))
 
 
@@ -225,14 +235,19 @@ def _scores(names: Names, columns: dict) -> dict[str, str]:
         if name in names.names and other in names.names:
             return {"score_chosen": name, "score_rejected": other}
     for called, name in names.known.items():
-        tokens = tokens_of(called)
-        for good, bad in GOOD_BAD:
+        tokens = _words(called)
+        for good, bad in (*GOOD_BAD, ("w", "l")):
             if good not in tokens or not SCORED.intersection(tokens):
                 continue
-            beside = names.known.get("_".join(bad if t == good else t for t in tokens))
+            wanted = tuple(bad if token == good else token for token in tokens)
+            beside = next((n for c, n in names.known.items() if _words(c) == wanted), None)
             if beside and names.is_numeric(beside) and names.is_numeric(name):
                 return {"score_chosen": name, "score_rejected": beside}
     return {}
+
+
+def _words(called: str) -> tuple[str, ...]:
+    return tokens_of(called.replace(".", "_"))
 
 
 def _sides(names: Names, place: str, scoring: str) -> Found | None:

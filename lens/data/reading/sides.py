@@ -152,20 +152,36 @@ def _one_hot(names: Names, columns: tuple[str, str], place: str) -> Sides | None
 
 
 def _flags(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
-    """A column such as `a_is_better`, true or false."""
+    """A column such as `a_is_better`, true or false, or one for each side: both alike is a tie."""
     ends = ends_of(columns, names)
+    found: dict[int, str] = {}
     for name in _others(names, columns):
         tokens = tokens_of(name)
         at = [i for token in tokens for i in (0, 1) if token == ends[i]]
         end = _end(name)
         at = at or ([] if end is None else [end])
-        if not (BETTER & set(tokens) and at) or canonical(name) in LABELS:
+        if not (BETTER & set(tokens) and at) or "not" in tokens or canonical(name) in LABELS:
             continue
         column = names.known[name]
         if {str(value).casefold() for value in names.values(column)} <= {"true", "false", "1", "0"}:
-            meanings = {"1": (at[0], None), "0": (1 - at[0], None)}
-            return labelled(columns, column, lambda value, _, m=meanings: m.get(_flag(value)))
+            found.setdefault(at[0], column)
+    if len(found) == 2:
+        return _two_flags(columns, (found[0], found[1]))
+    for side, column in found.items():
+        meanings = {"1": (side, None), "0": (1 - side, None)}
+        return labelled(columns, column, lambda value, _, m=meanings: m.get(_flag(value)))
     return None
+
+
+def _two_flags(columns: tuple[str, str], flags: tuple[str, str]) -> Sides:
+    def judge(row: dict, where: str) -> Judged:
+        said = [number(row.get(name), f"{where}: `{name}`") for name in flags]
+        told = [value for value in said if value is not None]
+        if len(told) < 2:
+            return "", None
+        return (None if told[0] == told[1] else 0 if told[0] else 1), None
+
+    return Sides(columns[0], columns[1], flags, judge, f"{_listed(flags)} say which is better")
 
 
 def _flag(value: object) -> str:
