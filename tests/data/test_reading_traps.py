@@ -130,3 +130,79 @@ def test_flags_of_ties_beside_two_answers_count(judge):
     found = read_pairs(rows(lambda i: make(i) | judge(i == 1, i % 2 == 0)))
     assert list(found.table.chosen) == [good(i) for i in (0, 2, 3)]
     assert found.report["form"]["ties"] == 1
+
+
+SYSTEM = {"role": "system", "content": "Be brief."}
+EARLIER = [
+    {"role": "user", "content": "Hello there."},
+    {"role": "assistant", "content": "Good day!"},
+]
+
+
+@pytest.mark.parametrize("name", ["previous_turns", "conversation_turns", "messages", "dialog"])
+def test_earlier_turns_beside_a_prompt_are_never_dropped(name):
+    given = rows(lambda i: pair(i, **{name: EARLIER}))
+    with pytest.raises(LensError, match=f"`{name}` holds turns that `prompt` does not"):
+        read_pairs(given)
+    found = read_pairs(given, columns={"prompt": "prompt", "history": name})
+    assert [role for role, _ in prompt_of(found)] == ["user", "assistant", "user"]
+    alone = read_pairs(given, columns={"prompt": "prompt"})
+    assert prompt_of(alone) == [("user", "How is thing 0 cleaned?")]
+
+
+@pytest.mark.parametrize("lead", [EARLIER, [SYSTEM, *EARLIER], [SYSTEM]])
+def test_the_conversation_that_contains_the_prompt_counts(lead):
+    def make(i):
+        row = pair(i)
+        return row | {"messages": [*lead, {"role": "user", "content": row["prompt"]}]}
+
+    found = read_pairs(rows(make))
+    assert prompt_of(found)[:-1] == [(turn["role"], turn["content"]) for turn in lead]
+    assert found.report["form"]["telling"] == []
+
+
+def test_a_system_turn_in_a_whole_conversation_is_never_dropped():
+    def make(i):
+        row = pair(i)
+        said = [("user", row["prompt"]), ("assistant", row["chosen"])]
+        return row | {"messages": [SYSTEM, *({"role": r, "content": c} for r, c in said)]}
+
+    with pytest.raises(LensError, match="`messages` holds turns"):
+        read_pairs(rows(make))
+
+
+@pytest.mark.parametrize("name", ["model_context", "system_user", "source"])
+def test_sentences_in_columns_named_like_bookkeeping_are_warned_of(name):
+    found = read_pairs(rows(lambda i: pair(i, **{name: "It is red and rather old."})))
+    assert found.report["form"]["telling"] == [name]
+    found = read_pairs(rows(lambda i: pair(i, **{name: "wiki"})))
+    assert found.report["form"]["telling"] == []
+
+
+@pytest.mark.parametrize("name", ["context", "document", "documents", "passage", "article"])
+def test_what_a_question_is_about_comes_before_it(name):
+    def make(i):
+        row = pair(i, **{name: "It is red and old."})
+        return {"question": row.pop("prompt")} | row
+
+    asked = "It is red and old.\n\nHow is thing 0 cleaned?"
+    assert prompt_of(read_pairs(rows(make))) == [("user", asked)]
+    with pytest.raises(LensError, match=f"`prompt` and `{name}` may each be the prompt"):
+        read_pairs(rows(lambda i: pair(i, **{name: "It is red and old."})))
+
+
+def test_parts_of_a_prompt_in_an_object_are_read():
+    def nested(first, second):
+        return lambda i: {
+            "sample": {first: f"How is thing {i} cleaned?", second: "It is red and old."},
+            "chosen": good(i),
+            "rejected": bad(i),
+        }
+
+    asked = "It is red and old.\n\nHow is thing 0 cleaned?"
+    assert prompt_of(read_pairs(rows(nested("question", "context")))) == [("user", asked)]
+    asked = "How is thing 0 cleaned?\n\nIt is red and old."
+    assert prompt_of(read_pairs(rows(nested("instruction", "input")))) == [("user", asked)]
+    about = {"system_prompt": "Be brief.", "history": EARLIER}
+    found = prompt_of(read_pairs(rows(lambda i: pair(i, metadata=about))))
+    assert [role for role, _ in found] == ["system", "user", "assistant", "user"]

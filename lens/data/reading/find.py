@@ -14,7 +14,6 @@ from lens.data.reading.cures import names as shown
 from lens.data.reading.labels import Sides
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.names import (
-    BOOKKEEPING,
     GOOD_BAD,
     LABELS,
     RATINGS,
@@ -23,7 +22,6 @@ from lens.data.reading.names import (
     TEXTS,
     Names,
     Words,
-    canonical,
     text_of,
     tokens_of,
 )
@@ -31,6 +29,7 @@ from lens.data.reading.naming import name_answers
 from lens.data.reading.prompts import prompt_columns
 from lens.data.reading.sides import find_sides, unjudged_sides
 from lens.data.reading.ties import says_tie, tie_columns
+from lens.data.reading.unused import require_turns_read, unused_columns
 
 SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
 REJECTED: tuple[str, ...] = (
@@ -62,6 +61,7 @@ class Reading:
     listed: Listed | None = None
     ties: tuple[str, ...] = ()  # columns that say which rows are ties
     unused: tuple[str, ...] = field(default=(), compare=False)
+    telling: tuple[str, ...] = field(default=(), compare=False)  # unused ones to be warned of
 
     @property
     def used(self) -> set[str]:
@@ -134,7 +134,10 @@ def find_form(
     if form in ("pair", "labelled_pair"):
         ties = tie_columns(_names(named, given), how.used)
         how = replace(how, ties=ties, columns=roles | ({"tie": ties[0]} if ties else {}))
-    return replace(how, unused=tuple(_unused(how, _names(named, given))))
+    names = _names(named, given)
+    require_turns_read(names, parts, how.used, named[0][0])
+    unused, telling = unused_columns(names, how.used)
+    return replace(how, unused=unused, telling=telling)
 
 
 # (form, {role: column}, what else the reading needs)
@@ -318,20 +321,3 @@ def _to_score(names: Names, place: str, scoring: str) -> Found | None:
         columns = {"response": name}
         return "response", _with_prompt(names, columns, place), {}
     return None
-
-
-def _unused(reading: Reading, names: Names) -> list[str]:
-    """The columns that are not read and hold something; objects by their own names."""
-    opened = {str(name).split(".")[0] for name in reading.used if "." in str(name)}
-    left: dict[str, bool] = {}
-    for name in names.names:
-        root = str(name).split(".")[0]
-        shown_as = name if root in opened or name == root else root
-        if name not in reading.used and name != "id":
-            left[shown_as] = left.get(shown_as, False) or not names.is_empty(name)
-    return sorted(str(name) for name, filled in left.items() if filled)
-
-
-def is_bookkeeping(name: str) -> bool:
-    """Whether a column's name says that it holds where a row comes from, not what is in it."""
-    return BOOKKEEPING.fullmatch(canonical(name.rpartition(".")[2])) is not None

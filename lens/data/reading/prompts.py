@@ -64,9 +64,12 @@ def _last_role(value: object) -> str | None:
 
 def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
     """Puts another column where it belongs in the prompt; LensError if that is open."""
-    main, called = found["prompt"], canonical(other)
-    asked = canonical(main)
+    main, called = found["prompt"], _called(other)
+    asked = _called(main)
     if "prompt" in names.fixed or _is_within(names, other, main):
+        return
+    if called in DIALOGUES and _ends_with(names, other, main):
+        found["prompt"] = other
         return
     if called == "input" and asked == "instruction":
         found["input"] = other
@@ -74,7 +77,7 @@ def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
         found["input" if asked == "instruction" else "context"] = other
     elif called in CONTEXTS + HISTORIES and _is_dialogue(names, other):
         found["history"] = other
-    elif called in ALTERNATIVES and _is_wordy(names, other):
+    elif called in ALTERNATIVES + CONTEXTS and _is_wordy(names, other):
         meant = {
             f"`{main}` alone is the prompt": {"prompt": main},
             f"`{other}` alone is": {"prompt": other},
@@ -86,6 +89,21 @@ def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
             f"{place}: `{main}` and `{other}` may each be the prompt or part of it. "
             f"{either(place, meant)}"
         )
+
+
+def _called(name: str) -> str:
+    """A column's name, or that of an object's field if it says which part of a prompt it is."""
+    leaf = canonical(name.rpartition(".")[2])
+    return leaf if leaf in PROMPTS else canonical(name)
+
+
+def _ends_with(names: Names, dialogue: str, asked: str) -> bool:
+    """Whether the dialogue's last turn is what the other column asks, in every row."""
+    for _, row in names.rows:
+        turns = as_turns(row.get(dialogue))
+        if not turns or turns[-1]["content"] != text_of(row.get(asked)).strip():
+            return False
+    return True
 
 
 def _is_within(names: Names, other: str, main: str) -> bool:
