@@ -6,6 +6,7 @@ import pytest
 
 from lens.advice.own_pairs import read_pairs
 from lens.core.errors import LensError
+from lens.data.reading.find import find_form
 
 GOOD = ["Rinse it well, then let it dry.", "Oil it twice a year, in the shade."]
 BAD = ["I do not know that.", "No idea about this one."]
@@ -206,3 +207,23 @@ def test_parts_of_a_prompt_in_an_object_are_read():
     about = {"system_prompt": "Be brief.", "history": EARLIER}
     found = prompt_of(read_pairs(rows(lambda i: pair(i, metadata=about))))
     assert [role for role, _ in found] == ["system", "user", "assistant", "user"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "part"),
+    [("prompt", "system", "system"), ("question", "context", "context")],
+)
+def test_a_part_that_is_first_filled_in_a_later_row_is_read(asked, name, part):
+    def row(value):
+        return {asked: "How?", "response": "So.", name: value}
+
+    reading = find_form([("f, row 1", row(None)), ("f, row 2", row(""))], scoring="response")
+    assert reading.texts(row(""), "f, row 3")[0] == {"prompt": "How?"}
+    assert reading.texts(row("It is red."), "f, row 4")[0] == {"prompt": "How?", part: "It is red."}
+
+
+def test_a_later_part_that_may_be_several_is_refused():
+    first = {"prompt": "How?", "response": "So.", "context": None}
+    reading = find_form([("f, row 1", first)], scoring="response")
+    with pytest.raises(LensError, match="row 2: `context` holds something here"):
+        reading.texts(first | {"context": "It is red."}, "f, row 2")

@@ -26,7 +26,7 @@ from lens.data.reading.names import (
     tokens_of,
 )
 from lens.data.reading.naming import name_answers
-from lens.data.reading.prompts import prompt_columns
+from lens.data.reading.prompts import empty_parts, filled_later, prompt_columns
 from lens.data.reading.sides import find_sides, unjudged_sides
 from lens.data.reading.ties import says_tie, tie_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
@@ -60,6 +60,7 @@ class Reading:
     sides: Sides | None = None
     listed: Listed | None = None
     ties: tuple[str, ...] = ()  # columns that say which rows are ties
+    empty: tuple[str, ...] = ()  # parts of the prompt in which no row had anything so far
     unused: tuple[str, ...] = field(default=(), compare=False)
     telling: tuple[str, ...] = field(default=(), compare=False)  # unused ones to be warned of
 
@@ -76,6 +77,7 @@ class Reading:
         """({part: cell} of a row's prompt, its answers): chosen and rejected, first and second,
         one, or a list of them. Of lists of questions and answers, conversations are made."""
         parts = {part: row.get(column) for part, column in self.parts.items()}
+        parts |= filled_later(row, self.empty, self.parts, place)
         if "responses" in self.columns:
             answers = texts_in(row, self.columns["responses"], place)
         else:
@@ -137,7 +139,7 @@ def find_form(
     names = _names(named, given)
     require_turns_read(names, parts, how.used, named[0][0])
     unused, telling = unused_columns(names, how.used)
-    return replace(how, unused=unused, telling=telling)
+    return replace(how, unused=unused, telling=telling, empty=empty_parts(names, how.used))
 
 
 # (form, {role: column}, what else the reading needs)

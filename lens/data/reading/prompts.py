@@ -1,6 +1,7 @@
 """Which columns are the prompt, and which hold a part of it, such as a system turn or an input."""
 
 from lens.core.errors import LensError
+from lens.data.reading.cells import is_empty
 from lens.data.reading.conversations import earlier_turns
 from lens.data.reading.cures import either
 from lens.data.reading.names import (
@@ -43,6 +44,35 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
     for part in ("history", "context", "input"):
         if part in names.fixed and part in names.known and names.known[part] != main:
             found[part] = names.known[part]
+    return found
+
+
+def empty_parts(names: Names, used: set[str]) -> tuple[str, ...]:
+    """Columns that would be part of the prompt if they held anything."""
+    given = names.all((*SYSTEMS, *HISTORIES, *CONTEXTS, "input"))
+    return tuple(name for name in given if name not in used and names.is_empty(name))
+
+
+def filled_later(
+    row: dict, empty: tuple[str, ...], parts: dict[str, str], place: str
+) -> dict[str, object]:
+    """{part: cell} of `empty_parts` that are filled in this row; LensError if such a column could
+    be several parts."""
+    found: dict[str, object] = {}
+    for name in empty:
+        if is_empty(row.get(name)):
+            continue
+        called, asked = _called(name), _called(parts.get("prompt", ""))
+        part = "system" if called in SYSTEMS else "history" if called in HISTORIES else ""
+        if (called == "input" or called in CONTEXTS) and asked in ASKING:
+            part = "input" if asked == "instruction" else "context"
+        if not part or part in parts or part in found:
+            whole = {"prompt": parts.get("prompt", "COLUMN"), "context": name}
+            raise LensError(
+                f"{place}: `{name}` holds something here, but nothing in the rows from which the "
+                f"reading was found. {either(place, {'it is part of the prompt': whole})}"
+            )
+        found[part] = row[name]
     return found
 
 
