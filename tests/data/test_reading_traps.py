@@ -227,3 +227,26 @@ def test_a_later_part_that_may_be_several_is_refused():
     reading = find_form([("f, row 1", first)], scoring="response")
     with pytest.raises(LensError, match="row 2: `context` holds something here"):
         reading.texts(first | {"context": "It is red."}, "f, row 2")
+
+
+@pytest.mark.parametrize("printed", [json.dumps, str])
+def test_objects_that_a_table_printed_are_opened(printed):
+    def make(i):
+        row = pair(i)
+        asked = {"messages": [{"role": "user", "content": row["prompt"]}], "tools": []}
+        texts = {s: printed({"response": row[s], "model": "x"}) for s in ("chosen", "rejected")}
+        return {"prompt": printed(asked)} | texts
+
+    found = read_pairs(rows(make))
+    assert prompt_of(found) == [("user", "How is thing 0 cleaned?")]
+    assert list(found.table.chosen) == [good(i) for i in range(4)]
+
+
+def test_answers_in_json_are_texts():
+    def make(i):
+        return pair(i) | {
+            "chosen": json.dumps({"answer": i}),
+            "rejected": json.dumps({"answer": -1}),
+        }
+
+    assert list(read_pairs(rows(make)).table.chosen) == [f'{{"answer": {i}}}' for i in range(4)]

@@ -127,6 +127,7 @@ SIDE_ENDS: Twos = (
 SIDE_ENDS += (("one", "two"),)
 MORE_ENDS = {"c", "2", "3", "third", "three"}  # that say there are more than two
 INSIDE: Words = ("messages", "text", "full_text", "content", "prompt", "conversation")
+INSIDE += ("response", "answer", "output", "completion")
 ASIDE = {"metadata", "meta", "extra", "info_extra", "annotations"}
 # What says where a row comes from, and nothing of its texts.
 BOOKKEEPING = re.compile(
