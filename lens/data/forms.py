@@ -23,7 +23,7 @@ from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
 from lens.data.reading.listed import INSIDE, unused_prompts, worths
 from lens.data.reading.names import RANK_LISTS, RATING_LISTS, TEXTS
-from lens.data.reading.ties import scores_inside
+from lens.data.reading.ties import graded, scores_inside
 from lens.data.reading.unused import is_bookkeeping
 from lens.data.soft_labels import of_scores, of_strength
 from lens.data.sources import Row, row_id, row_number
@@ -144,6 +144,7 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
             seen[tuple(told)] += 1
             report.contradictions += told[0] < told[1]
         known = {"tie": True} if reading.tied(row) else of_scores(*scores)
+        known |= graded(row, reading.grades, place)
         report.ties += "tie" in known
         made = _each_with_each(place, row, parts, chosen, rejected)
         pairs += [(where, pair | known) for where, pair in made]

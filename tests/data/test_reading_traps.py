@@ -250,3 +250,47 @@ def test_answers_in_json_are_texts():
         }
 
     assert list(read_pairs(rows(make)).table.chosen) == [f'{{"answer": {i}}}' for i in range(4)]
+
+
+@pytest.mark.parametrize("name", ["toxicity_score", "penalty_points"])
+def test_scores_whose_direction_is_open_are_refused_with_both(name):
+    make = sides("response_1", "response_2")
+
+    def scored(i):
+        low = (1, 9) if i % 2 == 0 else (9, 1)
+        return make(i) | {f"{name}_1": low[0], f"{name}_2": low[1]}
+
+    with pytest.raises(LensError, match="lower is better") as refused:
+        read_pairs(rows(scored))
+    assert '"rank_1": "' + name in str(refused.value)
+    lower = read_pairs(rows(scored), columns={"rank_1": f"{name}_1", "rank_2": f"{name}_2"})
+    assert list(lower.table.chosen) == [good(i) for i in range(4)]
+
+
+def test_a_score_of_ranks_is_a_score():
+    make = sides("response_a", "response_b")
+    scores = [(3, 1), (1, 3)]
+    given = rows(
+        lambda i: make(i) | dict(zip(("rank_score_a", "rank_score_b"), scores[i % 2], strict=True))
+    )
+    assert list(read_pairs(given).table.chosen) == [good(i) for i in range(4)]
+
+
+GRADES = [
+    ([{"margin": value} for value in (0, 1, 2, 4)], [0.5, 0.625, 0.75, 1]),
+    ([{"strength": value, "scale": 4} for value in (1, 2, 4, 0)], [0.625, 0.75, 1, 0.5]),
+    ([{"label": value} for value in (0.5, 0.8, 1.0, 0.6)], [0.5, 0.8, 1, 0.6]),
+    ([{"votes_for": n, "votes_against": 4 - n} for n in (3, 4, 2, 3)], [0.75, 1, 0.5, 0.75]),
+]
+
+
+@pytest.mark.parametrize(("told", "labels"), GRADES)
+def test_what_stands_beside_a_pair_grades_it(told, labels):
+    given = rows(lambda i: pair(i, **told[i]))
+    soft = read_pairs(given, labels="soft")
+    assert list(soft.table.label) == labels
+    hard = read_pairs(given)
+    assert len(hard.table) == 3
+    assert hard.report["form"]["ties"] == 1
+    again = soft.table.drop(columns=["side"], errors="ignore").to_dict("records")
+    assert list(read_pairs(again, labels="soft").table.label) == labels

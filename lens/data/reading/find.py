@@ -28,7 +28,7 @@ from lens.data.reading.names import (
 from lens.data.reading.naming import name_answers
 from lens.data.reading.prompts import empty_parts, filled_later, prompt_columns
 from lens.data.reading.sides import find_sides, unjudged_sides
-from lens.data.reading.ties import says_tie, tie_columns
+from lens.data.reading.ties import graded_columns, says_tie, tie_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
 
 SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
@@ -60,6 +60,7 @@ class Reading:
     sides: Sides | None = None
     listed: Listed | None = None
     ties: tuple[str, ...] = ()  # columns that say which rows are ties
+    grades: dict[str, str] = field(default_factory=dict)  # `graded_columns` of a pair
     empty: tuple[str, ...] = ()  # parts of the prompt in which no row had anything so far
     unused: tuple[str, ...] = field(default=(), compare=False)
     telling: tuple[str, ...] = field(default=(), compare=False)  # unused ones to be warned of
@@ -136,6 +137,9 @@ def find_form(
     if form in ("pair", "labelled_pair"):
         ties = tie_columns(_names(named, given), how.used)
         how = replace(how, ties=ties, columns=roles | ({"tie": ties[0]} if ties else {}))
+    if form == "pair" and not how.ties and "score_chosen" not in roles:
+        grades = graded_columns(_names(named, given), how.used)
+        how = replace(how, grades=grades, columns=roles | grades)
     names = _names(named, given)
     require_turns_read(names, parts, how.used, named[0][0])
     unused, telling = unused_columns(names, how.used)

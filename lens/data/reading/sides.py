@@ -23,6 +23,10 @@ from lens.data.reading.names import (
 )
 
 BETTER = {"better", "preferred", "wins", "win", "won", "winner", "chosen", "best"}
+# Words beside a score's own name that leave higher as the better.
+OF_SCORES = STEMS | {"overall", "mean", "average", "avg", "total", "final", "model", "human"}
+OF_SCORES |= {"judge", "annotator", "llm", "rm", "gpt", "correctness", "coherence", "accuracy"}
+OF_SCORES |= {"relevance", "number", "num", "of", "up", "completions"}
 
 
 def side_columns(names: Names, place: str) -> tuple[str, str] | None:
@@ -255,14 +259,17 @@ def _require_agreement(names: Names, readings: dict, place: str) -> None:
 def _scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
     """A score for each side, such as `score_0` and `score_1`; ranks are better when lower."""
     ends = ends_of(columns, names)
-    found = {}
+    found, open_to_both = {}, False
     for name in _others(names, columns):
         tokens = tokens_of(name)
         for at, token in enumerate(tokens):
             other = names.known.get("_".join(_with(tokens, at, ends[1])))
             stem = {*_with(tokens, at, "")}
             if token == ends[0] and other and stem & SCORED and names.is_numeric(other):
-                found[names.known[name], other] = "rank" in stem
+                found[names.known[name], other] = "rank" in stem and len(stem & SCORED) == 1
+                open_to_both = open_to_both or bool(
+                    {word for word in stem if word.isalpha()} - SCORED - OF_SCORES
+                )
     if not found:
         return None
     if len(found) > 1:
@@ -271,6 +278,16 @@ def _scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
         }
         raise LensError(f"{place}: several scores may judge the answers. {either(place, listed)}")
     (judges, ranked), *_ = found.items()
+    if open_to_both:
+        a, b = judges
+        listed = {
+            f"{better} is better": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
+            for better, called in (("higher", "score"), ("lower", "rank"))
+        }
+        raise LensError(
+            f"{place}: `{a}` and `{b}` may judge the answers, with higher or with lower as the "
+            f"better. {either(place, listed)}"
+        )
 
     def judge(row: dict, where: str) -> Judged:
         values = [number(row.get(name), f"{where}: `{name}`") for name in judges]
