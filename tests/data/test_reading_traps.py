@@ -294,3 +294,32 @@ def test_what_stands_beside_a_pair_grades_it(told, labels):
     assert hard.report["form"]["ties"] == 1
     again = soft.table.drop(columns=["side"], errors="ignore").to_dict("records")
     assert list(read_pairs(again, labels="soft").table.label) == labels
+
+
+TRANSCRIPTS = [
+    "System: Be brief.\n\nHuman: Hello.\n\nAssistant: Hi!\n\nHuman: {}\n\nAssistant:",
+    "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello.<|im_end|>\n"
+    "<|im_start|>assistant\nHi!<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n",
+    "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHello. [/INST] Hi! </s><s>[INST] {} [/INST]",
+    "\n\nH: Hello.\n\nA: Hi!\n\nH: {}\n\nA:",
+    "USER: Hello. ASSISTANT: Hi!\nUSER: {} ASSISTANT:",
+]
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS)
+def test_transcripts_of_chat_templates_are_turns(transcript):
+    found = read_pairs(rows(lambda i: pair(i) | {"prompt": transcript.format(f"How is {i}?")}))
+    turns = prompt_of(found)
+    assert turns[-3:] == [("user", "Hello."), ("assistant", "Hi!"), ("user", "How is 0?")]
+    assert turns[:-3] == [("system", "Be brief.")] * ("Be brief" in transcript)
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS)
+def test_whole_conversations_of_chat_templates_are_split(transcript):
+    def make(i):
+        asked = transcript.format(f"How is {i}?")
+        return {"chosen": f"{asked} {good(i)}", "rejected": f"{asked} {bad(i)}"}
+
+    found = read_pairs(rows(make))
+    assert prompt_of(found)[-1] == ("user", "How is 0?")
+    assert list(found.table.chosen) == [good(i) for i in range(4)]
