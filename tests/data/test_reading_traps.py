@@ -323,3 +323,27 @@ def test_whole_conversations_of_chat_templates_are_split(transcript):
     found = read_pairs(rows(make))
     assert prompt_of(found)[-1] == ("user", "How is 0?")
     assert list(found.table.chosen) == [good(i) for i in range(4)]
+
+
+def rated(i, **more):
+    return {"prompt": f"How is thing {i // 2} cleaned?", "response": f"So {i}."} | more
+
+
+RIVALS = [
+    lambda i: rated(i, label=1 + i % 2),
+    lambda i: rated(i, score=i % 2, label=2 - i % 2),
+    lambda i: {"prompt": "q", "responses": ["a", "b"], "ratings": [5, 1], "scores": [1, 5]},
+    lambda i: pair(i, system="Be brief.", system_prompt="Be long."),
+    lambda i: pair(i, history=EARLIER, chat_history=EARLIER[:1]) | {"history": EARLIER[1:]},
+    lambda i: pair(i, chosen_response=bad(i), rejected_response=good(i)),
+]
+
+
+@pytest.mark.parametrize("make", RIVALS)
+def test_two_columns_for_one_purpose_are_refused_where_they_differ(make):
+    with pytest.raises(LensError, match=r"may (both )?be .* -- "):
+        read_pairs(rows(make))
+
+
+def test_labels_of_yes_and_no_rate_an_answer():
+    assert len(read_pairs(rows(lambda i: rated(i, label=i % 2))).table) == 2

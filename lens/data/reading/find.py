@@ -25,8 +25,9 @@ from lens.data.reading.names import (
     text_of,
     tokens_of,
 )
-from lens.data.reading.naming import name_answers
+from lens.data.reading.naming import name_answers, require_no_other
 from lens.data.reading.prompts import empty_parts, filled_later, prompt_columns
+from lens.data.reading.rivals import require_one_rating
 from lens.data.reading.sides import find_sides, unjudged_sides
 from lens.data.reading.ties import graded_columns, says_tie, tie_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
@@ -210,6 +211,7 @@ def pair_columns(names: Names, place: str) -> dict[str, str] | None:
     """The columns of the better and of the worse answer, where their names say so."""
     if {"chosen", "rejected"} <= names.known.keys():
         both = names.known["chosen"], names.known["rejected"]
+        require_no_other(names, both, place)
         named = name_answers(names, both, place)
         return None if named else {"chosen": both[0], "rejected": both[1]}
     found: list[tuple[str, str]] = []
@@ -294,6 +296,8 @@ def _rated_rows(names: Names, place: str, scoring: str) -> Found | None:
     if not given or not texts:
         return None
     columns = _with_prompt(names, {"response": texts[0]}, place)
+    if not scoring and "prompt" in columns:
+        require_one_rating(names, given, columns["prompt"], place)
     return ("rated_rows", columns | {"rating": given[0]}, {}) if "prompt" in columns else None
 
 

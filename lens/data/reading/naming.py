@@ -2,8 +2,9 @@
 
 from lens.core.errors import LensError
 from lens.data.reading.cells import is_empty
+from lens.data.reading.cures import either
 from lens.data.reading.labels import named_side
-from lens.data.reading.names import Names, text_of
+from lens.data.reading.names import STEMS, Names, text_of
 from lens.data.reading.sides import side_columns
 
 LONGEST = 60  # characters of a name
@@ -36,3 +37,31 @@ def name_answers(names: Names, pair: tuple[str, str], place: str) -> bool:
 
 def _all_longer(told: list[tuple[str, list[str]]]) -> bool:
     return all(len(said) < min(map(len, answers)) for said, answers in told)
+
+
+def require_no_other(names: Names, pair: tuple[str, str], place: str) -> None:
+    """LensError where other columns, such as `chosen_response`, say something else."""
+    if {"chosen", "rejected"} & names.fixed:
+        return
+    for stem in sorted(STEMS):
+        other = [names.known.get(f"{side}_{stem}", "") for side in ("chosen", "rejected")]
+        if not all(other) or not all(map(names.is_text, other)) or set(other) & {*pair}:
+            continue
+        if all(
+            _holds(row, one, two)
+            for _, row in names.rows
+            for one, two in zip(pair, other, strict=True)
+        ):
+            continue
+        both = [f"`{a}` is preferred to `{b}`" for a, b in (pair, other)]
+        meant = dict(
+            zip(both, ({"chosen": a, "rejected": b} for a, b in (pair, other)), strict=True)
+        )
+        raise LensError(
+            f"{place}: more than one pair of columns may be the answers. {either(place, meant)}"
+        )
+
+
+def _holds(row: dict, one: str, two: str) -> bool:
+    said = text_of(row.get(one)).strip(), text_of(row.get(two)).strip()
+    return said[0] in said[1] or said[1] in said[0]

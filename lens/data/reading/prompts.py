@@ -29,8 +29,10 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
     for part, wanted in (("system", SYSTEMS), ("history", HISTORIES)):
         given = [name for name in names.all(wanted) if name not in taken]
         if filled := [name for name in given if not names.is_empty(name)]:
-            found[part] = filled[0]
-    given = [name for name in names.all(PROMPTS) if name not in taken]
+            found[part] = _only(names, part, filled, place)
+    parts = names.fixed & {"history", "context", "input"}  # named as parts, beside a prompt
+    given = [n for n in names.all(p for p in PROMPTS if p not in parts) if n not in taken]
+    given = given or [name for name in names.all(PROMPTS) if name not in taken]
     filled = [name for name in given if not names.is_empty(name) and _may_ask(names, name)]
     main = next(iter(filled or [name for name in given if names.is_empty(name)]), None)
     if main is None:
@@ -45,6 +47,18 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
         if part in names.fixed and part in names.known and names.known[part] != main:
             found[part] = names.known[part]
     return found
+
+
+def _only(names: Names, part: str, filled: list[str], place: str) -> str:
+    """The first of several columns for a part; LensError where another says something else."""
+    for other in filled[1:]:
+        if not _is_within(names, other, filled[0]):
+            meant = {f"`{name}` is": {part: name} for name in (filled[0], other)}
+            raise LensError(
+                f"{place}: `{filled[0]}` and `{other}` may both be the prompt's {part}, and are "
+                f"not the same. {either(place, meant)}"
+            )
+    return filled[0]
 
 
 def empty_parts(names: Names, used: set[str]) -> tuple[str, ...]:

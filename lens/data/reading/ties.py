@@ -50,10 +50,10 @@ def _two_numbers(value: object) -> list | None:
     return [number(item, "") for item in items]
 
 
-def scores_inside(answers: list) -> list[float]:
+def scores_inside(answers: list) -> list[float | None]:
     """The scores that two conversations keep in their last messages; none where not both do."""
     found = [_score_of(answer) for answer in answers]
-    return [score for score in found if score is not None] if None not in found else []
+    return [] if None in found else found
 
 
 def _score_of(answer: object) -> float | None:
