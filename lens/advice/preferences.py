@@ -95,7 +95,7 @@ def summary(pairs: Preferences) -> str:
     left_out |= {reason.replace("_", " "): count for reason, count in report["dropped"].items()}
     named = ", ".join(f"{count} {reason}" for reason, count in left_out.items() if count)
     unread = f" Columns not read: {', '.join(form['unread'])}." if form["unread"] else ""
-    warning = unused_warning([*form["unread"], *form["inside"]])
+    warning = unused_warning([*form["telling"], *form["inside"]])
     sampled = f" (a sample of {report['usable_pairs']:,})"
     return printable(
         f"{report['source']}: {report['pairs']:,} pairs"

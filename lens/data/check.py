@@ -144,7 +144,7 @@ def warnings(check: DataCheck) -> list[str]:
             f"In {check.form.contradictions} pairs the chosen answer is scored below the rejected "
             "one; the label was kept."
         )
-    if warning := unused_warning([*check.form.unread, *check.form.inside]):
+    if warning := unused_warning([*check.form.telling, *check.form.inside]):
         found.append(warning)
     if check.contradicting_pairs:
         found.append(

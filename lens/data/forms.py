@@ -23,6 +23,8 @@ from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
 from lens.data.reading.listed import INSIDE, unused_prompts, worths
 from lens.data.reading.names import RANK_LISTS, RATING_LISTS, TEXTS
+from lens.data.reading.ties import graded, scores_inside
+from lens.data.reading.unused import is_bookkeeping
 from lens.data.soft_labels import of_scores, of_strength
 from lens.data.sources import Row, row_id, row_number
 
@@ -43,13 +45,15 @@ class FormReport:
     although their scores speak against the label; `unrated` responses have no rating, `unjudged`
     rows no label. `prompts_without_pair` counts only in forms with several responses to a prompt,
     `judgements` only in exports of labelling tools. `inside` are fields of listed responses with
-    prompts of their own, which are not read. `columns` says which column is what, `meanings` what
+    prompts of their own, which are not read, `telling` those of the columns `unread` that say more
+    than where a row comes from. `columns` says which column is what, `meanings` what
     each label means and in how many rows.
     """
 
     form: str
     description: str = ""
     unread: list[str] = field(default_factory=list)
+    telling: list[str] = field(default_factory=list)
     inside: list[str] = field(default_factory=list)
     responses: int = 0
     unrated: int = 0
@@ -87,6 +91,7 @@ def to_pairs(
     reading = find_form(rows, columns)
     rows = reading.prepare(rows)
     report = FormReport(reading.form, columns=reading.columns, unread=[*reading.unused])
+    report.telling = [*reading.telling]
     make = {
         "pair": _from_pairs,
         "labelled_pair": _from_labels,
@@ -116,6 +121,7 @@ def _voted(pairs: list[Row], judged: Judged, report: FormReport) -> list[Row]:
     report.judgements, report.meanings = dict(judged.counts), {}
     report.ties = sum("tie" in known for known in judged.known)
     report.unread = sorted([*report.unread, *judged.unused])
+    report.telling += [name for name in judged.unused if not is_bookkeeping(name)]
     report.columns = {role: name for role, name in report.columns.items() if name not in ADDED}
     voted = zip(pairs, judged.known, strict=True)
     return [(place, pair | known) for (place, pair), known in voted]
@@ -131,15 +137,18 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
     for place, row in rows:
         parts, (chosen, rejected) = reading.texts(row, place)
         scores = [number(row.get(name), f"{place}: `{name}`") for name in names]
+        scores = scores or scores_inside([chosen, rejected])
         report.responses += 2
         told = [score for score in scores if score is not None]
         if len(told) == 2:
             seen[tuple(told)] += 1
-            report.ties += told[0] == told[1]
             report.contradictions += told[0] < told[1]
+        known = {"tie": True} if reading.tied(row) else of_scores(*scores)
+        known |= graded(row, reading.grades, place)
+        report.ties += "tie" in known
         made = _each_with_each(place, row, parts, chosen, rejected)
-        pairs += [(where, pair | of_scores(*scores)) for where, pair in made]
-    if len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
+        pairs += [(where, pair | known) for where, pair in made]
+    if names and len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
         raise placeholders(rows, names, next(iter(seen))[0])
     return pairs
 
@@ -170,7 +179,7 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
     report.description = sides.told
     for place, row in rows:
         report.responses += 2
-        found = sides.judge(row, place)
+        found = (None, None) if reading.tied(row) else sides.judge(row, place)
         seen.append((tuple(row.get(name) for name in sides.judges), found))
         winner, strength = found
         if sides.check and isinstance(winner, int):

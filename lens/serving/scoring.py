@@ -94,7 +94,7 @@ def _texts(reading: Reading, place: str, row: dict) -> Texts:
             chosen, rejected = map(_all, answers)
             better, answers = len(chosen), [*chosen, *rejected]
         elif reading.form == "labelled_pair" and reading.sides:
-            winner = reading.sides.judge(row, place)[0]
+            winner = None if reading.tied(row) else reading.sides.judge(row, place)[0]
             parts |= {"side": True}
         if any(answer is None for answer in answers):
             raise InvalidRowError("empty_response", "an answer must be text, and one is null.")

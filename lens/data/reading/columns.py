@@ -1,14 +1,17 @@
 """Rows whose columns go by the names that are read, with objects opened and lists read as lists."""
 
+import re
 from collections.abc import Sequence
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import Row, is_empty, is_of_lists, listed
+from lens.data.reading.cells import Row, is_empty, is_of_lists, listed, parse_cell
 from lens.data.reading.cures import command
 from lens.data.reading.cures import names as shown
 from lens.data.reading.listed import texts_in
-from lens.data.reading.names import Names, canonical
+from lens.data.reading.names import BOOKKEEPING, INSIDE, PROMPTS, RATINGS, TEXTS, Names, canonical
 from lens.data.reading.turns import is_message
+
+TOLD, RATED = {*INSIDE, *TEXTS, *PROMPTS}, {"tools", "functions", *RATINGS}
 
 
 def objects_in(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -17,8 +20,23 @@ def objects_in(rows: Sequence[Row]) -> tuple[str, ...]:
     for _, row in rows:
         for name, value in row.items():
             if not is_empty(value):
-                found[name] = found.get(name, True) and _is_object(value)
+                found[name] = found.get(name, True) and _is_object(opened(value))
     return tuple(name for name, objects in found.items() if objects)
+
+
+def opened(value: object) -> object:
+    """The object that a text is, where a table printed it: it has an answer's or a prompt's text
+    and what is known of it, or is written as Python. Other texts may be answers in JSON."""
+    if not (isinstance(value, str) and re.match(r"\s*\{\s*['\"]", value)):
+        return value
+    try:
+        found = parse_cell(value)
+    except ValueError:
+        return value
+    if not isinstance(found, dict) or not TOLD & {canonical(key) for key in found}:
+        return value
+    beside = [key for key in map(canonical, found) if BOOKKEEPING.fullmatch(key) or key in RATED]
+    return found if beside or value.lstrip()[1:].lstrip()[0] == "'" else value
 
 
 def _is_object(value: object) -> bool:
@@ -33,6 +51,7 @@ def flattened(rows: Sequence[Row], objects: tuple[str, ...]) -> list[Row]:
 def _flat(row: dict, objects: tuple[str, ...]) -> dict:
     found: dict = {}
     for name, value in row.items():
+        value = opened(value) if name in objects else value
         if name in objects and isinstance(value, dict):
             found |= {f"{name}.{inner}": each for inner, each in value.items()}
         elif name not in objects:

@@ -2,7 +2,7 @@
 
 from lens.core.errors import printable
 from lens.data.reading.cells import Row
-from lens.data.reading.find import Reading, is_bookkeeping
+from lens.data.reading.find import Reading
 
 ROLES = {
     "system": "the system turn",
@@ -17,6 +17,13 @@ ROLES = {
     "first": "the first answer",
     "second": "the second answer",
     "label": "says which answer is better",
+    "tie": "says which rows are ties",
+    "share": "the share that prefers the better answer",
+    "votes_for": "votes for the better answer",
+    "votes_against": "votes for the worse answer",
+    "votes_tied": "votes for neither",
+    "strength": "says how much better it is",
+    "scale": "the largest strength",
     "responses": "the answers",
     "values": "the answers' ratings or ranks",
     "response": "the answer",
@@ -41,10 +48,9 @@ def meanings(found: dict[str, dict]) -> str:
     )
 
 
-def unused_warning(unused: list[str]) -> str | None:
-    """A sentence on columns that are not read although their names say more than where a row comes
+def unused_warning(named: list[str]) -> str | None:
+    """A sentence on columns that are not read although they say more than where a row comes
     from."""
-    named = [name for name in unused if not is_bookkeeping(name)]
     if not named:
         return None
     said = ", ".join(f"`{name}`" for name in named)
@@ -70,6 +76,6 @@ def explanation(reading: Reading, rows: list[Row]) -> str:
     lines.append(f"example: {place}")
     lines += [f"  {part}: {value}" for part, value in parts.items() if value is not None]
     lines += [f"  answer {number}: {value}" for number, value in enumerate(answers, 1)]
-    if warning := unused_warning([*reading.unused]):
+    if warning := unused_warning([*reading.telling]):
         lines.append(f"Warning: {warning}")
     return "\n".join(printable(line, 1000) for line in lines)

@@ -14,7 +14,6 @@ from lens.data.reading.cures import names as shown
 from lens.data.reading.labels import Sides
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.names import (
-    BOOKKEEPING,
     GOOD_BAD,
     LABELS,
     RATINGS,
@@ -23,12 +22,15 @@ from lens.data.reading.names import (
     TEXTS,
     Names,
     Words,
-    canonical,
     text_of,
     tokens_of,
 )
-from lens.data.reading.prompts import prompt_columns
+from lens.data.reading.naming import name_answers, require_no_other
+from lens.data.reading.prompts import empty_parts, filled_later, prompt_columns
+from lens.data.reading.rivals import require_one_rating
 from lens.data.reading.sides import find_sides, unjudged_sides
+from lens.data.reading.ties import graded_columns, says_tie, tie_columns
+from lens.data.reading.unused import require_turns_read, unused_columns
 
 SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
 REJECTED: tuple[str, ...] = (
@@ -58,16 +60,26 @@ class Reading:
     twos: tuple[str, ...] = ()  # columns with two answers each, which become two columns
     sides: Sides | None = None
     listed: Listed | None = None
+    ties: tuple[str, ...] = ()  # columns that say which rows are ties
+    grades: dict[str, str] = field(default_factory=dict)  # `graded_columns` of a pair
+    empty: tuple[str, ...] = ()  # parts of the prompt in which no row had anything so far
     unused: tuple[str, ...] = field(default=(), compare=False)
+    telling: tuple[str, ...] = field(default=(), compare=False)  # unused ones to be warned of
 
     @property
     def used(self) -> set[str]:
-        return {*self.columns.values(), *(self.sides.judges if self.sides else ())}
+        judges = self.sides.judges if self.sides else ()
+        return {*self.columns.values(), *judges, *self.ties}
+
+    def tied(self, row: dict) -> bool:
+        """Whether a column of its own says that the row's two answers are equally good."""
+        return any(says_tie(name, row.get(name)) for name in self.ties)
 
     def texts(self, row: dict, place: str) -> tuple[dict, list]:
         """({part: cell} of a row's prompt, its answers): chosen and rejected, first and second,
         one, or a list of them. Of lists of questions and answers, conversations are made."""
         parts = {part: row.get(column) for part, column in self.parts.items()}
+        parts |= filled_later(row, self.empty, self.parts, place)
         if "responses" in self.columns:
             answers = texts_in(row, self.columns["responses"], place)
         else:
@@ -123,7 +135,16 @@ def find_form(
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
     how = Reading(form, roles, parts, given, objects, lists, twos, **more)
-    return replace(how, unused=tuple(_unused(how, _names(named, given))))
+    if form in ("pair", "labelled_pair"):
+        ties = tie_columns(_names(named, given), how.used)
+        how = replace(how, ties=ties, columns=roles | ({"tie": ties[0]} if ties else {}))
+    if form == "pair" and not how.ties and "score_chosen" not in roles:
+        grades = graded_columns(_names(named, given), how.used)
+        how = replace(how, grades=grades, columns=roles | grades)
+    names = _names(named, given)
+    require_turns_read(names, parts, how.used, named[0][0])
+    unused, telling = unused_columns(names, how.used)
+    return replace(how, unused=unused, telling=telling, empty=empty_parts(names, how.used))
 
 
 # (form, {role: column}, what else the reading needs)
@@ -189,7 +210,10 @@ def _pair(names: Names, place: str, scoring: str) -> Found | None:
 def pair_columns(names: Names, place: str) -> dict[str, str] | None:
     """The columns of the better and of the worse answer, where their names say so."""
     if {"chosen", "rejected"} <= names.known.keys():
-        return {side: names.known[side] for side in ("chosen", "rejected")}
+        both = names.known["chosen"], names.known["rejected"]
+        require_no_other(names, both, place)
+        named = name_answers(names, both, place)
+        return None if named else {"chosen": both[0], "rejected": both[1]}
     found: list[tuple[str, str]] = []
     for good, bad in GOOD_BAD:
         spelled = [(good, bad)]
@@ -201,7 +225,7 @@ def pair_columns(names: Names, place: str) -> dict[str, str] | None:
     beside = [name for name in names.all(BESIDE_REJECTED) if name != rejected]
     if not found and rejected and names.is_text(rejected):
         found = [(name, rejected) for name in beside if names.is_text(name)]
-    found = list(dict.fromkeys(found))
+    found = [pair for pair in dict.fromkeys(found) if not name_answers(names, pair, place)]
     if len({_said(names, pair) for pair in found}) > 1:
         meant = {f"`{a}` is preferred to `{b}`": {"chosen": a, "rejected": b} for a, b in found}
         raise LensError(
@@ -222,14 +246,19 @@ def _scores(names: Names, columns: dict) -> dict[str, str]:
         if name in names.names and other in names.names:
             return {"score_chosen": name, "score_rejected": other}
     for called, name in names.known.items():
-        tokens = tokens_of(called)
-        for good, bad in GOOD_BAD:
+        tokens = _words(called)
+        for good, bad in (*GOOD_BAD, ("w", "l")):
             if good not in tokens or not SCORED.intersection(tokens):
                 continue
-            beside = names.known.get("_".join(bad if t == good else t for t in tokens))
+            wanted = tuple(bad if token == good else token for token in tokens)
+            beside = next((n for c, n in names.known.items() if _words(c) == wanted), None)
             if beside and names.is_numeric(beside) and names.is_numeric(name):
                 return {"score_chosen": name, "score_rejected": beside}
     return {}
+
+
+def _words(called: str) -> tuple[str, ...]:
+    return tokens_of(called.replace(".", "_"))
 
 
 def _sides(names: Names, place: str, scoring: str) -> Found | None:
@@ -267,6 +296,8 @@ def _rated_rows(names: Names, place: str, scoring: str) -> Found | None:
     if not given or not texts:
         return None
     columns = _with_prompt(names, {"response": texts[0]}, place)
+    if not scoring and "prompt" in columns:
+        require_one_rating(names, given, columns["prompt"], place)
     return ("rated_rows", columns | {"rating": given[0]}, {}) if "prompt" in columns else None
 
 
@@ -300,20 +331,3 @@ def _to_score(names: Names, place: str, scoring: str) -> Found | None:
         columns = {"response": name}
         return "response", _with_prompt(names, columns, place), {}
     return None
-
-
-def _unused(reading: Reading, names: Names) -> list[str]:
-    """The columns that are not read and hold something; objects by their own names."""
-    opened = {str(name).split(".")[0] for name in reading.used if "." in str(name)}
-    left: dict[str, bool] = {}
-    for name in names.names:
-        root = str(name).split(".")[0]
-        shown_as = name if root in opened or name == root else root
-        if name not in reading.used and name != "id":
-            left[shown_as] = left.get(shown_as, False) or not names.is_empty(name)
-    return sorted(str(name) for name, filled in left.items() if filled)
-
-
-def is_bookkeeping(name: str) -> bool:
-    """Whether a column's name says that it holds where a row comes from, not what is in it."""
-    return BOOKKEEPING.fullmatch(canonical(name.rpartition(".")[2])) is not None

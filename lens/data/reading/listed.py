@@ -20,6 +20,7 @@ from lens.data.reading.names import (
     Names,
     canonical,
 )
+from lens.data.reading.rivals import require_one_list
 from lens.data.reading.turns import is_message
 
 VALUES = (*RANK_LISTS, *ORDERS, *RATING_LISTS)
@@ -62,6 +63,8 @@ def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
     if not (values or inside):
         return responses
     kind = kind_of(names, responses, values or inside or "")
+    if told:
+        require_one_list(names, place)
     return Listed(responses, text, values, None if values else inside, kind)
 
 

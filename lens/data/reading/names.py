@@ -27,6 +27,7 @@ HISTORIES: Words = (
     "chat_context",
 )
 CONTEXTS: Words = ("context", "passage", "document", "background", "article")
+CONTEXTS += ("contexts", "passages", "documents", "articles")
 # Of several names that are there, the first counts.
 PROMPTS: Words = (
     "prompt",
@@ -126,6 +127,7 @@ SIDE_ENDS: Twos = (
 SIDE_ENDS += (("one", "two"),)
 MORE_ENDS = {"c", "2", "3", "third", "three"}  # that say there are more than two
 INSIDE: Words = ("messages", "text", "full_text", "content", "prompt", "conversation")
+INSIDE += ("response", "answer", "output", "completion")
 ASIDE = {"metadata", "meta", "extra", "info_extra", "annotations"}
 # What says where a row comes from, and nothing of its texts.
 BOOKKEEPING = re.compile(
@@ -157,9 +159,10 @@ class Names:
             self.known.setdefault(canonical(name), name)
         for name in self.names:
             root, _, leaf = str(name).rpartition(".")
-            if root and canonical(root) not in ASIDE:
-                if canonical(leaf) in INSIDE:
-                    self.known.setdefault(canonical(root), name)
+            aside = canonical(root) in ASIDE
+            if root and not aside and canonical(leaf) in INSIDE:
+                self.known.setdefault(canonical(root), name)
+            if root and (not aside or canonical(leaf) in SYSTEMS + HISTORIES):
                 self.known.setdefault(canonical(leaf), name)
 
     def all(self, wanted: Iterable[str]) -> list[str]:

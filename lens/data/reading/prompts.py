@@ -1,6 +1,7 @@
 """Which columns are the prompt, and which hold a part of it, such as a system turn or an input."""
 
 from lens.core.errors import LensError
+from lens.data.reading.cells import is_empty
 from lens.data.reading.conversations import earlier_turns
 from lens.data.reading.cures import either
 from lens.data.reading.names import (
@@ -28,8 +29,10 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
     for part, wanted in (("system", SYSTEMS), ("history", HISTORIES)):
         given = [name for name in names.all(wanted) if name not in taken]
         if filled := [name for name in given if not names.is_empty(name)]:
-            found[part] = filled[0]
-    given = [name for name in names.all(PROMPTS) if name not in taken]
+            found[part] = _only(names, part, filled, place)
+    parts = names.fixed & {"history", "context", "input"}  # named as parts, beside a prompt
+    given = [n for n in names.all(p for p in PROMPTS if p not in parts) if n not in taken]
+    given = given or [name for name in names.all(PROMPTS) if name not in taken]
     filled = [name for name in given if not names.is_empty(name) and _may_ask(names, name)]
     main = next(iter(filled or [name for name in given if names.is_empty(name)]), None)
     if main is None:
@@ -43,6 +46,47 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
     for part in ("history", "context", "input"):
         if part in names.fixed and part in names.known and names.known[part] != main:
             found[part] = names.known[part]
+    return found
+
+
+def _only(names: Names, part: str, filled: list[str], place: str) -> str:
+    """The first of several columns for a part; LensError where another says something else."""
+    for other in filled[1:]:
+        if not _is_within(names, other, filled[0]):
+            meant = {f"`{name}` is": {part: name} for name in (filled[0], other)}
+            raise LensError(
+                f"{place}: `{filled[0]}` and `{other}` may both be the prompt's {part}, and are "
+                f"not the same. {either(place, meant)}"
+            )
+    return filled[0]
+
+
+def empty_parts(names: Names, used: set[str]) -> tuple[str, ...]:
+    """Columns that would be part of the prompt if they held anything."""
+    given = names.all((*SYSTEMS, *HISTORIES, *CONTEXTS, "input"))
+    return tuple(name for name in given if name not in used and names.is_empty(name))
+
+
+def filled_later(
+    row: dict, empty: tuple[str, ...], parts: dict[str, str], place: str
+) -> dict[str, object]:
+    """{part: cell} of `empty_parts` that are filled in this row; LensError if such a column could
+    be several parts."""
+    found: dict[str, object] = {}
+    for name in empty:
+        if is_empty(row.get(name)):
+            continue
+        called, asked = _called(name), _called(parts.get("prompt", ""))
+        part = "system" if called in SYSTEMS else "history" if called in HISTORIES else ""
+        if (called == "input" or called in CONTEXTS) and asked in ASKING:
+            part = "input" if asked == "instruction" else "context"
+        if not part or part in parts or part in found:
+            whole = {"prompt": parts.get("prompt", "COLUMN"), "context": name}
+            raise LensError(
+                f"{place}: `{name}` holds something here, but nothing in the rows from which the "
+                f"reading was found. {either(place, {'it is part of the prompt': whole})}"
+            )
+        found[part] = row[name]
     return found
 
 
@@ -64,9 +108,12 @@ def _last_role(value: object) -> str | None:
 
 def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
     """Puts another column where it belongs in the prompt; LensError if that is open."""
-    main, called = found["prompt"], canonical(other)
-    asked = canonical(main)
+    main, called = found["prompt"], _called(other)
+    asked = _called(main)
     if "prompt" in names.fixed or _is_within(names, other, main):
+        return
+    if called in DIALOGUES and _ends_with(names, other, main):
+        found["prompt"] = other
         return
     if called == "input" and asked == "instruction":
         found["input"] = other
@@ -74,7 +121,7 @@ def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
         found["input" if asked == "instruction" else "context"] = other
     elif called in CONTEXTS + HISTORIES and _is_dialogue(names, other):
         found["history"] = other
-    elif called in ALTERNATIVES and _is_wordy(names, other):
+    elif called in ALTERNATIVES + CONTEXTS and _is_wordy(names, other):
         meant = {
             f"`{main}` alone is the prompt": {"prompt": main},
             f"`{other}` alone is": {"prompt": other},
@@ -86,6 +133,21 @@ def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
             f"{place}: `{main}` and `{other}` may each be the prompt or part of it. "
             f"{either(place, meant)}"
         )
+
+
+def _called(name: str) -> str:
+    """A column's name, or that of an object's field if it says which part of a prompt it is."""
+    leaf = canonical(name.rpartition(".")[2])
+    return leaf if leaf in PROMPTS else canonical(name)
+
+
+def _ends_with(names: Names, dialogue: str, asked: str) -> bool:
+    """Whether the dialogue's last turn is what the other column asks, in every row."""
+    for _, row in names.rows:
+        turns = as_turns(row.get(dialogue))
+        if not turns or turns[-1]["content"] != text_of(row.get(asked)).strip():
+            return False
+    return True
 
 
 def _is_within(names: Names, other: str, main: str) -> bool:

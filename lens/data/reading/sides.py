@@ -23,6 +23,10 @@ from lens.data.reading.names import (
 )
 
 BETTER = {"better", "preferred", "wins", "win", "won", "winner", "chosen", "best"}
+# Words beside a score's own name that leave higher as the better.
+OF_SCORES = STEMS | {"overall", "mean", "average", "avg", "total", "final", "model", "human"}
+OF_SCORES |= {"judge", "annotator", "llm", "rm", "gpt", "correctness", "coherence", "accuracy"}
+OF_SCORES |= {"relevance", "number", "num", "of", "up", "completions"}
 
 
 def side_columns(names: Names, place: str) -> tuple[str, str] | None:
@@ -152,20 +156,36 @@ def _one_hot(names: Names, columns: tuple[str, str], place: str) -> Sides | None
 
 
 def _flags(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
-    """A column such as `a_is_better`, true or false."""
+    """A column such as `a_is_better`, true or false, or one for each side: both alike is a tie."""
     ends = ends_of(columns, names)
+    found: dict[int, str] = {}
     for name in _others(names, columns):
         tokens = tokens_of(name)
         at = [i for token in tokens for i in (0, 1) if token == ends[i]]
         end = _end(name)
         at = at or ([] if end is None else [end])
-        if not (BETTER & set(tokens) and at) or canonical(name) in LABELS:
+        if not (BETTER & set(tokens) and at) or "not" in tokens or canonical(name) in LABELS:
             continue
         column = names.known[name]
         if {str(value).casefold() for value in names.values(column)} <= {"true", "false", "1", "0"}:
-            meanings = {"1": (at[0], None), "0": (1 - at[0], None)}
-            return labelled(columns, column, lambda value, _, m=meanings: m.get(_flag(value)))
+            found.setdefault(at[0], column)
+    if len(found) == 2:
+        return _two_flags(columns, (found[0], found[1]))
+    for side, column in found.items():
+        meanings = {"1": (side, None), "0": (1 - side, None)}
+        return labelled(columns, column, lambda value, _, m=meanings: m.get(_flag(value)))
     return None
+
+
+def _two_flags(columns: tuple[str, str], flags: tuple[str, str]) -> Sides:
+    def judge(row: dict, where: str) -> Judged:
+        said = [number(row.get(name), f"{where}: `{name}`") for name in flags]
+        told = [value for value in said if value is not None]
+        if len(told) < 2:
+            return "", None
+        return (None if told[0] == told[1] else 0 if told[0] else 1), None
+
+    return Sides(columns[0], columns[1], flags, judge, f"{_listed(flags)} say which is better")
 
 
 def _flag(value: object) -> str:
@@ -239,14 +259,17 @@ def _require_agreement(names: Names, readings: dict, place: str) -> None:
 def _scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
     """A score for each side, such as `score_0` and `score_1`; ranks are better when lower."""
     ends = ends_of(columns, names)
-    found = {}
+    found, open_to_both = {}, False
     for name in _others(names, columns):
         tokens = tokens_of(name)
         for at, token in enumerate(tokens):
             other = names.known.get("_".join(_with(tokens, at, ends[1])))
             stem = {*_with(tokens, at, "")}
             if token == ends[0] and other and stem & SCORED and names.is_numeric(other):
-                found[names.known[name], other] = "rank" in stem
+                found[names.known[name], other] = "rank" in stem and len(stem & SCORED) == 1
+                open_to_both = open_to_both or bool(
+                    {word for word in stem if word.isalpha()} - SCORED - OF_SCORES
+                )
     if not found:
         return None
     if len(found) > 1:
@@ -255,6 +278,16 @@ def _scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
         }
         raise LensError(f"{place}: several scores may judge the answers. {either(place, listed)}")
     (judges, ranked), *_ = found.items()
+    if open_to_both:
+        a, b = judges
+        listed = {
+            f"{better} is better": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
+            for better, called in (("higher", "score"), ("lower", "rank"))
+        }
+        raise LensError(
+            f"{place}: `{a}` and `{b}` may judge the answers, with higher or with lower as the "
+            f"better. {either(place, listed)}"
+        )
 
     def judge(row: dict, where: str) -> Judged:
         values = [number(row.get(name), f"{where}: `{name}`") for name in judges]

@@ -15,6 +15,7 @@ ROLES = {"human": "user", "user": "user", "prompter": "user"}
 ROLES |= dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "ai", "model"), "assistant")
 ROLES |= dict.fromkeys(("system", "developer"), "system")
 ROLES |= dict.fromkeys(("tool", "function", "observation", "ipython"), "tool")
+SPEAKERS = ROLES | {"h": "user", "a": "assistant", "[inst]": "user", "[/inst]": "assistant"}
 TOOL_KEYS = ("tool_calls", "name", "tool_call_id")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # (how a transcript opens, what parts its turns): HH's, with or without its leading line breaks,
@@ -37,7 +38,24 @@ TRANSCRIPTS = [
         re.compile(r".*?<extra_id_1>Assistant\n.*<extra_id_1>User\n", re.DOTALL),
         re.compile(r"\n?<extra_id_1>(User|Assistant)\n"),
     ),
+    (re.compile(r"\n\nH: .*?\n\nA:", re.DOTALL), re.compile(r"\n\n(H|A):")),
+    (
+        re.compile(r"\s*(?:System|SYSTEM): .*?\n\s*(?:Human|User|USER): .*?", re.DOTALL),
+        re.compile(r"(?:^\s*|\n\s*)(System|Human|User|Assistant|SYSTEM|USER|ASSISTANT):"),
+    ),
+    (
+        re.compile(r"\s*USER: .*?\s(?:ASSISTANT):", re.DOTALL),
+        re.compile(r"(?:^|\s+)(USER|ASSISTANT):"),
+    ),
+    (
+        re.compile(r"\s*<\|im_start\|>(?:system|user)\n"),
+        re.compile(r"(?:<\|im_end\|>)?\s*<\|im_start\|>(system|user|assistant|tool)(?:\n|$)"),
+    ),
+    (re.compile(r"\s*(?:<s>)?\s*\[INST\].*\[/INST\]", re.DOTALL), re.compile(r"(\[/?INST\])")),
 ]
+MARKS = re.compile(r"(?:<\|im_end\|>|<s>|</s>|\s)*\Z|\A\s*<s>")  # at the end of a turn
+LLAMA_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
+WORDS = ("Assistant", "ASSISTANT", "<|im_start|>", "[/INST]", "\n\nA:", "ystem:", "SYSTEM:")
 LIKE_MESSAGES = re.compile(
     r"""\s*(?:array\()?\[?\s*\{\s*['"](?:role|from|content|value)['"]\s*:\s*.*['"]"""
     r"""(?:role|from|content|value)['"]\s*:""",
@@ -146,7 +164,7 @@ def opens_as_hh(text: str) -> bool:
 
 
 def is_transcript(text: str) -> bool:
-    if "Assistant" not in text and not opens_as_hh(text):
+    if not any(word in text for word in WORDS) and not opens_as_hh(text):
         return False
     return any(opening.match(text) for opening, _ in TRANSCRIPTS)
 
@@ -154,13 +172,18 @@ def is_transcript(text: str) -> bool:
 def transcript_messages(text: str) -> list[dict]:
     """The turns of a transcript ("\\n\\nHuman: ...\\n\\nAssistant: ...")."""
     turn = next(turn for opening, turn in TRANSCRIPTS if opening.match(text))
-    parts = turn.split(text)
+    marked = "<|im_start|>" in turn.pattern.replace("\\", "") or "INST" in turn.pattern
+    parts = turn.split(MARKS.sub("", text) if marked else text)
     if parts[0].strip():
         parts = ["", "User", *parts]
-    return [
-        {"role": ROLES[speaker.casefold()], "content": whole(content).strip()}
+    turns = [
+        (SPEAKERS[speaker.casefold()], whole(MARKS.sub("", content) if marked else content).strip())
         for speaker, content in zip(parts[1::2], parts[2::2], strict=True)
     ]
+    system = LLAMA_SYSTEM.match(turns[0][1]) if marked else None
+    if system:
+        turns[:1] = [("system", system[1].strip()), ("user", turns[0][1][system.end() :].strip())]
+    return [{"role": role, "content": content} for role, content in turns]
 
 
 def check_turns(messages: list[dict]) -> None:

@@ -1,0 +1,67 @@
+"""Columns such as `chosen` and `rejected` that name an answer's column or model, and hold none."""
+
+from lens.core.errors import LensError
+from lens.data.reading.cells import is_empty
+from lens.data.reading.cures import either
+from lens.data.reading.labels import named_side
+from lens.data.reading.names import STEMS, Names, text_of
+from lens.data.reading.sides import side_columns
+
+LONGEST = 60  # characters of a name
+
+
+def name_answers(names: Names, pair: tuple[str, str], place: str) -> bool:
+    """Whether two columns name the better and the worse of two answers that stand in columns of
+    their own: their cells are short, and no answer of their row."""
+    if {"chosen", "rejected"} & names.fixed:
+        return False
+    rest = [name for name in names.names if name not in pair]
+    try:
+        sides = side_columns(Names(rest, names.rows, names.fixed), place)
+    except LensError:
+        return False
+    if sides is None:
+        return False
+    told = [
+        (text_of(row.get(name)).strip(), [text_of(row.get(side)).strip() for side in sides])
+        for _, row in names.rows
+        for name in pair
+        if not is_empty(row.get(name))
+    ]
+    if any(said in answers or len(said) > LONGEST for said, answers in told):
+        return False
+    named = all(named_side(said, sides) for said, _ in told)
+    distinct = {said for said, _ in told}
+    return bool(told) and (named or _all_longer(told) or len(distinct) < len(told) / 2)
+
+
+def _all_longer(told: list[tuple[str, list[str]]]) -> bool:
+    return all(len(said) < min(map(len, answers)) for said, answers in told)
+
+
+def require_no_other(names: Names, pair: tuple[str, str], place: str) -> None:
+    """LensError where other columns, such as `chosen_response`, say something else."""
+    if {"chosen", "rejected"} & names.fixed:
+        return
+    for stem in sorted(STEMS):
+        other = [names.known.get(f"{side}_{stem}", "") for side in ("chosen", "rejected")]
+        if not all(other) or not all(map(names.is_text, other)) or set(other) & {*pair}:
+            continue
+        if all(
+            _holds(row, one, two)
+            for _, row in names.rows
+            for one, two in zip(pair, other, strict=True)
+        ):
+            continue
+        both = [f"`{a}` is preferred to `{b}`" for a, b in (pair, other)]
+        meant = dict(
+            zip(both, ({"chosen": a, "rejected": b} for a, b in (pair, other)), strict=True)
+        )
+        raise LensError(
+            f"{place}: more than one pair of columns may be the answers. {either(place, meant)}"
+        )
+
+
+def _holds(row: dict, one: str, two: str) -> bool:
+    said = text_of(row.get(one)).strip(), text_of(row.get(two)).strip()
+    return said[0] in said[1] or said[1] in said[0]

@@ -1,0 +1,101 @@
+"""What says how clearly one of a row's two answers is better, or that both are equally good, beside
+a label or a pair's columns."""
+
+import math
+import re
+
+from lens.data.reading.cells import is_empty, is_number, listed, number
+from lens.data.reading.labels import TIES, word_of
+from lens.data.reading.names import RATING_LISTS, RATINGS, SCORED, Names, canonical
+from lens.data.reading.turns import InvalidRowError, decoded
+
+VOTES = ("votes_for", "votes_against", "votes_tied")
+ABOUT = {"tie", "ties", "tied", "draw"}
+JUDGING = {"status", "label", "verdict", "winner", "preference", "judgement", "judgment", "result"}
+BOTH = {canonical(name) for name in (*RATINGS, *RATING_LISTS)}  # each answer's in one cell
+
+
+def tie_columns(names: Names, taken: set[str]) -> tuple[str, ...]:
+    """The columns, `taken` ones left out, that say which rows are ties."""
+    return tuple(name for name in names.names if name not in taken and _tells(names, name))
+
+
+def _tells(names: Names, name: str) -> bool:
+    values = names.values(name)
+    if ABOUT & _words(name):
+        return all(word_of(value) in ("true", "false", "1", "0", *TIES) for value in values)
+    if canonical(name) in BOTH:
+        return bool(values) and all(_two_numbers(value) for value in values)
+    return bool(JUDGING & _words(name)) and any(word_of(value) in TIES for value in values)
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[_.]", canonical(name)))
+
+
+def says_tie(name: str, value: object) -> bool:
+    """Whether a cell of one of `tie_columns` says that the answers are equally good."""
+    if is_empty(value):
+        return False
+    if both := _two_numbers(value):
+        return both[0] == both[1]
+    word = word_of(value)
+    return word in TIES or (bool(ABOUT & _words(name)) and word in ("true", "1"))
+
+
+def _two_numbers(value: object) -> list | None:
+    items = None if isinstance(value, dict) else listed(value)
+    if items is None or len(items) != 2 or not all(map(is_number, items)):
+        return None
+    return [number(item, "") for item in items]
+
+
+def scores_inside(answers: list) -> list[float | None]:
+    """The scores that two conversations keep in their last messages; none where not both do."""
+    found = [_score_of(answer) for answer in answers]
+    return [] if None in found else found
+
+
+def _score_of(answer: object) -> float | None:
+    try:
+        turns = decoded(answer)
+    except InvalidRowError:
+        return None
+    last = turns[-1] if isinstance(turns, list) and turns else None
+    if not isinstance(last, dict):
+        return None
+    told = [value for name, value in last.items() if name in SCORED and is_number(value)]
+    return number(told[0], "") if told else None
+
+
+def graded_columns(names: Names, taken: set[str]) -> dict[str, str]:
+    """{role: column} of what says how clearly a `chosen` answer is better: the share that prefers
+    it, votes, or a margin or strength, none of them below 0."""
+    given = {called: name for called, name in names.known.items() if name not in taken}
+    given = {called: name for called, name in given.items() if not names.is_empty(name)}
+    if {"votes_for", "votes_against"} <= given.keys():
+        return {name: given[name] for name in VOTES if name in given}
+    if "label" in given and _all_within(names, given["label"], 0.5, 1):
+        return {"share": given["label"]}
+    strength = next((given[called] for called in ("margin", "strength") if called in given), None)
+    if strength is None or not _all_within(names, strength, 0, math.inf):
+        return {}
+    scale = {"scale": given["scale"]} if "scale" in given else {}
+    return {"strength": strength} | scale
+
+
+def _all_within(names: Names, name: str, low: float, high: float) -> bool:
+    values = names.values(name)
+    return names.is_numeric(name) and all(low <= (number(v, "") or 0) <= high for v in values)
+
+
+def graded(row: dict, columns: dict[str, str], place: str) -> dict:
+    """What `graded_columns` say of a pair, as soft labels are made of it."""
+    told = {role: number(row.get(name), f"{place}: `{name}`") for role, name in columns.items()}
+    found = {role: value for role, value in told.items() if value is not None}
+    if "votes_for" in columns:
+        tied = found.get("votes_for", 0) == found.get("votes_against", 0)
+        return found | ({"tie": True} if tied else {})
+    if found.get("share") == 0.5 or found.get("strength") == 0:
+        return {"tie": True}
+    return {{"share": "label"}.get(role, role): value for role, value in found.items()}

@@ -1,0 +1,88 @@
+"""Columns that a reading leaves out: which they are, and which of them may not be left out."""
+
+from lens.core.errors import LensError
+from lens.data.reading.cures import either
+from lens.data.reading.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of
+from lens.data.reading.turns import InvalidRowError, as_turns
+
+WORDY = 4  # words from which on a cell says more than where its row comes from
+
+
+def unused_columns(names: Names, used: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that are not read and hold something, objects by their own names; and those of
+    them that say more than where a row comes from."""
+    opened = {str(name).split(".")[0] for name in used if "." in str(name)}
+    left: dict[str, bool] = {}
+    for name in names.names:
+        root = str(name).split(".")[0]
+        shown_as = str(name if root in opened or name == root else root)
+        if name not in used and name != "id" and not names.is_empty(name):
+            more = says_more(names, name) and not _is_repeated(names, name, used)
+            left[shown_as] = left.get(shown_as, False) or more
+    return tuple(sorted(left)), tuple(sorted(name for name, more in left.items() if more))
+
+
+def is_bookkeeping(name: str) -> bool:
+    """Whether a column's name says that it holds where a row comes from, not what is in it."""
+    return BOOKKEEPING.fullmatch(canonical(name.rpartition(".")[2])) is not None
+
+
+def says_more(names: Names, name: str) -> bool:
+    """Whether a column is no bookkeeping by its name, or holds turns or whole sentences."""
+    if not is_bookkeeping(str(name)) and not is_bookkeeping(str(name).split(".")[0]):
+        return True
+    values = names.values(name)
+    wordy = [len(text_of(value).split()) >= WORDY for value in values]
+    return sum(wordy) > len(values) / 2
+
+
+def _is_repeated(names: Names, name: str, used: set[str]) -> bool:
+    """Whether what a column asks stands in a longer column that is read, in every row."""
+    return canonical(name) in PROMPTS and all(
+        any(text_of(row.get(name)).strip() in text_of(row.get(other)) for other in used)
+        for _, row in names.rows
+    )
+
+
+def require_turns_read(names: Names, parts: dict[str, str], used: set[str], place: str) -> None:
+    """LensError where a column beside the prompt holds turns of a user or of the system that no
+    column that is read repeats."""
+    main = parts.get("prompt")
+    if main is None or {"prompt", "history"} & names.fixed:
+        return
+    for name in names.names:
+        if name in used or not (ends := _lost_turns(names, name, used)):
+            continue
+        meant = {f"`{main}` alone is the prompt": {"prompt": main}}
+        if ends == {"user"}:
+            meant[f"`{name}` is"] = {"prompt": name}
+        if ends <= {"assistant", "system"}:
+            meant[f"`{name}` comes before it"] = {"prompt": main, "history": name}
+        raise LensError(
+            f"{place}: `{name}` holds turns that `{main}` does not, and may be the prompt or its "
+            f"beginning. {either(place, meant)}"
+        )
+
+
+def _lost_turns(names: Names, name: str, used: set[str]) -> set[str]:
+    """The roles with which a column's conversations end, if turns of theirs are read nowhere; an
+    "answer" where they end with an answer that is read."""
+    ends, lost = set(), False
+    for _, row in names.rows:
+        turns = _turns(row.get(name))
+        if turns is None:
+            return set()
+        read = "\n".join(text_of(row.get(other)) for other in used)
+        asked = [turn for turn in turns if turn["role"] in ("user", "system")]
+        lost = lost or any(turn["content"] not in read for turn in asked)
+        ends |= {turns[-1]["role"]} if turns else set()
+        if turns and turns[-1]["role"] == "assistant" and turns[-1]["content"] in read:
+            ends.add("answer")
+    return ends if lost else set()
+
+
+def _turns(value: object) -> list[dict] | None:
+    try:
+        return as_turns(value) if value is not None and value == value else []
+    except (InvalidRowError, ValueError):
+        return None
