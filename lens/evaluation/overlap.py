@@ -7,7 +7,7 @@ import pandas as pd
 
 from lens.data.near_duplicates import SHOWN, THRESHOLD, WIDTH, near_duplicates
 from lens.data.pairs import group_key
-from lens.evaluation.rewardbench import Example
+from lens.evaluation.bench_rows import Example
 
 EQUAL, NEAR = "equal", "near_duplicates"
 

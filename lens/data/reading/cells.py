@@ -12,6 +12,7 @@ from lens.core.errors import LensError
 
 Row = tuple[str, dict]  # place, columns
 UNRATED = {"", "n/a", "na", "nan", "none", "null", "-", "<na>", "#n/a"}
+EMPTY = UNRATED | {"[]", "{}"}
 TOKEN = re.compile(
     r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<word>[\w.+-]+)"""
     r"|(?P<open>[\[({])|(?P<close>[\])}])|(?P<mark>[,:=])|(?P<blank>\s+)",
@@ -120,7 +121,7 @@ def listed(value: object) -> list | None:
 def is_empty(value: object) -> bool:
     """Whether a cell holds nothing: null, NaN, blanks, a name of nothing, an empty list."""
     if isinstance(value, str):
-        return value.strip().casefold() in UNRATED | {"[]", "{}"}
+        return value.strip().casefold() in EMPTY
     if isinstance(value, list | dict | tuple | np.ndarray):
         return len(value) == 0
     return value is None or value != value

@@ -146,6 +146,8 @@ def opens_as_hh(text: str) -> bool:
 
 
 def is_transcript(text: str) -> bool:
+    if "Assistant" not in text and not opens_as_hh(text):
+        return False
     return any(opening.match(text) for opening, _ in TRANSCRIPTS)
 
 
