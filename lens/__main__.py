@@ -1,4 +1,4 @@
-from lens.cli import main
+from lens.cli import program
 
 if __name__ == "__main__":
-    main()
+    program()

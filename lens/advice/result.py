@@ -40,9 +40,9 @@ class Advice:
     recommended: Recipe
     curve: Curve
     report: dict
-    soft: list[Comparison] = field(default_factory=list)
     flags: list[dict] = field(default_factory=list)
     margins: dict[Recipe, np.ndarray] = field(repr=False, default_factory=dict)
+    soft: list[Comparison] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return as_text(self)

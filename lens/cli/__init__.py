@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from lens import __version__
-from lens.core.errors import message, shown
+from lens.core.errors import message, out_of_memory, shown
 from lens.files import cost
 from lens.files.tracking import tracker
 
@@ -44,8 +44,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class OutOfMemoryExit(SystemExit):
+    """The end of a command that got no memory."""
+
+
+def program() -> None:
+    """Entry point of the process. Without memory it ends at once: a library that was imported by
+    half could crash while Python tidies up, and another status would hide the message."""
+    try:
+        main()
+    except OutOfMemoryExit as stop:
+        print(stop.code, file=sys.stderr, flush=True)
+        os._exit(1)
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Entry point; exits with 1 and one clear message when the input is at fault."""
+    """Runs a command; exits with 1 and one clear message when the input is at fault."""
     args = build_parser().parse_args(argv)
     cost.start()
     try:
@@ -58,7 +72,8 @@ def main(argv: list[str] | None = None) -> None:
         said = message(error)
         if said is None:
             raise
-        sys.exit(shown(f"lens {args.command}: error: {said}"))
+        stop = OutOfMemoryExit if out_of_memory(error) else SystemExit
+        raise stop(shown(f"lens {args.command}: error: {said}")) from None
     except KeyboardInterrupt:
         print(f"lens {args.command}: stopped.", file=sys.stderr)
         sys.exit(130)

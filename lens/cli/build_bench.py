@@ -1,7 +1,7 @@
 """Write the offline world's stand-in for RewardBench, on prompts that no pair has."""
 
+from lens.cli.shared.arguments import add_settings
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
-from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):

@@ -1,7 +1,6 @@
 """Write the offline world: preference pairs, texts to train tiny models on, and what is true."""
 
-from lens.cli.shared.arguments import settings
-from lens.cli.shared.sections import add_settings
+from lens.cli.shared.arguments import add_settings, settings
 
 
 def add_arguments(parser):

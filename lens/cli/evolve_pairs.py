@@ -1,9 +1,8 @@
 """Label pairs by self-evolution: the reward model ranks, confident pairs join, it trains again."""
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
-from lens.cli.shared.sections import add_settings
 from lens.cli.shared.text import add_finetuning_arguments, finetuning, score_with, train_classifier
 
 

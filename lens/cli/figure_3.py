@@ -1,7 +1,7 @@
 """Draw Figure 3: the latent space of VAEs trained at several gamma."""
 
+from lens.cli.shared.arguments import add_settings
 from lens.cli.shared.publish import add_out_arguments, publish
-from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):

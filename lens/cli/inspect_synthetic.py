@@ -2,9 +2,8 @@
 
 import json
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.outputs import input_files, write_metrics
-from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):

@@ -1,7 +1,6 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
-from lens.cli.shared.arguments import options, settings
-from lens.cli.shared.sections import add_settings
+from lens.cli.shared.arguments import add_settings, options, settings
 from lens.cli.shared.your_data import add_labels_argument
 
 

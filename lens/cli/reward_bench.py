@@ -3,8 +3,7 @@
 Scores by subset, by section and overall follow the official code; a tie is no success in version 1.
 """
 
-from lens.cli.shared.arguments import settings
-from lens.cli.shared.sections import names
+from lens.cli.shared.arguments import names, settings
 from lens.cli.shared.your_data import add_reward_model_arguments
 
 

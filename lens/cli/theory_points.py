@@ -1,8 +1,7 @@
 """Train on growing subsets, with a reference on all pairs: the points behind the theory (B.5)."""
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.outputs import input_files, write_metrics
-from lens.cli.shared.sections import add_settings
 
 
 def add_arguments(parser):

@@ -1,8 +1,7 @@
 """Train the reward model of one method and scale, one for each seed, on N preference pairs."""
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.outputs import input_files, write_metrics
-from lens.cli.shared.sections import add_settings
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.outputs import input_files, write_metrics
-from lens.cli.shared.sections import add_settings
 from lens.cli.shared.training_sets import (
     add_training_set_arguments,
     embedding_facts,

@@ -25,10 +25,14 @@ class DamagedError(LensError, ValueError):
     """A file that is there and cannot be read as what it should be."""
 
 
+def out_of_memory(error: BaseException) -> BaseException | None:
+    """The error, or the one that it comes from, by which memory was refused."""
+    return next(filter(_is_of_memory, _chain(error)), None)
+
+
 def message(error: BaseException) -> str | None:
     """What is wrong and what to do, for an error that the user can mend; None for a bug."""
-    refused = next(filter(_is_of_memory, _chain(error)), None)
-    if refused is not None:
+    if refused := out_of_memory(error):
         return (
             f"out of memory ({_first_line(refused)}). Lower the batch size or the longest text, or "
             "give the job more memory: on a cluster `--set-resources RULE:mem_mb=...`, in a shell "

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from lens.data.settings import PairsSettings
 from lens.plan.architectures import Architecture, find, of_the_world
 from lens.plan.machines import CPU, STEP_SECONDS
 from lens.plan.tasks import Task
@@ -21,7 +22,7 @@ def dataset(config: Section, name: str) -> SimpleNamespace:
     the limits of the dataset's section; rows of a local JSONL file are counted."""
     stated = config["plan"]["texts"].get(name) or config["plan"]["texts"]["other"]
     own = config["datasets"][name]
-    pairs = own["pairs"]
+    pairs, default = own["pairs"], PairsSettings.model_fields
     count, path = stated["pairs"], pairs.get("path", "")
     if path.startswith("results/"):
         count = config["world"]["texts"]["pairs"]
@@ -30,12 +31,14 @@ def dataset(config: Section, name: str) -> SimpleNamespace:
             count = sum(1 for _ in file)
     train, test = count, stated.get("test_pairs", count)
     if not (pairs.get("test_split") or pairs.get("test_path")):
-        test = count * pairs.get("test_fraction", 0.1)
+        test = count * pairs.get("test_fraction", default["test_fraction"].default)
         train = count - test
     limits = {
         "train": int(min(train, pairs.get("max_train_pairs") or train)),
         "test": int(min(test, pairs.get("max_test_pairs") or test)),
-        "prompts": stated.get("pool_prompts", 1000) if "pool" in own else pairs["test_prompts"],
+        "prompts": stated.get("pool_prompts", 1000)
+        if "pool" in own
+        else pairs.get("test_prompts", default["test_prompts"].default),
     }
     return SimpleNamespace(**{**stated, **limits})
 

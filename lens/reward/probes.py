@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lens.reward.evidence import cross_entropy, evidence_probe
+from lens.reward.evidence import cross_entropy
 from lens.reward.training_set import Training, TrainingSet
 
 LINEAR_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
@@ -71,10 +71,3 @@ def fit_logistic(
         weights = np.concatenate([labels, 1 - labels[unsure]])
     solver.fit(x, signs, sample_weight=weights)
     return solver.coef_[0].astype(np.float32)
-
-
-PROBES = {
-    "mean_difference": mean_difference,
-    "linear_probe": linear_probe,
-    "evidence_probe": evidence_probe,
-}

@@ -70,10 +70,6 @@ def pool_gold_flags(config: Config, wildcards: Wildcards) -> Words:
     return Words(f"{pool_flags(config, wildcards)} {field}")
 
 
-def load_flags(config: Config, wildcards: Wildcards) -> Words:
-    return flags(config.models[wildcards.model].load.given())
-
-
 def embedding_flags(config: Config, wildcards: Wildcards) -> Words:
     model = config.models[wildcards.model]
     return flags(model.load.given() | model.embedding.given())
@@ -142,9 +138,9 @@ def theory_flags(config: Config, wildcards: Wildcards) -> Words:
     """Of theory-points: its own section, and the pipeline's with what it changes."""
     own = config.theory.given()
     parts = {
-        "vae": config.vae.given() | own.pop("vae", {}),
-        "reward": config.reward.given() | own.pop("reward", {}),
-        "synthesis": config.synthesis.given(),
+        "vae": config.vae.model_dump() | own.pop("vae", {}),
+        "reward": config.reward.model_dump() | own.pop("reward", {}),
+        "synthesis": config.synthesis.model_dump(),
     }
     own.pop("mem_mb", None)
     return flags(config.training.given() | own | parts)
@@ -153,7 +149,7 @@ def theory_flags(config: Config, wildcards: Wildcards) -> Words:
 def inspection_flags(config: Config, wildcards: Wildcards) -> Words:
     """Of inspect-synthetic."""
     chosen = inspected(config)._asdict() | {"methods": config.inspection.methods}
-    synthesis = {"synthesis": config.synthesis.given()}
+    synthesis = {"synthesis": config.synthesis.model_dump()}
     return flags(config.training.given() | chosen | synthesis)
 
 

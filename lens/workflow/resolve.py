@@ -182,7 +182,9 @@ def _shown(value: object) -> str:
     """A value that is no section, which may hold a secret somewhere."""
     plain = value if isinstance(value, list) else [value]
     if not all(part is None or isinstance(part, str | int | float) for part in plain):
-        return "the section" if isinstance(value, dict) else "the list"
+        if isinstance(value, dict | list):
+            return "the section" if isinstance(value, dict) else "the list"
+        return str(value)  # a date, as YAML reads one
     text = repr(value)
     return text if len(text) <= TOO_LONG else f"{text[:TOO_LONG]}..."
 

@@ -81,8 +81,8 @@ class Compare(Settings):
     datasets: Names = Field(description="Datasets to run.")
     models: Names = Field(description="Embedding models to run.")
     methods: Annotated[list[Method], Unique, holding("original", "repeat")] = Field(
-        description=f"Rows of Table 1, of {', '.join(METHODS)}. `original` and `repeat` are the "
-        "controls and always run."
+        description="Rows of Table 1, by their names in `lens.reward.methods`. `original` and "
+        "`repeat` are the controls and always run."
     )
     scales: Scales = Field(
         description="Augmentation scales k beyond 1; training sees k pairs for each original one."

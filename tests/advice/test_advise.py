@@ -35,6 +35,7 @@ PLAIN = {
 }
 
 
+@pytest.mark.slow
 def test_augmentation_is_recommended_only_if_it_beats_every_plain_recipe_surely():
     pairs = embedded(400)
     clear = conclude(pairs, constant(PLAIN | {Recipe("lens", 2): 0.70}))
@@ -48,6 +49,7 @@ def test_augmentation_is_recommended_only_if_it_beats_every_plain_recipe_surely(
     assert worse.recommended == Recipe("linear_probe")
 
 
+@pytest.mark.slow
 def test_a_gain_that_does_not_survive_correction_is_not_recommended():
     """13 pairs of 400 won and 4 lost: sure for one recipe, not for the best of three."""
     base = constant(dict.fromkeys(PLAIN, 0.5))
@@ -63,6 +65,7 @@ def test_a_gain_that_does_not_survive_correction_is_not_recommended():
     assert not advice.recommended.synthetic
 
 
+@pytest.mark.slow
 def test_an_mlp_is_recommended_only_if_it_is_told_from_the_best_probe():
     pairs = embedded(400)
     ahead = conclude(pairs, constant(PLAIN | {Recipe("repeat", 2): 0.7}))
@@ -86,6 +89,7 @@ def test_the_best_of_several_winners_is_taken():
     assert advice.recommended == Recipe("lens_plus", 2)
 
 
+@pytest.mark.slow
 def test_intervals_widen_with_the_number_of_synthetic_recipes():
     pairs = embedded(400)
     one = conclude(pairs, constant(PLAIN | {Recipe("lens", 2): 0.66}))
@@ -285,6 +289,7 @@ def test_one_large_prompt_does_not_stop_the_advice(sizes):
         assert (np.diff(sizes_trained) >= 0).all()
 
 
+@pytest.mark.slow
 def test_the_curve_trains_on_the_shares_that_it_names(monkeypatch):
     seen = []
 

@@ -201,6 +201,7 @@ def test_advice_says_in_words_what_is_wrong_with_the_numbers():
     assert "Beware" not in as_text(advice)
 
 
+@pytest.mark.slow
 def test_a_fitted_model_says_that_it_is_a_coin(tmp_path):
     """On the terminal, in its card's file and on its page; where it is none, nowhere."""
     rows = [{"prompt": f"p{i}", "chosen": "a", "rejected": "b"} for i in range(60)]

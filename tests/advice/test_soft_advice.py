@@ -50,6 +50,7 @@ def test_recipes_on_soft_labels_have_a_name_and_a_control_of_their_own():
     ]
 
 
+@pytest.mark.slow
 def test_hard_recipes_are_judged_as_if_there_were_no_ties():
     pairs = graded()
     recipes = [PROBE, Recipe("original"), SOFT]
@@ -83,6 +84,7 @@ def test_labels_of_one_give_the_same_margins():
     assert not ones.graded
 
 
+@pytest.mark.slow
 def test_advice_compares_both_on_the_same_pairs():
     pairs = graded(40, 8)
     advice = advise(pairs, scales=[2], rounds=1)
@@ -99,6 +101,7 @@ def test_advice_compares_both_on_the_same_pairs():
     assert advice.curve.ahead[0] == 40
 
 
+@pytest.mark.slow
 def test_advice_without_grades_compares_nothing_more():
     pairs = embedded(40)
     margins = {r: np.stack([m]) for r, m in round_margins(pairs, recipes_for([])[1:], 0)}
@@ -108,6 +111,7 @@ def test_advice_without_grades_compares_nothing_more():
     assert not [flag for flag in advice.flags if flag["flag"] != "all_pairs_tied"]
 
 
+@pytest.mark.slow
 def test_a_fit_by_name_takes_the_labels_that_there_are():
     pairs = graded()
     card = fit(pairs, "evidence_probe").card

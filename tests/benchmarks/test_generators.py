@@ -215,6 +215,7 @@ def test_conditional_vaes_side_by_side_end_as_they_would_alone():
             torch.testing.assert_close(value, together[place].state_dict()[name], atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_flow_follows_a_known_field_to_its_end():
     """v = x + t has x(1) = e x(0) + e - 2."""
 
@@ -312,6 +313,7 @@ def hand_made(method, pairs, vae, seed, model_seed):
     }[method]()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_is_its_source_on_the_one_training_path(method):
     data, _ = linear_world(count=60)

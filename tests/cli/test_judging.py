@@ -74,6 +74,7 @@ def test_without_verdicts_no_scale_is_met(lens, fail, tmp_path, llama_folder, te
     assert not (tmp_path / "s.parquet").exists()
 
 
+@pytest.mark.slow
 @needs_openai
 def test_a_judge_that_fails_too_often_makes_no_verdicts(fail, tmp_path, template, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

@@ -80,6 +80,7 @@ BAD_FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_bad_files_get_one_message_and_leave_earlier_results(tmp_path, fail, lens, name):
     content, message = BAD_FILES[name]
@@ -231,6 +232,7 @@ def test_limits_take_samples(tmp_path, lens):
     assert len(pd.read_parquet(tmp_path / "prompts.parquet")) == 5
 
 
+@pytest.mark.slow
 def test_hub_datasets(tmp_path, lens, fail, monkeypatch):
     """A local folder stands for the Hub: the loading code is the same."""
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))

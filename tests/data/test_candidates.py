@@ -24,6 +24,7 @@ def pool_rows():
 COLUMNS = ("--columns", '{"prompt": "instruction"}', "--response-field", "output")
 
 
+@pytest.mark.slow
 def test_objects_with_gold(tmp_path, lens, fail):
     pool = write(tmp_path / "pool.jsonl", pool_rows())
     command = (

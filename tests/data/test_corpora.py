@@ -36,6 +36,7 @@ def put(folder, name):
     return path, outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", of(Refused))
 def test_what_cannot_be_read_is_refused_and_earlier_results_stay(tmp_path, fail, capsys, name):
     path, outcome = put(tmp_path, name)

@@ -107,6 +107,7 @@ def test_whole_conversations_with_a_label():
     assert report.unread == ["model_a", "model_b"]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.sampled_from(["a", "b", "tie", "model_a", "response_b"]), min_size=1).filter(

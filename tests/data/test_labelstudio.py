@@ -9,22 +9,7 @@ from lens.core.errors import LensError
 from lens.data.forms import to_pairs
 from lens.data.pairs import normalise_pairs
 from lens.data.sources import read_rows
-
-GOOD, BAD = "Dry it well and keep it warm.", "No idea."
-
-
-def annotation(value, kind="pairwise", *, by=1, name="pw", to="answer1", **more):
-    result = {"value": value, "from_name": name, "to_name": to, "type": kind, "id": "k"}
-    return {"id": by, "completed_by": by, "result": [result], "was_cancelled": False, **more}
-
-
-def picks(side, **more):
-    return annotation({"selected": side}, **more)
-
-
-def task(*annotations, number=1, data=None, **more):
-    data = data or {"prompt": f"What now? {number}", "answer1": BAD, "answer2": GOOD}
-    return {"id": number, "annotations": list(annotations), "data": data, "project": 3, **more}
+from tests.helpers.labelstudio_exports import BAD, GOOD, annotation, flat, picks, task
 
 
 def places(rows):
@@ -233,13 +218,6 @@ def test_answers_with_names_of_their_own_are_asked_for():
 def test_an_export_without_annotations_says_so():
     with pytest.raises(LensError, match="2 tasks, and none has a submitted annotation"):
         read(task(), task(picks("left", was_cancelled=True), number=2))
-
-
-def flat(number, said, annotator, **more):
-    data = {"id": number, "prompt": f"What now? {number}", "answer1": BAD, "answer2": GOOD}
-    about = {"annotator": annotator, "annotation_id": 10 * number + annotator, "lead_time": 2.5}
-    dates = {"created_at": "2024-01-01", "updated_at": "2024-01-01"}
-    return data | {"pw": said} | about | dates | more
 
 
 def test_json_min_has_a_row_for_each_annotation():

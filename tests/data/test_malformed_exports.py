@@ -6,7 +6,8 @@ import pytest
 
 from lens.core.errors import LensError
 from lens.data.forms import to_pairs
-from tests.data import test_argilla, test_labelstudio
+from tests.helpers import argilla_exports
+from tests.helpers.labelstudio_exports import annotation, flat, picks, task
 
 ODD = [
     None,
@@ -24,21 +25,21 @@ ODD = [
     {"x": []},
     {"rank": 1},
 ]
-RANKED = test_argilla.RANKED
+RANKED = argilla_exports.RANKED
 ITEMS = [{"id": "x", "body": "a"}, {"id": "y", "body": "b"}]
 EXPORTS = {
-    "pairwise": [test_labelstudio.task(test_labelstudio.picks("right"), predictions=[{}])] * 2,
+    "pairwise": [task(picks("right"), predictions=[{}])] * 2,
     "ranker": [
-        test_labelstudio.task(
-            test_labelstudio.annotation({"ranker": {"r": ["x", "y"]}}, "ranker"),
+        task(
+            annotation({"ranker": {"r": ["x", "y"]}}, "ranker"),
             data={"prompt": "p", "items": ITEMS},
         )
     ],
-    "json_min": [test_labelstudio.flat(1, [{"selected": "right"}], 1)] * 2,
-    "choices": [test_labelstudio.flat(1, [{"choices": ["a", "b"]}], 1)],
+    "json_min": [flat(1, [{"selected": "right"}], 1)] * 2,
+    "choices": [flat(1, [{"choices": ["a", "b"]}], 1)],
     **{
-        f"{name} {kind}": [layout(test_argilla.said(value))] * 2
-        for name, layout in test_argilla.LAYOUTS.items()
+        f"{name} {kind}": [layout(argilla_exports.said(value))] * 2
+        for name, layout in argilla_exports.LAYOUTS.items()
         for kind, value in (("label", "response-2"), ("rank", RANKED), ("list", ["response-1"]))
     },
 }
@@ -65,6 +66,7 @@ def put(value, path, odd):
     value[last] = copy.deepcopy(odd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 def test_one_odd_part_gives_pairs_or_a_reason(name):
     rows, reasons = EXPORTS[name], []

@@ -81,6 +81,7 @@ def some_edits(text, edits):
 edits = st.lists(st.tuples(st.integers(0, 99), st.sampled_from("xyz ")), max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(edits, min_size=1, max_size=6), st.lists(edits, min_size=1, max_size=6))
 def test_what_is_found_is_what_comparing_all_with_all_finds(these, those):

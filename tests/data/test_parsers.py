@@ -222,6 +222,7 @@ def test_the_order_of_rows_does_not_matter(rows, random):
     assert found(numbered) == found(shuffled)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.text(max_size=20), st.sampled_from(["prompt", "first_turn"]))
 @example("\u0390 \u03b0 \u1fe2 \u00df \ufb01", "prompt")

@@ -17,42 +17,11 @@ from lens.data.pairs import normalise_pairs
 from lens.data.sources import read_rows
 from lens.evaluation.bench_rows import read_examples
 from lens.evaluation.rewardbench import reward_bench
-from lens.language.templates import render
-from lens.serving.reward_model import RewardModel
 from lens.serving.scoring import Tally, pick_rows, score_rows
-from tests.data.test_reading_forms import ASKED, BAD, FULL, GOOD, PAIRS
-from tests.data.test_reading_labels import judged
-from tests.data.test_reading_lists import LISTS
-
-
-class Tokens:
-    """Stands for an encoder: keeps the tokens (here characters) of each text that it is given."""
-
-    chat_template = "a template"
-
-    def __init__(self):
-        self.seen = []
-
-    def apply_chat_template(self, messages, *, add_generation_prompt, **_):
-        asked = "<assistant>" if add_generation_prompt else ""
-        return (
-            "".join(f"<{m['role']}>{m['content']}{m.get('tool_calls', '')}" for m in messages)
-            + asked
-        )
-
-    def token_ids(self, prompt, response):
-        return [*map(ord, render(prompt, response, "chat", self))]
-
-    def embed(self, prompts, responses):
-        found = [*map(self.token_ids, prompts, responses)]
-        self.seen += found
-        return np.array([[len(ids)] for ids in found], np.float32)
-
-
-def scorer():
-    model = RewardModel(lambda embeddings: embeddings[:, 0], Tokens(), {})
-    model._checked = True
-    return model
+from tests.helpers.labelled_rows import judged
+from tests.helpers.listed_rows import LISTS
+from tests.helpers.pair_rows import ASKED, BAD, FULL, GOOD, PAIRS
+from tests.helpers.scorer import Tokens, scorer
 
 
 def trained_on(rows):
@@ -221,6 +190,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("tables")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("form", [as_pair, as_label, as_scale, as_list, as_messages, as_objects])
 @settings(max_examples=15, deadline=None, derandomize=True)

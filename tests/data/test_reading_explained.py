@@ -7,12 +7,12 @@ import pytest
 from lens.advice.own_pairs import read_pairs, summary
 from lens.data.reading.explained import explanation
 from lens.data.reading.find import find_form
-from tests.data.test_reading_labels import judged
+from tests.helpers.labelled_rows import judged
 
 
 @pytest.fixture
 def model(monkeypatch):
-    from tests.data.test_reading_as_fit import scorer
+    from tests.helpers.scorer import scorer
 
     class Card:
         def __getattr__(self, name):

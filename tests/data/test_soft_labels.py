@@ -152,6 +152,7 @@ def test_what_check_warns_of_is_flagged():
     assert flags["length_decides"] == "the longer answer wins in 75% of the pairs"
 
 
+@pytest.mark.slow
 def test_prepare_pairs_keeps_labels_and_sides(tmp_path, lens):
     source = tmp_path / "export.json"
     source.write_text(

@@ -43,6 +43,7 @@ def test_groups_by_first_turn_set_system_messages_aside():
     assert group_key([system, *MESSAGES], "prompt") != group_key(other, "prompt")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=60),

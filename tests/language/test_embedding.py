@@ -78,6 +78,7 @@ def test_each_text_of_a_batch_is_pooled_as_if_alone(batch, random):
             torch.testing.assert_close(pooled, alone)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(padded_batches(), st.sampled_from([0.0, -1e30, float("nan"), float("inf")]))
 def test_what_stands_in_padding_is_never_pooled(batch, junk):

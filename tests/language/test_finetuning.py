@@ -112,6 +112,7 @@ def test_a_batch_in_parts_is_the_same_step(llama_folder, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_an_end_token_that_is_also_padding_still_counts_as_the_last_token(tmp_path):
     """Training reads the state at the end token, as scoring does, and the tokenizer stays."""
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -137,6 +138,7 @@ def test_an_end_token_that_is_also_padding_still_counts_as_the_last_token(tmp_pa
     assert set(saved.all_special_ids) == set(before.all_special_ids)
 
 
+@pytest.mark.slow
 def test_a_tokenizer_without_padding_keeps_its_words(tmp_path):
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
@@ -231,6 +233,7 @@ def test_common_prefix():
     assert common_prefix([9], [1]) == 0
 
 
+@pytest.mark.slow
 def test_a_missing_package_is_named_with_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(

@@ -198,6 +198,7 @@ def test_unknown_sharing_is_named():
         VAE(4, 8, 2, "half")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharing", ["shared_trunk_separate_heads", "separate_everything"])
 def test_gradients(sharing):
     torch.manual_seed(1)
@@ -239,6 +240,7 @@ def test_a_sample_is_the_mean_plus_deviations():
     torch.testing.assert_close(drawn, torch.tensor([[5.0, -3.0]]))
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_follows_the_seed():
     chosen, rejected = pairs()
     first, again = (train_vae(chosen, rejected, **SETTINGS) for _ in range(2))

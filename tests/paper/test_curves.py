@@ -13,6 +13,7 @@ from lens.report import figures
 from lens.world.texts import true_reward
 
 
+@pytest.mark.slow
 def test_best_of_n_curve_has_a_row_for_every_n(cell_folders, tmp_path):
     folders, base = cell_folders
     table = curves.best_of_n_table(read_cells(folders))

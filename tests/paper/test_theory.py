@@ -64,6 +64,7 @@ def folders(tmp_path, lens):
     return theories, points
 
 
+@pytest.mark.slow
 def test_constants_json_has_its_fixed_fields(folders):
     constants = json.loads((folders[0][0] / "constants.json").read_text())
     for name in ("C1", "p", "A", "B0", "N0"):
@@ -76,6 +77,7 @@ def test_constants_json_has_its_fixed_fields(folders):
         )
 
 
+@pytest.mark.slow
 def test_command_reads_fitted_constants(folders, lens, capsys):
     lens("theory", "--constants", folders[0][0] / "constants.json", "--n-pairs", 1000)
     constants = json.loads((folders[0][0] / "constants.json").read_text())
@@ -109,6 +111,7 @@ def table(lens, folders, out):
     )
 
 
+@pytest.mark.slow
 def test_the_paper_s_values_stand_beside_their_stand_ins(lens, folders, tmp_path):
     table(lens, folders, tmp_path)
     constants = pd.read_csv(tmp_path / "theory.csv")
@@ -118,6 +121,7 @@ def test_the_paper_s_values_stand_beside_their_stand_ins(lens, folders, tmp_path
     assert len(pd.read_csv(tmp_path / "theory_observations.csv")) == 2
 
 
+@pytest.mark.slow
 def test_page_escapes_data_and_shows_both_readings(lens, folders, tmp_path):
     table(lens, folders, tmp_path)
     text = (tmp_path / "theory.html").read_text(encoding="utf-8")
@@ -138,6 +142,7 @@ def test_page_escapes_data_and_shows_both_readings(lens, folders, tmp_path):
     assert "toprule" in (tmp_path / "theory.tex").read_text()
 
 
+@pytest.mark.slow
 def test_summary_counts_what_was_measured(folders):
     theories = paper_theory.read_theories(folders[0])
     cells = theories[0]["predictions"]
@@ -198,6 +203,7 @@ def test_map_of_what_is_neither_predicted_nor_measured(folders, tmp_path):
     assert "nothing can be predicted" in paper_theory.summary(theories)[0]
 
 
+@pytest.mark.slow
 def test_figure_5_shows_the_fit_and_the_control(folders):
     from lens.paper.theory_figures import draw_figure_5, draw_map
 
@@ -213,6 +219,7 @@ def test_figure_5_shows_the_fit_and_the_control(folders):
     assert list(dots) == pytest.approx(list(theories[0]["predictions"]["lens"]))
 
 
+@pytest.mark.slow
 def test_the_papers_constants_stand_beside_ours(folders):
     theories = paper_theory.read_theories(folders[0])
     names = {"dialogue": "hh_rlhf", "tiny": "llama-3.1-8b"}

@@ -48,6 +48,7 @@ def test_the_rule_writes_the_plan_of_its_own_config(tmp_path):
     assert not (tmp_path / "results/other/build_world").exists()
 
 
+@pytest.mark.slow
 def test_errors_say_what_to_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LensError, match=r"Snakefile: no such file"):

@@ -14,6 +14,8 @@ from lens.plan.rules import Rules, work_of
 from lens.plan.stages import SHARDS, Stage, dataset
 from tests.helpers.workflow_tools import ROOT, SMALL, snakemake
 
+pytestmark = pytest.mark.slow  # Snakemake works out the jobs
+
 
 def resolved(folder, *configfiles):
     with pytest.MonkeyPatch.context() as patch:
@@ -39,7 +41,6 @@ def test_longest_chain():
     assert graph.longest_chain({}, {}) == []
 
 
-@pytest.mark.slow
 def test_jobs_are_those_of_a_dry_run(small, tmp_path):
     run = snakemake("-n", "--quiet", "rules", "--configfile", SMALL, directory=tmp_path)
     rows = re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE)

@@ -40,6 +40,17 @@ def test_packages_export_nothing_of_their_modules():
         assert code == [], f"{relative(init)} may hold a docstring alone"
 
 
+def test_no_test_module_imports_another():
+    """What several share is in tests/helpers."""
+    found = []
+    for file in python_files("tests"):
+        for node in ast.walk(parsed(file)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
+                modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                found += [relative(file) for name in modules if ".test_" in name]
+    assert found == []
+
+
 def is_text(node):
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 

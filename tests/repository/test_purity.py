@@ -44,6 +44,7 @@ def found():
     }
 
 
+@pytest.mark.slow
 def test_what_would_change_from_run_to_run_stands_only_where_no_result_depends_on_it():
     """An allowance that nothing needs any more fails as well."""
     assert found() == set(ALLOWED)

@@ -72,6 +72,7 @@ def test_every_variant_is_measured_on_the_same_splits(monkeypatch):
     pd.testing.assert_frame_equal(found.head(len(again)), again)
 
 
+@pytest.mark.slow
 def test_accuracy_is_that_of_pairs_not_trained_on():
     """Labels that say nothing: what was trained on would be ordered without error."""
     rng = np.random.default_rng(0)
@@ -85,6 +86,7 @@ def test_accuracy_is_that_of_pairs_not_trained_on():
     assert found["accuracy"].between(0.35, 0.65).all()
 
 
+@pytest.mark.slow
 def test_sizes_beyond_the_pairs_are_left_out_and_named(monkeypatch, tmp_path, capsys):
     command = [
         "study.py",

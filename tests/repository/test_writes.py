@@ -9,6 +9,7 @@ from tests.helpers.workflow_tools import ROOT
 from tests.helpers.writes import ALLOWED, functions_of_rules, unprotected
 
 
+@pytest.mark.slow
 def test_nothing_is_written_in_its_place():
     found = set()
     files = [*(ROOT / "lens").rglob("*.py"), *(ROOT / "workflow/rules").glob("*.smk")]

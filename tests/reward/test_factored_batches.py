@@ -92,6 +92,7 @@ def test_narrow_embeddings_are_written_out():
     assert isinstance(Batches([source])([0], [row], [torch.zeros(1, 2).long()]), Written)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("narrow", [factored_batches.WIDE, 10**9])
 def test_training_equals_plain_training(monkeypatch, narrow):
     """Three seeds side by side against plain loops, one after another: the benchmark's peer."""

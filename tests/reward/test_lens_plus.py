@@ -54,6 +54,7 @@ def accuracy(training, data, chosen, rejected):
     return pair_accuracy(model(chosen), model(rejected)).mean()
 
 
+@pytest.mark.slow
 def test_it_finds_what_bends_through_its_noise_and_loses_nothing_where_nothing_does():
     gains = {}
     for kind, noise in (("bent", 10.0), ("bent", 0.0), ("linear", 10.0)):
@@ -69,6 +70,7 @@ def test_it_finds_what_bends_through_its_noise_and_loses_nothing_where_nothing_d
     assert min(gains["linear", 10.0]) > -0.01
 
 
+@pytest.mark.slow
 def test_labels_that_say_nothing_give_no_share():
     """A leak between folds would show in z, on one side of 0."""
     sets = {seed: world("nothing", count=120, dim=40, seed=seed)[0] for seed in range(12)}
@@ -182,6 +184,7 @@ def test_linear_margins_are_never_turned_round():
     assert lens_plus.shares(against, rng.normal(0, 1, size=400) * 1e-9).linear == 1
 
 
+@pytest.mark.slow
 def test_the_model_is_the_sum_of_its_parts():
     data, chosen, _ = world("bent", count=900)
     folds = lens_plus.leave_out(data, seed=0, passes=40, noise=10.0)
@@ -198,6 +201,7 @@ def test_the_model_is_the_sum_of_its_parts():
     assert metrics["steps"] == sum(one.metrics["steps"] for one in networks)
 
 
+@pytest.mark.slow
 def test_seeds_together_end_as_they_would_alone_and_repeat():
     sets = {seed: world("bent", count=count, seed=seed)[0] for seed, count in ((0, 300), (1, 240))}
     together = lens_plus.train(sets, scale=4, noise=10.0, head=HEAD)

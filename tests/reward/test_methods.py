@@ -15,6 +15,7 @@ from lens.reward import methods, mlp
 from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world, train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", methods.METHODS)
 def test_every_method_trains_and_follows_its_seed(method):
     data, _ = linear_world(count=60)
@@ -44,6 +45,7 @@ SOURCES = {  # of pairs, a VAE, LENS's latents for so many kept, and a seed
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", SOURCES)
 def test_a_method_is_its_source_on_the_one_training_path(method):
     """What `methods.train` does, put together by hand: source, composition, seeds, settings."""

@@ -1,6 +1,7 @@
 """The probes against their closed forms and first-order conditions."""
 
 import numpy as np
+import pytest
 
 from lens.reward import probes
 from tests.helpers.linear_world import linear_world
@@ -25,6 +26,7 @@ def test_logistic_fit_meets_its_first_order_condition():
     assert np.abs(gradient).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_linear_probe_regularises_more_where_labels_are_noise():
     clear, truth = linear_world(count=400, noise=0.3)
     probe = probes.linear_probe(clear)

@@ -29,6 +29,7 @@ def test_names_and_controls():
     assert {r.method for r in recipes if not r.synthetic} == unscaled | {"repeat"}
 
 
+@pytest.mark.slow
 def test_a_recipe_trains_what_the_method_trains():
     seed = 3
     one = {seed: linear_world(count=40)[0]}

@@ -10,7 +10,7 @@ from lens.core.errors import LensError
 from lens.latent import synthesis
 from lens.reward import evidence, lens_plus, methods, mlp, probes
 from lens.reward.training_set import Standardiser, TrainingSet, training_set_of
-from tests.reward.test_mlp import HEAD, SYNTHESIS, linear_world
+from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world
 
 METHODS = ("original", "direct_perturbation", *methods.PROBES, "lens_plus")
 
@@ -73,6 +73,7 @@ def test_the_loss_is_the_cross_entropy_and_its_gradient_sigmoid_minus_label(labe
     np.testing.assert_allclose(found, loss.detach().numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_labels_of_one_change_not_a_bit(method):
     data, _ = linear_world(count=60, validation=20)
@@ -84,6 +85,7 @@ def test_labels_of_one_change_not_a_bit(method):
     assert soft.metrics == plain.metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_labels_change_what_is_learned(method):
     data, _ = linear_world(count=60, validation=20)
@@ -91,6 +93,7 @@ def test_labels_change_what_is_learned(method):
     assert any((soft.weights[name] != plain.weights[name]).any() for name in soft.weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [[1, 1, 0.8, 0.5, 0], [0.9] * 5, [0.3, 0.4, 0.5]])
 def test_the_mlp_gives_equal_pairs_the_mean_of_their_labels(labels):
     data = alike([1.0, -0.5], labels)
@@ -142,7 +145,7 @@ def test_a_pair_the_other_way_round_has_the_other_label(method):
         labels=1 - soft.labels,
         validation_labels=1 - soft.validation_labels,
     )
-    one, other = (probes.PROBES[method](each).weights["w"] for each in (soft, turned))
+    one, other = (methods.METHODS[method].probe(each).weights["w"] for each in (soft, turned))
     np.testing.assert_allclose(one, other, atol=2e-3 * np.abs(one).max())
 
 

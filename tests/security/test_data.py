@@ -132,6 +132,7 @@ def test_a_pickle_inside_a_parquet_stays_shut(mark, tmp_path):
     assert not mark.made
 
 
+@pytest.mark.slow
 def test_a_dataset_s_own_code_is_not_run(dataset, mark):
     assert len(read_source(str(dataset))) == 1
     (dataset / f"{dataset.name}.py").write_text(mark.code())

@@ -116,6 +116,7 @@ def test_the_hash_is_of_the_texts():
     assert one.sha256 != other.sha256
 
 
+@pytest.mark.slow
 def test_saved_rewards_are_divided_by_the_temperature_of_held_out_margins():
     from lens.advice import fit as fitting
     from lens.advice.crossval import round_margins
@@ -160,6 +161,7 @@ def own_pairs():
     return pairs
 
 
+@pytest.mark.slow
 def test_the_card_says_which_error_is_which_and_what_was_chosen(tmp_path):
     model = fit(own_pairs(), Recipe("mean_difference"), chosen_among=7)
     held = model.card["held_out"]

@@ -35,6 +35,7 @@ def answers_of(texts):
     return [f"{text} [[A]]" for text in texts]
 
 
+@pytest.mark.slow
 @needs_openai
 def test_answers_keep_their_places_and_are_asked_once(cache, capsys):
     texts = ["x", "y", "x", "z"]
@@ -97,6 +98,7 @@ def test_what_fails_for_good_is_none_and_others_go_on(cache, capsys, broken, tim
     assert len(read_cache(cache)) == 2
 
 
+@pytest.mark.slow
 @needs_openai
 @pytest.mark.parametrize("silence", [HANG, DROP])
 def test_a_server_that_does_not_answer(cache, capsys, silence):
@@ -109,6 +111,7 @@ def test_a_server_that_does_not_answer(cache, capsys, silence):
     assert ("timed out" if silence == HANG else "Connection error") in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @needs_openai
 def test_a_rerun_asks_only_for_the_rest(cache):
     """The server dies half way: what it said is kept, and 20 failures in a row end the run."""
@@ -130,6 +133,7 @@ def test_a_rerun_asks_only_for_the_rest(cache):
         assert sorted(asked.texts) == sorted(texts[7:])
 
 
+@pytest.mark.slow
 @needs_openai
 def test_failures_that_are_not_in_a_row_do_not_stop(cache):
     texts = [str(i) for i in range(45)]

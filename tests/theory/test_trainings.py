@@ -83,6 +83,7 @@ def test_every_size_scale_and_run_is_measured(measured):
     assert len(tables["reconstruction"]) == 3 * 2 * 2
 
 
+@pytest.mark.slow
 def test_estimation_error_is_the_test_loss_beyond_the_reference_s(measured):
     reference, tables, metrics = measured
     pairs, embeddings = world()
@@ -120,6 +121,7 @@ def test_tables_say_what_they_were_measured_on(measured):
         assert rows.loc[(60, 1, budget), "mean_square"] == pytest.approx(square / 60, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_every_synthetic_pair_is_listed(measured):
     _, tables, _ = measured
     pairs, summary = tables["theorem_1_pairs"], tables["theorem_1"]

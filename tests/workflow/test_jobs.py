@@ -131,6 +131,7 @@ def test_damaged_shards_are_set_aside(tmp_path, monkeypatch, config):
     assert left == {"0.safetensors.damaged": "0.safetensors", "1.safetensors": "1.safetensors"}
 
 
+@pytest.mark.slow
 def test_code_is_a_command_and_all_that_it_imports():
     found = inputs.code(ROOT, "train_vae")
     for name in ("cli/train_vae", "latent/vae", "latent/settings", "core/seeds"):

@@ -215,6 +215,7 @@ def spending(folder, n_pairs):
     )
 
 
+@pytest.mark.slow
 def test_no_vae_and_no_reward_model_of_any_method_reads_a_test_pair(poisoned, lens, fail):
     """Reading one would fail: a value that is not finite is refused."""
     lens("train-vae", *spending(poisoned, 40), "--epochs", 1, "--out-dir", poisoned / "vae")

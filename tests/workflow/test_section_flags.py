@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from lens.cli.shared.sections import add_settings
+from lens.cli.shared.arguments import add_settings
 from lens.data.settings import PairsSettings
 from lens.language.settings import LoadSettings
 from lens.latent.settings import VaeSettings

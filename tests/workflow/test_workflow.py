@@ -168,6 +168,7 @@ def flags_of(command):
     return {action.dest for action in subparsers.choices[command]._actions}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("section", "commands"),
     [

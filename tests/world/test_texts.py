@@ -44,6 +44,7 @@ def test_bayes_accuracy_in_closed_form():
     assert found["ties"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", world.KINDS)
 def test_labels_follow_bradley_terry(kind):
     """In each band of reward differences the better answer is chosen as often as it should be."""
@@ -94,6 +95,7 @@ def rows_of(folder, name):
     return [json.loads(line) for line in (folder / name).read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_files_hold_what_they_should(folder):
     truth = json.loads((folder / "truth.json").read_text())
     for kind in world.KINDS:
@@ -116,6 +118,7 @@ def test_no_word_is_out_of_vocabulary(folder):
             assert known >= set(" ".join(texts).split())
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes(folder, tmp_path):
     again, other = build(tmp_path / "again", 0), build(tmp_path / "other", 1)
     for file in folder.iterdir():

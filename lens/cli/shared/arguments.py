@@ -1,7 +1,59 @@
-"""Arguments that several subcommands share."""
+"""Arguments that several subcommands share, and flags that follow from the config's sections."""
 
 import argparse
 import json
+from typing import Any
+
+
+def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> None:
+    """A flag for each key of a section of the config, but for those `without`: name, kind, default,
+    choices and help are the section's own."""
+    from typing import Literal, get_args, get_origin
+
+    from lens.core.settings import section_of
+
+    for name, field in section.model_fields.items():
+        if name in without:
+            continue
+        kind = section_of(field.annotation)
+        own: dict[str, Any] = {}
+        if field.is_required():
+            own["required"] = True
+        elif kind is not bool:
+            own["default"] = field.default
+        if kind is bool:
+            own["action"] = "store_true"
+        elif get_origin(kind) is Literal:
+            own["choices"] = get_args(kind)
+        elif get_origin(kind) is list:
+            lengths = [getattr(rule, "max_length", None) for rule in field.metadata]
+            own["nargs"] = next(filter(None, lengths), "+")
+            own["type"] = get_args(kind)[0]
+        elif get_origin(kind) is dict:
+            own["type"] = names
+        else:
+            own["type"] = kind
+        text = (field.description or "").replace("%", "%%")
+        parser.add_argument(f"--{name.replace('_', '-')}", help=text, **own)
+
+
+def names(text: str) -> dict[str, str]:
+    """A JSON object of names, for argparse."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no JSON object of names, such as {{"prompt": "question"}}'
+        )
+    return value
+
+
+def add_thread_argument(parser: argparse.ArgumentParser) -> None:
+    from lens.core.settings import Threaded
+
+    add_settings(parser, Threaded)
 
 
 def add_paper_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,7 @@
 """How texts are embedded: the encoder that arguments name, and a job's shard of a table."""
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.model import add_model_arguments, model_options
-from lens.cli.shared.sections import add_settings
 from lens.cli.shared.shards import add_shard_arguments, run_shard
 
 

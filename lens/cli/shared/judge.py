@@ -1,8 +1,7 @@
 """A judge of pairs of answers: a local model, or an OpenAI-compatible endpoint."""
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.model import add_model_arguments, model_options
-from lens.cli.shared.sections import add_settings
 
 
 def add_judge_arguments(parser):

@@ -2,7 +2,7 @@
 
 import argparse
 
-from lens.cli.shared.sections import add_settings
+from lens.cli.shared.arguments import add_settings
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
 """A pool of candidate answers in a file."""
 
-from lens.cli.shared.sections import add_settings
+from lens.cli.shared.arguments import add_settings
 
 
 def add_pool_arguments(parser):

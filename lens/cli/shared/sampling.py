@@ -1,8 +1,7 @@
 """How answers to prompts are sampled from a language model."""
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.model import add_model_arguments, model_options
-from lens.cli.shared.sections import add_settings
 from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
 
 SAMPLING = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")

@@ -1,8 +1,7 @@
 """What several subcommands share that score texts or train on them."""
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, add_thread_argument, options
 from lens.cli.shared.model import add_model_arguments, model_options
-from lens.cli.shared.sections import add_settings, add_thread_argument
 
 
 def add_text_reward_arguments(parser) -> None:

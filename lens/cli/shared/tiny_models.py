@@ -1,8 +1,7 @@
 """How the tiny models of the offline world are trained."""
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_settings, add_thread_argument, options
 from lens.cli.shared.outputs import write_metrics
-from lens.cli.shared.sections import add_settings, add_thread_argument
 
 
 def add_tiny_model_arguments(parser, section):

@@ -1,7 +1,6 @@
 """What the commands share that take N pairs of each seed to train on."""
 
-from lens.cli.shared.arguments import options
-from lens.cli.shared.sections import add_settings
+from lens.cli.shared.arguments import add_settings, options
 
 
 def add_training_set_arguments(parser):

@@ -4,8 +4,7 @@ import argparse
 import os
 from functools import partial
 
-from lens.cli.shared.arguments import options
-from lens.cli.shared.sections import names
+from lens.cli.shared.arguments import names, options
 
 
 def add_labels_argument(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,6 @@ from lens.data.sources import Row
 
 ANNOTATIONS = ("annotations", "completions")  # the second until version 1.0
 MEANT = ("selected", "choices", "rating", "number", "ranker")  # keys of a control's value
-OTHER_CONTROLS = {"text", "labels", "taxonomy", "datetime", "start", "end", "chatmessage"}
 ABOUT_ANNOTATION = {
     "annotator",
     "annotation_id",

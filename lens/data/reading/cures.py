@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from lens.core.errors import LensError
 from lens.data.reading.cells import Row
 
-LONGEST_NAME = 60
-
 
 def file_of(place: str) -> str | None:
     """The file or Hub dataset that a place names; None for rows that were handed over."""

@@ -239,7 +239,7 @@ def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, flo
     if match is None:
         return None
     side, ends = match["side"], [word_of(column)[-1] for column in columns]
-    how = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(match["how"], 3.0)
+    how: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(match["how"], 3.0)
     if match["how"] is None:
         how = 2.0 if match["better"] else None
     if side in ends:
