@@ -17,6 +17,7 @@ from lens.data.reading.names import (
     BOOKKEEPING,
     GOOD_BAD,
     LABELS,
+    PROMPTS,
     RATINGS,
     SCORED,
     STEMS,
@@ -28,7 +29,7 @@ from lens.data.reading.names import (
     tokens_of,
 )
 from lens.data.reading.prompts import prompt_columns
-from lens.data.reading.sides import find_sides, unjudged_sides
+from lens.data.reading.sides import find_sides, side_columns, unjudged_sides
 
 SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
 REJECTED: tuple[str, ...] = (
@@ -38,6 +39,7 @@ REJECTED: tuple[str, ...] = (
     "rejected_output",
 )
 REJECTED += ("rejected_answer", "rejected_completion", "rejected")
+WORSE = {"loser", "worse", "worst", "rejected", "loses", "lost", "loss", "bad"}
 BESIDE_REJECTED = ("messages", "conversations", *TEXTS)
 
 
@@ -150,17 +152,43 @@ def _no_form(item: Row, scoring: str) -> LensError:
     if scoring:
         return needed(place, row)
     names = Names(list(row), [item])
-    texts = [str(name) for name in row if len(str(name)) <= 60 and names.is_text(name)]
-    roles = ("prompt", "chosen", "rejected")
-    guess = dict(
-        zip(roles, texts if len(texts) > 2 else ("QUESTION", "BETTER", "WORSE"), strict=False)
-    )
     return LensError(
         f"{place}: the columns {shown(row)} fit no form. A row needs `chosen` "
         "and `rejected`; or `prompt` with `responses` and `ratings` or `ranks`, with "
         "`response` and `rating`, or with `response_a`, `response_b` and `winner`. "
-        f"Rename with `columns`, such as: {command(place, guess)}"
+        f"{_what_is_missing(names, place)}"
     )
+
+
+def _what_is_missing(names: Names, place: str) -> str:
+    """What would make rows readable, as a command. Which of two answers is better is asked, never
+    guessed from where their columns stand."""
+    sides, texts = side_columns(names, place), names.all(TEXTS)
+    prompt = next((name for name in names.all(PROMPTS) if names.is_text(name)), None)
+    if sides or (len(texts) == 1 and prompt):
+        used = {*(sides or texts), *names.all(PROMPTS)}
+        left = [n for n in names.names if n not in used and not is_bookkeeping(n) and n != "id"]
+        label = left[0] if len(left) == 1 and _may_judge(names, left[0]) else "COLUMN"
+    if sides:
+        return (
+            f"`{sides[0]}` and `{sides[1]}` are two answers, but no column is known to say which "
+            f"is better. Name the one that does: {command(place, {'winner': label})}"
+        )
+    if texts and prompt and len(texts) == 1:
+        return (
+            f"`{texts[0]}` is an answer, but no column rates it. Name the one that does, in "
+            f"numbers: {command(place, {'rating': label})}"
+        )
+    guess = {"prompt": prompt or "QUESTION", "chosen": "BETTER", "rejected": "WORSE"}
+    return f"Rename with `columns`, such as: {command(place, guess)}"
+
+
+def _may_judge(names: Names, name: str) -> bool:
+    """Whether a column may be the one label: it does not name the worse answer, is no text, and is
+    not one of several by number."""
+    alike = [each for each in names.names if each.strip("0123456789") == name.strip("0123456789")]
+    turned = WORSE & {*tokens_of(canonical(name))} and not names.is_numeric(name)
+    return not turned and len(alike) == 1 and len(text_of(names.rows[0][1][name])) < 40
 
 
 def _form_of(names: Names, place: str, scoring: str) -> Found | None:
