@@ -185,8 +185,9 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
             pair |= {"tie": True} if winner is None else of_strength(strength, sides.scale)
             pairs.append((place, pair))
     report.meanings = sides.meanings(seen)
-    if report.contradictions > len(pairs) / 2 and len(pairs) > 1:
-        raise contradicted(rows, sides.judges[0], report.contradictions, len(pairs))
+    told = any(name in sides.judges for name in reading.given)
+    if report.contradictions > len(pairs) / 2 and len(pairs) > 1 and not told:
+        raise contradicted(rows, sides.judges, report.contradictions, len(pairs))
     return pairs
 
 

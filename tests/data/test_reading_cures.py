@@ -62,3 +62,50 @@ def test_texts_of_unknown_kind_are_not_offered_as_better_and_worse(names):
     assert commands(refusal(rows)) == [
         {"prompt": "prompt", "chosen": "BETTER", "rejected": "WORSE"}
     ]
+
+
+def settled(rows):
+    """The winners by each command that a refusal prints."""
+    return [winners(rows, columns) for columns in commands(refusal(rows))]
+
+
+@pytest.mark.parametrize(
+    ("sides", "values"),
+    [
+        ("numbers", [1, 2, 0]),
+        ("numbers", [1, 2, 3]),
+        ("numbers", [1, 2, -1]),
+        ("letters", [1, 2, 0]),
+        ("from 0", [0, 1, 2]),
+        ("from 0", [0, 1, 3]),
+        ("from 0", [0, 1, -1]),
+        ("numbers", [1, 2, 1.5]),
+    ],
+)
+def test_a_number_for_ties_leaves_the_sides_as_they_are(sides, values):
+    assert ["first", "second"] in settled(judged(sides, "winner", *values))
+
+
+@pytest.mark.parametrize("tie", [1.5, 0])
+def test_alpaca_eval_grades_from_1_to_2(tie):
+    rows = judged("AlpacaFarm", "preference", 1.2, tie, 1.9)
+    assert winners(rows) == ["first", "second"]
+
+
+@pytest.mark.parametrize("values", [[1, 7], [2, 6], [0, 5, 10], [1, 4, 5]])
+@pytest.mark.parametrize("label", ["preference", "winner", "score"])
+def test_a_scale_without_a_sign_is_not_read_as_one_with_a_sign(label, values):
+    assert commands(refusal(judged("numbers", label, *values))) == [
+        {"preference_strength": "COLUMN"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sides", "values"), [("letters", "AB"), ("from 0", [0, 1]), ("numbers", [1, 2])]
+)
+def test_a_label_that_scores_speak_against_is_kept_or_left_out(sides, values):
+    rows = judged(sides, "winner", *values)
+    low, high = (("a", "b"), ("0", "1"), ("1", "2"))[("letters", "from 0", "numbers").index(sides)]
+    for row, (first, second) in zip(rows, [(1, 9), (9, 1)], strict=True):
+        row |= {f"score_{low}": first, f"score_{high}": second}
+    assert settled(rows) == [["first", "second"], ["second", "first"]]

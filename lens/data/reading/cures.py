@@ -56,12 +56,12 @@ def placeholders(rows: list[Row], names: list[str], value: float) -> LensError:
     )
 
 
-def contradicted(rows: list[Row], label: str, count: int, pairs: int) -> LensError:
-    """That scores speak against a label."""
+def contradicted(rows: list[Row], labels: tuple[str, ...], count: int, pairs: int) -> LensError:
+    """That scores speak against a label, in one column or several."""
     place = rows[0][0]
-    turned = {"1 means the first answer": {"first_is_better": label}}
-    turned |= {"1 means the second answer": {"second_is_better": label}}
+    meant = {"the label is right": {name: name for name in labels}}
+    meant |= {"the scores are right, without the label": dict.fromkeys(labels, "")}
     return LensError(
-        f"{place} and on: in {count} of {pairs} rows the scores speak against `{label}`, which may "
-        f"mean the opposite. {either(place, turned)}"
+        f"{place} and on: in {count} of {pairs} rows the scores speak against `{labels[0]}`, which "
+        f"may mean the opposite. {either(place, meant)}"
     )

@@ -116,6 +116,10 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
         side = 0 if name == "first_share" else 1
         told = f"`{label}` is the share that prefers `{columns[side]}`"
         return labelled(columns, label, lambda v, _: _share(_number(v, label), side), told, "share")
+    between = all(value == 0 or 1 <= value <= 2 for value in found) and not found <= {1, 2}
+    if between and (_is_alpaca(name, columns, ends) or (name in names.fixed and 0 not in found)):
+        told = f"`{label}` is 1 where `{columns[0]}` is better, 2 where `{columns[1]}` is"
+        return labelled(columns, label, lambda v, _: _from_1_to_2(_number(v, label)), told, "share")
     index = _index(name, found, [] if true_false else ends, columns, names)
     if index is None:
         raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
@@ -140,11 +144,22 @@ def _index(
         return (
             None if scale and "output" not in canonical(columns[0]) else {1.0: first, 2.0: second}
         )
-    if found == {1, 2} or ("winner" in names.fixed and name == "winner" and found <= {1, 2}):
+    if found == {1, 2}:
         return {1.0: first, 2.0: second}
-    if name == "better_response_id" and name in names.fixed and found <= {0, 1}:
-        return {0.0: first, 1.0: second}
-    return None
+    codes = _codes(name) if name in names.fixed else {}
+    beyond = bool(found & {2, 3})
+    unclear = 0 in found and not beyond if name == "winner" else beyond and 0 not in found
+    return codes if found <= codes.keys() and not unclear else None
+
+
+def _codes(name: str) -> dict[float, tuple]:
+    """What whole numbers mean where the user says whether they count from 1 or from 0: those
+    beside the two sides are ties, -1 says that nobody judged."""
+    start = {"winner": 1.0, "better_response_id": 0.0}.get(name)
+    if start is None:
+        return {}
+    rest: dict[float, tuple] = dict.fromkeys((0.0, 2.0, 3.0), (None, None))
+    return rest | {-1.0: ("", None), start: (0, None), start + 1: (1, None)}
 
 
 def _is_shp(name: str, columns: tuple[str, str], names: Names) -> bool:
@@ -162,13 +177,26 @@ def _ambiguous(
 ) -> LensError:
     a, b = columns
     shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
-    if min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
+    codes = found <= {-1, 0, 1, 2, 3} and canonical(label) not in GRADES
+    if codes and found & {2, 3} and found != {1, 2} and (found >= {1, 2} or min(found) == 0):
+        meant = {f"1 means `{a}`, 2 means `{b}`, others a tie": {"winner": label}}
+        if 0 in found:
+            from_0 = f"0 means `{a}`, 1 means `{b}`, others a tie"
+            meant |= {from_0: {"better_response_id": label}}
+    elif min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
         if min(found) >= 0 and max(found) <= 1:
             meant = {f"the share that prefers `{a}`": {"first_share": label}}
             meant |= {f"the share that prefers `{b}`": {"second_share": label}}
+        elif min(found) >= 1 and max(found) <= 2:
+            meant = {f"1 means `{a}`, 2 means `{b}`, 1.5 a tie": {"winner": label}}
+        elif min(found) >= 0:
+            raise _without_zero(names, columns, label, found, place)
         else:
             meant = {f"negative means that `{a}` is better": {"preference_strength": label}}
             meant |= {f"positive means that `{a}` is better": {"margin": label}}
+            if codes and found == {-1, 0, 1}:
+                unjudged = f"0 means `{a}`, 1 means `{b}`, -1 that nobody judged"
+                meant |= {unjudged: {"better_response_id": label}}
     elif 2 in found:
         meant = {f"1 means `{a}`, 2 means `{b}`": {"winner": label}}
         meant |= {f"a scale on which positive means `{b}`": {"preference_strength": label}}
@@ -187,6 +215,20 @@ def _ambiguous(
     )
 
 
+def _without_zero(
+    names: Names, columns: tuple[str, str], label: str, found: set[float], place: str
+) -> LensError:
+    """That a scale such as 1 to 7 does not say where its middle is."""
+    low, high = min(found), max(found)
+    cure = command(place, {"preference_strength": "COLUMN"})
+    return LensError(
+        f"{place}: `{label}` grades `{columns[0]}` and `{columns[1]}` from {low:g} to {high:g}, "
+        "and no sign says which is better. Write a column that is negative where the first answer "
+        f"is better, 0 for a tie and positive where the second is (as `{label}` less the middle "
+        f"of its scale), and name it: {cure}"
+    )
+
+
 def _number(value: object, label: str) -> float:
     return number(value, f"`{label}`") or 0.0
 
@@ -195,6 +237,15 @@ def _is_plain_number(value: object) -> bool:
     return (
         is_number(value) and not isinstance(value, bool) and word_of(value) not in ("true", "false")
     )
+
+
+def _is_alpaca(name: str, columns: tuple[str, str], ends: list[str]) -> bool:
+    """AlpacaEval's card: `preference` is 1 for `output_1`, 2 for `output_2`, 1.5 or 0 for a tie."""
+    return name == "preference" and "output" in canonical(columns[0]) and ends == ["1", "2"]
+
+
+def _from_1_to_2(value: float) -> tuple | None:
+    return _share(value - 1 if value else 0.5, 1)
 
 
 def _signed(value: float) -> tuple:
