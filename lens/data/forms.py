@@ -18,7 +18,7 @@ from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.reading import threads
 from lens.data.reading.cells import as_list, listed, number
 from lens.data.reading.conversations import PARTS, is_whole
-from lens.data.reading.cures import command, contradicted, placeholders
+from lens.data.reading.cures import asked, command, contradicted, placeholders
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
 from lens.data.reading.listed import INSIDE, unused_prompts, worths
@@ -79,6 +79,13 @@ def to_pairs(
     """
     if pair_rule not in RULES:
         raise LensError(f"no rule {pair_rule!r} for making pairs. Use one of {list(RULES)}.")
+    with asked(columns or {}):
+        return _to_pairs(rows, pair_rule, columns, graded)
+
+
+def _to_pairs(
+    rows: list[Row], pair_rule: str, columns: dict[str, str] | None, graded: bool
+) -> tuple[list[Row], FormReport]:
     rows = threads.opened(rows) or opened(rows)
     select = None if pair_rule == "all" else lambda worths: compare(worths, pair_rule)[0]
     judged = judged_rows(rows, columns or {}, select)

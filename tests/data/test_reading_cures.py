@@ -109,3 +109,31 @@ def test_a_label_that_scores_speak_against_is_kept_or_left_out(sides, values):
     for row, (first, second) in zip(rows, [(1, 9), (9, 1)], strict=True):
         row |= {f"score_{low}": first, f"score_{high}": second}
     assert settled(rows) == [["first", "second"], ["second", "first"]]
+
+
+def test_a_command_keeps_the_columns_that_were_named_before():
+    rows = [row | {"ask": row["prompt"]} for row in judged("letters", "sign", 0, 1)]
+    rows = [{name: value for name, value in row.items() if name != "prompt"} for row in rows]
+    named = {"prompt": "ask", "winner": "sign"}
+    assert commands(refusal(rows, named)) == [
+        {"prompt": "ask", "first_is_better": "sign"},
+        {"prompt": "ask", "second_is_better": "sign"},
+    ]
+
+
+@pytest.mark.parametrize("kinds", [("score", "rating"), ("rank", "score"), ("helpfulness", "rank")])
+def test_of_several_scores_the_named_ones_judge(kinds):
+    rows = judged("letters", "id", 1, 2)
+    for row, (first, second) in zip(rows, [(5, 1), (1, 5)], strict=True):
+        for kind in kinds:
+            ends = ("b", "a") if kind == "rank" else ("a", "b")
+            row |= {f"{kind}_{ends[0]}": first, f"{kind}_{ends[1]}": second}
+    assert settled(rows) == [["first", "second"]] * 2
+
+
+def test_hashes_of_answers_are_no_answers_and_ids_count_from_0():
+    rows = judged("from 0", "better_response_id", 0, 1)
+    rows = [row | {"output_0_sha256": "9f86 d0", "output_1_sha256": "81 88"} for row in rows]
+    assert winners(rows) == ["first", "second"]
+    renamed = {"response_a": "output_0", "response_b": "output_1"}
+    assert winners(rows, renamed) == ["first", "second"]

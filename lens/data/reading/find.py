@@ -9,15 +9,14 @@ from lens.core.errors import LensError
 from lens.data.reading.cells import Row, listed
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
 from lens.data.reading.conversations import interleaved
-from lens.data.reading.cures import command, either, needed
-from lens.data.reading.cures import names as shown
+from lens.data.reading.cures import asked, either
 from lens.data.reading.labels import Sides
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
+from lens.data.reading.missing import no_form
 from lens.data.reading.names import (
     BOOKKEEPING,
     GOOD_BAD,
     LABELS,
-    PROMPTS,
     RATINGS,
     SCORED,
     STEMS,
@@ -29,7 +28,7 @@ from lens.data.reading.names import (
     tokens_of,
 )
 from lens.data.reading.prompts import prompt_columns
-from lens.data.reading.sides import find_sides, side_columns, unjudged_sides
+from lens.data.reading.sides import find_sides, unjudged_sides
 
 SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
 REJECTED: tuple[str, ...] = (
@@ -39,7 +38,6 @@ REJECTED: tuple[str, ...] = (
     "rejected_output",
 )
 REJECTED += ("rejected_answer", "rejected_completion", "rejected")
-WORSE = {"loser", "worse", "worst", "rejected", "loses", "lost", "loss", "bad"}
 BESIDE_REJECTED = ("messages", "conversations", *TEXTS)
 
 
@@ -100,7 +98,11 @@ def find_form(
     and how to say which."""
     if not rows:
         raise LensError("there are no rows to make pairs of.")
-    given = columns or {}
+    with asked(columns or {}):
+        return _found_form(rows, columns or {}, scoring)
+
+
+def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading:
     objects = objects_in(rows)
     named = rename_columns(flattened(rows, objects), given)
     lists = lists_in(_names(named, given))
@@ -114,14 +116,14 @@ def find_form(
     for group in groups.values():
         reading = _form_of(_names(group, given), group[0][0], scoring)
         if reading is None:
-            raise _no_form(group[0], scoring)
+            raise no_form(group[0], scoring)
         if first is None:
             first = reading
         elif reading[0] != first[0] or (reading[1] != first[1] and first[0] != "pair"):
             raise _mixed(group[0][0], reading, first)
     found = _form_of(_names(named, given), named[0][0], scoring) if len(groups) > 1 else first
     if found is None:
-        raise _no_form(named[0], scoring)
+        raise no_form(named[0], scoring)
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
     how = Reading(form, roles, parts, given, objects, lists, twos, **more)
@@ -145,50 +147,6 @@ def _mixed(place: str, found: Found, first: Found) -> LensError:
         f"{place}: this row is {forms[0]}, but the first one {forms[1]}. "
         "One file holds one form with the same columns: split the file."
     )
-
-
-def _no_form(item: Row, scoring: str) -> LensError:
-    place, row = item
-    if scoring:
-        return needed(place, row)
-    names = Names(list(row), [item])
-    return LensError(
-        f"{place}: the columns {shown(row)} fit no form. A row needs `chosen` "
-        "and `rejected`; or `prompt` with `responses` and `ratings` or `ranks`, with "
-        "`response` and `rating`, or with `response_a`, `response_b` and `winner`. "
-        f"{_what_is_missing(names, place)}"
-    )
-
-
-def _what_is_missing(names: Names, place: str) -> str:
-    """What would make rows readable, as a command. Which of two answers is better is asked, never
-    guessed from where their columns stand."""
-    sides, texts = side_columns(names, place), names.all(TEXTS)
-    prompt = next((name for name in names.all(PROMPTS) if names.is_text(name)), None)
-    if sides or (len(texts) == 1 and prompt):
-        used = {*(sides or texts), *names.all(PROMPTS)}
-        left = [n for n in names.names if n not in used and not is_bookkeeping(n) and n != "id"]
-        label = left[0] if len(left) == 1 and _may_judge(names, left[0]) else "COLUMN"
-    if sides:
-        return (
-            f"`{sides[0]}` and `{sides[1]}` are two answers, but no column is known to say which "
-            f"is better. Name the one that does: {command(place, {'winner': label})}"
-        )
-    if texts and prompt and len(texts) == 1:
-        return (
-            f"`{texts[0]}` is an answer, but no column rates it. Name the one that does, in "
-            f"numbers: {command(place, {'rating': label})}"
-        )
-    guess = {"prompt": prompt or "QUESTION", "chosen": "BETTER", "rejected": "WORSE"}
-    return f"Rename with `columns`, such as: {command(place, guess)}"
-
-
-def _may_judge(names: Names, name: str) -> bool:
-    """Whether a column may be the one label: it does not name the worse answer, is no text, and is
-    not one of several by number."""
-    alike = [each for each in names.names if each.strip("0123456789") == name.strip("0123456789")]
-    turned = WORSE & {*tokens_of(canonical(name))} and not names.is_numeric(name)
-    return not turned and len(alike) == 1 and len(text_of(names.rows[0][1][name])) < 40
 
 
 def _form_of(names: Names, place: str, scoring: str) -> Found | None:

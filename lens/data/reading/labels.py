@@ -144,6 +144,8 @@ def _index(
         return (
             None if scale and "output" not in canonical(columns[0]) else {1.0: first, 2.0: second}
         )
+    if name in ("better_response_id", "safer_response_id") and found <= {0, 1} and 0 in found:
+        return {0.0: first, 1.0: second}
     if found == {1, 2}:
         return {1.0: first, 2.0: second}
     codes = _codes(name) if name in names.fixed else {}

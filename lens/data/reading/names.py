@@ -115,6 +115,7 @@ STEMS |= {"summary", "generation", "ref", "solution", "message", "translation", 
 STEMS |= {"assistant", "continuation", "essay", "caption", "code"}
 NO_ANSWER = {"name", "id", "score", "rating", "source", "tokens", "url", "length", "rank"}
 NO_ANSWER |= {"quotes", "rationale", "reason", "type", "category", "reward", "label", "winner"}
+NO_ANSWER |= {"sha", "sha256", "md5", "hash", "checksum"}
 SCORED = {"score", "rating", "reward", "grade", "points", "votes", "quality", "rank", "helpfulness"}
 SIDE_ENDS: Twos = (
     ("a", "b"),
