@@ -137,3 +137,14 @@ def test_hashes_of_answers_are_no_answers_and_ids_count_from_0():
     assert winners(rows) == ["first", "second"]
     renamed = {"response_a": "output_0", "response_b": "output_1"}
     assert winners(rows, renamed) == ["first", "second"]
+
+
+def test_a_row_without_a_key_is_read_without_it():
+    first, second, third = judged("letters", "winner", "A", "B", "A")
+    del third["winner"]
+    table, form = read(first, second | {"system": "s", "history": [["a", "b"]]}, third)
+    assert [text.split()[0] for text in table["chosen"]] == ["first", "second"]
+    assert [len(json.loads(prompt)) for prompt in table["prompt"]] == [1, 4]
+    assert form.unjudged == 1
+    other = {("question" if name == "prompt" else name): v for name, v in second.items()}
+    assert "split the file" in refusal([first, other])

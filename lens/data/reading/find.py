@@ -113,15 +113,17 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     for place, row in named:
         groups.setdefault(tuple(row), []).append((place, row))
     first: Found | None = None
+    whole: Found | None = None
+    if len(groups) > 1:
+        whole = _form_of(_names(named, given), named[0][0], scoring)
     for group in groups.values():
         reading = _form_of(_names(group, given), group[0][0], scoring)
-        if reading is None:
+        if reading is None and not _lacks_label(group[0][1], whole):
             raise no_form(group[0], scoring)
-        if first is None:
-            first = reading
-        elif reading[0] != first[0] or (reading[1] != first[1] and first[0] != "pair"):
+        first = first or reading
+        if first and reading and not _are_alike(reading, first):
             raise _mixed(group[0][0], reading, first)
-    found = _form_of(_names(named, given), named[0][0], scoring) if len(groups) > 1 else first
+    found = whole or first
     if found is None:
         raise no_form(named[0], scoring)
     form, roles, more = found
@@ -138,6 +140,27 @@ PART_NAMES = ("system", "history", "context", "prompt", "input")
 def _names(rows: list[Row], given: dict[str, str]) -> Names:
     columns = dict.fromkeys(name for _, row in rows for name in row)
     return Names(list(columns), rows, [ours for ours, theirs in given.items() if theirs])
+
+
+def _lacks_label(row: dict, whole: Found | None) -> bool:
+    """Whether a row has the two answers that other rows judge, and no key for the label."""
+    if whole is None or whole[0] != "labelled_pair":
+        return False
+    sides = whole[2]["sides"]
+    return {*sides.both} <= row.keys() and row.keys().isdisjoint(sides.judges)
+
+
+def _are_alike(found: Found, first: Found) -> bool:
+    """Whether rows are of one form with the same columns, but for parts of a prompt that only some
+    of them have."""
+    roles = found[1], first[1]
+    kept = [
+        {role: name for role, name in each.items() if role not in ("system", "history")}
+        for each in roles
+    ]
+    shared = roles[0].keys() & roles[1].keys()
+    alike = kept[0] == kept[1] and all(roles[0][role] == roles[1][role] for role in shared)
+    return found[0] == first[0] and (alike or first[0] == "pair")
 
 
 def _mixed(place: str, found: Found, first: Found) -> LensError:
