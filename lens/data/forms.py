@@ -104,17 +104,32 @@ def _to_pairs(
     if judged:
         pairs = _voted(pairs, judged, report)
     if all("tie" in pair for _, pair in pairs):
-        raise LensError(
-            f"{rows[0][0]} and on, read as {report.form}: no prompt has two responses that are "
-            f"rated differently ({report.responses} responses, {report.unrated} unrated, "
-            f"{report.ties} ties). Add responses that differ to the same prompts."
-        )
+        raise _all_alike(rows, reading, report)
     _require_prompt(rows, reading)
     report.description += "; " + _about_prompt(reading.parts, pairs[0][1])
     if not graded:
         pairs = [(place, pair) for place, pair in pairs if "tie" not in pair]
         pairs = [(place, {n: v for n, v in pair.items() if n != "gap"}) for place, pair in pairs]
     return pairs, report
+
+
+def _all_alike(rows: list[Row], reading: Reading, report: FormReport) -> LensError:
+    """That nothing says which answer is better, as where scores are only placeholders."""
+    message = (
+        f"{rows[0][0]} and on, read as {report.form}: no prompt has two responses that are "
+        f"rated differently ({report.responses} responses, {report.unrated} unrated, "
+        f"{report.ties} ties). Add responses that differ to the same prompts"
+    )
+    if report.ties == 0:
+        return LensError(f"{message}.")
+    by = (reading.listed.by,) if reading.listed else reading.sides.judges if reading.sides else ()
+    named = {"ratings": "COLUMN"} if reading.listed else {"winner": "COLUMN"}
+    said = " and ".join(f"`{name}`" for name in by) or "the rating"
+    cure = command(rows[0][0], named)
+    return LensError(
+        f"{message}, or, if {said} only holds the place of a rating, name the column that says "
+        f"which is better: {cure}"
+    )
 
 
 def _voted(pairs: list[Row], judged: Judged, report: FormReport) -> list[Row]:
@@ -203,7 +218,13 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
     if how is None:
         raise _unrated_lists(rows, name)
     ranked = how.kind != "ratings"
-    better = "1 is best" if how.kind == "ranks" else "best first" if ranked else "higher is better"
+    better = (
+        f"{how.start} is best"
+        if how.kind == "ranks"
+        else "best first"
+        if ranked
+        else "higher is better"
+    )
     report.description = (
         f"`{name}`{f' (their `{how.text}`)' if how.text else ''} are compared by `{how.by}`, "
         f"{better}: {RULES[rule]}"

@@ -148,3 +148,40 @@ def test_a_row_without_a_key_is_read_without_it():
     assert form.unjudged == 1
     other = {("question" if name == "prompt" else name): v for name, v in second.items()}
     assert "split the file" in refusal([first, other])
+
+
+TEN = [f"r{i}" for i in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "values"),
+    [
+        ("ranks", ["r1", "r0"], [1, 0]),
+        ("rank", ["r1", "r0"], [2, 1]),
+        ("rankings", ["r1", "r0"], [1, 0]),
+        ("preference_order", ["r1", "r0"], [2, 1]),
+        ("order", TEN[::-1], list(range(10, 0, -1))),
+        ("order", TEN[::-1], list(range(9, -1, -1))),
+        ("ranking", TEN[::-1], [f"response {i}" for i in range(10, 0, -1)]),
+    ],
+)
+def test_ranks_and_orders_may_count_from_0_or_1(name, answers, values):
+    rows = [{"prompt": f"q{i}", "responses": answers, name: values} for i in range(2)]
+    table, _ = read(*rows)
+    assert all(chosen < rejected for chosen, rejected in table[["chosen", "rejected"]].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked"),
+    [
+        (
+            [row | {"score_A": 0, "score_B": 0} for row in judged("letters", "id", 1, 2)],
+            {"winner": "COLUMN"},
+        ),
+        ([{"prompt": "q", "responses": TEN, "ratings": [0] * 10}] * 2, {"ratings": "COLUMN"}),
+    ],
+)
+def test_scores_that_only_hold_a_place_are_named(rows, asked):
+    message = refusal(rows)
+    assert commands(message) == [asked]
+    assert "only holds the place of a rating" in message

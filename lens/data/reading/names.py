@@ -73,8 +73,9 @@ RATINGS: Words = (
     "overall_rating",
 )
 RATINGS += ("helpfulness", "quality", "overall", "stars", "points")
-RANK_LISTS, RATING_LISTS = ("ranks", "ranking"), ("ratings", "scores", "rewards")
-ORDERS: Words = ("order", "ordering")
+RANK_LISTS: Words = ("ranks", "ranking", "rankings", "rank")
+RATING_LISTS: Words = ("ratings", "scores", "rewards")
+ORDERS: Words = ("order", "ordering", "preference_order", "ranked_order")
 LABELS: Words = (
     "winner",
     "label",
