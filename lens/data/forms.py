@@ -88,8 +88,7 @@ def _to_pairs(
 ) -> tuple[list[Row], FormReport]:
     rows = threads.opened(rows) or opened(rows)
     select = None if pair_rule == "all" else lambda worths: compare(worths, pair_rule)[0]
-    judged = judged_rows(rows, columns or {}, select)
-    if judged:
+    if judged := judged_rows(rows, columns or {}, select):
         rows, columns = judged.rows, judged.columns
     reading = find_form(rows, columns)
     rows = reading.prepare(rows)
@@ -120,15 +119,14 @@ def _all_alike(rows: list[Row], reading: Reading, report: FormReport) -> LensErr
         f"rated differently ({report.responses} responses, {report.unrated} unrated, "
         f"{report.ties} ties). Add responses that differ to the same prompts"
     )
-    if report.ties == 0:
+    if not report.ties:
         return LensError(f"{message}.")
     by = (reading.listed.by,) if reading.listed else reading.sides.judges if reading.sides else ()
     named = {"ratings": "COLUMN"} if reading.listed else {"winner": "COLUMN"}
     said = " and ".join(f"`{name}`" for name in by) or "the rating"
-    cure = command(rows[0][0], named)
     return LensError(
         f"{message}, or, if {said} only holds the place of a rating, name the column that says "
-        f"which is better: {cure}"
+        f"which is better: {command(rows[0][0], named)}"
     )
 
 

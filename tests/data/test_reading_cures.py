@@ -185,3 +185,26 @@ def test_scores_that_only_hold_a_place_are_named(rows, asked):
     message = refusal(rows)
     assert commands(message) == [asked]
     assert "only holds the place of a rating" in message
+
+
+ALIKE = ["Both are equally good", "About equal", "about the same", "neutral", "Tie - both bad"]
+NOBODY = ["I can't tell", "pending", "not labeled", "?", "I don't know", "cannot decide"]
+
+
+@pytest.mark.parametrize("word", [*ALIKE, *NOBODY])
+def test_ties_and_unjudged_rows_have_one_vocabulary_in_files_and_exports(word):
+    rows = judged("numbers", "winner", "1", word, "2")
+    table, form = read(*rows)
+    assert (form.ties, form.unjudged) == ((1, 0) if word in ALIKE else (0, 1))
+    assert len(table) == 2
+    tasks = [
+        {
+            "data": {name: text for name, text in row.items() if name != "winner"},
+            "annotations": [
+                {"result": [{"from_name": "c", "value": {"choices": [row["winner"]]}}]}
+            ],
+        }
+        for row in rows
+    ]
+    table, form = read(*tasks)
+    assert (len(table), form.ties) == (2, int(word in ALIKE))

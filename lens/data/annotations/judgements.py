@@ -21,6 +21,7 @@ from lens.data.annotations.answers import (
     rating,
     words,
 )
+from lens.data.reading.vocabulary import is_unjudged
 from lens.data.sources import Row, row_id
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
@@ -201,9 +202,7 @@ def _choose(rows: list[Row], answers: list[Answers]) -> dict[str, int | None]:
             f"{place}: annotators rated answers by {' or '.join(map(_listed, sets))}. Say which: "
             f'--columns \'{{"rating_1": "{sets[0][0]}", "rating_2": "{sets[0][1]}"}}\'.'
         )
-    seen = {
-        name: next((s.value for _, row in rows for s in row[name].said), None) for name in names
-    }
+    seen = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
     raise LensError(
         f"{place}: no question says which of {_listed(n for n, _ in answers[0])} is better, but "
         f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
@@ -218,10 +217,15 @@ def _listed(names: Iterable[str]) -> str:
 
 def _compares(rows: list[Row], answers: list[Answers], name: str) -> bool:
     """Whether all that was said to a question compares answers of its row."""
-    said = [(each, row[name].said) for (_, row), each in zip(rows, answers, strict=True)]
-    return any(s for _, s in said) and all(
-        _margins(name, one.value, each) is not None for each, s in said for one in s
-    )
+    said = [one.value for _, row in rows for one in row[name].said]
+    return not all(map(is_unjudged, said)) and not _unread(rows, answers, name)
+
+
+def _unread(rows: list[Row], answers: list[Answers], name: str) -> list:
+    """What was said to a question and compares no answers."""
+    both = zip(rows, answers, strict=True)
+    said = [(one.value, each) for (_, row), each in both for one in row[name].said]
+    return [value for value, each in said if _margins(name, value, each) is None]
 
 
 def _margins(name: str, value: object, answers: Answers) -> Margins | None:
@@ -231,6 +235,8 @@ def _margins(name: str, value: object, answers: Answers) -> Margins | None:
         return _marked(value, names)
     if isinstance(value, dict | list):
         return _ranked(value, names)
+    if is_unjudged(value):
+        return {}
     bare = str(name).casefold() in PREFERRED
     verdict = find_verdict(value, names, numbers=bare or isinstance(value, str))
     if verdict is None:

@@ -12,9 +12,8 @@ from lens.core.errors import LensError
 from lens.data.reading.cells import is_empty, is_number, number
 from lens.data.reading.cures import command, either
 from lens.data.reading.names import GRADES, Names, canonical, tokens_of
+from lens.data.reading.vocabulary import is_tie, is_unjudged
 
-TIES = {"tie", "tie(bothbad)", "bothbad", "same", "equal", "both", "neither", "draw", "a=b", "b=a"}
-TIES |= {"bothgood", "botharegood", "bothbad", "nopreference", "equallygood", "tied", "[[c]]"}
 WORDS = [{"a", "left", "first", "one"}, {"b", "right", "second", "two"}]
 BEFORE = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
 VERDICT = re.compile(
@@ -24,7 +23,6 @@ VERDICT = re.compile(
 )
 SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
-SKIPPED = {"skip", "skipped", "unjudged", "unsure", "unknown", "notsure"}
 
 
 # (0 or 1 for the better side, None for a tie, "" where nobody judged; how strongly, where told)
@@ -80,7 +78,7 @@ def labelled(
 ) -> Sides:
     def judge(row: dict, where: str) -> Judged:
         value = row.get(label)
-        if is_empty(value) or word_of(value) in SKIPPED:
+        if is_empty(value) or is_unjudged(value):
             return "", None
         found = meaning(value, row)
         if found is None:
@@ -95,12 +93,12 @@ def labelled(
 
 def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -> Sides:
     """What the label's values mean; LensError where two meanings are possible, or none is."""
-    values = [v for v in names.values(label) if word_of(v) not in SKIPPED | TIES]
+    values = [v for v in names.values(label) if not (is_tie(v) or is_unjudged(v))]
     true_false = all(word_of(value) in ("true", "false") for value in values)
     if not (all(map(is_number, values)) and (true_false or all(map(_is_plain_number, values)))):
         return labelled(columns, label, _by_name(names, columns))
     if not values and not names.is_empty(label):
-        return labelled(columns, label, lambda value, _: (None, None) if _tie(value) else None)
+        return labelled(columns, label, lambda value, _: (None, None) if is_tie(value) else None)
     if not values:
         first, row = names.rows[0]
         raise LensError(not_a_side(row.get(label), columns, f"{first}: `{label}`"))
@@ -124,7 +122,7 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
     if index is None:
         raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
     return labelled(
-        columns, label, lambda v, _: (None, None) if _tie(v) else index.get(_number(v, label))
+        columns, label, lambda v, _: (None, None) if is_tie(v) else index.get(_number(v, label))
     )
 
 
@@ -277,7 +275,7 @@ def _by_name(names: Names, columns: tuple[str, str]) -> Callable:
 def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, float | None] | None:
     """(0 or 1 for the side that a label names, None for a tie; its strength, where it tells)."""
     word = word_of(value)
-    if _tie(value):
+    if is_tie(value):
         return None, None
     for place, column in enumerate(columns):
         if word in (word_of(column), word_of(column.rpartition(".")[2])):
@@ -314,10 +312,6 @@ def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None
 def word_of(value: object) -> str:
     word = re.sub(r"[\s_.-]+(?=\D)|(?<=\D)[\s_-]+", "", str(value).strip().casefold())
     return re.sub(r"^(\d)\.0$", r"\1", word)  # whole numbers beside empty cells become floats
-
-
-def _tie(value: object) -> bool:
-    return word_of(value) in TIES
 
 
 def not_a_side(
