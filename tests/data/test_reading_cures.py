@@ -208,3 +208,24 @@ def test_ties_and_unjudged_rows_have_one_vocabulary_in_files_and_exports(word):
     ]
     table, form = read(*tasks)
     assert (len(table), form.ties) == (2, int(word in ALIKE))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ([1, 0], [0, 1]),
+        ([0.8, 0.2], "[0.3, 0.7]"),
+        ("L", "R"),
+        ("Response A is better than Response B", "response B is much better than A"),
+        ("strongly prefer A", "I slightly prefer Response B"),
+    ],
+)
+def test_labels_that_speak_of_both_sides(first, second):
+    assert winners(judged("letters", "winner", first, second)) == ["first", "second"]
+
+
+def test_a_winner_named_by_its_model_beside_columns_named_by_models():
+    rows = judged(("model_a_response", "model_b_response"), "winner", "gpt", "llama")
+    assert winners([row | {"model_a": "gpt", "model_b": "llama"} for row in rows]) == (
+        ["first", "second"]
+    )

@@ -9,17 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import is_empty, is_number, number
+from lens.data.reading.cells import is_empty, is_number, listed, number
 from lens.data.reading.cures import command, either
 from lens.data.reading.names import GRADES, Names, canonical, tokens_of
 from lens.data.reading.vocabulary import is_tie, is_unjudged
 
-WORDS = [{"a", "left", "first", "one"}, {"b", "right", "second", "two"}]
+WORDS = [{"a", "left", "first", "one", "l"}, {"b", "right", "second", "two", "r"}]
 BEFORE = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
+SIDE = "[ab012lr]|left|right|first|second|one|two"
+HOW = "slightly|somewhat|much|significantly|far|clearly|marginally|strongly"
 VERDICT = re.compile(
-    rf"(?:\[\[)?(?:(?:{BEFORE})s?)?(?P<side>[ab012]|left|right|first|second|one|two)(?:\]\])?"
-    r"(?:(?:is|was)?(?P<how>slightly|somewhat|much|significantly|far|clearly|marginally)?"
-    r"(?P<better>better|preferred|best|wins|won))?"
+    rf"(?:i?(?P<before>{HOW})?(?P<prefer>prefers?))?"
+    rf"(?:\[\[)?(?:(?:{BEFORE})s?)?(?P<side>{SIDE})(?:\]\])?"
+    rf"(?:(?:is|was)?(?P<how>{HOW})?"
+    rf"(?P<better>better|preferred|best|wins|won)(?:than(?:{BEFORE})?(?:{SIDE}))?)?"
 )
 SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
@@ -94,6 +97,9 @@ def labelled(
 def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -> Sides:
     """What the label's values mean; LensError where two meanings are possible, or none is."""
     values = [v for v in names.values(label) if not (is_tie(v) or is_unjudged(v))]
+    if values and all(_two_numbers(value) for value in values):
+        told = f"`{label}` says how much `{columns[0]}` and `{columns[1]}` are preferred"
+        return labelled(columns, label, lambda v, _: _of_two(v), told, "share")
     true_false = all(word_of(value) in ("true", "false") for value in values)
     if not (all(map(is_number, values)) and (true_false or all(map(_is_plain_number, values)))):
         return labelled(columns, label, _by_name(names, columns))
@@ -239,6 +245,22 @@ def _is_plain_number(value: object) -> bool:
     )
 
 
+def _two_numbers(value: object) -> list[float] | None:
+    """A label with a share or a count for each side, such as [1, 0]."""
+    both = None if is_number(value) else listed(value)
+    if not both or len(both) != 2 or not all(map(is_number, both)):
+        return None
+    shares = [float(each) for each in both]
+    return shares if min(shares) >= 0 else None
+
+
+def _of_two(value: object) -> tuple | None:
+    shares = _two_numbers(value)
+    if shares is None or is_tie(value):
+        return (None, None) if is_tie(value) else None
+    return _share(shares[0] / sum(shares), 0) if sum(shares) else (None, None)
+
+
 def _is_alpaca(name: str, columns: tuple[str, str], ends: list[str]) -> bool:
     """AlpacaEval's card: `preference` is 1 for `output_1`, 2 for `output_2`, 1.5 or 0 for a tie."""
     return name == "preference" and "output" in canonical(columns[0]) and ends == ["1", "2"]
@@ -263,6 +285,8 @@ def _by_name(names: Names, columns: tuple[str, str]) -> Callable:
     models = [
         names.known.get(re.sub(r"^.*(?=_[^_]+$)", "model", canonical(column))) for column in columns
     ]
+    if None in models:
+        models = [names.known.get(f"model_{end}") for end in ends_of(columns, names)]
 
     def meaning(value: object, row: dict) -> tuple | None:
         found = named_side(value, columns)
@@ -290,9 +314,10 @@ def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, flo
     if match is None:
         return None
     side, ends = match["side"], [word_of(column)[-1] for column in columns]
-    how: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(match["how"], 3.0)
-    if match["how"] is None:
-        how = 2.0 if match["better"] else None
+    said = match["how"] or match["before"]
+    how: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(said, 3.0)
+    if said is None:
+        how = 2.0 if match["better"] or match["prefer"] else None
     if side in ends:
         return ends.index(side), how
     found = next((i for i in (0, 1) if side in WORDS[i]), None)
