@@ -119,14 +119,13 @@ def _all_alike(rows: list[Row], reading: Reading, report: FormReport) -> LensErr
         f"rated differently ({report.responses} responses, {report.unrated} unrated, "
         f"{report.ties} ties). Add responses that differ to the same prompts"
     )
-    if not report.ties:
-        return LensError(f"{message}.")
     by = (reading.listed.by,) if reading.listed else reading.sides.judges if reading.sides else ()
+    if not report.ties or not by:
+        return LensError(f"{message}.")
     named = {"ratings": "COLUMN"} if reading.listed else {"winner": "COLUMN"}
-    said = " and ".join(f"`{name}`" for name in by) or "the rating"
     return LensError(
-        f"{message}, or, if {said} only holds the place of a rating, name the column that says "
-        f"which is better: {command(rows[0][0], named)}"
+        f"{message}, or, if `{'` and `'.join(by)}` only holds the place of a rating, name the "
+        f"column that says which is better: {command(rows[0][0], named)}"
     )
 
 
@@ -330,10 +329,11 @@ def _require_prompt(rows: list[Row], reading: Reading) -> None:
     if any(map(_may_have_prompt, answers)):
         return
     place, row = rows[0]
+    column = reading.unused[0] if len(reading.unused) == 1 else "COLUMN"
     raise LensError(
         f"{place}: there is no prompt: no column of {sorted(map(str, row))} is one, and the "
         'answers are no conversations that repeat it ("\\n\\nHuman: ...\\n\\nAssistant: ..."). '
-        "Rename yours: " + command(place, {"prompt": "COLUMN"})
+        f"Rename yours: {command(place, {'prompt': column})}"
     )
 
 

@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from lens.core.errors import LensError
 from lens.data.reading.cells import parse_json
+from lens.data.reading.cures import either
 from lens.data.reading.vocabulary import is_tie
 
 STEMS = {"response", "answer", "completion", "generation", "output", "text", "candidate", "reply"}
@@ -137,11 +138,13 @@ def answer_columns(fields: Sequence[str], place: str) -> list[str] | None:
             break
     texts = kept or list(found.values())
     if len(texts) > 1:
-        listed = " or ".join(", ".join(f"`{name}`" for name in columns) for columns in texts)
-        raise LensError(
-            f"{place}: the answers may be {listed}. Say which: --columns "
-            f'\'{{"response_a": "{texts[0][0]}", "response_b": "{texts[0][1]}"}}\'.'
-        )
+        meant = {
+            " and ".join(f"`{name}`" for name in columns): dict(
+                zip(("response_a", "response_b"), columns, strict=False)
+            )
+            for columns in texts
+        }
+        raise LensError(f"{place}: more than one set may be the answers. {either(place, meant)}")
     return texts[0] if texts else None
 
 
