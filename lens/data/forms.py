@@ -18,7 +18,7 @@ from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.reading import threads
 from lens.data.reading.cells import as_list, listed, number
 from lens.data.reading.conversations import PARTS, is_whole
-from lens.data.reading.cures import command, contradicted, placeholders
+from lens.data.reading.cures import asked, command, contradicted, placeholders
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
 from lens.data.reading.listed import INSIDE, unused_prompts, worths
@@ -83,10 +83,16 @@ def to_pairs(
     """
     if pair_rule not in RULES:
         raise LensError(f"no rule {pair_rule!r} for making pairs. Use one of {list(RULES)}.")
+    with asked(columns or {}):
+        return _to_pairs(rows, pair_rule, columns, graded)
+
+
+def _to_pairs(
+    rows: list[Row], pair_rule: str, columns: dict[str, str] | None, graded: bool
+) -> tuple[list[Row], FormReport]:
     rows = threads.opened(rows) or opened(rows)
     select = None if pair_rule == "all" else lambda worths: compare(worths, pair_rule)[0]
-    judged = judged_rows(rows, columns or {}, select)
-    if judged:
+    if judged := judged_rows(rows, columns or {}, select):
         rows, columns = judged.rows, judged.columns
     reading = find_form(rows, columns)
     rows = reading.prepare(rows)
@@ -102,17 +108,30 @@ def to_pairs(
     if judged:
         pairs = _voted(pairs, judged, report)
     if all("tie" in pair for _, pair in pairs):
-        raise LensError(
-            f"{rows[0][0]} and on, read as {report.form}: no prompt has two responses that are "
-            f"rated differently ({report.responses} responses, {report.unrated} unrated, "
-            f"{report.ties} ties). Add responses that differ to the same prompts."
-        )
+        raise _all_alike(rows, reading, report)
     _require_prompt(rows, reading)
     report.description += "; " + _about_prompt(reading.parts, pairs[0][1])
     if not graded:
         pairs = [(place, pair) for place, pair in pairs if "tie" not in pair]
         pairs = [(place, {n: v for n, v in pair.items() if n != "gap"}) for place, pair in pairs]
     return pairs, report
+
+
+def _all_alike(rows: list[Row], reading: Reading, report: FormReport) -> LensError:
+    """That nothing says which answer is better, as where scores are only placeholders."""
+    message = (
+        f"{rows[0][0]} and on, read as {report.form}: no prompt has two responses that are "
+        f"rated differently ({report.responses} responses, {report.unrated} unrated, "
+        f"{report.ties} ties). Add responses that differ to the same prompts"
+    )
+    by = (reading.listed.by,) if reading.listed else reading.sides.judges if reading.sides else ()
+    if not report.ties or not by:
+        return LensError(f"{message}.")
+    named = {"ratings": "COLUMN"} if reading.listed else {"winner": "COLUMN"}
+    return LensError(
+        f"{message}, or, if `{'` and `'.join(by)}` only holds the place of a rating, name the "
+        f"column that says which is better: {command(rows[0][0], named)}"
+    )
 
 
 def _voted(pairs: list[Row], judged: Judged, report: FormReport) -> list[Row]:
@@ -194,8 +213,9 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
             pair |= {"tie": True} if winner is None else of_strength(strength, sides.scale)
             pairs.append((place, pair))
     report.meanings = sides.meanings(seen)
-    if report.contradictions > len(pairs) / 2 and len(pairs) > 1:
-        raise contradicted(rows, sides.judges[0], report.contradictions, len(pairs))
+    told = any(name in sides.judges for name in reading.given)
+    if report.contradictions > len(pairs) / 2 and len(pairs) > 1 and not told:
+        raise contradicted(rows, sides.judges, report.contradictions, len(pairs))
     return pairs
 
 
@@ -204,7 +224,13 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
     if how is None:
         raise _unrated_lists(rows, name)
     ranked = how.kind != "ratings"
-    better = "1 is best" if how.kind == "ranks" else "best first" if ranked else "higher is better"
+    better = (
+        f"{how.start} is best"
+        if how.kind == "ranks"
+        else "best first"
+        if ranked
+        else "higher is better"
+    )
     report.description = (
         f"`{name}`{f' (their `{how.text}`)' if how.text else ''} are compared by `{how.by}`, "
         f"{better}: {RULES[rule]}"
@@ -312,10 +338,11 @@ def _require_prompt(rows: list[Row], reading: Reading) -> None:
     if any(map(_may_have_prompt, answers)):
         return
     place, row = rows[0]
+    column = reading.unused[0] if len(reading.unused) == 1 else "COLUMN"
     raise LensError(
         f"{place}: there is no prompt: no column of {sorted(map(str, row))} is one, and the "
         'answers are no conversations that repeat it ("\\n\\nHuman: ...\\n\\nAssistant: ..."). '
-        "Rename yours: " + command(place, {"prompt": "COLUMN"})
+        f"Rename yours: {command(place, {'prompt': column})}"
     )
 
 

@@ -147,7 +147,8 @@ def test_several_kinds_of_ratings_are_refused_until_one_is_named():
     values = {"honesty-1": 1, "honesty-2": 5, "style-1": 4, "style-2": 2}
     row["responses"] = {name: [{"value": v, "user_id": "u"}] for name, v in values.items()}
     with pytest.raises(
-        LensError, match=r"`honesty-1`, `honesty-2` or `style-1`, `style-2`.*rating_1"
+        LensError,
+        match=r"by `honesty-1`, `honesty-2`: lens check .* by `style-1`, `style-2`: lens",
     ):
         read(row)
     pair, _ = only(row, columns={"rating_1": "style-1", "rating_2": "style-2"})

@@ -26,7 +26,7 @@ BAD = {
     "no list": ([rated("ab", 3)], "f, row 1: `ratings` must be a list, not int"),
     "no JSON": ([rated("ab", "good")], "f, row 1: `ratings` must be a list; as text it is no JSON"),
     "rank 0": (
-        [{"prompt": "p", "responses": ["a", "b"], "ranks": [0, 1]}],
+        [{"prompt": "p", "responses": ["a", "b"], "ranks": ranks} for ranks in ([0, 1], [1, 2])],
         r"f, row 1: `ranks` is \[0, 1\]: ranks start at 1",
     ),
     "no rating": ([{"prompt": "p", "answers": [{"answer": "x"}]}], "f, row 1: each response in"),

@@ -8,6 +8,8 @@ from itertools import takewhile
 
 from lens.core.errors import LensError
 from lens.data.reading.cells import parse_json
+from lens.data.reading.cures import either
+from lens.data.reading.vocabulary import is_tie
 
 STEMS = {"response", "answer", "completion", "generation", "output", "text", "candidate", "reply"}
 STEMS |= {"summary", "message", "txt", "conversation", "story", "translation"}
@@ -18,8 +20,6 @@ BESIDE = STEMS | {"model", "assistant", "option", "number", "the", "choice", "sy
 FIRST, SECOND = ("left", "first"), ("right", "second")
 NUMBERS = [[str(k) for k in range(start, start + 20)] for start in (0, 1)]
 LETTERS = list("abcdefghijklmnopqrst")
-TIES = {"tie", "tied", "draw", "same", "equal", "both", "neither", "no preference", "both good"}
-TIES |= {"both bad", "equally good", "equally bad", "tie (both bad)", "about the same", "similar"}
 HOW = {"slightly": 1, "somewhat": 1, "marginally": 1, "a bit": 1, "a little": 1, "much": 3}
 HOW |= {"far": 3, "significantly": 3, "strongly": 3, "clearly": 3, "a lot": 3, "strictly": 3}
 STRONGEST, PLAIN = 3, 2
@@ -67,7 +67,7 @@ def find_verdict(value: object, names: Sequence[str], *, numbers: bool = True) -
     if text.isdigit() and not numbers:
         return None
     text = " ".join(text.casefold().replace("_", " ").split())
-    if text.rstrip(".") in TIES:
+    if is_tie(text):
         return Verdict(None)
     signs = SIGNS.fullmatch(text)
     if signs:
@@ -138,11 +138,13 @@ def answer_columns(fields: Sequence[str], place: str) -> list[str] | None:
             break
     texts = kept or list(found.values())
     if len(texts) > 1:
-        listed = " or ".join(", ".join(f"`{name}`" for name in columns) for columns in texts)
-        raise LensError(
-            f"{place}: the answers may be {listed}. Say which: --columns "
-            f'\'{{"response_a": "{texts[0][0]}", "response_b": "{texts[0][1]}"}}\'.'
-        )
+        meant = {
+            " and ".join(f"`{name}`" for name in columns): dict(
+                zip(("response_a", "response_b"), columns, strict=False)
+            )
+            for columns in texts
+        }
+        raise LensError(f"{place}: more than one set may be the answers. {either(place, meant)}")
     return texts[0] if texts else None
 
 

@@ -21,6 +21,8 @@ from lens.data.annotations.answers import (
     rating,
     words,
 )
+from lens.data.reading.cures import command, either
+from lens.data.reading.vocabulary import is_unjudged
 from lens.data.sources import Row, row_id
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
@@ -155,7 +157,8 @@ def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
     if len(meant) != 1:
         raise LensError(
             f"{place}: annotators compared answers, but none are found among {sorted(fields)}. Say "
-            'which columns hold them: --columns \'{"response_a": "...", "response_b": "..."}\'.'
+            "which columns hold them: "
+            + command(place, {"response_a": "COLUMN", "response_b": "COLUMN"})
         )
     return [listed_answers(row[meant[0]]) or [] for _, row in rows], meant
 
@@ -182,8 +185,8 @@ def _choose(rows: list[Row], answers: list[Answers]) -> dict[str, int | None]:
         return {(preferred or comparing)[0]: None}
     if comparing:
         raise LensError(
-            f"{place}: annotators answered {_listed(comparing)}, and each may decide. Say which: "
-            f'--columns \'{{"preference": "{comparing[0]}"}}\'.'
+            f"{place}: annotators answered {_listed(comparing)}, and each may decide. "
+            + either(place, {f"`{name}` decides": {"preference": name} for name in comparing})
         )
     rated = {name: _rated_answer(rows, answers, name) for name in names}
     families: dict[tuple, dict[str, int | None]] = {}
@@ -196,19 +199,17 @@ def _choose(rows: list[Row], answers: list[Answers]) -> dict[str, int | None]:
     if ("rating",) in full or len(full) == 1:
         return full.get(("rating",)) or next(iter(full.values()))
     if full:
-        sets = [list(each) for each in full.values()]
+        roles = [{f"rating_{n}": x for n, x in enumerate(each, 1)} for each in full.values()]
+        meant = {f"by {_listed(each.values())}": each for each in roles}
         raise LensError(
-            f"{place}: annotators rated answers by {' or '.join(map(_listed, sets))}. Say which: "
-            f'--columns \'{{"rating_1": "{sets[0][0]}", "rating_2": "{sets[0][1]}"}}\'.'
+            f"{place}: annotators rated answers in more than one way. {either(place, meant)}"
         )
-    seen = {
-        name: next((s.value for _, row in rows for s in row[name].said), None) for name in names
-    }
+    seen = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
     raise LensError(
         f"{place}: no question says which of {_listed(n for n, _ in answers[0])} is better, but "
         f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
         "needs the answers' names, left and right, a ranking, or a rating for each answer. If 1 "
-        f'means the first answer, 2 the second: --columns \'{{"preference": "{names[0]}"}}\'.'
+        f"means the first answer, 2 the second: {command(place, {'preference': names[0]})}"
     )
 
 
@@ -218,10 +219,15 @@ def _listed(names: Iterable[str]) -> str:
 
 def _compares(rows: list[Row], answers: list[Answers], name: str) -> bool:
     """Whether all that was said to a question compares answers of its row."""
-    said = [(each, row[name].said) for (_, row), each in zip(rows, answers, strict=True)]
-    return any(s for _, s in said) and all(
-        _margins(name, one.value, each) is not None for each, s in said for one in s
-    )
+    told = any(not is_unjudged(one.value) for _, row in rows for one in row[name].said)
+    return told and not _unread(rows, answers, name)
+
+
+def _unread(rows: list[Row], answers: list[Answers], name: str) -> list:
+    """What was said to a question and compares no answers."""
+    both = zip(rows, answers, strict=True)
+    said = [(one.value, each) for (_, row), each in both for one in row[name].said]
+    return [value for value, each in said if _margins(name, value, each) is None]
 
 
 def _margins(name: str, value: object, answers: Answers) -> Margins | None:
@@ -234,7 +240,7 @@ def _margins(name: str, value: object, answers: Answers) -> Margins | None:
     bare = str(name).casefold() in PREFERRED
     verdict = find_verdict(value, names, numbers=bare or isinstance(value, str))
     if verdict is None:
-        return None
+        return {} if is_unjudged(value) else None
     if verdict.answer is None:
         return dict.fromkeys(combinations(range(len(names)), 2), 0.0) if len(names) == 2 else {}
     best, steps = verdict.answer, verdict.steps or STRONGEST

@@ -2,10 +2,34 @@
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from lens.core.errors import LensError
 from lens.data.reading.cells import Row
+
+_asked: ContextVar[dict[str, str] | None] = ContextVar("columns that were named", default=None)
+
+
+@contextmanager
+def asked(columns: dict[str, str]) -> Iterator[None]:
+    """Commands printed inside keep these columns, which the user named; the outermost counts."""
+    if _asked.get() is not None:
+        yield
+        return
+    token = _asked.set(columns)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def _with_asked(columns: dict[str, str]) -> dict[str, str]:
+    """Columns by their names in the file, with those that were named before and still count."""
+    before = _asked.get() or {}
+    kept = {ours: theirs for ours, theirs in before.items() if ours not in columns.values()}
+    return kept | {ours: before.get(theirs) or theirs for ours, theirs in columns.items()}
 
 
 def file_of(place: str) -> str | None:
@@ -16,7 +40,7 @@ def file_of(place: str) -> str | None:
 
 def command(place: str, columns: dict[str, str]) -> str:
     """The command that reads the file with these columns, {"ours": "theirs"}."""
-    given = json.dumps(columns, ensure_ascii=False)
+    given = json.dumps(_with_asked(columns), ensure_ascii=False)
     source = file_of(place)
     if source is None:
         return f"lens.read_pairs(rows, columns={given})"
@@ -56,12 +80,12 @@ def placeholders(rows: list[Row], names: list[str], value: float) -> LensError:
     )
 
 
-def contradicted(rows: list[Row], label: str, count: int, pairs: int) -> LensError:
-    """That scores speak against a label."""
+def contradicted(rows: list[Row], labels: tuple[str, ...], count: int, pairs: int) -> LensError:
+    """That scores speak against a label, in one column or several."""
     place = rows[0][0]
-    turned = {"1 means the first answer": {"first_is_better": label}}
-    turned |= {"1 means the second answer": {"second_is_better": label}}
+    meant = {"the label is right": {name: name for name in labels}}
+    meant |= {"the scores are right, without the label": dict.fromkeys(labels, "")}
     return LensError(
-        f"{place} and on: in {count} of {pairs} rows the scores speak against `{label}`, which may "
-        f"mean the opposite. {either(place, turned)}"
+        f"{place} and on: in {count} of {pairs} rows the scores speak against `{labels[0]}`, which "
+        f"may mean the opposite. {either(place, meant)}"
     )

@@ -9,10 +9,10 @@ from lens.core.errors import LensError
 from lens.data.reading.cells import Row, listed
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
 from lens.data.reading.conversations import interleaved
-from lens.data.reading.cures import command, either, needed
-from lens.data.reading.cures import names as shown
+from lens.data.reading.cures import asked, either
 from lens.data.reading.labels import Sides
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
+from lens.data.reading.missing import no_form
 from lens.data.reading.names import (
     GOOD_BAD,
     LABELS,
@@ -110,7 +110,11 @@ def find_form(
     and how to say which."""
     if not rows:
         raise LensError("there are no rows to make pairs of.")
-    given = columns or {}
+    with asked(columns or {}):
+        return _found_form(rows, columns or {}, scoring)
+
+
+def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading:
     objects = objects_in(rows)
     named = rename_columns(flattened(rows, objects), given)
     lists = lists_in(_names(named, given))
@@ -121,17 +125,19 @@ def find_form(
     for place, row in named:
         groups.setdefault(tuple(row), []).append((place, row))
     first: Found | None = None
+    whole: Found | None = None
+    if len(groups) > 1:
+        whole = _form_of(_names(named, given), named[0][0], scoring)
     for group in groups.values():
         reading = _form_of(_names(group, given), group[0][0], scoring)
-        if reading is None:
-            raise _no_form(group[0], scoring)
-        if first is None:
-            first = reading
-        elif reading[0] != first[0] or (reading[1] != first[1] and first[0] != "pair"):
+        if reading is None and not _lacks_label(group[0][1], whole):
+            raise no_form(group[0], scoring)
+        first = first or reading
+        if first and reading and not _are_alike(reading, first):
             raise _mixed(group[0][0], reading, first)
-    found = _form_of(_names(named, given), named[0][0], scoring) if len(groups) > 1 else first
+    found = whole or first
     if found is None:
-        raise _no_form(named[0], scoring)
+        raise no_form(named[0], scoring)
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
     how = Reading(form, roles, parts, given, objects, lists, twos, **more)
@@ -157,30 +163,33 @@ def _names(rows: list[Row], given: dict[str, str]) -> Names:
     return Names(list(columns), rows, [ours for ours, theirs in given.items() if theirs])
 
 
+def _lacks_label(row: dict, whole: Found | None) -> bool:
+    """Whether a row has the two answers that other rows judge, and no key for the label."""
+    if whole is None or whole[0] != "labelled_pair":
+        return False
+    sides = whole[2]["sides"]
+    return {*sides.both} <= row.keys() and row.keys().isdisjoint(sides.judges)
+
+
+def _are_alike(found: Found, first: Found) -> bool:
+    """Whether rows are of one form with the same columns, but for parts of a prompt that only some
+    of them have."""
+    roles = found[1], first[1]
+    kept = [
+        {role: name for role, name in each.items() if role not in ("system", "history")}
+        for each in roles
+    ]
+    shared = roles[0].keys() & roles[1].keys()
+    alike = kept[0] == kept[1] and all(roles[0][role] == roles[1][role] for role in shared)
+    return found[0] == first[0] and (alike or first[0] == "pair")
+
+
 def _mixed(place: str, found: Found, first: Found) -> LensError:
     called = {"ratings": "lists", "ranking": "lists"}
     forms = [f"{called.get(f, f)} ({', '.join(names.values())})" for f, names, _ in (found, first)]
     return LensError(
         f"{place}: this row is {forms[0]}, but the first one {forms[1]}. "
         "One file holds one form with the same columns: split the file."
-    )
-
-
-def _no_form(item: Row, scoring: str) -> LensError:
-    place, row = item
-    if scoring:
-        return needed(place, row)
-    names = Names(list(row), [item])
-    texts = [str(name) for name in row if len(str(name)) <= 60 and names.is_text(name)]
-    roles = ("prompt", "chosen", "rejected")
-    guess = dict(
-        zip(roles, texts if len(texts) > 2 else ("QUESTION", "BETTER", "WORSE"), strict=False)
-    )
-    return LensError(
-        f"{place}: the columns {shown(row)} fit no form. A row needs `chosen` "
-        "and `rejected`; or `prompt` with `responses` and `ratings` or `ranks`, with "
-        "`response` and `rating`, or with `response_a`, `response_b` and `winner`. "
-        f"Rename with `columns`, such as: {command(place, guess)}"
     )
 
 

@@ -9,22 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import is_empty, is_number, number
+from lens.data.reading.cells import is_empty, is_number, listed, number
 from lens.data.reading.cures import command, either
 from lens.data.reading.names import GRADES, Names, canonical, tokens_of
+from lens.data.reading.vocabulary import is_tie, is_unjudged
 
-TIES = {"tie", "tie(bothbad)", "bothbad", "same", "equal", "both", "neither", "draw", "a=b", "b=a"}
-TIES |= {"bothgood", "botharegood", "bothbad", "nopreference", "equallygood", "tied", "[[c]]"}
-WORDS = [{"a", "left", "first", "one"}, {"b", "right", "second", "two"}]
+WORDS = [{"a", "left", "first", "one", "l"}, {"b", "right", "second", "two", "r"}]
 BEFORE = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
+SIDE = "[ab012lr]|left|right|first|second|one|two"
+HOW = "slightly|somewhat|much|significantly|far|clearly|marginally|strongly"
 VERDICT = re.compile(
-    rf"(?:\[\[)?(?:(?:{BEFORE})s?)?(?P<side>[ab012]|left|right|first|second|one|two)(?:\]\])?"
-    r"(?:(?:is|was)?(?P<how>slightly|somewhat|much|significantly|far|clearly|marginally)?"
-    r"(?P<better>better|preferred|best|wins|won))?"
+    rf"(?:i?(?P<before>{HOW})?(?P<prefer>prefers?))?"
+    rf"(?:\[\[)?(?:(?:{BEFORE})s?)?(?P<side>{SIDE})(?:\]\])?"
+    rf"(?:(?:is|was)?(?P<how>{HOW})?"
+    rf"(?P<better>better|preferred|best|wins|won)(?:than(?:{BEFORE})?(?:{SIDE}))?)?"
 )
 SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
-SKIPPED = {"skip", "skipped", "unjudged", "unsure", "unknown", "notsure"}
 
 
 # (0 or 1 for the better side, None for a tie, "" where nobody judged; how strongly, where told)
@@ -80,7 +81,7 @@ def labelled(
 ) -> Sides:
     def judge(row: dict, where: str) -> Judged:
         value = row.get(label)
-        if is_empty(value) or word_of(value) in SKIPPED:
+        if is_empty(value) or is_unjudged(value):
             return "", None
         found = meaning(value, row)
         if found is None:
@@ -95,12 +96,15 @@ def labelled(
 
 def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -> Sides:
     """What the label's values mean; LensError where two meanings are possible, or none is."""
-    values = [v for v in names.values(label) if word_of(v) not in SKIPPED | TIES]
+    values = [v for v in names.values(label) if not (is_tie(v) or is_unjudged(v))]
+    if values and all(_two_numbers(value) for value in values):
+        told = f"`{label}` says how much `{columns[0]}` and `{columns[1]}` are preferred"
+        return labelled(columns, label, lambda v, _: _of_two(v), told, "share")
     true_false = all(word_of(value) in ("true", "false") for value in values)
     if not (all(map(is_number, values)) and (true_false or all(map(_is_plain_number, values)))):
         return labelled(columns, label, _by_name(names, columns))
     if not values and not names.is_empty(label):
-        return labelled(columns, label, lambda value, _: (None, None) if _tie(value) else None)
+        return labelled(columns, label, lambda value, _: (None, None) if is_tie(value) else None)
     if not values:
         first, row = names.rows[0]
         raise LensError(not_a_side(row.get(label), columns, f"{first}: `{label}`"))
@@ -116,11 +120,15 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
         side = 0 if name == "first_share" else 1
         told = f"`{label}` is the share that prefers `{columns[side]}`"
         return labelled(columns, label, lambda v, _: _share(_number(v, label), side), told, "share")
+    between = all(value == 0 or 1 <= value <= 2 for value in found) and not found <= {1, 2}
+    if between and (_is_alpaca(name, columns, ends) or (name in names.fixed and 0 not in found)):
+        told = f"`{label}` is 1 where `{columns[0]}` is better, 2 where `{columns[1]}` is"
+        return labelled(columns, label, lambda v, _: _from_1_to_2(_number(v, label)), told, "share")
     index = _index(name, found, [] if true_false else ends, columns, names)
     if index is None:
         raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
     return labelled(
-        columns, label, lambda v, _: (None, None) if _tie(v) else index.get(_number(v, label))
+        columns, label, lambda v, _: (None, None) if is_tie(v) else index.get(_number(v, label))
     )
 
 
@@ -140,11 +148,24 @@ def _index(
         return (
             None if scale and "output" not in canonical(columns[0]) else {1.0: first, 2.0: second}
         )
-    if found == {1, 2} or ("winner" in names.fixed and name == "winner" and found <= {1, 2}):
-        return {1.0: first, 2.0: second}
-    if name == "better_response_id" and name in names.fixed and found <= {0, 1}:
+    if name in ("better_response_id", "safer_response_id") and found <= {0, 1} and 0 in found:
         return {0.0: first, 1.0: second}
-    return None
+    if found == {1, 2}:
+        return {1.0: first, 2.0: second}
+    codes = _codes(name) if name in names.fixed else {}
+    beyond = bool(found & {2, 3})
+    unclear = 0 in found and not beyond if name == "winner" else beyond and 0 not in found
+    return codes if found <= codes.keys() and not unclear else None
+
+
+def _codes(name: str) -> dict[float, tuple]:
+    """What whole numbers mean where the user says whether they count from 1 or from 0: those
+    beside the two sides are ties, -1 says that nobody judged."""
+    start = {"winner": 1.0, "better_response_id": 0.0}.get(name)
+    if start is None:
+        return {}
+    rest: dict[float, tuple] = dict.fromkeys((0.0, 2.0, 3.0), (None, None))
+    return rest | {-1.0: ("", None), start: (0, None), start + 1: (1, None)}
 
 
 def _is_shp(name: str, columns: tuple[str, str], names: Names) -> bool:
@@ -162,13 +183,26 @@ def _ambiguous(
 ) -> LensError:
     a, b = columns
     shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
-    if min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
+    codes = found <= {-1, 0, 1, 2, 3} and canonical(label) not in GRADES
+    if codes and found & {2, 3} and found != {1, 2} and (found >= {1, 2} or min(found) == 0):
+        meant = {f"1 means `{a}`, 2 means `{b}`, others a tie": {"winner": label}}
+        if 0 in found:
+            from_0 = f"0 means `{a}`, 1 means `{b}`, others a tie"
+            meant |= {from_0: {"better_response_id": label}}
+    elif min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
         if min(found) >= 0 and max(found) <= 1:
             meant = {f"the share that prefers `{a}`": {"first_share": label}}
             meant |= {f"the share that prefers `{b}`": {"second_share": label}}
+        elif min(found) >= 1 and max(found) <= 2:
+            meant = {f"1 means `{a}`, 2 means `{b}`, 1.5 a tie": {"winner": label}}
+        elif min(found) >= 0:
+            raise _without_zero(names, columns, label, found, place)
         else:
             meant = {f"negative means that `{a}` is better": {"preference_strength": label}}
             meant |= {f"positive means that `{a}` is better": {"margin": label}}
+            if codes and found == {-1, 0, 1}:
+                unjudged = f"0 means `{a}`, 1 means `{b}`, -1 that nobody judged"
+                meant |= {unjudged: {"better_response_id": label}}
     elif 2 in found:
         meant = {f"1 means `{a}`, 2 means `{b}`": {"winner": label}}
         meant |= {f"a scale on which positive means `{b}`": {"preference_strength": label}}
@@ -187,6 +221,20 @@ def _ambiguous(
     )
 
 
+def _without_zero(
+    names: Names, columns: tuple[str, str], label: str, found: set[float], place: str
+) -> LensError:
+    """That a scale such as 1 to 7 does not say where its middle is."""
+    low, high = min(found), max(found)
+    cure = command(place, {"preference_strength": "COLUMN"})
+    return LensError(
+        f"{place}: `{label}` grades `{columns[0]}` and `{columns[1]}` from {low:g} to {high:g}, "
+        "and no sign says which is better. Write a column that is negative where the first answer "
+        f"is better, 0 for a tie and positive where the second is (as `{label}` less the middle "
+        f"of its scale), and name it: {cure}"
+    )
+
+
 def _number(value: object, label: str) -> float:
     return number(value, f"`{label}`") or 0.0
 
@@ -195,6 +243,31 @@ def _is_plain_number(value: object) -> bool:
     return (
         is_number(value) and not isinstance(value, bool) and word_of(value) not in ("true", "false")
     )
+
+
+def _two_numbers(value: object) -> list[float] | None:
+    """A label with a share or a count for each side, such as [1, 0]."""
+    both = None if is_number(value) else listed(value)
+    if not both or len(both) != 2 or not all(map(is_number, both)):
+        return None
+    shares = [float(each) for each in both]
+    return shares if min(shares) >= 0 else None
+
+
+def _of_two(value: object) -> tuple | None:
+    shares = _two_numbers(value)
+    if shares is None or is_tie(value):
+        return (None, None) if is_tie(value) else None
+    return _share(shares[0] / sum(shares), 0) if sum(shares) else (None, None)
+
+
+def _is_alpaca(name: str, columns: tuple[str, str], ends: list[str]) -> bool:
+    """AlpacaEval's card: `preference` is 1 for `output_1`, 2 for `output_2`, 1.5 or 0 for a tie."""
+    return name == "preference" and "output" in canonical(columns[0]) and ends == ["1", "2"]
+
+
+def _from_1_to_2(value: float) -> tuple | None:
+    return _share(value - 1 if value else 0.5, 1)
 
 
 def _signed(value: float) -> tuple:
@@ -212,6 +285,8 @@ def _by_name(names: Names, columns: tuple[str, str]) -> Callable:
     models = [
         names.known.get(re.sub(r"^.*(?=_[^_]+$)", "model", canonical(column))) for column in columns
     ]
+    if None in models:
+        models = [names.known.get(f"model_{end}") for end in ends_of(columns, names)]
 
     def meaning(value: object, row: dict) -> tuple | None:
         found = named_side(value, columns)
@@ -224,7 +299,7 @@ def _by_name(names: Names, columns: tuple[str, str]) -> Callable:
 def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, float | None] | None:
     """(0 or 1 for the side that a label names, None for a tie; its strength, where it tells)."""
     word = word_of(value)
-    if _tie(value):
+    if is_tie(value):
         return None, None
     for place, column in enumerate(columns):
         if word in (word_of(column), word_of(column.rpartition(".")[2])):
@@ -239,9 +314,10 @@ def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, flo
     if match is None:
         return None
     side, ends = match["side"], [word_of(column)[-1] for column in columns]
-    how: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(match["how"], 3.0)
-    if match["how"] is None:
-        how = 2.0 if match["better"] else None
+    said = match["how"] or match["before"]
+    how: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(said, 3.0)
+    if said is None:
+        how = 2.0 if match["better"] or match["prefer"] else None
     if side in ends:
         return ends.index(side), how
     found = next((i for i in (0, 1) if side in WORDS[i]), None)
@@ -261,10 +337,6 @@ def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None
 def word_of(value: object) -> str:
     word = re.sub(r"[\s_.-]+(?=\D)|(?<=\D)[\s_-]+", "", str(value).strip().casefold())
     return re.sub(r"^(\d)\.0$", r"\1", word)  # whole numbers beside empty cells become floats
-
-
-def _tie(value: object) -> bool:
-    return word_of(value) in TIES
 
 
 def not_a_side(

@@ -1,12 +1,12 @@
 """Several answers a row: lists of them with ratings, ranks or an order beside them or inside."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lens.core.errors import LensError
 from lens.data.reading.cells import as_list, is_empty, listed, number
-from lens.data.reading.cures import either
+from lens.data.reading.cures import command, either
 from lens.data.reading.names import (
     LABELS,
     LISTS,
@@ -37,6 +37,7 @@ class Listed:
     values: str | None
     inside: str | None
     kind: str
+    start: int = 1  # the best rank
 
     @property
     def by(self) -> str:
@@ -65,7 +66,22 @@ def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
     kind = kind_of(names, responses, values or inside or "")
     if told:
         require_one_list(names, place)
-    return Listed(responses, text, values, None if values else inside, kind)
+    found = Listed(responses, text, values, None if values else inside, kind)
+    return replace(found, start=0) if kind == "ranks" and _from_0(names, found) else found
+
+
+def _from_0(names: Names, how: "Listed") -> bool:
+    """Whether ranks name the places from 0 on in every row."""
+    for _, row in names.rows:
+        items = listed(row.get(how.responses)) or []
+        given = listed(row.get(how.values)) if how.values else [_rating(x, how.by) for x in items]
+        try:
+            ranks = [number(value, "") for value in given or []]
+        except (LensError, TypeError):
+            return False
+        if len(ranks) != len(items) or {*ranks} != {*map(float, range(len(items)))}:
+            return False
+    return True
 
 
 def unused_prompts(items: list) -> list[str]:
@@ -140,8 +156,12 @@ def worths(row: dict, items: list, how: "Listed", place: str) -> list:
     found = [number(value, what) for value in given]
     if how.kind == "ratings":
         return found
-    if any(value is not None and value < 1 for value in found):
-        raise LensError(f"{what} is {given!r:.80}: ranks start at 1, the best. Mend the ranks.")
+    if any(value is not None and value < how.start for value in found):
+        as_ratings = command(place, {"ratings": how.by})
+        raise LensError(
+            f"{what} is {given!r:.80}: ranks start at 1, the best, unless all rows start at 0. "
+            f"Mend the ranks. If higher is better, they are ratings: {as_ratings}"
+        )
     return [None if value is None else -value for value in found]
 
 
@@ -167,10 +187,15 @@ def _by_order(given: list, count: int, what: str) -> list[float]:
 
 
 def _position(value: object, count: int, given: list) -> int | None:
-    word = re.sub(r"^.*?[_ -]?(\d+|[a-z])$", r"\1", str(value).strip().casefold())
+    word = _ending(value)
     if word.isdigit():
-        return int(word) - (0 if any(str(each).strip().endswith("0") for each in given) else 1)
+        return int(word) - (0 if "0" in map(_ending, given) else 1)
     return ord(word) - ord("a") if len(word) == 1 else None
+
+
+def _ending(value: object) -> str:
+    word = re.sub(r"\.0$", "", str(value).strip().casefold())
+    return re.sub(r"^.*?[_ -]?(\d+|[a-z])$", r"\1", word)
 
 
 def kind_of(names: Names, responses: str, values: str) -> str:
@@ -180,8 +205,8 @@ def kind_of(names: Names, responses: str, values: str) -> str:
     called = canonical(values)
     if called in ORDERS:
         return "order"
-    if called != "ranking" or "ranking" in names.fixed:
-        return "ranks" if called in (*RANK_LISTS, "rank") else "ratings"
+    if called not in ("ranking", "rankings") or called in names.fixed:
+        return "ranks" if called in RANK_LISTS else "ratings"
     found = {_possible(row, responses, values) for _, row in names.rows} - {None}
     if found <= {"either", "ranks"}:
         return "ranks"

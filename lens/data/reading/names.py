@@ -74,8 +74,9 @@ RATINGS: Words = (
     "overall_rating",
 )
 RATINGS += ("helpfulness", "quality", "overall", "stars", "points")
-RANK_LISTS, RATING_LISTS = ("ranks", "ranking"), ("ratings", "scores", "rewards")
-ORDERS: Words = ("order", "ordering")
+RANK_LISTS: Words = ("ranks", "ranking", "rankings", "rank")
+RATING_LISTS: Words = ("ratings", "scores", "rewards")
+ORDERS: Words = ("order", "ordering", "preference_order", "ranked_order")
 LABELS: Words = (
     "winner",
     "label",
@@ -116,6 +117,7 @@ STEMS |= {"summary", "generation", "ref", "solution", "message", "translation", 
 STEMS |= {"assistant", "continuation", "essay", "caption", "code"}
 NO_ANSWER = {"name", "id", "score", "rating", "source", "tokens", "url", "length", "rank"}
 NO_ANSWER |= {"quotes", "rationale", "reason", "type", "category", "reward", "label", "winner"}
+NO_ANSWER |= {"sha", "sha256", "md5", "hash", "checksum"}
 SCORED = {"score", "rating", "reward", "grade", "points", "votes", "quality", "rank", "helpfulness"}
 SIDE_ENDS: Twos = (
     ("a", "b"),

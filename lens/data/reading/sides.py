@@ -272,9 +272,15 @@ def _scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
                 )
     if not found:
         return None
+    named = {
+        pair: ranked for pair, ranked in found.items() if names.fixed >= {*map(canonical, pair)}
+    }
+    found = named or found
     if len(found) > 1:
         listed = {
-            f"by `{a}` and `{b}`": {f"score_{ends[0]}": a, f"score_{ends[1]}": b} for a, b in found
+            f"by `{a}` and `{b}`": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
+            for (a, b), ranked in found.items()
+            for called in ["rank" if ranked else "score"]
         }
         raise LensError(f"{place}: several scores may judge the answers. {either(place, listed)}")
     (judges, ranked), *_ = found.items()
