@@ -5,9 +5,10 @@ import math
 import re
 
 from lens.data.reading.cells import is_empty, is_number, listed, number
-from lens.data.reading.labels import TIES, word_of
+from lens.data.reading.labels import word_of
 from lens.data.reading.names import RATING_LISTS, RATINGS, SCORED, Names, canonical
 from lens.data.reading.turns import InvalidRowError, decoded
+from lens.data.reading.vocabulary import is_tie
 
 VOTES = ("votes_for", "votes_against", "votes_tied")
 ABOUT = {"tie", "ties", "tied", "draw"}
@@ -23,10 +24,12 @@ def tie_columns(names: Names, taken: set[str]) -> tuple[str, ...]:
 def _tells(names: Names, name: str) -> bool:
     values = names.values(name)
     if ABOUT & _words(name):
-        return all(word_of(value) in ("true", "false", "1", "0", *TIES) for value in values)
+        return all(
+            word_of(value) in ("true", "false", "1", "0") or is_tie(value) for value in values
+        )
     if canonical(name) in BOTH:
         return bool(values) and all(_two_numbers(value) for value in values)
-    return bool(JUDGING & _words(name)) and any(word_of(value) in TIES for value in values)
+    return bool(JUDGING & _words(name)) and any(map(is_tie, values))
 
 
 def _words(name: str) -> set[str]:
@@ -40,7 +43,7 @@ def says_tie(name: str, value: object) -> bool:
     if both := _two_numbers(value):
         return both[0] == both[1]
     word = word_of(value)
-    return word in TIES or (bool(ABOUT & _words(name)) and word in ("true", "1"))
+    return is_tie(value) or (bool(ABOUT & _words(name)) and word in ("true", "1"))
 
 
 def _two_numbers(value: object) -> list | None:
