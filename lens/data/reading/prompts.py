@@ -144,7 +144,10 @@ def _called(name: str) -> str:
 def _ends_with(names: Names, dialogue: str, asked: str) -> bool:
     """Whether the dialogue's last turn is what the other column asks, in every row."""
     for _, row in names.rows:
-        turns = as_turns(row.get(dialogue))
+        try:
+            turns = as_turns(row.get(dialogue))
+        except InvalidRowError:
+            return False
         if not turns or turns[-1]["content"] != text_of(row.get(asked)).strip():
             return False
     return True

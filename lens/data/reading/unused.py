@@ -70,13 +70,15 @@ def _lost_turns(names: Names, name: str, used: set[str]) -> set[str]:
     ends, lost = set(), False
     for _, row in names.rows:
         turns = _turns(row.get(name))
-        if turns is None:
+        if turns is None or not all(isinstance(turn["role"], str) for turn in turns):
             return set()
+        if not turns:
+            continue
         read = "\n".join(text_of(row.get(other)) for other in used)
         asked = [turn for turn in turns if turn["role"] in ("user", "system")]
         lost = lost or any(turn["content"] not in read for turn in asked)
-        ends |= {turns[-1]["role"]} if turns else set()
-        if turns and turns[-1]["role"] == "assistant" and turns[-1]["content"] in read:
+        ends.add(turns[-1]["role"])
+        if turns[-1]["role"] == "assistant" and turns[-1]["content"] in read:
             ends.add("answer")
     return ends if lost else set()
 
