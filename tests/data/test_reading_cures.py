@@ -7,6 +7,8 @@ import shlex
 import pytest
 
 from lens.core.errors import LensError
+from lens.data.forms import to_pairs
+from lens.data.soft_labels import settled as settled_labels
 from tests.helpers.labelled_rows import judged
 from tests.helpers.pair_rows import read
 
@@ -229,3 +231,11 @@ def test_a_winner_named_by_its_model_beside_columns_named_by_models():
     assert winners([row | {"model_a": "gpt", "model_b": "llama"} for row in rows]) == (
         ["first", "second"]
     )
+
+
+def test_votes_of_the_sides_are_shares():
+    rows = [row | {"votes_a": 3, "votes_b": 1} for row in judged("letters", "id", 1, 2)]
+    rows += [row | {"votes_a": 1, "votes_b": 1} for row in judged("letters", "id", 3)]
+    places = [(f"f, row {i}", row) for i, row in enumerate(rows, 1)]
+    given, _ = to_pairs(places, graded=True)
+    assert [pair["label"] for _, pair in settled_labels(given, "soft")] == [0.75, 0.75, 0.5]

@@ -301,10 +301,13 @@ def _scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
         if len(told) < 2:
             return "", None
         gap = (told[1] - told[0]) if ranked else (told[0] - told[1])
-        return (None if gap == 0 else 0 if gap > 0 else 1), abs(gap)
+        strength = max(told) / sum(told) if votes and gap else abs(gap)
+        return (None if gap == 0 else 0 if gap > 0 else 1), strength
 
+    counts = [number(value, f"`{name}`") or 0 for name in judges for value in names.values(name)]
+    votes = "votes" in tokens_of(canonical(judges[0])) and min(counts, default=0) >= 0
     told = f"{_listed(judges)} say which is better, {'lower' if ranked else 'higher'} is better"
-    return Sides(columns[0], columns[1], judges, judge, told)
+    return Sides(columns[0], columns[1], judges, judge, told, "share" if votes else None)
 
 
 def _listed(names: Iterable[str]) -> str:
