@@ -12,7 +12,6 @@ from lens.data.reading.conversations import interleaved
 from lens.data.reading.cures import asked, either
 from lens.data.reading.labels import Sides
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
-from lens.data.reading.missing import no_form
 from lens.data.reading.names import (
     BOOKKEEPING,
     GOOD_BAD,
@@ -28,7 +27,7 @@ from lens.data.reading.names import (
     tokens_of,
 )
 from lens.data.reading.prompts import prompt_columns
-from lens.data.reading.sides import find_sides, unjudged_sides
+from lens.data.reading.sides import find_sides, no_form, unjudged_sides
 
 SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
 REJECTED: tuple[str, ...] = (
