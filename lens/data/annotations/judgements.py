@@ -21,8 +21,8 @@ from lens.data.annotations.answers import (
     rating,
     words,
 )
+from lens.data.reading.cells import is_unjudged
 from lens.data.reading.cures import command, either
-from lens.data.reading.vocabulary import is_unjudged
 from lens.data.sources import Row, row_id
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")

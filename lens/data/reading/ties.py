@@ -4,11 +4,10 @@ a label or a pair's columns."""
 import math
 import re
 
-from lens.data.reading.cells import is_empty, is_number, listed, number
+from lens.data.reading.cells import is_empty, is_number, is_tie, listed, number
 from lens.data.reading.labels import word_of
 from lens.data.reading.names import RATING_LISTS, RATINGS, SCORED, Names, canonical
 from lens.data.reading.turns import InvalidRowError, decoded
-from lens.data.reading.vocabulary import is_tie
 
 VOTES = ("votes_for", "votes_against", "votes_tied")
 ABOUT = {"tie", "ties", "tied", "draw"}
