@@ -13,9 +13,9 @@ import pandas as pd
 
 from lens.core.errors import LensError
 from lens.data.pairs import group_key
-from lens.data.reading.conversations import answer, as_messages
-from lens.data.reading.turns import InvalidRowError, check_turns, whole
 from lens.data.sources import Row, row_id, row_number
+from lens.data.texts.conversations import answer, as_messages
+from lens.data.texts.turns import InvalidRowError, check_turns, whole
 
 COLUMNS = ["prompt_id", "prompt", "group", "candidate", "response"]
 

@@ -15,18 +15,18 @@ from typing import cast
 from lens.core.errors import LensError
 from lens.data.annotations.exports import opened
 from lens.data.annotations.judgements import ADDED, Judged, judged_rows
-from lens.data.reading import threads
-from lens.data.reading.cells import as_list, listed, number
-from lens.data.reading.conversations import PARTS, is_whole
-from lens.data.reading.cures import asked, command, contradicted, placeholders
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
 from lens.data.reading.listed import INSIDE, unused_prompts, worths
-from lens.data.reading.names import RANK_LISTS, RATING_LISTS, TEXTS
 from lens.data.reading.ties import graded, scores_inside
 from lens.data.reading.unused import is_bookkeeping
 from lens.data.soft_labels import of_scores, of_strength
 from lens.data.sources import Row, row_id, row_number
+from lens.data.texts import threads
+from lens.data.texts.cells import as_list, listed, number
+from lens.data.texts.conversations import PARTS, is_whole
+from lens.data.texts.cures import asked, command, contradicted, placeholders
+from lens.data.texts.names import RANK_LISTS, RATING_LISTS, TEXTS
 
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
 

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from lens.core.errors import LensError
-from lens.data.reading.conversations import conversations
-from lens.data.reading.turns import InvalidRowError, check_turns, is_blank, whole
 from lens.data.sources import Row, row_id, row_number
+from lens.data.texts.conversations import conversations
+from lens.data.texts.turns import InvalidRowError, check_turns, is_blank, whole
 
 COLUMNS = ["id", "prompt", "chosen", "rejected", "group", "split"]
 OPTIONAL = {

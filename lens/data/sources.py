@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from lens.core.errors import LensError, printable
-from lens.data.reading import cells
-from lens.data.reading.cells import require_distinct
-from lens.data.reading.tables import table_rows
+from lens.data.texts import cells
+from lens.data.texts.cells import require_distinct
+from lens.data.texts.tables import table_rows
 from lens.files.artifacts import require_file
 
 Row = cells.Row

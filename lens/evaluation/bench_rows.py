@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from lens.core.errors import LensError
-from lens.data.reading.conversations import conversations
 from lens.data.reading.find import Reading, find_form
-from lens.data.reading.turns import InvalidRowError, is_message
 from lens.data.sources import Row
+from lens.data.texts.conversations import conversations
+from lens.data.texts.turns import InvalidRowError, is_message
 
 TIES = "Ties"
 TIES_ID = re.compile(r"(ref|tied):(\d{1,18})")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
-from lens.data.reading.conversations import answer_turns
+from lens.data.texts.conversations import answer_turns
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer

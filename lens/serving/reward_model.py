@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
-from lens.data.reading.conversations import answer_text, as_messages, conversation, is_whole
-from lens.data.reading.turns import InvalidRowError, as_turns, calls_tools, whole
+from lens.data.texts.conversations import answer_text, as_messages, conversation, is_whole
+from lens.data.texts.turns import InvalidRowError, as_turns, calls_tools, whole
 from lens.files import artifacts
 from lens.language.encoder import Encoder
 from lens.reward.head import RewardHead

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lens.core.errors import LensError
-from lens.data.reading.conversations import conversations
-from lens.data.reading.cures import needed
 from lens.data.reading.find import Reading, find_form
-from lens.data.reading.turns import InvalidRowError
 from lens.data.sources import Row
+from lens.data.texts.conversations import conversations
+from lens.data.texts.cures import needed
+from lens.data.texts.turns import InvalidRowError
 from lens.serving.calibration import reliability
 from lens.serving.reward_model import RewardModel, sigmoid
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import is_tie, parse_json
-from lens.data.reading.cures import either
+from lens.data.texts.cells import is_tie, parse_json
+from lens.data.texts.cures import either
 
 STEMS = {"response", "answer", "completion", "generation", "output", "text", "candidate", "reply"}
 STEMS |= {"summary", "message", "txt", "conversation", "story", "translation"}

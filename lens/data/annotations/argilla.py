@@ -11,8 +11,8 @@ from functools import partial
 from lens.core.errors import LensError
 from lens.data.annotations.answers import as_list, as_object, is_scalar
 from lens.data.annotations.judgements import Question, Said
-from lens.data.reading.cells import parse_json
 from lens.data.sources import Row
+from lens.data.texts.cells import parse_json
 
 SUBMITTED = (None, "", "submitted")  # nested records of version 2 do not say
 ABOUT_RECORD = {"id", "external_id", "metadata", "vectors", "status", "_server_id", "record_id"}

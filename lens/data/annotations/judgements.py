@@ -21,9 +21,9 @@ from lens.data.annotations.answers import (
     rating,
     words,
 )
-from lens.data.reading.cells import is_unjudged
-from lens.data.reading.cures import command, either
 from lens.data.sources import Row, row_id
+from lens.data.texts.cells import is_unjudged
+from lens.data.texts.cures import command, either
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
 LISTED = STEMS | {"item", "items", "option", "options", "results"}

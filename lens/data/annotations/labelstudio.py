@@ -12,8 +12,8 @@ from itertools import chain
 from lens.core.errors import LensError
 from lens.data.annotations.answers import as_list, find_verdict, is_scalar
 from lens.data.annotations.judgements import PREFERRED, Question, Said
-from lens.data.reading.cells import parse_json
 from lens.data.sources import Row
+from lens.data.texts.cells import parse_json
 
 ANNOTATIONS = ("annotations", "completions")  # the second until version 1.0
 MEANT = ("selected", "choices", "rating", "number", "ranker")  # keys of a control's value

@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import Row, is_empty, is_of_lists, listed, parse_cell
-from lens.data.reading.cures import command
-from lens.data.reading.cures import names as shown
 from lens.data.reading.listed import texts_in
-from lens.data.reading.names import BOOKKEEPING, INSIDE, PROMPTS, RATINGS, TEXTS, Names, canonical
-from lens.data.reading.turns import is_message
+from lens.data.texts.cells import Row, is_empty, is_of_lists, listed, parse_cell
+from lens.data.texts.cures import command
+from lens.data.texts.cures import names as shown
+from lens.data.texts.names import BOOKKEEPING, INSIDE, PROMPTS, RATINGS, TEXTS, Names, canonical
+from lens.data.texts.turns import is_message
 
 TOLD, RATED = {*INSIDE, *TEXTS, *PROMPTS}, {"tools", "functions", *RATINGS}
 

@@ -1,8 +1,8 @@
 """How rows are read, in words: which column is what, what labels mean, what is not used."""
 
 from lens.core.errors import printable
-from lens.data.reading.cells import Row
 from lens.data.reading.find import Reading
+from lens.data.texts.cells import Row
 
 ROLES = {
     "system": "the system turn",

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
-from lens.data.reading.cures import command, either
-from lens.data.reading.names import GRADES, Names, canonical, tokens_of
+from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
+from lens.data.texts.cures import command, either
+from lens.data.texts.names import GRADES, Names, canonical, tokens_of
 
 WORDS = [{"a", "left", "first", "one", "l"}, {"b", "right", "second", "two", "r"}]
 BEFORE = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import as_list, is_empty, listed, number
-from lens.data.reading.cures import command, either
-from lens.data.reading.names import (
+from lens.data.reading.rivals import require_one_list
+from lens.data.texts.cells import as_list, is_empty, listed, number
+from lens.data.texts.cures import command, either
+from lens.data.texts.names import (
     LABELS,
     LISTS,
     ORDERS,
@@ -20,8 +21,7 @@ from lens.data.reading.names import (
     Names,
     canonical,
 )
-from lens.data.reading.rivals import require_one_list
-from lens.data.reading.turns import is_message
+from lens.data.texts.turns import is_message
 
 VALUES = (*RANK_LISTS, *ORDERS, *RATING_LISTS)
 INSIDE = ("rank", *RATINGS)

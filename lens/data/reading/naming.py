@@ -1,11 +1,11 @@
 """Columns such as `chosen` and `rejected` that name an answer's column or model, and hold none."""
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import is_empty
-from lens.data.reading.cures import either
 from lens.data.reading.labels import named_side
-from lens.data.reading.names import STEMS, Names, text_of
 from lens.data.reading.sides import side_columns
+from lens.data.texts.cells import is_empty
+from lens.data.texts.cures import either
+from lens.data.texts.names import STEMS, Names, text_of
 
 LONGEST = 60  # characters of a name
 

@@ -1,10 +1,10 @@
 """Which columns are the prompt, and which hold a part of it, such as a system turn or an input."""
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import is_empty
-from lens.data.reading.conversations import earlier_turns
-from lens.data.reading.cures import either
-from lens.data.reading.names import (
+from lens.data.texts.cells import is_empty
+from lens.data.texts.conversations import earlier_turns
+from lens.data.texts.cures import either
+from lens.data.texts.names import (
     ALTERNATIVES,
     CONTEXTS,
     DIALOGUES,
@@ -15,7 +15,7 @@ from lens.data.reading.names import (
     canonical,
     text_of,
 )
-from lens.data.reading.turns import InvalidRowError, as_turns
+from lens.data.texts.turns import InvalidRowError, as_turns
 
 ASKING = ("question", "query", "instruction")  # which a context goes with
 

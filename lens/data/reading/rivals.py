@@ -3,10 +3,10 @@
 from itertools import combinations
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import is_empty, listed, number
-from lens.data.reading.cures import either
 from lens.data.reading.labels import word_of
-from lens.data.reading.names import RATING_LISTS, Names, canonical, text_of
+from lens.data.texts.cells import is_empty, listed, number
+from lens.data.texts.cures import either
+from lens.data.texts.names import RATING_LISTS, Names, canonical, text_of
 
 YES_NO = {"0", "1", "true", "false"}
 

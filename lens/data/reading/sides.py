@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import Row, number
-from lens.data.reading.cures import command, either, needed
-from lens.data.reading.cures import names as shown
 from lens.data.reading.labels import WORDS, Judged, Sides, ends_of, labelled, read_label, word_of
-from lens.data.reading.names import (
+from lens.data.texts.cells import Row, number
+from lens.data.texts.cures import command, either, needed
+from lens.data.texts.cures import names as shown
+from lens.data.texts.names import (
     BOOKKEEPING,
     GRADES,
     LABELS,

@@ -4,10 +4,10 @@ a label or a pair's columns."""
 import math
 import re
 
-from lens.data.reading.cells import is_empty, is_number, is_tie, listed, number
 from lens.data.reading.labels import word_of
-from lens.data.reading.names import RATING_LISTS, RATINGS, SCORED, Names, canonical
-from lens.data.reading.turns import InvalidRowError, decoded
+from lens.data.texts.cells import is_empty, is_number, is_tie, listed, number
+from lens.data.texts.names import RATING_LISTS, RATINGS, SCORED, Names, canonical
+from lens.data.texts.turns import InvalidRowError, decoded
 
 VOTES = ("votes_for", "votes_against", "votes_tied")
 ABOUT = {"tie", "ties", "tied", "draw"}

@@ -1,9 +1,9 @@
 """Columns that a reading leaves out: which they are, and which of them may not be left out."""
 
 from lens.core.errors import LensError
-from lens.data.reading.cures import either
-from lens.data.reading.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of
-from lens.data.reading.turns import InvalidRowError, as_turns
+from lens.data.texts.cures import either
+from lens.data.texts.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of
+from lens.data.texts.turns import InvalidRowError, as_turns
 
 WORDY = 4  # words from which on a cell says more than where its row comes from
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from lens.data.reading.cells import is_empty, listed
-from lens.data.reading.turns import (
+from lens.data.texts.cells import is_empty, listed
+from lens.data.texts.turns import (
     LIKE_MESSAGES,
     ROLES,
     InvalidRowError,

@@ -6,8 +6,8 @@ These are TRL's names and those of the public sets and tools that docs/howto.md 
 import re
 from collections.abc import Iterable, Sequence
 
-from lens.data.reading.cells import Row, is_empty, is_number, listed
-from lens.data.reading.turns import InvalidRowError, decoded, is_message
+from lens.data.texts.cells import Row, is_empty, is_number, listed
+from lens.data.texts.turns import InvalidRowError, decoded, is_message
 
 Words = tuple[str, ...]
 Twos = tuple[tuple[str, str], ...]

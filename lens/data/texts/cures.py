@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import Row
+from lens.data.texts.cells import Row
 
 _asked: ContextVar[dict[str, str] | None] = ContextVar("columns that were named", default=None)
 

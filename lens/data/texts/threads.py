@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import Row
-from lens.data.reading.turns import ROLES
+from lens.data.texts.cells import Row
+from lens.data.texts.turns import ROLES
 
 FLAT = {"message_id", "parent_id", "text", "role"}
 

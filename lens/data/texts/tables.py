@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 
 from lens.core.errors import LensError
-from lens.data.reading.cells import require_distinct
+from lens.data.texts.cells import require_distinct
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
 ESCAPE = re.compile(r"\\(\"|\\|\n|N(?=[,;\t\r\n]|$))")

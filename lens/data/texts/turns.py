@@ -9,7 +9,7 @@ import unicodedata
 
 import numpy as np
 
-from lens.data.reading.cells import as_list, parse_cell
+from lens.data.texts.cells import as_list, parse_cell
 
 ROLES = {"human": "user", "user": "user", "prompter": "user"}
 ROLES |= dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "ai", "model"), "assistant")
