@@ -17,7 +17,8 @@ from lens.data.annotations.exports import opened
 from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.labels import Sides, winning_side
-from lens.data.reading.listed import INSIDE, unused_prompts, worths
+from lens.data.reading.listed import unused_prompts, worths
+from lens.data.reading.missing import unrated_lists
 from lens.data.reading.ties import graded, scores_inside
 from lens.data.reading.unused import is_bookkeeping
 from lens.data.soft_labels import of_scores, of_strength
@@ -26,7 +27,6 @@ from lens.data.texts import threads
 from lens.data.texts.cells import as_list, listed, number
 from lens.data.texts.conversations import PARTS, is_whole
 from lens.data.texts.cures import asked, command, contradicted, placeholders
-from lens.data.texts.names import RANK_LISTS, RATING_LISTS, TEXTS
 
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
 
@@ -222,7 +222,7 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
 def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
     how, name = reading.listed, reading.columns["responses"]
     if how is None:
-        raise _unrated_lists(rows, name)
+        raise unrated_lists(rows, name)
     ranked = how.kind != "ratings"
     better = (
         f"{how.start} is best"
@@ -248,17 +248,6 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
             pairs.append((f"{place}, responses {i + 1} over {j + 1}", pair))
     report.inside = [f"{name}.{field}" for field in sorted(beside)]
     return pairs
-
-
-def _unrated_lists(rows: list[Row], name: str) -> LensError:
-    items = [item for _, row in rows for item in listed(row.get(name)) or []]
-    found = sorted(items[0]) if items and isinstance(items[0], dict) else f"{items[:1]!r:.80}"
-    return LensError(
-        f"{rows[0][0]}: each response in `{name}` needs a text ({', '.join(TEXTS)}) and a "
-        f"rating ({', '.join(INSIDE)}), or the ratings stand in a list beside "
-        f"them ({', '.join(RANK_LISTS + RATING_LISTS)}); found {found}. Name that list: "
-        + command(rows[0][0], {"ratings": "COLUMN"})
-    )
 
 
 def _from_best_first(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:

@@ -9,10 +9,11 @@ from lens.core.errors import LensError
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
 from lens.data.reading.labels import Sides
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
+from lens.data.reading.missing import no_form
 from lens.data.reading.naming import name_answers, require_no_other
 from lens.data.reading.prompts import empty_parts, filled_later, prompt_columns
 from lens.data.reading.rivals import require_one_rating
-from lens.data.reading.sides import find_sides, no_form, unjudged_sides
+from lens.data.reading.sides import find_sides, unjudged_sides
 from lens.data.reading.ties import graded_columns, says_tie, tie_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
 from lens.data.texts.cells import Row, listed
