@@ -270,7 +270,7 @@ def test_a_listing_of_the_hub_cannot_leave_the_cache(name, monkeypatch, tmp_path
     def listed(root, file):
         return entry(root, file) | ({"path": found} if file.name == "config.json" else {})
 
-    monkeypatch.setattr("fake_hub.entry", listed)
+    monkeypatch.setattr("tests.helpers.fake_hub.entry", listed)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     with hub.serving() as address:
         template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
