@@ -199,7 +199,12 @@ def encoder_request(encoder: Encoder) -> dict:
     the Hub's cache: equal requests give equal embeddings."""
     from huggingface_hub import try_to_load_from_cache
 
+    if encoder.base_url:
+        return encoder.as_dict()
     require_model(encoder.model)
+    if Path(encoder.model).is_file():
+        stat = Path(encoder.model).stat()
+        return encoder.as_dict() | {"files": [stat.st_size, stat.st_mtime_ns]}
     if Path(encoder.model).is_dir():
         files = sorted(path for path in Path(encoder.model).rglob("*") if path.is_file())
         names = [str(path.relative_to(encoder.model)) for path in files]

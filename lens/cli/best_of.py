@@ -18,6 +18,8 @@ def add_arguments(parser):
 
 
 def run(args):
+    import sys
+
     from lens.cli.shared.your_data import read_ahead, reward_model
     from lens.data.streams import chunks, open_out
     from lens.files import artifacts
@@ -31,3 +33,5 @@ def run(args):
             readings, stream = read_ahead(args, "candidates")
             for rows in chunks(stream, args.chunk):
                 write(pick_rows(model, rows, readings))
+    if model.note:
+        print(model.note, file=sys.stderr)

@@ -35,12 +35,16 @@ def run(args):
         rows = read_source(args.source, split=args.split, revision=args.data_revision)
         pool = normalise_pool(rename_columns(rows, args.columns))
         count = pool["prompt_id"].nunique()
-        array = encoder(args).embed(list(pool["prompt"]), list(pool["response"]), progress=True)
+        reader = encoder(args)
+        array = reader.embed(list(pool["prompt"]), list(pool["response"]), progress=True)
+        note = reader.cut and f"{reader.cut:,} of {len(pool):,} texts were cut (--too-long)."
         array = array.reshape(count, len(pool) // count, -1)
     else:
         from lens.advice.own_pairs import embed_pairs
 
         data = embed_pairs(preferences(args, args.source), encoder(args))
-        array = np.stack([data.chosen, data.rejected], axis=1)
+        array, note = np.stack([data.chosen, data.rejected], axis=1), data.note
     artifacts.write_npy(args.out, array)
     print(f"{args.out}: {list(array.shape)}", file=sys.stderr)
+    if note:
+        print(note, file=sys.stderr)

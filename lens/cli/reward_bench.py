@@ -22,6 +22,8 @@ def add_arguments(parser):
 
 
 def run(args):
+    import sys
+
     from lens.advice.preferences import read_pairs
     from lens.cli.shared.your_data import reward_model
     from lens.evaluation import rewardbench
@@ -33,6 +35,8 @@ def run(args):
     model = reward_model(args)
     result = rewardbench.reward_bench(model, rows, args.version, columns=args.columns)
     print(table(result))
+    if model.note:
+        print(model.note, file=sys.stderr)
     if training is not None:
         result["overlap"] = shared_with(training, rows, result["version"], args.columns)
     if args.out:

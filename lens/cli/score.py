@@ -35,3 +35,5 @@ def run(args):
             bar.update(len(rows))
         bar.close()
     print(tally.summary(model), file=sys.stderr)
+    if model.note:
+        print(model.note, file=sys.stderr)

@@ -23,6 +23,22 @@ def matching(pattern: str, message: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+Address = Annotated[
+    str,
+    matching(
+        r"https?://[^\s/?#@]+(/[^\s?#@]*)?",
+        "should be an address such as https://api.openai.com/v1, without a name, password or query",
+    ),
+]
+Variable = Annotated[
+    str,
+    matching(
+        "[A-Z][A-Z0-9_]{0,63}",
+        "should be the name, in capitals, of the environment variable that holds the key",
+    ),
+]
+
+
 def _unique(values: list) -> list:
     if any(value in values[:place] for place, value in enumerate(values)):
         raise ValueError("has the same item twice")

@@ -1,14 +1,16 @@
 """The Hugging Face Hub: downloading what a run reads of it, and what its refusals mean."""
 
+import json
 import os
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lens.core.errors import LensError
+from lens.core.errors import LensError, out_of_memory
 
 PAGE = "https://huggingface.co"
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -17,7 +19,8 @@ SPEC = re.compile(r"(?P<name>[\w-][\w.-]*/[\w.-]+)(@(?P<revision>.+))?")
 MODEL_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "vocab.txt"]
 MODEL_FILES += ["merges.txt"]
 # The same weights once more, as their makers saved them or for other programs.
-NOT_READ = ("original/*", "consolidated*", "onnx/*", "openvino/*", "*/*.safetensors")
+# The folders of a sentence-transformers model's modules begin with a digit: 2_Dense.
+NOT_READ = ("original/*", "consolidated*", "onnx/*", "openvino/*", "[!0-9]*/*.safetensors")
 
 
 @dataclass(frozen=True)
@@ -114,13 +117,34 @@ def known_absent(name: str, revision: str | None, file: str) -> bool:
 
 @contextmanager
 def reading(name: str, revision: str | None = None, kind: str = "model") -> Iterator[None]:
-    """LensError in place of what libraries raise when they read a folder or the Hub."""
-    from huggingface_hub.errors import HTTPError
-
+    """LensError in place of whatever libraries raise when they read a folder or the Hub: what is
+    damaged or of another kind meets them in many ways. A lack of memory stays what it is."""
     try:
         yield
-    except (OSError, ValueError, HTTPError, ImportError) as error:
+    except LensError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise
         raise LensError(explain(error, name, revision, kind)) from error
+
+
+def model_json(model: str, revision: str | None, name: str) -> Any:
+    """A JSON file of a model's folder or Hub repository, or None where there is none. Raises
+    LensError where that cannot be told, for want of a network, or where it is no JSON."""
+    from transformers.utils import cached_file
+
+    if Path(model).is_file():
+        return None
+    with reading(model, revision):
+        path = cached_file(
+            model, name, revision=revision, _raise_exceptions_for_missing_entries=False
+        )
+        if path:
+            return json.loads(Path(path).read_text(encoding="utf-8"))
+    if not (Path(model).is_dir() or known_absent(model, revision, name)):
+        raise LensError(explain(FileNotFoundError(f"no {name}"), model, revision))
+    return None
 
 
 def explain(error: Exception, name: str, revision: str | None, kind: str = "model") -> str:
@@ -136,8 +160,9 @@ def explain(error: Exception, name: str, revision: str | None, kind: str = "mode
             "you trust it, pin the revision and set `trust_remote_code: true` (in the config) or "
             "--trust-remote-code (on the command line)."
         )
+    said = textwrap.shorten(str(error) or type(error).__name__, 500)
     if Path(name).exists():
-        return f"{kind} {name} cannot be loaded: {error}"
+        return f"{kind} {name} cannot be loaded: {said}"
     if errors.GatedRepoError in found:
         return (
             f"{what} is gated. Accept its licence at {page} and give a token of the account that "
@@ -170,7 +195,7 @@ def explain(error: Exception, name: str, revision: str | None, kind: str = "mode
         )
     if errors.LocalEntryNotFoundError in found or _is_transport(error):
         return f"{what}: the Hub cannot be reached ({error}). {advice}"
-    return f"{what} cannot be loaded: {error}"
+    return f"{what} cannot be loaded: {said}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -204,8 +229,6 @@ def _patterns(wanted: Wanted) -> dict[str, list[str]]:
 
 def _check_model(folder: Path, wanted: Wanted) -> None:
     """LensError unless config and all weights are there."""
-    import json
-
     weights = [file.name for file in folder.glob("*.safetensors")]
     index = folder / "model.safetensors.index.json"
     if index.is_file():

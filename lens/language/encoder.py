@@ -1,29 +1,37 @@
 """An encoder: a language model, and how texts are put to it and its states are pooled."""
 
-import json
+import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
-from lens.files.hub import explain, known_absent, reading
+from lens.files.endpoints import on_this_machine
 from lens.language import loading
+from lens.language.folders.ends import ends, keep_promise, promised_end
+from lens.language.readers.sentence import Sentence, lower_case, read_sentence
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
 
-POOLING_MODES = {  # sentence-transformers' names, of two generations, and ours
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_lasttoken": "last",
-    "pooling_mode_cls_token": "first",
-    "mean": "mean",
-    "lasttoken": "last",
-    "cls": "first",
-}
+    from lens.language.readers.endpoint import Endpoint
+    from lens.language.readers.library import Library
+
+POOLINGS = ("last", "mean", "first")
+
+
+class Loaded(NamedTuple):
+    """What reads the texts: our own engine (tokenizer and model), or what is `outside` of it.
+    `prompt` stands before every text."""
+
+    tokenizer: Any
+    model: Any
+    outside: "Library | Endpoint | None" = None
+    prompt: str = ""
 
 
 @dataclass
@@ -33,7 +41,12 @@ class Encoder:
     `text_style` is "chat" or "plain", `pooling` "last", "mean" or "first"; either may be "auto":
     what a sentence-transformers folder says, else the last token of a causal model and the mean of
     an encoder, chat where there is a template. `normalize` scales embeddings to length 1.
-    `too_long` as for `templates.tokenize`. `model` is a Hub id or a folder, kept as a full path.
+    `too_long` as for `templates.tokenize`. `model` is a Hub id, a folder or a GGUF file, kept as a
+    full path, or, with `base_url`, a model's name at an OpenAI-compatible endpoint.
+
+    `sentence` says whether texts are read as a sentence-transformers model's files say, with its
+    prompt `prompt_name` ("" for none, None for its default); None leaves that to `pooling` "auto".
+    `key_variable` and `cache` are for an endpoint, as for `readers.endpoint.Endpoint`.
     """
 
     model: str
@@ -46,15 +59,21 @@ class Encoder:
     normalize: bool = False
     max_length: int | None = None
     too_long: str = "cut_left"
+    prompt_name: str | None = None
+    sentence: bool | None = None
+    base_url: str | None = None
     device: str = "auto"
     batch_tokens: int = 8192
+    key_variable: str = "OPENAI_API_KEY"
+    cache: str | None = None
 
     def __post_init__(self) -> None:
-        self._loaded: tuple | None = None
-        if Path(self.model).is_dir():
+        self._loaded: Loaded | None = None
+        self.cut = 0
+        if self.base_url is None and Path(self.model).exists():
             self.model = str(Path(self.model).absolute())
         for name, value, choices in (
-            ("pooling", self.pooling, ("auto", *sorted(set(POOLING_MODES.values())))),
+            ("pooling", self.pooling, ("auto", *POOLINGS)),
             ("text_style", self.text_style, ("auto", "chat", "plain")),
             ("too_long", self.too_long, ("error", "cut_left", "cut_right")),
         ):
@@ -63,79 +82,213 @@ class Encoder:
 
     @classmethod
     def from_saved(
-        cls, settings: dict, *, device: str, batch_tokens: int, trust_remote_code: bool
+        cls,
+        settings: dict,
+        *,
+        device: str,
+        batch_tokens: int,
+        trust_remote_code: bool,
+        base_url: str | None = None,
+        key_variable: str = "OPENAI_API_KEY",
     ) -> "Encoder":
         """From the `as_dict` in a saved folder, which may be a stranger's: LensError where it wants
-        code to be run that the caller has not agreed to."""
+        code to be run, or texts and a key to be sent to another machine, that the caller has not
+        agreed to. `base_url` agrees to an endpoint, or says where it is now."""
         if settings["trust_remote_code"] and not trust_remote_code:
             raise LensError(
                 f"{settings['model']}: this encoder runs code that comes with it. If you trust it, "
                 "say so: --trust-remote-code, or trust_remote_code=True."
             )
+        url = settings.get("base_url")
+        if url and not base_url and not on_this_machine(url):
+            raise LensError(
+                f"{settings['model']}: texts would be sent to {url}. If you trust that endpoint, "
+                f"say so: --base-url {url}, or base_url='{url}'."
+            )
+        if url:
+            settings = settings | {"base_url": base_url or url, "key_variable": key_variable}
         return cls(**settings, device=device, batch_tokens=batch_tokens)
 
     def __getstate__(self) -> dict:
-        return self.__dict__ | {"_loaded": None}  # a copy for another process loads its own
+        return self.__dict__ | {
+            "_loaded": None,
+            "cut": 0,
+        }  # a copy for another process loads its own
 
     def as_dict(self) -> dict:
         """The settings that decide what an embedding is; device and batches do not."""
-        run = {"device", "batch_tokens"}
+        run = {"device", "batch_tokens", "key_variable", "cache"}
         return {name: value for name, value in asdict(self).items() if name not in run}
 
     def load(self) -> tuple:
-        """(tokenizer, model), loaded once; settles what was "auto"."""
+        """(tokenizer, model), loaded once; settles what was "auto". LensError where it is not our
+        own engine that reads the texts."""
+        loaded = self._reader()
+        if loaded.outside:
+            raise LensError(
+                f"{self.model}: is read by sentence-transformers or an endpoint, so that only its "
+                "embeddings can be used here."
+            )
+        return loaded.tokenizer, loaded.model
+
+    @property
+    def parameters(self) -> int:
+        """How many the model has; 0 where an endpoint does not tell."""
+        loaded = self._reader()
+        return loaded.outside.parameters if loaded.outside else loaded.model.num_parameters()
+
+    def cutting(self) -> "Encoder":
+        """The same encoder, on the same model, that cuts texts which are too long."""
+        other = replace(self, too_long="cut_left")
+        other._loaded = self._reader()
+        return other
+
+    def _reader(self) -> Loaded:
+        if self._loaded is None:
+            self._loaded = self._endpoint() if self.base_url is not None else self._load()
+        return self._loaded
+
+    def _load(self) -> Loaded:
         from transformers import AutoModel
 
-        if self._loaded is None:
-            tokenizer, model = loading.load(
-                AutoModel,
-                path=self.model,
-                revision=self.revision,
-                dtype=self.dtype,
-                device=self.device,
-                trust_remote_code=self.trust_remote_code,
+        found = None
+        if self.pooling == "auto" or self.sentence:
+            loading.require_model(self.model)
+            found = read_sentence(self.model, self.revision, self.prompt_name)
+        if self.prompt_name is not None and not found:
+            raise LensError(
+                f"{self.model}: --prompt-name names a prompt of a sentence-transformers model that "
+                "is read as it was made; with --pooling, or for another model, there is none."
             )
-            if model.config.is_encoder_decoder:
-                raise LensError(
-                    f"{self.model}: has an encoder and a decoder. Choose a model that is one of "
-                    "them, or import its embeddings as .npy."
-                )
-            if self.pooling == "auto":
-                found = sentence_transformer(self.model, self.revision)
-                self.normalize = self.normalize or found.get("normalize", False)
-                self.max_length = self.max_length or found.get("max_length")
-                self.pooling = found.get("pooling") or ("mean" if sees_ahead(model) else "last")
-            if self.text_style == "auto":
-                self.text_style = "chat" if tokenizer.chat_template else "plain"
-            self._loaded = tokenizer, model
-        return self._loaded
+        self.sentence = found is not None
+        if found and found.beyond and self.text_style != "chat":
+            return self._library(found)
+        tokenizer, model = loading.load(
+            AutoModel,
+            path=found.folder if found else self.model,
+            revision=self.revision,
+            dtype=self.dtype,
+            device=self.device,
+            trust_remote_code=self.trust_remote_code,
+        )
+        if model.config.is_encoder_decoder:
+            raise LensError(
+                f"{self.model}: has an encoder and a decoder. Choose a model that is one of "
+                "them, or import its embeddings as .npy."
+            )
+        ahead = sees_ahead(model, self.model)
+        if found:
+            self._settle(found, tokenizer)
+        elif self.pooling == "auto":
+            self.pooling = "mean" if ahead else "last"
+        if not found:
+            keep_promise(tokenizer, self.model, self.revision)
+        if self.text_style == "auto":
+            self.text_style = "chat" if tokenizer.chat_template and not found else "plain"
+        return Loaded(tokenizer, model, prompt=found.prompt if found else "")
+
+    def _endpoint(self) -> Loaded:
+        from lens.language.readers.endpoint import Endpoint
+
+        given = {
+            "pooling": self.pooling not in ("auto", "last") or None,
+            "text-style": self.text_style == "chat" or None,
+            "layer": self.layer != -1 or None,
+            "prompt-name": self.prompt_name,
+        }
+        unheard = [f"--{name}" for name, value in given.items() if value is not None]
+        if unheard:
+            raise LensError(
+                f"{self.model} at an endpoint: {', '.join(unheard)}: an endpoint reads plain text "
+                "and pools by itself. Leave that out."
+            )
+        self.text_style = "plain"
+        endpoint = Endpoint(
+            str(self.base_url), self.model, key_variable=self.key_variable, cache=self.cache
+        )
+        return Loaded(None, None, endpoint)
+
+    def _settle(self, found: Sentence, tokenizer: Any) -> None:
+        """Takes over what a sentence-transformers model's files say."""
+        if found.beyond:
+            raise LensError(
+                f"{self.model}: {found.beyond}: such a model reads plain text alone. Leave out "
+                "--text-style chat."
+            )
+        self.normalize = self.normalize or found.normalize
+        self.max_length = self.max_length or found.max_length
+        self.pooling = found.pooling
+        if found.lower_case:
+            lower_case(tokenizer)
+        end = promised_end(tokenizer, found.folder, self.revision)
+        if end:
+            logging.getLogger(__name__).warning(
+                "%s: its tokenizer's config promises %s at the end of a text (add_eos_token), but "
+                "transformers 5 and so sentence-transformers leave it out: embeddings equal the "
+                "library's. If the model needs it, choose one whose tokenizer.json writes it.",
+                self.model,
+                end,
+            )
+
+    def _library(self, found: Sentence) -> Loaded:
+        from lens.language.readers.library import Library
+
+        library = Library(
+            self.model,
+            revision=self.revision,
+            dtype=self.dtype,
+            device=self.device,
+            trust_remote_code=self.trust_remote_code,
+            prompt=found.prompt,
+            beyond=str(found.beyond),
+            limit=self.max_length,
+        )
+        self.max_length = library.limit
+        self.text_style, self.pooling = "plain", found.pooling
+        return Loaded(None, None, library, found.prompt)
 
     def text(self, prompt: str, response: str) -> str:
         """What the model reads for a prompt (JSON messages) and a response."""
         from lens.language.templates import render
 
-        tokenizer, _ = self.load()
-        return render(prompt, response, self.text_style, tokenizer)
+        loaded = self._reader()
+        text = render(prompt, response, self.text_style, loaded.tokenizer)
+        return text if loaded.outside else loaded.prompt + text
 
     def token_ids(
         self, prompts: Sequence[str], responses: Sequence[str], names: Sequence[str]
-    ) -> tuple[list[list[int]], int]:
-        """(token ids of each text, how many were cut); `names` say which text an error is about."""
+    ) -> tuple[list, int]:
+        """(token ids of each text, how many were cut); `names` say which text an error is about.
+        Where something outside our engine reads them: the texts in place of their ids."""
         from lens.language.templates import tokenize
 
-        tokenizer, model = self.load()
-        return tokenize(
-            [self.text(*both) for both in zip(prompts, responses, strict=True)],
-            names,
-            tokenizer,
-            style=self.text_style,
-            limit=loading.context_length(tokenizer, model, self.max_length),
-            too_long=self.too_long,
-        )
+        loaded = self._reader()
+        texts = [self.text(*both) for both in zip(prompts, responses, strict=True)]
+        found: list
+        if loaded.outside:
+            found, cut = loaded.outside.texts(texts, names, self.too_long)
+        else:
+            limit = loading.context_length(loaded.tokenizer, loaded.model, self.max_length)
+            end: list[int] = []
+            if self.sentence and self.text_style == "chat":
+                # Not pooled at the line break of a template, but at the token of the tokenizer.
+                texts, end = [text.rstrip() for text in texts], ends(loaded.tokenizer)[1]
+            found, cut = tokenize(
+                texts,
+                names,
+                loaded.tokenizer,
+                style=self.text_style,
+                limit=limit - len(end),
+                too_long=self.too_long,
+                prefix=loaded.prompt,
+            )
+            found = [[*ids, *end] for ids in found] if end else found
+        self.cut += cut
+        return found, cut
 
     def embed_tokens(
         self,
-        token_ids: list[list[int]],
+        token_ids: list,
         names: Sequence[str],
         *,
         prompts: Sequence[str] | None = None,
@@ -145,16 +298,21 @@ class Encoder:
         their `prompts`, a causal model reads each prompt once."""
         from lens.language.embedding import embed
 
-        _, model = self.load()
-        found = embed(
-            model,
-            token_ids,
-            pooling=self.pooling,
-            layer=self.layer,
-            batch_tokens=self.batch_tokens,
-            groups=prompts,
-            progress=progress,
-        )
+        loaded = self._reader()
+        if loaded.outside:
+            found = loaded.outside.embed(
+                token_ids, batch_tokens=self.batch_tokens, progress=progress
+            )
+        else:
+            found = embed(
+                loaded.model,
+                token_ids,
+                pooling=self.pooling,
+                layer=self.layer,
+                batch_tokens=self.batch_tokens,
+                groups=prompts,
+                progress=progress,
+            )
         check_finite(
             found,
             names.__getitem__,
@@ -174,60 +332,20 @@ class Encoder:
         return self.embed_tokens(token_ids, names, prompts=prompts, progress=progress)
 
 
-def sees_ahead(model: "Model") -> bool:
-    """Whether the state of a token depends on the next one, as it does in an encoder."""
+def sees_ahead(model: "Model", name: str) -> bool:
+    """Whether the state of a token depends on the next one, as it does in an encoder. LensError,
+    with the model's name, where it cannot read text alone."""
     import torch
 
-    with torch.inference_mode():
-        first, second = (
-            model(input_ids=torch.tensor([ids], device=model.device)).last_hidden_state[0, 0]
-            for ids in ([5, 6], [5, 7])
-        )
-    return not torch.equal(first, second)
-
-
-def sentence_transformer(model: str, revision: str | None) -> dict:
-    """pooling, normalize, max_length of a sentence-transformers model; empty if it is none.
-
-    Raises LensError for modules other than a transformer, one kind of pooling and normalisation.
-    """
-    listed = _model_json(model, revision, "modules.json")
-    if listed is None:
-        return {}
-    found: dict[str, Any] = {"normalize": False}
-    for module in listed:
-        kind = module["type"].rpartition(".")[2]
-        if kind == "Normalize":
-            found["normalize"] = True
-        elif kind == "Pooling":
-            config = _model_json(model, revision, f"{module['path']}/config.json") or {}
-            named = [key for key, value in config.items() if value is True and "mode_" in key]
-            named += [config["pooling_mode"]] if isinstance(config.get("pooling_mode"), str) else []
-            if len(named) != 1 or named[0] not in POOLING_MODES:
-                raise LensError(
-                    f"{model}: pooling {named} is not supported. Choose one with --pooling."
-                )
-            found["pooling"] = POOLING_MODES[named[0]]
-        elif kind != "Transformer":
-            raise LensError(
-                f"{model}: its module {kind} is not supported (a transformer, pooling and "
-                "normalisation are). Set --pooling to leave it out, or import embeddings as .npy."
+    try:
+        with torch.inference_mode():
+            first, second = (
+                model(input_ids=torch.tensor([ids], device=model.device)).last_hidden_state[0, 0]
+                for ids in ([5, 6], [5, 7])
             )
-    limits = _model_json(model, revision, "sentence_bert_config.json") or {}
-    return found | {"max_length": limits.get("max_seq_length")}
-
-
-def _model_json(model: str, revision: str | None, name: str) -> Any:
-    """A JSON file of a model's folder or Hub repository, or None where there is none. Raises
-    LensError where that cannot be told, for want of a network."""
-    from transformers.utils import cached_file
-
-    with reading(model, revision):
-        path = cached_file(
-            model, name, revision=revision, _raise_exceptions_for_missing_entries=False
-        )
-    if path:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    if not (Path(model).is_dir() or known_absent(model, revision, name)):
-        raise LensError(explain(FileNotFoundError(f"no {name}"), model, revision))
-    return None
+    except (TypeError, ValueError, AttributeError, LookupError) as error:
+        raise LensError(
+            f"{name}: a {type(model).__name__}, which does not turn a text alone into a state for "
+            f"each token ({error}). Choose a language model or a sentence encoder."
+        ) from error
+    return not torch.equal(first, second)

@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from lens.core.errors import LensError
-from lens.files import artifacts
 from lens.files.atomic import replacing_folder
-from lens.files.hub import reading
 from lens.language import loading
 from lens.language.gold import unused_id
 from lens.language.lora import Lora, lora_config
@@ -79,20 +77,18 @@ def new_classifier(
 ) -> "tuple[Tokenizer, Model]":
     """(tokenizer, sequence classifier with one label) on the language model at `path`; the head's
     random weights follow the seed. A `tokenizer` that is given is not read again."""
-    import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, set_seed
-    from transformers.utils import logging
+    from transformers import AutoModelForSequenceClassification, set_seed
 
-    loading.require_model(path)
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    common = {"revision": revision, "trust_remote_code": trust_remote_code}
     set_seed(seed)
-    with reading(path, revision):
-        tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            path, num_labels=1, dtype=getattr(torch, dtype), use_safetensors=True, **common
-        )
+    tokenizer, model, _ = loading.read(
+        AutoModelForSequenceClassification,
+        path,
+        revision,
+        dtype,
+        trust_remote_code=trust_remote_code,
+        tokenizer=tokenizer,
+        num_labels=1,
+    )
     return tokenizer, loading.place(model, path, device)
 
 
@@ -101,37 +97,16 @@ def load_reward(
 ) -> "tuple[Tokenizer, Model]":
     """(tokenizer, classifier in evaluation mode) that `train_reward` saved; an adapter is merged
     into the model that it was trained on. A `tokenizer` that is given is not read again."""
-    import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
 
-    if not (Path(path) / "adapter_config.json").is_file():
-        return loading.load(
-            AutoModelForSequenceClassification,
-            path,
-            revision=None,
-            dtype=dtype,
-            device=device,
-            tokenizer=tokenizer,
-        )
-    require("peft")
-    from peft import AutoPeftModelForSequenceClassification
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    base = artifacts.read_json(Path(path) / "adapter_config.json")
-    artifacts.require_file(Path(path) / "adapter_model.safetensors")  # peft would take a pickle
-    safe = {"use_safetensors": True, "trust_remote_code": False}
-    with reading(base["base_model_name_or_path"], base.get("revision")):
-        model = AutoPeftModelForSequenceClassification.from_pretrained(
-            path,
-            num_labels=1,
-            dtype=torch.float32,  # a small adapter would be lost in a sum of half precision
-            **safe,
-        ).merge_and_unload()
-        tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    model = model.to(getattr(torch, dtype))
-    return tokenizer, loading.place(model, path, device).eval()
+    return loading.load(
+        AutoModelForSequenceClassification,
+        path,
+        revision=None,
+        dtype=dtype,
+        device=device,
+        tokenizer=tokenizer,
+    )
 
 
 def train_reward(

@@ -2,6 +2,8 @@
 
 import os
 import re
+import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from lens.core.errors import LensError
 from lens.files import artifacts, cost
 from lens.files.hub import COMMIT, reading
+from lens.language.folders import adapters, gguf
+from lens.language.folders.ends import check_vocabulary
+from lens.language.folders.weights import check_folder, has_tokenizer, whole_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
@@ -25,36 +30,96 @@ def load(
     trust_remote_code: bool = False,
     tokenizer: "Tokenizer | None" = None,
 ) -> "tuple[Tokenizer, Any]":
-    """(tokenizer, model in evaluation mode on the device) from a folder or a Hub id.
+    """(tokenizer, model in evaluation mode on the device) from a folder, a GGUF file or a Hub id;
+    a folder with an adapter alone is merged into the model that it was trained on.
 
     A `tokenizer` that is given is not read again. `dtype` is a torch dtype's name. Raises LensError
-    when the folder is not there, the Hub refuses or the GPU is too small. `trust_remote_code` runs
-    code that comes with the model: off unless asked.
+    when the folder is not there or damaged, the Hub refuses, weights are missing or the GPU is too
+    small. `trust_remote_code` runs code that comes with the model: off unless asked.
     """
-    import torch
-    from transformers import AutoTokenizer
-    from transformers.utils import logging
-
-    require_model(path)
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()  # what its load report would say is checked below
-    common = {"revision": revision, "trust_remote_code": trust_remote_code}
-    with reading(path, revision):
-        tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
-        model, report = auto_class.from_pretrained(
-            path,
-            dtype=getattr(torch, dtype),
-            use_safetensors=True,
-            output_loading_info=True,
-            **common,
-        )
-    missing = sorted(name for name in report["missing_keys"] if "pooler" not in name)
+    tokenizer, model, missing = read(
+        auto_class, path, revision, dtype, trust_remote_code=trust_remote_code, tokenizer=tokenizer
+    )
+    missing = [name for name in missing if "pooler" not in name]
     if missing:
         raise LensError(
             f"model {path} has no trained weights for {', '.join(missing)}, which this stage needs "
             "(a reward model needs its head, a generator its language model). Choose another model."
         )
     return tokenizer, place(model, path, device).eval()
+
+
+def read(
+    auto_class: Any,
+    path: str,
+    revision: str | None,
+    dtype: str,
+    *,
+    trust_remote_code: bool,
+    tokenizer: "Tokenizer | None" = None,
+    **config: Any,
+) -> "tuple[Tokenizer, Any, list[str]]":
+    """(tokenizer, model, names of the weights that it lacks), on the CPU; `config` are settings of
+    the model's config. Arguments and LensError as for `load`."""
+    import torch
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    require_model(path)
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what its load report would say is among what is returned
+    common = {"revision": revision, "trust_remote_code": trust_remote_code}
+    file = gguf.find(path)
+    with reading(path, revision):
+        if file:
+            found = gguf.read(auto_class, file, getattr(torch, dtype), tokenizer, **config)
+        elif adapters.is_adapter(path):
+            found = _with_adapter(auto_class, path, dtype, trust_remote_code, tokenizer)
+        else:
+            tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
+            model, report = auto_class.from_pretrained(
+                whole_model(path),
+                dtype=getattr(torch, dtype),
+                use_safetensors=True,
+                output_loading_info=True,
+                **common,
+                **config,
+            )
+            found = tokenizer, model, sorted(report["missing_keys"])
+    check_vocabulary(found[1], found[0], path)
+    return found
+
+
+def _with_adapter(
+    auto_class: Any, path: str, dtype: str, trust_remote_code: bool, tokenizer: "Tokenizer | None"
+) -> "tuple[Tokenizer, Any, list[str]]":
+    """As for `read`; a tokenizer beside the adapter is preferred to the base model's."""
+    import torch
+    from transformers import AutoTokenizer
+
+    base, revision = adapters.base_of(path)
+    found: list = [tokenizer]
+
+    def load_base(base_class: Any, **config: Any) -> "Model":
+        try:  # in float32: a small adapter would be lost in a sum of half precision
+            given, model, _ = read(
+                base_class,
+                base,
+                revision,
+                "float32",
+                trust_remote_code=trust_remote_code,
+                tokenizer=found[0],
+                **config,
+            )
+        except LensError as error:
+            raise adapters.base_error(path, error) from error
+        found[0] = given
+        return model
+
+    if tokenizer is None and has_tokenizer(Path(path)):
+        found[0] = AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
+    model = adapters.merged(auto_class, path, load_base)
+    return found[0], model.to(getattr(torch, dtype)), []
 
 
 def place(model: "Model", path: str, device: str) -> "Model":
@@ -86,12 +151,17 @@ def require_model(path: str) -> None:
     """LensError when `path` can only be meant as a folder and no model lies there."""
     folder = Path(path)
     is_hub_id = re.fullmatch(r"\w[\w.-]*/[\w.-]+", path) and not folder.parent.is_dir()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise LensError(f"{path}: the folder has no config.json, so it holds no model.")
+    file = gguf.find(path)
+    if file:
+        gguf.check(file)
+    elif folder.is_dir():
+        if adapters.is_adapter(path):
+            adapters.base_of(path)
+        elif (folder / "config.json").is_file() or not (folder / "modules.json").is_file():
+            check_folder(folder)  # a sentence-transformers model may have its parts in folders
     elif not is_hub_id or folder.exists():
         raise LensError(
-            f"{path}: no such model folder. Check the path, or give a Hub id "
+            f"{path}: no such model folder or GGUF file. Check the path, or give a Hub id "
             "(organisation/name, such as sentence-transformers/all-MiniLM-L6-v2)."
         )
 
@@ -120,11 +190,22 @@ def pick_device(device: str) -> str:
 def context_length(tokenizer: "Tokenizer", model: "Model", max_length: int | None) -> int:
     """How many tokens the model may read: the smallest of its own limits and the one asked for."""
     limits = [
-        getattr(model.config, "max_position_embeddings", None),
+        getattr(model.config.get_text_config(), "max_position_embeddings", None),
+        *_learned_positions(model),
         tokenizer.model_max_length,
         max_length,
     ]
-    return min(limit for limit in limits if limit)
+    return min((limit for limit in limits if limit and limit > 0), default=sys.maxsize)
+
+
+def _learned_positions(model: "Model") -> Iterator[int]:
+    """The positions that its tables of learned ones have: RoBERTa's begin behind the padding."""
+    from torch.nn import Embedding
+
+    for name, module in model.named_modules():
+        if isinstance(module, Embedding) and name.endswith("position_embeddings"):
+            padding = module.padding_idx
+            yield module.num_embeddings - (0 if padding is None else padding + 1)
 
 
 def set_threads(threads: int) -> None:
@@ -145,7 +226,9 @@ def set_numpy_threads(threads: int) -> None:
 
 def weight_files(path: str | Path) -> dict[str, Path]:
     """A local model's weight files by name, for hashing; empty for a Hub id."""
-    return {f"model/{file.name}": file for file in sorted(Path(path).glob("*.safetensors"))}
+    file = gguf.find(str(path))
+    files = [file] if file else sorted(Path(path).glob("*.safetensors"))
+    return {f"model/{file.name}": file for file in files}
 
 
 def identity(path: str, revision: str | None, trust_remote_code: bool = False) -> dict[str, str]:
@@ -154,12 +237,16 @@ def identity(path: str, revision: str | None, trust_remote_code: bool = False) -
     id {"commit": the one that `load` would read now}. A pinned commit needs no network and no
     cache, another revision its config's. Raises LensError."""
     folder = Path(path)
-    if not (folder / "adapter_config.json").is_file():  # an adapter, of train-annotator, is whole
-        require_model(path)
+    require_model(path)
+    if gguf.find(path):
+        return {name: artifacts.sha256(file) for name, file in weight_files(path).items()}
     if folder.is_dir():
         kinds = ["*.safetensors", "*.json", "*.jinja", *(["*.py"] if trust_remote_code else [])]
-        files = sorted(file for kind in kinds for file in folder.glob(kind))
-        return {f"model/{file.name}": artifacts.sha256(file) for file in files}
+        parts = "**/" if (folder / "modules.json").is_file() else ""
+        files = sorted(file for kind in kinds for file in folder.glob(parts + kind))
+        return {
+            f"model/{file.relative_to(folder).as_posix()}": artifacts.sha256(file) for file in files
+        }
     if revision and COMMIT.fullmatch(revision):
         return {"commit": revision}
     from transformers.utils import cached_file

@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lens.core.settings import BatchTokens, Count, Rate, Seed, Settings, Threaded
+from lens.core.settings import (
+    Address,
+    BatchTokens,
+    Count,
+    Rate,
+    Seed,
+    Settings,
+    Threaded,
+    Variable,
+)
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 Epochs = Annotated[float, Field(gt=0, description="Passes over the texts.")]
@@ -32,9 +41,25 @@ class LoadSettings(Threaded):
 class EmbeddingSettings(Settings):
     """How a text becomes one vector."""
 
-    pooling: Literal["last", "mean", "first"] = Field(
+    pooling: Literal["auto", "last", "mean", "first"] = Field(
         "last",
-        description="Last token (causal models), or mean over tokens or first token (encoders).",
+        description="Last token (causal models), or mean over tokens or first token (encoders); "
+        "auto is what a sentence-transformers model's own files say.",
+    )
+    prompt_name: str | None = Field(
+        None, description="Prompt of a sentence-transformers model, with pooling auto."
+    )
+    base_url: Address | None = Field(
+        None,
+        description="An OpenAI-compatible endpoint, such as http://localhost:8000/v1; `load.model` "
+        "is the model's name there. Needs the extra `endpoint`.",
+    )
+    key_variable: Variable = Field(
+        "OPENAI_API_KEY",
+        description="The name, in capitals, of the environment variable with the endpoint's key.",
+    )
+    cache: str | None = Field(
+        None, description="File that keeps the endpoint's vectors; null is in ~/.cache/lens."
     )
     layer: int = Field(
         -1, ge=-1, description="-1 final hidden state, 0 input embeddings, i output of block i."

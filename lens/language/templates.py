@@ -31,8 +31,15 @@ def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer"
             return messages[0]["content"] + "\n\n" + (response or "")
         turns = [f"{SPEAKERS[m['role']]}: {_said(m)}" for m in messages]
         return "\n\n".join([*turns, "Assistant:"]) + (f" {response}" if response else "")
-    if tokenizer.chat_template is None:
-        raise LensError(f"{tokenizer.name_or_path}: no chat template. Set `text_style: plain`.")
+    name, templates = tokenizer.name_or_path, tokenizer.chat_template
+    if templates is None:
+        raise LensError(f"{name}: no chat template. Set `text_style: plain`.")
+    if isinstance(templates, dict) and "default" not in templates:
+        raise LensError(
+            f"{name}: it has chat templates by name ({', '.join(sorted(templates))}) and none of "
+            "them is the default. Set `text_style: plain` (--text-style plain), or save the one "
+            f"that you want as {name}/chat_template.jinja."
+        )
     messages = [*messages, *answered]
     from jinja2 import TemplateError
 
@@ -43,9 +50,10 @@ def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer"
             add_generation_prompt=response is None,
             date_string=TEMPLATE_DATE,
         )
-    except (TemplateError, OverflowError) as error:  # what it may do is limited, loops too
+    except (TemplateError, OverflowError, TypeError, ValueError, LookupError) as error:
+        # What it may do is limited, loops too.
         raise LensError(
-            f"{tokenizer.name_or_path}: its chat template fails ({error}). Set "
+            f"{name}: its chat template fails ({error}). Set "
             "`text_style: plain`, or choose another model."
         ) from error
 
@@ -64,8 +72,11 @@ def tokenize(
     style: str,
     limit: int,
     too_long: str,
+    prefix: str = "",
 ) -> tuple[list[list[int]], int]:
     """(token ids of each text, how many were shortened).
+
+    `prefix` is what all texts begin with: it is kept where they lose their beginning.
 
     A chat template writes its own special tokens, so none are added to it (a second
     beginning-of-sequence token would change every hidden state). A text longer than `limit` tokens
@@ -87,20 +98,22 @@ def tokenize(
         tokenizer.truncation_side = "right"
         cut = tokenizer(list(texts), truncation=True, max_length=limit, **options)["input_ids"]
         return cut, shortened
-    return [cut_left(ids, limit, tokenizer) for ids in whole], shortened
+    keep = len(tokenizer(prefix, add_special_tokens=False)["input_ids"]) if prefix else 0
+    return [cut_left(ids, limit, tokenizer, keep) for ids in whole], shortened
 
 
-def cut_left(token_ids: list[int], limit: int, tokenizer: "Tokenizer") -> list[int]:
-    """At most `limit` ids: the last ones, behind a beginning-of-sequence token if there was one.
+def cut_left(token_ids: list[int], limit: int, tokenizer: "Tokenizer", keep: int = 0) -> list[int]:
+    """At most `limit` ids: the last ones, behind a beginning-of-sequence token if there was one and
+    `keep` more.
 
     Special tokens at the end stay, as do a classifier's at the start ([CLS]).
     """
     firsts = (tokenizer.bos_token_id, tokenizer.cls_token_id)
     if len(token_ids) <= limit:
         return token_ids
-    if token_ids[0] in firsts and limit > 1:
-        return [token_ids[0], *token_ids[len(token_ids) - limit + 1 :]]
-    return token_ids[len(token_ids) - limit :]
+    head = keep + (token_ids[0] in firsts)
+    head = head if head < limit else 0
+    return [*token_ids[:head], *token_ids[len(token_ids) - limit + head :]]
 
 
 class AnswerTokens:

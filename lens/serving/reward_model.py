@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +140,13 @@ class RewardModel:
         batch_tokens: int = 8192,
         model: str | None = None,
         trust_remote_code: bool = False,
+        base_url: str | None = None,
+        key_variable: str = "OPENAI_API_KEY",
     ) -> "RewardModel":
         """What `save` wrote. `model` says where the encoder lies now, if it was moved. An encoder
-        that runs code of its own needs `trust_remote_code`. LensError for a folder that is none,
-        or damaged."""
+        that runs code of its own needs `trust_remote_code`, one at an endpoint of another machine
+        its `base_url`, and a key in the environment variable `key_variable`. LensError for a
+        folder that is none, or damaged."""
         folder = Path(folder)
         if not folder.is_dir():
             raise LensError(f"{folder}: no such folder. Give one that `lens fit` saved.")
@@ -160,6 +162,8 @@ class RewardModel:
                 device=device,
                 batch_tokens=batch_tokens,
                 trust_remote_code=trust_remote_code,
+                base_url=base_url,
+                key_variable=key_variable,
             )
             head = RewardHead.load(folder / "reward.safetensors")
             probe = artifacts.read_arrays(folder / "reward.safetensors").get("probe")
@@ -170,13 +174,22 @@ class RewardModel:
         loaded._saved_probe = probe
         return loaded
 
+    @property
+    def note(self) -> str | None:
+        """A sentence on texts that were cut while this model scored them, if any were."""
+        if not (self.encoder and self.encoder.cut):
+            return None
+        side = "right" if self.encoder.too_long == "cut_right" else "left"
+        return (
+            f"{self.encoder.cut:,} texts are longer than the encoder reads and were cut on the "
+            f"{side}: their rewards do not see what was cut."
+        )
+
     _saved_probe: np.ndarray | None = None
 
     def _probe(self, encoder: Encoder) -> np.ndarray:
         """The encoder's embedding [d] of a fixed text, cut if it must be."""
-        cutting = replace(encoder, too_long="cut_left")
-        cutting._loaded = encoder.load()
-        return cutting.embed(*_as_stored(PROBE[:1], PROBE[1:]))[0]
+        return encoder.cutting().embed(*_as_stored(PROBE[:1], PROBE[1:]))[0]
 
     def _check_encoder(self, encoder: Encoder) -> None:
         """LensError unless the encoder still embeds the probe text as it did when saved."""

@@ -8,28 +8,24 @@ import hashlib
 import json
 import math
 import os
-import re
 import sys
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from lens.core.errors import LensError, printable
+from lens.core.errors import LensError
+from lens.files.endpoints import LATER, check_address, client, hide, host, read_key, said
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
-HERE = ("localhost", "127.0.0.1", "::1")
 CHARACTERS = 4  # taken to be a token
 FAILURES_IN_A_ROW = 20  # after which the endpoint is taken to be down
-LATER = (408, 409, 429)  # statuses that pass, beside those from 500
 THIS_TEXT = (400, 413, 422)  # statuses that may be for one text alone: too long, or filtered
 LINE = b'{"key": "'  # how a line of the cache begins
 
@@ -75,7 +71,7 @@ def ask_endpoint(
     they may cost more than `max_spend`, and on the way when the server refuses one (a wrong key,
     model or text) or fails 20 in a row: what was answered stays in the cache.
     """
-    _check_address(base_url)
+    check_address(base_url)
     answers = read_cache(cache)
     settings = [base_url.rstrip("/"), model, float(temperature), max_tokens]
     keys = [_cache_key([*settings, text]) for text in texts]
@@ -87,7 +83,7 @@ def ask_endpoint(
     tokens_out = len(missing) * max_tokens
     spend = _spend(tokens_in, tokens_out, input_price, output_price)
     log(
-        f"{model} at {_host(base_url)}: {len(missing)} calls, "
+        f"{model} at {host(base_url)}: {len(missing)} calls, "
         f"{sum(key in answers for key in keys)} of {len(texts)} answers are in {cache}; about "
         f"{tokens_in:,} tokens in, at most {tokens_out:,} out"
         + ("" if spend is None else f", at most about ${spend:.2f}")
@@ -95,10 +91,10 @@ def ask_endpoint(
     if max_spend is not None:
         _check_spend(spend, max_spend)
     if missing:
-        secret = _read_key(key_variable, base_url)
-        with _client(base_url, secret, timeout, retries) as client:
+        secret = read_key(key_variable, base_url)
+        with client(base_url, secret, timeout, retries) as asking:
             complete = partial(
-                _complete, client, model=model, temperature=temperature, max_tokens=max_tokens
+                _complete, asking, model=model, temperature=temperature, max_tokens=max_tokens
             )
             answers |= _ask_all(complete, secret, texts, missing, cache, parallel, log)
     return [answers.get(key) for key in keys]
@@ -136,25 +132,6 @@ def _cache_key(settings_and_text: list) -> str:
     return hashlib.sha256(json.dumps(settings_and_text).encode()).hexdigest()
 
 
-def _check_address(base_url: str) -> None:
-    address = urlsplit(base_url)
-    if "@" in base_url or address.query or address.fragment:
-        raise LensError(
-            "base_url: it holds a name, a password or a query, which configs and logs would show. "
-            "Put the key into the environment instead."
-        )
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise LensError(
-            f"base_url {base_url!r}: not the address of an endpoint. Write it as "
-            "https://api.openai.com/v1 or http://localhost:8000/v1."
-        )
-
-
-def _host(base_url: str) -> str:
-    """Without a password that may stand in the address."""
-    return urlsplit(base_url).netloc.rpartition("@")[2]
-
-
 def _spend(
     tokens_in: int, tokens_out: int, input_price: float | None, output_price: float | None
 ) -> float | None:
@@ -174,35 +151,6 @@ def _check_spend(spend: float | None, max_spend: float) -> None:
             f"the calls may cost ${spend:.2f}, more than max_spend ${max_spend:.2f}. Nothing was "
             "asked. Raise max_spend, lower max_new_tokens, or judge fewer pairs."
         )
-
-
-def _read_key(variable: str, base_url: str) -> str | None:
-    """The API key; None where none is set and the endpoint is on this machine."""
-    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", variable):  # a key, most likely: not shown
-        raise LensError(
-            "key_variable: not the name of an environment variable. Put the key into one, and give "
-            "its name here."
-        )
-    key = os.environ.get(variable, "").strip()
-    if not key and urlsplit(base_url).hostname not in HERE:
-        raise LensError(
-            f"{variable}: not set, but {_host(base_url)} needs an API key. Put it into that "
-            "environment variable; it is not taken from anywhere else."
-        )
-    if not key.isascii() or not key.isprintable():
-        # A header cannot hold it, and the client's own message would quote it.
-        raise LensError(f"{variable}: has characters that no API key has. Copy the key once more.")
-    return key or None
-
-
-def _client(base_url: str, secret: str | None, timeout: float, retries: int) -> "OpenAI":
-    try:
-        from openai import OpenAI
-    except ImportError:
-        raise LensError(
-            'an endpoint as judge needs the package openai. Run `pip install "lens-rm[judge]"`.'
-        ) from None
-    return OpenAI(base_url=base_url, api_key=secret or "none", timeout=timeout, max_retries=retries)
 
 
 def _complete(client: "OpenAI", text: str, **request: Any) -> str:
@@ -252,13 +200,13 @@ def _ask_all(
     def ask(key: str, row: int) -> None:
         nonlocal in_a_row
         try:
-            answer = _hide(complete(texts[row]), secret)
+            answer = hide(complete(texts[row]), secret)
         except RefusedError as error:
             what = f"the endpoint refuses text {row} ({len(texts[row])} characters)"
-            raise RefusedError(f"{what}: {_said(error, secret, 1000)}") from None
+            raise RefusedError(f"{what}: {said(error, secret, 1000)}") from None
         except NoAnswerError as error:
             with lock:
-                problems.append(_said(error, secret, 300))
+                problems.append(said(error, secret, 300))
                 in_a_row += 1
                 if in_a_row >= FAILURES_IN_A_ROW:
                     raise RefusedError(
@@ -294,13 +242,3 @@ def _ask_all(
             "A rerun asks for these again."
         )
     return answers
-
-
-def _hide(text: str, secret: str | None) -> str:
-    """A server's words without the key, which some servers repeat."""
-    return text.replace(secret, "[API key]") if secret else text
-
-
-def _said(error: Exception, secret: str | None, limit: int) -> str:
-    """The same as one short line that a terminal can show."""
-    return printable(textwrap.shorten(_hide(str(error), secret), limit))

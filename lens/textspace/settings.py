@@ -1,10 +1,10 @@
 """Settings of judges and of labels made by the reward model itself."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from lens.core.settings import BatchTokens, Count, Seed, Settings, matching
+from lens.core.settings import Address, BatchTokens, Count, Seed, Settings, Variable
 
 
 class JudgingSettings(Settings):
@@ -53,22 +53,6 @@ class SelfEvolvedSettings(Settings):
         lt=1,
         description="Probability from which a pair may join; every pair has one half.",
     )
-
-
-Address = Annotated[
-    str,
-    matching(
-        r"https?://[^\s/?#@]+(/[^\s?#@]*)?",
-        "should be an address such as https://api.openai.com/v1, without a name, password or query",
-    ),
-]
-Variable = Annotated[
-    str,
-    matching(
-        "[A-Z][A-Z0-9_]{0,63}",
-        "should be the name, in capitals, of the environment variable that holds the key",
-    ),
-]
 
 
 class EndpointSettings(Settings):

@@ -278,7 +278,7 @@ REWARD_BENCH = "allenai/reward-bench"  # what judge-bench reads where no file is
 
 def hub_downloads(config: Config, wildcards: object) -> Words:
     """The flags of prefetch: Hub models and datasets of this config, each with its revision."""
-    loads = [model.load for model in config.models.values()]
+    loads = [model.load for model in config.models.values() if not model.embedding.base_url]
     loads += [config.gold.load] if config.gold else []
     judge = config.rejection_sampling.judge
     if "table_3" in config.artefacts and judge.kind == "model" and judge.load:

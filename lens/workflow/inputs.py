@@ -87,8 +87,9 @@ def set_damaged_aside(config: Config) -> None:
 
 
 def own_model(config: Config, wildcards: Wildcards) -> list[str]:
-    """The files of the model in the wildcards."""
-    return model_files(config.models[wildcards.model].load.model)
+    """The files of the model in the wildcards; none where it is behind an endpoint."""
+    model = config.models[wildcards.model]
+    return [] if model.embedding.base_url else model_files(model.load.model)
 
 
 def gold_model(config: Config, wildcards: Wildcards) -> list[str]:

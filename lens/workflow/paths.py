@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lens.core.errors import LensError
+from lens.language.folders import gguf
 from lens.workflow.config import Config
 
 Wildcards = Any  # what a job has in its place: dataset, model, n_pairs, method, ...
@@ -80,6 +81,9 @@ def model_files(path: str) -> list[str]:
     plain_path(path)
     if built(path):
         return [f"{path}/config.json", f"{path}/model.safetensors"]
+    file = gguf.find(path)
+    if file:
+        return [str(file)]
     if not (Path(path) / "config.json").is_file():
         raise LensError(
             f"config: {path}: no such model folder (no config.json in it). "

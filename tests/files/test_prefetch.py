@@ -311,7 +311,7 @@ def test_a_folder_is_known_by_its_weights_settings_and_templates(tmp_path, llama
 def test_pooling_is_not_guessed_where_the_cache_cannot_tell(hub, here, tmp_path, bert_folder):
     """A sentence-transformers model without its modules.json would be pooled as any other."""
     from lens.files.hub import download, parse
-    from lens.language.encoder import sentence_transformer
+    from lens.language.readers.sentence import read_sentence
 
     folder = tmp_path / "sentences"
     shutil.copytree(bert_folder, folder)
@@ -322,11 +322,11 @@ def test_pooling_is_not_guessed_where_the_cache_cannot_tell(hub, here, tmp_path,
     hub.add("org/sentences", folder)
     with hub.serving() as address:
         here(address)
-        assert sentence_transformer("org/open", None) == {}, "the Hub says that it is none"
+        assert read_sentence("org/open", None, None) is None, "the Hub says that it is none"
         found = [download(parse(name, "model")) for name in ("org/open", "org/sentences")]
     here(None)
-    assert sentence_transformer("org/open", None) == {}
-    assert sentence_transformer("org/sentences", None)["pooling"] == "first"
+    assert read_sentence("org/open", None, None) is None
+    assert read_sentence("org/sentences", None, None).pooling == "first"
     (Path(found[1]["folder"]) / "modules.json").unlink()
     with pytest.raises(LensError, match=r"no modules\.json.*lens prefetch --models org/sent"):
-        sentence_transformer("org/sentences", None)
+        read_sentence("org/sentences", None, None)

@@ -22,9 +22,12 @@ def encoder(args):
     """The `Encoder` of `add_encoder_arguments`."""
     from lens.language.encoder import Encoder
 
+    too_long = args.too_long or ("error" if args.base_url else "cut_left")
     return Encoder(
         **model_options(args, path="model"),
-        **options(args, "text_style", "pooling", "layer", "max_length", "too_long", "batch_tokens"),
+        **options(args, "text_style", "pooling", "layer", "max_length", "batch_tokens"),
+        **options(args, "prompt_name", "base_url", "key_variable", "cache"),
+        too_long=too_long,
     )
 
 
@@ -50,7 +53,7 @@ def embed_answers(args, table_path, answer_columns, id_column):
         tokens = sum(map(len, token_ids))
         artifacts.check_holds(args.dtype, found, names)
         facts = {"texts": len(names), "tokens": tokens, "texts_shortened": shortened}
-        used = {"tokens": tokens, "parameters": reader.load()[1].num_parameters()}
+        used = {"tokens": tokens, "parameters": reader.parameters}
         parts = found.reshape(len(answer_columns), len(part), -1)
         return dict(zip(answer_columns, parts, strict=True)), facts, used
 

@@ -19,6 +19,11 @@ def run_shard(args, rows, make, whole, *, inputs, model=None) -> None:
     from lens.files import shards
     from lens.language import loading
 
+    url = getattr(args, "base_url", None)
+    if url:  # whether it still gives the same vectors is tried as they are asked for
+        identity = {"endpoint": url, "model": args.model}
+    else:
+        identity = loading.identity(*(model or (args.model, args.revision, args.trust_remote_code)))
     shards.run(
         shards.Share(args.shard, args.shards, args.flush),
         rows,
@@ -28,7 +33,7 @@ def run_shard(args, rows, make, whole, *, inputs, model=None) -> None:
         report=args.metrics,
         settings=settings(args),
         inputs=inputs,
-        model=loading.identity(*(model or (args.model, args.revision, args.trust_remote_code))),
+        model=identity,
     )
 
 

@@ -82,8 +82,20 @@ def add_sample_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model embeds texts, and how."""
-    parser.add_argument("--model", help="folder or Hub id of the model that embeds the texts")
+    parser.add_argument(
+        "--model",
+        help="what embeds the texts: a folder, a Hub id, a GGUF file, or a name at --base-url",
+    )
     parser.add_argument("--revision", help="of the model on the Hub")
+    add_endpoint_arguments(parser)
+    parser.add_argument(
+        "--cache", help="file that keeps the endpoint's vectors (default: in ~/.cache/lens)"
+    )
+    parser.add_argument(
+        "--prompt-name",
+        help='which prompt of a sentence-transformers model to put before every text; "" for none '
+        "(default: what the model's config names)",
+    )
     parser.add_argument(
         "--dtype",
         default="float32",
@@ -94,7 +106,8 @@ def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
         "--text-style",
         default="auto",
         choices=["auto", "chat", "plain"],
-        help="the model's chat template, or plain text; auto: chat where there is a template",
+        help="the model's chat template, or plain text; auto: chat where there is a template, "
+        "plain for a sentence-transformers model",
     )
     parser.add_argument(
         "--pooling",
@@ -106,11 +119,23 @@ def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-length", type=positive, help="tokens, below the model's own limit")
     parser.add_argument(
         "--too-long",
-        default="cut_left",
         choices=["error", "cut_left", "cut_right"],
-        help="texts beyond the limit: cut on one side and count, or stop with an error",
+        help="texts beyond the limit: cut on one side and count (default: cut_left), or stop with "
+        "an error (default for an endpoint)",
     )
     add_device_arguments(parser)
+
+
+def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
+    """An OpenAI-compatible endpoint that embeds."""
+    parser.add_argument(
+        "--base-url", help="of an OpenAI-compatible endpoint, such as http://localhost:8000/v1"
+    )
+    parser.add_argument(
+        "--key-variable",
+        default="OPENAI_API_KEY",
+        help="environment variable that holds the endpoint's key",
+    )
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,7 +153,8 @@ def add_device_arguments(parser: argparse.ArgumentParser) -> None:
 def add_reward_model_arguments(parser: argparse.ArgumentParser) -> None:
     """A saved reward model and where it runs."""
     parser.add_argument("reward_model", help="folder that `lens fit` saved")
-    parser.add_argument("--model", help="where the encoder lies now, if it was moved")
+    parser.add_argument("--model", help="where the encoder is now, if it was moved")
+    add_endpoint_arguments(parser)
     add_device_arguments(parser)
 
 
@@ -138,6 +164,7 @@ def reward_model(args):
 
     set_threads(args)
     how = options(args, "device", "batch_tokens", "model", "trust_remote_code")
+    how |= options(args, "base_url", "key_variable")
     return RewardModel.load(args.reward_model, **how)
 
 
