@@ -174,7 +174,7 @@ def embed_pairs(
     names = [f"pair {key}, {side}" for side in ("chosen", "rejected") for key in keys]
     token_ids, cut = encoder.token_ids(prompts, answers, names)
     estimate(_seconds(encoder, token_ids, names))
-    both = encoder.embed_tokens(token_ids, names, prompts=prompts)
+    both = encoder.embed_tokens(token_ids, names)
     chosen, rejected = both.reshape(2, len(keys), -1)
     counts = (cut, sum(map(len, token_ids)), asked)
     report = pairs.report | dict(zip(OF_EMBEDDING, counts, strict=True))

@@ -12,9 +12,10 @@ from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
 from lens.files.hub import explain, known_absent, reading
 from lens.language import loading
+from lens.language.packed.reading import sees_ahead
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel as Model
+    pass
 
 POOLING_MODES = {  # sentence-transformers' names, of two generations, and ours
     "pooling_mode_mean_tokens": "mean",
@@ -134,15 +135,9 @@ class Encoder:
         )
 
     def embed_tokens(
-        self,
-        token_ids: list[list[int]],
-        names: Sequence[str],
-        *,
-        prompts: Sequence[str] | None = None,
-        progress: bool = True,
+        self, token_ids: list[list[int]], names: Sequence[str], *, progress: bool = True
     ) -> np.ndarray:
-        """Embeddings float32 [n, d] of tokenised texts; LensError where one is not finite. With
-        their `prompts`, a causal model reads each prompt once."""
+        """Embeddings float32 [n, d] of tokenised texts; LensError where one is not finite."""
         from lens.language.embedding import embed
 
         _, model = self.load()
@@ -152,7 +147,6 @@ class Encoder:
             pooling=self.pooling,
             layer=self.layer,
             batch_tokens=self.batch_tokens,
-            groups=prompts,
             progress=progress,
         )
         check_finite(
@@ -171,19 +165,7 @@ class Encoder:
         """Embeddings float32 [n, d] of prompts (JSON messages) with their responses."""
         names = [f"text {number}" for number in range(1, len(prompts) + 1)]
         token_ids, _ = self.token_ids(prompts, responses, names)
-        return self.embed_tokens(token_ids, names, prompts=prompts, progress=progress)
-
-
-def sees_ahead(model: "Model") -> bool:
-    """Whether the state of a token depends on the next one, as it does in an encoder."""
-    import torch
-
-    with torch.inference_mode():
-        first, second = (
-            model(input_ids=torch.tensor([ids], device=model.device)).last_hidden_state[0, 0]
-            for ids in ([5, 6], [5, 7])
-        )
-    return not torch.equal(first, second)
+        return self.embed_tokens(token_ids, names, progress=progress)
 
 
 def sentence_transformer(model: str, revision: str | None) -> dict:

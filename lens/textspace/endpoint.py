@@ -19,9 +19,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
 from lens.core.errors import LensError, printable
+from lens.core.progress import Bar
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -277,7 +276,7 @@ def _ask_all(
         futures = [pool.submit(ask, key, row) for key, row in missing.items()]
         done = as_completed(futures)
         try:
-            for future in tqdm(done, total=len(futures), desc="judge", unit="call", disable=None):
+            for future in Bar(done, total=len(futures), desc="judge", unit="call"):
                 future.result()
         except RefusedError as error:
             # Requests under way are waited for: they are paid, and their answers are kept.

@@ -46,7 +46,7 @@ def embed_answers(args, table_path, answer_columns, id_column):
             answers += list(part[column])
             names += [f"{table_path}, {id_column} {key}, {name}" for key in part[id_column]]
         token_ids, shortened = reader.token_ids(prompts, answers, names)
-        found = reader.embed_tokens(token_ids, names, prompts=prompts)
+        found = reader.embed_tokens(token_ids, names)
         tokens = sum(map(len, token_ids))
         artifacts.check_holds(args.dtype, found, names)
         facts = {"texts": len(names), "tokens": tokens, "texts_shortened": shortened}

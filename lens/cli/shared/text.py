@@ -122,9 +122,8 @@ def score_texts(args, folder: str, table, source: str, tokens=None):
     return score_with(args, tokenizer, model, table, source, tokens)
 
 
-def score_with(args, tokenizer, model, table, source: str, tokens=None, *, groups="prompt"):
-    """What `score_texts` gives, by a reward model that is loaded; texts with the same value in the
-    column `groups` share a prompt."""
+def score_with(args, tokenizer, model, table, source: str, tokens=None):
+    """What `score_texts` gives, by a reward model that is loaded."""
     from lens.language import gold
 
     tokens = tokens or answer_tokens(args, tokenizer, model)
@@ -133,7 +132,6 @@ def score_with(args, tokenizer, model, table, source: str, tokens=None, *, group
         model,
         ids,
         batch_tokens=args.batch_tokens,
-        groups=list(table[groups]),
         names=text_names(table, "response", source),
     )
     cost = {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()}
@@ -164,9 +162,7 @@ def scorer(args):
 
     def score(table):
         tokenizer, model = loaded()
-        rewards, tokens, used = score_with(
-            args, tokenizer, model, table, args.candidates, groups="prompt_id"
-        )
+        rewards, tokens, used = score_with(args, tokenizer, model, table, args.candidates)
         return table.assign(gold=rewards), tokens.shortened, used
 
     return score
