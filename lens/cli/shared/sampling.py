@@ -90,6 +90,7 @@ def _with_hf(args):
 
     from lens.language import loading
     from lens.language.generation import generate
+    from lens.language.packed.reading import can_pack
 
     loading.set_threads(args.threads)
 
@@ -112,7 +113,8 @@ def _with_hf(args):
             **options(args, *SAMPLING),
         )
         size = model.num_parameters()
-        used = _cost(token_ids, answers, tokenizer, reads=args.candidates, parameters=size)
+        reads = 1 if can_pack(model.base_model) else args.candidates
+        used = _cost(token_ids, answers, tokenizer, reads=reads, parameters=size)
         return answers, shortened, used
 
     return sample

@@ -47,14 +47,14 @@ class Texts:
             _Bucket([paths[i] for i in places], [new[i] for i in places], device)
             for places in _alike(list(map(len, paths)), new)
         ]
-        self.kept: list[tuple[Tensor, Tensor]] | None = None
+        self.kept: dict[torch.nn.Module, tuple[Tensor, Tensor]] | None = None
 
     def attend(
         self, inner: Inner, module: torch.nn.Module, states: tuple[Tensor, ...], kwargs: dict
     ) -> Tensor:
         query, key, value = states
         if self.kept is not None:
-            self.kept.append((key, value))
+            self.kept[module] = key[0], value[0]
         size = query.shape[2], query.shape[1], value.shape[3]
         output = value.new_empty(size)
         for bucket in self.buckets:

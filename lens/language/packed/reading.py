@@ -94,7 +94,7 @@ def text_states(
     batch, for distinct texts; `layer` as for `embedding.embed`."""
     causal = not sees_ahead(model)
     for batch in batches(token_ids, budget, model.device.type, causal=causal):
-        paths, ids, positions = _lay_out(token_ids, batch)
+        paths, ids, positions = lay_out(token_ids, batch)
         new = [len(path) - shared for path, shared in zip(paths, batch.shared, strict=True)]
         with packed(model, Texts(paths, new, model.device)):
             output = model(
@@ -106,7 +106,7 @@ def text_states(
         yield batch.rows, [path.to(model.device) for path in paths], hidden[0]
 
 
-def _lay_out(
+def lay_out(
     token_ids: Sequence[Sequence[int]], batch: Batch
 ) -> tuple[list[Tensor], list[int], list[int]]:
     """(the place of each text's tokens in the row, the row's token ids, their positions)."""
