@@ -110,7 +110,7 @@ def check_holds(dtype: str, embeddings: np.ndarray, names: Sequence[str]) -> Non
         raise LensError(
             f"the embedding of {names[first]} has the value "
             f"{np.abs(embeddings[first]).max():.3g}, too large for {dtype} ({(~held).sum():,} of "
-            f"{len(held):,} embeddings are). Set `dtype` to bfloat16 or float32."
+            f"{len(held):,} embeddings are). Set `precision: high`."
         )
 
 

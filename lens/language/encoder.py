@@ -87,12 +87,14 @@ class Encoder:
         """(tokenizer, model), loaded once; settles what was "auto"."""
         from transformers import AutoModel
 
+        from lens.language.precision import settle
+
         if self._loaded is None:
             tokenizer, model = loading.load(
                 AutoModel,
                 path=self.model,
                 revision=self.revision,
-                dtype=self.dtype,
+                dtype="float32" if self.dtype == "auto" else self.dtype,
                 device=self.device,
                 trust_remote_code=self.trust_remote_code,
             )
@@ -101,6 +103,8 @@ class Encoder:
                     f"{self.model}: has an encoder and a decoder. Choose a model that is one of "
                     "them, or import its embeddings as .npy."
                 )
+            if self.dtype == "auto":
+                self.dtype = settle(tokenizer, model)
             if self.pooling == "auto":
                 found = sentence_transformer(self.model, self.revision)
                 self.normalize = self.normalize or found.get("normalize", False)
@@ -153,7 +157,7 @@ class Encoder:
             found,
             names.__getitem__,
             f"{self.model}: the embedding",
-            "Try dtype float32; if it stays, look at that text.",
+            "Try precision high; if it stays, look at that text.",
         )
         if self.normalize:
             found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)

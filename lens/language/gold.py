@@ -55,7 +55,7 @@ def score(
         scores,
         lambda row: f"text {row + 1}" if names is None else names[row],
         "the score",
-        "Use dtype float32; if it stays, look at that text.",
+        "Use precision high; if it stays, look at that text.",
     )
     return scores
 
@@ -68,7 +68,8 @@ def _can_pack(model: "Model") -> bool:
         ids = torch.tensor(reading.trial_texts()[:1], device=model.device)
         state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
         own = model(input_ids=ids).logits
-        if torch.allclose(model.score(state), own, atol=1e-3, rtol=1e-3):
+        most = reading.most_difference(model)
+        if torch.allclose(model.score(state), own, atol=most, rtol=most):
             return True
     logging.getLogger(__name__).warning(
         "%s: texts are read whole, what they begin with alike too (its score is more than a linear "

@@ -59,6 +59,6 @@ def mean_log_likelihood(
         result[known],
         lambda place: f"text {known[place] + 1}",
         "the likelihood",
-        "Use dtype float32; if it stays, look at that text.",
+        "Use precision high; if it stays, look at that text.",
     )
     return result

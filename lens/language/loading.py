@@ -27,7 +27,8 @@ def load(
 ) -> "tuple[Tokenizer, Any]":
     """(tokenizer, model in evaluation mode on the device) from a folder or a Hub id.
 
-    A `tokenizer` that is given is not read again. `dtype` is a torch dtype's name. Raises LensError
+    A `tokenizer` that is given is not read again. `dtype` is a torch dtype's name
+    (bfloat16 on a CPU: as `lens.language.precision` says). Raises LensError
     when the folder is not there, the Hub refuses or the GPU is too small. `trust_remote_code` runs
     code that comes with the model: off unless asked.
     """
@@ -35,7 +36,10 @@ def load(
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
+    from lens.language.precision import make_fast
+
     require_model(path)
+    fast = dtype == "bfloat16" and pick_device(device) == "cpu"
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # what its load report would say is checked below
     common = {"revision": revision, "trust_remote_code": trust_remote_code}
@@ -43,7 +47,7 @@ def load(
         tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
         model, report = auto_class.from_pretrained(
             path,
-            dtype=getattr(torch, dtype),
+            dtype=torch.float32 if fast else getattr(torch, dtype),
             use_safetensors=True,
             output_loading_info=True,
             **common,
@@ -54,7 +58,10 @@ def load(
             f"model {path} has no trained weights for {', '.join(missing)}, which this stage needs "
             "(a reward model needs its head, a generator its language model). Choose another model."
         )
-    return tokenizer, place(model, path, device).eval()
+    model = place(model, path, device).eval()
+    if fast:
+        make_fast(model)
+    return tokenizer, model
 
 
 def place(model: "Model", path: str, device: str) -> "Model":
@@ -73,7 +80,7 @@ def place(model: "Model", path: str, device: str) -> "Model":
         with suppress(torch.OutOfMemoryError):
             return model.to(device)
     dtype = str(model.dtype).removeprefix("torch.")
-    smaller = "set `dtype: bfloat16`, " if dtype == "float32" else ""
+    smaller = "set `precision: fast`, " if dtype == "float32" else ""
     raise LensError(
         f"model {path}: its weights take {needed / 1e9:.1f} GB as {dtype}, but {device} "
         f"({torch.cuda.get_device_name(device)}) has {memory / 1e9:.1f} GB, {free / 1e9:.1f} GB of "

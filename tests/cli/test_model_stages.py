@@ -122,11 +122,11 @@ def test_embeddings_too_large_for_their_number_format_are_named(
     from lens.language.encoder import Encoder
 
     def far(self, token_ids, names, **more):
-        return np.where(np.array(names)[:, None] == names[9], 7e4, 1.0).astype(np.float32)
+        return np.where(np.array(names)[:, None] == names[9], 3.4e38, 1.0).astype(np.float32)
 
     monkeypatch.setattr(Encoder, "embed_tokens", far)
-    message = fail(*embed(pairs, llama_folder, "--dtype", "float16"))
-    assert "id row-4, rejected has the value 7e+04, too large for float16 (1 of 60" in message
+    message = fail(*embed(pairs, llama_folder, "--precision", "fast"))
+    assert "id row-4, rejected has the value 3.4e+38, too large for bfloat16 (1 of 60" in message
     assert not (pairs.parent / "embeddings.safetensors").exists()
 
 

@@ -1,7 +1,7 @@
 """How texts are embedded: the encoder that arguments name, and a job's shard of a table."""
 
 from lens.cli.shared.arguments import add_settings, options
-from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.model import add_model_arguments, dtype_of, model_options
 from lens.cli.shared.shards import add_shard_arguments, run_shard
 
 
@@ -53,7 +53,7 @@ def embed_answers(args, table_path, answer_columns, id_column):
         token_ids, shortened = reader.token_ids(list(prompts), list(answers), names)
         found = reader.embed_tokens(token_ids, names)
         tokens = sum(map(len, token_ids))
-        artifacts.check_holds(args.dtype, found, names)
+        artifacts.check_holds(dtype_of(args), found, names)
         facts = {"texts": len(names), "tokens": tokens, "texts_shortened": shortened}
         used = {"tokens": tokens, "parameters": reader.load()[1].num_parameters()}
         return {"texts": found}, facts, used
@@ -61,7 +61,7 @@ def embed_answers(args, table_path, answer_columns, id_column):
     def whole(blocks):
         about = {"rows_sha256": artifacts.sha256(table_path), "texts_of": answer_columns}
         arrays = {"texts": np.concatenate([block["texts"] for block in blocks])} if blocks else {}
-        artifacts.write_embeddings(args.out, arrays, args.dtype, about)
+        artifacts.write_embeddings(args.out, arrays, dtype_of(args), about)
 
     run_shard(
         args,

@@ -1,12 +1,13 @@
 """What several subcommands share that score texts or train on them."""
 
 from lens.cli.shared.arguments import add_settings, add_thread_argument, options
-from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.model import add_dtype_argument, add_model_arguments, dtype_of, model_options
 
 
 def add_text_reward_arguments(parser) -> None:
     """A reward model trained on text, and how texts are put to it."""
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument("--precision", default="high", choices=["high", "fast"])
+    add_dtype_argument(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     parser.add_argument("--text-style", default="chat", choices=["chat", "plain"])
     parser.add_argument("--max-length", type=int, help="tokens, below the model's own limit")
@@ -118,7 +119,9 @@ def score_texts(args, folder: str, table, source: str, tokens=None):
     from lens.language.finetuning import load_reward
 
     known = tokens.tokenizer if tokens else None
-    tokenizer, model = load_reward(folder, dtype=args.dtype, device=args.device, tokenizer=known)
+    tokenizer, model = load_reward(
+        folder, dtype=dtype_of(args), device=args.device, tokenizer=known
+    )
     return score_with(args, tokenizer, model, table, source, tokens)
 
 

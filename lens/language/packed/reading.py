@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lens.language.packed.attention import Texts, packed, why_not
+from lens.language.precision import is_fast
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
@@ -157,6 +158,11 @@ def sees_ahead(model: "Model") -> bool:
     return _ahead[model]
 
 
+def most_difference(model: "Model") -> float:
+    """How far apart states may be, relative to the largest, in the trial run."""
+    return MOST_DIFFERENCE_16_BIT if is_fast(model) else MOST_DIFFERENCE
+
+
 def trial_texts() -> list[list[int]]:
     """Texts of 1 to 24 tokens that begin alike at several depths."""
     stem = [5 + (7 * i + i * i) % 8 for i in range(24)]
@@ -176,8 +182,7 @@ def _try(model: "Model") -> str | None:
                 ids = torch.tensor([texts[row]], device=model.device)
                 plain = model(input_ids=ids).last_hidden_state[0].float()
                 apart = float((states[path].float() - plain).abs().max() / plain.abs().max())
-                most = MOST_DIFFERENCE if model.dtype.itemsize > 2 else MOST_DIFFERENCE_16_BIT
-                if not apart <= most:
+                if not apart <= most_difference(model):
                     return f"states differ by {apart:.1g}"
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
