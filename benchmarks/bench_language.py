@@ -18,7 +18,7 @@ from timing import add, seconds
 from lens.language.embedding import embed
 from lens.language.encoder import Encoder
 from lens.language.gold import score
-from lens.language.shared_prefix import distinct_tokens, group_texts
+from lens.language.packed.reading import distinct_tokens
 
 SHAPE = {
     "vocab_size": 8192,
@@ -98,7 +98,7 @@ def race(
     for peer, took, goal in zip(peers, theirs, goals, strict=True):
         add(rows, name, peer, took / own, goal)
     lengths = list(map(len, ids))
-    distinct = distinct_tokens(group_texts(ids, groups), lengths)
+    distinct = distinct_tokens(ids)
     for peer, order in (("naive", lengths), ("sorted", sorted(lengths))):
         tokens = tokens_through(order, batch) / distinct
         print(f"    {peer} goes through {tokens:.2f} tokens for each distinct one")
@@ -119,14 +119,13 @@ def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: 
     judge = LlamaForSequenceClassification(LlamaConfig(**SHAPE, num_labels=1)).to(device).eval()
     model = judge.model
 
-    def states(ids, groups):
+    def states(ids, _):
         return embed(
             model,
             ids,
             pooling="last",
             layer=-1,
             batch_tokens=BUDGET,
-            groups=groups,
             progress=False,
         )
 
@@ -134,9 +133,9 @@ def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: 
         "naive": lambda ids, _: naive(last_states, model, ids, batch),
         "sorted": lambda ids, _: by_length(last_states, model, ids, batch),
     }
-    ids, groups = data = texts(pairs, 2, 0)
+    ids, _ = data = texts(pairs, 2, 0)
     own = race(rows, runs, "embed pairs", data, (3.0, 1.3), batch, states, **plain)
-    count = distinct_tokens(group_texts(ids, groups), list(map(len, ids)))
+    count = distinct_tokens(ids)
     weights = sum(p.numel() for n, p in model.named_parameters() if "embed" not in n)
     add(
         rows,
@@ -155,7 +154,7 @@ def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: 
         texts(prompts, 16, 2),
         (6.0, 2.5),
         batch,
-        lambda ids, groups: score(judge, ids, batch_tokens=BUDGET, groups=groups),
+        lambda ids, _: score(judge, ids, batch_tokens=BUDGET),
         naive=lambda ids, _: naive(logits, judge, ids, batch),
         sorted=lambda ids, _: by_length(logits, judge, ids, batch),
     )

@@ -10,6 +10,8 @@ import torch
 
 from tests.helpers.word_models import save_tokenizer, shape
 
+os.environ["LENS_CACHE"] = "off"  # no test finds embeddings of another, or of whoever runs it
+
 
 @pytest.fixture(scope="session")
 def llama_folder(tmp_path_factory):

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from tqdm import tqdm
 
 from lens.advice.crossval import correct, interval_by_prompt, make_round, round_margins
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
@@ -14,6 +13,7 @@ from lens.advice.result import Advice, Comparison, duration
 from lens.core.diagnostics import named, of_ties
 from lens.core.errors import LensError
 from lens.core.intervals import Interval
+from lens.core.progress import Bar
 from lens.reward import methods
 from lens.reward.recipes import Recipe, train, train_vae_of_each, vae_flags
 
@@ -62,7 +62,7 @@ def advise(
     scales, raised = _plan(pairs, sorted(scales), rounds, budget, tell, pairs.graded)
     recipes = recipes_for(scales, soft=pairs.graded)
     margins: dict[Recipe, list] = {recipe: [] for recipe in recipes}
-    bar = tqdm(unit="recipe", desc="cross-validate", disable=None)
+    bar = Bar(unit="recipe", desc="cross-validate")
     bar.total = (rounds or ROUNDS) * len(recipes)
     begun, seed = time.perf_counter(), 0
     while seed < (rounds or ROUNDS):
@@ -158,7 +158,7 @@ def _curve_recipe(accuracy: dict[Recipe, Interval]) -> Recipe:
 
 
 def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int) -> Curve:
-    bar = tqdm(range(rounds), unit="round", desc="learning curve", disable=None)
+    bar = Bar(range(rounds), unit="round", desc="learning curve")
     sizes, outcomes = zip(*(curve_round(pairs, recipe, seed) for seed in bar), strict=True)
     return fit_curve(pairs, recipe, np.mean(sizes, axis=0), np.stack(outcomes))
 

@@ -1,6 +1,7 @@
 """A user's preference pairs with their embeddings, kept for the next command."""
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +17,20 @@ from lens.core.diagnostics import check_finite, constant_features, identical_pai
 from lens.core.errors import LensError
 from lens.data.beware import of_pairs
 from lens.files import artifacts
-from lens.files.embeddings import read_embedded
+from lens.files.embedding_cache import Cache
+from lens.files.embeddings import distinct_texts, read_embedded
+from lens.language.batching import distinct
 from lens.language.encoder import Encoder
 from lens.language.loading import require_model
+from lens.language.packed.reading import distinct_tokens
 
 __all__ = ["EmbeddedPairs", "Preferences", "claim", "embed_pairs", "encoder_request"]
 __all__ += ["import_embeddings", "kept", "read_pairs", "summary"]
 
 SAMPLE = 32
+NEIGHBOURS = 4
 MARK = ".lens"
+SIDES = {"chosen": "chosen", "rejected": "rejected"}
 OF_EMBEDDING = ("texts_cut", "tokens", "asked")
 
 
@@ -121,16 +127,29 @@ class EmbeddedPairs:
         claim(folder)
         artifacts.write_table(folder / "pairs.parquet", self.table)
         encoder = self.encoder.as_dict() if self.encoder else None
+        arrays, stored = self._each_text_once()
         artifacts.write_arrays(
             folder / "embeddings.safetensors",
-            {"chosen": self.chosen, "rejected": self.rejected},
-            {
+            arrays,
+            stored
+            | {
                 "rows_sha256": artifacts.sha256(folder / "pairs.parquet"),
                 "encoder": json.dumps(encoder, sort_keys=True),
                 "asked": json.dumps(self.report.get("asked"), sort_keys=True),
             },
         )
         artifacts.write_json(folder / "pairs.json", self.report)
+
+    def _each_text_once(self) -> tuple[dict[str, np.ndarray], dict]:
+        """(arrays to be stored, what their file says of them): a row for each distinct text, or, if
+        imported embeddings of one text differ, one for each answer."""
+        texts, sides = distinct_texts(self.table, SIDES)
+        both = np.stack([self.chosen, self.rejected], axis=1)
+        once = both[texts[:, 0], texts[:, 1]]
+        whole = {"chosen": self.chosen, "rejected": self.rejected}
+        if all(np.array_equal(once[sides[name]], whole[name]) for name in SIDES):
+            return {"texts": once}, {"texts_of": SIDES}
+        return whole, {}
 
     @classmethod
     def load(
@@ -160,10 +179,12 @@ def embed_pairs(
     pairs: Preferences,
     encoder: Encoder | str,
     *,
-    estimate: Callable[[float], None] = lambda seconds: None,
+    estimate: Callable[[float, int], None] = lambda seconds, texts: None,
 ) -> EmbeddedPairs:
-    """Embeds both answers of every pair; an encoder may be given by folder or Hub id. `estimate` is
-    told how long that will take, in seconds, from a sample of the texts, and may raise to stop."""
+    """Embeds both answers of every pair, each distinct text once and none that was embedded before
+    (`lens.files.embedding_cache`); an encoder may be given by folder or Hub id. `estimate` is told
+    how long that will take, in seconds, from a sample of the new texts, and how many they are; it
+    may raise to stop."""
     if not isinstance(pairs, Preferences):
         raise LensError("embed_pairs needs pairs that `lens.read_pairs` has read.")
     encoder = Encoder(encoder) if isinstance(encoder, str) else encoder
@@ -171,14 +192,47 @@ def embed_pairs(
     prompts = [*pairs.table["prompt"]] * 2
     answers = [*pairs.table["chosen"], *pairs.table["rejected"]]
     keys = list(pairs.table["id"])
-    names = [f"pair {key}, {side}" for side in ("chosen", "rejected") for key in keys]
+    names = [f"pair {key}, {side}" for side in SIDES for key in keys]
     token_ids, cut = encoder.token_ids(prompts, answers, names)
-    estimate(_seconds(encoder, token_ids, names))
-    both = encoder.embed_tokens(token_ids, names, prompts=prompts)
+    both = _embed_new(encoder, token_ids, names, estimate)
     chosen, rejected = both.reshape(2, len(keys), -1)
     counts = (cut, sum(map(len, token_ids)), asked)
     report = pairs.report | dict(zip(OF_EMBEDDING, counts, strict=True))
     return EmbeddedPairs(pairs.table, chosen, rejected, encoder, report)
+
+
+def _embed_new(
+    encoder: Encoder,
+    token_ids: list[list[int]],
+    names: list[str],
+    estimate: Callable[[float, int], None],
+) -> np.ndarray:
+    """Embeddings [n, d] of tokenised texts, those known from the cache."""
+    texts, places = distinct(token_ids)
+    cache = Cache(_identity(encoder))
+    known = cache.find(texts)
+    new = [place for place in range(len(texts)) if place not in known]
+    if known:
+        logging.getLogger(__name__).warning(
+            "%d of %d texts were embedded before (%s)", len(known), len(texts), cache.path
+        )
+    vectors = np.empty((0, 0), np.float32)
+    if new:
+        first = dict(zip(reversed(places), reversed(names), strict=True))
+        new_texts, new_names = [texts[place] for place in new], [first[place] for place in new]
+        estimate(_seconds(encoder, new_texts, new_names), len(new))
+        vectors = encoder.embed_tokens(new_texts, new_names)
+        cache.add(new_texts, vectors)
+    made = known | dict(zip(new, vectors, strict=True))
+    return np.stack([made[place] for place in places])
+
+
+def _identity(encoder: Encoder) -> dict:
+    """What decides an embedding of token ids, once "auto" is settled."""
+    of_text = ("text_style", "max_length", "too_long")
+    request = {k: v for k, v in encoder_request(encoder).items() if k not in of_text}
+    versions = {name: artifacts.versions()[name] for name in ("lens-rm", "torch", "transformers")}
+    return request | versions
 
 
 def claim(folder: Path, source: str | None = None) -> None:
@@ -240,14 +294,17 @@ def kept(folder: str | Path, pairs: Preferences, encoder: Encoder) -> EmbeddedPa
 
 
 def _seconds(encoder: Encoder, token_ids: list[list[int]], names: list[str]) -> float:
-    """What embedding all texts should take, from some of every length."""
-    by_length = sorted(token_ids, key=len)
-    sample = by_length[:: max(1, len(by_length) // SAMPLE)]
+    """What embedding all texts should take, from some of them."""
+    by_tokens = sorted(token_ids)  # so that neighbours share what they share in the whole
+    step = max(1, len(by_tokens) // SAMPLE) * NEIGHBOURS
+    sample = [
+        text for at in range(0, len(by_tokens), step) for text in by_tokens[at : at + NEIGHBOURS]
+    ]
     encoder.embed_tokens(sample[:1], names, progress=False)  # the first batch is slow
-    start = time.perf_counter()
+    begun = time.perf_counter()
     encoder.embed_tokens(sample, names, progress=False)
-    spent = time.perf_counter() - start
-    return spent * sum(map(len, token_ids)) / sum(map(len, sample))
+    spent = time.perf_counter() - begun
+    return spent * distinct_tokens(token_ids) / distinct_tokens(sample)
 
 
 def import_embeddings(pairs: Preferences, path: str | Path) -> EmbeddedPairs:

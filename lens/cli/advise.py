@@ -55,8 +55,8 @@ def run(args):
     told = pairs.table["group"][decided(pairs.table)].to_numpy()
     fold_of_each(told, 0)  # too few prompts are found before embedding
 
-    def estimate(seconds):
-        tell(f"Embedding {2 * len(pairs.table):,} texts: about {duration(seconds)}.")
+    def estimate(seconds, texts):
+        tell(f"Embedding {texts:,} texts: about {duration(seconds)}.")
         if seconds > 60 * args.minutes:
             raise LensError(
                 f"embedding alone takes about {duration(seconds)}, and the budget is "

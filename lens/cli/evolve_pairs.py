@@ -87,6 +87,6 @@ def _train_and_score(args, table, responses, seed, tokens):
         args, table, args.pairs, tokens, how, lora=None, seed=start, out=None
     )
     scores, tokens, cost = score_with(
-        args, tokens.tokenizer, model.eval(), responses, args.responses, tokens, groups="prompt_id"
+        args, tokens.tokenizer, model.eval(), responses, args.responses, tokens
     )
     return from_first(scores), tokens, (facts["tokens"] + cost["tokens"], facts["parameters"])

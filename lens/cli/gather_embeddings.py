@@ -14,5 +14,5 @@ def run(args):
     facts, used = shards.merged(reports)
     maps = [arrays for arrays in map(artifacts.map_arrays, args.shards) if arrays]
     facts["dimension"] = next(iter(maps[0].values())).shape[1]
-    embeddings.write_index(args.out, args.shards, reports, list(maps[0]))
+    embeddings.write_index(args.out, args.shards, reports)
     shards.write_metrics(args.metrics, reports, facts, used)

@@ -90,7 +90,7 @@ def heads(args, prompts, responses, inputs):
     reader = encoder(args)
     names = [f"text {number} of the bench" for number in range(1, len(prompts) + 1)]
     ids, _ = reader.token_ids(prompts, responses, names)
-    embeddings = reader.embed_tokens(ids, names, prompts=prompts)
+    embeddings = reader.embed_tokens(ids, names)
     found = []
     for folder in args.heads:
         made = artifacts.read_json(Path(folder) / "metrics.json")["settings"]

@@ -19,9 +19,8 @@ def add_arguments(parser):
 def run(args):
     import sys
 
-    from tqdm import tqdm
-
     from lens.cli.shared.your_data import read_ahead, reward_model
+    from lens.core.progress import Bar
     from lens.data.streams import chunks, open_out
     from lens.serving.scoring import Tally, score_rows
 
@@ -29,7 +28,7 @@ def run(args):
     readings, stream = read_ahead(args, "response")
     tally = Tally()
     with open_out(args.out) as write:
-        bar = tqdm(desc="score", unit="row", disable=None)
+        bar = Bar(desc="score", unit="row")
         for rows in chunks(stream, args.chunk):
             write(score_rows(model, rows, tally, readings))
             bar.update(len(rows))

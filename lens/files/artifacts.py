@@ -71,9 +71,9 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def write_arrays(
-    path: str | Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str] | None = None
+    path: str | Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None
 ) -> None:
-    """Saves named arrays, with optional string metadata, as safetensors."""
+    """Saves named arrays, with optional metadata of JSON values, as safetensors."""
     from safetensors.numpy import save_file
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -87,8 +87,8 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     return load_file(require_file(path))
 
 
-def read_about(path: str | Path) -> dict[str, str]:
-    """The string metadata saved with `write_arrays`."""
+def read_about(path: str | Path) -> dict[str, Any]:
+    """The metadata saved with `write_arrays` or `write_embeddings`."""
     from safetensors import safe_open
 
     with safe_open(str(require_file(path)), framework="numpy") as file:
@@ -96,7 +96,7 @@ def read_about(path: str | Path) -> dict[str, str]:
     return json.loads(found["lens"]) if "lens" in found else found
 
 
-def _noted(about: Mapping[str, str] | None) -> dict[str, str]:
+def _noted(about: Mapping[str, Any] | None) -> dict[str, str]:
     """As one text: safetensors writes several in an order that changes from run to run."""
     return {"lens": json.dumps(dict(about), sort_keys=True)} if about else {}
 
@@ -110,7 +110,7 @@ def check_holds(dtype: str, embeddings: np.ndarray, names: Sequence[str]) -> Non
         raise LensError(
             f"the embedding of {names[first]} has the value "
             f"{np.abs(embeddings[first]).max():.3g}, too large for {dtype} ({(~held).sum():,} of "
-            f"{len(held):,} embeddings are). Set `dtype` to bfloat16 or float32."
+            f"{len(held):,} embeddings are). Set `precision: high`."
         )
 
 
@@ -122,7 +122,7 @@ def _rounded(array: np.ndarray, dtype: str) -> "torch.Tensor":
 
 
 def write_embeddings(
-    path: str | Path, arrays: Mapping[str, np.ndarray], dtype: str, about: Mapping[str, str]
+    path: str | Path, arrays: Mapping[str, np.ndarray], dtype: str, about: Mapping[str, Any]
 ) -> None:
     """Saves named arrays of embeddings as safetensors in the number format `dtype` ("float32",
     "float16" or "bfloat16", rounded to the nearest)."""

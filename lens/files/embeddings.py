@@ -1,6 +1,8 @@
 """Embeddings on disk: safetensors shards in 16 or 32 bit, read by memory map, a row when asked for.
 
-An index (`embeddings.json`) names the shards with their rows and hashes.
+An index (`embeddings.json`) names the shards with their hashes. `texts` holds each distinct text of
+a table once; the table itself says which rows refer to which (`distinct_texts`). Files of earlier
+versions, with an array for each side, are read too.
 """
 
 import os
@@ -21,23 +23,32 @@ class Rows:
     `places` is a slice, positions or a mask. Raises LensError where a row read is not finite.
     """
 
-    def __init__(self, parts: Sequence[np.ndarray], name: str, ids: Sequence, source: object):
+    def __init__(
+        self,
+        parts: Sequence[np.ndarray],
+        name: str,
+        ids: Sequence,
+        source: object,
+        texts: np.ndarray | None = None,
+    ):
+        """`texts` [n] says which row of the parts is that of each row; by default they are one."""
         self.parts, self.name, self.ids, self.source = parts, name, ids, source
         self.starts = np.cumsum([0, *map(len, parts)])
-        self.shape = (int(self.starts[-1]), parts[0].shape[1])
+        self.texts = np.arange(self.starts[-1]) if texts is None else texts
+        self.shape = (len(self.texts), parts[0].shape[1])
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, places: slice | Sequence[int] | np.ndarray) -> np.ndarray:
-        rows = np.arange(len(self))[places]
+        rows = self.texts[places]
         found = np.empty((*rows.shape, self.shape[1]), np.float32)
         for part, start, stop in zip(self.parts, self.starts, self.starts[1:], strict=False):
             mine = (rows >= start) & (rows < stop)
             found[mine] = artifacts.as_float32(part[rows[mine] - start])
         bad = ~np.isfinite(found).all(axis=-1)
         if bad.any():
-            row = int(rows[bad].flat[0])
+            row = int(np.arange(len(self))[places][bad].flat[0])
             raise LensError(
                 f"{self.source}: {self.name} in row {row + 1} (id {self.ids[row]}) is not finite. "
                 "Embed again in float32, or remove the row."
@@ -48,22 +59,38 @@ class Rows:
 Embeddings: TypeAlias = Mapping[str, Rows | np.ndarray]
 
 
-def write_index(
-    path: str | Path, files: Sequence[str], reports: Sequence[Mapping], sides: Sequence[str]
-) -> None:
+def distinct_texts(
+    table: pd.DataFrame, columns: Mapping[str, str]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """(which rows and columns [m, 2] hold each distinct text first, {name of a side: which text
+    each row has there [n]}).
+
+    A text is a prompt with the answer in one of `columns`, {side: column}. Texts are numbered as
+    they appear, row by row.
+    """
+    answers = table[list(columns.values())].to_numpy()
+    prompt, _ = pd.factorize(table["prompt"])
+    answer, known = pd.factorize(answers.ravel())
+    both, _ = pd.factorize(np.repeat(prompt, len(columns)) * max(1, len(known)) + answer)
+    first = np.unique(both, return_index=True)[1]
+    sides = both.reshape(answers.shape).T
+    return np.stack(np.divmod(first, len(columns)), axis=1), dict(zip(columns, sides, strict=True))
+
+
+def write_index(path: str | Path, files: Sequence[str], reports: Sequence[Mapping]) -> None:
     """Saves the index of shards (with their reports from `shards.read_reports`)."""
     folder = Path(path).parent
     artifacts.write_json(
         path,
         {
-            "format": "lens-embeddings-1",
-            "arrays": list(sides),
+            "format": "lens-embeddings-2",
+            "texts_of": artifacts.read_about(files[0])["texts_of"],
             "rows_sha256": reports[0]["inputs"]["rows"],
             "model": reports[0]["model"],
             "shards": [
                 {
                     "file": os.path.relpath(file, folder),
-                    "rows": report["rows"],
+                    "texts": report["rows"],
                     "sha256": report["sha256"],
                 }
                 for file, report in zip(files, reports, strict=True)
@@ -94,10 +121,17 @@ def read_embedded(
         )
     table = artifacts.read_table(table_path)
     parts = [arrays for arrays in map(artifacts.map_arrays, files) if arrays]
+    sides = distinct_texts(table, index["texts_of"])[1] if "texts_of" in index else {}
     ids = table.iloc[:, 0].to_numpy()
     return table, {
-        name: Rows([arrays[name] for arrays in parts], name, ids, embeddings_path)
-        for name in parts[0]
+        name: Rows(
+            [arrays["texts" if sides else name] for arrays in parts],
+            name,
+            ids,
+            embeddings_path,
+            sides.get(name),
+        )
+        for name in sides or parts[0]
     }
 
 

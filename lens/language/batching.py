@@ -13,32 +13,29 @@ FULL_ELSEWHERE = 8192
 PADDING = 0.1  # of a row, that is worth its place in a full batch
 
 
-def token_batches(
-    lengths: Sequence[int],
-    budget: int,
-    device: str = "cpu",
-    before: Sequence[int] | None = None,
-) -> Iterator[list[int]]:
-    """Row numbers in batches, longest first, each at most `budget` tokens with its padding.
+def distinct(texts: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[int]]:
+    """(the distinct texts, the place [n] of each text among them)."""
+    known: dict[tuple[int, ...], int] = {}
+    places = [known.setdefault(tuple(text), len(known)) for text in texts]
+    return [list(text) for text in known], places
 
-    `before` are tokens that stand before each row in the cache: held, but not gone through again.
+
+def token_batches(lengths: Sequence[int], budget: int, device: str = "cpu") -> Iterator[list[int]]:
+    """Row numbers in batches, longest first, each at most `budget` tokens with its padding.
 
     A batch that keeps the kind of device busy ends early where the next row would be padded by more
     than a tenth. A single row longer than the budget makes a batch of its own.
     """
     full = FULL.get(device, FULL_ELSEWHERE)
-    before = before or [0] * len(lengths)
     batch: list[int] = []
-    held = 0
-    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], -before[row], row)):
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
         longest = lengths[batch[0]] if batch else 0
-        over = (len(batch) + 1) * (longest + max(held, before[row])) > budget
+        over = (len(batch) + 1) * longest > budget
         padded = lengths[row] < (1 - PADDING) * longest and len(batch) * longest >= full
         if batch and (over or padded):
             yield batch
-            batch, held = [], 0
+            batch = []
         batch.append(row)
-        held = max(held, before[row])
     if batch:
         yield batch
 
@@ -79,7 +76,7 @@ def while_memory_lasts(
             if budget <= LEAST:
                 raise LensError(
                     f"the device has no memory for a batch of {budget} tokens ({error}). Take a "
-                    "smaller model, a half-precision dtype, or a shorter --max-length."
+                    "smaller model, `precision: fast`, or a shorter --max-length."
                 ) from error
             budget //= 2
             logging.getLogger(__name__).warning(

@@ -1,21 +1,20 @@
 """Embeddings of (prompt, answer) texts: one hidden state a text (Eq. 2).
 
-Batches hold texts of like length up to a token budget and results go back in order, so that an
-embedding depends on its own text alone (to about 1e-5 in float32: sums may run in another order).
-Texts that share a prompt have it read once where the model allows (`lens.language.shared_prefix`).
+Each distinct text goes through the model once, and so does what texts begin with alike, where the
+model allows (`lens.language.packed`). Results go back in order, so that an embedding depends on its
+own text alone (to about 1e-5 in float32: sums may run in another order).
 """
 
-import logging
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from lens.core.errors import LensError
-from lens.language import shared_prefix
-from lens.language.batching import pad, token_batches, while_memory_lasts
+from lens.core.progress import Bar
+from lens.language.batching import distinct, pad, token_batches, while_memory_lasts
+from lens.language.packed import reading
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
@@ -54,13 +53,9 @@ def embed(
     pooling: str,
     layer: int,
     batch_tokens: int,
-    groups: Sequence[Hashable] | None = None,
     progress: bool = True,
 ) -> np.ndarray:
     """Embeddings float32 [n, d] of tokenised texts, in their order.
-
-    `groups` names the prompt of each text, so that what texts of one prompt share goes through the
-    model once.
 
     `layer` -1 is the model's final hidden state (after its last norm), 0 the input embeddings,
     i > 0 the output of block i. Raises LensError naming the row of a text without tokens.
@@ -73,32 +68,38 @@ def embed(
     depth = model.config.get_text_config().num_hidden_layers
     if not -1 <= layer <= depth:
         raise LensError(f"layer {layer}: the model has layers 0 to {depth}, or -1 for the last.")
-    repeated = groups is not None and len(set(groups)) < len(groups)
-    if repeated and pooling != "last":
-        logging.getLogger(__name__).info("pooling %s reads every text whole", pooling)
-        repeated = False
-    shared = groups if repeated and shared_prefix.can_share(model) else None
+    texts, places = distinct(token_ids)
+    packed = bool(texts) and reading.can_pack(model)
 
     def run(rows: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
-        some = [token_ids[row] for row in rows]
-        if shared is None:
-            return _whole_texts(model, some, POOLING[pooling], layer, budget)
-        parted = shared_prefix.group_texts(some, [shared[row] for row in rows])
-        return shared_prefix.last_states(model, some, parted, layer=layer, budget=budget)
+        part = [texts[row] for row in rows]
+        if packed:
+            return _packed_texts(model, part, pooling, layer, budget)
+        return _padded_texts(model, part, POOLING[pooling], layer, budget)
 
-    batches = while_memory_lasts(run, len(token_ids), batch_tokens)
     result = np.empty((0, 0), np.float32)
-    bar = tqdm(total=len(token_ids), unit="text", desc="embed", disable=None if progress else True)
-    for rows, states in batches:
-        if not len(result):
-            result = np.empty((len(token_ids), states.shape[1]), np.float32)
-        result[rows] = states.float().cpu().numpy()
-        bar.update(len(rows))
-    bar.close()
-    return result
+    with Bar(desc="embed", total=sum(map(len, texts)), unit="token", shown=progress) as bar:
+        for rows, states in while_memory_lasts(run, len(texts), batch_tokens):
+            if not len(result):
+                result = np.empty((len(texts), states.shape[1]), np.float32)
+            result[rows] = states.float().cpu().numpy()
+            bar.update(sum(len(texts[row]) for row in rows))
+    return result[places]
 
 
-def _whole_texts(
+def _packed_texts(
+    model: "Model", token_ids: Sequence[Sequence[int]], pooling: str, layer: int, budget: int
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """(rows, their pooled states [n, d]) batch by batch, without padding."""
+    for rows, paths, states in reading.text_states(model, token_ids, layer=layer, budget=budget):
+        if pooling == "mean":
+            yield rows, torch.stack([states[path].mean(dim=0) for path in paths])
+        else:
+            end = {"last": -1, "first": 0}[pooling]
+            yield rows, states[torch.stack([path[end] for path in paths])]
+
+
+def _padded_texts(
     model: "Model", token_ids: Sequence[Sequence[int]], pool: Callable, layer: int, budget: int
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
     """(rows, their pooled states [n, d]) batch by batch."""

@@ -13,11 +13,10 @@ from lens.core.errors import LensError
 from lens.files.endpoints import on_this_machine
 from lens.language import loading
 from lens.language.folders.ends import ends, keep_promise, promised_end
+from lens.language.packed.reading import sees_ahead
 from lens.language.readers.sentence import Sentence, lower_case, read_sentence
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel as Model
-
     from lens.language.readers.endpoint import Endpoint
     from lens.language.readers.library import Library
 
@@ -151,6 +150,8 @@ class Encoder:
     def _load(self) -> Loaded:
         from transformers import AutoModel
 
+        from lens.language.precision import settle
+
         found = None
         if self.pooling == "auto" or self.sentence:
             loading.require_model(self.model)
@@ -167,7 +168,7 @@ class Encoder:
             AutoModel,
             path=found.folder if found else self.model,
             revision=self.revision,
-            dtype=self.dtype,
+            dtype="float32" if self.dtype == "auto" else self.dtype,
             device=self.device,
             trust_remote_code=self.trust_remote_code,
         )
@@ -176,7 +177,9 @@ class Encoder:
                 f"{self.model}: has an encoder and a decoder. Choose a model that is one of "
                 "them, or import its embeddings as .npy."
             )
-        ahead = sees_ahead(model, self.model)
+        ahead = sees_ahead(model)
+        if self.dtype == "auto":
+            self.dtype = settle(tokenizer, model)
         if found:
             self._settle(found, tokenizer)
         elif self.pooling == "auto":
@@ -202,7 +205,7 @@ class Encoder:
                 f"{self.model} at an endpoint: {', '.join(unheard)}: an endpoint reads plain text "
                 "and pools by itself. Leave that out."
             )
-        self.text_style = "plain"
+        self.text_style, self.dtype = "plain", "float32"
         endpoint = Endpoint(
             str(self.base_url), self.model, key_variable=self.key_variable, cache=self.cache
         )
@@ -233,6 +236,7 @@ class Encoder:
     def _library(self, found: Sentence) -> Loaded:
         from lens.language.readers.library import Library
 
+        self.dtype = "float32" if self.dtype == "auto" else self.dtype
         library = Library(
             self.model,
             revision=self.revision,
@@ -287,15 +291,9 @@ class Encoder:
         return found, cut
 
     def embed_tokens(
-        self,
-        token_ids: list,
-        names: Sequence[str],
-        *,
-        prompts: Sequence[str] | None = None,
-        progress: bool = True,
+        self, token_ids: list, names: Sequence[str], *, progress: bool = True
     ) -> np.ndarray:
-        """Embeddings float32 [n, d] of tokenised texts; LensError where one is not finite. With
-        their `prompts`, a causal model reads each prompt once."""
+        """Embeddings float32 [n, d] of tokenised texts; LensError where one is not finite."""
         from lens.language.embedding import embed
 
         loaded = self._reader()
@@ -310,14 +308,13 @@ class Encoder:
                 pooling=self.pooling,
                 layer=self.layer,
                 batch_tokens=self.batch_tokens,
-                groups=prompts,
                 progress=progress,
             )
         check_finite(
             found,
             names.__getitem__,
             f"{self.model}: the embedding",
-            "Try dtype float32; if it stays, look at that text.",
+            "Try precision high; if it stays, look at that text.",
         )
         if self.normalize:
             found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
@@ -329,23 +326,4 @@ class Encoder:
         """Embeddings float32 [n, d] of prompts (JSON messages) with their responses."""
         names = [f"text {number}" for number in range(1, len(prompts) + 1)]
         token_ids, _ = self.token_ids(prompts, responses, names)
-        return self.embed_tokens(token_ids, names, prompts=prompts, progress=progress)
-
-
-def sees_ahead(model: "Model", name: str) -> bool:
-    """Whether the state of a token depends on the next one, as it does in an encoder. LensError,
-    with the model's name, where it cannot read text alone."""
-    import torch
-
-    try:
-        with torch.inference_mode():
-            first, second = (
-                model(input_ids=torch.tensor([ids], device=model.device)).last_hidden_state[0, 0]
-                for ids in ([5, 6], [5, 7])
-            )
-    except (TypeError, ValueError, AttributeError, LookupError) as error:
-        raise LensError(
-            f"{name}: a {type(model).__name__}, which does not turn a text alone into a state for "
-            f"each token ({error}). Choose a language model or a sentence encoder."
-        ) from error
-    return not torch.equal(first, second)
+        return self.embed_tokens(token_ids, names, progress=progress)

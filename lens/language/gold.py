@@ -1,17 +1,17 @@
 """Gold scores: the raw logit of a sequence classifier with one label."""
 
 import logging
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
-from lens.language import shared_prefix
-from lens.language.batching import pad, token_batches, while_memory_lasts
+from lens.core.progress import Bar
+from lens.language.batching import distinct, pad, token_batches, while_memory_lasts
+from lens.language.packed import reading
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
@@ -23,66 +23,63 @@ def score(
     token_ids: Sequence[Sequence[int]],
     *,
     batch_tokens: int,
-    groups: Sequence[Hashable] | None = None,
     names: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Gold scores float32 [n] of tokenised (prompt, answer) texts, in their order.
 
-    `groups` names the prompt of each text, so that what texts of one prompt share goes through the
-    model once, where its head is a plain `score` on the last token. LensError where a score is not
-    finite, naming the text as `names` call it.
+    What texts begin with alike goes through the model once, where its head is a plain `score` on
+    the last token. LensError where a score is not finite, naming the text as `names` call it.
     """
     if model.config.num_labels != 1:
         raise LensError(
             f"the gold model has {model.config.num_labels} labels; a reward model has one. "
             "Choose a sequence classifier with num_labels = 1."
         )
-    repeated = groups is not None and len(set(groups)) < len(groups)
-    shared = groups if repeated and _can_share(model) else None
+    texts, places = distinct(token_ids)
+    packed = bool(texts) and _can_pack(model)
 
     def run(rows: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
-        some = [token_ids[row] for row in rows]
-        if shared is None:
-            return _whole_texts(model, some, budget)
-        parted = shared_prefix.group_texts(some, [shared[row] for row in rows])
-        states = shared_prefix.last_states(model.base_model, some, parted, layer=-1, budget=budget)
-        return ((places, model.score(state)[:, 0]) for places, state in states)
+        part = [texts[row] for row in rows]
+        if not packed:
+            return _padded_texts(model, part, budget)
+        states = reading.last_states(model.base_model, part, layer=-1, budget=budget)
+        return ((rows, model.score(state)[:, 0]) for rows, state in states)
 
-    batches = while_memory_lasts(run, len(token_ids), batch_tokens)
-    scores = np.empty(len(token_ids), np.float32)
-    progress = tqdm(total=len(token_ids), unit="text", desc="gold", disable=None)
-    for rows, logits in batches:
-        scores[rows] = logits.float().cpu().numpy()
-        progress.update(len(rows))
-    progress.close()
+    found = np.empty(len(texts), np.float32)
+    with Bar(desc="gold", total=sum(map(len, texts)), unit="token") as bar:
+        for rows, logits in while_memory_lasts(run, len(texts), batch_tokens):
+            found[rows] = logits.float().cpu().numpy()
+            bar.update(sum(len(texts[row]) for row in rows))
+    scores = found[places]
     check_finite(
         scores,
         lambda row: f"text {row + 1}" if names is None else names[row],
         "the score",
-        "Use dtype float32; if it stays, look at that text.",
+        "Use precision high; if it stays, look at that text.",
     )
     return scores
 
 
-def _can_share(model: "Model") -> bool:
+def _can_pack(model: "Model") -> bool:
     """Whether the head on the last token's state is all that the classifier does, by trying it."""
-    if not shared_prefix.can_share(model.base_model):
+    if not reading.can_pack(model.base_model):
         return False
     if isinstance(getattr(model, "score", None), torch.nn.Linear):
-        ids = torch.tensor([shared_prefix.TRIAL[0]], device=model.device)
+        ids = torch.tensor(reading.trial_texts()[:1], device=model.device)
         state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
         own = model(input_ids=ids).logits
-        if torch.allclose(model.score(state), own, atol=1e-3, rtol=1e-3):
+        most = reading.most_difference(model)
+        if torch.allclose(model.score(state), own, atol=most, rtol=most):
             return True
     logging.getLogger(__name__).warning(
-        "%s: prompts are read again for every answer (its score is more than a linear head on the "
-        "last token)",
+        "%s: texts are read whole, what they begin with alike too (its score is more than a linear "
+        "head on the last token)",
         type(model).__name__,
     )
     return False
 
 
-def _whole_texts(
+def _padded_texts(
     model: "Model", token_ids: Sequence[Sequence[int]], budget: int
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
     """(rows, their logits [n]) batch by batch."""

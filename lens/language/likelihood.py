@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from lens.core.diagnostics import check_finite
+from lens.core.progress import Bar
 from lens.language.batching import pad, token_batches, while_memory_lasts
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def mean_log_likelihood(
     result = np.full(len(text_ids), np.nan)
     known = [row for row, ids in enumerate(text_ids) if 0 < starts[row] < len(ids)]
     lengths = [len(text_ids[row]) for row in known]
-    bar = tqdm(total=len(known), unit="text", desc="likelihood", disable=None)
+    bar = Bar(total=len(known), unit="text", desc="likelihood")
     words = model.config.get_text_config().vocab_size
 
     def run(part: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
@@ -59,6 +59,6 @@ def mean_log_likelihood(
         result[known],
         lambda place: f"text {known[place] + 1}",
         "the likelihood",
-        "Use dtype float32; if it stays, look at that text.",
+        "Use precision high; if it stays, look at that text.",
     )
     return result

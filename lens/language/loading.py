@@ -33,12 +33,21 @@ def load(
     """(tokenizer, model in evaluation mode on the device) from a folder, a GGUF file or a Hub id;
     a folder with an adapter alone is merged into the model that it was trained on.
 
-    A `tokenizer` that is given is not read again. `dtype` is a torch dtype's name. Raises LensError
-    when the folder is not there or damaged, the Hub refuses, weights are missing or the GPU is too
-    small. `trust_remote_code` runs code that comes with the model: off unless asked.
+    A `tokenizer` that is given is not read again. `dtype` is a torch dtype's name (bfloat16 on a
+    CPU: as `lens.language.precision` says). Raises LensError when the folder is not there or
+    damaged, the Hub refuses, weights are missing or the GPU is too small. `trust_remote_code` runs
+    code that comes with the model: off unless asked.
     """
+    from lens.language.precision import make_fast
+
+    fast = dtype == "bfloat16" and pick_device(device) == "cpu"
     tokenizer, model, missing = read(
-        auto_class, path, revision, dtype, trust_remote_code=trust_remote_code, tokenizer=tokenizer
+        auto_class,
+        path,
+        revision,
+        "float32" if fast else dtype,
+        trust_remote_code=trust_remote_code,
+        tokenizer=tokenizer,
     )
     missing = [name for name in missing if "pooler" not in name]
     if missing:
@@ -46,7 +55,10 @@ def load(
             f"model {path} has no trained weights for {', '.join(missing)}, which this stage needs "
             "(a reward model needs its head, a generator its language model). Choose another model."
         )
-    return tokenizer, place(model, path, device).eval()
+    model = place(model, path, device).eval()
+    if fast:
+        make_fast(model)
+    return tokenizer, model
 
 
 def read(
@@ -138,7 +150,7 @@ def place(model: "Model", path: str, device: str) -> "Model":
         with suppress(torch.OutOfMemoryError):
             return model.to(device)
     dtype = str(model.dtype).removeprefix("torch.")
-    smaller = "set `dtype: bfloat16`, " if dtype == "float32" else ""
+    smaller = "set `precision: fast`, " if dtype == "float32" else ""
     raise LensError(
         f"model {path}: its weights take {needed / 1e9:.1f} GB as {dtype}, but {device} "
         f"({torch.cuda.get_device_name(device)}) has {memory / 1e9:.1f} GB, {free / 1e9:.1f} GB of "

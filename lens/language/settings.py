@@ -1,8 +1,8 @@
 """Settings of language models: loading, embedding, sampling and training on text."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lens.core.settings import (
     Address,
@@ -16,6 +16,8 @@ from lens.core.settings import (
 )
 
 Dtype = Literal["float32", "bfloat16", "float16"]
+DTYPES = {"high": "float32", "fast": "bfloat16", "auto": "auto"}  # of each precision
+PRECISIONS = {"float32": "high", "bfloat16": "fast"}  # of each dtype that was its name before
 Epochs = Annotated[float, Field(gt=0, description="Passes over the texts.")]
 
 
@@ -24,7 +26,11 @@ class LoadSettings(Threaded):
 
     model: str = Field(description="Folder or Hub id.")
     revision: str | None = Field(None, description="Hub revision; pin a commit.")
-    dtype: Dtype = Field("float32", description="Number format of the weights.")
+    precision: Literal["high", "fast"] = Field(
+        "high",
+        description="high: float32; fast: bfloat16, on a CPU in linear layers alone "
+        "(`dtype: float32` and `dtype: bfloat16` are older names).",
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
     trust_remote_code: bool = Field(False, description="Run code that comes with the model.")
     text_style: Literal["chat", "plain"] = Field(
@@ -36,6 +42,17 @@ class LoadSettings(Threaded):
     too_long: Literal["error", "cut_left", "cut_right"] = Field(
         "error", description="What happens to longer texts."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_dtype(cls, given: Any) -> Any:
+        """The older name, `dtype`, as a precision."""
+        if not isinstance(given, dict) or "dtype" not in given:
+            return given
+        if "precision" in given or given["dtype"] not in PRECISIONS:
+            raise ValueError("give `precision: high` or `precision: fast` in place of `dtype`")
+        rest = {name: value for name, value in given.items() if name != "dtype"}
+        return rest | {"precision": PRECISIONS[given["dtype"]]}
 
 
 class EmbeddingSettings(Settings):

@@ -13,9 +13,9 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from lens.core.errors import LensError
+from lens.core.progress import Bar
 from lens.core.stacked import Linear, Stack, batches, seeded
 from lens.files.artifacts import read_about, read_arrays, write_arrays
 
@@ -172,7 +172,7 @@ def train_vaes(
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     counts = [len(chosen) for chosen, _ in sides]
     room = torch.empty(len(sides), 2 * min(batch_size, max(counts)), dim)
-    for epoch in tqdm(range(epochs), desc="vae", unit="epoch", disable=None):
+    for epoch in Bar(range(epochs), desc="vae", unit="epoch"):
         for batch in batches(counts, batch_size, generators):
             width = batch.rows.shape[1]
             pairs = room[:, : 2 * width]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lens.data.settings import PairsSettings
+from lens.language.settings import DTYPES
 from lens.plan.architectures import Architecture, find, of_the_world
 from lens.plan.machines import CPU, STEP_SECONDS
 from lens.plan.tasks import Task
@@ -96,8 +97,8 @@ class Stage:
         alone = self.wildcards["method"] in ("full_finetune", "lora")
         return [scale for scale in textual["jobs"][job] if scale > 1 or alone]
 
-    def task(self, use: str, load: Section, **more: Any) -> Task:
-        dtype = load.get("dtype") or "float32"
+    def task(self, use: str, load: Section, dtype: str | None = None, **more: Any) -> Task:
+        dtype = dtype or DTYPES[load.get("precision", "high")]
         return Task(use=use, model=load["model"], shape=self.shape(load), dtype=dtype, **more)
 
     def reading(
@@ -168,7 +169,7 @@ class Stage:
         longest = own.get("max_length") or entry["load"].get("max_length") or self.data.longest
         return self.task(
             "training",
-            {**entry["load"], "dtype": own.get("dtype") or entry["load"].get("dtype")},
+            entry["load"],
             texts=texts,
             tokens=texts * min(longest, length),
             batch=own.get("device_batch_size") or ceil(own["batch_size"] / gpus),
@@ -176,6 +177,7 @@ class Stage:
             steps=ceil(rows * own["epochs"] / own["batch_size"]),
             gpus=gpus,
             settings=own,
+            dtype=own.get("dtype"),
             **more,
         )
 

@@ -154,8 +154,8 @@ class Task:
         if self.use != "training":
             if self.dtype == "float32":
                 half = replace(self, dtype="bfloat16")
-                yield "dtype bfloat16", half
-                yield from ((f"dtype bfloat16 and {text}", task) for text, task in half.smaller())
+                yield "precision fast", half
+                yield from ((f"precision fast and {text}", task) for text, task in half.smaller())
             return
         gpus = self.gpus
         while (gpus := 2 * gpus) <= MOST_GPUS:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
-from tqdm import tqdm
 
 from lens.core.errors import LensError
+from lens.core.progress import Bar
 from lens.core.stacked import Linear, Stack, batches, seeded
 from lens.latent.synthesis import Source
 from lens.reward.factored_batches import Batches
@@ -76,7 +76,7 @@ def train_mlps(
     ]
     make_pairs = Batches([run.source for run in runs])
     live = list(range(len(runs)))
-    for epoch in tqdm(range(1, epochs + 1), desc="reward", unit="epoch", leave=False, disable=None):
+    for epoch in Bar(range(1, epochs + 1), desc="reward", unit="epoch", leave=False):
         sizes, sources = [counts[i] for i in live], [generators[i] for i in live]
         for batch in batches(sizes, batch_size, sources):
             rows, variants = zip(

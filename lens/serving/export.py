@@ -105,5 +105,5 @@ def _check(model: RewardModel, encoder: Encoder, classifier: "Model") -> None:
         raise LensError(
             f"{encoder.model}: the classifier gives {logit:.5g} for a test text, the reward "
             f"model {reward:.5g}."
-            + (" Fit with --dtype float32." if encoder.dtype != "float32" else "")
+            + (" Fit with --precision high." if encoder.dtype != "float32" else "")
         )

@@ -16,9 +16,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from lens.core.errors import LensError
+from lens.core.progress import Bar
 from lens.files.endpoints import LATER, check_address, client, hide, host, read_key, said
 
 if TYPE_CHECKING:
@@ -225,7 +224,7 @@ def _ask_all(
         futures = [pool.submit(ask, key, row) for key, row in missing.items()]
         done = as_completed(futures)
         try:
-            for future in tqdm(done, total=len(futures), desc="judge", unit="call", disable=None):
+            for future in Bar(done, total=len(futures), desc="judge", unit="call"):
                 future.result()
         except RefusedError as error:
             # Requests under way are waited for: they are paid, and their answers are kept.

@@ -153,8 +153,8 @@ def probability_verdicts(
     for a label that is not one token of the judge, and for probabilities that are not finite.
     """
     import torch
-    from tqdm import tqdm
 
+    from lens.core.progress import Bar
     from lens.language.batching import pad, token_batches, while_memory_lasts
 
     label_ids = _label_ids(tokenizer, labels)
@@ -174,7 +174,7 @@ def probability_verdicts(
             )
 
     shares = np.empty(len(token_ids))
-    progress = tqdm(total=len(token_ids), unit="text", desc="judge", disable=None)
+    progress = Bar(total=len(token_ids), unit="text", desc="judge")
     with torch.inference_mode():
         for rows, values in while_memory_lasts(run, len(token_ids), batch_tokens):
             shares[rows] = values.cpu().numpy()

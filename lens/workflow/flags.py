@@ -155,7 +155,7 @@ def inspection_flags(config: Config, wildcards: Wildcards) -> Words:
 
 def scoring(load: LoadSettings, model: Model) -> dict:
     """For texts to be scored by a reward model trained from this entry of `models`."""
-    keys = ("dtype", "device", "text_style", "max_length", "too_long", "threads")
+    keys = ("precision", "device", "text_style", "max_length", "too_long", "threads")
     given = load.given()
     own = {key: given[key] for key in keys if key in given}
     return own | {"batch_tokens": model.embedding.given().get("batch_tokens")}

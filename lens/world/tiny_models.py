@@ -12,7 +12,6 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
-from tqdm import tqdm
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -23,6 +22,7 @@ from transformers import (
 from transformers.utils import logging
 
 from lens.core.errors import LensError
+from lens.core.progress import Bar
 from lens.data.sources import read_rows
 from lens.files.atomic import replacing_folder
 from lens.language.batching import pad
@@ -174,7 +174,9 @@ def optimise(
     )
     losses = []
     model.train()
-    for rows in tqdm(batches(lengths, batch_size, steps, seed), total=steps, disable=None):
+    for rows in Bar(
+        batches(lengths, batch_size, steps, seed), total=steps, desc="train", unit="step"
+    ):
         loss = loss_of(rows)
         optimiser.zero_grad()
         loss.backward()

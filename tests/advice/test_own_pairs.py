@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from lens.advice.fit import fit
-from lens.advice.own_pairs import embed_pairs, kept
+from lens.advice.own_pairs import EmbeddedPairs, embed_pairs, import_embeddings, kept
 from lens.advice.preferences import read_pairs
 from lens.core.errors import LensError
+from lens.files import artifacts
 from lens.language.encoder import Encoder
 from tests.helpers.word_pairs import jsonl, some_rows
 
@@ -92,3 +93,67 @@ def test_objects_say_what_they_are(llama_folder):
 def test_mistakes_in_python_get_a_sentence(call, message):
     with pytest.raises(LensError, match=message):
         call()
+
+
+def tournament(count):
+    """Every pair of `count` rated answers to each of four prompts."""
+    return [
+        {"prompt": f"w{p} w9", "chosen": f"w{a} w1", "rejected": f"w{b} w1 w2"}
+        for p in range(4)
+        for a in range(10, 10 + count)
+        for b in range(20, 20 + count)
+    ]
+
+
+def texts_embedded(monkeypatch):
+    """A list that gets how many texts each call of an encoder reads from now on."""
+    read, embed_tokens = [], Encoder.embed_tokens
+
+    def counted(self, token_ids, names, **more):
+        if more.get("progress", True):  # not those by which time is estimated
+            read.append(len(token_ids))
+        return embed_tokens(self, token_ids, names, **more)
+
+    monkeypatch.setattr(Encoder, "embed_tokens", counted)
+    return read
+
+
+def test_more_pairs_read_new_texts_alone(llama_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("LENS_CACHE", str(tmp_path / "cache"))
+    read, told = texts_embedded(monkeypatch), []
+    few, more = (read_pairs(tournament(count)) for count in (2, 3))
+    encoder = Encoder(str(llama_folder), device="cpu")
+    first = embed_pairs(few, encoder, estimate=lambda seconds, texts: told.append(texts))
+    second = embed_pairs(more, encoder, estimate=lambda seconds, texts: told.append(texts))
+    embed_pairs(more, encoder, estimate=lambda seconds, texts: told.append(texts))
+    assert read == told == [4 * 2 * 2, 4 * 2]  # answers, each with its prompt; then none at all
+    fresh = embed_pairs(more, Encoder(str(llama_folder), device="cpu", layer=1))
+    assert read[2:] == [4 * 2 * 3]
+    monkeypatch.setenv("LENS_CACHE", "off")
+    expected = embed_pairs(more, encoder)
+    for side in ("chosen", "rejected"):
+        np.testing.assert_allclose(getattr(second, side), getattr(expected, side), atol=1e-5)
+        assert not np.allclose(getattr(fresh, side), getattr(expected, side), atol=1e-2)
+    shared = {tuple(row) for row in few.table[["prompt", "chosen"]].to_numpy()}
+    rows = [tuple(row) in shared for row in more.table[["prompt", "chosen"]].to_numpy()]
+    assert {v.tobytes() for v in second.chosen[rows]} == {v.tobytes() for v in first.chosen}
+
+
+def test_each_text_is_saved_once(llama_folder, tmp_path):
+    data = embed_pairs(read_pairs(tournament(3)), Encoder(str(llama_folder), device="cpu"))
+    data.save(tmp_path / "kept")
+    stored = artifacts.read_arrays(tmp_path / "kept/embeddings.safetensors")
+    assert {name: len(array) for name, array in stored.items()} == {"texts": 4 * 2 * 3}
+    found = EmbeddedPairs.load(tmp_path / "kept", device="cpu")
+    assert len(found) == 4 * 9
+    assert np.array_equal(found.chosen, data.chosen)
+    assert np.array_equal(found.rejected, data.rejected)
+
+
+def test_imported_embeddings_that_differ_for_one_text_are_saved_as_they_are(tmp_path):
+    pairs = read_pairs(tournament(2))
+    array = np.random.default_rng(0).normal(size=(len(pairs.table), 2, 5)).astype(np.float32)
+    artifacts.write_npy(tmp_path / "e.npy", array)
+    import_embeddings(pairs, tmp_path / "e.npy").save(tmp_path / "kept")
+    found = EmbeddedPairs.load(tmp_path / "kept")
+    assert np.array_equal(np.stack([found.chosen, found.rejected], axis=1), array)

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from lens.files.artifacts import sha256, write_arrays, write_table
+from lens.files.embeddings import read_embedded
 
 
 def prompt(text):
@@ -61,9 +62,15 @@ def embed(pairs, model, *more):
     )
 
 
+def embedded(pairs):
+    """Embeddings by side, [rows, features] each."""
+    _, found = read_embedded(pairs, pairs.parent / "embeddings.safetensors")
+    return {side: rows[:] for side, rows in found.items()}
+
+
 def test_pairs_are_embedded_in_order(pairs, llama_folder, lens):
     lens(*embed(pairs, llama_folder, "--batch-tokens", 50))
-    whole = load_file(pairs.parent / "embeddings.safetensors")
+    whole = embedded(pairs)
     assert whole["chosen"].shape == whole["rejected"].shape == (30, 16)
     metrics = json.loads((pairs.parent / "metrics.json").read_text())
     assert metrics["metrics"]["texts"] == 60
@@ -71,7 +78,7 @@ def test_pairs_are_embedded_in_order(pairs, llama_folder, lens):
     table = pd.read_parquet(pairs)
     write_table(pairs, table.iloc[::-1])
     lens(*embed(pairs, llama_folder, "--batch-tokens", 1))
-    turned = load_file(pairs.parent / "embeddings.safetensors")
+    turned = embedded(pairs)
     np.testing.assert_allclose(turned["chosen"][::-1], whole["chosen"], atol=1e-5)
 
 
@@ -115,11 +122,11 @@ def test_embeddings_too_large_for_their_number_format_are_named(
     from lens.language.encoder import Encoder
 
     def far(self, token_ids, names, **more):
-        return np.where(np.array(names)[:, None] == names[30 + 4], 7e4, 1.0).astype(np.float32)
+        return np.where(np.array(names)[:, None] == names[9], 3.4e38, 1.0).astype(np.float32)
 
     monkeypatch.setattr(Encoder, "embed_tokens", far)
-    message = fail(*embed(pairs, llama_folder, "--dtype", "float16"))
-    assert "id row-4, rejected has the value 7e+04, too large for float16 (1 of 60" in message
+    message = fail(*embed(pairs, llama_folder, "--precision", "fast"))
+    assert "id row-4, rejected has the value 3.4e+38, too large for bfloat16 (1 of 60" in message
     assert not (pairs.parent / "embeddings.safetensors").exists()
 
 
@@ -205,7 +212,7 @@ def test_pooling_layer_and_style_reach_the_model(pairs, llama_folder, lens):
     from lens.language.templates import render
 
     lens(*embed(pairs, llama_folder, "--pooling", "mean", "--layer", 1, "--text-style", "plain"))
-    got = load_file(pairs.parent / "embeddings.safetensors")["rejected"]
+    got = embedded(pairs)["rejected"]
     tokenizer = AutoTokenizer.from_pretrained(llama_folder)
     table = pd.read_parquet(pairs)
     texts = [

@@ -20,7 +20,7 @@ def embed(pairs, model, folder, shard=0, of=1, *more, command="embed-pairs"):
     return (
         *(
             f"{command} --pairs {pairs} --model {model} --device cpu --shard {shard} --shards "
-            f"{of} --flush 4 --out {out} --metrics {out.with_suffix('.json')}"
+            f"{of} --flush 8 --out {out} --metrics {out.with_suffix('.json')}"
         ).split(),
         *more,
     )

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lens.core.errors import LensError
-from lens.language.batching import pad, token_batches, while_memory_lasts
+from lens.language.batching import distinct, pad, token_batches, while_memory_lasts
 from lens.language.embedding import embed
 
 
@@ -16,10 +16,8 @@ def test_a_full_batch_ends_where_padding_would_exceed_a_tenth():
     assert list(token_batches([300, 290, 200, 190], 8192, "cuda")) == [[0, 1, 2, 3]]
 
 
-def test_what_stands_before_a_row_counts_against_the_budget_alone():
-    assert list(token_batches([5, 5, 5], 30, before=[0, 0, 0])) == [[0, 1, 2]]
-    assert list(token_batches([5, 5, 5], 30, before=[0, 0, 10])) == [[2, 0], [1]]
-    assert list(token_batches([5, 5], 30, before=[40, 0])) == [[0], [1]]
+def test_each_distinct_text_once():
+    assert distinct([[5, 6], [7], [5, 6], []]) == ([[5, 6], [7], []], [0, 1, 0, 2])
 
 
 def test_padding_on_either_side():
@@ -62,18 +60,18 @@ def test_memory_for_no_batch_at_all_is_said():
 
 
 def test_embedding_survives_a_full_device(llama_folder, monkeypatch):
-    """The model refuses batches of more than 20 rows: the embeddings are those of small batches."""
+    """The model refuses more than 200 tokens at a time: embeddings are those of small batches."""
     from transformers import AutoModel
 
     model = AutoModel.from_pretrained(llama_folder).eval()
     rng = np.random.default_rng(0)
     texts = [rng.integers(5, 40, size=rng.integers(4, 12)).tolist() for _ in range(90)]
-    options = {"pooling": "last", "layer": -1, "groups": [row // 3 for row in range(90)]}
+    options = {"pooling": "last", "layer": -1}
     plain = embed(model, texts, batch_tokens=64, **options)
     forward = type(model).forward
 
     def full(self, **inputs):
-        if len(inputs["input_ids"]) > 20:
+        if inputs["input_ids"].numel() > 200:
             raise torch.OutOfMemoryError("full")
         return forward(self, **inputs)
 

@@ -148,7 +148,7 @@ def test_a_text_without_tokens_is_refused(llama_folder, pooling):
     with pytest.raises(LensError, match="text 2 of 3 has no token"):
         embed(load(llama_folder), [[1, 5], [], [1]], **options)
     with pytest.raises(LensError, match="text 1 of 2 has no token"):
-        embed(load(llama_folder), [[], [1]], groups=["p", "p"], **options)
+        embed(load(llama_folder), [[], [1]], **options)
 
 
 def test_layers(llama_folder):

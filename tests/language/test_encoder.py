@@ -9,7 +9,8 @@ from transformers import AutoModel
 
 from lens.language import loading
 from lens.language.embedding import embed
-from lens.language.encoder import Encoder, sees_ahead
+from lens.language.encoder import Encoder
+from lens.language.packed.reading import sees_ahead
 
 PROMPT = json.dumps([{"role": "user", "content": "w1 w2 w3"}])
 
@@ -39,8 +40,8 @@ def loaded(folder):
 
 
 def test_only_an_encoder_sees_ahead(llama_folder, bert_folder):
-    assert not sees_ahead(loaded(llama_folder)[1], "llama")
-    assert sees_ahead(loaded(bert_folder)[1], "bert")
+    assert not sees_ahead(loaded(llama_folder)[1])
+    assert sees_ahead(loaded(bert_folder)[1])
 
 
 @pytest.mark.slow

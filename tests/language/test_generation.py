@@ -86,3 +86,90 @@ def test_a_model_s_own_sampling_defaults_do_not_creep_in(model_and_tokenizer):
         do_sample=True, temperature=0.1, top_k=1, top_p=0.1, repetition_penalty=5.0
     )
     assert sample((opinionated, tokenizer)) == sample(model_and_tokenizer)
+
+
+def test_a_prompt_is_read_once_and_ended_answers_make_room(model_and_tokenizer):
+    """Six answers to each prompt in four slots: steps are of the answers under way alone."""
+    model, _ = model_and_tokenizer
+    sample(model_and_tokenizer)  # the trial run
+    seen = []
+    hook = model.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    try:
+        answers = sample(model_and_tokenizer, candidates=6, batch_size=4, max_new_tokens=20)
+    finally:
+        hook.remove()
+    prompt_tokens = sum(count for count in seen if count > 4)
+    assert prompt_tokens <= sum(map(len, PROMPTS))
+    lengths = [len(text.split()) for row in answers for text in row]
+    assert min(lengths) < 18, "some answers end early"
+    assert sum(count for count in seen if count <= 4) <= sum(lengths) + 18
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_answers_are_those_of_transformers_own_loop(model_and_tokenizer, monkeypatch, temperature):
+    from lens.language import generation
+
+    options = {"max_new_tokens": 30, "temperature": temperature, "candidates": 7, "batch_size": 5}
+    ours = sample(model_and_tokenizer, **options)
+    monkeypatch.setattr(generation, "can_pack", lambda model: False)
+    assert sample(model_and_tokenizer, **options) == ours
+    assert len({text for row in ours for text in row}) > 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Mistral", "Gemma2", "Qwen3", "GPT2"])
+def test_other_architectures_write_what_their_own_loop_does(name):
+    """Sliding windows of 6 tokens, soft caps, learned positions; slots fill and are emptied."""
+    import transformers as t
+
+    from lens.language.packed.writing import write
+
+    torch.manual_seed(0)
+    shape = {
+        "vocab_size": 60,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "initializer_range": 0.3,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+        "tie_word_embeddings": False,
+    }
+    if name == "GPT2":
+        shape = {
+            "vocab_size": 60,
+            "n_embd": 32,
+            "n_layer": 2,
+            "n_head": 4,
+            "initializer_range": 0.3,
+        }
+    if name in ("Gemma2", "Qwen3"):
+        shape["head_dim"] = 8
+    if name in ("Mistral", "Gemma2"):
+        shape["sliding_window"] = 6
+    kind = "LMHeadModel" if name == "GPT2" else "ForCausalLM"
+    model = getattr(t, f"{name}{kind}")(getattr(t, f"{name}Config")(**shape)).eval()
+    generator = torch.Generator().manual_seed(0)
+    prompts = [
+        torch.randint(5, 60, (size,), generator=generator).tolist() for size in (3, 12, 7, 12, 1, 9)
+    ]
+
+    def greedy(logits, jobs, steps):
+        return logits.argmax(dim=-1).tolist()
+
+    ends = set(range(5, 15))
+    found = write(model, prompts, range(6), greedy, ends=ends, most=25, slots=2)
+    for prompt, answer in zip(prompts, found, strict=True):
+        ids, expected = list(prompt), []
+        while len(expected) < 25 and not (expected and expected[-1] in ends):
+            with torch.inference_mode():
+                logits = model(input_ids=torch.tensor([ids])).logits[0, -1]
+            expected.append(int(logits.argmax()))
+            ids.append(expected[-1])
+        assert answer == expected
+    assert len({len(answer) for answer in found}) > 1

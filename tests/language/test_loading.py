@@ -59,7 +59,7 @@ def test_the_message_has_both_sizes_and_what_to_do(gpu):
     with pytest.raises(LensError) as caught:
         loading.place(model, "org/m", "cuda:1")
     assert "cuda:1 (Tiny GPU) has 80.0 GB, 80.0 GB of them free" in str(caught.value)
-    assert "larger or a free GPU in the profile, set `dtype: bfloat16`, or" in str(caught.value)
+    assert "larger or a free GPU in the profile, set `precision: fast`, or" in str(caught.value)
     model.dtype = torch.bfloat16
     with pytest.raises(LensError, match="in the profile, or choose a smaller model"):
         loading.place(model, "org/m", "cuda:1")

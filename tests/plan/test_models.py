@@ -198,7 +198,7 @@ def test_gradient_checkpointing_keeps_one_number_per_layer_and_token():
 def test_what_would_fit():
     large = fact("Qwen/Qwen2.5-14B-Instruct")
     more = {"tokens": 1e6, "shared": True}
-    assert task("reading", large, "float32", batch=8192, **more).remedy(40e9) == "dtype bfloat16"
+    assert task("reading", large, "float32", batch=8192, **more).remedy(40e9) == "precision fast"
     assert task("reading", large, batch=65536, **more).remedy(40e9) == "batch_tokens 16384"
     assert task("reading", large, batch=8192, **more).remedy(40e9) == ""
     training = task("training", LLAMA, "float32", settings={"gradient_checkpointing": True})

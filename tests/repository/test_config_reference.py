@@ -19,4 +19,4 @@ def test_page_is_up_to_date_and_has_every_key():
     for section in ("vae", "theory.vae", "models.NAME.load", "rejection_sampling.judge.endpoint"):
         assert f"\n## `{section}`\n" in page
     assert "| `gamma` | number, >= 0 | `0.1` | Weight of the distance" in page
-    assert "| `dtype` | `float32`, `bfloat16`, `float16` | `float32` |" in page
+    assert "| `precision` | `high`, `fast` | `high` |" in page

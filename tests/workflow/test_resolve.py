@@ -104,7 +104,7 @@ BAD = [
     ),
     (
         {"models": {"tiny-llama": {"load": {"path": "x"}}}},
-        r"'path' was unexpected; known here: device, dtype.*\['tiny-llama'\]\['load'\]$",
+        r"'path' was unexpected; known here: device, max_length.*\['tiny-llama'\]\['load'\]$",
     ),
     ({"unknown": 1}, r"'unknown' was unexpected; known here: artefacts, compare"),
     ({"compare": {"datasets": ["dialog"]}}, r"compare.datasets names \['dialog'\]"),

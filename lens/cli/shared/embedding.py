@@ -1,7 +1,7 @@
 """How texts are embedded: the encoder that arguments name, and a job's shard of a table."""
 
 from lens.cli.shared.arguments import add_settings, options
-from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.model import add_model_arguments, dtype_of, model_options
 from lens.cli.shared.shards import add_shard_arguments, run_shard
 
 
@@ -9,7 +9,7 @@ def add_answer_arguments(parser):
     """The model, how it embeds, and the shard."""
     add_model_arguments(parser)
     add_embedding_arguments(parser)
-    add_shard_arguments(parser, out="embeddings (.safetensors)", unit="rows", flush=8192)
+    add_shard_arguments(parser, out="embeddings (.safetensors)", unit="texts", flush=8192)
 
 
 def add_embedding_arguments(parser):
@@ -32,42 +32,43 @@ def encoder(args):
 
 
 def embed_answers(args, table_path, answer_columns, id_column):
-    """Embeds the answers of each column of a table beside its prompts, {name of the array: column}:
-    this job's shard of them."""
+    """Embeds the answers of each column of a table beside its prompts, {name of the side: column},
+    each distinct text once: this job's shard of them."""
     import numpy as np
 
     from lens.files import artifacts
+    from lens.files.embeddings import distinct_texts
     from lens.language import loading
 
     loading.set_threads(args.threads)
     reader, table = encoder(args), artifacts.read_table(table_path)
+    texts, _ = distinct_texts(table, answer_columns)
+    sides = list(answer_columns)
 
     def make(first, stop):
-        part, prompts, answers, names = table.iloc[first:stop], [], [], []
-        for name, column in answer_columns.items():
-            prompts += list(part["prompt"])
-            answers += list(part[column])
-            names += [f"{table_path}, {id_column} {key}, {name}" for key in part[id_column]]
-        token_ids, shortened = reader.token_ids(prompts, answers, names)
-        found = reader.embed_tokens(token_ids, names, prompts=prompts)
+        rows, columns = texts[first:stop].T
+        prompts, ids = table["prompt"].to_numpy()[rows], table[id_column].to_numpy()[rows]
+        answers = table[list(answer_columns.values())].to_numpy()[rows, columns]
+        names = [
+            f"{table_path}, {id_column} {key}, {sides[column]}"
+            for key, column in zip(ids, columns, strict=True)
+        ]
+        token_ids, shortened = reader.token_ids(list(prompts), list(answers), names)
+        found = reader.embed_tokens(token_ids, names)
         tokens = sum(map(len, token_ids))
-        artifacts.check_holds(args.dtype, found, names)
+        artifacts.check_holds(dtype_of(args), found, names)
         facts = {"texts": len(names), "tokens": tokens, "texts_shortened": shortened}
         used = {"tokens": tokens, "parameters": reader.parameters}
-        parts = found.reshape(len(answer_columns), len(part), -1)
-        return dict(zip(answer_columns, parts, strict=True)), facts, used
+        return {"texts": found}, facts, used
 
     def whole(blocks):
-        about = {"rows_sha256": artifacts.sha256(table_path)}
-        arrays = {
-            name: np.concatenate([block[name] for block in blocks])
-            for name in (answer_columns if blocks else ())
-        }
-        artifacts.write_embeddings(args.out, arrays, args.dtype, about)
+        about = {"rows_sha256": artifacts.sha256(table_path), "texts_of": answer_columns}
+        arrays = {"texts": np.concatenate([block["texts"] for block in blocks])} if blocks else {}
+        artifacts.write_embeddings(args.out, arrays, dtype_of(args), about)
 
     run_shard(
         args,
-        len(table),
+        len(texts),
         make,
         whole,
         inputs={"rows": table_path},

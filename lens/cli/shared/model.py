@@ -10,6 +10,34 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     from lens.language.settings import LoadSettings
 
     add_settings(parser, LoadSettings)
+    add_dtype_argument(parser)
+
+
+def add_dtype_argument(parser: argparse.ArgumentParser) -> None:
+    """The older name of --precision."""
+    parser.add_argument(
+        "--dtype",
+        dest="precision",
+        type=_precision,
+        default=argparse.SUPPRESS,
+        metavar="{float32,bfloat16}",
+        help="older name: float32 is --precision high, bfloat16 is fast",
+    )
+
+
+def _precision(dtype: str) -> str:
+    from lens.language.settings import PRECISIONS
+
+    if dtype not in PRECISIONS:
+        raise argparse.ArgumentTypeError(f"{dtype!r}: give --precision high or --precision fast")
+    return PRECISIONS[dtype]
+
+
+def dtype_of(args) -> str:
+    """The dtype that --precision stands for."""
+    from lens.language.settings import DTYPES
+
+    return DTYPES[args.precision]
 
 
 def model_options(args, path: str = "path") -> dict:
@@ -18,7 +46,7 @@ def model_options(args, path: str = "path") -> dict:
     return {
         path: args.model,
         "revision": args.revision,
-        "dtype": args.dtype,
+        "dtype": dtype_of(args),
         "device": args.device,
         "trust_remote_code": args.trust_remote_code,
     }

@@ -1,7 +1,7 @@
 """How answers to prompts are sampled from a language model."""
 
 from lens.cli.shared.arguments import add_settings, options
-from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.model import add_model_arguments, dtype_of, model_options
 from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
 
 SAMPLING = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")
@@ -90,6 +90,7 @@ def _with_hf(args):
 
     from lens.language import loading
     from lens.language.generation import generate
+    from lens.language.packed.reading import can_pack
 
     loading.set_threads(args.threads)
 
@@ -112,7 +113,8 @@ def _with_hf(args):
             **options(args, *SAMPLING),
         )
         size = model.num_parameters()
-        used = _cost(token_ids, answers, tokenizer, reads=args.candidates, parameters=size)
+        reads = 1 if can_pack(model.base_model) else args.candidates
+        used = _cost(token_ids, answers, tokenizer, reads=reads, parameters=size)
         return answers, shortened, used
 
     return sample
@@ -138,7 +140,7 @@ def _with_vllm(args):
         limits = [config.max_position_embeddings, tokenizer.model_max_length, args.max_length]
         limit = min(value for value in limits if value)
         cost.uses("cuda")
-        engine = vllm_engine.load(args.model, dtype=args.dtype, max_length=limit, **common)
+        engine = vllm_engine.load(args.model, dtype=dtype_of(args), max_length=limit, **common)
         return tokenizer, engine, limit
 
     def sample(prompts):

@@ -1,12 +1,13 @@
 """What several subcommands share that score texts or train on them."""
 
 from lens.cli.shared.arguments import add_settings, add_thread_argument, options
-from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.model import add_dtype_argument, add_model_arguments, dtype_of, model_options
 
 
 def add_text_reward_arguments(parser) -> None:
     """A reward model trained on text, and how texts are put to it."""
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument("--precision", default="high", choices=["high", "fast"])
+    add_dtype_argument(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     parser.add_argument("--text-style", default="chat", choices=["chat", "plain"])
     parser.add_argument("--max-length", type=int, help="tokens, below the model's own limit")
@@ -118,13 +119,14 @@ def score_texts(args, folder: str, table, source: str, tokens=None):
     from lens.language.finetuning import load_reward
 
     known = tokens.tokenizer if tokens else None
-    tokenizer, model = load_reward(folder, dtype=args.dtype, device=args.device, tokenizer=known)
+    tokenizer, model = load_reward(
+        folder, dtype=dtype_of(args), device=args.device, tokenizer=known
+    )
     return score_with(args, tokenizer, model, table, source, tokens)
 
 
-def score_with(args, tokenizer, model, table, source: str, tokens=None, *, groups="prompt"):
-    """What `score_texts` gives, by a reward model that is loaded; texts with the same value in the
-    column `groups` share a prompt."""
+def score_with(args, tokenizer, model, table, source: str, tokens=None):
+    """What `score_texts` gives, by a reward model that is loaded."""
     from lens.language import gold
 
     tokens = tokens or answer_tokens(args, tokenizer, model)
@@ -133,7 +135,6 @@ def score_with(args, tokenizer, model, table, source: str, tokens=None, *, group
         model,
         ids,
         batch_tokens=args.batch_tokens,
-        groups=list(table[groups]),
         names=text_names(table, "response", source),
     )
     cost = {"tokens": sum(map(len, ids)), "parameters": model.num_parameters()}
@@ -164,9 +165,7 @@ def scorer(args):
 
     def score(table):
         tokenizer, model = loaded()
-        rewards, tokens, used = score_with(
-            args, tokenizer, model, table, args.candidates, groups="prompt_id"
-        )
+        rewards, tokens, used = score_with(args, tokenizer, model, table, args.candidates)
         return table.assign(gold=rewards), tokens.shortened, used
 
     return score

@@ -5,6 +5,7 @@ import os
 from functools import partial
 
 from lens.cli.shared.arguments import names, options
+from lens.cli.shared.model import add_dtype_argument
 
 
 def add_labels_argument(parser: argparse.ArgumentParser) -> None:
@@ -97,11 +98,13 @@ def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: what the model's config names)",
     )
     parser.add_argument(
-        "--dtype",
-        default="float32",
-        choices=["float32", "bfloat16", "float16"],
-        help="of the model's weights and sums",
+        "--precision",
+        default="auto",
+        choices=["auto", "high", "fast"],
+        help="high: float32; fast: bfloat16, on a CPU in linear layers alone; auto: fast on a CPU "
+        "with bfloat16 units if the model bears it, else high",
     )
+    add_dtype_argument(parser)
     parser.add_argument(
         "--text-style",
         default="auto",

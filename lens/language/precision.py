@@ -1,0 +1,117 @@
+"""How exactly a model computes: high is float32 throughout, fast is bfloat16 where it pays.
+
+On a GPU fast weights and states are bfloat16, as models are shipped. On a CPU the linear layers
+alone are: weights and what goes in and comes out are rounded to bfloat16, products are summed in
+float32, and all states between them stay float32. A CPU without bfloat16 units rounds alike and
+multiplies in float32: the same numbers (but for the order of sums), at float32's speed.
+
+`auto` is fast on a CPU with the units, if the states of a few sentences move little by it, and high
+elsewhere. What it came to is kept with embeddings and reward models. A workflow, whose jobs may run
+on several machines, is told `high` or `fast`.
+"""
+
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel as Model
+    from transformers import PreTrainedTokenizerBase as Tokenizer
+
+UNITS = re.compile(r"\b(amx_bf16|avx512_bf16|bf16)\b")  # of x86 and of Arm
+MOST_DRIFT = 0.1  # of states, root mean square, in standard deviations over texts
+HEADS = ("score", "classifier")  # which read a state once and cost nothing
+SENTENCES = (
+    "How do I keep bread fresh?",
+    "Keep it in a paper bag, cut side down, and not in the fridge, where it dries out.",
+    "No.",
+    "The committee has put off its decision until March, which nobody had expected.",
+    "def area(radius):\n    return 3.14159 * radius ** 2",
+    "I am sorry to hear that. Would it help to talk about what happened?",
+    "1. Heat the oil. 2. Add onions and 3 cloves of garlic. 3. Stir for 10 minutes.",
+    "That is a stupid question, and you should know the answer yourself.",
+)
+
+
+def has_units(cpuinfo: str | None = None) -> bool:
+    """Whether this CPU (or the one that the text of a /proc/cpuinfo is of) computes in bfloat16."""
+    file = Path("/proc/cpuinfo")
+    if cpuinfo is None:
+        cpuinfo = file.read_text() if file.is_file() else ""
+    return bool(UNITS.search(cpuinfo))
+
+
+class FastLinear(nn.Linear):
+    """A linear layer in bfloat16 between float32 states."""
+
+    def __init__(self, of: nn.Linear, units: bool):
+        nn.Module.__init__(self)
+        self.in_features, self.out_features, self.units = of.in_features, of.out_features, units
+        self.weight = nn.Parameter(self._rounded(of.weight.detach()), requires_grad=False)
+        bias = of.bias
+        self.bias = bias if bias is None else nn.Parameter(self._rounded(bias.detach()), False)
+
+    def _rounded(self, values: Tensor) -> Tensor:
+        low = values.to(torch.bfloat16)
+        return low if self.units else low.float()
+
+    def forward(self, states: Tensor) -> Tensor:
+        found = nn.functional.linear(self._rounded(states), self.weight, self.bias)
+        return (found if self.units else found.to(torch.bfloat16)).float()
+
+
+def make_fast(model: "Model", units: bool | None = None) -> list[tuple[nn.Module, str, nn.Linear]]:
+    """Puts fast layers in place of a CPU model's linear ones, but for heads that give a score.
+    Returns what `undo` needs."""
+    units = has_units() if units is None else units
+    found = [
+        (parent, name, layer)
+        for parent in list(model.modules())
+        for name, layer in parent.named_children()
+        if type(layer) is nn.Linear and name not in HEADS
+    ]
+    for parent, name, layer in found:
+        setattr(parent, name, FastLinear(layer, units))
+    return found
+
+
+def undo(replaced: list[tuple[nn.Module, str, nn.Linear]]) -> None:
+    for parent, name, layer in replaced:
+        setattr(parent, name, layer)
+
+
+def is_fast(model: nn.Module) -> bool:
+    """Whether states have the precision of bfloat16."""
+    half = next(model.parameters()).dtype.itemsize <= 2
+    return half or any(isinstance(layer, FastLinear) for layer in model.modules())
+
+
+def settle(tokenizer: "Tokenizer", model: "Model") -> str:
+    """What "auto" is for a float32 model, which is made fast if that is it: the name of a dtype.
+    The log says what and why."""
+    log = logging.getLogger(__name__).warning
+    if model.device.type != "cpu" or not has_units():
+        return "float32"
+    before = _states(tokenizer, model)
+    replaced = make_fast(model)
+    moved = (_states(tokenizer, model) - before).square().mean().sqrt()
+    drift = float(moved / before.std(dim=0).square().mean().sqrt())
+    if drift <= MOST_DRIFT:
+        log("precision: fast (this CPU has bfloat16 units; states move by %.3f SD)", drift)
+        return "bfloat16"
+    undo(replaced)
+    log("precision: high (in bfloat16 the states of this model move by %.2f SD)", drift)
+    return "float32"
+
+
+@torch.inference_mode()
+def _states(tokenizer: "Tokenizer", model: "Model") -> Tensor:
+    """Last states [n, d] of some sentences."""
+    ids = [tokenizer(text)["input_ids"] for text in SENTENCES]
+    return torch.stack(
+        [model(input_ids=torch.tensor([row])).last_hidden_state[0, -1].float() for row in ids]
+    )

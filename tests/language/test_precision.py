@@ -1,0 +1,138 @@
+"""Fast is bfloat16 in linear layers between float32 states; the same numbers with units or not."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lens.language import loading, precision
+from lens.language.encoder import Encoder
+from lens.language.precision import FastLinear, has_units, is_fast, make_fast, settle, undo
+from lens.language.settings import LoadSettings
+
+
+@pytest.mark.parametrize(
+    ("flags", "units"),
+    [
+        ("fpu avx2 avx512f amx_tile amx_bf16 amx_int8", True),
+        ("fpu avx512_bf16 avx512_vnni", True),
+        ("fp asimd i8mm bf16", True),
+        ("fpu sse2 avx2 avx512f avx512_vnni", False),
+        ("", False),
+    ],
+)
+def test_units_are_known_by_the_cpu_s_flags(flags, units):
+    assert has_units(f"processor\t: 0\nflags\t\t: {flags}\n") is units
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_fast_layer_rounds_weights_inputs_and_outputs_and_sums_in_float32(bias):
+    torch.manual_seed(0)
+    layer, states = nn.Linear(300, 7, bias=bias), torch.randn(5, 300)
+
+    def low(values):
+        return values.detach().bfloat16().double()
+
+    exact = low(states) @ low(layer.weight).T + (low(layer.bias) if bias else 0)
+    for units in (True, False):
+        found = FastLinear(layer, units)(states)
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), exact, rtol=2**-7, atol=1e-3)
+        assert torch.equal(found, found.bfloat16().float())
+        assert not torch.equal(found, layer(states))
+
+
+def llama(folder):
+    from transformers import AutoModel
+
+    return loading.load(AutoModel, str(folder), revision=None, dtype="float32", device="cpu")
+
+
+def test_states_between_layers_stay_float32_and_move_little(llama_folder):
+    _, model = llama(llama_folder)
+    ids = torch.tensor([[1, 5, 6, 7, 8, 9]])
+    with torch.inference_mode():
+        high = model(input_ids=ids).last_hidden_state
+        replaced = make_fast(model, units=False)
+        fast = model(input_ids=ids).last_hidden_state
+        undo(replaced)
+        again = model(input_ids=ids).last_hidden_state
+    assert fast.dtype == torch.float32
+    assert len(replaced) == 2 * 7
+    assert 0 < (fast - high).abs().max() < 0.05 * high.abs().max()
+    assert torch.equal(again, high)
+
+
+def test_a_score_s_head_stays_exact(gold_folder):
+    from transformers import AutoModelForSequenceClassification
+
+    path = str(gold_folder)
+    _, model = loading.load(
+        AutoModelForSequenceClassification, path, revision=None, dtype="bfloat16", device="cpu"
+    )
+    assert type(model.score) is nn.Linear
+    assert isinstance(model.model.layers[0].mlp.up_proj, FastLinear)
+    assert is_fast(model)
+    assert not is_fast(llama(gold_folder)[1])
+
+
+def test_embeddings_say_by_what_they_were_made(llama_folder):
+    prompts, answers = ['[{"role": "user", "content": "w1 w2"}]'] * 2, ["w3", "w4 w5"]
+    high = Encoder(str(llama_folder), device="cpu")
+    fast = Encoder(str(llama_folder), dtype="bfloat16", device="cpu")
+    one, other = (encoder.embed(prompts, answers) for encoder in (high, fast))
+    assert 0 < np.abs(one - other).max() < 0.1 * np.abs(one).max()
+    assert (high.as_dict()["dtype"], fast.as_dict()["dtype"]) == ("float32", "bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("units", "most", "settled", "said"),
+    [
+        (False, 1.0, "float32", ""),
+        (True, 1.0, "bfloat16", "precision: fast"),
+        (True, 1e-6, "float32", "precision: high"),
+    ],
+)
+def test_auto_is_fast_where_units_are_and_states_move_little(
+    llama_folder, monkeypatch, caplog, units, most, settled, said
+):
+    monkeypatch.setattr(precision, "has_units", lambda: units)
+    monkeypatch.setattr(precision, "MOST_DRIFT", most)
+    tokenizer, model = llama(llama_folder)
+    with caplog.at_level(logging.WARNING):
+        assert settle(tokenizer, model) == settled
+    assert is_fast(model) == (settled == "bfloat16")
+    assert said in caplog.text
+    encoder = Encoder(str(llama_folder), dtype="auto", device="cpu")
+    encoder.load()
+    assert encoder.as_dict()["dtype"] == settled
+
+
+def test_the_older_name_is_read_in_a_config():
+    settings = {"model": "a/b"}
+    assert LoadSettings(**settings, dtype="bfloat16").precision == "fast"
+    assert LoadSettings(**settings, dtype="float32").precision == "high"
+    assert LoadSettings(**settings).precision == "high"
+    for wrong in ({"dtype": "float16"}, {"dtype": "float32", "precision": "high"}):
+        with pytest.raises(ValueError, match="in place of `dtype`"):
+            LoadSettings(**settings, **wrong)
+
+
+def test_a_workflow_is_not_told_auto():
+    with pytest.raises(ValueError, match="precision"):
+        LoadSettings(model="a/b", precision="auto")
+
+
+@pytest.mark.parametrize(
+    ("given", "precision"),
+    [((), "high"), (("--dtype", "bfloat16"), "fast"), (("--precision", "fast"), "fast")],
+)
+def test_the_older_flag_is_an_alias(given, precision):
+    from lens.cli import build_parser
+
+    files = ["--pairs", "p", "--model", "m", "--out", "o", "--metrics", "m"]
+    assert build_parser().parse_args(["embed-pairs", *files, *given]).precision == precision
+    own = build_parser().parse_args(["advise", "pairs.jsonl", "--model", "m", *given])
+    assert own.precision == (precision if given else "auto")
