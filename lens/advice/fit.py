@@ -65,11 +65,19 @@ def fit(
         "temperature": temperature,
         "held_out": held,
         "flags": [*pairs.flags, *vae_flags({own: data}, vaes), *named(of_held_out(margins, held))],
-        "data": pairs.report | {"sha256": pairs.sha256},
+        "data": pairs.report | _trained_on(pairs, usable) | {"sha256": pairs.sha256},
         "command": command,
         "versions": artifacts.versions(),
     }
     return RewardModel(calibrated(head, temperature), pairs.encoder, card)
+
+
+def _trained_on(pairs: EmbeddedPairs, usable: np.ndarray) -> dict:
+    """How many pairs were trained on, with how many prompts, and how many ties were left out."""
+    soft = pairs.labels is not None
+    ties = int((~usable).sum()) if soft else pairs.report["form"]["ties"]
+    prompts = len(np.unique(pairs.groups[usable]))
+    return {"pairs": int(usable.sum()), "prompts": prompts, "ties_left_out": ties}
 
 
 def of_held_out(margins: np.ndarray, held: dict) -> list[tuple[str, str]]:

@@ -2,44 +2,42 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any
 
 from lens.core.errors import LensError
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
-from lens.data.reading.labels import Sides
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.missing import no_form
-from lens.data.reading.naming import name_answers, require_no_other
-from lens.data.reading.prompts import empty_parts, filled_later, prompt_columns
-from lens.data.reading.rivals import require_one_rating
-from lens.data.reading.sides import find_sides, unjudged_sides
+from lens.data.reading.naming import column_named, name_answers, named_columns, require_no_other
+from lens.data.reading.prompts import empty_parts, filled_later, instead, prompt_columns
+from lens.data.reading.rivals import require_one_rating, require_one_spelling
+from lens.data.reading.scored import pair_scores
+from lens.data.reading.sided.labels import Sides
+from lens.data.reading.sided.sides import find_sides, unjudged_sides
 from lens.data.reading.ties import graded_columns, says_tie, tie_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
-from lens.data.texts.cells import Row, listed
-from lens.data.texts.conversations import interleaved
+from lens.data.texts.cells import Row, is_empty, listed
+from lens.data.texts.conversations import interleaved, is_whole
 from lens.data.texts.cures import asked, either
 from lens.data.texts.names import (
+    DIALOGUES,
     GOOD_BAD,
     LABELS,
     RATINGS,
-    SCORED,
     STEMS,
     TEXTS,
     Names,
-    Words,
     text_of,
-    tokens_of,
 )
 
-SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
 REJECTED: tuple[str, ...] = (
     "rejected_response",
     "rejected_messages",
     "rejected_text",
     "rejected_output",
 )
-REJECTED += ("rejected_answer", "rejected_completion", "rejected")
+REJECTED += ("rejected_answer", "rejected_completion", "rejected", "rejected_responses")
+PLURALS = (("s", "s"), ("", "s"))
 BESIDE_REJECTED = ("messages", "conversations", *TEXTS)
 
 
@@ -58,10 +56,12 @@ class Reading:
     objects: tuple[str, ...] = ()  # columns that hold objects, whose fields are read
     lists: tuple[str, ...] = ()  # columns whose every cell is a list of texts
     twos: tuple[str, ...] = ()  # columns with two answers each, which become two columns
+    named: tuple[str, ...] = ()  # columns that name those with the better and the worse answer
     sides: Sides | None = None
     listed: Listed | None = None
     ties: tuple[str, ...] = ()  # columns that say which rows are ties
     grades: dict[str, str] = field(default_factory=dict)  # `graded_columns` of a pair
+    instead: str | None = None  # the prompt in rows in which the prompt's column is empty
     empty: tuple[str, ...] = ()  # parts of the prompt in which no row had anything so far
     unused: tuple[str, ...] = field(default=(), compare=False)
     telling: tuple[str, ...] = field(default=(), compare=False)  # unused ones to be warned of
@@ -69,7 +69,8 @@ class Reading:
     @property
     def used(self) -> set[str]:
         judges = self.sides.judges if self.sides else ()
-        return {*self.columns.values(), *judges, *self.ties}
+        more = (self.instead,) if self.instead else ()
+        return {*self.columns.values(), *judges, *self.ties, *more}
 
     def tied(self, row: dict) -> bool:
         """Whether a column of its own says that the row's two answers are equally good."""
@@ -79,6 +80,8 @@ class Reading:
         """({part: cell} of a row's prompt, its answers): chosen and rejected, first and second,
         one, or a list of them. Of lists of questions and answers, conversations are made."""
         parts = {part: row.get(column) for part, column in self.parts.items()}
+        if self.instead and is_empty(parts.get("prompt")):
+            parts["prompt"] = row.get(self.instead)
         parts |= filled_later(row, self.empty, self.parts, place)
         if "responses" in self.columns:
             answers = texts_in(row, self.columns["responses"], place)
@@ -97,7 +100,10 @@ class Reading:
     def prepare(self, rows: list[Row]) -> list[Row]:
         """Rows with objects opened, columns renamed, and lists in cells read as lists."""
         return expanded(
-            rename_columns(flattened(rows, self.objects), self.given), self.lists, self.twos
+            rename_columns(flattened(rows, self.objects), self.given),
+            self.lists,
+            self.twos,
+            self.named,
         )
 
 
@@ -121,6 +127,9 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     named = expanded(named, lists, ())
     twos = tuple(two_lists(_names(named, given)))
     named = expanded(named, (), twos)
+    naming = named_columns(_names(named, given))
+    by_name = {str(column_named(row, row.get(name), naming)) for _, row in named for name in naming}
+    named = expanded(named, (), (), naming)
     groups: dict[tuple, list[Row]] = {}
     for place, row in named:
         groups.setdefault(tuple(row), []).append((place, row))
@@ -140,22 +149,25 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
         raise no_form(named[0], scoring)
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
-    how = Reading(form, roles, parts, given, objects, lists, twos, **more)
+    how = Reading(form, roles, parts, given, objects, lists, twos, naming, **more)
     if form in ("pair", "labelled_pair"):
         ties = tie_columns(_names(named, given), how.used)
         how = replace(how, ties=ties, columns=roles | ({"tie": ties[0]} if ties else {}))
     if form == "pair" and not how.ties and "score_chosen" not in roles:
-        grades = graded_columns(_names(named, given), how.used)
+        both = (roles["chosen"], roles["rejected"])
+        grades = graded_columns(_names(named, given), how.used, both)
         how = replace(how, grades=grades, columns=roles | grades)
     names = _names(named, given)
+    how = replace(how, instead=instead(names, parts.get("prompt"), how.used))
+    require_one_spelling(names, roles, how.used, named[0][0])
     require_turns_read(names, parts, how.used, named[0][0])
-    unused, telling = unused_columns(names, how.used)
+    unused, telling = unused_columns(names, how.used | by_name)
     return replace(how, unused=unused, telling=telling, empty=empty_parts(names, how.used))
 
 
 # (form, {role: column}, what else the reading needs)
 Found = tuple[str, dict[str, str], dict[str, Any]]
-PART_NAMES = ("system", "history", "context", "prompt", "input")
+PART_NAMES = ("system", "tools", "history", "context", "prompt", "input")
 
 
 def _names(rows: list[Row], given: dict[str, str]) -> Names:
@@ -213,7 +225,7 @@ def _pair(names: Names, place: str, scoring: str) -> Found | None:
     columns = pair_columns(names, place)
     if columns is None:
         return None
-    return "pair", _with_prompt(names, columns, place) | _scores(names, columns), {}
+    return "pair", _with_prompt(names, columns, place) | pair_scores(names, place), {}
 
 
 def pair_columns(names: Names, place: str) -> dict[str, str] | None:
@@ -228,6 +240,7 @@ def pair_columns(names: Names, place: str) -> dict[str, str] | None:
         spelled = [(good, bad)]
         for stem in sorted(STEMS):
             spelled += [(f"{good}_{stem}", f"{bad}_{stem}"), (f"{stem}_{good}", f"{stem}_{bad}")]
+            spelled += [(f"{good}_{stem}{n}", f"{bad}_{stem}{m}") for n, m in PLURALS]
         known = [(names.known.get(a), names.known.get(b)) for a, b in spelled]
         found += [(a, b) for a, b in known if a and b and names.is_text(a) and names.is_text(b)]
     rejected = names.first(REJECTED)
@@ -245,29 +258,6 @@ def pair_columns(names: Names, place: str) -> dict[str, str] | None:
 
 def _said(names: Names, columns: Iterable[str]) -> tuple:
     return tuple(text_of(row.get(name)) for _, row in names.rows for name in columns)
-
-
-def _scores(names: Names, columns: dict) -> dict[str, str]:
-    """Columns that score the chosen and the rejected answer, which tell ties."""
-    for pattern, mark in product(SCORES, "_-"):
-        name = pattern.format(mark)
-        other = name.replace("chosen", "rejected")
-        if name in names.names and other in names.names:
-            return {"score_chosen": name, "score_rejected": other}
-    for called, name in names.known.items():
-        tokens = _words(called)
-        for good, bad in (*GOOD_BAD, ("w", "l")):
-            if good not in tokens or not SCORED.intersection(tokens):
-                continue
-            wanted = tuple(bad if token == good else token for token in tokens)
-            beside = next((n for c, n in names.known.items() if _words(c) == wanted), None)
-            if beside and names.is_numeric(beside) and names.is_numeric(name):
-                return {"score_chosen": name, "score_rejected": beside}
-    return {}
-
-
-def _words(called: str) -> tuple[str, ...]:
-    return tokens_of(called.replace(".", "_"))
 
 
 def _sides(names: Names, place: str, scoring: str) -> Found | None:
@@ -302,12 +292,26 @@ def _rated_rows(names: Names, place: str, scoring: str) -> Found | None:
     given = names.all((*RATINGS, "label", "rank"))
     given = [name for name in given if not names.is_empty(name)] or given[:1]
     texts = _texts(names, place)
-    if not given or not texts:
+    if not given:
         return None
+    if not texts:
+        return _rated_conversations(names, given[0], place)
     columns = _with_prompt(names, {"response": texts[0]}, place)
     if not scoring and "prompt" in columns:
         require_one_rating(names, given, columns["prompt"], place)
     return ("rated_rows", columns | {"rating": given[0]}, {}) if "prompt" in columns else None
+
+
+def _rated_conversations(names: Names, rating: str, place: str) -> Found | None:
+    """One conversation a row, with its answer, and a rating of it."""
+    for name in names.all(DIALOGUES):
+        if names.values(name) and all(map(is_whole, names.values(name))) and rating != name:
+            return (
+                "rated_rows",
+                _with_prompt(names, {"response": name, "rating": rating}, place),
+                {},
+            )
+    return None
 
 
 def _texts(names: Names, place: str) -> list[str]:
