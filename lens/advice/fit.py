@@ -74,10 +74,9 @@ def fit(
 
 def _trained_on(pairs: EmbeddedPairs, usable: np.ndarray) -> dict:
     """How many pairs were trained on, with how many prompts, and how many ties were left out."""
-    soft = pairs.labels is not None
-    ties = int((~usable).sum()) if soft else pairs.report["form"]["ties"]
-    prompts = len(np.unique(pairs.groups[usable]))
-    return {"pairs": int(usable.sum()), "prompts": prompts, "ties_left_out": ties}
+    counts = {"pairs": int(usable.sum()), "prompts": len(np.unique(pairs.groups[usable]))}
+    ties = {"ties_left_out": int((~usable).sum())}  # of a table with ties
+    return counts | (ties if pairs.labels is not None else {})
 
 
 def of_held_out(margins: np.ndarray, held: dict) -> list[tuple[str, str]]:

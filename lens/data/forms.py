@@ -134,7 +134,7 @@ def _all_alike(rows: list[Row], reading: Reading, report: FormReport) -> LensErr
 def _voted(pairs: list[Row], judged: Judged, report: FormReport) -> list[Row]:
     """Pairs made of the rows of an export, each with what is known of it, and reported as such."""
     report.form, report.description = "judgements", judged.description
-    report.judgements, report.meanings = dict(judged.counts), {}
+    report.judgements, report.meanings = dict(judged.counts), judged.meanings
     report.ties = sum("tie" in known for known in judged.known)
     report.unread = sorted([*report.unread, *judged.unused])
     report.telling += [name for name in judged.unused if not is_bookkeeping(name)]

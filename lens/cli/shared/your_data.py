@@ -49,10 +49,14 @@ def read_ahead(args, scoring: str):
 
     from lens.data.reading.explained import explanation
     from lens.data.streams import ahead, stream_rows
+    from lens.data.texts import threads
     from lens.serving.scoring import Readings
 
     live = args.source == "-"
     first, stream = ahead(stream_rows(args.source), args.chunk if live else 1000)
+    if not live and threads.are_threads(first):
+        stream = iter(threads.opened([*stream]) or [])
+        first, stream = ahead(stream, 1000)
     readings = Readings(scoring, args.columns).learn(first)
     for columns, reading in readings.known.items() if args.explain else ():
         rows = [item for item in first if tuple(item[1]) == columns]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lens.core.errors import LensError
 from lens.data.reading.listed import texts_in
-from lens.data.reading.naming import column_named
+from lens.data.reading.naming import answer_named
 from lens.data.texts.cells import Row, is_empty, is_of_lists, listed, parse_cell
 from lens.data.texts.cures import command
 from lens.data.texts.cures import names as shown
@@ -67,15 +67,17 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
         return rows
     taken = {*columns, *columns.values()}
     left_out = {canonical(ours) for ours, theirs in columns.items() if not theirs}
+    there = {name: name for _, row in rows for name in row}
+    missing = {theirs for theirs in columns.values() if theirs and not _column(there, theirs)}
     renamed = []
     for place, row in rows:
         found = {ours: _column(row, theirs) for ours, theirs in columns.items() if theirs}
-        absent = [columns[ours] for ours, name in found.items() if name is None]
+        absent = [columns[ours] for ours in found if columns[ours] in missing]
         if absent:
-            there = {ours: name or "COLUMN" for ours, name in found.items()}
+            asked = {ours: name or "COLUMN" for ours, name in found.items()}
             raise LensError(
                 f"{place}: no column {absent}; found {shown(row)}. Mend `columns`, such as: "
-                + command(place, there)
+                + command(place, asked)
             )
         gone = taken | {*found.values()}
         kept = {
@@ -83,7 +85,7 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
             for name, value in row.items()
             if name not in gone and canonical(name) not in left_out
         }
-        renamed.append((place, kept | {ours: row[name] for ours, name in found.items()}))
+        renamed.append((place, kept | {ours: row[name] for ours, name in found.items() if name}))
     return renamed
 
 
@@ -123,13 +125,14 @@ def expanded(
     found = []
     for place, row in rows:
         row = row | {name: listed(row[name]) for name in lists if not is_empty(row.get(name))}
-        meant = {name: column_named(row, row.get(name), named) for name in named}
-        row |= {name: row[column] for name, column in meant.items() if column}
+        row |= {name: answer_named(row, row.get(name), named) for name in named}
         for name in twos:
             both = texts_in(row, name, place)
             if len(both) != 2:
                 raise LensError(f"{place}: `{name}` has {len(both)} answers, not two.")
-            del row[name]
+            items = listed(row.pop(name)) or []
+            models = [item.get("model") for item in items if isinstance(item, dict)]
+            row |= {f"model_{at}": model for at, model in enumerate(models) if model}
             row |= {f"{name}_0": both[0], f"{name}_1": both[1]}
         found.append((place, row))
     return found

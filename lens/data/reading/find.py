@@ -1,6 +1,5 @@
 """Which form rows have, which column is what, and how one row's prompt and answers are read."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,12 +7,13 @@ from lens.core.errors import LensError
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.missing import no_form
-from lens.data.reading.naming import column_named, name_answers, named_columns, require_no_other
+from lens.data.reading.naming import column_named, list_of_answers, named_columns
+from lens.data.reading.paired import pair_columns
 from lens.data.reading.prompts import empty_parts, filled_later, instead, prompt_columns
 from lens.data.reading.rivals import require_one_rating, require_one_spelling
 from lens.data.reading.scored import pair_scores
 from lens.data.reading.sided.labels import Sides
-from lens.data.reading.sided.sides import find_sides, unjudged_sides
+from lens.data.reading.sided.sides import NAMING, find_sides, unjudged_sides
 from lens.data.reading.ties import graded_columns, says_tie, tie_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
 from lens.data.texts.cells import Row, is_empty, listed
@@ -21,24 +21,12 @@ from lens.data.texts.conversations import interleaved, is_whole
 from lens.data.texts.cures import asked, either
 from lens.data.texts.names import (
     DIALOGUES,
-    GOOD_BAD,
     LABELS,
     RATINGS,
-    STEMS,
     TEXTS,
     Names,
-    text_of,
+    words_of,
 )
-
-REJECTED: tuple[str, ...] = (
-    "rejected_response",
-    "rejected_messages",
-    "rejected_text",
-    "rejected_output",
-)
-REJECTED += ("rejected_answer", "rejected_completion", "rejected", "rejected_responses")
-PLURALS = (("s", "s"), ("", "s"))
-BESIDE_REJECTED = ("messages", "conversations", *TEXTS)
 
 
 @dataclass(frozen=True)
@@ -128,7 +116,11 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     twos = tuple(two_lists(_names(named, given)))
     named = expanded(named, (), twos)
     naming = named_columns(_names(named, given))
-    by_name = {str(column_named(row, row.get(name), naming)) for _, row in named for name in naming}
+    by_name = {
+        str(column_named(row, row.get(name), naming) or list_of_answers(row))
+        for _, row in named
+        for name in naming
+    }
     named = expanded(named, (), (), naming)
     groups: dict[tuple, list[Row]] = {}
     for place, row in named:
@@ -228,41 +220,10 @@ def _pair(names: Names, place: str, scoring: str) -> Found | None:
     return "pair", _with_prompt(names, columns, place) | pair_scores(names, place), {}
 
 
-def pair_columns(names: Names, place: str) -> dict[str, str] | None:
-    """The columns of the better and of the worse answer, where their names say so."""
-    if {"chosen", "rejected"} <= names.known.keys():
-        both = names.known["chosen"], names.known["rejected"]
-        require_no_other(names, both, place)
-        named = name_answers(names, both, place)
-        return None if named else {"chosen": both[0], "rejected": both[1]}
-    found: list[tuple[str, str]] = []
-    for good, bad in GOOD_BAD:
-        spelled = [(good, bad)]
-        for stem in sorted(STEMS):
-            spelled += [(f"{good}_{stem}", f"{bad}_{stem}"), (f"{stem}_{good}", f"{stem}_{bad}")]
-            spelled += [(f"{good}_{stem}{n}", f"{bad}_{stem}{m}") for n, m in PLURALS]
-        known = [(names.known.get(a), names.known.get(b)) for a, b in spelled]
-        found += [(a, b) for a, b in known if a and b and names.is_text(a) and names.is_text(b)]
-    rejected = names.first(REJECTED)
-    beside = [name for name in names.all(BESIDE_REJECTED) if name != rejected]
-    if not found and rejected and names.is_text(rejected):
-        found = [(name, rejected) for name in beside if names.is_text(name)]
-    found = [pair for pair in dict.fromkeys(found) if not name_answers(names, pair, place)]
-    if len({_said(names, pair) for pair in found}) > 1:
-        meant = {f"`{a}` is preferred to `{b}`": {"chosen": a, "rejected": b} for a, b in found}
-        raise LensError(
-            f"{place}: more than one pair of columns may be the answers. {either(place, meant)}"
-        )
-    return dict(zip(("chosen", "rejected"), found[0], strict=True)) if found else None
-
-
-def _said(names: Names, columns: Iterable[str]) -> tuple:
-    return tuple(text_of(row.get(name)) for _, row in names.rows for name in columns)
-
-
 def _sides(names: Names, place: str, scoring: str) -> Found | None:
+    labels = [n for n in names.names if n in names.all(LABELS) or NAMING & {*words_of(n)}]
     exported = scoring and any(
-        isinstance(value, list | dict) for name in names.all(LABELS) for value in names.values(name)
+        isinstance(value, list | dict) for name in labels for value in names.values(name)
     )
     sides = None if exported else find_sides(names, place)
     sides = sides or (unjudged_sides(names, place) if scoring else None)
@@ -318,7 +279,7 @@ def _texts(names: Names, place: str) -> list[str]:
     """The column with the one answer of a row; LensError where two differ."""
     found = names.all(TEXTS)
     found = [name for name in found if names.is_text(name)] or found[:1]
-    if len({_said(names, [name]) for name in found}) > 1:
+    if len({names.said([name]) for name in found}) > 1:
         meant = {f"`{name}` is the answer": {"response": name} for name in found}
         raise LensError(f"{place}: more than one column may be the answer. {either(place, meant)}")
     return found

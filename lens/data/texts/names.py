@@ -194,6 +194,10 @@ class Names:
         found = (row.get(name) for _, row in self.rows)
         return [value for value in found if not is_empty(value)]
 
+    def said(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """What these columns say, row by row, for comparing columns."""
+        return tuple(text_of(row.get(name)) for _, row in self.rows for name in columns)
+
     def is_empty(self, name: str) -> bool:
         return not self.values(name)
 

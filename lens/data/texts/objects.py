@@ -29,14 +29,19 @@ def rows_in(value: object, name: str) -> list[dict]:
         return _of_objects(value, name)
     raise LensError(
         f"{name}: a list of objects is needed, and this is an object with {list(value)!r:.200}. "
-        f"{_with_pandas(name, 'columns')}"
+        f"If it is one row: jq -c . {shlex.quote(name)} > "
+        + shlex.quote(name.removesuffix(".json") + ".jsonl")
     )
 
 
 def _objects(value: list, name: str) -> list[dict]:
     for number, row in enumerate(value, 1):
         if not isinstance(row, dict):
-            how = f" {_with_pandas(name, 'values')}" if isinstance(row, list) else ""
+            how = (
+                f" Name the columns: {_with_pandas(name, 'values')}"
+                if isinstance(row, list)
+                else ""
+            )
             raise LensError(
                 f"{name}, row {number}: an object is needed, not {type(row).__name__}.{how}"
             )
@@ -107,5 +112,4 @@ def _with_pandas(name: str, orient: str) -> str:
         '.to_json(sys.argv[2], orient="records", lines=True)'
     )
     out = shlex.quote(name.removesuffix(".json") + ".jsonl")
-    said = "Name the columns" if columns else "Write it as JSON lines"
-    return f"{said}: python -c {shlex.quote(code)} {shlex.quote(name)} {out}"
+    return f"python -c {shlex.quote(code)} {shlex.quote(name)} {out}"

@@ -25,12 +25,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 TRANSCRIPTS = [
     (re.compile(r"\n\nHuman:"), re.compile(r"\n\n(Human|Assistant):")),
     (
-        re.compile(r"\s*(?:Human|User): ?.*?\n\s*\nAssistant:", re.DOTALL),
-        re.compile(r"(?:^\s*|\n\s*\n)(Human|User|Assistant):"),
+        re.compile(r"\s*(?:Human|User): ?.*?\n\s*\nAssistant:", re.DOTALL | re.I),
+        re.compile(r"(?:^\s*|\n\s*\n)(Human|User|Assistant):", re.I),
     ),
     (
-        re.compile(r"\s*(?:Human|User): ?.*?\nAssistant:", re.DOTALL),
-        re.compile(r"(?:^\s*|\n)(Human|User|Assistant):"),
+        re.compile(r"\s*(?:Human|User): ?.*?\nAssistant:", re.DOTALL | re.I),
+        re.compile(r"(?:^\s*|\n)(Human|User|Assistant):", re.I),
     ),
     (
         re.compile(r"\s*### ?(?:Human|User): ?.*?### ?Assistant:", re.DOTALL),
@@ -75,15 +75,8 @@ MARKS = re.compile(
     r"|\A\s*(?:<s>|<bos>)"
 )  # at the end of a turn
 LLAMA_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
-WORDS: tuple[str, ...] = (
-    "Assistant",
-    "ASSISTANT",
-    "<|im_start|>",
-    "[/INST]",
-    "\n\nA:",
-    "ystem:",
-    "SYSTEM:",
-)
+WORDS: tuple[str, ...] = ("ssistant:", "ASSISTANT", "<|im_start|>", "[/INST]", "\n\nA:")
+WORDS += ("ystem:", "SYSTEM:", "<extra_id_1>")
 WORDS += ("<|user|>", "<|system|>", "<|start_header_id|>", "<start_of_turn>")
 LIKE_MESSAGES = re.compile(
     r"""\s*(?:array\()?\[?\s*\{\s*['"](?:role|from|speaker|content|value|text)['"]\s*:\s*"""

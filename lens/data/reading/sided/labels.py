@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lens.core.errors import LensError
-from lens.data.reading.sided.words import named_side, not_a_side, told_apart, word_of
+from lens.data.reading.sided.words import NO, YES, named_side, not_a_side, told_apart, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
 from lens.data.texts.cures import command, either
 from lens.data.texts.names import GRADES, Names, canonical, text_of, tokens_of
@@ -89,8 +89,9 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
     if values and all(_two_numbers(value) for value in values):
         told = f"`{label}` says how much `{columns[0]}` and `{columns[1]}` are preferred"
         return labelled(columns, label, lambda v, _: _of_two(v), told, "share")
-    true_false = all(word_of(value) in ("true", "false") for value in values)
-    if not (all(map(is_number, values)) and (true_false or all(map(_is_plain_number, values)))):
+    true_false = all(word_of(value) in YES | NO for value in values)
+    true_false = true_false and not all(map(_is_plain_number, values))
+    if not (true_false or all(map(_is_plain_number, values))):
         return labelled(columns, label, _by_name(names, columns))
     if not values and not names.is_empty(label):
         return labelled(columns, label, lambda value, _: (None, None) if is_tie(value) else None)
@@ -225,6 +226,8 @@ def _without_zero(
 
 
 def _number(value: object, label: str) -> float:
+    if word_of(value) in YES | NO:
+        return float(word_of(value) in YES)
     return number(value, f"`{label}`") or 0.0
 
 

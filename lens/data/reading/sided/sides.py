@@ -8,7 +8,7 @@ from lens.core.errors import LensError
 from lens.data.reading.sided.labels import Judged, Sides, ends_of, labelled, read_label
 from lens.data.reading.sided.scores import side_scores
 from lens.data.reading.sided.votes import find_votes
-from lens.data.reading.sided.words import WORDS, quoted, swapped, word_of
+from lens.data.reading.sided.words import NO, WORDS, YES, quoted, swapped, word_of
 from lens.data.texts.cells import number
 from lens.data.texts.cures import either
 from lens.data.texts.names import (
@@ -160,14 +160,14 @@ def _flags(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
     ends = ends_of(columns, names)
     found: dict[int, str] = {}
     for name in _others(names, columns):
-        tokens = tokens_of(name)
+        tokens = re.findall(r"\w+", " ".join(tokens_of(name)))
         at = [i for token in tokens for i in (0, 1) if token == ends[i]]
         end = _end(name)
         at = at or ([] if end is None else [end])
         if not (BETTER & set(tokens) and at) or "not" in tokens or canonical(name) in LABELS:
             continue
         column = names.known[name]
-        if {str(value).casefold() for value in names.values(column)} <= {"true", "false", "1", "0"}:
+        if {_flag(value) for value in names.values(column)} <= {"1", "0"}:
             found.setdefault(at[0], column)
     if len(found) == 2:
         return _two_flags(columns, (found[0], found[1]))
@@ -179,7 +179,7 @@ def _flags(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
 
 def _two_flags(columns: tuple[str, str], flags: tuple[str, str]) -> Sides:
     def judge(row: dict, where: str) -> Judged:
-        said = [number(row.get(name), f"{where}: `{name}`") for name in flags]
+        said = [number(_flag(row.get(name)), f"{where}: `{name}`") for name in flags]
         told = [value for value in said if value is not None]
         if len(told) < 2:
             return "", None
@@ -189,7 +189,8 @@ def _two_flags(columns: tuple[str, str], flags: tuple[str, str]) -> Sides:
 
 
 def _flag(value: object) -> str:
-    return {"true": "1", "false": "0"}.get(word_of(value), word_of(value))
+    word = word_of("" if value is None else value)
+    return "1" if word in YES else "0" if word in NO else word
 
 
 def _labels(names: Names, columns: tuple[str, str], place: str) -> Sides | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from lens.core.errors import LensError
 from lens.data.texts.cells import is_tie
 
+YES, NO = {"true", "yes", "win", "won", "1"}, {"false", "no", "loss", "lose", "lost", "0"}
 WORDS = [{"a", "left", "first", "one", "l"}, {"b", "right", "second", "two", "r"}]
 BEFORE = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
 SIDE = "[ab012lr]|left|right|first|second|one|two"
