@@ -67,8 +67,11 @@ TWO_READINGS = {
         [[GOOD, BAD], [GOOD, GOOD]],
     ),
     "scores that differ": (
-        [pair(score_chosen=5, score_rejected=5, chosen_rating=4, rejected_rating=2), pair()],
-        [[GOOD], [GOOD, GOOD]],
+        [
+            pair(score_chosen=5, score_rejected=2, chosen_rating=4, rejected_rating=rating)
+            for rating in (2, 4)
+        ],
+        [[GOOD, GOOD], [GOOD]],
     ),
     "one name in two spellings": (
         [pair(Chosen="other one"), pair(Chosen="another")],

@@ -69,9 +69,6 @@ READ = {
     "scores in per cent": two(
         "response_a", "response_b", score_a=("90 %", "5%"), score_b=("9%", "60%")
     ),
-    "decimal commas": two(
-        "response_a", "response_b", score_a=("4,5", "2,0"), score_b=("4,0", "3,5")
-    ),
     "of five": two("response_a", "response_b", score_a=("4/5", "2/5"), score_b=("3/5", "5/5")),
     "named models": [
         {"prompt": "q", "chosen": "gpt", "rejected": "llama", "gpt": GOOD, "llama": BAD},

@@ -67,17 +67,15 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
         return rows
     taken = {*columns, *columns.values()}
     left_out = {canonical(ours) for ours, theirs in columns.items() if not theirs}
-    there = {name: name for _, row in rows for name in row}
-    missing = {theirs for theirs in columns.values() if theirs and not _column(there, theirs)}
     renamed = []
     for place, row in rows:
         found = {ours: _column(row, theirs) for ours, theirs in columns.items() if theirs}
-        absent = [columns[ours] for ours in found if columns[ours] in missing]
+        absent = [columns[ours] for ours, name in found.items() if name is None]
         if absent:
-            asked = {ours: name or "COLUMN" for ours, name in found.items()}
+            there = {ours: name or "COLUMN" for ours, name in found.items()}
             raise LensError(
                 f"{place}: no column {absent}; found {shown(row)}. Mend `columns`, such as: "
-                + command(place, asked)
+                + command(place, there)
             )
         gone = taken | {*found.values()}
         kept = {
@@ -85,7 +83,7 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
             for name, value in row.items()
             if name not in gone and canonical(name) not in left_out
         }
-        renamed.append((place, kept | {ours: row[name] for ours, name in found.items() if name}))
+        renamed.append((place, kept | {ours: row[name] for ours, name in found.items()}))
     return renamed
 
 

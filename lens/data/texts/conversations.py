@@ -36,10 +36,8 @@ MARKUP = re.compile(
     r"|\W|_|s)*",
     re.IGNORECASE,
 )
-END_MARKS = re.compile(
-    r"(?:\s*(?:<\|(?:im_end|eot_id|end_of_text|endoftext|end|eom_id)\|>|<end_of_turn>|</s>|<eos>))+"
-    r"\s*\Z"
-)
+END_MARKS = ("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|end_of_text|>")
+END_MARKS += ("<|endoftext|>", "<end_of_turn>", "</s>", "<eos>")
 ANSWER_MESSAGES = re.compile(r'\[\{"role": "assistant", "content": ".*\}\]', re.DOTALL)
 
 
@@ -144,7 +142,11 @@ def answer(value: object) -> str:
     """An answer as text: a string, or an assistant's message or messages (or their JSON), without
     the marks with which a chat template ends a turn."""
     text = _answer(value)
-    return text if "<s>" in text else END_MARKS.sub("", text)
+    rest = text.rstrip()
+    while "<s>" not in text and rest.endswith(END_MARKS):
+        mark = next(filter(rest.endswith, END_MARKS))
+        text = rest = rest.removesuffix(mark).rstrip()
+    return text
 
 
 def _answer(value: object) -> str:
