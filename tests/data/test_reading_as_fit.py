@@ -138,9 +138,10 @@ def test_a_text_where_a_list_is_meant_is_refused_in_python(call):
 
 word = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8).filter(
     lambda text: (
-        any(unicodedata.category(char)[0] in "LN" for char in text)
+        any(unicodedata.category(char)[0] == "L" for char in text)
         and text.strip().casefold() not in ("nan", "na", "none", "null", "n/a")
         and not text.strip().startswith(("[", "{", "sep="))
+        and "<" not in text  # the marks of a chat template are no part of a text
     )
 )
 TWO = st.tuples(word, word).filter(
@@ -226,7 +227,7 @@ def folder(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("form", FORMED)
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(texts=st.lists(st.tuples(word, TWO), min_size=1, max_size=3))
 def test_a_table_of_any_form_comes_back_from_pandas(folder, name, form, texts):
     rows = [form(prompt, *both) for prompt, both in texts]

@@ -36,7 +36,13 @@ MARKUP = re.compile(
     r"|\W|_|s)*",
     re.IGNORECASE,
 )
-END_MARKS = ("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|end_of_text|>")
+END_MARKS: tuple[str, ...] = (
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<|end_of_text|>",
+)
 END_MARKS += ("<|endoftext|>", "<end_of_turn>", "</s>", "<eos>")
 ANSWER_MESSAGES = re.compile(r'\[\{"role": "assistant", "content": ".*\}\]', re.DOTALL)
 
