@@ -7,7 +7,7 @@ import gzip
 import re
 import shlex
 import zlib
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -62,11 +62,17 @@ def read_rows(path: str | Path) -> list[Row]:
     else:
         raise LensError(
             f"{place}: unknown file type. Use {', '.join(SUFFIXES)} "
-            "(from Excel: save as CSV UTF-8)."
+            f"(from Excel: save as CSV UTF-8). {_from_excel(place) if 'xls' in path.suffix else ''}"
         )
     if not rows:
         raise LensError(f"{place}: the file has no rows.")
     return rows
+
+
+def _from_excel(name: str) -> str:
+    code = "import pandas, sys; pandas.read_excel(sys.argv[1]).to_csv(sys.argv[2], index=False)"
+    source, new = shlex.quote(name), shlex.quote(name.rpartition(".")[0] + ".csv")
+    return f"With pandas and openpyxl: python -c {shlex.quote(code)} {source} {new}"
 
 
 def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
@@ -144,7 +150,7 @@ def _text(raw: bytes, name: str, first: int = 1, unit: str = "line") -> str:
         line = first + error.object.count(b"\n", 0, error.start)
         raise LensError(
             f"{name}, {unit} {line}: not in UTF-8 ({error.reason}). Save it as UTF-8 (in Excel, "
-            '"CSV UTF-8" among the file types).'
+            f'"CSV UTF-8" among the file types), or: {_recoded(raw, name)}'
         ) from error
     if "\0" in text:
         line = first + text.count("\n", 0, text.index("\0"))
@@ -152,6 +158,12 @@ def _text(raw: bytes, name: str, first: int = 1, unit: str = "line") -> str:
             f"{name}, {unit} {line}: holds NUL, as UTF-16 and damaged files do. Save it as UTF-8."
         )
     return text
+
+
+def _recoded(raw: bytes, name: str) -> str:
+    """The command that writes a file in UTF-8, from UTF-16 or from Windows' Western letters."""
+    code = "UTF-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "CP1252"
+    return _rewritten(name, f"iconv -f {code} -t UTF-8", Path(name).suffix)
 
 
 def _json_object(line: str, place: str) -> dict:

@@ -85,3 +85,16 @@ def test_headers_match_whatever_their_case_and_blanks(tmp_path, header):
 def test_commas_in_a_tsv_are_read(tmp_path):
     text = 'prompt,chosen,rejected\n"q, and","say ""yes""",no\n'
     assert rows_of(tmp_path, text, "x.tsv") == [ROW]
+
+
+@pytest.mark.parametrize(("code", "name"), [("utf-16", "UTF-16"), ("cp1252", "CP1252")])
+def test_other_encodings_are_refused_with_the_command_that_recodes(tmp_path, code, name):
+    text = "prompt,chosen,rejected\nq,sch\u00f6n,no\n"
+    wanted = rf": iconv -f {name} -t UTF-8 '.*own table\.csv' > '.*own table\.new\.csv'$"
+    with pytest.raises(LensError, match=wanted):
+        rows_of(tmp_path, text.encode(code))
+
+
+def test_a_workbook_is_refused_with_the_command_that_makes_a_table(tmp_path):
+    with pytest.raises(LensError, match=r"read_excel.*' '.*own\.xlsx' '.*own\.csv'$"):
+        rows_of(tmp_path, b"PK", "my own.xlsx")
