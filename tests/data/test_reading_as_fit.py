@@ -198,7 +198,8 @@ def as_label_studio(prompt, good, bad):
 def as_argilla(prompt, good, bad):
     said = [{"value": "response_a", "user_id": "u", "status": "submitted"}]
     fields = {"prompt": prompt, "response_a": good, "response_b": bad}
-    return {"fields": fields, "responses": {"preference": said}, "suggestions": {"preference": {}}}
+    guess = {"preference": {"value": "response_b", "score": 0.5}}
+    return {"fields": fields, "responses": {"preference": said}, "suggestions": guess}
 
 
 FORMED = [as_pair, as_label, as_scale, as_list, as_messages, as_objects, as_rated_objects]
