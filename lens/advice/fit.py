@@ -65,11 +65,18 @@ def fit(
         "temperature": temperature,
         "held_out": held,
         "flags": [*pairs.flags, *vae_flags({own: data}, vaes), *named(of_held_out(margins, held))],
-        "data": pairs.report | {"sha256": pairs.sha256},
+        "data": pairs.report | _trained_on(pairs, usable) | {"sha256": pairs.sha256},
         "command": command,
         "versions": artifacts.versions(),
     }
     return RewardModel(calibrated(head, temperature), pairs.encoder, card)
+
+
+def _trained_on(pairs: EmbeddedPairs, usable: np.ndarray) -> dict:
+    """How many pairs were trained on, with how many prompts, and how many ties were left out."""
+    counts = {"pairs": int(usable.sum()), "prompts": len(np.unique(pairs.groups[usable]))}
+    ties = {"ties_left_out": int((~usable).sum())}  # of a table with ties
+    return counts | (ties if pairs.labels is not None else {})
 
 
 def of_held_out(margins: np.ndarray, held: dict) -> list[tuple[str, str]]:

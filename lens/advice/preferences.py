@@ -1,5 +1,6 @@
 """A user's preference pairs, read from where they lie."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,7 +48,8 @@ def read_pairs(
     Takes pairs, ratings and rankings in the forms that `lens.data.forms` lists; rows that cannot be
     used and ties are dropped and counted. With `labels` "soft" ties are kept, and the table has a
     column `label`, by the rules of `lens.data.soft_labels`. `columns` renames, {"ours": "theirs"};
-    `max_pairs` takes a random sample, always the same. Raises LensError when nothing usable is left
+    `max_pairs` takes a random sample, always the same. Warns of columns that are not used and say
+    more than where a row comes from. Raises LensError when nothing usable is left
     or a row is of another form.
     """
     if source is None or isinstance(source, dict):
@@ -57,6 +59,8 @@ def read_pairs(
     else:
         rows, name = _rows(source), "rows given"
     pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
+    if warning := unused_warning([*form.telling, *form.inside]):
+        warnings.warn(printable(f"{name}: {warning}"), stacklevel=2)
     used = settled(pairs, labels)
     table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
     usable = len(table)

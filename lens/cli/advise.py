@@ -13,8 +13,7 @@ def add_arguments(parser):
     parser.add_argument("source", help="pairs, ratings or rankings: a local file or a Hub dataset")
     add_encoder_arguments(parser)
     parser.add_argument("--embeddings", help="instead of --model: .npy [pairs, 2, features]")
-    add_data_arguments(parser)
-    parser.set_defaults(labels=None)  # both are compared where labels are graded
+    add_data_arguments(parser, compares=True)
     add_sample_argument(parser)
     parser.add_argument("--minutes", type=float, default=10.0, help="time budget")
     parser.add_argument(

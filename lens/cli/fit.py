@@ -20,7 +20,9 @@ def add_arguments(parser):
     add_data_arguments(parser)
     add_sample_argument(parser)
     parser.add_argument(
-        "--method", help="evidence_probe (default), linear_probe, lens, lens_plus, repeat, ..."
+        "--method",
+        help="evidence_probe (default), linear_probe, mean_difference, original, repeat, lens, "
+        "lens_plus, synthetic_only, direct_perturbation or gaussian_sampling",
     )
     parser.add_argument("--scale", type=positive, help="pairs in training per labelled pair")
     parser.add_argument("--seed", type=int, default=0, help="of folds, weights and synthesis")

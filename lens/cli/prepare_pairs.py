@@ -1,14 +1,12 @@
 """Check preference pairs, bring them into one form and split them by prompt."""
 
 from lens.cli.shared.arguments import add_settings, options, settings
-from lens.cli.shared.your_data import add_labels_argument
 
 
 def add_arguments(parser):
     from lens.data.settings import PairsSettings
 
     add_settings(parser, PairsSettings)
-    add_labels_argument(parser)
     parser.add_argument("--pool", help="candidate table whose prompts may not train")
     parser.add_argument("--out", required=True, help="pair table (.parquet)")
     parser.add_argument("--out-prompts", required=True, help="test prompts (.parquet)")
@@ -55,8 +53,12 @@ def run(args):
 
 def load(args, source):
     """(pairs, report, form) of a local file or of a split on the Hub."""
+    import sys
+
+    from lens.core.errors import printable
     from lens.data.forms import to_pairs
     from lens.data.pairs import normalise_pairs, select_rows
+    from lens.data.reading.explained import unused_warning
     from lens.data.soft_labels import settled
     from lens.data.sources import read_hub_rows, read_rows
 
@@ -64,6 +66,8 @@ def load(args, source):
     selected = select_rows(rows, args.where)
     reading = options(args, "pair_rule", "columns")
     given, form = to_pairs(selected, **reading, graded=True)
+    if warning := unused_warning([*form.telling, *form.inside]):
+        print(printable(f"{source}: Warning: {warning}"), file=sys.stderr)
     rules = options(args, "group_by", "keep_prefix", "invalid_rows")
     pairs, report = normalise_pairs(settled(given, args.labels), **rules)
     report.not_selected = len(rows) - len(selected)

@@ -26,7 +26,8 @@ def run(args):
 
     from lens.advice.preferences import read_pairs
     from lens.cli.shared.your_data import reward_model
-    from lens.evaluation import rewardbench
+    from lens.core.errors import printable
+    from lens.evaluation import bench_rows, rewardbench
     from lens.files import artifacts
     from lens.language import loading
 
@@ -34,6 +35,8 @@ def run(args):
     training = read_pairs(args.training_data).table["prompt"] if args.training_data else None
     model = reward_model(args)
     result = rewardbench.reward_bench(model, rows, args.version, columns=args.columns)
+    if warning := bench_rows.unused(rows, args.columns):
+        print(printable(f"Warning: {warning}"), file=sys.stderr)
     print(table(result))
     if model.note:
         print(model.note, file=sys.stderr)

@@ -6,35 +6,32 @@ holds one form. Whether the texts are usable is for `lens.data.pairs` to check.
 """
 
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import combinations, islice, pairwise
+from itertools import combinations, islice
 from typing import cast
 
 from lens.core.errors import LensError
 from lens.data.annotations.exports import opened
 from lens.data.annotations.judgements import ADDED, Judged, judged_rows
+from lens.data.compared import RULES, compare
 from lens.data.reading.find import Reading, find_form
-from lens.data.reading.labels import Sides, winning_side
-from lens.data.reading.listed import unused_prompts, worths
+from lens.data.reading.listed import several, unused_prompts, worths
 from lens.data.reading.missing import unrated_lists
+from lens.data.reading.scored import is_rank
+from lens.data.reading.sided.labels import Sides
+from lens.data.reading.sided.words import winning_side
 from lens.data.reading.ties import graded, scores_inside
 from lens.data.reading.unused import is_bookkeeping
 from lens.data.soft_labels import of_scores, of_strength
 from lens.data.sources import Row, row_id, row_number
 from lens.data.texts import threads
-from lens.data.texts.cells import as_list, listed, number
-from lens.data.texts.conversations import PARTS, is_whole
+from lens.data.texts.cells import as_list, number
+from lens.data.texts.conversations import PARTS, conversation, is_whole
 from lens.data.texts.cures import asked, command, contradicted, placeholders
+from lens.data.texts.turns import InvalidRowError
 
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
-
-RULES = {
-    "all": "every two responses that differ make a pair",
-    "best_worst": "the best and the worst response (the first of each) make a pair",
-    "adjacent": "each response makes a pair with all those one step lower",
-}
 
 
 @dataclass
@@ -137,7 +134,7 @@ def _all_alike(rows: list[Row], reading: Reading, report: FormReport) -> LensErr
 def _voted(pairs: list[Row], judged: Judged, report: FormReport) -> list[Row]:
     """Pairs made of the rows of an export, each with what is known of it, and reported as such."""
     report.form, report.description = "judgements", judged.description
-    report.judgements, report.meanings = dict(judged.counts), {}
+    report.judgements, report.meanings = dict(judged.counts), judged.meanings
     report.ties = sum("tie" in known for known in judged.known)
     report.unread = sorted([*report.unread, *judged.unused])
     report.telling += [name for name in judged.unused if not is_bookkeeping(name)]
@@ -156,6 +153,8 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
     for place, row in rows:
         parts, (chosen, rejected) = reading.texts(row, place)
         scores = [number(row.get(name), f"{place}: `{name}`") for name in names]
+        if names and is_rank(names[0]):
+            scores = [None if score is None else -score for score in scores]
         scores = scores or scores_inside([chosen, rejected])
         report.responses += 2
         told = [score for score in scores if score is not None]
@@ -176,8 +175,8 @@ def _each_with_each(
     place: str, row: dict, parts: dict, chosen: object, rejected: object
 ) -> list[Row]:
     """The pair of a row, or, where a side lists several answers, all pairs of them."""
-    good, bad = _answers_of(chosen), _answers_of(rejected)
-    if not (good and bad) or len(good) == len(bad) == 1:
+    good, bad = several(chosen, rejected)
+    if len(good) == len(bad) == 1:
         return [(place, _pair(row, parts, chosen, rejected))]
     pairs = []
     for i, better in enumerate(good, 1):
@@ -185,12 +184,6 @@ def _each_with_each(
             pair = _pair(row, parts, better, worse) | {"id": f"{row_id(place, row)}-{i}-{j}"}
             pairs.append((f"{place}, chosen {i} over rejected {j}", pair))
     return pairs
-
-
-def _answers_of(side: object) -> list | None:
-    """A side that is a list of texts, as RewardBench 2 and RM-Bench have it; None for others."""
-    items = None if isinstance(side, str) else listed(side)
-    return items if items and all(isinstance(item, str) for item in items) else None
 
 
 def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
@@ -259,16 +252,18 @@ def _from_best_first(rows: list[Row], reading: Reading, rule: str, report: FormR
 
 
 def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
-    text, rating, prompt = (reading.columns[role] for role in ("response", "rating", "prompt"))
+    text, rating = reading.columns["response"], reading.columns["rating"]
+    prompt = reading.columns.get("prompt", text)
     ranked = rating.casefold() == "rank"
+    asked = f"`{prompt}`" if prompt != text else "prompt"
     report.description = (
-        f"rows of the same `{prompt}` have their `{text}` compared by `{rating}`, "
+        f"rows of the same {asked} have their `{text}` compared by `{rating}`, "
         f"{'lower' if ranked else 'higher'} is better: {RULES[rule]}"
     )
     groups: dict[str, list[tuple]] = {}
     for place, row in rows:
         parts, (answer,) = reading.texts(row, place)
-        key = json.dumps(parts, default=str)
+        key = json.dumps(parts if prompt != text else _asked(parts, answer), default=str)
         groups.setdefault(key, []).append((place, row, parts, answer))
     pairs = []
     for group in groups.values():
@@ -284,6 +279,14 @@ def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormR
     return pairs
 
 
+def _asked(parts: dict, answer: object) -> object:
+    """What a whole conversation answers; all of it where that cannot be told."""
+    try:
+        return conversation(parts, answer)[0]
+    except InvalidRowError:
+        return answer
+
+
 def _compare_and_count(values: list, rule: str, report: FormReport) -> list[tuple[int, int]]:
     """Positions of the pairs, and after them of the ties."""
     pairs, ties = compare(values, rule)
@@ -294,24 +297,6 @@ def _compare_and_count(values: list, rule: str, report: FormReport) -> list[tupl
     rated = [i for i, value in enumerate(values) if value is not None]
     tied = ((i, j) for i, j in combinations(rated, 2) if values[i] == values[j])
     return [*pairs, *islice(tied, ties)]
-
-
-def compare(values: list[float | None], rule: str) -> tuple[list[tuple[int, int]], int]:
-    """(positions (better, worse) of one prompt's pairs, ties); higher is better, None left out.
-
-    "all" pairs every two that differ (InstructGPT's rule), "adjacent" those of them that are
-    neighbours among the distinct values, "best_worst" the first highest with the first lowest.
-    """
-    rated = {i: value for i, value in enumerate(values) if value is not None}
-    if rule == "best_worst" and len(rated) > 1:
-        best, worst = max(rated, key=rated.__getitem__), min(rated, key=rated.__getitem__)
-        return ([], 1) if rated[best] == rated[worst] else ([(best, worst)], 0)
-    pairs = [(i, j) for i in rated for j in rated if rated[i] > rated[j]]
-    ties = math.comb(len(rated), 2) - len(pairs)
-    if rule == "adjacent":
-        steps = set(pairwise(sorted(set(rated.values()))))
-        pairs = [(i, j) for i, j in pairs if (rated[j], rated[i]) in steps]
-    return pairs, ties
 
 
 def _pair(row: dict, parts: dict, chosen: object, rejected: object) -> dict:

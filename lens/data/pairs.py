@@ -18,6 +18,7 @@ import pandas as pd
 from lens.core.errors import LensError
 from lens.data.sources import Row, row_id, row_number
 from lens.data.texts.conversations import conversations
+from lens.data.texts.cures import command
 from lens.data.texts.turns import InvalidRowError, check_turns, is_blank, whole
 
 COLUMNS = ["id", "prompt", "chosen", "rejected", "group", "split"]
@@ -92,7 +93,7 @@ def normalise_pairs(
             raise LensError(
                 f"{place}: the id {key!r:.80} stands twice, first in row "
                 f"{row_number(report.places[key])} (a row without an id has its number). Make ids "
-                "unique or remove them."
+                f"unique, or leave them out: {command(place, {'id': ''})}"
             )
         prompt = json.dumps(messages, ensure_ascii=False)
         pairs.append((key, prompt, chosen, rejected, group_key(messages, group_by)))

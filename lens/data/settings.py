@@ -27,6 +27,11 @@ class PairsSettings(Settings):
         "all",
         description="Which of several rated or ranked responses make pairs; every two by default.",
     )
+    labels: Literal["hard", "soft"] = Field(
+        "hard",
+        description="hard: which answer is better, ties dropped; soft: how sure that is, from "
+        "votes, strengths and ties, and training uses it.",
+    )
     group_by: Literal["prompt", "first_turn"] = Field(
         "prompt", description="What may not stand on both sides of a split."
     )

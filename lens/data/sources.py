@@ -5,8 +5,9 @@ Every row comes with a place ("file, row 7") so that a later complaint can say w
 
 import gzip
 import re
+import shlex
 import zlib
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 from lens.core.errors import LensError, printable
 from lens.data.texts import cells
 from lens.data.texts.cells import require_distinct
+from lens.data.texts.cures import file_of
+from lens.data.texts.objects import rows_in
 from lens.data.texts.tables import table_rows
 from lens.files.artifacts import require_file
 
@@ -51,7 +54,7 @@ def read_rows(path: str | Path) -> list[Row]:
     if name.endswith(JSON_LINES):
         rows = list(jsonl_rows(path))
     elif name.endswith(".json"):
-        rows = _numbered(place, _json_list(path, place))
+        rows = _json_file(path, place)
     elif name.endswith(".parquet"):
         rows = _numbered(place, _parquet_rows(path, place))
     elif name.endswith((".csv", ".tsv")):
@@ -59,11 +62,17 @@ def read_rows(path: str | Path) -> list[Row]:
     else:
         raise LensError(
             f"{place}: unknown file type. Use {', '.join(SUFFIXES)} "
-            "(from Excel: save as CSV UTF-8)."
+            f"(from Excel: save as CSV UTF-8). {_from_excel(place) if 'xls' in path.suffix else ''}"
         )
     if not rows:
         raise LensError(f"{place}: the file has no rows.")
     return rows
+
+
+def _from_excel(name: str) -> str:
+    code = "import pandas, sys; pandas.read_excel(sys.argv[1]).to_csv(sys.argv[2], index=False)"
+    source, new = shlex.quote(name), shlex.quote(name.rpartition(".")[0] + ".csv")
+    return f"With pandas and openpyxl: python -c {shlex.quote(code)} {source} {new}"
 
 
 def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
@@ -71,7 +80,8 @@ def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
 
     Read from the cache alone where HF_HUB_OFFLINE is set. Raises LensError.
     """
-    return _numbered(f"{hub}[{split}]", list(load_hub(hub, revision, split)))
+    pinned = f"{hub}@{revision}" if revision else hub
+    return _numbered(f"{pinned}[{split}]", list(load_hub(hub, revision, split)))
 
 
 def load_hub(hub: str, revision: str | None, split: str | None = None) -> Any:
@@ -140,7 +150,7 @@ def _text(raw: bytes, name: str, first: int = 1, unit: str = "line") -> str:
         line = first + error.object.count(b"\n", 0, error.start)
         raise LensError(
             f"{name}, {unit} {line}: not in UTF-8 ({error.reason}). Save it as UTF-8 (in Excel, "
-            '"CSV UTF-8" among the file types).'
+            f'"CSV UTF-8" among the file types), or: {_recoded(raw, name)}'
         ) from error
     if "\0" in text:
         line = first + text.count("\n", 0, text.index("\0"))
@@ -150,37 +160,46 @@ def _text(raw: bytes, name: str, first: int = 1, unit: str = "line") -> str:
     return text
 
 
+def _recoded(raw: bytes, name: str) -> str:
+    """The command that writes a file in UTF-8, from UTF-16 or from Windows' Western letters."""
+    code = "UTF-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "CP1252"
+    return _rewritten(name, f"iconv -f {code} -t UTF-8", Path(name).suffix)
+
+
 def _json_object(line: str, place: str) -> dict:
     try:
         value = parse_json(line)
     except ValueError as error:
         raise LensError(
-            f"{place}: not valid JSON ({error}). Each line must be one object."
+            f"{place}: not valid JSON ({error}). Each line must be one object. Objects over "
+            f"several lines become lines by: {_rewritten(place, 'jq -c .')}"
         ) from error
     if not isinstance(value, dict):
+        listed = f" One list of objects is read as .json: {_rewritten(place, 'cat', '.json')}"
         raise LensError(
-            f"{place}: a JSON object is needed, not {type(value).__name__}. One list of objects: "
-            "name it .json."
+            f"{place}: a JSON object is needed, not {type(value).__name__}."
+            f"{listed if isinstance(value, list) else ''}"
         )
     return value
 
 
-def _json_list(path: Path, name: str) -> list[dict]:
+def _rewritten(place: str, how: str, suffix: str = ".jsonl") -> str:
+    """The command that writes a file of rows anew, beside it."""
+    name = file_of(place) or place
+    stem = name.removesuffix(".gz").rpartition(".")[0]
+    return f"{how} {shlex.quote(name)} > {shlex.quote(f'{stem}.new{suffix}')}"
+
+
+def _json_file(path: Path, name: str) -> list[Row]:
+    with _open(path) as file:
+        text = _text(file.read(), name)
     try:
-        with _open(path) as file:
-            value = parse_json(_text(file.read(), name))
+        return _numbered(name, rows_in(parse_json(text), name))
     except ValueError as error:
         raise LensError(
             f"{name}: not valid JSON ({error}). A list of objects is needed; one object a line: "
-            "name it .jsonl."
+            f"name it .jsonl: {_rewritten(name, 'cat')}"
         ) from error
-    if not isinstance(value, list):
-        found = f"an object with {list(value)!r:.200}" if isinstance(value, dict) else "none"
-        raise LensError(f"{name}: a list of objects is needed, and this is {found}.")
-    for place, row in _numbered(name, value):
-        if not isinstance(row, dict):
-            raise LensError(f"{place}: an object is needed, not {type(row).__name__}.")
-    return value
 
 
 def _parquet_rows(path: Path, name: str) -> list[dict]:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from lens.core.errors import LensError
+from lens.data.reading.explained import unused_warning
 from lens.data.reading.find import Reading, find_form
 from lens.data.sources import Row
 from lens.data.texts.conversations import conversations
 from lens.data.texts.turns import InvalidRowError, is_message
 
 TIES = "Ties"
+OWN = {"num_correct", "num_incorrect", "num_rejected", "total_completions"}
+OWN |= {"additional_metadata", "models"}
 TIES_ID = re.compile(r"(ref|tied):(\d{1,18})")
 
 
@@ -68,6 +71,11 @@ def read_examples(
             ) from error
     _check_ties([e for e in examples if version == 2 and e.subset == TIES])
     return examples
+
+
+def unused(rows: list[Row], columns: dict[str, str] | None = None) -> str | None:
+    """A warning of columns that are not used, but for those of the benchmark's own."""
+    return unused_warning([name for name in _reading(rows, columns).telling if name not in OWN])
 
 
 def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:

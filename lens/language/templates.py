@@ -22,8 +22,12 @@ def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer"
     stands alone, a blank line before the answer).
     """
     messages = json.loads(prompt)
+    tools = [tool for message in messages for tool in message.pop("tools", ())]
     answered = [] if response is None else answer_turns(response)
     if style == "plain":
+        if tools:
+            shown = {"role": "system", "content": f"Tools: {json.dumps(tools)}"}
+            messages = [shown, *messages]
         if len(answered) > 1:
             turns = [f"{SPEAKERS[m['role']]}: {_said(m)}" for m in [*messages, *answered]]
             return "\n\n".join(turns)
@@ -49,6 +53,7 @@ def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer"
             tokenize=False,
             add_generation_prompt=response is None,
             date_string=TEMPLATE_DATE,
+            **({"tools": tools} if tools else {}),
         )
     except (TemplateError, OverflowError, TypeError, ValueError, LookupError) as error:
         # What it may do is limited, loops too.

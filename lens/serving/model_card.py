@@ -88,7 +88,8 @@ def _data(data: dict) -> list[str]:
         "",
         f"{data['pairs']:,} pairs with {data['prompts']:,} prompts, from "
         f"{escape_markdown(str(data['source']))} ({data['rows']:,} rows; form: {form['form']}). "
-        f"Ties left out: {form['ties']}. Rows dropped: {escape_markdown(dropped)}. "
+        f"Ties left out: {data.get('ties_left_out', form['ties'])}. "
+        f"Rows dropped: {escape_markdown(dropped)}. "
         f"Texts cut to the model's context: {data.get('texts_cut', 'not known')}. "
         f"SHA-256 of the pairs: `{data['sha256']}`.",
         "",

@@ -7,6 +7,7 @@ import numpy as np
 
 from lens.core.errors import LensError
 from lens.data.reading.find import Reading, find_form
+from lens.data.reading.listed import several
 from lens.data.sources import Row
 from lens.data.texts.conversations import conversations
 from lens.data.texts.cures import needed
@@ -91,7 +92,7 @@ def _texts(reading: Reading, place: str, row: dict) -> Texts:
         parts, answers = reading.texts(row, place)
         better, winner = None, None
         if reading.form == "pair":
-            chosen, rejected = map(_all, answers)
+            chosen, rejected = several(*answers)
             better, answers = len(chosen), [*chosen, *rejected]
         elif reading.form == "labelled_pair" and reading.sides:
             winner = None if reading.tied(row) else reading.sides.judge(row, place)[0]
@@ -106,12 +107,6 @@ def _texts(reading: Reading, place: str, row: dict) -> Texts:
             raise needed(place, row) from error
         raise LensError(f"{place}: {error}") from error
     return Texts(prompt, texts, better, winner if isinstance(winner, int) else None)
-
-
-def _all(side: object) -> list:
-    """The texts of a side that lists several, or the one that it is."""
-    texts = isinstance(side, list) and side and all(isinstance(text, str) for text in side)
-    return list(side) if texts and isinstance(side, list) else [side]
 
 
 def score_rows(

@@ -121,6 +121,9 @@ def test_a_fit_by_name_takes_the_labels_that_there_are():
     one, other = fit(pairs, PROBE), fit(hard(pairs), PROBE)
     np.testing.assert_array_equal(one.head.weights["w"], other.head.weights["w"])
     assert one.card["held_out"] == other.card["held_out"]
+    trained = [fit(pairs, recipe).card["data"] for recipe in (PROBE, SOFT)]
+    assert [data["pairs"] for data in trained] == [60, 72]
+    assert [data["ties_left_out"] for data in trained] == [12, 0]
 
 
 def test_a_temperature_meets_soft_labels():

@@ -265,3 +265,11 @@ def test_tables_with_an_annotator_are_no_export_without_a_control():
         for r, n in ((GOOD, 2), (BAD, 1))
     ]
     assert read(*rated)[1].form == "rated_rows"
+
+
+def test_what_annotators_words_mean_is_counted():
+    _, report = read(task(picks("right"), picks("left", by=2)), task(picks("right"), number=2))
+    assert report.meanings == {
+        "right": {"means": "`answer2` is better", "rows": 2},
+        "left": {"means": "`answer1` is better", "rows": 1},
+    }

@@ -25,6 +25,9 @@ TABLES = {
     "backslashes": 'prompt,chosen,rejected\n"q, and","say \\"yes\\"","no"\n',
     "backslashes and blanks": 'prompt, chosen, rejected\n"q, and", "say \\"yes\\"", "no"\n',
     "a mark": '\ufeffprompt,chosen,rejected\n"q, and","say ""yes""",no\n',
+    "bars": 'prompt|chosen|rejected\nq, and|"say ""yes"""|no\n',
+    "single quotes": "'prompt','chosen','rejected'\n'q, and','say \"yes\"','no'\n",
+    "rows that a spreadsheet left": 'prompt,chosen,rejected\n"q, and","say ""yes""",no\n,,\n , ,\n',
     "an unnamed index": ',prompt,chosen,rejected\n0,"q, and","say ""yes""",no\n',
     "an index with a name": 'Unnamed: 0,prompt,chosen,rejected\n0,"q, and","say ""yes""",no\n',
 }
@@ -48,6 +51,11 @@ def test_backslashes_stay_where_they_escape_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("Our preferences,,\nprompt,chosen,rejected\na,b,c\n", r"title above.*: tail -n \+2 '.*'$"),
+        (
+            "prompt,chosen,rejected\n'a, b','c',d\n",
+            r"in single quotes: python -c '.*read_csv.*' '.*table\.csv' '.*table\.new\.csv'",
+        ),
         ("prompt,chosen,rejected\na,b,c\na,b,c,d\n", r"row 3: .*sed -n 3p '.*own table\.csv'$"),
         ('prompt,chosen,rejected\na,"b" c,d\n', r"after row 1: .*sed -n 1,2p '.*own table\.csv'$"),
     ],
@@ -72,3 +80,21 @@ def test_headers_match_whatever_their_case_and_blanks(tmp_path, header):
     table, _ = normalise_pairs(pairs)
     assert table["chosen"].tolist() == ["good", "good"]
     assert form.unjudged == 1
+
+
+def test_commas_in_a_tsv_are_read(tmp_path):
+    text = 'prompt,chosen,rejected\n"q, and","say ""yes""",no\n'
+    assert rows_of(tmp_path, text, "x.tsv") == [ROW]
+
+
+@pytest.mark.parametrize(("code", "name"), [("utf-16", "UTF-16"), ("cp1252", "CP1252")])
+def test_other_encodings_are_refused_with_the_command_that_recodes(tmp_path, code, name):
+    text = "prompt,chosen,rejected\nq,sch\u00f6n,no\n"
+    wanted = rf": iconv -f {name} -t UTF-8 '.*own table\.csv' > '.*own table\.new\.csv'$"
+    with pytest.raises(LensError, match=wanted):
+        rows_of(tmp_path, text.encode(code))
+
+
+def test_a_workbook_is_refused_with_the_command_that_makes_a_table(tmp_path):
+    with pytest.raises(LensError, match=r"read_excel.*' '.*own\.xlsx' '.*own\.csv'$"):
+        rows_of(tmp_path, b"PK", "my own.xlsx")

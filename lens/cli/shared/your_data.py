@@ -8,19 +8,17 @@ from lens.cli.shared.arguments import names, options
 from lens.cli.shared.model import add_dtype_argument
 
 
-def add_labels_argument(parser: argparse.ArgumentParser) -> None:
+def add_data_arguments(parser: argparse.ArgumentParser, *, compares: bool = False) -> None:
+    """Where preference pairs come from and how they are read; a command that `compares` recipes
+    takes both kinds of labels unless told which."""
     parser.add_argument(
         "--labels",
-        default="hard",
+        default=None if compares else "hard",
         choices=["hard", "soft"],
         help="hard: which answer is better, ties dropped; soft: how sure that is, from votes, "
-        "strengths and ties",
+        "strengths and ties (default: "
+        + ("both are compared, where any pair is not a plain win)" if compares else "hard)"),
     )
-
-
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where preference pairs come from and how they are read."""
-    add_labels_argument(parser)
     parser.add_argument("--split", default="train", help="of a Hub dataset")
     parser.add_argument("--data-revision", help="of a Hub dataset")
     parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
@@ -52,10 +50,14 @@ def read_ahead(args, scoring: str):
 
     from lens.data.reading.explained import explanation
     from lens.data.streams import ahead, stream_rows
+    from lens.data.texts import threads
     from lens.serving.scoring import Readings
 
     live = args.source == "-"
     first, stream = ahead(stream_rows(args.source), args.chunk if live else 1000)
+    if not live and threads.are_threads(first):
+        stream = iter(threads.opened([*stream]) or [])
+        first, stream = ahead(stream, 1000)
     readings = Readings(scoring, args.columns).learn(first)
     for columns, reading in readings.known.items() if args.explain else ():
         rows = [item for item in first if tuple(item[1]) == columns]
@@ -183,6 +185,7 @@ def preferences(args, source: str):
     """The pairs of `add_data_arguments`, and a summary of them on standard error. Where `--labels`
     is left open, labels are soft if any is below 1."""
     import sys
+    import warnings
 
     from lens.advice.preferences import read_pairs, summary
 
@@ -193,8 +196,10 @@ def preferences(args, source: str):
         pair_rule=args.pairs,
         **options(args, "split", "columns", "group_by", "max_pairs"),
     )
-    pairs = read(labels=args.labels or "hard")
-    if args.labels is None and "label_counts" in pairs.report:
-        pairs = read(labels="soft")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the summary says them
+        pairs = read(labels=args.labels or "hard")
+        if args.labels is None and "label_counts" in pairs.report:
+            pairs = read(labels="soft")
     print(summary(pairs), file=sys.stderr)
     return pairs

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -82,6 +83,19 @@ def find_verdict(value: object, names: Sequence[str], *, numbers: bool = True) -
         return None
     how = (phrase["how"] or phrase["before"] or "").strip()
     return Verdict(found, HOW[how] if how else PLAIN if phrase["better"] else None)
+
+
+def meanings(said: Iterable[tuple[object, Sequence[str]]]) -> dict[str, dict]:
+    """{word: what it means and how often it was said} of (word, the names of the answers) each."""
+    counts: Counter[str] = Counter()
+    means = {}
+    for value, names in said:
+        verdict = find_verdict(value, names)
+        if verdict is not None:
+            counts[str(value)] += 1
+            best = verdict.answer
+            means[str(value)] = "a tie" if best is None else f"`{names[best]}` is better"
+    return {word: {"means": means[word], "rows": n} for word, n in counts.most_common(12)}
 
 
 def position(side: object, names: Sequence[str]) -> int | None:
@@ -181,3 +195,7 @@ def rating(value: object) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) and not isinstance(value, bool) else None
+
+
+def sign(number: float) -> int:
+    return (number > 0) - (number < 0)

@@ -3,6 +3,7 @@
 from lens.data.annotations import argilla, labelstudio
 from lens.data.annotations.judgements import has_questions
 from lens.data.sources import Row
+from lens.data.texts.cells import parse_cell
 
 
 def opened(rows: list[Row]) -> list[Row]:
@@ -10,4 +11,22 @@ def opened(rows: list[Row]) -> list[Row]:
     pairs of them); other rows as they are."""
     if not rows or has_questions(rows[0][1]):
         return rows
+    rows = _unpacked(rows)
     return labelstudio.opened(rows) or argilla.opened(rows) or rows
+
+
+def _unpacked(rows: list[Row]) -> list[Row]:
+    """Rows of an export that a table keeps as text in its cells."""
+    first = rows[0][1]
+    if not ({"data", "annotations"} <= first.keys() or {"fields", "responses"} <= first.keys()):
+        return rows
+    return [(place, {name: _object(value) for name, value in row.items()}) for place, row in rows]
+
+
+def _object(value: object) -> object:
+    if not (isinstance(value, str) and value.lstrip()[:1] in ("{", "[")):
+        return value
+    try:
+        return parse_cell(value)
+    except ValueError:
+        return value

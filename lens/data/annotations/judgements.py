@@ -17,10 +17,13 @@ from lens.data.annotations.answers import (
     answer_columns,
     find_verdict,
     listed_answers,
+    meanings,
     position,
     rating,
+    sign,
     words,
 )
+from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row, row_id
 from lens.data.texts.cells import is_unjudged
 from lens.data.texts.cures import command, either
@@ -29,7 +32,6 @@ PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
 LISTED = STEMS | {"item", "items", "option", "options", "results"}
 ADDED = ("response_a", "response_b", "winner")
 VOTES = {"votes_for": 1, "votes_against": -1, "votes_tied": 0}
-SIDES = ("left", "right")
 Answers = list[tuple[str, object]]  # name or id, text
 Margins = dict[tuple[int, int], float]  # (first, second) answer: steps by which the first is better
 
@@ -67,6 +69,7 @@ class Judged:
     counts: Counter
     description: str
     unused: list[str]
+    meanings: dict[str, dict]
 
 
 def judged_rows(
@@ -115,8 +118,15 @@ def judged_rows(
         columns | {name: name for name in ADDED},
         known,
         +counts,
-        f"{_listed(chosen)} {says} {_listed(used)}",
+        f"{quoted(chosen)} {says} {quoted(used)}",
         [name for name in questions if name not in chosen],
+        meanings(
+            (one.value, [name for name, _ in each])
+            for (_, row), each in zip(rows, answers, strict=True)
+            for question, about in chosen.items()
+            for one in row[question].said
+            if about is None
+        ),
     )
 
 
@@ -149,7 +159,7 @@ def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
     if not columns and len(meant) != 1:
         columns, meant = answer_columns(fields, place), lists
     if columns:
-        sided = (one for _, row in rows for one in _all_said(row) if one.value in SIDES)
+        sided = (one for _, row in rows for one in _all_said(row) if one.value in ("left", "right"))
         if {position(str(one.about).split(",")[0], columns) for one in sided} == {1}:
             columns = columns[::-1]  # what a control names first stands on the left
         found = [[(name, row.get(name)) for name in columns] for _, row in rows]
@@ -185,7 +195,7 @@ def _choose(rows: list[Row], answers: list[Answers]) -> dict[str, int | None]:
         return {(preferred or comparing)[0]: None}
     if comparing:
         raise LensError(
-            f"{place}: annotators answered {_listed(comparing)}, and each may decide. "
+            f"{place}: annotators answered {quoted(comparing)}, and each may decide. "
             + either(place, {f"`{name}` decides": {"preference": name} for name in comparing})
         )
     rated = {name: _rated_answer(rows, answers, name) for name in names}
@@ -200,21 +210,17 @@ def _choose(rows: list[Row], answers: list[Answers]) -> dict[str, int | None]:
         return full.get(("rating",)) or next(iter(full.values()))
     if full:
         roles = [{f"rating_{n}": x for n, x in enumerate(each, 1)} for each in full.values()]
-        meant = {f"by {_listed(each.values())}": each for each in roles}
+        meant = {f"by {quoted(each.values())}": each for each in roles}
         raise LensError(
             f"{place}: annotators rated answers in more than one way. {either(place, meant)}"
         )
     seen = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
     raise LensError(
-        f"{place}: no question says which of {_listed(n for n, _ in answers[0])} is better, but "
+        f"{place}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
         f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
         "needs the answers' names, left and right, a ranking, or a rating for each answer. If 1 "
         f"means the first answer, 2 the second: {command(place, {'preference': names[0]})}"
     )
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def _compares(rows: list[Row], answers: list[Answers], name: str) -> bool:
@@ -269,11 +275,7 @@ def _ranked(value: dict | list, names: list[str]) -> Margins | None:
     if not 1 < len(ranks) == len(order):
         return None
     both = combinations(sorted(ranks), 2)
-    return {(i, j): STRONGEST * _sign(ranks[j] - ranks[i]) for i, j in both}
-
-
-def _sign(number: float) -> int:
-    return (number > 0) - (number < 0)
+    return {(i, j): STRONGEST * sign(ranks[j] - ranks[i]) for i, j in both}
 
 
 def _rated_answer(rows: list[Row], answers: list[Answers], name: str) -> int | None:
@@ -320,7 +322,7 @@ def _of_annotator(
     given = {chosen[name]: rating(one.value) for name, one in said.items()}
     rated = {i: number for i, number in given.items() if i is not None and number is not None}
     both = combinations(sorted(rated), 2)
-    return {(i, j): STRONGEST * _sign(rated[i] - rated[j]) for i, j in both}
+    return {(i, j): STRONGEST * sign(rated[i] - rated[j]) for i, j in both}
 
 
 def _paired(
@@ -337,7 +339,7 @@ def _paired(
             continue
         mean = sum(steps for _, steps in given) / len(given)
         turn = -1 if mean < 0 else 1
-        signs = [(annotator, turn * _sign(steps)) for annotator, steps in given]
+        signs = [(annotator, turn * sign(steps)) for annotator, steps in given]
         known: dict = {"side": "second" if turn < 0 else "first"}
         known |= {name: sum(sign == way for _, sign in signs) for name, way in VOTES.items()}
         for name, way in (("annotators_for", 1), ("annotators_against", -1)):

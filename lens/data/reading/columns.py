@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from lens.core.errors import LensError
 from lens.data.reading.listed import texts_in
+from lens.data.reading.naming import answer_named
 from lens.data.texts.cells import Row, is_empty, is_of_lists, listed, parse_cell
 from lens.data.texts.cures import command
 from lens.data.texts.cures import names as shown
@@ -109,17 +110,27 @@ def _lists_texts(values: list) -> bool:
     return bool(values)
 
 
-def expanded(rows: list[Row], lists: tuple[str, ...], twos: tuple[str, ...]) -> list[Row]:
-    if not lists and not twos:
+def expanded(
+    rows: list[Row],
+    lists: tuple[str, ...],
+    twos: tuple[str, ...],
+    named: tuple[str, ...] = (),
+) -> list[Row]:
+    """Rows with lists in cells read as lists, two answers of a column in columns of their own, and
+    answers where another column's name stood."""
+    if not (lists or twos or named):
         return rows
     found = []
     for place, row in rows:
         row = row | {name: listed(row[name]) for name in lists if not is_empty(row.get(name))}
+        row |= {name: answer_named(row, row.get(name), named) for name in named}
         for name in twos:
             both = texts_in(row, name, place)
             if len(both) != 2:
                 raise LensError(f"{place}: `{name}` has {len(both)} answers, not two.")
-            del row[name]
+            items = listed(row.pop(name)) or []
+            models = [item.get("model") for item in items if isinstance(item, dict)]
+            row |= {f"model_{at}": model for at, model in enumerate(models) if model}
             row |= {f"{name}_0": both[0], f"{name}_1": both[1]}
         found.append((place, row))
     return found

@@ -6,6 +6,7 @@ from lens.data.texts.cells import Row
 
 ROLES = {
     "system": "the system turn",
+    "tools": "the functions that may be called",
     "history": "earlier turns",
     "context": "comes before the prompt",
     "prompt": "the prompt",

@@ -1,46 +1,32 @@
 """Which form rows have, which column is what, and how one row's prompt and answers are read."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any
 
 from lens.core.errors import LensError
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
-from lens.data.reading.labels import Sides
 from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.missing import no_form
-from lens.data.reading.naming import name_answers, require_no_other
-from lens.data.reading.prompts import empty_parts, filled_later, prompt_columns
-from lens.data.reading.rivals import require_one_rating
-from lens.data.reading.sides import find_sides, unjudged_sides
+from lens.data.reading.naming import column_named, list_of_answers, named_columns
+from lens.data.reading.paired import pair_columns
+from lens.data.reading.prompts import empty_parts, filled_later, instead, prompt_columns
+from lens.data.reading.rivals import require_one_rating, require_one_spelling
+from lens.data.reading.scored import pair_scores
+from lens.data.reading.sided.labels import Sides
+from lens.data.reading.sided.sides import NAMING, find_sides, unjudged_sides
 from lens.data.reading.ties import graded_columns, says_tie, tie_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
-from lens.data.texts.cells import Row, listed
-from lens.data.texts.conversations import interleaved
+from lens.data.texts.cells import Row, is_empty, listed
+from lens.data.texts.conversations import interleaved, is_whole
 from lens.data.texts.cures import asked, either
 from lens.data.texts.names import (
-    GOOD_BAD,
+    DIALOGUES,
     LABELS,
     RATINGS,
-    SCORED,
-    STEMS,
     TEXTS,
     Names,
-    Words,
-    text_of,
-    tokens_of,
+    words_of,
 )
-
-SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
-REJECTED: tuple[str, ...] = (
-    "rejected_response",
-    "rejected_messages",
-    "rejected_text",
-    "rejected_output",
-)
-REJECTED += ("rejected_answer", "rejected_completion", "rejected")
-BESIDE_REJECTED = ("messages", "conversations", *TEXTS)
 
 
 @dataclass(frozen=True)
@@ -58,10 +44,12 @@ class Reading:
     objects: tuple[str, ...] = ()  # columns that hold objects, whose fields are read
     lists: tuple[str, ...] = ()  # columns whose every cell is a list of texts
     twos: tuple[str, ...] = ()  # columns with two answers each, which become two columns
+    named: tuple[str, ...] = ()  # columns that name those with the better and the worse answer
     sides: Sides | None = None
     listed: Listed | None = None
     ties: tuple[str, ...] = ()  # columns that say which rows are ties
     grades: dict[str, str] = field(default_factory=dict)  # `graded_columns` of a pair
+    instead: str | None = None  # the prompt in rows in which the prompt's column is empty
     empty: tuple[str, ...] = ()  # parts of the prompt in which no row had anything so far
     unused: tuple[str, ...] = field(default=(), compare=False)
     telling: tuple[str, ...] = field(default=(), compare=False)  # unused ones to be warned of
@@ -69,7 +57,8 @@ class Reading:
     @property
     def used(self) -> set[str]:
         judges = self.sides.judges if self.sides else ()
-        return {*self.columns.values(), *judges, *self.ties}
+        more = (self.instead,) if self.instead else ()
+        return {*self.columns.values(), *judges, *self.ties, *more}
 
     def tied(self, row: dict) -> bool:
         """Whether a column of its own says that the row's two answers are equally good."""
@@ -79,6 +68,8 @@ class Reading:
         """({part: cell} of a row's prompt, its answers): chosen and rejected, first and second,
         one, or a list of them. Of lists of questions and answers, conversations are made."""
         parts = {part: row.get(column) for part, column in self.parts.items()}
+        if self.instead and is_empty(parts.get("prompt")):
+            parts["prompt"] = row.get(self.instead)
         parts |= filled_later(row, self.empty, self.parts, place)
         if "responses" in self.columns:
             answers = texts_in(row, self.columns["responses"], place)
@@ -97,7 +88,10 @@ class Reading:
     def prepare(self, rows: list[Row]) -> list[Row]:
         """Rows with objects opened, columns renamed, and lists in cells read as lists."""
         return expanded(
-            rename_columns(flattened(rows, self.objects), self.given), self.lists, self.twos
+            rename_columns(flattened(rows, self.objects), self.given),
+            self.lists,
+            self.twos,
+            self.named,
         )
 
 
@@ -121,6 +115,13 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     named = expanded(named, lists, ())
     twos = tuple(two_lists(_names(named, given)))
     named = expanded(named, (), twos)
+    naming = named_columns(_names(named, given))
+    by_name = {
+        str(column_named(row, row.get(name), naming) or list_of_answers(row))
+        for _, row in named
+        for name in naming
+    }
+    named = expanded(named, (), (), naming)
     groups: dict[tuple, list[Row]] = {}
     for place, row in named:
         groups.setdefault(tuple(row), []).append((place, row))
@@ -140,22 +141,25 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
         raise no_form(named[0], scoring)
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
-    how = Reading(form, roles, parts, given, objects, lists, twos, **more)
+    how = Reading(form, roles, parts, given, objects, lists, twos, naming, **more)
     if form in ("pair", "labelled_pair"):
         ties = tie_columns(_names(named, given), how.used)
         how = replace(how, ties=ties, columns=roles | ({"tie": ties[0]} if ties else {}))
     if form == "pair" and not how.ties and "score_chosen" not in roles:
-        grades = graded_columns(_names(named, given), how.used)
+        both = (roles["chosen"], roles["rejected"])
+        grades = graded_columns(_names(named, given), how.used, both)
         how = replace(how, grades=grades, columns=roles | grades)
     names = _names(named, given)
+    how = replace(how, instead=instead(names, parts.get("prompt"), how.used))
+    require_one_spelling(names, roles, how.used, named[0][0])
     require_turns_read(names, parts, how.used, named[0][0])
-    unused, telling = unused_columns(names, how.used)
+    unused, telling = unused_columns(names, how.used | by_name)
     return replace(how, unused=unused, telling=telling, empty=empty_parts(names, how.used))
 
 
 # (form, {role: column}, what else the reading needs)
 Found = tuple[str, dict[str, str], dict[str, Any]]
-PART_NAMES = ("system", "history", "context", "prompt", "input")
+PART_NAMES = ("system", "tools", "history", "context", "prompt", "input")
 
 
 def _names(rows: list[Row], given: dict[str, str]) -> Names:
@@ -213,66 +217,13 @@ def _pair(names: Names, place: str, scoring: str) -> Found | None:
     columns = pair_columns(names, place)
     if columns is None:
         return None
-    return "pair", _with_prompt(names, columns, place) | _scores(names, columns), {}
-
-
-def pair_columns(names: Names, place: str) -> dict[str, str] | None:
-    """The columns of the better and of the worse answer, where their names say so."""
-    if {"chosen", "rejected"} <= names.known.keys():
-        both = names.known["chosen"], names.known["rejected"]
-        require_no_other(names, both, place)
-        named = name_answers(names, both, place)
-        return None if named else {"chosen": both[0], "rejected": both[1]}
-    found: list[tuple[str, str]] = []
-    for good, bad in GOOD_BAD:
-        spelled = [(good, bad)]
-        for stem in sorted(STEMS):
-            spelled += [(f"{good}_{stem}", f"{bad}_{stem}"), (f"{stem}_{good}", f"{stem}_{bad}")]
-        known = [(names.known.get(a), names.known.get(b)) for a, b in spelled]
-        found += [(a, b) for a, b in known if a and b and names.is_text(a) and names.is_text(b)]
-    rejected = names.first(REJECTED)
-    beside = [name for name in names.all(BESIDE_REJECTED) if name != rejected]
-    if not found and rejected and names.is_text(rejected):
-        found = [(name, rejected) for name in beside if names.is_text(name)]
-    found = [pair for pair in dict.fromkeys(found) if not name_answers(names, pair, place)]
-    if len({_said(names, pair) for pair in found}) > 1:
-        meant = {f"`{a}` is preferred to `{b}`": {"chosen": a, "rejected": b} for a, b in found}
-        raise LensError(
-            f"{place}: more than one pair of columns may be the answers. {either(place, meant)}"
-        )
-    return dict(zip(("chosen", "rejected"), found[0], strict=True)) if found else None
-
-
-def _said(names: Names, columns: Iterable[str]) -> tuple:
-    return tuple(text_of(row.get(name)) for _, row in names.rows for name in columns)
-
-
-def _scores(names: Names, columns: dict) -> dict[str, str]:
-    """Columns that score the chosen and the rejected answer, which tell ties."""
-    for pattern, mark in product(SCORES, "_-"):
-        name = pattern.format(mark)
-        other = name.replace("chosen", "rejected")
-        if name in names.names and other in names.names:
-            return {"score_chosen": name, "score_rejected": other}
-    for called, name in names.known.items():
-        tokens = _words(called)
-        for good, bad in (*GOOD_BAD, ("w", "l")):
-            if good not in tokens or not SCORED.intersection(tokens):
-                continue
-            wanted = tuple(bad if token == good else token for token in tokens)
-            beside = next((n for c, n in names.known.items() if _words(c) == wanted), None)
-            if beside and names.is_numeric(beside) and names.is_numeric(name):
-                return {"score_chosen": name, "score_rejected": beside}
-    return {}
-
-
-def _words(called: str) -> tuple[str, ...]:
-    return tokens_of(called.replace(".", "_"))
+    return "pair", _with_prompt(names, columns, place) | pair_scores(names, place), {}
 
 
 def _sides(names: Names, place: str, scoring: str) -> Found | None:
+    labels = [n for n in names.names if n in names.all(LABELS) or NAMING & {*words_of(n)}]
     exported = scoring and any(
-        isinstance(value, list | dict) for name in names.all(LABELS) for value in names.values(name)
+        isinstance(value, list | dict) for name in labels for value in names.values(name)
     )
     sides = None if exported else find_sides(names, place)
     sides = sides or (unjudged_sides(names, place) if scoring else None)
@@ -302,19 +253,33 @@ def _rated_rows(names: Names, place: str, scoring: str) -> Found | None:
     given = names.all((*RATINGS, "label", "rank"))
     given = [name for name in given if not names.is_empty(name)] or given[:1]
     texts = _texts(names, place)
-    if not given or not texts:
+    if not given:
         return None
+    if not texts:
+        return _rated_conversations(names, given[0], place)
     columns = _with_prompt(names, {"response": texts[0]}, place)
     if not scoring and "prompt" in columns:
         require_one_rating(names, given, columns["prompt"], place)
     return ("rated_rows", columns | {"rating": given[0]}, {}) if "prompt" in columns else None
 
 
+def _rated_conversations(names: Names, rating: str, place: str) -> Found | None:
+    """One conversation a row, with its answer, and a rating of it."""
+    for name in names.all(DIALOGUES):
+        if names.values(name) and all(map(is_whole, names.values(name))) and rating != name:
+            return (
+                "rated_rows",
+                _with_prompt(names, {"response": name, "rating": rating}, place),
+                {},
+            )
+    return None
+
+
 def _texts(names: Names, place: str) -> list[str]:
     """The column with the one answer of a row; LensError where two differ."""
     found = names.all(TEXTS)
     found = [name for name in found if names.is_text(name)] or found[:1]
-    if len({_said(names, [name]) for name in found}) > 1:
+    if len({names.said([name]) for name in found}) > 1:
         meant = {f"`{name}` is the answer": {"response": name} for name in found}
         raise LensError(f"{place}: more than one column may be the answer. {either(place, meant)}")
     return found

@@ -139,6 +139,16 @@ def texts_in(row: dict, name: str, place: str) -> list:
     ]
 
 
+def several(chosen: object, rejected: object) -> tuple[list, list]:
+    """The answers of each side, where one of them lists texts, as RewardBench 2, RM-Bench and data
+    for rerankers have it."""
+    lists = [None if isinstance(side, str) else listed(side) for side in (chosen, rejected)]
+    texts = [x if x and all(isinstance(text, str) for text in x) else None for x in lists]
+    if all(x or isinstance(side, str) for x, side in zip(texts, (chosen, rejected), strict=True)):
+        return texts[0] or [chosen], texts[1] or [rejected]
+    return [chosen], [rejected]
+
+
 def worths(row: dict, items: list, how: "Listed", place: str) -> list:
     """What each answer is worth, higher for better, None for those without a rating."""
     what = f"{place}: `{how.by}`"

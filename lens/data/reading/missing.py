@@ -2,9 +2,9 @@
 
 from lens.core.errors import LensError
 from lens.data.reading.listed import INSIDE
-from lens.data.reading.sides import WORSE, side_columns
-from lens.data.texts.cells import Row, listed
-from lens.data.texts.cures import command, needed
+from lens.data.reading.sided.sides import WORSE, side_columns
+from lens.data.texts.cells import Row, is_number, listed
+from lens.data.texts.cures import command, either, needed
 from lens.data.texts.cures import names as shown
 from lens.data.texts.names import (
     BOOKKEEPING,
@@ -48,10 +48,14 @@ def _what_is_missing(names: Names, place: str) -> str:
             f"is better. Name the one that does: {command(place, {'winner': label})}"
         )
     if texts and prompt and len(texts) == 1:
-        return (
-            f"`{texts[0]}` is an answer, but no column rates it. Name the one that does, in "
-            f"numbers: {command(place, {'rating': label})}"
-        )
+        asked = f"`{texts[0]}` is an answer, but no column rates it. Name the one that does, in "
+        values = names.values(label) if label in names.names else []
+        if not all(is_number(value) for value in values) or all(
+            value in (0, 1) for value in values
+        ):
+            return f"{asked}numbers: {command(place, {'rating': label})}"
+        meant = {"higher is better": {"rating": label}, "lower is better": {"rank": label}}
+        return f"{asked}numbers. {either(place, meant)}"
     guess = {"prompt": prompt or "QUESTION", "chosen": "BETTER", "rejected": "WORSE"}
     return f"Rename with `columns`, such as: {command(place, guess)}"
 

@@ -1,11 +1,13 @@
 """Columns such as `chosen` and `rejected` that name an answer's column or model, and hold none."""
 
+from collections.abc import Iterable
+
 from lens.core.errors import LensError
-from lens.data.reading.labels import named_side
-from lens.data.reading.sides import side_columns
-from lens.data.texts.cells import is_empty
+from lens.data.reading.sided.sides import side_columns
+from lens.data.reading.sided.words import named_side
+from lens.data.texts.cells import is_empty, is_number
 from lens.data.texts.cures import either
-from lens.data.texts.names import STEMS, Names, text_of
+from lens.data.texts.names import GOOD_BAD, LISTS, STEMS, Names, canonical, text_of, words_of
 
 LONGEST = 60  # characters of a name
 
@@ -37,6 +39,51 @@ def name_answers(names: Names, pair: tuple[str, str], place: str) -> bool:
 
 def _all_longer(told: list[tuple[str, list[str]]]) -> bool:
     return all(len(said) < min(map(len, answers)) for said, answers in told)
+
+
+def named_columns(names: Names) -> tuple[str, ...]:
+    """Two columns, such as `best` and `worst`, whose cells name the columns with the answers, by
+    the whole name or by its ending, where these are no two answers that a label could compare; or
+    whose cells are positions in a list of answers."""
+    for good, bad in GOOD_BAD:
+        pair = names.known.get(good), names.known.get(bad)
+        if None in pair or {good, bad} & names.fixed:
+            continue
+        both = (str(pair[0]), str(pair[1]))
+        given = [(row, row.get(name)) for _, row in names.rows for name in both]
+        if all(is_empty(value) or answer_named(row, value, both) for row, value in given):
+            filled = any(not is_empty(value) for _, value in given)
+            return both if filled and not name_answers(names, both, "") else ()
+    return ()
+
+
+def answer_named(row: dict, value: object, but: tuple[str, ...]) -> object:
+    """The answer that a cell names: in another column, or, of a row whose cells name one by 0, at
+    this position of its one list of answers."""
+    if column := column_named(row, value, but):
+        return row[column]
+    name = list_of_answers(row)
+    places = [int(str(row.get(each))) for each in but if str(row.get(each)).isdigit()]
+    if name is None or len(places) < len(but) or 0 not in places:
+        return None
+    return row[name][int(str(value))] if max(places) < len(row[name]) else None
+
+
+def list_of_answers(row: dict) -> str | None:
+    lists = [name for name in row if canonical(name) in LISTS and isinstance(row[name], list)]
+    return lists[0] if len(lists) == 1 else None
+
+
+def column_named(row: dict, value: object, but: Iterable[str]) -> str | None:
+    """The one other column of a row that a cell names, with a text in it."""
+    if not isinstance(value, str | int) or len(str(value)) > LONGEST:
+        return None
+    said = words_of(value)
+    texts = [name for name in row if name not in but and isinstance(row[name], str | list)]
+    exact = [name for name in texts if words_of(name) == said]
+    ending = [n for n in texts if words_of(n)[-1:] == said and STEMS & {*words_of(n)[:-1]}]
+    found = exact or ending
+    return found[0] if len(found) == 1 and not is_number(row[found[0]]) else None
 
 
 def require_no_other(names: Names, pair: tuple[str, str], place: str) -> None:

@@ -2,7 +2,7 @@
 
 from lens.core.errors import LensError
 from lens.data.texts.cells import is_empty
-from lens.data.texts.conversations import earlier_turns
+from lens.data.texts.conversations import described_tools, earlier_turns
 from lens.data.texts.cures import either
 from lens.data.texts.names import (
     ALTERNATIVES,
@@ -11,6 +11,7 @@ from lens.data.texts.names import (
     HISTORIES,
     PROMPTS,
     SYSTEMS,
+    TOOLS,
     Names,
     canonical,
     text_of,
@@ -34,9 +35,11 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
     given = [n for n in names.all(p for p in PROMPTS if p not in parts) if n not in taken]
     given = given or [name for name in names.all(PROMPTS) if name not in taken]
     filled = [name for name in given if not names.is_empty(name) and _may_ask(names, name)]
+    tools = next((name for name in names.all(TOOLS) if _are_tools(names, name)), None)
+    found |= {"tools": tools} if tools else {}
     main = next(iter(filled or [name for name in given if names.is_empty(name)]), None)
     if main is None:
-        return {part: column for part, column in found.items() if part == "system"}
+        return {part: column for part, column in found.items() if part in ("system", "tools")}
     found["prompt"] = main
     if found.get("history") == main:
         del found["history"]
@@ -47,6 +50,11 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
         if part in names.fixed and part in names.known and names.known[part] != main:
             found[part] = names.known[part]
     return found
+
+
+def _are_tools(names: Names, name: str) -> bool:
+    """Whether a column describes functions that may be called, as chat templates take them."""
+    return bool(names.values(name)) and all(map(described_tools, names.values(name)))
 
 
 def _only(names: Names, part: str, filled: list[str], place: str) -> str:
@@ -110,7 +118,7 @@ def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
     """Puts another column where it belongs in the prompt; LensError if that is open."""
     main, called = found["prompt"], _called(other)
     asked = _called(main)
-    if "prompt" in names.fixed or _is_within(names, other, main):
+    if "prompt" in names.fixed or _is_within(names, other, main) or takes_turns(names, main, other):
         return
     if called in DIALOGUES and _ends_with(names, other, main):
         found["prompt"] = other
@@ -133,6 +141,21 @@ def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
             f"{place}: `{main}` and `{other}` may each be the prompt or part of it. "
             f"{either(place, meant)}"
         )
+
+
+def takes_turns(names: Names, main: str, other: str) -> bool:
+    """Whether each row has one of two columns alone, as where posts and articles are mixed."""
+    return not names.is_empty(other) and all(
+        is_empty(row.get(main)) != is_empty(row.get(other)) for _, row in names.rows
+    )
+
+
+def instead(names: Names, main: str | None, used: set[str]) -> str | None:
+    """The column that is the prompt in the rows in which the main one is empty."""
+    rest = [name for name in names.all(PROMPTS) if name not in used and name != main]
+    if main is None or "prompt" in names.fixed:
+        return None
+    return next((name for name in rest if takes_turns(names, main, name)), None)
 
 
 def _called(name: str) -> str:

@@ -3,7 +3,7 @@
 from itertools import combinations
 
 from lens.core.errors import LensError
-from lens.data.reading.labels import word_of
+from lens.data.reading.sided.words import word_of
 from lens.data.texts.cells import is_empty, listed, number
 from lens.data.texts.cures import either
 from lens.data.texts.names import RATING_LISTS, Names, canonical, text_of
@@ -42,6 +42,24 @@ def require_one_list(names: Names, place: str) -> None:
             told = [_numbers(row.get(name), f"{where}: `{name}`") for name in (first, other)]
             if told[0] and told[1] and len(told[0]) == len(told[1]) and _disagree(*told):
                 raise _both(where, "ratings", first, other)
+
+
+def require_one_spelling(names: Names, roles: dict[str, str], used: set[str], place: str) -> None:
+    """LensError where a column that is read has another beside it whose name differs in case or
+    blanks alone, and says something else."""
+    called = {name: role for role, name in roles.items()}
+    for name in sorted(used - names.fixed):
+        for other in names.names:
+            if other == name or canonical(other) != canonical(name) or names.is_empty(other):
+                continue
+            if any(text_of(row.get(name)) != text_of(row.get(other)) for _, row in names.rows):
+                role = called.get(name, canonical(name))
+                role = {"label": "winner", "responses": "candidates"}.get(role, role)
+                raise LensError(
+                    f"{place}: `{name}` and `{other}` are one name in two spellings, and say "
+                    "different things. "
+                    + either(place, {f"`{each}` counts": {role: each} for each in (name, other)})
+                )
 
 
 def _both(place: str, role: str, first: str, other: str) -> LensError:

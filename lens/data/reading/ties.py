@@ -1,15 +1,22 @@
 """What says how clearly one of a row's two answers is better, or that both are equally good, beside
 a label or a pair's columns."""
 
-import math
 import re
 
-from lens.data.reading.labels import word_of
+from lens.core.errors import LensError
+from lens.data.reading.sided.scores import TIED
+from lens.data.reading.sided.words import word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, listed, number
+from lens.data.texts.cures import either
 from lens.data.texts.names import RATING_LISTS, RATINGS, SCORED, Names, canonical
 from lens.data.texts.turns import InvalidRowError, decoded
 
-VOTES = ("votes_for", "votes_against", "votes_tied")
+VOTES = {
+    "votes_for": ("votes_for", "chosen_votes", "votes_chosen"),
+    "votes_against": ("votes_against", "rejected_votes", "votes_rejected"),
+    "votes_tied": TIED,
+}
+COUNTED = {"votes", "count", "number"}
 ABOUT = {"tie", "ties", "tied", "draw"}
 JUDGING = {"status", "label", "verdict", "winner", "preference", "judgement", "judgment", "result"}
 BOTH = {canonical(name) for name in (*RATINGS, *RATING_LISTS)}  # each answer's in one cell
@@ -22,6 +29,8 @@ def tie_columns(names: Names, taken: set[str]) -> tuple[str, ...]:
 
 def _tells(names: Names, name: str) -> bool:
     values = names.values(name)
+    if COUNTED & _words(name):
+        return False
     if ABOUT & _words(name):
         return all(
             word_of(value) in ("true", "false", "1", "0") or is_tie(value) for value in values
@@ -70,20 +79,62 @@ def _score_of(answer: object) -> float | None:
     return number(told[0], "") if told else None
 
 
-def graded_columns(names: Names, taken: set[str]) -> dict[str, str]:
+def graded_columns(names: Names, taken: set[str], pair: tuple[str, str]) -> dict[str, str]:
     """{role: column} of what says how clearly a `chosen` answer is better: the share that prefers
-    it, votes, or a margin or strength, none of them below 0."""
+    it, votes, or a margin or strength. LensError where these also say that it is not."""
     given = {called: name for called, name in names.known.items() if name not in taken}
     given = {called: name for called, name in given.items() if not names.is_empty(name)}
-    if {"votes_for", "votes_against"} <= given.keys():
-        return {name: given[name] for name in VOTES if name in given}
-    if "label" in given and _all_within(names, given["label"], 0.5, 1):
+    voted = {role: next(filter(given.get, known), None) for role, known in VOTES.items()}
+    counts = {role: given[called] for role, called in voted.items() if called}
+    if {"votes_for", "votes_against"} <= counts.keys():
+        _require_more_votes(names, counts, pair)
+        return counts
+    if "label" in given and _all_within(names, given["label"], 0, 1):
+        _require_none_below(names, given["label"], 0.5, pair, "first_share")
         return {"share": given["label"]}
     strength = next((given[called] for called in ("margin", "strength") if called in given), None)
-    if strength is None or not _all_within(names, strength, 0, math.inf):
+    if strength is None or not names.is_numeric(strength):
         return {}
+    _require_none_below(names, strength, 0, pair, "margin")
     scale = {"scale": given["scale"]} if "scale" in given else {}
     return {"strength": strength} | scale
+
+
+def _require_more_votes(names: Names, counts: dict[str, str], pair: tuple[str, str]) -> None:
+    """LensError where more votes are for the rejected answer of a row."""
+    both = counts["votes_for"], counts["votes_against"]
+    for place, row in names.rows:
+        told = [number(row.get(name), f"{place}: `{name}`") or 0 for name in both]
+        if told[0] < told[1]:
+            sides = dict(zip(("first", "second"), pair, strict=True))
+            turned = sides | dict(zip(("votes_first", "votes_second"), both, strict=True))
+            meant = {
+                "the votes decide": turned,
+                f"`{pair[0]}` is better in all rows": dict.fromkeys(counts.values(), ""),
+            }
+            raise LensError(
+                f"{place}: `{both[0]}` is {told[0]:g} and `{both[1]}` {told[1]:g}, but the columns "
+                f"say that `{pair[0]}` is better. {either(place, meant)}"
+            )
+
+
+def _require_none_below(
+    names: Names, name: str, least: float, pair: tuple[str, str], role: str
+) -> None:
+    """LensError where a grade says of some rows that the rejected answer is the better one."""
+    chosen, rejected = pair
+    for place, row in names.rows:
+        value = number(row.get(name), f"{place}: `{name}`")
+        if value is not None and value < least:
+            turned = {"first": chosen, "second": rejected, role: name}
+            meant = {
+                f"`{name}` decides, and the pair is turned round where it is below {least}": turned,
+                f"`{chosen}` is better in all rows, and `{name}` is left out": {name: ""},
+            }
+            raise LensError(
+                f"{place}: `{name}` is {value:g} for a pair whose columns say that `{chosen}` is "
+                f"better. {either(place, meant)}"
+            )
 
 
 def _all_within(names: Names, name: str, low: float, high: float) -> bool:

@@ -18,6 +18,7 @@ TOKEN = re.compile(
     r"|(?P<open>[\[({])|(?P<close>[\])}])|(?P<mark>[,:=])|(?P<blank>\s+)",
     re.DOTALL,
 )
+WRITTEN = re.compile(r"(?P<number>-?\d+(?:\.\d+)?)\s*(?:%|/\s*(?:5|7|10|100))")
 WORDS = {"true": "True", "false": "False", "null": "None", "nan": "None", "NaN": "None"}
 _ALIKE = {"equal", "same", "similar", "comparable", "equivalent", "alike"}
 _TIES = {"tie", "tied", "draw", "both", "neither", "neutral", "a=b", "b=a", "[[c]]", "even"}
@@ -161,10 +162,13 @@ def is_empty(value: object) -> bool:
 
 
 def number(value: Any, what: str) -> float | None:
-    """A rating as a number (true is 1, false 0), None where there is none; NaN is none."""
+    """A rating as a number (true is 1, false 0; also 90 % and 4/5, whose 5 is no part of
+    it), None where there is none; NaN is none."""
     if isinstance(value, str):
         word = value.strip().casefold()
         value = {"true": 1, "false": 0}.get(word, None if word in UNRATED else value)
+        if written := WRITTEN.fullmatch(word):
+            value = written["number"]
     try:
         found = math.nan if value is None else float(value)
     except (TypeError, ValueError, OverflowError) as error:

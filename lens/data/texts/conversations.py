@@ -7,12 +7,14 @@ messages. All commands read a row's texts by `conversation`.
 import json
 import re
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from lens.data.texts.cells import is_empty, listed
 from lens.data.texts.turns import (
     LIKE_MESSAGES,
+    ROLE_KEYS,
     ROLES,
     InvalidRowError,
     as_turns,
@@ -26,6 +28,7 @@ from lens.data.texts.turns import (
 )
 
 PARTS = ("system", "history", "context", "prompt", "input")
+TOOL = {"function", "name"}
 ASKED = ("input", "user", "human", "question", "query", "prompt", "instruction")
 ANSWERED = ("output", "assistant", "answer", "response", "gpt", "bot")
 MARKUP = re.compile(
@@ -33,6 +36,14 @@ MARKUP = re.compile(
     r"|\W|_|s)*",
     re.IGNORECASE,
 )
+END_MARKS: tuple[str, ...] = (
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<|end_of_text|>",
+)
+END_MARKS += ("<|endoftext|>", "<end_of_turn>", "</s>", "<eos>")
 ANSWER_MESSAGES = re.compile(r'\[\{"role": "assistant", "content": ".*\}\]', re.DOTALL)
 
 
@@ -134,7 +145,17 @@ def interleaved(asked: list[str], said: list[str | None]) -> list[dict]:
 
 
 def answer(value: object) -> str:
-    """An answer as text: a string, or an assistant's message or messages (or their JSON)."""
+    """An answer as text: a string, or an assistant's message or messages (or their JSON), without
+    the marks with which a chat template ends a turn."""
+    text = _answer(value)
+    rest = text.rstrip()
+    while "<s>" not in text and rest.endswith(END_MARKS):
+        mark = next(filter(rest.endswith, END_MARKS))
+        text = rest = rest.removesuffix(mark).rstrip()
+    return text
+
+
+def _answer(value: object) -> str:
     texts = listed(value) if not isinstance(value, str) else None
     if texts and len(texts) == 1 and isinstance(texts[0], str):
         return whole(texts[0])
@@ -205,7 +226,7 @@ def is_whole(value: object) -> bool:
     opening = turns[0] if isinstance(turns, list) and len(turns) > 1 else None
     if not isinstance(opening, dict):
         return False
-    role = opening.get("role", opening.get("from"))
+    role = next((opening[name] for name in ROLE_KEYS if name in opening), None)
     return isinstance(role, str) and ROLES.get(role.casefold()) in ("system", "user")
 
 
@@ -243,10 +264,32 @@ def _side_by_side(prompts: list[list[dict]], answers: list[str]) -> tuple | None
 
 def conversation(parts: dict, value: object) -> tuple[list[dict], str]:
     """(prompt messages, answer) of a row's answer with the parts of its prompt, which a whole
-    conversation repeats.
+    conversation repeats. The first message keeps the `tools` that the chat template shows.
 
     InvalidRowError where there is no prompt, or the two prompts cannot be one.
     """
+    messages, text = _conversation(parts, value)
+    tools = described_tools(parts.get("tools"))
+    if tools and messages and messages[0]["role"] in ("system", "user"):
+        messages = [messages[0] | {"tools": tools}, *messages[1:]]
+    return messages, text
+
+
+def described_tools(value: object) -> list[dict] | None:
+    """Functions that may be called, as a list of objects with names, nulls left out; else None."""
+    items = listed(value) if not is_empty(value) else None
+    if not items or not all(isinstance(each, dict) and TOOL & each.keys() for each in items):
+        return None
+    return [_without_nulls(each) for each in items]
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+def _conversation(parts: dict, value: object) -> tuple[list[dict], str]:
     given = prompt_messages(parts)
     if given is None:
         lead, text = split_answer(value)

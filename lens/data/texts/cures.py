@@ -46,7 +46,11 @@ def command(place: str, columns: dict[str, str]) -> str:
         return f"lens.read_pairs(rows, columns={given})"
     hub, _, split = source.rpartition("[")
     if hub and split.endswith("]"):
-        return f"lens check data {shlex.quote(hub)} --split {split[:-1]} --columns '{given}'"
+        hub, _, revision = hub.partition("@")
+        pinned = f" --data-revision {shlex.quote(revision)}" if revision else ""
+        split = shlex.quote(split[:-1])
+        source, given = shlex.quote(hub), shlex.quote(given)
+        return f"lens check data {source} --split {split}{pinned} --columns {given}"
     return f"lens check data {shlex.quote(source)} --columns {shlex.quote(given)}"
 
 

@@ -4,6 +4,7 @@ These are TRL's names and those of the public sets and tools that docs/howto.md 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from lens.data.texts.cells import Row, is_empty, is_number, listed
@@ -19,6 +20,7 @@ SYSTEMS: Words = (
     "system_instruction",
 )
 SYSTEMS += ("system_instructions", "developer_message")
+TOOLS: Words = ("tools", "functions", "available_tools")
 HISTORIES: Words = (
     "history",
     "chat_history",
@@ -38,9 +40,10 @@ PROMPTS: Words = (
     "user_input",
 )
 PROMPTS += ("user_message", "user_query", "problem", "post", "request", "input", "context")
-PROMPTS += ("history", "conversations", "conversation", "messages", "dialogue", "human", "task")
+PROMPTS += ("history", "conversations", "conversation", "messages", "dialogue", "dialog")
+PROMPTS += ("human", "task", "anchor")
 PROMPTS += CONTEXTS[1:]
-DIALOGUES: Words = ("messages", "conversations", "conversation", "dialogue")
+DIALOGUES: Words = ("messages", "conversations", "conversation", "dialogue", "dialog")
 ALTERNATIVES: Words = PROMPTS[
     : PROMPTS.index("history") + 1
 ]  # that could well be (part of) the prompt
@@ -111,14 +114,16 @@ GOOD_BAD: Twos = (
 )
 GOOD_BAD += (("preferred", "rejected"), ("accepted", "rejected"), ("better", "worse"))
 GOOD_BAD += (("winner", "loser"), ("winning", "losing"), ("win", "lose"), ("best", "worst"))
-GOOD_BAD += (("positive", "negative"), ("good", "bad"), ("chosen", "reject"), ("y_w", "y_l"))
+GOOD_BAD += (("positive", "negative"), ("pos", "neg"), ("good", "bad"))
+GOOD_BAD += (("chosen", "reject"), ("y_w", "y_l"))
 STEMS = {"response", "answer", "completion", "conversation", "output", "text", "candidate", "reply"}
 STEMS |= {"summary", "generation", "ref", "solution", "message", "translation", "story", "option"}
 STEMS |= {"assistant", "continuation", "essay", "caption", "code"}
 NO_ANSWER = {"name", "id", "score", "rating", "source", "tokens", "url", "length", "rank"}
 NO_ANSWER |= {"quotes", "rationale", "reason", "type", "category", "reward", "label", "winner"}
 NO_ANSWER |= {"sha", "sha256", "md5", "hash", "checksum"}
-SCORED = {"score", "rating", "reward", "grade", "points", "votes", "quality", "rank", "helpfulness"}
+SCORED = {"score", "rating", "reward", "grade", "points", "votes", "quality", "rank"}
+SCORED |= {"helpfulness", "elo"}
 SIDE_ENDS: Twos = (
     ("a", "b"),
     ("0", "1"),
@@ -149,6 +154,11 @@ def tokens_of(name: str) -> tuple[str, ...]:
     return tuple(part for part in re.split(r"_|(?<=[a-z])(?=\d)", name) if part)
 
 
+def words_of(name: object) -> tuple[str, ...]:
+    """The words of a column's name, those of an object and of its field alike."""
+    return tokens_of(canonical(name).replace(".", "_"))
+
+
 class Names:
     """The columns of rows, to be found by what they may be called. `fixed` are the names that the
     user gave to columns: of several columns for one purpose these count."""
@@ -159,12 +169,14 @@ class Names:
         self.known: dict[str, str] = {}
         for name in sorted(names, key=lambda name: (canonical(name) != name, str(name))):
             self.known.setdefault(canonical(name), name)
+        leaves = Counter(canonical(str(name).rpartition(".")[2]) for name in self.names)
         for name in self.names:
             root, _, leaf = str(name).rpartition(".")
             aside = canonical(root) in ASIDE
             if root and not aside and canonical(leaf) in INSIDE:
                 self.known.setdefault(canonical(root), name)
-            if root and (not aside or canonical(leaf) in SYSTEMS + HISTORIES):
+            told = not aside or canonical(leaf) in SYSTEMS + HISTORIES
+            if root and told and leaves[canonical(leaf)] == 1:
                 self.known.setdefault(canonical(leaf), name)
 
     def all(self, wanted: Iterable[str]) -> list[str]:
@@ -181,6 +193,10 @@ class Names:
         """What the column holds, cells that hold nothing left out."""
         found = (row.get(name) for _, row in self.rows)
         return [value for value in found if not is_empty(value)]
+
+    def said(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """What these columns say, row by row, for comparing columns."""
+        return tuple(text_of(row.get(name)) for _, row in self.rows for name in columns)
 
     def is_empty(self, name: str) -> bool:
         return not self.values(name)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from lens.data.texts.cells import require_distinct
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
 ESCAPE = re.compile(r"\\(\"|\\|\n|N(?=[,;\t\r\n]|$))")
 ESCAPED = {'"': '""', "\\": "\\", "\n": "\n", "N": ""}
+SINGLE = re.compile(
+    r"'[^'\r\n]*'(?:[^'\r\n]'[^'\r\n]*')+\s*$", re.MULTILINE
+)  # a header in single quotes
 UNNAMED = re.compile(r"unnamed: ?\d+", re.IGNORECASE)
 
 
@@ -25,7 +29,7 @@ def table_rows(text: str, name: str, mark: str | None) -> Iterator[tuple[str, di
     if sep := SEPARATOR_LINE.match(text.split("\n", 1)[0].rstrip("\r")):
         text, mark = text.partition("\n")[2], sep[1]
     text = _line_ends(text)
-    mark = mark or _delimiter(text)
+    mark = mark if mark and mark in text.split("\n", 1)[0] else _delimiter(text)
     error: LensError | None = None
     plain: list[tuple[str, dict]] | None = None
     for attempt, blanks in _attempts(text, mark):
@@ -71,10 +75,17 @@ def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict
     csv.field_size_limit(2**31 - 1)
     number, rows = 1, []
     try:
-        reader = csv.reader(_lines(text), delimiter=mark, strict=True, skipinitialspace=blanks)
+        reader = csv.reader(
+            _lines(text),
+            delimiter=mark,
+            strict=True,
+            skipinitialspace=blanks,
+            quotechar="'" if SINGLE.match(text) else '"',
+        )
         given = next(filter(None, reader), [])
         names = [each.strip() for each in given]
         require_distinct(names)
+        _require_header(names, name)
         for number, row in enumerate(filter(None, reader), 2):
             place = f"{name}, row {number}"
             if row == given:
@@ -82,9 +93,12 @@ def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict
             if len(row) != len(names):
                 raise LensError(
                     f"{place}: the number of fields differs from the header's. "
-                    "Put double quotes round fields that contain commas or line breaks. Look at "
-                    f"it: sed -n {reader.line_num}p {shlex.quote(name)}"
+                    "Put double quotes round fields that contain commas or line breaks. "
+                    f"{_single_quoted(text, mark, name)}Look at it: "
+                    f"sed -n {reader.line_num}p {shlex.quote(name)}"
                 )
+            if not any(cell.strip() for cell in row):
+                continue  # as spreadsheets leave behind
             cells = zip(names, row, strict=True)
             rows.append((place, {n: cell for n, cell in cells if n and not UNNAMED.fullmatch(n)}))
     except (csv.Error, ValueError) as error:
@@ -96,8 +110,32 @@ def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict
     return rows
 
 
+def _require_header(names: list[str], name: str) -> None:
+    """LensError where the first line is a title above the header."""
+    if len(names) > 1 and len([*filter(None, names)]) == 1:
+        new = shlex.quote(re.sub(r"(\.\w+)$", r".new\1", name))
+        raise LensError(
+            f"{name}, row 1: names one column of {len(names)}, so it seems to be a title above the "
+            f"header. Without it: tail -n +2 {shlex.quote(name)} > {new}"
+        )
+
+
+def _single_quoted(text: str, mark: str, name: str) -> str:
+    """The command that writes a table in single quotes anew, where this seems to be one."""
+    if not re.search(rf"(?:^|{re.escape(mark)})'.*?'(?:{re.escape(mark)}|$)", text, re.MULTILINE):
+        return ""
+    code = (
+        f"import pandas, sys; pandas.read_csv(sys.argv[1], sep={json.dumps(mark)}, "
+        "quotechar=chr(39), dtype=str).to_csv(sys.argv[2], index=False)"
+    )
+    new = shlex.quote(re.sub(r"(\.\w+)$", r".new\1", name))
+    source = shlex.quote(name)
+    return f"If fields are in single quotes: python -c {shlex.quote(code)} {source} {new} -- "
+
+
 def _delimiter(text: str) -> str:
-    """What stands in the header: a comma, a semicolon (Excel in Europe) or a tab, in this order."""
+    """What stands in the header: a comma, a semicolon (Excel in Europe), a tab or a bar, in this
+    order."""
     header = io.StringIO(text, newline="").readline()
     names = re.sub(r'"[^"]*"', "", header)
-    return next((mark for mark in ",;\t" if mark in names), ",")
+    return next((mark for mark in ",;\t|" if mark in names), ",")

@@ -1,9 +1,10 @@
 """Threads of messages with ranks, as OpenAssistant keeps them: trees, or a message a row."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from lens.core.errors import LensError
-from lens.data.texts.cells import Row
+from lens.data.texts.cells import Row, parse_cell
 from lens.data.texts.turns import ROLES
 
 FLAT = {"message_id", "parent_id", "text", "role"}
@@ -12,13 +13,36 @@ FLAT = {"message_id", "parent_id", "text", "role"}
 def opened(rows: list[Row]) -> list[Row] | None:
     """A row `prompt`, `responses`, `ranks` for each turn that was answered more than once, or None
     where the rows are no threads. Ranks begin at 1; answers without a rank have none."""
-    names = set().union(*(row.keys() for _, row in rows[:50])) if rows else set()
-    if names >= FLAT and "rank" in names and "replies" not in names:
+    if not are_threads(rows):
+        return None
+    names = _names(rows)
+    if "replies" not in names and names >= FLAT:
         return _ranked(rows, _of_rows(rows))
-    if {"replies", "text"} <= names or ("prompt" in names and _is_tree(rows[0][1].get("prompt"))):
-        trees = [(place, row if "replies" in row else row.get("prompt", {})) for place, row in rows]
-        return _ranked(rows, _of_trees(trees))
-    return None
+    trees = [(place, row if "replies" in row else _tree(row)) for place, row in rows]
+    return _ranked(rows, _of_trees(trees))
+
+
+def are_threads(rows: list[Row]) -> bool:
+    """Whether rows are messages of threads, or trees of them."""
+    names = _names(rows)
+    flat = names >= FLAT and "rank" in names and "replies" not in names
+    tree = "prompt" in names and _is_tree(_tree(rows[0][1]))
+    return flat or {"replies", "text"} <= names or tree
+
+
+def _names(rows: list[Row]) -> set[str]:
+    return set().union(*(row.keys() for _, row in rows[:50])) if rows else set()
+
+
+def _tree(row: dict) -> Any:
+    """The tree of a row, which tables keep as text."""
+    value = row.get("prompt", {})
+    if isinstance(value, str) and value.lstrip().startswith("{") and "replies" in value:
+        try:
+            return parse_cell(value)
+        except ValueError:
+            return value
+    return value
 
 
 def _is_tree(value: object) -> bool:

@@ -6,6 +6,7 @@ as JSON or Python text, and transcripts.
 
 import re
 import unicodedata
+from itertools import product
 
 import numpy as np
 
@@ -16,6 +17,7 @@ ROLES |= dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "ai", "model"), "a
 ROLES |= dict.fromkeys(("system", "developer"), "system")
 ROLES |= dict.fromkeys(("tool", "function", "observation", "ipython"), "tool")
 SPEAKERS = ROLES | {"h": "user", "a": "assistant", "[inst]": "user", "[/inst]": "assistant"}
+ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text")
 TOOL_KEYS = ("tool_calls", "name", "tool_call_id")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # (how a transcript opens, what parts its turns): HH's, with or without its leading line breaks,
@@ -23,12 +25,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 TRANSCRIPTS = [
     (re.compile(r"\n\nHuman:"), re.compile(r"\n\n(Human|Assistant):")),
     (
-        re.compile(r"\s*(?:Human|User): ?.*?\n\s*\nAssistant:", re.DOTALL),
-        re.compile(r"(?:^\s*|\n\s*\n)(Human|User|Assistant):"),
+        re.compile(r"\s*(?:Human|User): ?.*?\n\s*\nAssistant:", re.DOTALL | re.I),
+        re.compile(r"(?:^\s*|\n\s*\n)(Human|User|Assistant):", re.I),
     ),
     (
-        re.compile(r"\s*(?:Human|User): ?.*?\nAssistant:", re.DOTALL),
-        re.compile(r"(?:^\s*|\n)(Human|User|Assistant):"),
+        re.compile(r"\s*(?:Human|User): ?.*?\nAssistant:", re.DOTALL | re.I),
+        re.compile(r"(?:^\s*|\n)(Human|User|Assistant):", re.I),
     ),
     (
         re.compile(r"\s*### ?(?:Human|User): ?.*?### ?Assistant:", re.DOTALL),
@@ -51,14 +53,34 @@ TRANSCRIPTS = [
         re.compile(r"\s*<\|im_start\|>(?:system|user)\n"),
         re.compile(r"(?:<\|im_end\|>)?\s*<\|im_start\|>(system|user|assistant|tool)(?:\n|$)"),
     ),
+    (
+        re.compile(r"\s*(?:<\|begin_of_text\|>)?<\|start_header_id\|>(?:system|user)"),
+        re.compile(
+            r"(?:<\|eot_id\|>|<\|begin_of_text\|>)?\s*<\|start_header_id\|>"
+            r"(system|user|assistant|ipython)<\|end_header_id\|>"
+        ),
+    ),
+    (
+        re.compile(r"\s*(?:<bos>)?<start_of_turn>(?:system|user)\n"),
+        re.compile(r"(?:<end_of_turn>|<bos>)?\s*<start_of_turn>(system|user|model)(?:\n|$)"),
+    ),
+    (
+        re.compile(r"\s*<\|(?:system|user)\|>\n"),
+        re.compile(r"(?:</s>|<\|end\|>)?\s*<\|(system|user|assistant)\|>(?:\n|$)"),
+    ),
     (re.compile(r"\s*(?:<s>)?\s*\[INST\].*\[/INST\]", re.DOTALL), re.compile(r"(\[/?INST\])")),
 ]
-MARKS = re.compile(r"(?:<\|im_end\|>|<s>|</s>|\s)*\Z|\A\s*<s>")  # at the end of a turn
+MARKS = re.compile(
+    r"(?:<\|(?:im_end|eot_id|end|end_of_text)\|>|<end_of_turn>|<s>|</s>|\s)*\Z"
+    r"|\A\s*(?:<s>|<bos>)"
+)  # at the end of a turn
 LLAMA_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
-WORDS = ("Assistant", "ASSISTANT", "<|im_start|>", "[/INST]", "\n\nA:", "ystem:", "SYSTEM:")
+WORDS: tuple[str, ...] = ("ssistant:", "ASSISTANT", "<|im_start|>", "[/INST]", "\n\nA:")
+WORDS += ("ystem:", "SYSTEM:", "<extra_id_1>")
+WORDS += ("<|user|>", "<|system|>", "<|start_header_id|>", "<start_of_turn>")
 LIKE_MESSAGES = re.compile(
-    r"""\s*(?:array\()?\[?\s*\{\s*['"](?:role|from|content|value)['"]\s*:\s*.*['"]"""
-    r"""(?:role|from|content|value)['"]\s*:""",
+    r"""\s*(?:array\()?\[?\s*\{\s*['"](?:role|from|speaker|content|value|text)['"]\s*:\s*"""
+    r""".*['"](?:role|from|speaker|content|value|text)['"]\s*:""",
     re.DOTALL,
 )
 
@@ -99,8 +121,7 @@ def decoded(value: object) -> object:
 
 def is_message(value: object) -> bool:
     return isinstance(value, dict) and any(
-        role in value and content in value
-        for role, content in (("role", "content"), ("from", "value"), ("role", "text"))
+        role in value and content in value for role, content in product(ROLE_KEYS, CONTENT_KEYS)
     )
 
 
@@ -127,17 +148,18 @@ def kind(value: object) -> str:
 def _message(value: object) -> dict:
     if not isinstance(value, dict):
         raise InvalidRowError("wrong_type", "a message needs `role` and `content` as text.")
-    named = value if "role" in value else value | {"role": value.get("from")}
-    role = named["role"]
+    role = next((value[name] for name in ROLE_KEYS if name in value), None)
     role = ROLES.get(role.casefold(), role) if isinstance(role, str) else role
-    content = next((value[name] for name in ("content", "value", "text") if name in value), None)
+    content = next((value[name] for name in CONTENT_KEYS if name in value), None)
     calls = value.get("tool_calls")
     calls = list(calls) if isinstance(calls, list | np.ndarray) else []
     called = any(map(_is_call, calls))
     content = _joined("" if content is None and called else content)
-    if not (isinstance(content, str) and ("role" in value or "from" in value)):
+    if not (isinstance(content, str) and any(name in value for name in ROLE_KEYS)):
         raise InvalidRowError("wrong_type", "a message needs `role` and `content` as text.")
     kept = {name: value[name] for name in TOOL_KEYS[1:] if value.get(name) and role == "tool"}
+    tools = value.get("tools")
+    kept |= {"tools": tools} if role in ("system", "user") and isinstance(tools, list) else {}
     return {"role": role, "content": whole(content).strip()} | (
         {"tool_calls": calls} if called else kept
     )
@@ -172,7 +194,7 @@ def is_transcript(text: str) -> bool:
 def transcript_messages(text: str) -> list[dict]:
     """The turns of a transcript ("\\n\\nHuman: ...\\n\\nAssistant: ...")."""
     turn = next(turn for opening, turn in TRANSCRIPTS if opening.match(text))
-    marked = "<|im_start|>" in turn.pattern.replace("\\", "") or "INST" in turn.pattern
+    marked = re.search(r"_start|header_id|of_turn|end|INST", turn.pattern)
     parts = turn.split(MARKS.sub("", text) if marked else text)
     if parts[0].strip():
         parts = ["", "User", *parts]

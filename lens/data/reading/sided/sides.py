@@ -1,10 +1,14 @@
 """Two answers a row, and what says which of them is better: a label, flags, or a score for each."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from lens.core.errors import LensError
-from lens.data.reading.labels import WORDS, Judged, Sides, ends_of, labelled, read_label, word_of
+from lens.data.reading.sided.labels import Judged, Sides, ends_of, labelled, read_label
+from lens.data.reading.sided.scores import side_scores
+from lens.data.reading.sided.votes import find_votes
+from lens.data.reading.sided.words import NO, WORDS, YES, quoted, swapped, word_of
 from lens.data.texts.cells import number
 from lens.data.texts.cures import either
 from lens.data.texts.names import (
@@ -13,21 +17,18 @@ from lens.data.texts.names import (
     LISTS,
     MORE_ENDS,
     NO_ANSWER,
-    SCORED,
     SIDE_ENDS,
     STEMS,
     Names,
     canonical,
     text_of,
     tokens_of,
+    words_of,
 )
 
+NAMING = {"winner", "preferred", "prefer", "preference", "verdict", "label", "better"}
 WORSE = {"loser", "worse", "worst", "rejected", "loses", "lost", "loss", "bad"}
-BETTER = {"better", "preferred", "wins", "win", "won", "winner", "chosen", "best"}
-# Words beside a score's own name that leave higher as the better.
-OF_SCORES = STEMS | {"overall", "mean", "average", "avg", "total", "final", "model", "human"}
-OF_SCORES |= {"judge", "annotator", "llm", "rm", "gpt", "correctness", "coherence", "accuracy"}
-OF_SCORES |= {"relevance", "number", "num", "of", "up", "completions"}
+BETTER = {"better", "preferred", "wins", "win", "won", "winner", "chosen", "best", "accepted"}
 
 
 def side_columns(names: Names, place: str) -> tuple[str, str] | None:
@@ -40,7 +41,7 @@ def side_columns(names: Names, place: str) -> tuple[str, str] | None:
         tokens = tokens_of(name)
         for at, token in enumerate(tokens):
             ends = next((ends for ends in SIDE_ENDS if ends[0] == token), None)
-            if token == "1" and _with(tokens, at, "0") in _tokens_of_all(known):
+            if token == "1" and swapped(tokens, at, "0") in _tokens_of_all(known):
                 continue
             if ends and (pair := _pair(names, tokens, at, ends)):
                 found.append(pair)
@@ -64,16 +65,12 @@ def _tokens_of_all(known: Iterable[str]) -> set[tuple[str, ...]]:
     return {tokens_of(name) for name in known}
 
 
-def _with(tokens: tuple[str, ...], at: int, token: str) -> tuple[str, ...]:
-    return (*tokens[:at], token, *tokens[at + 1 :])
-
-
 def _pair(
     names: Names, tokens: tuple[str, ...], at: int, ends: tuple[str, str]
 ) -> tuple[str, str] | None:
     by_tokens = {tokens_of(name): name for name in names.known}
-    other, stem = by_tokens.get(_with(tokens, at, ends[1])), _with(tokens, at, "")
-    more = {_with(tokens, at, end) for end in MORE_ENDS - set(ends)} & by_tokens.keys()
+    other, stem = by_tokens.get(swapped(tokens, at, ends[1])), swapped(tokens, at, "")
+    more = {swapped(tokens, at, end) for end in MORE_ENDS - set(ends)} & by_tokens.keys()
     if other is None or more or NO_ANSWER & {*stem}:
         return None
     pair = by_tokens[tokens], other
@@ -101,16 +98,18 @@ def find_sides(names: Names, place: str) -> Sides | None:
     columns = side_columns(names, place)
     if columns is None:
         return None
+    if votes := find_votes(names, columns):
+        return votes
     for find in (_one_hot, _flags, _labels):
         if found := find(names, columns, place):
             return replace(found, check=_check(names, columns, place))
-    return _scores(names, columns, place)
+    return side_scores(names, columns, place)
 
 
 def _check(names: Names, columns: tuple[str, str], place: str) -> Callable | None:
     """What scores beside a label say, where they can be read."""
     try:
-        scores = _scores(names, columns, place)
+        scores = side_scores(names, columns, place)
     except LensError:
         return None
     return scores.judge if scores else None
@@ -153,7 +152,7 @@ def _one_hot(names: Names, columns: tuple[str, str], place: str) -> Sides | None
             raise LensError(f"{where}: one of {list(judges)} must be 1, the others 0; {values}.")
         return (0 if values[0] else 1 if values[1] else None), None
 
-    return Sides(columns[0], columns[1], judges, judge, f"one of {_listed(judges)} is 1")
+    return Sides(columns[0], columns[1], judges, judge, f"one of {quoted(judges)} is 1")
 
 
 def _flags(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
@@ -161,14 +160,14 @@ def _flags(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
     ends = ends_of(columns, names)
     found: dict[int, str] = {}
     for name in _others(names, columns):
-        tokens = tokens_of(name)
+        tokens = re.findall(r"\w+", " ".join(tokens_of(name)))
         at = [i for token in tokens for i in (0, 1) if token == ends[i]]
         end = _end(name)
         at = at or ([] if end is None else [end])
         if not (BETTER & set(tokens) and at) or "not" in tokens or canonical(name) in LABELS:
             continue
         column = names.known[name]
-        if {str(value).casefold() for value in names.values(column)} <= {"true", "false", "1", "0"}:
+        if {_flag(value) for value in names.values(column)} <= {"1", "0"}:
             found.setdefault(at[0], column)
     if len(found) == 2:
         return _two_flags(columns, (found[0], found[1]))
@@ -180,17 +179,18 @@ def _flags(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
 
 def _two_flags(columns: tuple[str, str], flags: tuple[str, str]) -> Sides:
     def judge(row: dict, where: str) -> Judged:
-        said = [number(row.get(name), f"{where}: `{name}`") for name in flags]
+        said = [number(_flag(row.get(name)), f"{where}: `{name}`") for name in flags]
         told = [value for value in said if value is not None]
         if len(told) < 2:
             return "", None
         return (None if told[0] == told[1] else 0 if told[0] else 1), None
 
-    return Sides(columns[0], columns[1], flags, judge, f"{_listed(flags)} say which is better")
+    return Sides(columns[0], columns[1], flags, judge, f"{quoted(flags)} say which is better")
 
 
 def _flag(value: object) -> str:
-    return {"true": "1", "false": "0"}.get(word_of(value), word_of(value))
+    word = word_of("" if value is None else value)
+    return "1" if word in YES else "0" if word in NO else word
 
 
 def _labels(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
@@ -202,7 +202,7 @@ def _labels(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
         given = [
             names.known[name]
             for name in _others(names, columns)
-            if {"winner", "preferred", "preference", "verdict", "label"} & set(tokens_of(name))
+            if NAMING & {*re.findall(r"\w+", " ".join(words_of(name)))}
             and not names.is_empty(names.known[name])
         ]
     given = given or [name for name in names.all(GRADES) if names.is_numeric(name)][:1]
@@ -255,61 +255,3 @@ def _require_agreement(names: Names, readings: dict, place: str) -> None:
                     f"{where}: `{first}` and `{other}` may both be the label, and say different "
                     f"things ({row[first]!r:.40}, {row[other]!r:.40}). {either(place, listed)}"
                 )
-
-
-def _scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
-    """A score for each side, such as `score_0` and `score_1`; ranks are better when lower."""
-    ends = ends_of(columns, names)
-    found, open_to_both = {}, False
-    for name in _others(names, columns):
-        tokens = tokens_of(name)
-        for at, token in enumerate(tokens):
-            other = names.known.get("_".join(_with(tokens, at, ends[1])))
-            stem = {*_with(tokens, at, "")}
-            if token == ends[0] and other and stem & SCORED and names.is_numeric(other):
-                found[names.known[name], other] = "rank" in stem and len(stem & SCORED) == 1
-                open_to_both = open_to_both or bool(
-                    {word for word in stem if word.isalpha()} - SCORED - OF_SCORES
-                )
-    if not found:
-        return None
-    named = {
-        pair: ranked for pair, ranked in found.items() if names.fixed >= {*map(canonical, pair)}
-    }
-    found = named or found
-    if len(found) > 1:
-        listed = {
-            f"by `{a}` and `{b}`": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
-            for (a, b), ranked in found.items()
-            for called in ["rank" if ranked else "score"]
-        }
-        raise LensError(f"{place}: several scores may judge the answers. {either(place, listed)}")
-    (judges, ranked), *_ = found.items()
-    if open_to_both:
-        a, b = judges
-        listed = {
-            f"{better} is better": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
-            for better, called in (("higher", "score"), ("lower", "rank"))
-        }
-        raise LensError(
-            f"{place}: `{a}` and `{b}` may judge the answers, with higher or with lower as the "
-            f"better. {either(place, listed)}"
-        )
-
-    def judge(row: dict, where: str) -> Judged:
-        values = [number(row.get(name), f"{where}: `{name}`") for name in judges]
-        told = [value for value in values if value is not None]
-        if len(told) < 2:
-            return "", None
-        gap = (told[1] - told[0]) if ranked else (told[0] - told[1])
-        strength = max(told) / sum(told) if votes and gap else abs(gap)
-        return (None if gap == 0 else 0 if gap > 0 else 1), strength
-
-    counts = [number(value, f"`{name}`") or 0 for name in judges for value in names.values(name)]
-    votes = "votes" in tokens_of(canonical(judges[0])) and min(counts, default=0) >= 0
-    told = f"{_listed(judges)} say which is better, {'lower' if ranked else 'higher'} is better"
-    return Sides(columns[0], columns[1], judges, judge, told, "share" if votes else None)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

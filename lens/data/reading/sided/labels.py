@@ -9,21 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lens.core.errors import LensError
+from lens.data.reading.sided.words import NO, YES, named_side, not_a_side, told_apart, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
 from lens.data.texts.cures import command, either
-from lens.data.texts.names import GRADES, Names, canonical, tokens_of
+from lens.data.texts.names import GRADES, Names, canonical, text_of, tokens_of
 
-WORDS = [{"a", "left", "first", "one", "l"}, {"b", "right", "second", "two", "r"}]
-BEFORE = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
-SIDE = "[ab012lr]|left|right|first|second|one|two"
-HOW = "slightly|somewhat|much|significantly|far|clearly|marginally|strongly"
-VERDICT = re.compile(
-    rf"(?:i?(?P<before>{HOW})?(?P<prefer>prefers?))?"
-    rf"(?:\[\[)?(?:(?:{BEFORE})s?)?(?P<side>{SIDE})(?:\]\])?"
-    rf"(?:(?:is|was)?(?P<how>{HOW})?"
-    rf"(?P<better>better|preferred|best|wins|won)(?:than(?:{BEFORE})?(?:{SIDE}))?)?"
-)
-SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
 
 
@@ -64,7 +54,7 @@ class Sides:
 
 
 def ends_of(columns: tuple[str, str], names: Names) -> list[str]:
-    tokens = [tokens_of(canonical(name)) for name in columns]
+    tokens = [tokens_of(canonical(name)) for name in told_apart(columns)]
     if len(tokens[0]) != len(tokens[1]):
         return ["", ""]
     differ = [pair for pair in zip(*tokens, strict=True) if pair[0] != pair[1]]
@@ -99,8 +89,9 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
     if values and all(_two_numbers(value) for value in values):
         told = f"`{label}` says how much `{columns[0]}` and `{columns[1]}` are preferred"
         return labelled(columns, label, lambda v, _: _of_two(v), told, "share")
-    true_false = all(word_of(value) in ("true", "false") for value in values)
-    if not (all(map(is_number, values)) and (true_false or all(map(_is_plain_number, values)))):
+    true_false = all(word_of(value) in YES | NO for value in values)
+    true_false = true_false and not all(map(_is_plain_number, values))
+    if not (true_false or all(map(_is_plain_number, values))):
         return labelled(columns, label, _by_name(names, columns))
     if not values and not names.is_empty(label):
         return labelled(columns, label, lambda value, _: (None, None) if is_tie(value) else None)
@@ -235,6 +226,8 @@ def _without_zero(
 
 
 def _number(value: object, label: str) -> float:
+    if word_of(value) in YES | NO:
+        return float(word_of(value) in YES)
     return number(value, f"`{label}`") or 0.0
 
 
@@ -290,59 +283,9 @@ def _by_name(names: Names, columns: tuple[str, str]) -> Callable:
     def meaning(value: object, row: dict) -> tuple | None:
         found = named_side(value, columns)
         by = [row.get(model) for model in models]
+        said = [text_of(row.get(column)).strip() for column in columns]
+        if found is None and said.count(str(value).strip()) == 1:  # the better answer's text
+            return said.index(str(value).strip()), None
         return (by.index(value), None) if found is None and by.count(value) == 1 else found
 
     return meaning
-
-
-def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, float | None] | None:
-    """(0 or 1 for the side that a label names, None for a tie; its strength, where it tells)."""
-    word = word_of(value)
-    if is_tie(value):
-        return None, None
-    for place, column in enumerate(columns):
-        if word in (word_of(column), word_of(column.rpartition(".")[2])):
-            return place, None
-    if signs := SIGNS.fullmatch(word):
-        both = [named_side(part, columns) for part in signs.group(1, 3)]
-        if None in both or both[0] == both[1]:
-            return None
-        better = both[signs[2][0] == "<"]
-        return better and better[0], float(min(3, len(signs[2])))
-    match = VERDICT.fullmatch(word)
-    if match is None:
-        return None
-    side, ends = match["side"], [word_of(column)[-1] for column in columns]
-    said = match["how"] or match["before"]
-    how: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(said, 3.0)
-    if said is None:
-        how = 2.0 if match["better"] or match["prefer"] else None
-    if side in ends:
-        return ends.index(side), how
-    found = next((i for i in (0, 1) if side in WORDS[i]), None)
-    if found is None and word != side and {side} <= {"1", "2"} and ends not in (["0", "1"],):
-        found = int(side) - 1  # "response 2" of answers that end in letters
-    return None if found is None else (found, how)
-
-
-def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None:
-    """0 or 1 for the side that a label names, None for a tie; LensError for anything else."""
-    found = None if isinstance(value, bool) else named_side(value, sides)
-    if found is None:
-        raise LensError(not_a_side(value, sides, what))
-    return found[0]
-
-
-def word_of(value: object) -> str:
-    word = re.sub(r"[\s_.-]+(?=\D)|(?<=\D)[\s_-]+", "", str(value).strip().casefold())
-    return re.sub(r"^(\d)\.0$", r"\1", word)  # whole numbers beside empty cells become floats
-
-
-def not_a_side(
-    value: object, columns: tuple[str, str], what: str, cure: str = " Mend the label."
-) -> str:
-    ends = [str(column)[-1] for column in columns]
-    return (
-        f"{what} is {value!r:.80}. It must name a side ({columns[0]!r} or {columns[1]!r}, or just "
-        f"{ends[0]!r} or {ends[1]!r}) or a tie ('tie', 'same', 'draw').{cure}"
-    )

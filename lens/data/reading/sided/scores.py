@@ -1,0 +1,75 @@
+"""A score for each of two answers, such as `score_0` and `score_1`."""
+
+from lens.core.errors import LensError
+from lens.data.reading.sided.labels import Judged, Sides, ends_of
+from lens.data.reading.sided.words import quoted, swapped
+from lens.data.texts.cells import number
+from lens.data.texts.cures import either
+from lens.data.texts.names import SCORED, STEMS, Names, canonical, tokens_of, words_of
+
+# Words beside a score's own name that leave higher as the better.
+OF_SCORES = STEMS | {"overall", "mean", "average", "avg", "total", "final", "model", "human"}
+OF_SCORES |= {"judge", "annotator", "llm", "rm", "gpt", "correctness", "coherence", "accuracy"}
+OF_SCORES |= {"relevance", "number", "num", "of", "up", "completions"}
+
+
+TIED = ("votes_tied", "votes_tie", "tie_votes", "tied_votes", "votes_ties")  # votes for neither
+
+
+def side_scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
+    """A score for each side, such as `score_0` and `score_1`; ranks are better when lower."""
+    ends = ends_of(columns, names)
+    found, open_to_both = {}, False
+    by_words = {words_of(called): name for called, name in names.known.items()}
+    for name in [called for called, column in names.known.items() if column not in columns]:
+        tokens = words_of(name)
+        for at, token in enumerate(tokens):
+            other = by_words.get(swapped(tokens, at, ends[1]))
+            stem = {*swapped(tokens, at, "")}
+            if token == ends[0] and other and stem & SCORED and names.is_numeric(other):
+                found[names.known[name], other] = "rank" in stem and len(stem & SCORED) == 1
+                open_to_both = open_to_both or bool(
+                    {word for word in stem if word.isalpha()} - SCORED - OF_SCORES
+                )
+    if not found:
+        return None
+    named = {
+        pair: ranked for pair, ranked in found.items() if names.fixed >= {*map(canonical, pair)}
+    }
+    found = named or found
+    if len(found) > 1:
+        listed = {
+            f"by `{a}` and `{b}`": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
+            for (a, b), ranked in found.items()
+            for called in ["rank" if ranked else "score"]
+        }
+        raise LensError(f"{place}: several scores may judge the answers. {either(place, listed)}")
+    (judges, ranked), *_ = found.items()
+    if open_to_both:
+        a, b = judges
+        listed = {
+            f"{better} is better": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
+            for better, called in (("higher", "score"), ("lower", "rank"))
+        }
+        raise LensError(
+            f"{place}: `{a}` and `{b}` may judge the answers, with higher or with lower as the "
+            f"better. {either(place, listed)}"
+        )
+
+    def judge(row: dict, where: str) -> Judged:
+        values = [number(row.get(name), f"{where}: `{name}`") for name in judges]
+        told = [value for value in values if value is not None]
+        if len(told) < 2:
+            return "", None
+        gap = (told[1] - told[0]) if ranked else (told[0] - told[1])
+        even = number(row.get(tied), f"{where}: `{tied}`") or 0 if votes and tied else 0
+        strength = (max(told) + even / 2) / (sum(told) + even) if votes and gap else abs(gap)
+        return (None if gap == 0 else 0 if gap > 0 else 1), strength
+
+    counts = [number(value, f"`{name}`") or 0 for name in judges for value in names.values(name)]
+    tied = names.first(TIED)
+    votes = "votes" in tokens_of(canonical(judges[0])) and min(counts, default=0) >= 0
+    told = f"{quoted(judges)} say which is better, {'lower' if ranked else 'higher'} is better"
+    if votes and tied:
+        return Sides(*columns, (*judges, tied), judge, told, "share")
+    return Sides(*columns, judges, judge, told, "share" if votes else None)

@@ -1,0 +1,77 @@
+"""What several annotators said of one pair: a column for each of them, or a list of their words."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+from lens.data.reading.sided.labels import Judged, Sides
+from lens.data.reading.sided.words import named_side
+from lens.data.texts.cells import is_empty, is_number, is_unjudged, listed
+from lens.data.texts.names import LABELS, Names, canonical, words_of
+
+WHO = re.compile(
+    r"(annotator|rater|worker|judge|labell?er|expert|voter?|reviewer|evaluator|coder|crowd|human)s?"
+    r"\d*"
+)
+LISTS = {"votes", "labels", "annotations", "judgments", "judgements", "preferences", "winners"}
+LISTS |= {"verdicts", "choices", "human_labels", "annotator_labels"}
+
+
+def find_votes(names: Names, columns: tuple[str, str]) -> Sides | None:
+    """A column for each annotator, told by their names, whose cells name sides, or a column of
+    lists of sides: each word is a vote, the answer with more of them is better."""
+    told = names.fixed & {*map(canonical, LABELS)}
+    for family in [] if told else _families(names, columns):
+        if all(_are_votes(names.values(name), columns) for name in family):
+            return _counted(columns, family, partial(_words_in, family))
+    for name in names.all(told or LISTS):
+        cells = [listed(value) for value in names.values(name)]
+        said = [word for words in cells for word in words or []]
+        if name not in columns and None not in cells and _are_votes(said, columns):
+            return _counted(columns, (name,), partial(_list_in, name))
+    return None
+
+
+def _families(names: Names, columns: tuple[str, str]) -> list[tuple[str, ...]]:
+    found: dict[tuple, list[str]] = {}
+    for name in names.names:
+        words = words_of(name)
+        for at in range(len(words)) if name not in columns and name in names.known.values() else ():
+            found.setdefault((*words[:at], "", *words[at + 1 :]), []).append(name)
+    return [
+        tuple(family)
+        for stem, family in found.items()
+        if len(family) > 1
+        and any(stem)
+        and all(any(map(WHO.fullmatch, words_of(name))) for name in family)
+    ]
+
+
+def _are_votes(said: list, columns: tuple[str, str]) -> bool:
+    said = [word for word in said if not (is_empty(word) or is_unjudged(word))]
+    return bool(said) and all(
+        isinstance(word, str) and not is_number(word) and named_side(word, columns) for word in said
+    )
+
+
+def _words_in(family: tuple[str, ...], row: dict) -> list:
+    return [row.get(name) for name in family]
+
+
+def _list_in(name: str, row: dict) -> list:
+    return listed(row.get(name)) or []
+
+
+def _counted(
+    columns: tuple[str, str], judges: tuple[str, ...], votes: Callable[[dict], list]
+) -> Sides:
+    def judge(row: dict, where: str) -> Judged:
+        named = [named_side(word, columns) for word in votes(row)]
+        given = [found[0] for found in named if found is not None]
+        if not given:
+            return "", None
+        share = (given.count(0) + given.count(None) / 2) / len(given)
+        return (None if share == 0.5 else 0 if share > 0.5 else 1), max(share, 1 - share)
+
+    told = ", ".join(f"`{name}`" for name in judges)
+    return Sides(*columns, judges, judge, f"{told} vote, the answer with more votes wins", "share")

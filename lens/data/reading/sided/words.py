@@ -1,0 +1,90 @@
+"""Words that name one of two answers, or say that neither is better."""
+
+import re
+from collections.abc import Iterable
+
+from lens.core.errors import LensError
+from lens.data.texts.cells import is_tie
+
+YES, NO = {"true", "yes", "win", "won", "1"}, {"false", "no", "loss", "lose", "lost", "0"}
+WORDS = [{"a", "left", "first", "one", "l"}, {"b", "right", "second", "two", "r"}]
+BEFORE = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
+SIDE = "[ab012lr]|left|right|first|second|one|two"
+HOW = "slightly|somewhat|much|significantly|far|clearly|marginally|strongly"
+VERDICT = re.compile(
+    rf"(?:i?(?P<before>{HOW})?(?P<prefer>prefers?))?"
+    rf"(?:\[\[)?(?:the)?(?:(?:{BEFORE})s?)?(?P<side>{SIDE})(?:one|{BEFORE})?(?:\]\])?"
+    rf"(?:(?:is|was)?(?P<how>{HOW})?"
+    rf"(?P<better>better|preferred|best|wins|won)(?:than(?:{BEFORE})?(?:{SIDE}))?)?"
+)
+SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
+
+
+def told_apart(columns: tuple[str, str]) -> tuple[str, ...]:
+    """The part of two columns' names in which they differ, of `a.text` and `b.text` a and b."""
+    names = [str(name).rpartition(".") for name in columns]
+    leaves = tuple(leaf for *_, leaf in names)
+    return leaves if leaves[0] != leaves[1] else tuple(root for root, *_ in names)
+
+
+def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, float | None] | None:
+    """(0 or 1 for the side that a label names, None for a tie; its strength, where it tells)."""
+    word = word_of(value)
+    if is_tie(value):
+        return None, None
+    short = told_apart(columns)
+    for place in (0, 1):
+        if word in (word_of(columns[place]), word_of(short[place])):
+            return place, None
+    if signs := SIGNS.fullmatch(word):
+        both = [named_side(part, columns) for part in signs.group(1, 3)]
+        if None in both or both[0] == both[1]:
+            return None
+        better = both[signs[2][0] == "<"]
+        return better and better[0], float(min(3, len(signs[2])))
+    match = VERDICT.fullmatch(word)
+    if match is None:
+        return None
+    side, ends = match["side"], [word_of(column)[-1] for column in short]
+    said = match["how"] or match["before"]
+    how: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(said, 3.0)
+    if said is None:
+        how = 2.0 if match["better"] or match["prefer"] else None
+    if side in ends:
+        return ends.index(side), how
+    found = next((i for i in (0, 1) if side in WORDS[i]), None)
+    if found is None and word != side and {side} <= {"1", "2"} and ends not in (["0", "1"],):
+        found = int(side) - 1  # "response 2" of answers that end in letters
+    return None if found is None else (found, how)
+
+
+def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None:
+    """0 or 1 for the side that a label names, None for a tie; LensError for anything else."""
+    found = None if isinstance(value, bool) else named_side(value, sides)
+    if found is None:
+        raise LensError(not_a_side(value, sides, what))
+    return found[0]
+
+
+def word_of(value: object) -> str:
+    word = re.sub(r"[\s_.-]+(?=\D)|(?<=\D)[\s_-]+", "", str(value).strip().casefold())
+    return re.sub(r"^(\d)\.0$", r"\1", word)  # whole numbers beside empty cells become floats
+
+
+def not_a_side(
+    value: object, columns: tuple[str, str], what: str, cure: str = " Mend the label."
+) -> str:
+    ends = [str(column)[-1] for column in columns]
+    return (
+        f"{what} is {value!r:.80}. It must name a side ({columns[0]!r} or {columns[1]!r}, or just "
+        f"{ends[0]!r} or {ends[1]!r}) or a tie ('tie', 'same', 'draw').{cure}"
+    )
+
+
+def swapped(tokens: tuple[str, ...], at: int, token: str) -> tuple[str, ...]:
+    """The words of a name with another one in this position."""
+    return (*tokens[:at], token, *tokens[at + 1 :])
+
+
+def quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

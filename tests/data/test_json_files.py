@@ -1,0 +1,90 @@
+"""Files of JSON as pandas and people write them: read, or refused with the command to mend them."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from lens.core.errors import LensError
+from lens.data.sources import read_rows
+
+ROWS = [{"prompt": f"q{i}", "chosen": "a", "rejected": ["b", None][i]} for i in range(2)]
+
+
+def refusal(path):
+    with pytest.raises(LensError) as error:
+        read_rows(path)
+    return str(error.value)
+
+
+def mended(command, path):
+    """The rows of the file that a command of a message writes."""
+    command = command.replace("python -c", f"{sys.executable} -c")
+    before = {*path.parent.iterdir()}
+    subprocess.run(command, shell=True, check=True, cwd=path.parent)
+    (new,) = {*path.parent.iterdir()} - before
+    return [row for _, row in read_rows(new)]
+
+
+@pytest.mark.parametrize("orient", ["records", "columns", "index", "split", "table"])
+def test_what_pandas_writes_is_read(tmp_path, orient):
+    path = tmp_path / "x.json"
+    pd.DataFrame(ROWS).to_json(path, orient=orient)
+    found = [{name: row[name] for name in ROWS[0]} for _, row in read_rows(path)]
+    assert found == ROWS
+
+
+def test_a_table_of_columns_is_read(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({name: [row[name] for row in ROWS] for name in ROWS[0]}))
+    assert [row for _, row in read_rows(path)] == ROWS
+
+
+def test_lines_with_a_mark_and_blank_lines_are_read(tmp_path):
+    path = tmp_path / "x.jsonl"
+    lines = [json.dumps(row).encode() for row in ROWS]
+    path.write_bytes(b"\xef\xbb\xbf" + b"\r\n\r\n".join(lines) + b"\n\n")
+    assert [row for _, row in read_rows(path)] == ROWS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "value", [{"data": ROWS}, {"train": ROWS, "test": ROWS[:1]}, {"version": 1, "rows": ROWS}]
+)
+def test_lists_by_name_are_refused_with_the_command_that_takes_one(tmp_path, value):
+    path = tmp_path / "own pairs.json"
+    path.write_text(json.dumps(value))
+    commands = re.findall(r"`(\w+)`: (python -c .*?)(?= -- |$)", refusal(path))
+    lists = {name: each for name, each in value.items() if isinstance(each, list)}
+    assert {name: mended(command, path) for name, command in commands} == lists
+
+
+@pytest.mark.slow
+def test_rows_without_names_are_refused_with_the_command_that_names_them(tmp_path):
+    path = tmp_path / "x.json"
+    pd.DataFrame(ROWS).to_json(path, orient="values")
+    command = refusal(path).split("Name the columns: ")[1]
+    assert mended(command, path) == ROWS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "text", "mark"),
+    [
+        ("x.json", "\n".join(map(json.dumps, ROWS)), "name it .jsonl: "),
+        ("x.jsonl", json.dumps(ROWS), "is read as .json: "),
+    ],
+)
+def test_a_file_of_the_other_kind_is_refused_with_its_copy(tmp_path, name, text, mark):
+    path = tmp_path / name
+    path.write_text(text)
+    assert mended(refusal(path).split(mark)[1], path) == ROWS
+
+
+def test_objects_of_objects_without_numbers_are_refused_with_both_readings(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"a": {"x": 1}, "b": {"x": 2}}))
+    assert re.search(r'columns: python -c .*orient="columns".*orient="index"', refusal(path))
