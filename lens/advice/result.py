@@ -205,11 +205,12 @@ def settings_of(recipe: Recipe) -> str:
     return {
         "mean_difference": "it has no settings",
         "linear_probe": "its penalty is chosen by cross-validation",
-        "evidence_probe": "its prior and shrinkage follow from the pairs",
+        "evidence_probe": "its prior, shrinkage and noise follow from the pairs",
+        "evidence_network": "its prior, shrinkage and noise follow from the pairs",
         "original": mlp,
         "repeat": mlp,
         "lens": f"{vae}, latent noise {SYNTHESIS_SETTINGS['noise_variance']:g}; {mlp}",
-        "lens_plus": "the evidence probe, and networks as far as left-out prompts speak for them",
+        "lens_plus": "the evidence network, and others as far as left-out prompts speak for them",
     }.get(recipe.method, f"those of the default config; {mlp}")
 
 

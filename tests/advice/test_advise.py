@@ -237,13 +237,13 @@ def test_time_decides_scales_and_rounds(monkeypatch):
     plenty = advising._plan(None, [2, 4, 8], None, 1e6, told.append)
     assert plenty == ([2, 4, 8], [])
     assert "5 rounds" in told[-1]
-    steps = lambda kept: 1 + sum(kept) * 2.2 + max(kept) + 4  # noqa: E731
+    steps = lambda kept: 1 + sum(kept) * 2.2 + max(kept) + 5  # noqa: E731
     tight, _ = advising._plan(None, [2, 4, 8], None, 3 * 1.2 * steps([2, 4]) + 1, told.append)
     assert tight == [2, 4]
     assert "3 rounds" in told[-1]
     assert "left out for want of time: scales 8." in told[-1]
     assert advising._plan(None, [2, 4, 8], None, 5.0, told.append) == ([], [])
-    assert "scales 2, 4, 8 (2 alone takes about 41 s: --minutes)" in told[-1]
+    assert "scales 2, 4, 8 (2 alone takes about 45 s: --minutes)" in told[-1]
     assert advising._plan(None, [2, 4, 8], 7, 5.0, told.append) == ([2, 4, 8], [])
     assert "7 rounds" in told[-1]
 
