@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from bench_demo import demo
 from bench_language import causal, encoder
-from bench_training import memory, sweep, training
+from bench_training import memory, probes, sweep, training
 
 from lens.files import artifacts
 
-PARTS = ("causal", "encoder", "training", "memory", "sweep", "demo")
+PARTS = ("causal", "encoder", "training", "probes", "memory", "sweep", "demo")
 
 
 def processor() -> str:
@@ -52,6 +52,7 @@ def main() -> None:
         ),
         "encoder": lambda: encoder(rows, args.runs, args.device, 12 * args.pairs),
         "training": lambda: training(rows, args.runs),
+        "probes": lambda: probes(rows, args.runs),
         "memory": lambda: memory(rows),
         "sweep": lambda: sweep(rows, args.runs, args.threads),
         "demo": lambda: demo(rows, args.threads),

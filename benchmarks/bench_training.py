@@ -1,4 +1,4 @@
-"""Rows of `make bench` on training: time at the paper's width, memory at 64x, a theory sweep."""
+"""Rows of `make bench` on training: times of training and probes, memory at 64x, a theory sweep."""
 
 import argparse
 import re
@@ -18,12 +18,14 @@ from timing import add, seconds
 from lens.core.seeds import derive_seed
 from lens.latent.vae import VAE
 from lens.reward import methods
+from lens.reward import probes as linear
 from lens.reward.recipes import train_vae_of_each
 from lens.reward.training_set import Standardiser, TrainingSet, training_set
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
 SEEDS = (0, 1, 2)
 SIZES = (25, 50, 100, 200, 400, 800, 1600, 3200)
+SAME_PROBE = 1e-4  # of a solution's length
 SAME = 0.02  # of a loss, after hundreds of steps that amplify last digits
 SWEEP_DIM = 64  # the offline world's; at the paper's width products hide the cost of a process
 
@@ -95,6 +97,45 @@ def training(rows: list, runs: int) -> None:
         raise SystemExit("the losses are not the same")
     name = "VAE + synthesis + MLP, N = 1,000, d = 4,096, 8x, 3 seeds"
     add(rows, name, "plain DataLoader loops", peer / own, 3.0)
+
+
+def probes(rows: list, runs: int) -> None:
+    """The linear probe's solutions, all penalties and folds, against a fit by lbfgs for each."""
+    for n_pairs, dim in ((300, 576), (1000, 4096)):
+        (part,) = training_sets(n_pairs, dim, seeds=(0,)).values()
+        differences, groups = part.differences()
+        kept = linear.kept_in_folds(groups, 5)
+        found = {}
+
+        def ours(warm, found=found, x=differences, kept=kept):
+            whole, parts = linear.fit_penalties(x, linear.LINEAR_PENALTIES, kept)
+            found["ours"] = np.concatenate([whole[None], parts])
+
+        def peer(warm, found=found, x=differences, kept=kept):
+            if not warm:
+                chosen = [np.ones(len(x), bool), *kept]
+                found["peer"] = np.array(
+                    [[lbfgs(x[rows], p) for p in linear.LINEAR_PENALTIES] for rows in chosen]
+                )
+
+        own, other = seconds(runs, ours, peer)
+        gaps = np.linalg.norm(found["ours"] - found["peer"], axis=2)
+        difference = (gaps / np.linalg.norm(found["peer"], axis=2)).max()
+        print(f"    solutions differ by at most {difference:.1e} of their length")
+        if not difference <= SAME_PROBE:
+            raise SystemExit("the solutions are not the same")
+        name = f"linear probe, 6 penalties x 5 folds, N = {n_pairs:,}, d = {dim:,}"
+        add(rows, name, "36 fits by lbfgs", other / own, 30.0)
+
+
+def lbfgs(differences: np.ndarray, penalty: float) -> np.ndarray:
+    """w [d] by scikit-learn, which wants two classes: every other row is turned round."""
+    from sklearn.linear_model import LogisticRegression
+
+    signs = np.where(np.arange(len(differences)) % 2, 1.0, -1.0)
+    strength = 1 / (penalty * len(differences))
+    solver = LogisticRegression(C=strength, fit_intercept=False, max_iter=5000, tol=1e-8)
+    return solver.fit(differences * signs[:, None], signs).coef_[0]
 
 
 def memory(rows: list) -> None:

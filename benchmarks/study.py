@@ -44,6 +44,7 @@ MAIN = {
     "mean difference": ("mean_difference", {}, {}),
     "linear probe": ("linear_probe", {}, {}),
     "evidence probe": ("evidence_probe", {}, {}),
+    "evidence network": ("evidence_network", {}, {}),
     "LENS+": ("lens_plus", {}, {}),
     "LENS+ without noise": ("lens_plus", {}, {"complement_noise": 0.0}),
 }

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lens.advice.budget import SPARE, Budget, expectations
 from lens.advice.crossval import correct, interval_by_prompt, make_round, round_margins
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
@@ -15,12 +16,10 @@ from lens.core.errors import LensError
 from lens.core.intervals import Interval
 from lens.core.progress import Bar
 from lens.reward import methods
-from lens.reward.recipes import Recipe, train, train_vae_of_each, vae_flags
+from lens.reward.recipes import Recipe, train
 
-SCALES = (2, 4, 8)
+SCALES = (4,)
 LEAST_ROUNDS, ROUNDS = 3, 5
-LENS_COST = 1.2  # of a LENS step in steps on pairs as they are
-CURVE = 1.2  # what the learning curve adds to a round
 
 
 def recipes_for(scales: Sequence[int], *, soft: bool = False) -> list[Recipe]:
@@ -47,10 +46,11 @@ def advise(
 
     Where labels are soft, plain recipes train on them and on hard ones, and ties are not judged.
     Each round cuts the pairs into five folds by prompt and trains every recipe five times. Unless
-    `rounds` is given, there are as many of 5 as fit into `minutes`, at least 3, going by the first
-    one's time; large scales, and at last all augmentation, are left out where even that would take
-    too long. `tell` gets the estimate before the work begins. LensError when there are too few
-    prompts.
+    `rounds` is given, there are 3 to 5, as many as fit into `minutes` by a few trainings first;
+    large scales are left out, then rounds down to one, and at last all augmentation, where even
+    that would take too long. The clock goes on deciding: a round that would not end in time is
+    dropped, and the advice says so. `tell` gets the estimate before the work begins. LensError when
+    there are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("advise needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")
@@ -58,30 +58,62 @@ def advise(
         raise LensError(f"scales {scales}: a list of whole numbers from 2 is needed.")
     if rounds is not None and rounds < 1:
         raise LensError(f"rounds {rounds}: at least one is needed.")
-    start, budget = time.perf_counter(), minutes * 60
-    scales, raised = _plan(pairs, sorted(scales), rounds, budget, tell, pairs.graded)
-    recipes = recipes_for(scales, soft=pairs.graded)
-    margins: dict[Recipe, list] = {recipe: [] for recipe in recipes}
-    bar = Bar(unit="recipe", desc="cross-validate")
-    bar.total = (rounds or ROUNDS) * len(recipes)
-    begun, seed = time.perf_counter(), 0
-    while seed < (rounds or ROUNDS):
-        for recipe, found in round_margins(pairs, recipes, seed):
-            margins[recipe].append(found)
-            bar.update()
-        seed += 1
-        if rounds is None and seed == 1:
-            each = time.perf_counter() - begun
-            left = budget - (time.perf_counter() - start)
-            rounds = 1 + int(min(ROUNDS - 1, max(LEAST_ROUNDS - 1, left // (each * CURVE))))
-            bar.total = rounds * len(recipes)
-    bar.close()
-    stacked = {recipe: np.stack(found) for recipe, found in margins.items()}
-    advice = conclude(pairs, stacked)
-    advice.flags = raised + advice.flags
+    budget = Budget(minutes * 60 if rounds is None else None)
+    recipes, count = _plan(pairs, sorted(scales), rounds, budget, tell)
+    found = _cross_validate(pairs, recipes, count, budget)
+    kept = [recipe for recipe in recipes if recipe in found.margins]
+    advice = conclude(pairs, {recipe: np.stack(found.margins[recipe]) for recipe in kept})
+    advice.flags = found.flags + advice.flags
+    advice.stopped = found.stopped
     advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds)
-    advice.seconds = time.perf_counter() - start
+    advice.seconds = budget.spent
     return advice
+
+
+@dataclass
+class _Rounds:
+    """Held-out margins of each recipe, a list item for each round; flags of the VAEs of the first
+    round; what was not done for want of time."""
+
+    margins: dict[Recipe, list[np.ndarray]]
+    flags: list[dict] = field(default_factory=list)
+    stopped: str = ""
+
+
+def _cross_validate(
+    pairs: EmbeddedPairs, recipes: list[Recipe], rounds: int, budget: Budget
+) -> _Rounds:
+    """All rounds, or as many whole ones as the budget allows; of the first one, plain recipes
+    whatever the clock says, and others while there is time."""
+    found = _Rounds({})
+    bar = Bar(total=rounds * len(recipes), unit="recipe", desc="cross-validate")
+    for seed in range(rounds):
+        if seed and not budget.has_time_for(recipes, seed + 1):
+            found.stopped = f"{seed} of {rounds} planned rounds: the time budget was used up."
+            break
+        current: dict[Recipe, np.ndarray] = {}
+        trained = round_margins(pairs, recipes, seed, flags=found.flags if not seed else None)
+        for recipe in recipes:
+            needed = not seed and not (recipe.synthetic or recipe.scale > 1)
+            if not needed and not budget.has_time_for([recipe], seed + bool(not seed)):
+                break
+            begun = time.perf_counter()
+            _, current[recipe] = next(trained)
+            budget.took(recipe, time.perf_counter() - begun)
+            bar.update()
+        if seed and len(current) < len(recipes):
+            found.stopped = (
+                f"{seed} of {rounds} planned rounds: the time budget was used up in the next one."
+            )
+            break
+        for recipe, margins in current.items():
+            found.margins.setdefault(recipe, []).append(margins)
+        if len(current) < len(recipes):
+            left_out = ", ".join(str(recipe) for recipe in recipes[len(current) :])
+            found.stopped = f"one round, without {left_out}: the time budget was used up."
+            break
+    bar.close()
+    return found
 
 
 def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
@@ -167,40 +199,43 @@ def _plan(
     pairs: EmbeddedPairs,
     scales: Sequence[int],
     rounds: int | None,
-    budget: float,
+    budget: Budget,
     tell: Callable[[str], object],
-    soft: bool = False,
-) -> tuple[list[int], list[dict]]:
-    """(the scales of which three rounds fit into `budget` seconds, going by a few trainings: all of
-    them where `rounds` are given, perhaps none; flags of the VAEs among these trainings)."""
-    cut, plain = make_round(pairs, 0), 2 if soft else 1
-    times, vaes = {}, {}
+) -> tuple[list[Recipe], int]:
+    """(recipes, rounds) that fit into the budget by a few trainings, which also say what each
+    recipe should take; all of them where `rounds` are given."""
+    cut, times = make_round(pairs, 0), {}
     train(Recipe("original"), cut.data)  # a first training takes longer than all others
-    for name, run in {
-        "original": lambda: train(Recipe("original"), cut.data),
-        "vae": lambda: vaes.update(train_vae_of_each(cut.data)),
-        "probes": lambda: [train(Recipe(method), cut.data) for method in methods.PROBES],
-    }.items():
+    for method in ("original", *methods.PROBES):
         begun = time.perf_counter()
-        run()
-        times[name] = time.perf_counter() - begun
-    for most in range(len(scales), -1, -1):
-        kept = list(scales[:most])
-        steps = plain + sum(kept) * (1 + LENS_COST) + max(kept, default=0)
-        probes = plain * times["probes"]
-        each = CURVE * (times["original"] * steps + times["vae"] * bool(kept) + probes)
-        if rounds or LEAST_ROUNDS * each <= budget or not kept:
-            break
-        least = LEAST_ROUNDS * each
+        train(Recipe(method), cut.data)
+        times[method] = time.perf_counter() - begun
+    wanted, most = [rounds] if rounds else [LEAST_ROUNDS, 1], len(scales)
+
+    def plan(kept: Sequence[int]) -> tuple[list[Recipe], float]:
+        chosen = recipes_for(kept, soft=pairs.graded)
+        budget.expected = expectations(chosen, times["original"], times)
+        return chosen, sum(budget.expected.values()) + budget.curve()
+
+    left = float("inf") if budget.limit is None else SPARE * budget.limit - budget.spent
+    fits = [
+        (kept, least)
+        for least in wanted
+        for kept in range(most, 0, -1)
+        if least * plan(scales[:kept])[1] <= left
+    ]
+    kept, least = fits[0] if fits else (0, LEAST_ROUNDS)
+    recipes, each = plan(scales[:kept])
+    count = rounds or max(1, min(ROUNDS if least > 1 else 1, int(left // each)))
     left_out = ""
-    if most < len(scales):
-        left_out = f"; left out for want of time: scales {', '.join(map(str, scales[most:]))}"
+    if kept < most:
+        left_out = f"; left out for want of time: scales {', '.join(map(str, scales[kept:]))}"
         if not kept:
-            left_out += f" ({scales[0]} alone takes about {duration(least)}: --minutes)"
-    count = rounds or max(LEAST_ROUNDS, min(ROUNDS, int(budget // each)))
-    recipes = len(recipes_for(kept, soft=soft))
+            least_time = duration(plan(scales[:1])[1])
+            left_out += f" ({scales[0]} alone takes about {least_time} a round: --minutes)"
+            plan([])
     tell(
-        f"Cross-validating {recipes} recipes, {count} rounds of 5 folds: about "
-        f"{duration(count * each)}{left_out}."
+        f"Cross-validating {len(recipes)} recipes, {count} round{'s' * (count > 1)} of 5 folds: "
+        f"about {duration(count * each)}{left_out}."
     )
-    return kept, vae_flags(cut.data, vaes) if kept else []
+    return recipes, count

@@ -10,7 +10,7 @@ from lens.core.errors import LensError
 from lens.core.intervals import Interval, crossed_interval
 from lens.core.seeds import derive_seed
 from lens.data.pairs import sample_rows
-from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each
+from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each, vae_flags
 from lens.reward.training_set import TrainingSet, training_set_of
 
 FOLDS = 5
@@ -90,10 +90,13 @@ def make_round(pairs: EmbeddedPairs, seed: int, size: float = 1.0, labels: str =
 
 
 def round_margins(
-    pairs: EmbeddedPairs, recipes: Sequence[Recipe], seed: int
+    pairs: EmbeddedPairs,
+    recipes: Sequence[Recipe],
+    seed: int,
+    flags: list[dict] | None = None,
 ) -> Iterator[tuple[Recipe, np.ndarray]]:
-    """(recipe, its held-out margins [N]) of one round, recipe by recipe; a VAE serves them all.
-    N leaves ties out."""
+    """(recipe, its held-out margins [N]) of one round, recipe by recipe; a VAE serves them all, and
+    its flags are added to `flags`. N leaves ties out."""
     cuts: dict[str, Round] = {}
     vaes: dict[str, dict] = {}
     for recipe in recipes:
@@ -102,6 +105,8 @@ def round_margins(
             cuts[labels] = make_round(pairs, seed, labels=labels)
         if recipe.needs_vae and labels not in vaes:
             vaes[labels] = train_vae_of_each(cuts[labels].data)
+            if flags is not None:
+                flags += vae_flags(cuts[labels].data, vaes[labels])
         cut = cuts[labels]
         yield recipe, cut.margins(pairs, train(recipe, cut.data, vaes.get(labels)))
 

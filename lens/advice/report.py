@@ -20,6 +20,7 @@ def as_json(advice: Advice) -> dict:
         "trained_on": advice.trained_on,
         "rounds": advice.rounds,
         "seconds": round(advice.seconds, 1),
+        **({"stopped": advice.stopped} if advice.stopped else {}),
         "accuracy": [recipe.as_dict() | vars(value) for recipe, value in advice.accuracy.items()],
         "comparisons": [_comparison(each) for each in advice.comparisons],
         **({"soft_labels": [_comparison(each) for each in advice.soft]} if advice.soft else {}),

@@ -28,7 +28,8 @@ class Comparison:
 class Advice:
     """What cross-validation found. `accuracy` is by recipe; `recommended` trains on synthetic pairs
     only if one beats its control and every plain recipe by an interval that leaves out 0. `soft`
-    compares plain recipes on soft labels with the same ones on hard labels."""
+    compares plain recipes on soft labels with the same ones on hard labels. `stopped` is what was
+    not done for want of time, if anything."""
 
     pairs: int
     prompts: int
@@ -43,6 +44,7 @@ class Advice:
     flags: list[dict] = field(default_factory=list)
     margins: dict[Recipe, np.ndarray] = field(repr=False, default_factory=dict)
     soft: list[Comparison] = field(default_factory=list)
+    stopped: str = ""
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -69,9 +71,10 @@ def as_text(advice: Advice) -> str:
 
 def heading(advice: Advice) -> str:
     return (
-        f"{advice.pairs:,} pairs with {advice.prompts:,} prompts; {advice.rounds} rounds of 5-fold "
+        f"{advice.pairs:,} pairs with {advice.prompts:,} prompts; {advice.rounds} "
+        f"round{'s' * (advice.rounds > 1)} of 5-fold "
         f"cross-validation by prompt (each model trains on about {advice.trained_on:,} pairs), "
-        f"{duration(advice.seconds)}."
+        f"{duration(advice.seconds)}.{f' Stopped early: {advice.stopped}' * bool(advice.stopped)}"
     )
 
 
@@ -205,11 +208,12 @@ def settings_of(recipe: Recipe) -> str:
     return {
         "mean_difference": "it has no settings",
         "linear_probe": "its penalty is chosen by cross-validation",
-        "evidence_probe": "its prior and shrinkage follow from the pairs",
+        "evidence_probe": "its prior, shrinkage and noise follow from the pairs",
+        "evidence_network": "its prior, shrinkage and noise follow from the pairs",
         "original": mlp,
         "repeat": mlp,
         "lens": f"{vae}, latent noise {SYNTHESIS_SETTINGS['noise_variance']:g}; {mlp}",
-        "lens_plus": "the evidence probe, and networks as far as left-out prompts speak for them",
+        "lens_plus": "the evidence network, and others as far as left-out prompts speak for them",
     }.get(recipe.method, f"those of the default config; {mlp}")
 
 

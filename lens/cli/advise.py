@@ -21,7 +21,7 @@ def add_arguments(parser):
         type=positive,
         help="of 5-fold cross-validation (default: 5 if time allows)",
     )
-    parser.add_argument("--scales", type=scale, nargs="+", default=[2, 4, 8], help="2, 4, ...")
+    parser.add_argument("--scales", type=scale, nargs="+", default=[4], help="2, 4, ...")
     parser.add_argument("--out", default="advice", help="folder for text, JSON and picture")
 
 

@@ -1,35 +1,82 @@
-"""A linear reward whose shrinkage the pairs decide themselves, without a penalty to tune.
+"""Rewards whose prior, shrinkage and noise the pairs decide themselves: no penalty to tune.
 
-Every pair says w . x = 1 + noise for its difference x = chosen - rejected (2 y - 1 instead of 1
-where it has a label y, the probability that chosen is better), with a Gaussian prior on w, of one
-variance in all directions or of a variance that follows the root of the differences' own spectrum.
-For a shrinkage s (noise over prior variance) the posterior mean of w is, with the first prior,
-(X'X/N + s a I)^-1 mean(x): the mean difference for large s, Fisher's discriminant for small. The
-evidence of prior and s is in closed form (MacKay, 1992), so the directions of all are averaged by
-it. docs/study.md has the derivation and what it is worth.
+Every pair says r(chosen) - r(rejected) + noise = 1 (2 y - 1 instead of 1 where it has a label y,
+the probability that chosen is better), r being a draw of a Gaussian prior. `fit` has linear
+rewards r(e) = w . e, with w of one variance in all directions, or of a variance that follows the
+root of the differences' own spectrum; `lens.reward.tangent` adds networks. The noise belongs to the
+pair, or for a share to its two texts: what the embedding does not say of a text moves all pairs
+that it is in alike, so that pairs which share texts are no independent observations. The evidence
+of prior, shrinkage and share is in closed form (MacKay, 1992), and all solutions are averaged by
+it. docs/study.md has the derivation and how well it works.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
+from lens.reward.logistic import decompose
 from lens.reward.training_set import Training, TrainingSet
 
 SHRINKAGES = np.geomspace(0.01, 1000, 26)  # a flat prior on the logarithm
 EXPONENTS = (0.0, 0.5)  # prior variance of w along a direction: its power to this
+TEXT_SHARES = (0.0, 0.5, 0.9)  # of the noise variance, where pairs share texts
 MARGIN_SCALES = np.geomspace(0.02, 50, 60)
 
 
 @dataclass
-class Shrunken:
-    """Solutions for every prior and shrinkage, S in all: `directions` [S, d] with margins of root
-    mean square 1, their `posterior` [S], `margins` [S, N] of each pair from a fit without it."""
+class Noise:
+    """Pairs' noise up to its size: `root` [N, N] is the lower Cholesky factor of its covariance,
+    None for noise of each pair's own; `share` is that of texts."""
 
-    directions: np.ndarray
-    posterior: np.ndarray
-    margins: np.ndarray
+    share: float = 0.0
+    root: np.ndarray | None = None
+
+    @property
+    def log_size(self) -> float:
+        """Logarithm of the determinant of the root."""
+        return 0.0 if self.root is None else float(np.log(np.diag(self.root)).sum())
+
+    def whiten(self, values: np.ndarray) -> np.ndarray:
+        """Values [N, ...] of pairs whose noise becomes independent."""
+        from scipy.linalg import solve_triangular
+
+        return values if self.root is None else solve_triangular(self.root, values, lower=True)
+
+    def colour(self, values: np.ndarray) -> np.ndarray:
+        """The way back."""
+        return values if self.root is None else self.root @ values
+
+    def colour_transposed(self, values: np.ndarray) -> np.ndarray:
+        """What coefficients [N, ...] of whitened pairs are in those of pairs."""
+        from scipy.linalg import solve_triangular
+
+        if self.root is None:
+            return values
+        return solve_triangular(self.root, values, lower=True, trans="T")
+
+
+def noises(chosen: np.ndarray, rejected: np.ndarray, groups: np.ndarray) -> list[Noise]:
+    """The noises that are weighed for pairs of embeddings [N, d]: one where each text is in one
+    pair only. Texts are the same where prompt and embedding are."""
+    both = np.round(np.concatenate([chosen, rejected]), 3)
+    _, texts = np.unique(both, axis=0, return_inverse=True)
+    first, second = texts.reshape(2, -1)
+    if len(texts) == texts.max() + 1:
+        return [Noise()]
+    same = groups[:, None] == groups[None, :]
+    shared = (first[:, None] == first) * 1.0 + (second[:, None] == second)
+    shared -= (first[:, None] == second) * 1.0 + (second[:, None] == first)
+    shared = np.where(same, shared, 0) / 2
+    np.fill_diagonal(shared, 1.0)
+    if not (np.abs(shared).sum(axis=1) > 1).any():
+        return [Noise()]
+    eye = np.eye(len(groups))
+    return [
+        Noise(share, np.linalg.cholesky((1 - share) * eye + share * shared) if share else None)
+        for share in TEXT_SHARES
+    ]
 
 
 def cross_entropy(margins: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -39,83 +86,186 @@ def cross_entropy(margins: np.ndarray, labels: np.ndarray | None = None) -> np.n
     return losses if labels is None else losses + (1 - labels) * margins
 
 
-def solve(
-    differences: np.ndarray,
+@dataclass
+class Shrunken:
+    """Solutions for every prior and shrinkage, S in all, with margins of root mean square 1 on the
+    fitted pairs: `parameters` [S, d], `evidence` (logarithm) [S], `margins` [S, N] of each pair
+    from a fit without its prompt."""
+
+    parameters: np.ndarray
+    evidence: np.ndarray
+    margins: np.ndarray
+
+
+@dataclass
+class Spectrum:
+    """Whitened pairs of a prior: kernel over N = left [N, r] diag(power [r]) left'. `back` makes
+    parameters [S, ...] of what is fitted, coordinates [S, r] of `left`."""
+
+    left: np.ndarray
+    power: np.ndarray
+    back: Callable[[np.ndarray], np.ndarray]
+
+
+def linear_spectrum(differences: np.ndarray, noise: Noise) -> Spectrum:
+    """That of linear rewards of differences [N, d]; parameters are w [S, d]."""
+    x = decompose(noise.whiten(np.asarray(differences, np.float64)))
+    return Spectrum(
+        x.left, x.singular**2 / len(x.left), lambda fitted: fitted / x.singular @ x.right
+    )
+
+
+def shrink(
+    spectrum: Spectrum,
+    noise: Noise,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    *,
+    dim: int,
     shrinkages: np.ndarray = SHRINKAGES,
     exponents: Sequence[float] = EXPONENTS,
-    labels: np.ndarray | None = None,
 ) -> Shrunken:
-    """All solutions, exponent by exponent, from one singular value decomposition of differences
-    [N, d] with labels [N]. Shrinkages are in units of the mean of power times prior variance over
-    the features."""
-    x = np.asarray(differences, np.float64)
-    count, dim = x.shape
-    left, singular, right = np.linalg.svd(x / np.sqrt(count), full_matrices=False)
-    power = singular**2
-    targets = np.ones(count) if labels is None else 2 * np.asarray(labels, np.float64) - 1
-    projected = (left * targets[:, None]).sum(axis=0)
-    rest = np.square(targets).sum() - np.square(projected).sum()
-    directions, evidence, margins = [], [], []
-    for exponent, relative in product(exponents, shrinkages):
-        weighted = power ** (1 + exponent)
-        shrinkage = relative * weighted.sum() / dim
-        kept = weighted / (weighted + shrinkage)
-        weights = right.T @ (kept * projected / np.where(singular > 0, singular, np.inf))
-        fitted = left @ (kept * projected)
-        leverage = np.square(left) @ kept
-        norm = np.sqrt(np.square(fitted).mean())
-        directions.append(weights / np.sqrt(count) / norm)
-        margins.append((fitted - leverage * targets) / (1 - leverage) / norm)
-        spread = 1 + weighted / shrinkage
-        quadratic = (np.square(projected) / spread).sum() + rest
-        evidence.append(-0.5 * np.log(spread).sum() - 0.5 * count * np.log(quadratic))
-    posterior = np.exp(np.array(evidence) - max(evidence))
-    return Shrunken(np.array(directions), posterior / posterior.sum(), np.array(margins))
+    """All solutions, exponent by exponent, for targets [N] of pairs and the prompts [N] that are
+    left out. Shrinkages are in units of the mean of power times prior variance over `dim`
+    features."""
+    left, power = spectrum.left, spectrum.power
+    y = noise.whiten(targets)
+    projected = left.T @ y
+    rest = np.square(y).sum() - np.square(projected).sum()
+    weighted = np.stack([power ** (1 + exponent) for exponent in exponents])
+    scale = weighted.sum(axis=1, keepdims=True) / dim
+    ratio = np.stack(
+        [weighted[i] / (scale[i] * s) for i, s in product(range(len(exponents)), shrinkages)]
+    )
+    kept = ratio / (1 + ratio)
+    quadratic = (np.square(projected) / (1 + ratio)).sum(axis=1) + rest
+    evidence = -0.5 * np.log1p(ratio).sum(axis=1) - 0.5 * len(y) * np.log(quadratic)
+    fitted = kept * projected
+    size = np.sqrt(np.square(noise.colour(left @ fitted.T)).mean(axis=0))[:, None]
+    left_out = noise.colour(_left_out(left, kept, y, groups).T).T
+    return Shrunken(spectrum.back(fitted) / size, evidence - noise.log_size, left_out / size)
+
+
+def _left_out(left: np.ndarray, kept: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """What fits without their prompt say of pairs [S, N], for smoothers left diag(kept [S, r])
+    left': y - (I - H)^-1 (y - H y) on the prompt's block."""
+    residual = y - (kept * (left.T @ y)) @ left.T
+    _, of_pair, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    found = np.empty_like(residual)
+    alone = counts[of_pair] == 1
+    leverage = kept @ np.square(left[alone]).T
+    found[:, alone] = y[alone] - residual[:, alone] / (1 - leverage)
+    order = np.argsort(of_pair, kind="stable")
+    for rows in np.split(order, np.cumsum(counts)[:-1]):
+        if len(rows) > 1:
+            part = left[rows]
+            blocks = np.eye(len(rows)) - (part * kept[:, None]) @ part.T
+            found[:, rows] = y[rows] - np.linalg.solve(blocks, residual[:, rows, None])[..., 0]
+    return found
+
+
+def posterior(evidence: np.ndarray) -> np.ndarray:
+    """Probabilities of the logarithms [S], which have no common scale."""
+    weights = np.exp(evidence - evidence.max())
+    return weights / weights.sum()
+
+
+def length_of(margins: np.ndarray, labels: np.ndarray | None = None) -> float:
+    """The factor of margins [N] with the lowest Bradley-Terry loss, with half a pair more on either
+    side, so that it stays finite where every pair is ordered rightly."""
+    losses = cross_entropy(MARGIN_SCALES[:, None] * margins, labels).sum(axis=1)
+    losses += (np.logaddexp(0, -MARGIN_SCALES) + np.logaddexp(0, MARGIN_SCALES)) / 2
+    return float(MARGIN_SCALES[int(losses.argmin())])
+
+
+def targets_of(count: int, labels: np.ndarray | None) -> np.ndarray:
+    """1 for each pair, or 2 y - 1."""
+    return np.ones(count) if labels is None else 2 * np.asarray(labels, np.float64) - 1
 
 
 @dataclass
 class LinearReward:
-    """w [d], the margin [N] of each pair from a fit without it (given prior and shrinkage), the
-    geometric mean of the flat prior's shrinkage, and the probability of the spectral prior."""
+    """w [d], the margin [N] of each pair from a fit without its prompt (given prior, shrinkage and
+    noise), the geometric mean of the flat prior's shrinkage, the probability of the spectral prior,
+    and the mean share of the noise that is of texts."""
 
     weights: np.ndarray
     margins: np.ndarray
     shrinkage: float
     spectral: float
+    text_noise: float
 
 
-def fit(differences: np.ndarray, labels: np.ndarray | None = None) -> LinearReward:
-    """w averaged over priors and shrinkages by their evidence, from differences [N, d] and labels.
-
-    Its length, which decides the probabilities and not the order, minimises the Bradley-Terry loss
-    of margins that leave their own pair out, with half a pair more on either side, so that it stays
-    finite where every pair is ordered rightly.
-    """
-    found = solve(differences, labels=labels)
-    margins = found.posterior @ found.margins
-    losses = cross_entropy(MARGIN_SCALES[:, None] * margins, labels).sum(axis=1)
-    losses += (np.logaddexp(0, -MARGIN_SCALES) + np.logaddexp(0, MARGIN_SCALES)) / 2
-    posterior = found.posterior.reshape(len(EXPONENTS), len(SHRINKAGES))
-    length = MARGIN_SCALES[int(losses.argmin())]
-    return LinearReward(
-        (length * (found.posterior @ found.directions)).astype(np.float32),
-        length * margins,
-        float(np.exp(posterior[0] @ np.log(SHRINKAGES) / posterior[0].sum())),
-        float(posterior[1].sum()),
+def linear_solutions(
+    chosen: np.ndarray,
+    rejected: np.ndarray,
+    groups: np.ndarray,
+    targets: np.ndarray,
+    weighed: Sequence[Noise],
+) -> Shrunken:
+    """Those of linear rewards, noise by noise, from pairs [N, d] with prompts and targets [N]."""
+    return joined(
+        shrink(
+            linear_spectrum(chosen - rejected, noise), noise, targets, groups, dim=chosen.shape[1]
+        )
+        for noise in weighed
     )
+
+
+def joined(parts: Iterable[Shrunken]) -> Shrunken:
+    """All solutions of several."""
+    found = list(parts)
+    return Shrunken(
+        np.concatenate([each.parameters for each in found]),
+        np.concatenate([each.evidence for each in found]),
+        np.concatenate([each.margins for each in found]),
+    )
+
+
+def fit(
+    chosen: np.ndarray,
+    rejected: np.ndarray,
+    groups: np.ndarray,
+    labels: np.ndarray | None = None,
+) -> LinearReward:
+    """w averaged over priors, shrinkages and noises by their evidence, from pairs [N, d] with their
+    prompts and labels [N].
+
+    Its length, which decides the probabilities and not the order, is that of margins that leave
+    their own prompt out.
+    """
+    weighed = noises(chosen, rejected, groups)
+    found = linear_solutions(chosen, rejected, groups, targets_of(len(groups), labels), weighed)
+    chances = posterior(found.evidence)
+    margins = chances @ found.margins
+    length = length_of(margins, labels)
+    by_prior = chances.reshape(len(weighed), len(EXPONENTS), len(SHRINKAGES)).sum(axis=0)
+    return LinearReward(
+        (length * chances @ found.parameters).astype(np.float32),
+        length * margins,
+        float(np.exp(by_prior[0] @ np.log(SHRINKAGES) / by_prior[0].sum())),
+        float(by_prior[1].sum()),
+        text_noise(chances, weighed),
+    )
+
+
+def text_noise(chances: np.ndarray, weighed: Sequence[Noise]) -> float:
+    """Mean share of texts in the noise, for probabilities [S] of solutions noise by noise."""
+    by_noise = chances.reshape(len(weighed), -1).sum(axis=1)
+    return float(by_noise @ [noise.share for noise in weighed])
 
 
 def evidence_probe(data: TrainingSet) -> Training:
     """The probe r(e) = w . e with `fit`'s w, from all N pairs."""
-    differences, _ = data.differences()
     labels = data.all_labels()
-    found = fit(differences, labels)
+    found = fit(*data.all_pairs(), labels)
     return Training(
         {"w": found.weights},
         {
-            "pairs_per_epoch": len(differences),
+            "pairs_per_epoch": len(found.margins),
             "shrinkage": found.shrinkage,
             "spectral_prior": found.spectral,
+            "text_noise": found.text_noise,
             "left_out_loss": float(cross_entropy(found.margins, labels).mean()),
         },
     )

@@ -1,9 +1,9 @@
-"""LENS+: a linear reward, and beside it networks trained on pairs that hide what it has found.
+"""LENS+: a reward in closed form, and beside it networks trained on pairs that hide its direction.
 
-The linear part is the evidence probe. The networks train on pairs with strong noise along the
-probe's direction, drawn batch by batch, so that other directions and bends have to lower their
-loss; each leaves a third of the prompts out, and its margins there decide how much the networks
-count. docs/study.md derives it and says what it is worth.
+The first part is the evidence network. The others train on pairs with strong noise along the
+evidence probe's direction, drawn batch by batch, so that other directions and bends have to lower
+their loss; each leaves a third of the prompts out, and its margins there decide how much the
+networks count. docs/study.md derives it and says how well it works.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,19 @@ from functools import partial
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.latent.synthesis import noisy
-from lens.reward import evidence
+from lens.reward import evidence, tangent
 from lens.reward.head import RewardHead
 from lens.reward.mlp import Run, train_mlps
 from lens.reward.training_set import Training, TrainingSet
 
 FOLDS = 3
 LEARNING_RATE = 1e-3
-TOLD_APART = 2.0  # standard errors
+CLEAR = 2.0  # standard errors
 
 
 @dataclass
@@ -84,7 +85,7 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
             labels=None if labels is None else labels[kept],
             validation_labels=None if labels is None else labels[held],
         )
-        step = torch.from_numpy(noise * spread(own.chosen, own.rejected, own.labels))
+        step = torch.from_numpy(noise * spread(own.chosen, own.rejected, own.groups, own.labels))
         source = noisy(
             torch.from_numpy(own.chosen),
             torch.from_numpy(own.rejected),
@@ -99,44 +100,61 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
 
 
 def spread(
-    chosen: np.ndarray, rejected: np.ndarray, labels: np.ndarray | None = None
+    chosen: np.ndarray,
+    rejected: np.ndarray,
+    groups: np.ndarray,
+    labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Standard deviation of embeddings [n, d] on the line of their pairs' evidence probe, as a
     vector [d] along it."""
-    weights = evidence.fit(chosen - rejected, labels).weights
+    weights = evidence.fit(chosen, rejected, groups, labels).weights
     direction = weights / np.linalg.norm(weights)
     return (np.concatenate([chosen, rejected]) @ direction).std() * direction
 
 
 @dataclass
 class Shares:
-    """Weights of the linear part and of the networks, and the latter's z value before shrinkage."""
+    """Weights of the first part and of the networks, and the latter's z value before shrinkage."""
 
-    linear: float
+    first: float
     networks: float
     z: float
 
 
-def shares(linear: np.ndarray, networks: np.ndarray, labels: np.ndarray | None = None) -> Shares:
-    """Bradley-Terry weights of two margins [N] of pairs that neither was fitted to.
+def shares(
+    first: np.ndarray,
+    networks: np.ndarray,
+    labels: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> Shares:
+    """Bradley-Terry weights of two margins [N] of pairs whose prompts neither was fitted to.
 
     The networks' weight is shrunk by Breiman's garrote, max(0, 1 - (2 / z)^2), and 0 if it is
-    negative: what is not told from nothing by two standard errors is left out. The linear margins
-    then keep their weight of 1; beside networks they are weighted anew, but never turned round.
+    negative: what is not clearly different from nothing by two standard errors is left out. With
+    prompts `groups` [N], the standard error is the larger of the model's and that of prompts taken
+    as one observation each. The first margins then keep their weight of 1; beside networks they
+    are weighted anew, but never turned round.
     """
     alone = Shares(1.0, 0.0, 0.0)
     if networks.std() == 0:
         return alone
-    margins = np.stack([linear, networks / networks.std()], axis=1)
+    margins = np.stack([first, networks / networks.std()], axis=1)
     _, weight = fitted = _fit(margins, labels=labels)
-    slope = np.exp(-np.logaddexp(0, margins @ fitted) - np.logaddexp(0, -margins @ fitted))
-    information = (margins * slope[:, None]).T @ margins
-    if not np.linalg.det(information) > 0:  # a part orders every pair: nothing left to tell
+    chance = expit(margins @ fitted)
+    information = (margins * (chance * (1 - chance))[:, None]).T @ margins
+    if not np.linalg.det(information) > 0:  # a part orders every pair: nothing left to find
         return alone
-    z = float(weight * np.sqrt(np.linalg.det(information) / information[0, 0]))
-    if z <= TOLD_APART:
+    inverse = np.linalg.inv(information)
+    variance = inverse[1, 1]
+    if groups is not None:
+        scores = ((1 if labels is None else labels) - chance)[:, None] * margins
+        _, of_pair = np.unique(groups, return_inverse=True)
+        sums = np.stack([np.bincount(of_pair, weights=column) for column in scores.T], axis=1)
+        variance = max(variance, (inverse @ (sums.T @ sums) @ inverse)[1, 1])
+    z = float(weight / np.sqrt(variance))
+    if z <= CLEAR:
         return replace(alone, z=z)
-    weight *= 1 - (TOLD_APART / z) ** 2
+    weight *= 1 - (CLEAR / z) ** 2
     (again,) = _fit(margins[:, :1], weight * margins[:, 1], labels)
     return Shares(float(again), float(weight / networks.std()), z)
 
@@ -157,37 +175,40 @@ def _fit(
 
 
 def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> Training:
-    chosen, rejected, _ = part.all_pairs()
+    chosen, rejected, groups = part.all_pairs()
     labels = part.all_labels()
-    linear = evidence.fit(chosen - rejected, labels)
+    first = tangent.fit(chosen, rejected, groups, labels)
     margins = np.zeros(len(chosen))
     for fold, training in zip(folds, trained, strict=True):
         model = RewardHead(training.weights, part.standardiser)
         margins[fold.held] = model.score_standardised(chosen[fold.held])
         margins[fold.held] -= model.score_standardised(rejected[fold.held])
-    found = shares(linear.margins, margins, labels)
-    weights = {"w": np.float32(found.linear) * linear.weights}
+    found = shares(first.margins, margins, labels, groups)
+    weights = {"w": np.float32(found.first) * first.weights["w"]}
+    networks = [(found.first, first.weights)] if "w1" in first.weights else []
     if found.networks > 0:
-        weights |= _mean([training.weights for training in trained], found.networks)
+        networks += [(found.networks / len(trained), training.weights) for training in trained]
+    if networks:
+        weights |= _sum(networks)
     return Training(
         weights,
         {
             "pairs_per_epoch": sum(fold.run.composition[..., 0].numel() for fold in folds),
             "steps": sum(training.metrics["steps"] for training in trained),
-            "shrinkage": linear.shrinkage,
-            "linear_share": found.linear,
+            "closed_form_network": first.network,
+            "text_noise": first.text_noise,
+            "first_share": found.first,
             "network_share": found.networks,
             "network_z": found.z,
         },
     )
 
 
-def _mean(networks: list[dict[str, np.ndarray]], factor: float) -> dict[str, np.ndarray]:
-    """`factor` times the mean of MLPs, as one MLP."""
-    each = np.float32(factor / len(networks))
+def _sum(networks: list[tuple[float, dict[str, np.ndarray]]]) -> dict[str, np.ndarray]:
+    """The sum of factors times MLPs, as one MLP."""
     return {
-        "w1": np.concatenate([network["w1"] for network in networks]),
-        "b1": np.concatenate([network["b1"] for network in networks]),
-        "w2": each * np.concatenate([network["w2"] for network in networks]),
-        "b2": each * np.sum([network["b2"] for network in networks]),
+        "w1": np.concatenate([network["w1"] for _, network in networks]),
+        "b1": np.concatenate([network["b1"] for _, network in networks]),
+        "w2": np.concatenate([np.float32(factor) * one["w2"] for factor, one in networks]),
+        "b2": np.sum([np.float32(factor) * network["b2"] for factor, network in networks]),
     }

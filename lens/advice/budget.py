@@ -1,0 +1,71 @@
+"""How long an advice may take: planned by work, and held by the clock while it works."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lens.reward import methods
+from lens.reward.recipes import Recipe
+
+LENS_STEP = 1.2  # of a LENS step in steps on pairs as they are
+VAE = 7.0  # of a VAE's training in trainings on the original pairs
+LENS_PLUS_STEP = 1.7  # of what LENS+ takes for each of its scale
+CURVE = 2.0  # of the learning curve in trainings of the dearest probe
+SPARE = 0.95  # of the budget: reports take time as well
+
+
+@dataclass
+class Budget:
+    """`limit` seconds from now; None for as long as it takes. `expected` is what a recipe takes in
+    a round, first by a plan, then as it last took."""
+
+    limit: float | None
+    start: float = field(default_factory=lambda: time.perf_counter())
+    expected: dict[Recipe, float] = field(default_factory=dict)
+    slower: float = 1.0  # than planned, by the last recipe
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.start
+
+    def curve(self) -> float:
+        """What a round of the learning curve takes."""
+        probes = [
+            seconds
+            for recipe, seconds in self.expected.items()
+            if recipe.method in methods.PROBES and recipe.labels == "hard"
+        ]
+        return CURVE * max(probes, default=0.0)
+
+    def has_time_for(self, recipes: Sequence[Recipe], rounds: int) -> bool:
+        """Whether these recipes fit in, with the learning curve of so many rounds after them."""
+        if self.limit is None:
+            return True
+        ahead = sum(self.expected[recipe] for recipe in recipes) + rounds * self.curve()
+        return self.spent + self.slower * ahead <= SPARE * self.limit
+
+    def took(self, recipe: Recipe, seconds: float) -> None:
+        """Takes note of what a recipe took."""
+        planned = self.expected.get(recipe, 0.0)
+        self.slower = max(1.0, seconds / planned) if planned > 0 else 1.0
+        self.expected[recipe] = seconds
+
+
+def expectations(
+    recipes: Sequence[Recipe], original: float, probes: dict[str, float]
+) -> dict[Recipe, float]:
+    """Seconds of each recipe in a round, from those of a training on the original pairs and of
+    each probe. The first one that decodes latents pays for the VAE."""
+    found: dict[Recipe, float] = {}
+    for recipe in recipes:
+        if recipe.method in probes:
+            found[recipe] = probes[recipe.method]
+        elif recipe.method == "lens_plus":
+            found[recipe] = original * LENS_PLUS_STEP * recipe.scale
+        elif recipe.needs_vae:
+            first = not any(other.needs_vae for other in found)
+            found[recipe] = original * (LENS_STEP * recipe.scale + VAE * first)
+        else:
+            found[recipe] = original * recipe.scale
+    return found
