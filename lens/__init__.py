@@ -21,6 +21,7 @@ _HOMES = {
     "check_data": "data.check",
     "embed_pairs": "advice.own_pairs",
     "export_classifier": "serving.export",
+    "export_sentence_transformer": "serving.export",
     "fit": "advice.fit",
     "import_embeddings": "advice.own_pairs",
     "read_pairs": "advice.preferences",

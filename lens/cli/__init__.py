@@ -17,8 +17,8 @@ from lens.files import cost
 from lens.files.tracking import tracker
 
 # For your own pairs, in the order of use; the others are stages.
-FIRST = ["check", "advise", "fit", "score", "best_of", "reward_bench", "export", "embed", "theory"]
-FIRST += ["completion"]
+FIRST = ["check", "advise", "fit", "score", "best_of", "reward_bench", "export", "serve", "embed"]
+FIRST += ["theory", "completion"]
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -64,7 +64,7 @@ def run(args):
 
 
 def read(args):
-    """The pairs; LensError for rows of version 2."""
+    """The pairs; LensError for rows of another benchmark."""
     from lens.core.errors import LensError
     from lens.data.sources import read_hub_rows, read_rows
     from lens.evaluation import bench_rows, rewardbench
@@ -74,8 +74,10 @@ def read(args):
     else:
         hub, split = rewardbench.HUB[1]
         rows = read_hub_rows(hub, args.data_revision, split)
-    if bench_rows.recognise_version(rows) != 1:
-        raise LensError(f"{rows[0][0]}: a row of RewardBench 2. This stage judges version 1's.")
+    version = bench_rows.recognise_version(rows)
+    if version != 1:
+        name = bench_rows.NAMES[version]
+        raise LensError(f"{rows[0][0]}: a row of {name}. This stage judges RewardBench 1's.")
     return bench_rows.read_examples(rows, 1)
 
 

@@ -1,6 +1,7 @@
-"""Judge a reward model that `lens fit` saved on RewardBench 1 or 2, from files or from the Hub.
+"""Judge a reward model that `lens fit` saved on RewardBench, RM-Bench or JudgeBench.
 
-Scores by subset, by section and overall follow the official code; a tie is no success in version 1.
+From files or from the Hub. Scores by subset, by section and overall follow the official code; a tie
+is no success but in RewardBench 2, where it is shared.
 """
 
 from lens.cli.shared.arguments import names, settings
@@ -10,9 +11,16 @@ from lens.cli.shared.your_data import add_reward_model_arguments
 def add_arguments(parser):
     add_reward_model_arguments(parser)
     parser.add_argument("--data", nargs="+", help="files with its rows, instead of the Hub")
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
         "--version", type=int, choices=[1, 2], help="of RewardBench; recognised if files are given"
     )
+    which.add_argument(
+        "--bench",
+        choices=["rm-bench", "judge-bench"],
+        help="another benchmark; recognised if files are given",
+    )
+    parser.add_argument("--split", help="of the Hub's data set (JudgeBench: gpt or claude)")
     parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
     parser.add_argument("--revision", default="main", help="Hub revision of the data set")
     parser.add_argument(
@@ -34,7 +42,8 @@ def run(args):
     rows = read(args)
     training = read_pairs(args.training_data).table["prompt"] if args.training_data else None
     model = reward_model(args)
-    result = rewardbench.reward_bench(model, rows, args.version, columns=args.columns)
+    version = args.bench or args.version
+    result = rewardbench.reward_bench(model, rows, version, columns=args.columns)
     if warning := bench_rows.unused(rows, args.columns):
         print(printable(f"Warning: {warning}"), file=sys.stderr)
     print(table(result))
@@ -66,17 +75,21 @@ def read(args):
 
     if args.data:
         return [row for path in args.data for row in read_rows(path)]
-    if args.version is None:
-        raise LensError("no data. Give files with --data, or --version 1 or 2 for the Hub's.")
-    hub, split = rewardbench.HUB[args.version]
-    return read_hub_rows(hub, args.revision, split)
+    if not (args.bench or args.version):
+        raise LensError(
+            "no data. Give files with --data, or for the Hub's --version 1 or 2, --bench rm-bench "
+            "or --bench judge-bench."
+        )
+    hub, split = rewardbench.HUB[args.bench or args.version]
+    return read_hub_rows(hub, args.revision, args.split or split)
 
 
 def table(result: dict) -> str:
     """The result as plain text: a line for each section and subset, scores in per cent."""
     from lens.core.errors import printable
+    from lens.evaluation.bench_rows import NAMES
 
-    lines = [line(f"RewardBench {result['version']}", "n", "score %")]
+    lines = [line(NAMES[result["version"]], "n", "score %")]
     headings = {name: scores(name, scored) for name, scored in result["sections"].items()}
     if result["outside_sections"]:
         headings[None] = "outside the sections"
@@ -87,9 +100,12 @@ def table(result: dict) -> str:
             for name, subset in result["subsets"].items()
             if subset["section"] == section and name != section
         ]
+    for name, score in result.get("difficulties", {}).items():
+        lines.append(scores(name, {"n": result["n"], "score": score}))
     counted = sum(scored["n"] for scored in result["sections"].values())
     lines.append(scores("overall", {"n": counted, "score": result["overall"]}))
-    lines.append(f"exact ties: {100 * result['exact_ties']:.1f} % of {result['n']} examples")
+    compared = "comparisons" if "difficulties" in result else f"{result['n']} examples"
+    lines.append(f"exact ties: {100 * result['exact_ties']:.1f} % of {compared}")
     for name in ("missing_sections", "missing_subsets"):
         if 0 < len(result[name]) <= len(result["subsets"]):
             lines.append(f"{name.replace('_', ' ')}: {printable(', '.join(result[name]))}")

@@ -1,10 +1,13 @@
-"""The rows of RewardBench 1 and 2 as examples, read as every command reads rows."""
+"""The rows of RewardBench 1 and 2, RM-Bench and JudgeBench as examples, read as every command reads
+rows; and the rewards of their texts."""
 
 import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
+
+import numpy as np
 
 from lens.core.errors import LensError
 from lens.data.reading.explained import unused_warning
@@ -13,6 +16,22 @@ from lens.data.sources import Row
 from lens.data.texts.conversations import conversations
 from lens.data.texts.turns import InvalidRowError, is_message
 
+Bench = Literal[1, 2, "rm-bench", "judge-bench"]
+NAMES: dict[Bench, str] = {
+    1: "RewardBench 1",
+    2: "RewardBench 2",
+    "rm-bench": "RM-Bench",
+    "judge-bench": "JudgeBench",
+}
+FORMS: dict[Bench, str] = {  # what a row has
+    1: "`prompt`, `subset`, and one text as `chosen` and `rejected`",
+    2: "`prompt`, `subset`, and a list of texts as `chosen` and `rejected`",
+    "rm-bench": "`prompt`, `domain`, and lists of three texts (concise, detailed, detailed in "
+    "Markdown) as `chosen` and `rejected`",
+    "judge-bench": "`question`, `source`, `response_A`, `response_B` and a `label`, A>B or B>A",
+}
+SUBSET: dict[Bench, str] = {1: "subset", 2: "subset", "rm-bench": "domain", "judge-bench": "source"}
+STYLES = 3  # of RM-Bench's answers
 TIES = "Ties"
 OWN = {"num_correct", "num_incorrect", "num_rejected", "total_completions"}
 OWN |= {"additional_metadata", "models"}
@@ -43,19 +62,25 @@ class HasId(Protocol):
 Item = TypeVar("Item", bound=HasId)
 
 
-def recognise_version(rows: list[Row], columns: dict[str, str] | None = None) -> int:
-    """2 if the first row's `chosen` is a list of responses, else 1 (text, or messages)."""
+def recognise_version(rows: list[Row], columns: dict[str, str] | None = None) -> Bench:
+    """The benchmark that the first row is of: JudgeBench for two answers and a label, RM-Bench for
+    a `domain` without `subset`, 2 if `chosen` is a list of responses, else 1 (text, or messages).
+    """
     reading = _reading(rows, columns)
     ((place, row),) = reading.prepare(rows[:1])
+    if reading.form == "labelled_pair" and SUBSET["judge-bench"] in row:
+        return "judge-bench"
+    if SUBSET["rm-bench"] in row and SUBSET[1] not in row:
+        return "rm-bench"
     chosen, *_ = reading.texts(row, place)[1]
     messages = isinstance(chosen, list) and chosen and isinstance(chosen[0], dict)
     return 2 if isinstance(chosen, list) and not messages else 1
 
 
 def read_examples(
-    rows: list[Row], version: int, columns: dict[str, str] | None = None
+    rows: list[Row], version: Bench, columns: dict[str, str] | None = None
 ) -> list[Example]:
-    """The rows as examples; LensError names the first that is no example of this version.
+    """The rows as examples; LensError names the first that is no example of this benchmark.
 
     Responses stay as they are, blank ones too: the official code scores every row.
     """
@@ -66,8 +91,7 @@ def read_examples(
             examples.append(_example(place, row, reading, version))
         except InvalidRowError as error:
             raise LensError(
-                f"{place}: {error} A row of RewardBench {version} has `prompt`, `subset`, and "
-                f"{'a list of texts' if version == 2 else 'one text'} as `chosen` and `rejected`."
+                f"{place}: {error} A row of {NAMES[version]} has {FORMS[version]}."
             ) from error
     _check_ties([e for e in examples if version == 2 and e.subset == TIES])
     return examples
@@ -83,10 +107,9 @@ def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:
         return find_form(rows, columns)
     except LensError:
         for place, row in rows:
-            missing = [
-                name for name in ("prompt", "subset", "chosen", "rejected") if name not in row
-            ]
-            if missing and not columns:
+            needed = ("prompt", "subset", "chosen", "rejected")
+            missing = [name for name in needed if name not in row]
+            if missing and len(missing) < len(needed) and not columns:
                 raise LensError(
                     f"{place}: column {' and '.join(missing)} missing. If yours are called "
                     'otherwise, say so: --columns \'{"chosen": "COLUMN"}\''
@@ -94,7 +117,7 @@ def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:
         raise
 
 
-def require_known(examples: list[Example], version: int, known: Iterable[str]) -> None:
+def require_known(examples: list[Example], version: Bench, known: Iterable[str]) -> None:
     """LensError where a subset is none of the version's `known` ones: is it of the other version,
     or one's own?"""
     known = set(known)
@@ -107,21 +130,15 @@ def require_known(examples: list[Example], version: int, known: Iterable[str]) -
             )
 
 
-def _example(place: str, row: dict, reading: Reading, version: int) -> Example:
-    if "subset" not in row:
-        raise InvalidRowError("column_missing", "column subset missing.")
-    subset, id = row["subset"], str(row.get("id"))
+def _example(place: str, row: dict, reading: Reading, version: Bench) -> Example:
+    column = SUBSET[version]
+    if column not in row:
+        raise InvalidRowError("column_missing", f"column {column} missing.")
+    subset, id = row[column], str(row.get("id", row.get("pair_id")))
     if not (isinstance(subset, str) and subset):
-        raise InvalidRowError("wrong_type", f"the subset is {subset!r}, not a name.")
-    parts, (chosen, rejected) = reading.texts(row, place)
-    if version == 1:
-        if any(
-            isinstance(side, list) and not all(map(is_message, side)) for side in (chosen, rejected)
-        ):
-            raise InvalidRowError("wrong_type", "a message needs `role` and `content`, not text.")
-        chosen, rejected = [chosen], [rejected]
-    elif not (isinstance(chosen, list) and isinstance(rejected, list) and chosen and rejected):
-        raise InvalidRowError("wrong_type", "`chosen` or `rejected` is no list of responses.")
+        raise InvalidRowError("wrong_type", f"the {column} is {subset!r}, not a name.")
+    parts, sides = reading.texts(row, place)
+    chosen, rejected = SIDES[version](sides, row, place, reading)
     if None in [*chosen, *rejected]:
         raise InvalidRowError("wrong_type", "an answer must be text, and one is null.")
     messages, answers = conversations(parts, [*chosen, *rejected])
@@ -132,6 +149,52 @@ def _example(place: str, row: dict, reading: Reading, version: int) -> Example:
     if version == 2:
         _check_count(example, row.get("num_correct"))
     return example
+
+
+def _one_text(sides: list, row: dict, place: str, reading: Reading) -> tuple[list, list]:
+    if any(isinstance(side, list) and not all(map(is_message, side)) for side in sides):
+        raise InvalidRowError("wrong_type", "a message needs `role` and `content`, not text.")
+    return sides[:1], sides[1:]
+
+
+def _lists(sides: list, row: dict, place: str, reading: Reading) -> tuple[list, list]:
+    if not all(isinstance(side, list) and side for side in sides):
+        raise InvalidRowError("wrong_type", "`chosen` or `rejected` is no list of responses.")
+    return sides[0], sides[1]
+
+
+def _styles(sides: list, row: dict, place: str, reading: Reading) -> tuple[list, list]:
+    chosen, rejected = _lists(sides, row, place, reading)
+    if (len(chosen), len(rejected)) != (STYLES, STYLES):
+        raise InvalidRowError("count", f"{len(chosen)} chosen and {len(rejected)} rejected texts.")
+    return chosen, rejected
+
+
+def _judged(sides: list, row: dict, place: str, reading: Reading) -> tuple[list, list]:
+    if reading.sides is None:
+        raise InvalidRowError("column_missing", "no label says which answer is right.")
+    winner = None if reading.tied(row) else reading.sides.judge(row, place)[0]
+    if winner not in (0, 1):
+        raise InvalidRowError("no_label", "the label does not say which answer is right.")
+    return [sides[winner]], [sides[1 - winner]]
+
+
+SIDES = {1: _one_text, 2: _lists, "rm-bench": _styles, "judge-bench": _judged}
+
+
+def rewards_of_each(examples: list[Example], rewards: np.ndarray) -> list[tuple]:
+    """(rewards of the right responses, of the wrong ones) of each example, from those of all texts
+    in a row. LensError unless there is one finite reward for each text."""
+    rewards = np.asarray(rewards, dtype=np.float64)
+    ends = np.cumsum([len(e.chosen) + len(e.rejected) for e in examples])
+    if rewards.shape != (ends[-1],):
+        raise LensError(f"{ends[-1]} texts, but rewards of shape {rewards.shape}: one each needed.")
+    found = []
+    for example, some in zip(examples, np.split(rewards, ends[:-1]), strict=True):
+        if not np.isfinite(some).all():
+            raise LensError(f"{example.place}: a reward is not finite. Check the reward model.")
+        found.append((some[: len(example.chosen)], some[len(example.chosen) :]))
+    return found
 
 
 def _check_count(example: Example, told: int | None) -> None:

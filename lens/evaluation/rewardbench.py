@@ -1,4 +1,5 @@
-"""RewardBench 1 and 2: how often a reward model ranks a right response above the wrong ones.
+"""RewardBench 1 and 2, and by way of `lens.evaluation.other_benches` RM-Bench and JudgeBench: how
+often a reward model ranks a right response above the wrong ones.
 
 Follows github.com/allenai/reward-bench (commit 05a9005); each rule names the file it comes from.
 Holds no model: rewards come from a callable `score(prompts, responses)`. One thing differs: where
@@ -12,22 +13,29 @@ from typing import Protocol
 
 import numpy as np
 
-from lens.core.errors import LensError
 from lens.data.sources import Row
+from lens.evaluation import other_benches
 from lens.evaluation.bench_rows import (
     TIES,
+    Bench,
     Example,
     questions,
     read_examples,
     recognise_version,
     require_known,
+    rewards_of_each,
 )
 
-HUB = {1: ("allenai/reward-bench", "filtered"), 2: ("allenai/reward-bench-2", "test")}
+HUB: dict[Bench, tuple[str, str]] = {  # data set, split
+    1: ("allenai/reward-bench", "filtered"),
+    2: ("allenai/reward-bench-2", "test"),
+    "rm-bench": ("THU-KEG/RM-Bench", "train"),
+    "judge-bench": ("ScalerLab/JudgeBench", "gpt"),
+}
 PRIOR_SETS = "Prior Sets"
 CODE = ["hep-cpp", "hep-go", "hep-java", "hep-js", "hep-python", "hep-rust"]
 # fmt: off
-SECTIONS = {
+SECTIONS: dict[Bench, dict[str, list[str]]] = {
     1: {  # SUBSET_MAPPING in rewardbench/constants.py
         "Chat": ["alpacaeval-easy", "alpacaeval-length", "alpacaeval-hard", "mt-bench-easy",
                  "mt-bench-med"],
@@ -66,11 +74,11 @@ class Scorer(Protocol):
 def evaluate(
     rows: list[Row],
     score: Callable,
-    version: int | None = None,
+    version: Bench | None = None,
     *,
     columns: dict[str, str] | None = None,
 ) -> dict:
-    """The result (see `judge`) of a scorer on rows of either version, recognised unless told.
+    """The result (see `judge`) of a scorer on rows of a benchmark, recognised unless told.
 
     `score(prompts, responses)` takes two lists of n texts (prompts as JSON messages) and gives
     n rewards. `columns` are {"ours": "theirs"}.
@@ -86,15 +94,20 @@ def texts(examples: list[Example]) -> tuple[list[str], list[str]]:
     return [prompt for prompt, _ in pairs], [response for _, response in pairs]
 
 
-def judge(examples: list[Example], rewards: np.ndarray, version: int) -> dict:
+def judge(examples: list[Example], rewards: np.ndarray, version: Bench) -> dict:
     """Scores in [0, 1] with numbers of examples, given the rewards of `texts(examples)`.
 
     `subsets`: `score` (the share right; the weighted score for version 2's Ties), `n`, `section`
     (None outside all) and `exact_ties` (share of examples whose worst right and best wrong
     response have one reward). `sections`: `score` and `n`. `overall`: None if a section is
     missing. `missing_sections`, `missing_subsets`: what the official sets have and these examples
-    do not. Raises LensError unless there is one finite reward for each text.
+    do not. RM-Bench also has `difficulties`. Raises LensError unless there is one finite reward for
+    each text.
     """
+    if version == "rm-bench":
+        return other_benches.rm_bench(examples, rewards)
+    if version == "judge-bench":
+        return other_benches.judge_bench(examples, rewards)
     by_subset: dict[str, list[Outcome]] = {}
     outcomes = _outcomes(examples, rewards)
     for example, outcome in zip(examples, outcomes, strict=True):
@@ -184,22 +197,16 @@ def ties_score(outcomes: list[Outcome]) -> dict[str, float]:
 
 
 def _outcomes(examples: list[Example], rewards: np.ndarray) -> list[Outcome]:
-    rewards = np.asarray(rewards, dtype=np.float64)
-    ends = np.cumsum([len(e.chosen) + len(e.rejected) for e in examples])
-    if rewards.shape != (ends[-1],):
-        raise LensError(f"{ends[-1]} texts, but rewards of shape {rewards.shape}: one each needed.")
     outcomes = []
-    for example, some in zip(examples, np.split(rewards, ends[:-1]), strict=True):
-        if not np.isfinite(some).all():
-            raise LensError(f"{example.place}: a reward is not finite. Check the reward model.")
-        right, wrong = some[: len(example.chosen)], some[len(example.chosen) :]
+    each = zip(examples, rewards_of_each(examples, rewards), strict=True)
+    for example, (right, wrong) in each:
         best = right.max()
         margin, spread = float(right.min() - wrong.max()), float(best - right.min())
         outcomes.append(Outcome(example.id, margin, spread, int((wrong == best).sum())))
     return outcomes
 
 
-def _subset(name: str, outcomes: list[Outcome], version: int) -> dict:
+def _subset(name: str, outcomes: list[Outcome], version: Bench) -> dict:
     """Version 1: right if strictly above (scripts/run_rm.py). Version 2: best of n, a tie for the
     best shared among those that tie (`reroll_and_score_dataset` in rewardbench/utils.py).
     """
@@ -234,21 +241,23 @@ def _overall(sections: dict[str, dict]) -> float:
 def reward_bench(
     model: Scorer,
     rows: list[Row],
-    version: int | None = None,
+    version: Bench | None = None,
     *,
     columns: dict[str, str] | None = None,
 ) -> dict:
-    """Scores of a `lens.RewardModel` on RewardBench: by subset, by section and overall, with the
-    official aggregation, and which sections or subsets were missing.
+    """Scores of a `lens.RewardModel` on RewardBench, RM-Bench or JudgeBench: by subset, by section
+    and overall, with the official aggregation, and which sections or subsets were missing.
 
-    `rows` are (place, row) as `sources.read_rows(path)` gives them, `version` is 1 or 2 and
-    recognised if not given, `columns` are {"ours": "theirs"}. LensError names the first row that is
-    of neither form, or whose subset the version that was recognised does not know.
+    `rows` are (place, row) as `sources.read_rows(path)` gives them, `version` is 1 or 2 of
+    RewardBench, "rm-bench" or "judge-bench", and recognised if not given, `columns` are {"ours":
+    "theirs"}. LensError names the first row that is of another form, or whose subset the version of
+    RewardBench that was recognised does not know.
     """
     if version is None:
         version = recognise_version(rows, columns)
-        known = [name for names in SECTIONS[version].values() for name in names]
-        require_known(read_examples(rows, version, columns), version, known)
+        if version in SECTIONS:
+            known = [name for names in SECTIONS[version].values() for name in names]
+            require_known(read_examples(rows, version, columns), version, known)
 
     def score(prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         return model.score([json.loads(prompt) for prompt in prompts], responses)

@@ -1,4 +1,5 @@
-"""A linear reward model as an ordinary Hugging Face sequence classifier."""
+"""A linear reward model as an ordinary Hugging Face sequence classifier, or as a
+sentence-transformers model with a dense head."""
 
 import json
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lens.core.errors import LensError
+from lens.files import artifacts
 from lens.files.atomic import replacing_folder
 from lens.language.encoder import Encoder
 from lens.serving.reward_model import PROBE, RewardModel
@@ -16,6 +18,89 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
 MOST_DIFFERENCE = 1e-3  # of a reward, relative to 1 + its size
+
+
+def export(model: RewardModel, folder: str | Path) -> str:
+    """Saves a linear reward in the form that other tools read it in, and says which: "classifier"
+    for the last token of a causal model, "sentence-transformers" for any other pooling."""
+    encoder = _linear_encoder(model)
+    encoder.load()
+    if (encoder.pooling, encoder.normalize) == ("last", False):
+        export_classifier(model, folder)
+        return "classifier"
+    export_sentence_transformer(model, folder)
+    return "sentence-transformers"
+
+
+def _linear_encoder(model: RewardModel) -> Encoder:
+    """The encoder of a reward that is linear in its embeddings; LensError for any other."""
+    if model.encoder is None:
+        raise LensError("a reward model of imported embeddings has no encoder to export.")
+    if "w1" in model.head.weights:
+        raise LensError(
+            f"a reward with an MLP ({model.card['recipe']['method']}) is no linear head. Train a "
+            "probe: `lens fit --method evidence_probe`."
+        )
+    return model.encoder
+
+
+def _folded(model: RewardModel) -> np.ndarray:
+    """w [d] with w . e = reward for embeddings that are not standardised; the head of a saved
+    linear reward has no shift."""
+    return model.head.weights["w"] / model.head.standardiser.scale
+
+
+def export_sentence_transformer(model: RewardModel, folder: str | Path) -> None:
+    """Saves the encoder with its pooling and the reward as a dense layer of one output, for
+    `SentenceTransformer(folder).encode(texts)`.
+
+    A text is a prompt and its answer with a blank line between them, or, for an encoder with a chat
+    template, the text of that template without its beginning-of-sequence token. Raises LensError
+    for a reward with an MLP, or of a layer other than the last.
+    """
+    from lens.language import loading
+
+    encoder = _linear_encoder(model)
+    tokenizer, network = encoder.load()
+    if encoder.layer != -1:
+        raise LensError(
+            f"{encoder.model}: sentence-transformers pools the last layer; this reward model reads "
+            f"layer {encoder.layer}. Use lens.RewardModel as it is, or fit with --layer -1."
+        )
+    tokenizer.truncation_side = "right" if encoder.too_long == "cut_right" else "left"
+    tokenizer.init_kwargs["truncation_side"] = tokenizer.truncation_side  # else it is not saved
+    longest = loading.context_length(tokenizer, network, encoder.max_length)
+    with replacing_folder(folder) as temporary:
+        network.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+        limits = {"max_seq_length": longest, "do_lower_case": False}
+        artifacts.write_json(temporary / "sentence_bert_config.json", limits)
+        _write_modules(temporary, encoder, _folded(model).astype(np.float32)[None])
+
+
+def _write_modules(folder: Path, encoder: Encoder, weights: np.ndarray) -> None:
+    """The files by which sentence-transformers finds pooling, normalisation and the dense layer
+    with weights [1, d]."""
+    kinds = ["Transformer", "Pooling", *["Normalize"] * encoder.normalize, "Dense"]
+    paths = ["", *(f"{number}_{kind}" for number, kind in enumerate(kinds[1:], 1))]
+    modules = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate(zip(paths, kinds, strict=True))
+    ]
+    artifacts.write_json(folder / "modules.json", modules)
+    modes = {"first": "cls_token", "mean": "mean_tokens", "last": "lasttoken"}
+    pooling = {f"pooling_mode_{name}": key == encoder.pooling for key, name in modes.items()}
+    width = {"word_embedding_dimension": weights.shape[1]}
+    artifacts.write_json(folder / paths[1] / "config.json", width | pooling)
+    dense = {
+        "in_features": weights.shape[1],
+        "out_features": 1,
+        "bias": True,
+        "activation_function": "torch.nn.modules.linear.Identity",
+    }
+    artifacts.write_json(folder / paths[-1] / "config.json", dense)
+    arrays = {"linear.weight": weights, "linear.bias": np.zeros(1, np.float32)}
+    artifacts.write_arrays(folder / paths[-1] / "model.safetensors", arrays)
 
 
 def export_classifier(model: RewardModel, folder: str | Path) -> None:
@@ -30,21 +115,14 @@ def export_classifier(model: RewardModel, folder: str | Path) -> None:
 
     from lens.language import loading
 
-    encoder = model.encoder
-    if encoder is None:
-        raise LensError("a reward model of imported embeddings has no encoder to export.")
-    if "w1" in model.head.weights:
-        raise LensError(
-            f"a reward with an MLP ({model.card['recipe']['method']}) is no linear head. Train a "
-            "probe: `lens fit --method evidence_probe`."
-        )
+    encoder = _linear_encoder(model)
     tokenizer, _ = encoder.load()
     if (encoder.pooling, encoder.layer, encoder.normalize) != ("last", -1, False):
         raise LensError(
             f"{encoder.model}: a sequence classifier reads the last token's state in the last "
             f"layer; this reward model reads the {encoder.pooling} of layer {encoder.layer}"
-            f"{', normalised' if encoder.normalize else ''}. Only causal models can be exported: "
-            "fit with one, or use lens.RewardModel as it is."
+            f"{', normalised' if encoder.normalize else ''}. Only causal models can be exported "
+            "so; lens.export_sentence_transformer takes the last layer of any."
         )
     classifier = AutoModelForSequenceClassification.from_pretrained(
         encoder.model,
@@ -57,9 +135,8 @@ def export_classifier(model: RewardModel, folder: str | Path) -> None:
     head = getattr(classifier, "score", None)
     if not isinstance(head, torch.nn.Linear):
         raise LensError(f"{encoder.model}: its classifier has no plain linear head named `score`.")
-    weights = model.head.weights["w"] / model.head.standardiser.scale
     with torch.no_grad():
-        head.weight.copy_(torch.from_numpy(weights)[None])
+        head.weight.copy_(torch.from_numpy(_folded(model))[None])
         if head.bias is not None:
             head.bias.zero_()
     _set_padding(encoder, tokenizer)

@@ -41,11 +41,43 @@ def test_what_is_no_linear_head_of_the_last_token_is_not_exported(
         "export", tmp_path / "mlp", "--out", tmp_path / "x"
     )
     encoder = Encoder(str(bert_folder), device="cpu")
-    fit(embed_pairs(read_pairs(some_rows()), encoder)).save(tmp_path / "bert")
-    assert "Only causal models can be exported" in fail(
-        "export", tmp_path / "bert", "--out", tmp_path / "x"
+    bert = fit(embed_pairs(read_pairs(some_rows()), encoder))
+    with pytest.raises(LensError, match="Only causal models can be exported so"):
+        lens_api.export_classifier(bert, tmp_path / "x")
+    first = Encoder(str(bert_folder), device="cpu", layer=1)
+    fit(embed_pairs(read_pairs(some_rows()), first)).save(tmp_path / "first")
+    assert "this reward model reads layer 1" in fail(
+        "export", tmp_path / "first", "--out", tmp_path / "x"
     )
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "settings"),
+    [
+        ("bert_folder", {}),
+        ("bert_folder", {"pooling": "first", "normalize": True}),
+        ("bert_folder", {"pooling": "mean", "normalize": True, "max_length": 7}),
+        ("bert_folder", {"max_length": 7, "too_long": "cut_right"}),
+        ("llama_folder", {"pooling": "last", "normalize": True, "text_style": "plain"}),
+    ],
+)
+def test_a_linear_reward_is_a_sentence_transformer(folder, settings, request, tmp_path, lens):
+    library = pytest.importorskip(
+        "sentence_transformers", reason="sentence-transformers is not installed"
+    )
+    encoder = Encoder(str(request.getfixturevalue(folder)), device="cpu", **settings)
+    model = fit(embed_pairs(read_pairs(some_rows()), encoder))
+    model.save(tmp_path / "model")
+    lens("export", tmp_path / "model", "--out", tmp_path / "out", "--device", "cpu")
+    rows = some_rows(30, seed=3)
+    prompts, answers = [r["prompt"] for r in rows], [r["chosen"] for r in rows]
+    loaded = library.SentenceTransformer(str(tmp_path / "out"), device="cpu")
+    texts = [f"{prompt}\n\n{answer}" for prompt, answer in zip(prompts, answers, strict=True)]
+    found, rewards = loaded.encode(texts)[:, 0], model.score(prompts, answers)
+    np.testing.assert_allclose(found, rewards, rtol=1e-6, atol=1e-5)
+    assert rewards.std() > 1e-4
 
 
 def test_a_template_that_ends_in_the_only_special_token_is_exported_too(

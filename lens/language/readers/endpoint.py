@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from lens.core.errors import LensError
+from lens.core.progress import Bar
 from lens.files.endpoints import LATER, check_address, client, host, read_key, said
 from lens.language.readers.vectors import Vectors, default_path
 
@@ -136,7 +136,7 @@ class Endpoint:
     ) -> dict[str, str]:
         """Has the vectors of these texts kept; returns those that were cut, as they are now."""
         cut: dict[str, str] = {}
-        bar = tqdm(total=len(missing), unit="text", desc="embed", disable=None)
+        bar = Bar(total=len(missing), unit="text", desc="embed")
         pool = ThreadPoolExecutor(PARALLEL)
         try:
             asked = {

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from lens.core.errors import LensError
+from lens.core.progress import Bar
 from lens.files.hub import model_json, reading
 from lens.language import loading
 from lens.language.batching import token_batches, while_memory_lasts
@@ -117,7 +117,7 @@ class Library:
     def embed(self, texts: Sequence[str], *, batch_tokens: int, progress: bool) -> np.ndarray:
         """Embeddings float32 [n, d] in the order of the texts."""
         result = np.empty((len(texts), 0), np.float32)
-        bar = tqdm(total=len(texts), unit="text", desc="embed", disable=None if progress else True)
+        bar = Bar(total=len(texts), unit="text", desc="embed", shown=progress)
 
         def run(rows: Sequence[int], budget: int) -> "Iterator[tuple[list[int], torch.Tensor]]":
             lengths = [1 + len(texts[row]) // 3 for row in rows]  # tokens, nearly

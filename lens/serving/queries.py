@@ -1,0 +1,86 @@
+"""What a trainer sends to be scored, as prompts and responses.
+
+OpenRLHF sends whole texts (`query`), decoded from tokens with the marks of the policy's chat
+template in them, and beside each the text of its prompt.
+"""
+
+import json
+import re
+
+from lens.core.errors import LensError
+from lens.data.texts.conversations import as_messages, split_answer
+from lens.data.texts.turns import InvalidRowError, whole
+
+BEGINNING = re.compile(r"\A(?:<\|begin_of_text\|>|<bos>|<s>|<\|startoftext\|>)+")
+ENDS = r"<\|(?:im_end|eot_id|end_of_text|endoftext|end|pad)\|>|<end_of_turn>|</s>|<eos>|<pad>"
+ENDING = re.compile(rf"(?:\s|{ENDS})*\Z")
+# Turns of Llama 3 and of Gemma, written as those of ChatML.
+HEADER = re.compile(r"<\|start_header_id\|>(\w+)<\|end_header_id\|>\n*|<start_of_turn>(\w+)\n")
+END_OF_TURN = re.compile(r"<\|eot_id\|>|<end_of_turn>")
+
+
+def read_queries(
+    queries: list[str], prompts: list[str] | None = None
+) -> tuple[list[list[dict]], list[str]]:
+    """(prompts as messages, responses) of whole texts and, where they are known, the texts of
+    their prompts. LensError naming the query in which the two cannot be told apart."""
+    found = []
+    for number, query in enumerate(queries):
+        try:
+            found.append(_read(query, None if prompts is None else prompts[number]))
+        except InvalidRowError as error:
+            raise LensError(f"query {number + 1}: {error}") from error
+    return [prompt for prompt, _ in found], [response for _, response in found]
+
+
+def _read(query: str, prompt: str | None) -> tuple[list[dict], str]:
+    query = BEGINNING.sub("", whole(query)).lstrip()
+    lead = BEGINNING.sub("", prompt or "")  # line breaks at its start may belong to a transcript
+    start = lead.lstrip()
+    if start and query.startswith(start):
+        response = query.removeprefix(start)
+        return as_messages(_as_chatml(BEGINNING.sub("", prompt or ""))), ENDING.sub(
+            "", response
+        ).strip()
+    try:
+        messages, response = split_answer(_as_chatml(query))
+    except InvalidRowError as error:
+        raise InvalidRowError(
+            error.reason,
+            "its prompt is not known. Send `prompts`, the text that each query begins with, or "
+            "queries that are transcripts.",
+        ) from error
+    return messages, ENDING.sub("", response)
+
+
+def _as_chatml(text: str) -> str:
+    def header(found: re.Match) -> str:
+        role = found[1] or found[2]
+        return f"<|im_start|>{'assistant' if role == 'model' else role}\n"
+
+    return END_OF_TURN.sub("<|im_end|>\n", HEADER.sub(header, text))
+
+
+def read_request(body: bytes, most: int) -> tuple[list[list[dict]], list[str]]:
+    """(prompts as messages, responses) of a request's body: JSON with `query`, a text or at most
+    `most` of them, and perhaps `prompts`. LensError says what is wrong with it."""
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise LensError("the body is no JSON.") from error
+    queries, prompts = (_texts(given, name) for name in ("query", "prompts"))
+    if queries is None:
+        raise LensError('the body has no `query`: {"query": ["..."], "prompts": ["..."]}.')
+    if len(queries) > most:
+        raise LensError(f"{len(queries)} queries: at most {most} in one request.")
+    if prompts is not None and len(prompts) != len(queries):
+        raise LensError(f"{len(queries)} queries, but {len(prompts)} prompts.")
+    return read_queries(queries, prompts)
+
+
+def _texts(given: object, name: str) -> list[str] | None:
+    value = given.get(name) if isinstance(given, dict) else None
+    texts = [value] if isinstance(value, str) else value
+    if texts is None or (isinstance(texts, list) and all(isinstance(t, str) for t in texts)):
+        return texts
+    raise LensError(f"`{name}` is no list of texts.")
