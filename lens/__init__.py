@@ -21,10 +21,13 @@ _HOMES = {
     "check_data": "data.check",
     "embed_pairs": "advice.own_pairs",
     "export_classifier": "serving.export",
+    "extend_pairs": "advice.extend",
     "fit": "advice.fit",
     "import_embeddings": "advice.own_pairs",
+    "next_pairs": "advice.choose",
     "read_pairs": "advice.preferences",
     "reward_bench": "evaluation.rewardbench",
+    "suspects": "labels.suspects",
 }
 __all__ = sorted(_HOMES)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from tqdm import tqdm
 
+from lens.advice.backtest import backtest
 from lens.advice.crossval import correct, interval_by_prompt, make_round, round_margins
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
@@ -80,6 +81,7 @@ def advise(
     advice = conclude(pairs, stacked)
     advice.flags = raised + advice.flags
     advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds)
+    advice.choice = backtest(pairs)
     advice.seconds = time.perf_counter() - start
     return advice
 
