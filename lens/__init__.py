@@ -22,10 +22,13 @@ _HOMES = {
     "embed_pairs": "advice.own_pairs",
     "export_classifier": "serving.export",
     "export_sentence_transformer": "serving.export",
+    "extend_pairs": "advice.extend",
     "fit": "advice.fit",
     "import_embeddings": "advice.own_pairs",
+    "next_pairs": "advice.choose",
     "read_pairs": "advice.preferences",
     "reward_bench": "evaluation.rewardbench",
+    "suspects": "labels.suspects",
 }
 __all__ = sorted(_HOMES)
 

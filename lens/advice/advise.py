@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lens.advice.backtest import backtest
 from lens.advice.budget import SPARE, Budget, expectations
 from lens.advice.crossval import correct, interval_by_prompt, make_round, round_margins
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
@@ -66,6 +67,7 @@ def advise(
     advice.flags = found.flags + advice.flags
     advice.stopped = found.stopped
     advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds)
+    advice.choice = backtest(pairs)
     advice.seconds = budget.spent
     return advice
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lens.advice.backtest import Backtest
 from lens.advice.learning_curve import Curve
 from lens.core.diagnostics import sentences
 from lens.core.intervals import Interval
@@ -28,8 +29,8 @@ class Comparison:
 class Advice:
     """What cross-validation found. `accuracy` is by recipe; `recommended` trains on synthetic pairs
     only if one beats its control and every plain recipe by an interval that leaves out 0. `soft`
-    compares plain recipes on soft labels with the same ones on hard labels. `stopped` is what was
-    not done for want of time, if anything."""
+    compares plain recipes on soft labels with the same ones on hard labels, `choice` chosen labels
+    with random ones. `stopped` is what was not done for want of time, if anything."""
 
     pairs: int
     prompts: int
@@ -45,6 +46,7 @@ class Advice:
     margins: dict[Recipe, np.ndarray] = field(repr=False, default_factory=dict)
     soft: list[Comparison] = field(default_factory=list)
     stopped: str = ""
+    choice: Backtest | None = None
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -180,6 +182,7 @@ def more_labels(advice: Advice) -> str:
             f"  extrapolated  {_sized_text(curve.ahead, curve.predicted)}",
             f"Twice the labels would bring {100 * (twice.mean - now.mean):+.1f} points, if the "
             "curve goes on as a power law.",
+            *([str(advice.choice)] if advice.choice else []),
         ]
     )
 

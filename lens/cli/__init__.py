@@ -18,7 +18,7 @@ from lens.files.tracking import tracker
 
 # For your own pairs, in the order of use; the others are stages.
 FIRST = ["check", "advise", "fit", "score", "best_of", "reward_bench", "export", "serve", "embed"]
-FIRST += ["theory", "completion"]
+FIRST += ["theory", "next", "suspects", "completion"]
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -15,6 +15,12 @@ WITH_ADVICE |= {"trust_remote_code", "command", "run"}
 def add_arguments(parser):
     parser.add_argument("source", nargs="?", help="pairs, ratings or rankings: file or Hub dataset")
     parser.add_argument("--advice", help="folder of `lens advise`: its pairs and its recipe")
+    parser.add_argument(
+        "--continue",
+        dest="before",
+        metavar="FOLDER",
+        help="of an earlier fit or advice: its pairs count as well, and are not embedded again",
+    )
     add_encoder_arguments(parser)
     parser.add_argument("--embeddings", help="instead of --model: .npy [pairs, 2, features]")
     add_data_arguments(parser)
@@ -35,6 +41,7 @@ def run(args):
     from dataclasses import replace
     from pathlib import Path
 
+    from lens.advice.extend import PAIRS
     from lens.advice.fit import DEFAULT, fit
     from lens.cli.shared.arguments import settings
     from lens.cli.shared.your_data import set_threads
@@ -45,6 +52,8 @@ def run(args):
 
     if args.scale and not args.method:
         raise LensError("--scale goes with --method.")
+    if args.before and args.advice:
+        raise LensError("give --advice or --continue, not both.")
     if bool(args.source) == bool(args.advice):
         raise LensError("give either pairs (with --model or --embeddings) or --advice FOLDER.")
     out = Path(args.out)
@@ -56,7 +65,13 @@ def run(args):
         asked = Recipe(args.method, args.scale or default_scale, args.labels)
     default = replace(DEFAULT, labels=args.labels)
     set_threads(args)
-    data, advised, tried = _advised(args) if args.advice else (_own(args), default, 1)
+    if args.advice:
+        data, advised, tried = _advised(args)
+    elif args.before:
+        data, advised = _continued(args)
+        tried = 1
+    else:
+        data, advised, tried = _own(args), default, 1
     words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
     model = fit(
         data,
@@ -66,10 +81,12 @@ def run(args):
         command=shlex.join(["lens", *words]),
     )
     model.save(out)
+    data.save(out / PAIRS)
     track(str(out), settings(args), model.card["held_out"])
     print(results_text(model))
     print(
-        f"Saved in {out} (README.md is its model card). Next:\n"
+        f"Saved in {out} (README.md is its model card; {PAIRS}/ holds your texts, for "
+        "`lens fit --continue`: remove it before you publish the folder). Next:\n"
         f"  lens score {out} texts.jsonl     # rewards, or probabilities for pairs\n"
         f"  lens best-of {out} pool.jsonl    # the best of several responses"
     )
@@ -92,6 +109,29 @@ def _own(args):
     if data.note:
         print(data.note, file=sys.stderr)
     return data
+
+
+def _continued(args):
+    """(the pairs of an earlier folder with the new ones, its recipe)."""
+    from dataclasses import replace
+    from pathlib import Path
+
+    from lens.advice.extend import extend_pairs, saved_pairs
+    from lens.advice.fit import DEFAULT
+    from lens.advice.own_pairs import import_embeddings
+    from lens.cli.shared.your_data import preferences
+    from lens.files import artifacts
+    from lens.reward.recipes import Recipe
+
+    how = options(args, "device", "batch_tokens", "trust_remote_code")
+    before = saved_pairs(args.before, model=args.model, **how)
+    args.labels = "soft" if "label" in before.table else "hard"
+    new = preferences(args, args.source)
+    data = extend_pairs(before, import_embeddings(new, args.embeddings) if args.embeddings else new)
+    card = Path(args.before) / "config.json"
+    if card.is_file():
+        return data, Recipe(**artifacts.read_json(card)["recipe"])
+    return data, replace(DEFAULT, labels=args.labels)
 
 
 def _advised(args):

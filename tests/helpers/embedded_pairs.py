@@ -13,6 +13,12 @@ def embedded(count=80, dim=6, seed=0, strength=1.0, per_prompt=1):
     gap = strength * (sides[0, :, 0] - sides[1, :, 0])
     swap = rng.random(count) > 1 / (1 + np.exp(-gap))
     sides[:, swap] = sides[::-1, swap]
+    return of_sides(*sides, per_prompt)
+
+
+def of_sides(chosen, rejected, per_prompt=1):
+    """Pairs of these embeddings [n, d] a side; their texts are all alike."""
+    count = len(chosen)
     table = pd.DataFrame(
         {
             "id": map(str, range(count)),
@@ -22,7 +28,7 @@ def embedded(count=80, dim=6, seed=0, strength=1.0, per_prompt=1):
             "group": [f"p{i // per_prompt}" for i in range(count)],
         }
     )
-    return EmbeddedPairs(table, sides[0], sides[1], None, {"source": "test"})
+    return EmbeddedPairs(table, chosen, rejected, None, {"source": "test"})
 
 
 def near_a_plane(count=120, dim=6, seed=0):

@@ -1,0 +1,191 @@
+"""Does choosing which pairs to label pay on these pairs? Choice against chance, labels hidden.
+
+Three folds by prompt, cut anew in each round; two folds are a pool whose labels are hidden, the
+third judges. Both arms begin with the same few labels and go on in batches: `choose` picks one
+arm's, chance the other's. At every size both train the evidence probe.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from lens.advice.choose import choose
+from lens.advice.crossval import correct, interval_by_prompt
+from lens.advice.learning_curve import extrapolate
+from lens.advice.own_pairs import EmbeddedPairs
+from lens.core.intervals import Interval
+from lens.core.seeds import derive_seed
+from lens.data.pairs import sample_rows
+from lens.reward import evidence
+from lens.reward.training_set import Standardiser
+
+FOLDS, ROUNDS = 3, 5
+BATCHES = 4
+LEAST, MOST = 90, 900  # pairs: too few to tell anything; a sample of more tells enough
+BEYOND = (0.75, 1.0)  # shares of a pool that chance alone goes on to, for its learning curve
+BLUNT = 0.025  # half of an interval from which a gain worth having could hide in it
+RESAMPLES = 500
+
+
+@dataclass
+class Backtest:
+    """Choice against chance on `pairs` labelled pairs.
+
+    `difference` in held-out accuracy is a mean over sizes with its 95 % interval, None where there
+    were too few pairs. Where choosing pays, `chosen` labels do as well as `random` ones.
+    """
+
+    pairs: int
+    difference: Interval | None = None
+    chosen: int = 0
+    random: Interval | None = None
+
+    @property
+    def verdict(self) -> str:
+        """ "choose", "harm", "no difference" or "too few"."""
+        if self.difference is None:
+            return "too few"
+        if self.difference.low > 0:
+            return "choose"
+        if self.difference.high < 0:
+            return "harm"
+        half = (self.difference.high - self.difference.low) / 2
+        return "too few" if half > BLUNT else "no difference"
+
+    def __str__(self) -> str:
+        return sentence(self)
+
+    def as_dict(self) -> dict:
+        """Its fields and the verdict as JSON values."""
+        return asdict(self) | {"verdict": self.verdict}
+
+
+def sentence(found: Backtest) -> str:
+    """What the back-test says, in one line."""
+    if found.difference is None:
+        return (
+            f"Choosing which pairs to label cannot be tested on {found.pairs:,} pairs (from "
+            f"{LEAST} on): what paid on public data is used."
+        )
+    points = (
+        f"{100 * found.difference.mean:+.1f} points [{100 * found.difference.low:+.1f}, "
+        f"{100 * found.difference.high:+.1f}] against random ones"
+    )
+    start = f"On your {found.pairs:,} pairs"
+    if found.verdict == "choose" and found.random is not None:
+        low, high = found.random.low, found.random.high
+        return (
+            f"{start}, {found.chosen:,} chosen labels do as well as {found.random.mean:,.0f} "
+            f"[{low:,.0f}, {high:,.0f}] random ones ({points})."
+        )
+    return {
+        "harm": f"{start}, chosen labels do worse than random ones ({points}): label at random.",
+        "no difference": f"{start}, no difference is detectable between chosen and random labels "
+        f"({points}): label at random.",
+        "too few": f"{start}, there are too few labels to tell whether choosing pays ({points}): "
+        "what paid on public data is used.",
+    }[found.verdict]
+
+
+def backtest(
+    have: EmbeddedPairs,
+    *,
+    rounds: int = ROUNDS,
+    progress: Callable[[], object] = lambda: None,
+) -> Backtest:
+    """Choice against chance on labelled pairs, ties left out; a sample of many. `progress` is
+    called after each of `rounds` times three folds."""
+    rows = np.flatnonzero(have.decided)
+    if len(rows) > MOST:
+        rows = rows[sample_rows(len(rows), MOST, derive_seed("backtest") % 2**31)]
+    groups = have.groups[rows]
+    if len(rows) < LEAST or len(np.unique(groups)) < 2 * FOLDS:
+        return Backtest(len(have))
+    have_rows = part(have, rows)
+    runs = [_round(have_rows, number, progress) for number in range(rounds)]
+    sizes = np.mean([sizes for sizes, _ in runs], axis=0)
+    right = np.stack([outcome for _, outcome in runs])  # [rounds, arms and sizes, N]
+    chosen, chance = right[:, :BATCHES], right[:, BATCHES:]
+    difference = interval_by_prompt(
+        (chosen - chance[:, 1 : BATCHES + 1]).mean(axis=1), groups, least=-1
+    )
+    random = _equivalent(sizes, right, groups)
+    return Backtest(len(have), difference, round(float(sizes[BATCHES])), random)
+
+
+def part(pairs: EmbeddedPairs, rows: np.ndarray) -> EmbeddedPairs:
+    """Some of the pairs, by their positions."""
+    return EmbeddedPairs(
+        pairs.table.iloc[rows].reset_index(drop=True),
+        pairs.chosen[rows],
+        pairs.rejected[rows],
+        pairs.encoder,
+        pairs.report,
+    )
+
+
+def _round(
+    pairs: EmbeddedPairs, number: int, progress: Callable[[], object]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(sizes [S] of chance, from the start on; whether each held-out pair is ordered rightly
+    [BATCHES + S, N]: after each chosen batch, then by chance at every size)."""
+    from sklearn.model_selection import GroupKFold
+
+    seed = derive_seed("backtest", number) % 2**31
+    splitter = GroupKFold(FOLDS, shuffle=True, random_state=seed)
+    right = np.empty((BATCHES + BATCHES + 1 + len(BEYOND), len(pairs)))
+    sizes = []
+    for pool, held in splitter.split(pairs.chosen, groups=pairs.groups):
+        pool = np.random.default_rng(seed).permutation(pool)
+        first, half = max(10, len(pool) // 6), len(pool) // 2
+        counts = [*np.linspace(first, half, BATCHES + 1).astype(int)]
+        counts += [int(share * len(pool)) for share in BEYOND]
+        sizes.append(counts)
+        picked = pool[:first]
+        for place, (before, after) in enumerate(pairwise(counts[: BATCHES + 1])):
+            rest = np.setdiff1d(pool, picked)
+            sides = np.stack([pairs.chosen[rest], pairs.rejected[rest]], axis=1)
+            new = choose(part(pairs, np.sort(picked)), sides, after - before)
+            picked = np.concatenate([picked, rest[new]])
+            right[place, held] = _right(pairs, picked, held)
+        for place, count in enumerate(counts, BATCHES):
+            right[place, held] = _right(pairs, pool[:count], held)
+        progress()
+    return np.mean(sizes, axis=0), right
+
+
+def _right(pairs: EmbeddedPairs, rows: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Whether the evidence probe of the pairs at `rows` orders those at `held` rightly."""
+    rows = np.sort(rows)
+    chosen, rejected = pairs.chosen[rows], pairs.rejected[rows]
+    scale = Standardiser.fit(np.concatenate([chosen, rejected])).scale
+    labels = None if pairs.labels is None else pairs.labels[rows]
+    weights = evidence.fit((chosen - rejected) / scale, labels).weights
+    return correct(((pairs.chosen[held] - pairs.rejected[held]) / scale) @ weights)
+
+
+def _equivalent(sizes: np.ndarray, right: np.ndarray, groups: np.ndarray) -> Interval:
+    """How many random labels do as well as the last chosen ones, by the power law through chance's
+    accuracies at `sizes`; the interval by bootstrap over prompts and rounds. At most four times as
+    many as were tried."""
+    rng = np.random.default_rng(derive_seed("resamples"))
+    _, which = np.unique(groups, return_inverse=True)
+    sums = np.stack(
+        [[np.bincount(which, weights=row) for row in outcome] for outcome in right]
+    )  # [rounds, arms and sizes, prompts]
+    counts = np.bincount(which)
+    means = [sums.sum(axis=(0, 2)) / (len(right) * len(groups))]
+    for _ in range(RESAMPLES):
+        prompts = rng.integers(len(counts), size=len(counts))
+        rounds = rng.integers(len(right), size=len(right))
+        drawn = sums[rounds][:, :, prompts].sum(axis=(0, 2))
+        means.append(drawn / (len(right) * counts[prompts].sum()))
+    grid = np.geomspace(sizes[0], 4 * sizes[-1], 200)
+    accuracies = np.array(means)
+    law = extrapolate(sizes, accuracies[:, BATCHES:], grid)
+    reached = law >= accuracies[:, BATCHES - 1 : BATCHES]
+    equal = np.where(reached.any(axis=1), grid[reached.argmax(axis=1)], grid[-1])
+    low, high = np.percentile(equal[1:], [2.5, 97.5])
+    return Interval(float(equal[0]), float(min(low, equal[0])), float(max(high, equal[0])))

@@ -1,0 +1,175 @@
+"""Which unlabelled pairs would teach a linear reward most: a batch, pick by pick.
+
+A pair's difference of standardised embeddings x has the margin w . x. Before any label w is
+Gaussian, so that margins have a standard deviation of TAU on average; a label tells about w what a
+logistic likelihood tells at a margin of 0, so that w's covariance S is that of
+
+    S^-1 = a / TAU^2 I + 1/4 sum of x x' over labelled pairs,   a = mean of |x|^2 over the pool.
+
+The pair with the largest variance of its margin, x' S x, is picked, S is updated as if it had been
+labelled, and so on: a greedy D-optimal design. What labels say plays no part, nor do signs of x,
+so the order of a pair's sides does not matter. docs/labels.md says what else was tried.
+"""
+
+import numpy as np
+
+from lens.advice.own_pairs import EmbeddedPairs
+from lens.core.diagnostics import check_finite
+from lens.core.errors import LensError
+from lens.core.seeds import derive_seed
+
+TAU = 1.0  # standard deviation of a margin before any label
+INFORMATION = 0.25  # p (1 - p) of a margin of 0
+WIDEST = 512  # features; more are projected at random, which keeps lengths and angles
+CHUNK = 2048  # pairs held in full width at a time
+SCALED_BY = 4096  # pairs of the pool that say how far features spread
+COPY = 0.95  # cosine of two differences from which one pair is a near copy of the other
+
+
+def next_pairs(have: EmbeddedPairs | None, pool: np.ndarray, count: int) -> list[int]:
+    """Positions of the `count` pairs of a pool [n, 2, d] to label next, the most telling first.
+
+    `have` are labelled pairs embedded by the same model, perhaps none. The order of sides does not
+    matter; the same input gives the same answer. Near copies of labelled pairs or of one another
+    are taken only when nothing else is left. LensError for a pool of another shape, with numbers
+    that are not finite, or with fewer pairs than asked for.
+    """
+    return choose(have, pool, count)
+
+
+def choose(
+    have: EmbeddedPairs | None,
+    pool: np.ndarray,
+    count: int,
+    *,
+    groups: np.ndarray | None = None,
+    at_random: int | None = None,
+) -> list[int]:
+    """As `next_pairs`; of pairs of one group [n] a batch holds one, as far as there are enough.
+    With a seed, `at_random`, pairs are drawn by chance, near copies and groups apart."""
+    check_pool(have, pool, count)
+    known, candidates = differences(have, pool)
+    order = None if at_random is None else np.random.default_rng(at_random)
+    return pick(known, candidates, count, groups=groups, order=order)
+
+
+def check_pool(have: EmbeddedPairs | None, pool: np.ndarray, count: int) -> None:
+    """LensError unless `count` pairs can be chosen from the pool."""
+    if have is not None and not isinstance(have, EmbeddedPairs):
+        raise LensError(
+            "the labelled pairs must be embedded: `lens.embed_pairs(pairs, encoder)` or "
+            "`lens.import_embeddings(pairs, path)`; None where there are none yet."
+        )
+    if not isinstance(pool, np.ndarray) or pool.ndim != 3 or pool.shape[1] != 2 or not pool.size:
+        shape = list(getattr(pool, "shape", [])) or type(pool).__name__
+        raise LensError(f"the pool must be an array [pairs, 2, features]; this is {shape}.")
+    if not np.issubdtype(pool.dtype, np.floating):
+        raise LensError(f"the pool must hold floats; these are {pool.dtype}.")
+    if have is not None and have.chosen.shape[1] != pool.shape[2]:
+        raise LensError(
+            f"the pool has {pool.shape[2]} features, the labelled pairs {have.chosen.shape[1]}. "
+            "Embed both with the same model."
+        )
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise LensError(f"count {count}: a whole number from 1 is needed.")
+    if count > len(pool):
+        raise LensError(f"{count} pairs asked for, but the pool has {len(pool)}. Ask for fewer.")
+
+
+def differences(have: EmbeddedPairs | None, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Differences of the labelled pairs [N, k] and of the pool's [n, k], standardised and, if wide,
+    projected; goes through the pool once, in chunks."""
+    features, scale = pool.shape[2], _scale(have, pool)
+    project = None
+    if features > WIDEST:
+        rng = np.random.default_rng(derive_seed("project", features))
+        project = rng.standard_normal((features, WIDEST), np.float32) / np.float32(WIDEST**0.5)
+
+    def narrow(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        wide = (one - other) / scale
+        return wide if project is None else wide @ project
+
+    def name(row: int) -> str:
+        return f"pair {start + row + 1}"
+
+    found = np.empty((len(pool), min(features, WIDEST)), np.float32)
+    for start in range(0, len(pool), CHUNK):
+        wide = pool[start : start + CHUNK].astype(np.float32, copy=False)
+        check_finite(wide, name, "the embedding", "Embed again in float32, or remove the pair.")
+        found[start : start + CHUNK] = narrow(wide[:, 0], wide[:, 1])
+    if have is None:
+        return np.empty((0, found.shape[1]), np.float32), found
+    return narrow(have.chosen, have.rejected), found
+
+
+def _scale(have: EmbeddedPairs | None, pool: np.ndarray) -> np.ndarray:
+    """Standard deviations [d] of texts, from sums and differences of sides: blind to order."""
+    sample = pool[:: -(-len(pool) // SCALED_BY)].astype(np.float64)
+    if have is not None:
+        sample = np.concatenate([sample, np.stack([have.chosen, have.rejected], axis=1)])
+    middle, half = sample.mean(axis=1), (sample[:, 0] - sample[:, 1]) / 2
+    spread = np.sqrt(middle.var(axis=0) + np.square(half).mean(axis=0))
+    return np.where(np.isfinite(spread) & (spread > 0), spread, 1).astype(np.float32)
+
+
+def pick(
+    known: np.ndarray,
+    x: np.ndarray,
+    count: int,
+    *,
+    groups: np.ndarray | None = None,
+    order: np.random.Generator | None = None,
+) -> list[int]:
+    """Positions of `count` of the differences x [n, k] beside the known ones [N, k], by the
+    variance of their margins or, with a generator, by chance."""
+    design = Design(known, x)
+    luck = None if order is None else order.random(len(x))
+    lengths, known = np.linalg.norm(x, axis=1), _directions(known)
+    free, taken = np.ones(len(x), bool), np.zeros(len(x), bool)
+    picks: list[int] = []
+    while len(picks) < count:
+        is_open = free & ~taken
+        if not is_open.any():
+            free, known = ~taken, known[:0]  # only near copies are left, or groups a second time
+            continue
+        best = int(np.where(is_open, design.variance if luck is None else luck, -1).argmax())
+        if len(known) and np.abs(known @ x[best]).max() > COPY * lengths[best] > 0:
+            free[best] = False
+            continue
+        picks.append(best)
+        taken[best] = True
+        free &= np.abs(x @ x[best]) <= COPY * lengths * lengths[best]
+        if groups is not None:
+            free &= groups != groups[best]
+        design.learn(best)
+    return picks
+
+
+def _directions(x: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(x, axis=1, keepdims=True)
+    return x / np.where(lengths > 0, lengths, 1)
+
+
+class Design:
+    """The `variance` [n] of each candidate's margin, given which pairs have labels."""
+
+    def __init__(self, known: np.ndarray, x: np.ndarray):
+        self.x, features = x, x.shape[1]
+        size = np.square(x, dtype=np.float64).sum(axis=1).mean()
+        precision = np.eye(features) * (max(size, np.finfo(float).tiny) / TAU**2)
+        precision += INFORMATION * (known.T @ known)
+        self.covariance = np.linalg.inv(precision)
+        half = self.covariance.astype(np.float32)
+        self.variance = np.concatenate(
+            [
+                np.einsum("ij,ij->i", part @ half, part, dtype=np.float64)
+                for part in np.array_split(x, -(-len(x) // CHUNK))
+            ]
+        )
+
+    def learn(self, place: int) -> None:
+        """Updates the posterior as if the candidate at `place` had been labelled."""
+        along = self.covariance @ self.x[place]
+        share = INFORMATION / (1 + INFORMATION * float(along @ self.x[place]))
+        self.variance = np.maximum(self.variance - share * (self.x @ along) ** 2, 0)
+        self.covariance -= share * np.outer(along, along)
