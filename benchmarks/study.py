@@ -41,6 +41,7 @@ MAIN = {
     "repeat, centred": ("repeat", CENTRED, {}),
     "repeat, centred, fast": ("repeat", FAST, {}),
     "LENS": ("lens", {}, {}),
+    "LENS, converged": ("lens_converged", {}, {}),
     "mean difference": ("mean_difference", {}, {}),
     "linear probe": ("linear_probe", {}, {}),
     "evidence probe": ("evidence_probe", {}, {}),
@@ -174,6 +175,7 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
                     "seed": seed,
                     "accuracy": pair_accuracy(*sides).mean(),
                     "seconds": seconds / len(data),
+                    "vae_variance_explained": training.metrics.get("vae_variance_explained"),
                 }
             )
     return pd.DataFrame(rows).assign(n_pairs=n_pairs, scale=scale)

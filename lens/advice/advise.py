@@ -66,7 +66,7 @@ def advise(
     advice = conclude(pairs, {recipe: np.stack(found.margins[recipe]) for recipe in kept})
     advice.flags = found.flags + advice.flags
     advice.stopped = found.stopped
-    advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds)
+    advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds, budget)
     advice.choice = backtest(pairs)
     advice.seconds = budget.spent
     return advice
@@ -191,9 +191,16 @@ def _curve_recipe(accuracy: dict[Recipe, Interval]) -> Recipe:
     return max(probes, key=lambda recipe: accuracy[recipe].mean)
 
 
-def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int) -> Curve:
-    bar = Bar(range(rounds), unit="round", desc="learning curve")
-    sizes, outcomes = zip(*(curve_round(pairs, recipe, seed) for seed in bar), strict=True)
+def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int, budget: Budget) -> Curve:
+    """The learning curve of as many rounds as the budget has left time for, at least one."""
+    sizes, outcomes, begun = [], [], budget.spent
+    for seed in Bar(range(rounds), unit="round", desc="learning curve"):
+        each = (budget.spent - begun) / max(1, seed)
+        if seed and budget.limit is not None and budget.spent + each > budget.limit:
+            break
+        size, outcome = curve_round(pairs, recipe, seed)
+        sizes.append(size)
+        outcomes.append(outcome)
     return fit_curve(pairs, recipe, np.mean(sizes, axis=0), np.stack(outcomes))
 
 

@@ -113,6 +113,7 @@ def run(args):
             "pair_accuracy": accuracies(model, embeddings, part),
         }
         found = embedding_flags(part) + diagnostics.of_losses(losses)
+        found += diagnostics.of_reconstruction(training.metrics.get("vae_variance_explained"))
         flags += diagnostics.named(found, seed=seed)
     size = sum(value.size for value in trainings[args.seeds[0]].weights.values())
     cost = {"parameters": size, "trained": size}

@@ -14,6 +14,7 @@ from lens.core.errors import LensError
 COIN = math.log(2)  # nats: the Bradley-Terry loss of a model that gives every pair 1/2
 LEVEL = 0.05
 SOME = 0.1  # share from which ties are worth a flag
+LITTLE = 0.05  # share of held-out variance that a VAE explains
 FEW = 0.25  # share of a VAE's latent units
 EXPLODED = 10  # times the loss of a coin
 
@@ -24,6 +25,9 @@ FLAGS = {
     "Lower beta, or give it fewer units.",
     "no_reconstruction": "the VAE's reconstructions are no nearer to the embeddings than their "
     "mean is. Train it longer, on more pairs, or with a lower beta.",
+    "little_reconstruction": "the VAE explains less than 5 % of the variance of embeddings that it "
+    "has not seen, so LENS trains on nearly constant vectors. Use lens_converged, or train the VAE "
+    "longer or on more pairs.",
     "constant_features": "features of the embeddings that do not vary over the training pairs say "
     "nothing. Look at the model, its layer and its pooling.",
     "identical_pairs": "both answers of these training pairs have the same embedding, so nothing "
@@ -95,6 +99,13 @@ def of_vae(found: Mapping) -> Found:
             ("no_reconstruction", f"{100 * explained:.1f} % of the variance explained, {cosine}")
         )
     return flags
+
+
+def of_reconstruction(explained: float | None) -> Found:
+    """Of the share of held-out variance that a VAE explains, if one was trained."""
+    if explained is None or explained >= LITTLE:
+        return []
+    return [("little_reconstruction", f"{100 * explained:.1f} % of the held-out variance")]
 
 
 def constant_features(embeddings: np.ndarray) -> np.ndarray:

@@ -43,3 +43,14 @@ class SynthesisSettings(Settings):
         description="Noise along the probe for lens_plus, in standard deviations of the "
         "embeddings on that line.",
     )
+    converged_learning_rate: Rate = Field(
+        1e-3, description="Learning rate of the VAE of lens_converged."
+    )
+    converged_epochs: Count = Field(
+        1000, description="Passes over the pairs at most, for the VAE of lens_converged."
+    )
+    converged_patience: Count = Field(
+        20,
+        description="Epochs without a better reconstruction of held-out pairs before the VAE of "
+        "lens_converged stops.",
+    )

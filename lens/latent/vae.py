@@ -160,10 +160,14 @@ def train_vaes(
     learning_rate: float,
     batch_size: int,
     epochs: int,
+    held_out: Sequence[tuple[np.ndarray, np.ndarray]] | None = None,
+    patience: int = 0,
 ) -> list[VAE]:
     """A VAE for each (chosen, rejected) of `data`, standardised embeddings [n, d], and its seed.
 
-    Trained side by side with Adam; a run's weights follow its own data and seed.
+    Trained side by side with Adam; a run's weights follow its own data and seed. With pairs
+    `held_out` for each, a run ends after `patience` epochs without a better reconstruction of
+    them, and has the weights of its best epoch.
     """
     sides = [tuple(map(torch.from_numpy, pair)) for pair in data]
     dim = sides[0][0].shape[1]
@@ -172,6 +176,7 @@ def train_vaes(
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     counts = [len(chosen) for chosen, _ in sides]
     room = torch.empty(len(sides), 2 * min(batch_size, max(counts)), dim)
+    watches = [_Watch(pair, patience) for pair in held_out or ()]
     for epoch in Bar(range(epochs), desc="vae", unit="epoch"):
         for batch in batches(counts, batch_size, generators):
             width = batch.rows.shape[1]
@@ -191,9 +196,33 @@ def train_vaes(
                     f"the VAE's loss became {last} in epoch {epoch + 1} (seed {seed}). "
                     "Lower `learning_rate` or `gamma`, or look at the embeddings' scale."
                 )
+        for run, watch in enumerate(watches):
+            watch.look(vaes[run], stack.state(run))
+        if watches and all(watch.left <= 0 for watch in watches):
+            break
     for run, vae in enumerate(vaes):
-        vae.load_state_dict(stack.state(run))
+        vae.load_state_dict(watches[run].best if watches else stack.state(run))
     return [vae.eval() for vae in vaes]
+
+
+class _Watch:
+    """Early stopping of one VAE: its best weights by the reconstruction of held-out pairs at the
+    posterior mean, and the epochs that are `left` to better them."""
+
+    def __init__(self, pair: tuple[np.ndarray, np.ndarray], patience: int):
+        self.pair, self.patience, self.left = pair, patience, patience
+        self.error = math.inf
+        self.best: dict[str, Tensor] = {}
+
+    def look(self, vae: VAE, state: dict[str, Tensor]) -> None:
+        """Takes note of an epoch's weights, unless the run is over."""
+        if self.left <= 0:
+            return
+        vae.load_state_dict(state)
+        error = diagnose(vae, *self.pair)["reconstruction_error"]
+        self.left -= 1
+        if error < self.error:
+            self.error, self.best, self.left = error, state, self.patience
 
 
 @torch.inference_mode()

@@ -140,7 +140,19 @@ class Method:
                 runs.append(
                     Run(part, self.make_source(given), composition, derive_seed(seed, "head"))
                 )
-        return dict(zip(data, train_mlps(runs, **head), strict=True))
+        trained = dict(zip(data, train_mlps(runs, **head), strict=True))
+        for run, training in zip(runs, trained.values(), strict=True):
+            if isinstance(run.source, synthesis.Decoded):
+                training.metrics["vae_variance_explained"] = explained(run.source.vae, run.data)
+        return trained
+
+
+def explained(vae: VAE, data: TrainingSet) -> float | None:
+    """The share of the variance of held-out embeddings that the VAE's reconstructions explain."""
+    from lens.latent.vae import diagnose
+
+    held_out = data.validation_chosen, data.validation_rejected
+    return diagnose(vae, *held_out)["variance_explained"]
 
 
 def originals(given: Given) -> Source:
@@ -151,9 +163,27 @@ def originals(given: Given) -> Source:
 
 def decoded(given: Given, *, alone: bool = False) -> Source:
     """Latents near the posteriors of the pairs, decoded (Section 3.2)."""
+    return _decoded(given, given.trained_vae(), alone=alone)
+
+
+def decoded_converged(given: Given) -> Source:
+    """The same with a VAE of its own, trained until convergence (B.5.2)."""
+    from lens.latent.converged import train_converged
+
+    vae = train_converged(
+        given.chosen.numpy(),
+        given.rejected.numpy(),
+        seed=derive_seed(given.seed, "converged"),
+        learning_rate=given.settings["converged_learning_rate"],
+        epochs=given.settings["converged_epochs"],
+        patience=given.settings["converged_patience"],
+    )
+    return _decoded(given, vae)
+
+
+def _decoded(given: Given, vae: VAE, *, alone: bool = False) -> Source:
     from lens.latent import synthesis
 
-    vae = given.trained_vae()
     latents = synthesis.lens_latents(
         vae,
         given.chosen,
@@ -253,6 +283,13 @@ METHODS = {
             look=("#D55E00", "-", "D"),
             needs_vae=True,
             source=decoded,
+        ),
+        Method(
+            "lens_converged",
+            label="LENS, converged VAE",
+            phrase="LENS with a converged VAE",
+            look=("#A6761D", "-", "v"),
+            source=decoded_converged,
         ),
         Method(
             "synthetic_only",

@@ -6,13 +6,12 @@ import pytest
 from lens.advice import advise as advising
 from lens.advice import learning_curve
 from lens.advice.advise import Advice, Comparison, advise, conclude, duration, recipes_for
-from lens.advice.budget import SPARE, Budget
 from lens.advice.crossval import correct
 from lens.advice.crossval import round_margins as held_out_margins
 from lens.advice.learning_curve import extrapolate, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.advice.report import as_json
-from lens.advice.result import about, as_text, heading
+from lens.advice.result import about, as_text
 from lens.core.errors import LensError
 from lens.core.intervals import Interval
 from lens.reward import methods
@@ -222,85 +221,6 @@ def test_the_curve_averages_rounds_and_brackets_its_means():
     means = [value.mean for value in curve.predicted]
     assert means == sorted(means)
     assert means[0] > 0.68
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """A clock that only `tick(seconds)` moves; trainings of the plan take a second each."""
-    now = [0.0]
-    monkeypatch.setattr(advising.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(advising, "make_round", lambda pairs, seed: type("Cut", (), {"data": {}}))
-
-    def tick(seconds):
-        now[0] += seconds
-
-    monkeypatch.setattr(advising, "train", lambda recipe, data: tick(1.0))
-    return tick
-
-
-def planned(limit, scales=(2, 4, 8), rounds=None):
-    """(scales kept, rounds, what was told)."""
-    told = []
-    recipes, count = advising._plan(embedded(), scales, rounds, Budget(limit), told.append)
-    return sorted({r.scale for r in recipes} - {1}), count, told[-1]
-
-
-def test_time_decides_scales_and_rounds(clock):
-    """The estimate, large scales left out, then rounds, at last all augmentation."""
-    probes = len(methods.PROBES)
-    assert planned(1e6) == (
-        [2, 4, 8],
-        5,
-        f"Cross-validating {8 + probes} recipes, 5 rounds of 5 folds: about 5 min.",
-    )
-    two = 1 + probes + 2 * 2.2 + 7 + 2 * 1.7 + 2  # original, probes, 2x and VAE, LENS+, curve
-    spent = 2 + probes
-    kept, rounds, told = planned((3 * two + spent) / SPARE + 0.1)
-    assert (kept, rounds) == ([2], 3)
-    assert "left out for want of time: scales 4, 8." in told
-    assert planned((two + spent) / SPARE + 0.1)[:2] == ([2], 1)
-    kept, rounds, told = planned(spent / SPARE)
-    assert (kept, rounds) == ([], 1)
-    assert "scales 2, 4, 8 (2 alone takes about 22 s a round: --minutes)" in told
-    assert planned(None, rounds=7)[:2] == ([2, 4, 8], 7)
-
-
-def slow_rounds(monkeypatch, clock, seconds):
-    """Rounds whose recipes take `seconds(seed, recipe)`."""
-
-    def margins(pairs, recipes, seed, flags=None):
-        for recipe in recipes:
-            clock(seconds(seed, recipe))
-            yield recipe, np.ones(60)
-
-    monkeypatch.setattr(advising, "round_margins", margins)
-    monkeypatch.setattr(advising, "_curve", lambda pairs, recipe, rounds: None)
-
-
-def test_a_machine_that_slows_down_ends_a_round_early_and_keeps_the_budget(monkeypatch, clock):
-    """Planned at 5 rounds of 26 s; from the second on all takes four times as long."""
-    slow_rounds(monkeypatch, clock, lambda seed, recipe: 2.0 * (4 if seed else 1))
-    advice = advise(embedded(60), scales=[2], minutes=3)
-    assert advice.rounds < 5
-    assert advice.seconds <= 180
-    assert "planned rounds" in advice.stopped
-    assert "Stopped early" in heading(advice)
-    assert len({margins.shape for margins in advice.margins.values()}) == 1
-
-
-def test_a_first_round_that_takes_too_long_leaves_augmentation_out(monkeypatch, clock):
-    slow_rounds(monkeypatch, clock, lambda seed, recipe: 30.0)
-    advice = advise(embedded(60), scales=[2], minutes=2)
-    assert advice.rounds == 1
-    assert set(advice.accuracy) == set(recipes_for([]))
-    assert "without repeat 2x, LENS 2x, LENS+ 2x" in advice.stopped
-
-
-def test_rounds_that_are_asked_for_are_done_whatever_the_clock_says(monkeypatch, clock):
-    slow_rounds(monkeypatch, clock, lambda seed, recipe: 1000.0)
-    advice = advise(embedded(60), scales=[2], minutes=1, rounds=4)
-    assert advice.rounds == 4
-    assert not advice.stopped
 
 
 def test_lengths_of_time_in_words():

@@ -13,6 +13,9 @@ SYNTHESIS = {
     "candidates_per_kept": 2,
     "perturbation_variance": 0.01,
     "complement_noise": 10.0,
+    "converged_learning_rate": 1e-2,
+    "converged_epochs": 5,
+    "converged_patience": 2,
 }
 
 

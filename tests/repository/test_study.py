@@ -115,8 +115,8 @@ def test_sizes_beyond_the_pairs_are_left_out_and_named(monkeypatch, tmp_path, ca
 def test_variants_name_methods_that_exist_and_leave_none_out():
     named = {method for method, *_ in (study.MAIN | study.GENERATORS).values()}
     of_lens = (
-        "repeat lens direct_perturbation mean_difference linear_probe evidence_probe "
-        "evidence_network lens_plus"
+        "repeat lens lens_converged direct_perturbation mean_difference linear_probe "
+        "evidence_probe evidence_network lens_plus"
     )
     assert named == {*of_lens.split(), *study.BEYOND}
 
