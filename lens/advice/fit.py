@@ -2,16 +2,19 @@
 
 import numpy as np
 
-from lens.advice.crossval import correct, fold_of_each, interval_by_prompt, round_margins
+from lens.advice.crossval import correct, fold_of_each, interval_by_prompt, make_round
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.diagnostics import named, of_ties
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.files import artifacts
+from lens.reward.head import RewardHead
 from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each, vae_flags
-from lens.reward.training_set import training_set_of
+from lens.reward.training_set import TrainingSet, training_set_of
 from lens.serving.calibration import fit_temperature, log_loss, reliability
+from lens.serving.posterior import Errors, FoldErrors, posterior
 from lens.serving.reward_model import RewardModel, calibrated, sigmoid
+from lens.serving.unlike import Unlike
 
 ROUNDS = 3
 DEFAULT = Recipe("evidence_probe")
@@ -41,7 +44,9 @@ def fit(
     decided, groups = pairs.decided, pairs.groups[pairs.decided]
     judged = None if soft is None else soft[decided]
     rounds = [1000 * (seed + 1) + number for number in range(ROUNDS)]  # not those of an advice
-    margins = np.stack([next(round_margins(pairs, [recipe], each))[1] for each in rounds])
+    cuts = [make_round(pairs, each, labels=recipe.labels) for each in rounds]
+    models = [train(recipe, cut.data) for cut in cuts]
+    margins = np.stack([cut.margins(pairs, each) for cut, each in zip(cuts, models, strict=True)])
     folds = np.stack([fold_of_each(groups, each) for each in rounds])
     own = derive_seed(seed, "fit") % 2**31
     data = training_set_of(
@@ -69,7 +74,24 @@ def fit(
         "command": command,
         "versions": artifacts.versions(),
     }
-    return RewardModel(calibrated(head, temperature), pairs.encoder, card)
+    reward = calibrated(head, temperature)
+    errors = _errors(reward, data, [*models[0].values()], temperature)
+    unlike = Unlike.fit(pairs.chosen, pairs.rejected, cuts[0].folds)
+    return RewardModel(reward, pairs.encoder, card, errors=errors, unlike=unlike)
+
+
+def _errors(
+    head: RewardHead, data: TrainingSet, fold_heads: list[RewardHead], temperature: float
+) -> Errors:
+    """Standard errors of a calibrated reward: from the posterior of a linear one, else from the
+    models of a round's folds."""
+    chosen, rejected, _ = data.all_pairs()
+    if "w1" not in head.weights:
+        differences, labels = chosen - rejected, data.all_labels()
+        return posterior(differences, data.standardiser, head.weights["w"], labels)
+    texts = np.concatenate([chosen, rejected]) * data.standardiser.scale + data.standardiser.mean
+    heads = [calibrated(each, temperature) for each in fold_heads]
+    return FoldErrors(heads, np.array([each(texts).mean() for each in heads]))
 
 
 def _trained_on(pairs: EmbeddedPairs, usable: np.ndarray) -> dict:

@@ -14,6 +14,12 @@ def add_arguments(parser):
     parser.add_argument("--out", default="-", help="file; - is standard output")
     parser.add_argument("--embeddings", help="instead of texts: .npy [rows, candidates, features]")
     parser.add_argument("--chunk", type=positive, default=8, help="rows read at a time")
+    parser.add_argument(
+        "--pessimism",
+        type=float,
+        default=0.0,
+        help="standard errors by which a reward is lowered before the best is picked",
+    )
     add_reading_arguments(parser)
 
 
@@ -28,10 +34,11 @@ def run(args):
     model = reward_model(args)
     with open_out(args.out) as write:
         if args.embeddings:
-            write(pick_embedded(model, artifacts.read_npy(args.embeddings)))
+            embeddings = artifacts.read_npy(args.embeddings)
+            write(pick_embedded(model, embeddings, pessimism=args.pessimism))
         else:
             readings, stream = read_ahead(args, "candidates")
             for rows in chunks(stream, args.chunk):
-                write(pick_rows(model, rows, readings))
+                write(pick_rows(model, rows, readings, pessimism=args.pessimism))
     if model.note:
         print(model.note, file=sys.stderr)

@@ -13,6 +13,11 @@ def add_arguments(parser):
     )
     parser.add_argument("--out", default="-", help="file; - is standard output")
     parser.add_argument("--chunk", type=positive, default=64, help="rows read at a time")
+    parser.add_argument(
+        "--uncertainty",
+        action="store_true",
+        help="add standard_error, and unlike_training: farther out than the training texts",
+    )
     add_reading_arguments(parser)
 
 
@@ -30,7 +35,7 @@ def run(args):
     with open_out(args.out) as write:
         bar = Bar(desc="score", unit="row")
         for rows in chunks(stream, args.chunk):
-            write(score_rows(model, rows, tally, readings))
+            write(score_rows(model, rows, tally, readings, uncertainty=args.uncertainty))
             bar.update(len(rows))
         bar.close()
     print(tally.summary(model), file=sys.stderr)

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from lens.language.encoder import Encoder
 from lens.reward.head import RewardHead
 from lens.reward.recipes import Recipe
 from lens.reward.training_set import Standardiser
+from lens.serving import posterior
+from lens.serving.unlike import Unlike
 
 FORMAT = "lens-reward"
 PROBE = "How do I keep bread fresh?", "Keep it in a paper bag, cut side down, not in the fridge."
@@ -33,8 +37,19 @@ class RewardModel:
 
     __name__ = "lens_reward"  # under which trainers log it
 
-    def __init__(self, head: RewardHead, encoder: Encoder | None, card: dict):
+    pessimism = 0.0  # standard errors by which rewards are lowered when a trainer asks for them
+
+    def __init__(
+        self,
+        head: RewardHead,
+        encoder: Encoder | None,
+        card: dict,
+        *,
+        errors: posterior.Errors | None = None,
+        unlike: Unlike | None = None,
+    ):
         self.head, self.encoder, self.card = head, encoder, card
+        self._errors, self._unlike = errors, unlike
         self._checked = False
 
     def __repr__(self) -> str:
@@ -63,15 +78,47 @@ class RewardModel:
             return np.empty((0, len(self.head.standardiser.mean)), np.float32)
         return self.encoder.embed(*_as_stored(prompts, responses))
 
-    def score(self, prompts: Sequence, responses: Sequence) -> np.ndarray:
+    def score(self, prompts: Sequence, responses: Sequence, *, uncertainty: bool = False) -> Any:
         """Rewards float32 [n]. A reward depends on its own text alone, to about 1e-5. LensError
-        where one is not finite."""
-        return self._finite(self.head(self.embed(prompts, responses)))
+        where one is not finite. With `uncertainty`, (rewards, standard errors [n]); see
+        `score_embeddings`."""
+        return self.score_embeddings(self.embed(prompts, responses), uncertainty=uncertainty)
 
-    def score_embeddings(self, embeddings: np.ndarray) -> np.ndarray:
+    def score_embeddings(self, embeddings: np.ndarray, *, uncertainty: bool = False) -> Any:
         """Rewards [...] for embeddings [..., d] of the model's own encoder; LensError where one is
-        not finite."""
-        return self._finite(self.head(np.asarray(embeddings, np.float32)))
+        not finite. With `uncertainty`, (rewards, standard errors [...]): the posterior standard
+        deviation of the reward minus the mean training text's, given the labels; of networks, the
+        jackknife's over folds."""
+        embeddings = np.asarray(embeddings, np.float32)
+        rewards = self._finite(self.head(embeddings))
+        return (rewards, self.errors.errors(embeddings)) if uncertainty else rewards
+
+    @property
+    def errors(self) -> posterior.Errors:
+        """What standard errors of rewards and of margins are made of; LensError for a model that an
+        earlier version saved."""
+        if self._errors is None:
+            raise LensError(
+                "this reward model was saved without standard errors. Fit it again with `lens fit`."
+            )
+        return self._errors
+
+    def farther_out(self, embeddings: np.ndarray) -> np.ndarray:
+        """The share [...] of the training texts that are less like the others than embeddings
+        [..., d]: small for what is unlike all that the model was trained on. LensError for a model
+        that an earlier version saved."""
+        if self._unlike is None:
+            raise LensError(
+                "this reward model was saved without its training texts' distances. Fit it again "
+                "with `lens fit`."
+            )
+        return self._unlike.farther_out(np.asarray(embeddings, np.float32))
+
+    def pessimistic(self, pessimism: float) -> "RewardModel":
+        """A copy that, called by a trainer, gives reward - `pessimism` * standard error."""
+        copied = copy(self)
+        copied.pessimism = pessimism
+        return copied
 
     def _finite(self, rewards: np.ndarray) -> np.ndarray:
         check_finite(
@@ -112,7 +159,10 @@ class RewardModel:
 
     def __call__(self, prompts: Sequence, completions: Sequence, **_: object) -> list[float]:
         """Rewards as TRL's trainers ask for them, with keyword arguments."""
-        return self.score(prompts, completions).tolist()
+        if not self.pessimism:
+            return self.score(prompts, completions).tolist()
+        rewards, errors = self.score(prompts, completions, uncertainty=True)
+        return (rewards - self.pessimism * errors).tolist()
 
     def save(self, folder: str | Path) -> None:
         """reward.safetensors, config.json and README.md, the model card."""
@@ -124,6 +174,8 @@ class RewardModel:
         if self.encoder and probe is None:
             probe = self._probe(self.encoder)
         extra = {} if probe is None else {"probe": probe}
+        for part in (self._errors, self._unlike):
+            extra |= {} if part is None else part.arrays()
         (folder / "config.json").unlink(missing_ok=True)  # of an older model in this folder
         self.head.save(folder / "reward.safetensors", about, extra)
         artifacts.write_text(folder / "README.md", model_card(self))
@@ -166,8 +218,10 @@ class RewardModel:
                 key_variable=key_variable,
             )
             head = RewardHead.load(folder / "reward.safetensors")
-            probe = artifacts.read_arrays(folder / "reward.safetensors").get("probe")
-            loaded = cls(head, encoder, card)
+            arrays = artifacts.read_arrays(folder / "reward.safetensors")
+            probe = arrays.get("probe")
+            errors, unlike = posterior.of_arrays(arrays), Unlike.of_arrays(arrays)
+            loaded = cls(head, encoder, card, errors=errors, unlike=unlike)
             repr(loaded)  # a card without what every card has is found here
         except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
             raise LensError(f"{folder}: damaged, or of another version ({error!r}).") from error

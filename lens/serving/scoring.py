@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from lens.data.texts.cures import needed
 from lens.data.texts.turns import InvalidRowError
 from lens.serving.calibration import reliability
 from lens.serving.reward_model import RewardModel, sigmoid
+from lens.serving.unlike import FLAGGED
 
 LEAST = 50  # pairs, below which a calibration error says nothing
 
@@ -25,9 +27,20 @@ class Tally:
     rows: int = 0
     probabilities: list[float] = field(default_factory=list)
     ties: int = 0
+    unlike: int = 0
 
     def summary(self, model: RewardModel) -> str:
-        """A line on rows, accuracy and calibration, here and when the model was held out."""
+        """A line on rows, accuracy and calibration, here and when the model was held out; another
+        where rows are unlike what it was trained on."""
+        if not self.unlike:
+            return self._scored(model)
+        return (
+            f"{self._scored(model)}\nUnlike the training texts: {self.unlike:,} rows "
+            f"({100 * self.unlike / self.rows:.0f} %). Of texts like them, {100 * FLAGGED:.0f} % "
+            "would be. Rewards and their standard errors say little there."
+        )
+
+    def _scored(self, model: RewardModel) -> str:
         if not self.probabilities:
             return f"{self.rows:,} row{'s' * (self.rows != 1)} scored."
         given = np.array(self.probabilities)
@@ -110,26 +123,54 @@ def _texts(reading: Reading, place: str, row: dict) -> Texts:
 
 
 def score_rows(
-    model: RewardModel, rows: Sequence[Row], tally: Tally, readings: Readings | None = None
+    model: RewardModel,
+    rows: Sequence[Row],
+    tally: Tally,
+    readings: Readings | None = None,
+    *,
+    uncertainty: bool = False,
 ) -> list[dict]:
     """Rows with `reward`, or, where they have a better and a worse answer, with `reward_chosen`,
     `reward_rejected` and the `probability` that the better one is preferred; two answers also get
     `reward_first` and `reward_second`, a list of them `rewards`.
 
-    `readings` say how the rows are read, which is else found from these rows.
+    `readings` say how the rows are read, which is else found from these rows. `uncertainty` adds
+    `standard_error` of the reward, or of the margin of a better and a worse answer, a list where
+    there are several; and `unlike_training`: whether any answer is farther from the training texts
+    than all but `unlike.FLAGGED` of these are from each other.
     """
     read = (readings or Readings("response")).read(rows)
-    rewards = _rewards(model, read)
-    return [
-        {**row, **_added(reading, texts, given, tally)}
-        for (_, row), (reading, texts), given in zip(rows, read, rewards, strict=True)
-    ]
+    embedded = _embedded(model, read)
+    scored = []
+    for (_, row), (reading, texts), embeddings in zip(rows, read, embedded, strict=True):
+        rewards = model.score_embeddings(embeddings).tolist()
+        added = _added(reading, texts, rewards, tally)
+        if uncertainty:
+            added["standard_error"] = _errors(model, texts, embeddings, "reward" in added)
+            unlike = model.farther_out(embeddings) < FLAGGED
+            added["unlike_training"] = bool(unlike.any())
+            tally.unlike += int(unlike.any())
+        scored.append({**row, **added})
+    return scored
 
 
-def _rewards(model: RewardModel, read: list[tuple[Reading, Texts]]) -> list[list[float]]:
+def _embedded(model: RewardModel, read: list[tuple[Reading, Texts]]) -> list[np.ndarray]:
+    """Embeddings [answers, d] of each row."""
     texts = [(each.prompt, answer) for _, each in read for answer in each.answers]
-    rewards = iter(model.score(*zip(*texts, strict=True)).tolist())
-    return [[next(rewards) for _ in each.answers] for _, each in read]
+    ends = np.cumsum([len(each.answers) for _, each in read])[:-1]
+    return np.split(model.embed(*zip(*texts, strict=True)), ends)
+
+
+def _errors(model: RewardModel, texts: Texts, embeddings: np.ndarray, alone: bool) -> Any:
+    if texts.better is not None:
+        better, worse = embeddings[: texts.better], embeddings[texts.better :]
+        found = model.errors.margin_errors(better[:, None], worse[None]).ravel()
+    elif texts.winner is not None:
+        found = model.errors.margin_errors(embeddings[:1], embeddings[1:])
+    else:
+        found = model.errors.errors(embeddings)
+        return float(found[0]) if alone else found.tolist()
+    return float(found[0]) if len(found) == 1 else found.tolist()
 
 
 def _added(reading: Reading, texts: Texts, rewards: list[float], tally: Tally) -> dict:
@@ -161,27 +202,41 @@ def _compared(chosen: list[float], rejected: list[float], tally: Tally) -> dict:
 
 
 def pick_rows(
-    model: RewardModel, rows: Sequence[Row], readings: Readings | None = None
+    model: RewardModel,
+    rows: Sequence[Row],
+    readings: Readings | None = None,
+    *,
+    pessimism: float = 0.0,
 ) -> list[dict]:
     """Rows with `rewards` of their candidates, the place `best` (from 0) of the highest, and
-    `best_response`, its text. `readings` as for `score_rows`."""
+    `best_response`, its text. `readings` as for `score_rows`. With `pessimism` also
+    `standard_errors`, and the best is the highest of reward - pessimism * standard error."""
     read = (readings or Readings("candidates")).read(rows)
     for item, (reading, _) in zip(rows, read, strict=True):
         if reading.form in ("response", "rated_rows"):
             raise needed(*item)
     picked = []
-    for (_, row), (_, texts), given in zip(rows, read, _rewards(model, read), strict=True):
-        best = int(np.argmax(given))
-        chosen = {"best": best, "best_response": texts.answers[best]}
-        picked.append({**row, "rewards": given, **chosen})
+    for (_, row), (_, texts), embeddings in zip(rows, read, _embedded(model, read), strict=True):
+        chosen = _pick(model, embeddings, pessimism)
+        picked.append({**row, **chosen, "best_response": texts.answers[chosen["best"]]})
     return picked
 
 
-def pick_embedded(model: RewardModel, embeddings: np.ndarray) -> list[dict]:
-    """`rewards` and `best` of each prompt, for embeddings [prompts, candidates, d]."""
+def _pick(model: RewardModel, embeddings: np.ndarray, pessimism: float) -> dict:
+    """`rewards` and `best` of embeddings [candidates, d], and `standard_errors` with pessimism."""
+    if not pessimism:
+        rewards = model.score_embeddings(embeddings)
+        return {"rewards": rewards.tolist(), "best": int(rewards.argmax())}
+    rewards, errors = model.score_embeddings(embeddings, uncertainty=True)
+    best = int((rewards - pessimism * errors).argmax())
+    return {"rewards": rewards.tolist(), "standard_errors": errors.tolist(), "best": best}
+
+
+def pick_embedded(
+    model: RewardModel, embeddings: np.ndarray, *, pessimism: float = 0.0
+) -> list[dict]:
+    """`rewards` and `best` of each prompt, for embeddings [prompts, candidates, d]; `pessimism` as
+    for `pick_rows`."""
     if embeddings.ndim != 3 or 0 in embeddings.shape:
         raise LensError(f"embeddings have shape {list(embeddings.shape)}, not [N, K, features].")
-    return [
-        {"rewards": each.tolist(), "best": int(each.argmax())}
-        for each in model.score_embeddings(embeddings)
-    ]
+    return [_pick(model, each, pessimism) for each in embeddings]

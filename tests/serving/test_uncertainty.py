@@ -1,0 +1,199 @@
+"""Standard errors and distances to the training texts: coverage, closed forms, files."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lens.advice.fit import fit
+from lens.core.errors import LensError
+from lens.reward import evidence
+from lens.reward.training_set import Standardiser
+from lens.serving import posterior as module
+from lens.serving.posterior import FoldErrors, jackknife, posterior
+from lens.serving.reward_model import RewardModel
+from lens.serving.scoring import pick_embedded
+from lens.serving.unlike import FLAGGED, Spread, Unlike
+from tests.helpers.embedded_pairs import embedded
+
+
+def linear_world(count, dim, seed, shared=False):
+    """(chosen, rejected, w) with Bradley-Terry labels by a known w, and 2,000 other texts. Where
+    `shared`, five answers to a prompt make ten pairs."""
+    rng = np.random.default_rng(seed)
+    w = rng.normal(size=dim) * 1.5 / np.sqrt(2 * dim)
+    if shared:
+        texts = rng.normal(size=(count // 10, 5, dim))
+        first, second = (texts[:, places].reshape(-1, dim) for places in np.triu_indices(5, 1))
+    else:
+        first, second = rng.normal(size=(2, count, dim))
+    swap = rng.random(len(first)) > 1 / (1 + np.exp(-(first - second) @ w))
+    chosen, rejected = (
+        np.where(swap[:, None], *sides) for sides in ((second, first), (first, second))
+    )
+    return chosen, rejected, w, rng.normal(size=(2000, dim))
+
+
+@pytest.mark.parametrize(
+    ("count", "dim", "shared"), [(100, 10, False), (300, 40, False), (300, 40, True)]
+)
+def test_twice_the_error_covers_the_truth_in_a_linear_world(count, dim, shared):
+    """Of a reward minus the mean training text's, and of a margin; pairs that share texts too."""
+    covered = []
+    for seed in range(12):
+        chosen, rejected, w, others = linear_world(count, dim, seed, shared)
+        both = np.concatenate([chosen, rejected])
+        standardiser = Standardiser.fit(both)
+        x = standardiser(chosen) - standardiser(rejected)
+        stated = evidence.fit(x).weights
+        found = posterior(x, standardiser, stated)
+        off = standardiser(others) @ stated - (others - both.mean(axis=0)) @ w
+        apart = off[:1000] - off[1000:]
+        covered.append(
+            (
+                (np.abs(off) < 2 * found.errors(others)).mean(),
+                (np.abs(apart) < 2 * found.margin_errors(others[:1000], others[1000:])).mean(),
+            )
+        )
+    means = np.mean(covered, axis=0)
+    assert (means > 0.9).all(), means
+    assert (means < 0.99).all(), means
+
+
+def test_one_direction_is_as_in_a_book(monkeypatch):
+    """One feature, one prior: variance 1 / (sum of p (1 - p) x^2 + t) about the mode, and the
+    squared distance to the mode more for a reward that is stated elsewhere."""
+    monkeypatch.setattr(module, "MARGINS", np.array([2.0]))
+    x = np.array([[1.0], [2.0], [-0.5], [1.5]])
+    precision = np.square(x).mean() / 4
+    grid = np.linspace(-20, 20, 400001)
+    loss = np.logaddexp(0, -x * grid).sum(axis=0) + precision * grid**2 / 2
+    mode = grid[loss.argmin()]
+    chances = 1 / (1 + np.exp(-x * mode))
+    variance = 1 / ((chances * (1 - chances) * x**2).sum() + precision)
+    plain = Standardiser(np.zeros(1, np.float32), np.ones(1, np.float32))
+    for stated in (mode, mode + 0.7):
+        found = posterior(x, plain, np.array([stated])).errors(np.array([[3.0], [0.0]]))
+        expected = np.sqrt(9 * (variance + (stated - mode) ** 2))
+        np.testing.assert_allclose(found, [expected, 0], rtol=1e-4)
+
+
+def test_directions_without_pairs_have_the_priors_error_and_more_pairs_less(monkeypatch):
+    monkeypatch.setattr(module, "MARGINS", np.array([2.0]))
+    rng = np.random.default_rng(0)
+    x = np.zeros((40, 3))
+    x[:, 0] = rng.normal(size=40)
+    plain = Standardiser(np.zeros(3, np.float32), np.ones(3, np.float32))
+    found = posterior(x, plain, np.zeros(3))
+    prior = 2 / np.sqrt(np.square(x).sum(axis=1).mean())
+    np.testing.assert_allclose(found.errors(np.eye(3)[1:]), prior, rtol=1e-5)
+    stated = np.array([0.0, 0, 0])
+    more = posterior(np.concatenate([x, -x] * 3), plain, stated)  # no preference, and more pairs
+    assert more.errors(np.eye(3))[0] < found.errors(np.eye(3))[0]
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(1).normal(size=50)
+    left_out = (values.sum() - values) / 49
+    assert jackknife(left_out) == pytest.approx(values.std(ddof=1) / np.sqrt(50))
+
+
+@pytest.mark.slow
+def test_held_out_texts_are_flagged_at_the_stated_rate_and_others_far_more_often():
+    rng = np.random.default_rng(2)
+    spread = np.linspace(2, 0.1, 60)
+    chosen, rejected, others = rng.normal(size=(3, 1500, 60)) * spread
+    found = Unlike.fit(chosen[:400], rejected[:400], np.arange(400) % 5)
+    assert (found.farther_out(others) < FLAGGED).mean() == pytest.approx(FLAGGED, abs=0.03)
+    moved = others + spread[::-1]
+    assert (found.farther_out(moved) < FLAGGED).mean() > 0.9
+    shares = found.farther_out(others)
+    np.testing.assert_allclose(np.quantile(shares, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.06)
+
+
+def test_the_distance_is_mahalanobis_where_every_axis_is_kept():
+    x = np.random.default_rng(3).normal(size=(5000, 2)) @ np.array([[3.0, 1.0], [0.0, 0.5]])
+    standardiser = Standardiser.fit(x)
+    z = standardiser(x)
+    expected = np.sqrt(np.einsum("ni,ij,nj->n", z, np.linalg.inv(z.T @ z / len(z)), z))
+    np.testing.assert_allclose(Spread.fit(x).distances(x), expected, rtol=1e-3)
+
+
+@pytest.fixture(scope="module", params=["evidence_probe", "original"])
+def fitted(request):
+    about = {"pairs": 120, "prompts": 120, "rows": 120, "source": "test", "dropped": {}}
+    pairs = replace(embedded(count=120), report=about | {"form": {"form": "pair", "ties": 0}})
+    return fit(pairs, request.param), request.param
+
+
+@pytest.mark.slow
+def test_a_model_states_its_errors_and_keeps_them(fitted, tmp_path):
+    model, recipe = fitted
+    x = np.random.default_rng(4).normal(size=(30, 6)).astype(np.float32)
+    rewards, errors = model.score_embeddings(x, uncertainty=True)
+    np.testing.assert_array_equal(rewards, model.score_embeddings(x))
+    assert errors.shape == (30,)
+    assert (errors > 0).all()
+    assert isinstance(model.errors, FoldErrors) == (recipe == "original")
+    model.save(tmp_path / "model")
+    loaded = RewardModel.load(tmp_path / "model")
+    np.testing.assert_allclose(loaded.score_embeddings(x, uncertainty=True)[1], errors, rtol=1e-6)
+    np.testing.assert_allclose(loaded.farther_out(x), model.farther_out(x))
+    margins = model.errors.margin_errors(x[:10], x[10:20])
+    np.testing.assert_allclose(loaded.errors.margin_errors(x[:10], x[10:20]), margins, rtol=1e-6)
+    assert model.errors.margin_errors(x, x) == pytest.approx(0, abs=1e-6)
+    assert np.median(model.farther_out(10 * x)) < np.median(model.farther_out(x))
+
+
+@pytest.mark.slow
+def test_pessimism_picks_by_the_lower_bound(fitted):
+    model, _ = fitted
+    pools = np.random.default_rng(5).normal(size=(40, 8, 6)).astype(np.float32)
+    rewards, errors = model.score_embeddings(pools, uncertainty=True)
+    for pessimism in (0.0, 1.0, 3.0):
+        picked = pick_embedded(model, pools, pessimism=pessimism)
+        assert [p["best"] for p in picked] == (rewards - pessimism * errors).argmax(1).tolist()
+    assert "standard_errors" not in pick_embedded(model, pools)[0]
+    plain = [p["best"] for p in pick_embedded(model, pools)]
+    assert [p["best"] for p in picked] != plain
+
+
+@pytest.mark.slow
+def test_a_model_of_an_earlier_version_says_that_it_has_no_errors(fitted):
+    model, _ = fitted
+    old = RewardModel(model.head, None, model.card)
+    x = np.zeros((1, 6), np.float32)
+    assert old.score_embeddings(x).shape == (1,)
+    with pytest.raises(LensError, match="without standard errors"):
+        old.score_embeddings(x, uncertainty=True)
+    with pytest.raises(LensError, match="Fit it again"):
+        old.farther_out(x)
+
+
+@pytest.mark.slow
+def test_score_adds_errors_and_a_flag_to_rows(model, saved, lens, tmp_path, capsys):
+    rows = [
+        {"prompt": "w1 w2", "response": "w3"},
+        {"prompt": "w1 w2", "chosen": "w3", "rejected": "w4 w5"},
+    ]
+    for number, row in enumerate(rows):
+        (tmp_path / f"{number}.jsonl").write_text(json.dumps(row) + "\n")
+        lens("score", saved, tmp_path / f"{number}.jsonl", "--uncertainty", "--device", "cpu")
+    alone, pair = map(json.loads, capsys.readouterr().out.splitlines())
+    rewards, errors = model.score(["w1 w2"] * 2, ["w3", "w4 w5"], uncertainty=True)
+    assert alone["reward"] == pytest.approx(float(rewards[0]), abs=1e-4)
+    assert alone["standard_error"] == pytest.approx(float(errors[0]), rel=1e-3)
+    first, second = model.embed(["w1 w2"] * 2, ["w3", "w4 w5"])
+    expected = float(model.errors.margin_errors(first, second))
+    assert pair["standard_error"] == pytest.approx(expected, rel=1e-3)
+    assert isinstance(pair["unlike_training"], bool)
+
+
+@pytest.mark.slow
+def test_a_trainer_may_ask_for_the_lower_bound(model):
+    prompts, texts = ["w1 w2"] * 2, ["w3", "w4 w5"]
+    rewards, errors = model.score(prompts, texts, uncertainty=True)
+    careful = model.pessimistic(1.5)
+    np.testing.assert_allclose(careful(prompts, texts), rewards - 1.5 * errors, atol=1e-5)
+    np.testing.assert_allclose(model(prompts, texts), rewards, atol=1e-5)
