@@ -39,8 +39,8 @@ def loaded(folder):
 
 
 def test_only_an_encoder_sees_ahead(llama_folder, bert_folder):
-    assert not sees_ahead(loaded(llama_folder)[1], "llama")
-    assert sees_ahead(loaded(bert_folder)[1], "bert")
+    assert not sees_ahead(loaded(llama_folder)[1])
+    assert sees_ahead(loaded(bert_folder)[1])
 
 
 @pytest.mark.slow
