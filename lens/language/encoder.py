@@ -1,6 +1,5 @@
 """An encoder: a language model, and how texts are put to it and its states are pooled."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
 from lens.files.endpoints import on_this_machine
 from lens.language import loading
-from lens.language.folders.ends import ends, keep_promise, promised_end
+from lens.language.folders.ends import ends, keep_promise, name_promise
 from lens.language.packed.reading import sees_ahead
 from lens.language.readers.sentence import Sentence, lower_case, read_sentence
 
@@ -177,7 +176,13 @@ class Encoder:
                 f"{self.model}: has an encoder and a decoder. Choose a model that is one of "
                 "them, or import its embeddings as .npy."
             )
-        ahead = sees_ahead(model)
+        try:
+            ahead = sees_ahead(model)
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
+            raise LensError(
+                f"{self.model}: a {type(model).__name__}, which does not turn a text alone into a "
+                f"state for each token ({error}). Choose a language model or a sentence encoder."
+            ) from error
         if self.dtype == "auto":
             self.dtype = settle(tokenizer, model)
         if found:
@@ -191,20 +196,15 @@ class Encoder:
         return Loaded(tokenizer, model, prompt=found.prompt if found else "")
 
     def _endpoint(self) -> Loaded:
-        from lens.language.readers.endpoint import Endpoint
+        from lens.language.readers.endpoint import Endpoint, check_unheard
 
-        given = {
-            "pooling": self.pooling not in ("auto", "last") or None,
-            "text-style": self.text_style == "chat" or None,
-            "layer": self.layer != -1 or None,
-            "prompt-name": self.prompt_name,
-        }
-        unheard = [f"--{name}" for name, value in given.items() if value is not None]
-        if unheard:
-            raise LensError(
-                f"{self.model} at an endpoint: {', '.join(unheard)}: an endpoint reads plain text "
-                "and pools by itself. Leave that out."
-            )
+        check_unheard(
+            self.model,
+            pooling=self.pooling not in ("auto", "last"),
+            text_style=self.text_style == "chat",
+            layer=self.layer != -1,
+            prompt_name=self.prompt_name is not None,
+        )
         self.text_style, self.dtype = "plain", "float32"
         endpoint = Endpoint(
             str(self.base_url), self.model, key_variable=self.key_variable, cache=self.cache
@@ -223,15 +223,7 @@ class Encoder:
         self.pooling = found.pooling
         if found.lower_case:
             lower_case(tokenizer)
-        end = promised_end(tokenizer, found.folder, self.revision)
-        if end:
-            logging.getLogger(__name__).warning(
-                "%s: its tokenizer's config promises %s at the end of a text (add_eos_token), but "
-                "transformers 5 and so sentence-transformers leave it out: embeddings equal the "
-                "library's. If the model needs it, choose one whose tokenizer.json writes it.",
-                self.model,
-                end,
-            )
+        name_promise(tokenizer, found.folder, self.revision)
 
     def _library(self, found: Sentence) -> Loaded:
         from lens.language.readers.library import Library
@@ -261,16 +253,16 @@ class Encoder:
 
     def token_ids(
         self, prompts: Sequence[str], responses: Sequence[str], names: Sequence[str]
-    ) -> tuple[list, int]:
+    ) -> tuple[list[list[int]], int]:
         """(token ids of each text, how many were cut); `names` say which text an error is about.
-        Where something outside our engine reads them: the texts in place of their ids."""
+        Where something outside our engine reads them: the numbers of their characters."""
         from lens.language.templates import tokenize
 
         loaded = self._reader()
         texts = [self.text(*both) for both in zip(prompts, responses, strict=True)]
-        found: list
         if loaded.outside:
-            found, cut = loaded.outside.texts(texts, names, self.too_long)
+            read, cut = loaded.outside.texts(texts, names, self.too_long)
+            found = [list(map(ord, text)) for text in read]
         else:
             limit = loading.context_length(loaded.tokenizer, loaded.model, self.max_length)
             end: list[int] = []
@@ -298,9 +290,8 @@ class Encoder:
 
         loaded = self._reader()
         if loaded.outside:
-            found = loaded.outside.embed(
-                token_ids, batch_tokens=self.batch_tokens, progress=progress
-            )
+            texts = ["".join(map(chr, ids)) for ids in token_ids]
+            found = loaded.outside.embed(texts, batch_tokens=self.batch_tokens, progress=progress)
         else:
             found = embed(
                 loaded.model,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 

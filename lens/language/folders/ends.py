@@ -67,6 +67,18 @@ def keep_promise(tokenizer: "Tokenizer", model: str, revision: str | None) -> No
         )
 
 
+def name_promise(tokenizer: "Tokenizer", model: str, revision: str | None) -> None:
+    """Says, of a sentence-transformers model, that such a token is left out."""
+    if promised_end(tokenizer, model, revision):
+        logging.getLogger(__name__).warning(
+            "%s: its tokenizer's config promises %s at the end of a text (add_eos_token), but "
+            "transformers 5 and so sentence-transformers leave it out: embeddings equal the "
+            "library's. If the model needs it, choose one whose tokenizer.json writes it.",
+            model,
+            tokenizer.eos_token,
+        )
+
+
 def check_vocabulary(model: "Model", tokenizer: "Tokenizer", path: str) -> None:
     """Where the tokenizer knows more tokens than the model has embeddings for, has the model refuse
     texts that hold one of them (LensError); others are read as usual."""

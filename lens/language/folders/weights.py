@@ -136,7 +136,8 @@ def _without_safetensors(folder: Path) -> str:
         kind = "AutoModel"
     place = str(folder).replace("'", "\\'")
     return (
-        f"{folder}: its weights are pickled ({', '.join(pickled)}), and only safetensors are read. "
+        f"{folder}: its weights are pickled ({', '.join(pickled)}), and only model.safetensors is "
+        "read. "
         'If you trust who made them, convert them once: python -c "import transformers; '
         f"place = '{place}'; transformers.{kind}.from_pretrained(place).save_pretrained(place)\""
     )

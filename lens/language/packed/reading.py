@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from lens.core.errors import LensError
 from lens.language.packed.attention import Texts, packed, why_not
 from lens.language.precision import is_fast
 
@@ -148,21 +147,13 @@ def can_pack(model: "Model") -> bool:
 
 
 def sees_ahead(model: "Model") -> bool:
-    """Whether the state of a token depends on the next one, as it does in an encoder. LensError
-    where the model cannot read text alone."""
+    """Whether the state of a token depends on the next one, as it does in an encoder."""
     if model not in _ahead:
-        try:
-            with torch.inference_mode():
-                first, second = (
-                    model(input_ids=torch.tensor([i], device=model.device)).last_hidden_state[0, 0]
-                    for i in ([5, 6], [5, 7])
-                )
-        except (TypeError, ValueError, AttributeError, LookupError) as error:
-            raise LensError(
-                f"{model.name_or_path}: a {type(model).__name__}, which does not turn a text alone "
-                f"into a state for each token ({error}). Choose a language model or a sentence "
-                "encoder."
-            ) from error
+        with torch.inference_mode():
+            first, second = (
+                model(input_ids=torch.tensor([ids], device=model.device)).last_hidden_state[0, 0]
+                for ids in ([5, 6], [5, 7])
+            )
         _ahead[model] = not torch.equal(first, second)
     return _ahead[model]
 

@@ -31,6 +31,16 @@ class TooLongError(Exception):
     """The endpoint does not read all of a text."""
 
 
+def check_unheard(model: str, **given: bool) -> None:
+    """LensError where settings are given that an endpoint does not heed."""
+    unheard = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if unheard:
+        raise LensError(
+            f"{model} at an endpoint: {', '.join(unheard)}: an endpoint reads plain text and pools "
+            "by itself. Leave that out."
+        )
+
+
 class Endpoint:
     """A model at `base_url`, which ends before /embeddings.
 

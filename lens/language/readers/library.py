@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,10 +165,9 @@ def _refuse_pickles(model: str, revision: str | None) -> None:
                 for name in ("model.safetensors", "pytorch_model.bin")
             )
         if pickled and not found:
-            folder = str(Path(pickled).parent)
             raise LensError(
-                f"{pickled}: pickled weights, and only safetensors are read. If you trust who made "
-                'them, convert them once: python -c "import torch, safetensors.torch as s; '
-                f"s.save_file(torch.load('{folder}/pytorch_model.bin', weights_only=True), "
-                f"'{folder}/model.safetensors')\""
+                f"{pickled}: pickled weights, and only model.safetensors is read. If you trust who "
+                'made them, convert the model once, and give the new folder: python -c "from '
+                f"sentence_transformers import SentenceTransformer as S; S('{model}')"
+                ".save('converted')\""
             )

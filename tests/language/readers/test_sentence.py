@@ -218,7 +218,7 @@ def test_pickled_modules_and_strangers_code_are_refused(bert_folder, tmp_path):
     folder = build(bert_folder, tmp_path / "st", pooling("mean"), Dense(16, 4))
     weights = folder / "2_Dense/model.safetensors"
     weights.rename(folder / "2_Dense/pytorch_model.bin")
-    with pytest.raises(LensError, match=r"pickled weights.*convert them once: python -c"):
+    with pytest.raises(LensError, match=r"pickled weights.*convert the model once.*python -c"):
         Encoder(str(folder), device="cpu").embed(messages(["w1"]), ["w2"])
     modules = json.loads((folder / "modules.json").read_text())
     modules[2]["type"] = "os.Dense"
