@@ -8,6 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lens.advice.backtest import backtest
+from lens.advice.baseline import compare_baseline, score_gaps
 from lens.advice.crossval import correct, interval_by_prompt, make_round, round_margins
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
@@ -42,6 +43,7 @@ def advise(
     scales: Sequence[int] = SCALES,
     rounds: int | None = None,
     minutes: float = 10.0,
+    baseline: str | None = None,
     tell: Callable[[str], object] = lambda message: None,
 ) -> Advice:
     """Compares recipes on held-out prompts and says which to use.
@@ -50,8 +52,8 @@ def advise(
     Each round cuts the pairs into five folds by prompt and trains every recipe five times. Unless
     `rounds` is given, there are as many of 5 as fit into `minutes`, at least 3, going by the first
     one's time; large scales, and at last all augmentation, are left out where even that would take
-    too long. `tell` gets the estimate before the work begins. LensError when there are too few
-    prompts.
+    too long. `baseline` is "length" or a file of scores (`lens.advice.baseline`). `tell` gets the
+    estimate before the work begins. LensError when there are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("advise needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")
@@ -59,6 +61,8 @@ def advise(
         raise LensError(f"scales {scales}: a list of whole numbers from 2 is needed.")
     if rounds is not None and rounds < 1:
         raise LensError(f"rounds {rounds}: at least one is needed.")
+    if baseline:
+        score_gaps(pairs.table, baseline)  # scores that are missing are found before the work
     start, budget = time.perf_counter(), minutes * 60
     scales, raised = _plan(pairs, sorted(scales), rounds, budget, tell, pairs.graded)
     recipes = recipes_for(scales, soft=pairs.graded)
@@ -82,6 +86,9 @@ def advise(
     advice.flags = raised + advice.flags
     advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds)
     advice.choice = backtest(pairs)
+    if baseline:
+        probe = advice.curve.recipe
+        advice.baseline = compare_baseline(pairs, stacked[probe], str(probe), baseline)
     advice.seconds = time.perf_counter() - start
     return advice
 
