@@ -72,11 +72,10 @@ def run(args):
         data = import_embeddings(pairs, args.embeddings)
     else:
         reader = encoder(args)
-        data = kept(args.out, pairs, reader)
-        if data is None:
-            data = embed_pairs(pairs, reader, estimate=estimate)
-        else:
+        if data := kept(args.out, pairs, reader):
             tell(f"Embeddings: those in {args.out}.")
+        else:
+            data = embed_pairs(pairs, reader, estimate=estimate)
     data.save(args.out)
     if data.note:
         tell(data.note)
@@ -85,10 +84,10 @@ def run(args):
     advice = advise(data, minutes=left, tell=tell, **asked)
     folder, found = Path(args.out), as_json(advice)
     text = f"{advice}\n\nNext: lens fit --advice {args.out} --out REWARD_MODEL"
+    about = {"settings": settings(args), "versions": artifacts.versions()}
     figures.save(draw(advice), folder, "advice")
     artifacts.write_text(folder / "advice.txt", text + "\n")
-    about = {"settings": settings(args), "versions": artifacts.versions()}
     artifacts.write_json(folder / "advice.json", found | about)
-    track(str(folder / "advice"), settings(args), found)
+    track(str(folder / "advice"), about["settings"], found)
     print(text)
     tell(f"Also in {folder}: advice.txt, advice.json, advice.png, and the embeddings for `fit`.")
