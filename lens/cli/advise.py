@@ -72,10 +72,10 @@ def run(args):
         data = import_embeddings(pairs, args.embeddings)
     else:
         reader = encoder(args)
-        if data := kept(args.out, pairs, reader):
+        saved = kept(args.out, pairs, reader)
+        data = saved or embed_pairs(pairs, reader, estimate=estimate)
+        if saved:
             tell(f"Embeddings: those in {args.out}.")
-        else:
-            data = embed_pairs(pairs, reader, estimate=estimate)
     data.save(args.out)
     if data.note:
         tell(data.note)
