@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lens.advice.backtest import backtest
+from lens.advice.baseline import compare_baseline, score_gaps
 from lens.advice.budget import SPARE, Budget, expectations
 from lens.advice.crossval import correct, interval_by_prompt, make_round, round_margins
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
@@ -41,6 +42,7 @@ def advise(
     scales: Sequence[int] = SCALES,
     rounds: int | None = None,
     minutes: float = 10.0,
+    baseline: str | None = None,
     tell: Callable[[str], object] = lambda message: None,
 ) -> Advice:
     """Compares recipes on held-out prompts and says which to use.
@@ -50,7 +52,8 @@ def advise(
     `rounds` is given, there are 3 to 5, as many as fit into `minutes` by a few trainings first;
     large scales are left out, then rounds down to one, and at last all augmentation, where even
     that would take too long. The clock goes on deciding: a round that would not end in time is
-    dropped, and the advice says so. `tell` gets the estimate before the work begins. LensError when
+    dropped, and the advice says so. `baseline` is "length" or a file of scores
+    (`lens.advice.baseline`). `tell` gets the estimate before the work begins. LensError when
     there are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
@@ -59,15 +62,21 @@ def advise(
         raise LensError(f"scales {scales}: a list of whole numbers from 2 is needed.")
     if rounds is not None and rounds < 1:
         raise LensError(f"rounds {rounds}: at least one is needed.")
+    if baseline:
+        score_gaps(pairs.table, baseline)  # scores that are missing are found before the work
     budget = Budget(minutes * 60 if rounds is None else None)
     recipes, count = _plan(pairs, sorted(scales), rounds, budget, tell)
     found = _cross_validate(pairs, recipes, count, budget)
     kept = [recipe for recipe in recipes if recipe in found.margins]
-    advice = conclude(pairs, {recipe: np.stack(found.margins[recipe]) for recipe in kept})
+    stacked = {recipe: np.stack(found.margins[recipe]) for recipe in kept}
+    advice = conclude(pairs, stacked)
     advice.flags = found.flags + advice.flags
     advice.stopped = found.stopped
     advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds, budget)
     advice.choice = backtest(pairs)
+    if baseline:
+        probe = advice.curve.recipe
+        advice.baseline = compare_baseline(pairs, stacked[probe], str(probe), baseline)
     advice.seconds = budget.spent
     return advice
 

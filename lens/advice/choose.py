@@ -6,9 +6,13 @@ logistic likelihood tells at a margin of 0, so that w's covariance S is that of
 
     S^-1 = a / TAU^2 I + 1/4 sum of x x' over labelled pairs,   a = mean of |x|^2 over the pool.
 
-The pair with the largest variance of its margin, x' S x, is picked, S is updated as if it had been
-labelled, and so on: a greedy D-optimal design. What labels say plays no part, nor do signs of x,
-so the order of a pair's sides does not matter. docs/labels.md says what else was tried.
+A label of the pair x lowers the mean variance of the pool's margins by
+
+    1/4 x' S C S x / (1 + 1/4 x' S x),   C = mean of x x' over the pool.
+
+The pair that lowers it most is picked, S is updated as if it had been labelled, and so on: a greedy
+transductive design (Yu, Bi and Tresp, 2006). What labels say plays no part, nor do signs of x, so
+the order of a pair's sides does not matter. docs/labels.md says what else was tried.
 """
 
 import numpy as np
@@ -120,8 +124,8 @@ def pick(
     groups: np.ndarray | None = None,
     order: np.random.Generator | None = None,
 ) -> list[int]:
-    """Positions of `count` of the differences x [n, k] beside the known ones [N, k], by the
-    variance of their margins or, with a generator, by chance."""
+    """Positions of `count` of the differences x [n, k] beside the known ones [N, k], by what
+    their labels promise or, with a generator, by chance."""
     design = Design(known, x)
     luck = None if order is None else order.random(len(x))
     lengths, known = np.linalg.norm(x, axis=1), _directions(known)
@@ -132,7 +136,7 @@ def pick(
         if not is_open.any():
             free, known = ~taken, known[:0]  # only near copies are left, or groups a second time
             continue
-        best = int(np.where(is_open, design.variance if luck is None else luck, -1).argmax())
+        best = int(np.where(is_open, design.promise if luck is None else luck, -np.inf).argmax())
         if len(known) and np.abs(known @ x[best]).max() > COPY * lengths[best] > 0:
             free[best] = False
             continue
@@ -151,25 +155,36 @@ def _directions(x: np.ndarray) -> np.ndarray:
 
 
 class Design:
-    """The `variance` [n] of each candidate's margin, given which pairs have labels."""
+    """By how much a label of each candidate would lower the mean variance of all their margins
+    (`promise` [n]), given which pairs have labels."""
 
     def __init__(self, known: np.ndarray, x: np.ndarray):
         self.x, features = x, x.shape[1]
-        size = np.square(x, dtype=np.float64).sum(axis=1).mean()
-        precision = np.eye(features) * (max(size, np.finfo(float).tiny) / TAU**2)
+        self.second_moments = (x.T @ x).astype(np.float64) / len(x)
+        size = max(float(np.trace(self.second_moments)), np.finfo(float).tiny)
+        precision = np.eye(features) * size / TAU**2
         precision += INFORMATION * (known.T @ known)
         self.covariance = np.linalg.inv(precision)
-        half = self.covariance.astype(np.float32)
-        self.variance = np.concatenate(
-            [
-                np.einsum("ij,ij->i", part @ half, part, dtype=np.float64)
-                for part in np.array_split(x, -(-len(x) // CHUNK))
-            ]
-        )
+        self.variance = _squares(x, self.covariance)
+        self.fall = _squares(x, self.covariance @ self.second_moments @ self.covariance)
+
+    @property
+    def promise(self) -> np.ndarray:
+        return INFORMATION * self.fall / (1 + INFORMATION * self.variance)
 
     def learn(self, place: int) -> None:
         """Updates the posterior as if the candidate at `place` had been labelled."""
         along = self.covariance @ self.x[place]
+        seen = self.second_moments @ along
         share = INFORMATION / (1 + INFORMATION * float(along @ self.x[place]))
-        self.variance = np.maximum(self.variance - share * (self.x @ along) ** 2, 0)
+        own, through = self.x @ along, self.x @ (self.covariance @ seen)
+        self.fall += share * own * (share * float(along @ seen) * own - 2 * through)
+        self.variance -= share * own**2
         self.covariance -= share * np.outer(along, along)
+
+
+def _squares(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """x' M x of every row of x [n, k], in chunks."""
+    half = matrix.astype(np.float32)
+    parts = np.array_split(x, -(-len(x) // CHUNK))
+    return np.concatenate([np.einsum("ij,ij->i", p @ half, p, dtype=np.float64) for p in parts])

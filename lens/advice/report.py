@@ -31,6 +31,7 @@ def as_json(advice: Advice) -> dict:
             "measured": _sized(advice.curve.sizes, advice.curve.measured),
             "predicted": _sized(advice.curve.ahead, advice.curve.predicted),
         },
+        **({"baseline": advice.baseline.as_dict()} if advice.baseline else {}),
         **({"choice": advice.choice.as_dict()} if advice.choice else {}),
         "flags": advice.flags,
         "data": advice.report,

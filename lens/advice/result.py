@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lens.advice.backtest import Backtest
+from lens.advice.baseline import Baseline
 from lens.advice.learning_curve import Curve
 from lens.core.diagnostics import sentences
 from lens.core.intervals import Interval
@@ -30,7 +31,8 @@ class Advice:
     """What cross-validation found. `accuracy` is by recipe; `recommended` trains on synthetic pairs
     only if one beats its control and every plain recipe by an interval that leaves out 0. `soft`
     compares plain recipes on soft labels with the same ones on hard labels, `choice` chosen labels
-    with random ones. `stopped` is what was not done for want of time, if anything."""
+    with random ones, `baseline` scores that need no labels with these beside a probe. `stopped` is
+    what was not done for want of time, if anything."""
 
     pairs: int
     prompts: int
@@ -47,6 +49,7 @@ class Advice:
     soft: list[Comparison] = field(default_factory=list)
     stopped: str = ""
     choice: Backtest | None = None
+    baseline: Baseline | None = None
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -97,6 +100,13 @@ def table(advice: Advice) -> str:
         difference = points(against.difference) if against else ""
         text = f"  {recipe!s:<{width}} {percent(value.mean)} {bracket(value)}"
         lines.append(f"{text:<42}{difference}".rstrip())
+    if found := advice.baseline:
+        for name, value in (
+            (f"{found.name}, no labels", found.alone),
+            (f"{found.name}, with {found.recipe}", found.beside),
+        ):
+            lines.append(f"  {name:<{width}} {percent(value.mean)} {bracket(value)}")
+        lines.append(f"  your labels add {points(found.gain)} to {found.name}.")
     return "\n".join(lines)
 
 

@@ -21,6 +21,11 @@ def add_arguments(parser):
         type=positive,
         help="of 5-fold cross-validation (default: 5 if time allows)",
     )
+    parser.add_argument(
+        "--baseline",
+        help="scores that need no labels: `length`, or a file with `id` or `prompt` and the scores "
+        "`chosen` and `rejected` of a public reward model or a judge",
+    )
     parser.add_argument("--scales", type=scale, nargs="+", default=[4], help="2, 4, ...")
     parser.add_argument("--out", default="advice", help="folder for text, JSON and picture")
 
@@ -36,7 +41,7 @@ def run(args):
     from lens.advice.preferences import decided
     from lens.advice.report import as_json, draw
     from lens.advice.result import duration
-    from lens.cli.shared.arguments import settings
+    from lens.cli.shared.arguments import options, settings
     from lens.cli.shared.embedding import encoder
     from lens.cli.shared.your_data import preferences, set_threads
     from lens.core.errors import LensError
@@ -51,8 +56,7 @@ def run(args):
     tell = lambda message: print(message, file=sys.stderr)  # noqa: E731
     start = time.perf_counter()
     pairs = preferences(args, args.source)
-    told = pairs.table["group"][decided(pairs.table)].to_numpy()
-    fold_of_each(told, 0)  # too few prompts are found before embedding
+    fold_of_each(pairs.table["group"][decided(pairs.table)].to_numpy(), 0)  # before embedding
 
     def estimate(seconds, texts):
         tell(f"Embedding {texts:,} texts: about {duration(seconds)}.")
@@ -66,22 +70,23 @@ def run(args):
     if args.embeddings:
         data = import_embeddings(pairs, args.embeddings)
     else:
-        asked = encoder(args)
-        saved = kept(args.out, pairs, asked)
-        data = embed_pairs(pairs, asked, estimate=estimate) if saved is None else saved
-        if saved is not None:
+        reader = encoder(args)
+        saved = kept(args.out, pairs, reader)
+        data = saved or embed_pairs(pairs, reader, estimate=estimate)
+        if saved:
             tell(f"Embeddings: those in {args.out}.")
     data.save(args.out)
     if data.note:
         tell(data.note)
+    asked = options(args, "scales", "rounds", "baseline")
     left = args.minutes - (time.perf_counter() - start) / 60
-    advice = advise(data, scales=args.scales, rounds=args.rounds, minutes=left, tell=tell)
+    advice = advise(data, minutes=left, tell=tell, **asked)
     folder, found = Path(args.out), as_json(advice)
     text = f"{advice}\n\nNext: lens fit --advice {args.out} --out REWARD_MODEL"
+    about = {"settings": settings(args), "versions": artifacts.versions()}
     figures.save(draw(advice), folder, "advice")
     artifacts.write_text(folder / "advice.txt", text + "\n")
-    about = {"settings": settings(args), "versions": artifacts.versions()}
     artifacts.write_json(folder / "advice.json", found | about)
-    track(str(folder / "advice"), settings(args), found)
+    track(str(folder / "advice"), about["settings"], found)
     print(text)
     tell(f"Also in {folder}: advice.txt, advice.json, advice.png, and the embeddings for `fit`.")

@@ -8,14 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.pages import blocks
 from tests.helpers.workflow_tools import ROOT
 
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text()
-
-
-def blocks(text):
-    """(language, code) of the fenced blocks, in order."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
