@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 from bench_demo import demo
-from bench_language import causal, encoder
+from bench_language import encoder, language
 from bench_training import memory, probes, sweep, training
 
 from lens.files import artifacts
 
-PARTS = ("causal", "encoder", "training", "probes", "memory", "sweep", "demo")
+PARTS = ("language", "encoder", "training", "probes", "memory", "sweep", "demo")
 
 
 def processor() -> str:
@@ -32,8 +32,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--pairs", type=int, default=40)
-    parser.add_argument("--prompts", type=int, default=8, help="with 16 candidates each")
+    parser.add_argument(
+        "--language-runs", type=int, default=1, help="of SmolLM2's rows: minutes each"
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=16, help="of HH; PandaLM's are 3 times as many"
+    )
+    parser.add_argument("--prompts", type=int, default=2, help="with 16 answers each")
+    parser.add_argument("--weights", default="../shared/weights", help="folder with SmolLM2")
+    parser.add_argument("--data", default="../shared/data", help="folder with HH-RLHF and PandaLM")
     parser.add_argument("--batch", type=int, default=16, help="rows in the peers' batches")
     parser.add_argument("--device", default="cpu", help="of the language models")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -47,10 +54,8 @@ def main() -> None:
     rows: list[dict] = []
     kept = artifacts.read_json(args.out) if Path(args.out).is_file() else []
     parts = {
-        "causal": lambda: causal(
-            rows, args.runs, args.device, args.pairs, args.prompts, args.batch
-        ),
-        "encoder": lambda: encoder(rows, args.runs, args.device, 12 * args.pairs),
+        "language": lambda: language(rows, args.language_runs, args.device, args),
+        "encoder": lambda: encoder(rows, args.runs, args.device, 480),
         "training": lambda: training(rows, args.runs),
         "probes": lambda: probes(rows, args.runs),
         "memory": lambda: memory(rows),

@@ -1,68 +1,40 @@
-"""Rows of `make bench` on language models: embeddings and gold scores.
+"""Rows of `make bench` on language models: embeddings, gold scores, answers that are written.
 
-Texts are random tokens with lengths like those of HH-RLHF in MiniLM's tokens: logs of prompt
-lengths have mean 4.36 and standard deviation 1.18, of answers 3.75 and 1.02. What texts say does
-not matter to the clock.
+SmolLM2's real weights and real texts. Beside each ratio stands its token bound: the tokens that the
+peer passes through the model, padding included, over the distinct tokens, those of a prefix tree.
+It is what reading less can give; the rest is reading faster.
 """
 
+import copy
 import json
 import time
 from pathlib import Path
-from statistics import NormalDist
 
 import numpy as np
+import real
 import torch
 from peers import by_length, last_states, logits, naive
-from timing import add, seconds
+from timing import add, seconds, skip
 
 from lens.language.embedding import embed
 from lens.language.encoder import Encoder
+from lens.language.generation import generate
 from lens.language.gold import score
 from lens.language.packed.reading import distinct_tokens
+from lens.language.precision import has_units, make_fast, undo
 
-SHAPE = {
-    "vocab_size": 8192,
-    "hidden_size": 576,
-    "intermediate_size": 1536,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 9,
-    "num_key_value_heads": 3,
-    "max_position_embeddings": 2048,
-    "pad_token_id": 0,
-}
 SAME = 1e-4  # of the largest
 BUDGET = 8192
+PEERS = {"naive padded loop": 1.2, "sorted by length": 1.1}  # goals, times the token bound
+NO_UNITS = "this CPU has no bfloat16 units"
+FAST, PEAK_SHARE = 4.0, 0.65
+PROMPT, ANSWERS, NEW = 175, 16, 64  # tokens, answers to a prompt, tokens of an answer
 
 
-def texts(prompts: int, answers: int, seed: int) -> tuple[list[list[int]], list[int]]:
-    """(token ids, number of the prompt) of `answers` texts for each prompt, prompt by prompt.
-
-    Lengths are evenly spaced quantiles, shuffled, so that a small set has the mix of a large one.
-    """
-    rng = np.random.default_rng(seed)
-
-    def lengths(count: int, log_mean: float, log_sd: float, most: int) -> np.ndarray:
-        normals = NormalDist(log_mean, log_sd)
-        spaced = [normals.inv_cdf((i + 0.5) / count) for i in range(count)]
-        return rng.permutation(np.clip(np.exp(spaced), 1, most).astype(int))
-
-    def tokens(length: int) -> list[int]:
-        return rng.integers(10, SHAPE["vocab_size"], size=length).tolist()
-
-    rows, groups = [], []
-    after = iter(lengths(prompts * answers, 3.75, 1.02, 512))
-    for number, before in enumerate(lengths(prompts, 4.36, 1.18, 1024)):
-        prompt = tokens(before)
-        for _ in range(answers):
-            rows.append(prompt + tokens(next(after)))
-            groups.append(number)
-    return rows, groups
-
-
-def tokens_through(lengths: list[int], batch: int) -> int:
-    """Tokens, padding included, that a loop over batches goes through."""
+def bound(lengths: list[int], batch: int, distinct: int) -> float:
+    """Tokens, padding included, that a loop over batches goes through for each distinct one."""
     parts = [lengths[at : at + batch] for at in range(0, len(lengths), batch)]
-    return sum(len(part) * max(part) for part in parts)
+    return sum(len(part) * max(part) for part in parts) / distinct
 
 
 def peak(device: str) -> float:
@@ -78,86 +50,156 @@ def peak(device: str) -> float:
     return best
 
 
-def race(
-    rows: list, runs: int, name: str, data: tuple, goals: tuple, batch: int, ours, **peers
-) -> float:
-    """Times functions of (token ids, prompt numbers) on the same texts, adds a row for each peer,
-    prints how far the results are apart, and returns our seconds."""
-    ids, groups = data
-    few, found = groups.index(min(2, groups[-1])), {}
+def race(rows: list, runs: int, name: str, ids: list[list[int]], batch: int, read, model, plain):
+    """Times `plain`'s loops over `model` and ours, read(ids); adds a row for each peer, prints how
+    far results are apart, and returns our seconds."""
+    found = {}
 
     def turn(key, way):
         def go(warm):
-            part = slice(few if warm else None)
-            found[key] = way(ids[part], groups[part])
+            found[key] = way(ids[:2] if warm else ids)
 
         return go
 
-    ways = {"ours": ours, **peers}
+    ways = {
+        "ours": read,
+        "naive padded loop": lambda part: naive(plain, model, part, batch),
+        "sorted by length": lambda part: by_length(plain, model, part, batch),
+    }
     own, *theirs = seconds(runs, *(turn(key, way) for key, way in ways.items()))
-    for peer, took, goal in zip(peers, theirs, goals, strict=True):
-        add(rows, name, peer, took / own, goal)
-    lengths = list(map(len, ids))
-    distinct = distinct_tokens(ids)
-    for peer, order in (("naive", lengths), ("sorted", sorted(lengths))):
-        tokens = tokens_through(order, batch) / distinct
-        print(f"    {peer} goes through {tokens:.2f} tokens for each distinct one")
-    apart = max(float(np.abs(found["ours"] - found[peer]).max()) for peer in peers)
+    distinct, lengths = distinct_tokens(ids), list(map(len, ids))
+    orders = (lengths, sorted(lengths, reverse=True))
+    for (peer, goal), took, order in zip(PEERS.items(), theirs, orders, strict=True):
+        least = bound(order, batch, distinct)
+        add(rows, name, peer, took / own, round(goal * least, 2), token_bound=round(least, 2))
+    apart = max(float(np.abs(found["ours"] - found[peer]).max()) for peer in PEERS)
     largest = float(np.abs(found["ours"]).max())
-    print(f"    results differ by at most {apart:.1g}, of {largest:.2g}")
+    print(f"    {distinct:,} distinct tokens; results differ by {apart:.1g}, of {largest:.2g}")
     if not apart <= SAME * largest:
         raise SystemExit(f"{name}: the results are not the same")
     return own
 
 
-def causal(rows: list, runs: int, device: str, pairs: int, prompts: int, batch: int) -> None:
-    """Embedding of pairs and candidates, and gold scores, against a naive and a sorted loop with
-    `batch` rows at a time."""
-    from transformers import LlamaConfig, LlamaForSequenceClassification
+def language(rows: list, runs: int, device: str, args) -> None:
+    """SmolLM2 reads pairs, rated answers and what it wrote itself, and writes."""
+    path = real.find_weights(Path(args.weights))
+    data = Path(args.data)
+    if path is None or not data.is_dir():
+        print(
+            f"SmolLM2's rows: skipped, {args.weights} holds no {real.NAME} (bring it with its "
+            f"fetch-models.sh) or {data} is not there"
+        )
+        return
+    tokenizer, model = real.load_smollm2(path)
+    model = model.to(device)
+    written = writing(rows, runs, tokenizer, model, data, args.prompts)
+    judge = _judge(model)
+    sets = {
+        "embed pairs (HH)": real.token_ids(tokenizer, real.hh_pairs(data, args.pairs)),
+        "embed rated answers (PandaLM's pairs)": real.token_ids(
+            tokenizer, real.panda_pairs(data, 3 * args.pairs)
+        ),
+        f"embed {ANSWERS} answers": written,
+        f"gold-score {ANSWERS} answers": written,
+    }
+    for name, ids in sets.items():
+        gold = name.startswith("gold")
+        reader, plain = (judge, logits) if gold else (model.base_model, last_states)
+        read = _scored(judge) if gold else _embedded(model.base_model)
+        own = race(rows, runs, name, ids, args.batch, read, reader, plain)
+        if name == "embed pairs (HH)":
+            size = sum(p.numel() for n, p in reader.named_parameters() if "embed" not in n)
+            share = 2 * size * distinct_tokens(ids) / own / peak(device)
+            add(rows, "share of the matrix-product peak, distinct tokens", "-", share, PEAK_SHARE)
+        _fast(rows, runs, f"{name}, fast", reader, read, ids, own, device)
+
+
+def _embedded(model):
+    options = {"pooling": "last", "layer": -1, "batch_tokens": BUDGET, "progress": False}
+    return lambda ids: embed(model, ids, **options)
+
+
+def _scored(judge):
+    return lambda ids: score(judge, ids, batch_tokens=BUDGET)
+
+
+def _judge(model):
+    """A classifier with the same body and a random head."""
+    from transformers import AutoModelForSequenceClassification
 
     torch.manual_seed(0)
-    judge = LlamaForSequenceClassification(LlamaConfig(**SHAPE, num_labels=1)).to(device).eval()
-    model = judge.model
+    config = copy.deepcopy(model.config)
+    config.num_labels, config.pad_token_id = 1, 0  # no text has token 0: the peers pad with it
+    judge = AutoModelForSequenceClassification.from_config(config)
+    judge.model = model.model
+    return judge.to(model.device).eval()
 
-    def states(ids, _):
-        return embed(
-            model,
-            ids,
-            pooling="last",
-            layer=-1,
-            batch_tokens=BUDGET,
-            progress=False,
+
+def _fast(rows: list, runs: int, name: str, model, read, ids, own: float, device: str) -> None:
+    """How much faster ours is with `--precision fast`."""
+    if device != "cpu" or not has_units():
+        skip(rows, name, "ours, float32", FAST, NO_UNITS)
+        return
+    replaced = make_fast(model)
+    (took,) = seconds(runs, lambda warm: read(ids[:2] if warm else ids))
+    undo(replaced)
+    add(rows, name, "ours, float32", own / took, FAST)
+
+
+def writing(rows: list, runs: int, tokenizer, model, data: Path, count: int) -> list[list[int]]:
+    """Answers to prompts in tokens a second, against `generate` with num_return_sequences; returns
+    the token ids of the prompts with our answers."""
+    prompts = real.prompts_of_length(tokenizer, data, count, PROMPT)
+    answers: dict[str, list[list[str]]] = {}
+    tokens = {"ours": 0, "generate": 0}
+    options = {"candidates": ANSWERS, "seed": 0, "temperature": 1.0, "top_p": 1.0}
+
+    def ours(warm):
+        names = list(range(len(prompts)))
+        most, side = (2, prompts[:1]) if warm else (NEW, prompts)
+        answers["ours"] = generate(
+            model, tokenizer, side, names, max_new_tokens=most, batch_size=ANSWERS, **options
         )
+        texts = [text for row in answers["ours"] for text in row]
+        tokens["ours"] = sum(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))
 
-    plain = {
-        "naive": lambda ids, _: naive(last_states, model, ids, batch),
-        "sorted": lambda ids, _: by_length(last_states, model, ids, batch),
-    }
-    ids, _ = data = texts(pairs, 2, 0)
-    own = race(rows, runs, "embed pairs", data, (3.0, 1.3), batch, states, **plain)
-    count = distinct_tokens(ids)
-    weights = sum(p.numel() for n, p in model.named_parameters() if "embed" not in n)
-    add(
-        rows,
-        "share of the matrix-product peak, distinct tokens",
-        "-",
-        2 * weights * count / own / peak(device),
-        0.6,
-    )
-    race(
-        rows, runs, "embed 16 candidates", texts(prompts, 16, 1), (6.0, 2.5), batch, states, **plain
-    )
-    race(
-        rows,
-        runs,
-        "gold-score 16 candidates",
-        texts(prompts, 16, 2),
-        (6.0, 2.5),
-        batch,
-        lambda ids, _: score(judge, ids, batch_tokens=BUDGET),
-        naive=lambda ids, _: naive(logits, judge, ids, batch),
-        sorted=lambda ids, _: by_length(logits, judge, ids, batch),
-    )
+    def theirs(warm):
+        tokens["generate"] = 0
+        for prompt in prompts[: 1 if warm else None]:
+            ids = torch.tensor([prompt], device=model.device)
+            output = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                do_sample=True,
+                top_k=0,
+                top_p=1.0,
+                temperature=1.0,
+                num_return_sequences=ANSWERS,
+                max_new_tokens=2 if warm else NEW,
+            )
+            new = output[:, len(prompt) :]
+            ended = (new == tokenizer.eos_token_id).cumsum(dim=1) > 0
+            tokens["generate"] += int((~ended).sum())
+
+    torch.manual_seed(0)
+    own, peer = seconds(runs, ours, theirs)
+    ratio = (tokens["ours"] / own) / (tokens["generate"] / peer)
+    name = f"write {ANSWERS} answers of {NEW} tokens to {PROMPT}-token prompts, tokens a second"
+    add(rows, name, "generate, float32", ratio, 2.0)
+    print(f"    {tokens['ours'] / own:.0f} and {tokens['generate'] / peer:.0f} tokens a second")
+    if has_units() and model.device.type == "cpu":
+        replaced = make_fast(model)
+        (took,) = seconds(runs, ours)
+        undo(replaced)
+        fast = (tokens["ours"] / took) / (tokens["generate"] / peer)
+        add(rows, f"{name}, fast", "generate, float32", fast, 5.0)
+    else:
+        skip(rows, f"{name}, fast", "generate, float32", 5.0, NO_UNITS)
+    return [
+        prompt + tokenizer(answer, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+        for prompt, row in zip(prompts, answers["ours"], strict=True)
+        for answer in row
+    ]
 
 
 def encoder(rows: list, runs: int, device: str, count: int) -> None:
@@ -179,17 +221,27 @@ def encoder(rows: list, runs: int, device: str, count: int) -> None:
     stored = [json.dumps([{"role": "user", "content": prompt}]) for prompt in prompts]
     texts = [ours.text(*both) for both in zip(stored, answers, strict=True)]
     few = slice(16)
-    own, peer = seconds(
+    name, peer = "encoder embedding (MiniLM)", "sentence-transformers"
+
+    def own(warm):
+        part = few if warm else slice(None)
+        ours.embed(stored[part], answers[part])
+
+    mine, other = seconds(
         runs,
-        lambda warm: ours.embed(
-            stored[few if warm else slice(None)], answers[few if warm else slice(None)]
-        ),
+        own,
         lambda warm: theirs.encode(
             texts[few if warm else slice(None)], batch_size=32, show_progress_bar=False
         ),
     )
-    mine, other = ours.embed(stored[few], answers[few]), theirs.encode(texts[few])
-    cosines = (mine * other).sum(1) / np.linalg.norm(mine, axis=1) / np.linalg.norm(other, axis=1)
-    if cosines.min() < 1 - SAME:
+    found, expected = ours.embed(stored[few], answers[few]), theirs.encode(texts[few])
+    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+    if ((found * expected).sum(1) / norms).min() < 1 - SAME:
         raise SystemExit("encoder embedding: the results are not the same")
-    add(rows, "encoder embedding (MiniLM)", "sentence-transformers", peer / own, 1.0)
+    add(rows, name, peer, other / mine, 1.0)
+    if device != "cpu" or not has_units():
+        skip(rows, f"{name}, fast", peer, 2.0, NO_UNITS)
+        return
+    make_fast(ours.load()[1])
+    (fast,) = seconds(runs, own)
+    add(rows, f"{name}, fast", peer, other / fast, 2.0)

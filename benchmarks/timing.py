@@ -18,10 +18,29 @@ def seconds(runs: int, *ways, clock=time.perf_counter) -> list[float]:
 
 
 def add(
-    rows: list, name: str, peer: str, ratio: float, goal: float, *, at_most: bool = False
+    rows: list,
+    name: str,
+    peer: str,
+    ratio: float,
+    goal: float,
+    *,
+    at_most: bool = False,
+    **more: float,
 ) -> None:
-    """Appends a row of the table and prints it; `at_most` where less is better."""
+    """Appends a row of the table and prints it, with `more` beside it; `at_most` where less is
+    better."""
     met = ratio <= goal if at_most else ratio >= goal
-    rows.append({"name": name, "peer": peer, "ratio": round(ratio, 2), "goal": goal, "met": met})
+    row = {"name": name, "peer": peer, "ratio": round(ratio, 2), "goal": goal, "met": met}
+    rows.append(row | more)
     sign, verdict = "<=" if at_most else ">=", "met" if met else "NOT MET"
-    print(f"{name:<56} {peer:<26} {ratio:>8.2f}  goal {sign} {goal:<5} {verdict}", flush=True)
+    beside = "".join(f"  {key.replace('_', ' ')} {value}" for key, value in more.items())
+    print(
+        f"{name:<56} {peer:<26} {ratio:>8.2f}  goal {sign} {goal:<5} {verdict}{beside}", flush=True
+    )
+
+
+def skip(rows: list, name: str, peer: str, goal: float, why: str) -> None:
+    """Appends a row that could not be measured here, and prints why."""
+    row = {"name": name, "peer": peer, "ratio": None, "goal": goal, "met": None, "why": why}
+    rows.append(row)
+    print(f"{name:<56} {peer:<26}        -  goal >= {goal:<5} not measured: {why}", flush=True)

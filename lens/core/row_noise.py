@@ -21,11 +21,9 @@ def row_normals(seeds: Tensor, dim: int) -> Tensor:
     return ((-2 * first.log()).sqrt() * (2 * torch.pi * second).cos()).float()
 
 
-def row_gumbels(seeds: Tensor, dim: int) -> Tensor:
-    """Standard Gumbel noise float32 [n, dim] for row seeds int64 [n]: argmax(logits + it) is a
-    draw from softmax(logits)."""
-    uniform = ((row_bits(seeds, dim) >> 12) & (2**52 - 1)).double().add(0.5).div(2**52)
-    return (-(-uniform.log()).log()).float()
+def row_uniforms(seeds: Tensor) -> Tensor:
+    """Uniform numbers in (0, 1), float64 [n], for row seeds int64 [n]."""
+    return ((row_bits(seeds, 1)[:, 0] >> 12) & (2**52 - 1)).double().add(0.5).div(2**52)
 
 
 def combine(seed: int, *parts: Tensor | int) -> Tensor:

@@ -1,8 +1,7 @@
 """Candidate answers sampled from the base model.
 
-Sampling adds Gumbel noise to the logits and takes the largest, which draws from the softmax. The
-noise belongs to (seed, prompt, candidate, step), so that an answer does not depend on which other
-prompts share its batch.
+Each token is drawn from the softmax by a uniform number that belongs to (seed, prompt, candidate,
+step), so that an answer does not depend on which other prompts share its batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
 
 from lens.core.progress import Bar
-from lens.core.row_noise import combine, row_gumbels
+from lens.core.row_noise import combine, row_uniforms
 from lens.core.seeds import derive_seed
 from lens.language.batching import pad
 from lens.language.packed.reading import can_pack
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
-Perturb = Callable[[Tensor, Tensor, Tensor | int], Tensor]
+Draw = Callable[[Tensor, Tensor, Tensor | int], Tensor]
 
 
 @torch.inference_mode()
@@ -41,7 +40,7 @@ def generate(
     max_new_tokens: int,
     batch_size: int,
 ) -> list[list[str]]:
-    """`candidates` sampled answers for each tokenised prompt; `names` seed their noise.
+    """`candidates` sampled answers for each tokenised prompt; `names` seed their draws.
 
     About `batch_size` answers are written side by side. At temperature 0 every answer is the most
     likely one, token by token.
@@ -50,18 +49,18 @@ def generate(
     seeds = [derive_seed(seed, names[row], number) for row, number in jobs]
     stop = model.generation_config.eos_token_id or tokenizer.eos_token_id
     ends = set(stop if isinstance(stop, list) else [stop])
-    perturb = _perturbation(temperature, top_p)
+    draw = _drawing(temperature, top_p)
 
     def pick(logits: Tensor, of: list[int], steps: list[int]) -> list[int]:
         own = torch.tensor([seeds[job] for job in of], device=logits.device)
         at = torch.tensor(steps, device=logits.device)
-        return perturb(logits.float(), own, at).argmax(dim=-1).tolist()
+        return draw(logits.float(), own, at).tolist()
 
     if jobs and can_pack(model.base_model):
         rows = [row for row, _ in jobs]
         ids = write(model, prompts, rows, pick, ends=ends, most=max_new_tokens, slots=batch_size)
     else:
-        ids = _generate(model, prompts, jobs, seeds, perturb, max_new_tokens, batch_size, ends)
+        ids = _generate(model, prompts, jobs, seeds, draw, max_new_tokens, batch_size, ends)
     kept = [[token for token in answer if token not in ends] for answer in ids]
     texts = tokenizer.batch_decode(kept, skip_special_tokens=True)
     answers: list[list[str]] = [[] for _ in prompts]
@@ -70,30 +69,34 @@ def generate(
     return answers
 
 
-def _perturbation(temperature: float, top_p: float) -> Perturb:
-    """A function of (logits [n, words], row seeds [n], steps [n]) whose largest value is the next
-    token."""
+def _drawing(temperature: float, top_p: float) -> Draw:
+    """A function of (logits [n, words], row seeds [n], steps [n]) that gives the next tokens [n]:
+    the words at which the cumulated softmax passes each row's uniform number."""
     if temperature <= 0:
-        return lambda logits, seeds, steps: logits
+        return lambda logits, seeds, steps: logits.argmax(dim=-1)
     warp = TemperatureLogitsWarper(float(temperature))
     nucleus = TopPLogitsWarper(top_p) if top_p < 1 else None
 
-    def perturb(logits: Tensor, seeds: Tensor, steps: Tensor | int) -> Tensor:
+    def draw(logits: Tensor, seeds: Tensor, steps: Tensor | int) -> Tensor:
         logits = warp(None, logits)
         logits = nucleus(None, logits) if nucleus else logits
-        return logits + row_gumbels(combine(0, seeds, steps), logits.shape[-1]).to(logits)
+        below = logits.softmax(dim=-1).cumsum(dim=-1, dtype=torch.float64)
+        wanted = row_uniforms(combine(0, seeds, steps))[:, None] * below[:, -1:]
+        return torch.searchsorted(below, wanted)[:, 0]
 
-    return perturb
+    return draw
 
 
-class _Perturbed(LogitsProcessor):
-    """The perturbation for transformers' own loop; `row_seeds` is int64 [n]."""
+class _Drawn(LogitsProcessor):
+    """For transformers' own loop: the drawn tokens alone are left; `row_seeds` is int64 [n]."""
 
-    def __init__(self, perturb: Perturb, row_seeds: Tensor, prompt_length: int):
-        self.perturb, self.row_seeds, self.prompt_length = perturb, row_seeds, prompt_length
+    def __init__(self, draw: Draw, row_seeds: Tensor, prompt_length: int):
+        self.draw, self.row_seeds, self.prompt_length = draw, row_seeds, prompt_length
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        return self.perturb(scores, self.row_seeds, input_ids.shape[1] - self.prompt_length)
+        step = input_ids.shape[1] - self.prompt_length
+        tokens = self.draw(scores.float(), self.row_seeds, step)
+        return torch.full_like(scores, -torch.inf).scatter(1, tokens[:, None], 0.0)
 
 
 def _generate(
@@ -101,7 +104,7 @@ def _generate(
     prompts: Sequence[Sequence[int]],
     jobs: list[tuple[int, int]],
     seeds: list[int],
-    perturb: Perturb,
+    draw: Draw,
     most: int,
     batch_size: int,
     ends: set[int],
@@ -126,7 +129,7 @@ def _generate(
             input_ids=ids,
             attention_mask=mask,
             generation_config=settings,
-            logits_processor=LogitsProcessorList([_Perturbed(perturb, own, ids.shape[1])]),
+            logits_processor=LogitsProcessorList([_Drawn(draw, own, ids.shape[1])]),
         )
         for job, answer in zip(batch, output[:, ids.shape[1] :].tolist(), strict=True):
             answers[job] = answer

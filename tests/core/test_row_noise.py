@@ -3,7 +3,7 @@
 import torch
 from scipy import stats
 
-from lens.core.row_noise import combine, row_gumbels, row_normals
+from lens.core.row_noise import combine, row_normals, row_uniforms
 from lens.core.seeds import derive_seed
 
 
@@ -15,12 +15,14 @@ def test_normals_are_standard_normal():
     assert (correlations - torch.eye(500)).abs().max() < 6 / 200**0.5
 
 
-def test_gumbels_draw_from_the_softmax():
-    logits = torch.tensor([0.0, 1.0, 2.0, -1.0])
-    rows = 100_000
-    picks = (logits + row_gumbels(combine(7, torch.arange(rows)), 4)).argmax(dim=1)
-    shares = torch.bincount(picks, minlength=4) / rows
-    assert (shares - logits.softmax(dim=0)).abs().max() < 0.006
+def test_uniforms_are_uniform_and_each_row_s_own():
+    rows = 20_000
+    values = row_uniforms(combine(7, torch.arange(rows)))
+    assert 0 < values.min() < 1e-3 < 1 - 1e-3 < values.max() < 1
+    counts = torch.histc(values, bins=10, min=0, max=1)
+    assert (counts - rows / 10).abs().max() < 5 * (rows * 0.09) ** 0.5
+    some = row_uniforms(combine(7, torch.tensor([5, 3])))
+    assert torch.equal(some, values[[5, 3]])
 
 
 def test_a_row_s_noise_does_not_depend_on_its_neighbours():
