@@ -118,6 +118,16 @@ def test_paper_config_runs_what_the_paper_ran(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "most"), [("paper", 500), ("demo", 60)])
+def test_runs_have_few_jobs(tmp_path, name, most):
+    config = ROOT / f"workflow/configs/{name}.yaml"
+    given = ["-n", "--forceall", "--quiet", "rules", "--configfile", config]
+    run = snakemake(*given, directory=tmp_path)
+    total = re.search(r"^total +(\d+)$", run.stdout, re.MULTILINE)
+    assert 30 < int(total[1]) <= most
+
+
+@pytest.mark.slow
 def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(tmp_path):
     """Of the profile as shipped: GPU jobs where there are GPUs, the others where there are none."""
     listing = snakemake(
