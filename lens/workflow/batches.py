@@ -7,7 +7,6 @@ makes one more job, and what stands is left alone. A cell that a job of its own 
 
 import re
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +56,12 @@ class Batch(NamedTuple):
         """What its log, benchmark and list of cells are called, below their stage's folder."""
         return f"{self.at}/cells_{self.number}"
 
+    @property
+    def rule(self) -> str:
+        """What the name of its rules ends with: of this place alone, since a job on a cluster reads
+        the Snakefile again, when other lists may be there."""
+        return re.sub(r"\W", "_", f"at_{self.at}_{self.number}")
+
 
 def wanted(config: Config) -> dict[At, list[Cell]]:
     """The cells that the artefacts read, by place."""
@@ -72,21 +77,19 @@ def batches(config: Config) -> Iterator[Batch]:
     """Those that have been made, as their lists say, and then what no list holds."""
     known_methods = {*METHODS, *variants(config)}
     for at, cells in wanted(config).items():
-        open_cells = [one for one in cells if not made_alone(config, one)]
-        for number in count():
-            file = Path(f"{config.results}/train_reward/{at}/cells_{number}.json")
-            if not file.is_file():
-                break
+        seen = {one for one in cells if made_alone(config, one)}
+        files = Path(f"{config.results}/train_reward/{at}").glob("cells_*.json")
+        lists = {int(file.stem.removeprefix("cells_")): read_json(file) for file in files}
+        for number, rows in sorted(lists.items()):
             listed = [
-                Cell(at.dataset, at.model, str(at.n_pairs), *row.split("/x"))
-                for row in read_json(file)
+                cells[0]._replace(method=m, scale=k) for m, k in (r.split("/x") for r in rows)
             ]
-            kept = [one for one in listed if one in cells or one.method in known_methods]
-            open_cells = [one for one in open_cells if one not in kept]
-            if kept:
+            known = [one for one in listed if one in cells or one.method in known_methods]
+            if kept := [one for one in known if one not in seen]:
                 yield Batch(at, number, kept)
-        if open_cells:
-            yield Batch(at, number, open_cells)
+            seen |= set(kept)
+        if rest := [one for one in cells if one not in seen]:
+            yield Batch(at, max(lists, default=-1) + 1, rest)
 
 
 def models(config: Config, batch: Batch) -> list[str]:

@@ -68,8 +68,8 @@ def paper(directory, name="small"):
 
 
 def family(rule):
-    """The rule that a job of several cells belongs to, train_reward_at_3 to train_reward."""
-    return re.sub(r"_at_\d+$", "", rule)
+    """The rule that a job of several cells belongs to: of train_reward_at_PLACE train_reward."""
+    return rule.partition("_at_")[0]
 
 
 def jobs(listing):

@@ -59,6 +59,31 @@ def test_what_is_added_makes_a_job_of_its_own_and_what_stands_keeps_its_own(fold
     assert rows(resolved(SMALL, less)) == first  # nothing is trained anew for what is left out
 
 
+def test_lists_may_have_gaps_or_name_a_cell_twice(folder):
+    """A list that was removed by hand, or that another version has left."""
+    place = folder / f"train_reward/{AT}"
+    place.mkdir(parents=True)
+    (place / "cells_1.json").write_text('["original/x1", "repeat/x4"]')
+    (place / "cells_10.json").write_text('["repeat/x4", "lens/x4"]')
+    found = rows(resolved(SMALL))
+    assert found[AT, 1] == ["original/x1", "repeat/x4"]
+    assert found[AT, 10] == ["lens/x4"]
+    assert len(found[AT, 11]) == 6
+    every = [row for (at, _), cells in found.items() if at == AT for row in cells]
+    assert len(every) == len(set(every)) == 9
+
+
+def test_rules_are_called_after_their_place_alone(folder):
+    """A job on a cluster reads the Snakefile again, when other jobs have left their lists."""
+    config = resolved(SMALL)
+    before = [(one.rule, one.cells) for one in batches.batches(config)]
+    assert before[0][0] == "at_dialogue_tiny_llama_n200_0"
+    finish(folder, config)
+    assert [(one.rule, one.cells) for one in batches.batches(config)] == before
+    grown = resolved(SMALL, {"compare": {"scales": [4, 2]}})
+    assert set(dict(before)) < {one.rule for one in batches.batches(grown)}
+
+
 def test_a_swept_value_that_is_left_out_leaves_its_job(folder):
     swept = resolved(SMALL, "tests/sweeps.yaml")
     finish(folder, swept)

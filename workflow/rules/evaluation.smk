@@ -39,11 +39,11 @@ rule best_of_n:
 
 
 # The same for several methods and scales, those that share a job of train_reward.
-for number, batch in enumerate(BATCHES):
+for batch in BATCHES:
 
     rule:
         name:
-            f"best_of_n_at_{number}"
+            f"best_of_n_{batch.rule}"
         input:
             models=batches.models(CONFIG, batch),
             pairs=f"<results>/prepare_pairs/{batch.at.dataset}/pairs.parquet",
@@ -54,7 +54,6 @@ for number, batch in enumerate(BATCHES):
             code=[*code("best_of_n"), *code("each")],
         output:
             batches.judged(CONFIG, batch),
-            record=f"<results>/best_of_n/{batch.place}.json",
         log:
             f"<logs>/best_of_n/{batch.place}.log",
         benchmark:
@@ -70,4 +69,4 @@ for number, batch in enumerate(BATCHES):
             cells=flags.of_cells(CONFIG, batch.cells, flags.judging_cell_flags),
         shell:
             "python -m lens each --command {params.command:q} --cells {params.cells:q}"
-            " --record {output.record:q} 2>&1 | tee {log:q}"
+            " 2>&1 | tee {log:q}"

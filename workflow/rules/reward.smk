@@ -32,11 +32,11 @@ rule train_reward:
 
 
 # The same for several methods and scales: lens.workflow.batches says which.
-for number, batch in enumerate(BATCHES):
+for batch in BATCHES:
 
     rule:
         name:
-            f"train_reward_at_{number}"
+            f"train_reward_{batch.rule}"
         input:
             pairs=f"<results>/prepare_pairs/{batch.at.dataset}/pairs.parquet",
             embeddings=inputs.embedded_at(CONFIG, "embed_pairs", batch.at),
@@ -45,7 +45,8 @@ for number, batch in enumerate(BATCHES):
             code=[*code("train_reward"), *code("each")],
         output:
             batches.trained(CONFIG, batch),
-            record=f"<results>/train_reward/{batch.place}.json",
+            # Kept while the job runs anew, so that all who read the Snakefile see the same jobs.
+            record=update(f"<results>/train_reward/{batch.place}.json"),
         log:
             f"<logs>/train_reward/{batch.place}.log",
         benchmark:
