@@ -61,7 +61,7 @@ def demo(rows: list, threads: int) -> None:
         "make demo: share of time outside computation",
         "-",
         1 - computing / (threads * wall),
-        0.35,
+        0.20,
         at_most=True,
     )
 

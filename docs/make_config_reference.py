@@ -1,5 +1,6 @@
 """Writes config.md beside this file: every key of the config, from the models in lens."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -52,15 +53,27 @@ def table(section: type[Settings]) -> str:
 
 def value_of(field: FieldInfo) -> str:
     """Its kind and bounds in words."""
-    text = kind_of(field.annotation)
-    for rule in field.metadata:
-        bounds = [f"{sign} {getattr(rule, n)}" for n, sign in SIGNS.items() if hasattr(rule, n)]
-        text += "".join(f", {bound}" for bound in bounds)
-    return text
+    return kind_of(field.annotation) + bounds(field.metadata)
+
+
+def bounds(rules: Iterable[Any]) -> str:
+    """Of a number, or of what an item of a list may be."""
+    rules = [part for rule in rules for part in getattr(rule, "metadata", None) or [rule]]
+    said = [f"{SIGNS[n]} {getattr(rule, n)}" for rule in rules for n in SIGNS if hasattr(rule, n)]
+    return "".join(f", {bound}" for bound in said)
 
 
 def kind_of(annotation: Any) -> str:
-    kind = section_of(annotation)
+    """A type in words, with the bounds of the items of lists and of values by name."""
+    kind, rules = section_of(annotation), getattr(annotation, "__metadata__", ())
+    kind = float if float in get_args(getattr(annotation, "__origin__", None)) else kind
+    known = [getattr(getattr(rule, "func", None), "known", []) for rule in rules]
+    if any(known):
+        return ", ".join(f"`{name}`" for names in known for name in names)
+    return words_of(kind) + bounds(rules)
+
+
+def words_of(kind: Any) -> str:
     names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     if get_origin(kind) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(kind))

@@ -162,7 +162,7 @@ def _right(pairs: EmbeddedPairs, rows: np.ndarray, held: np.ndarray) -> np.ndarr
     chosen, rejected = pairs.chosen[rows], pairs.rejected[rows]
     scale = Standardiser.fit(np.concatenate([chosen, rejected])).scale
     labels = None if pairs.labels is None else pairs.labels[rows]
-    weights = evidence.fit((chosen - rejected) / scale, labels).weights
+    weights = evidence.fit(chosen / scale, rejected / scale, pairs.groups[rows], labels).weights
     return correct(((pairs.chosen[held] - pairs.rejected[held]) / scale) @ weights)
 
 

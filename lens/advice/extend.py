@@ -104,7 +104,7 @@ def _embedded(before: EmbeddedPairs, new: Preferences) -> EmbeddedPairs:
         prompts, answers = map(list, zip(*missing, strict=True))
         names = [f"new text {number}" for number in range(1, len(missing) + 1)]
         token_ids, cut = encoder.token_ids(prompts, answers, names)
-        found = encoder.embed_tokens(token_ids, names, prompts=prompts)
+        found = encoder.embed_tokens(token_ids, names)
         known.update(zip(missing, found, strict=True))
         report["texts_cut"] = before.report.get("texts_cut", 0) + cut
         report["tokens"] = before.report.get("tokens", 0) + sum(map(len, token_ids))

@@ -33,11 +33,11 @@ def run(args):
 
     from lens.core.errors import LensError
     from lens.files import artifacts
-    from lens.plan import graph, measured, render, totals
+    from lens.plan import graph, render, totals
 
     if wrong := [path for path in args.out if Path(path).suffix not in (".md", ".json")]:
         raise LensError(f"--out {' '.join(wrong)}: the plan is written as .md or .json.")
-    found = measured.measured(args.check) if args.check else None
+    found = totals.measured(args.check) if args.check else None
     jobs, config = graph.resolve(
         args.snakefile,
         targets=args.targets,
@@ -51,7 +51,7 @@ def run(args):
     if found is None:
         text = "\n".join(render.sections(plan))
     else:
-        plan["check"] = measured.compare(plan, found)
+        plan["check"] = totals.compare(plan, found)
         text = render.check_section(plan["check"])
     for path in args.out:
         if Path(path).suffix == ".json":

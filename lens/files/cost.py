@@ -11,15 +11,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_started = time.perf_counter()
+_started, _processor_began = time.perf_counter(), 0.0
 _on_gpu_since: float | None = None
 _parts: dict[str, float] = {}
 
 
-def start() -> None:
-    """Begins to count; a command does so first."""
-    global _started, _on_gpu_since
+def start(processor_began: float = 0.0) -> None:
+    """Begins to count; a command does so first. One that follows others in their process says what
+    processor time they have taken."""
+    global _started, _processor_began, _on_gpu_since
     _started, _on_gpu_since = time.perf_counter(), None
+    _processor_began = processor_began
     _parts.clear()
 
 
@@ -54,18 +56,17 @@ def measured(
     and of the GPU's. `seconds`: of the parts of a job that does several things, beside those timed
     with `part`.
     """
-    now = time.perf_counter()
+    now, processor = time.perf_counter(), time.process_time() - _processor_began
     torch = sys.modules.get("torch")
     processes = int(os.environ.get("WORLD_SIZE", 1))
     cuda = torch.cuda if torch and torch.cuda.is_available() else None
     cuda = cuda if cuda and cuda.is_initialized() else None
     return {
         "wall_seconds": now - _started,
-        "cpu_seconds": time.process_time(),
+        "cpu_seconds": processor,
         "machine": platform.node(),
         "device": cuda.get_device_name() if cuda else "cpu",
-        "device_seconds": processes
-        * (now - _on_gpu_since if _on_gpu_since else time.process_time()),
+        "device_seconds": processes * (now - _on_gpu_since if _on_gpu_since else processor),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "peak_device_memory_bytes": cuda.max_memory_allocated() if cuda else 0,
         "tokens": int(tokens),

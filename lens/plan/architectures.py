@@ -1,11 +1,10 @@
 """The shape of a language model, and what follows from it in closed form: parameters and bytes."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lens.core.errors import LensError
 
@@ -14,8 +13,7 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 WORLD_WORDS = 74  # tokens that the offline world's texts and chats need
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(NamedTuple):
     """A decoder of blocks of grouped-query attention and a gated MLP, or an encoder like BERT."""
 
     hidden: int
@@ -49,13 +47,11 @@ class Architecture:
         attention = 4 * self.layers * self.queries * context
         return (2 * (self.layers * self.block + words) + attention) * tokens
 
-    def adapters(self, rank: int, targets: Sequence[str]) -> int:
-        """Numbers that LoRA trains: the adapters of every block, and the reward head."""
-        ends = {"q_proj": self.queries, "k_proj": self.keys, "v_proj": self.keys}
-        ends |= {"o_proj": self.queries}
-        ends |= dict.fromkeys(("gate_proj", "up_proj", "down_proj"), self.intermediate)
-        chosen = ends if "all-linear" in targets else ends.keys() & set(targets)
-        return self.layers * rank * sum(self.hidden + ends[name] for name in chosen) + self.hidden
+    def adapters(self, rank: int, everywhere: bool) -> int:
+        """Numbers that LoRA trains, on every linear layer or on queries and values alone."""
+        widths = [self.queries, self.keys]
+        widths += [self.queries, self.keys, *3 * [self.intermediate]] if everywhere else []
+        return self.layers * rank * sum(self.hidden + width for width in widths) + self.hidden
 
 
 def from_config(config: Mapping) -> Architecture:
@@ -67,9 +63,8 @@ def from_config(config: Mapping) -> Architecture:
             f"model_type {kind!r}: the plan knows llama, mistral, qwen2, qwen3, gemma2, "
             "gemma3_text and bert. Plan with one of these of like size."
         )
-    hidden, mlp, heads = (
-        config[key] for key in ("hidden_size", "intermediate_size", "num_attention_heads")
-    )
+    keys_of_sizes = ("hidden_size", "intermediate_size", "num_attention_heads")
+    hidden, mlp, heads = (config[key] for key in keys_of_sizes)
     size = config.get("head_dim") or hidden // heads
     queries, keys = heads * size, (config.get("num_key_value_heads") or heads) * size
     norms = (4 if kind.startswith("gemma") else 2) * hidden
@@ -85,33 +80,27 @@ def from_config(config: Mapping) -> Architecture:
     return Architecture(hidden, layers, queries, keys, mlp, vocab, tied, block, body)
 
 
-def of_the_world(config: Mapping) -> Architecture:
-    """The shape that `train_base_model` builds from `world.base_model` of the config."""
-    base_model = config["world"]["base_model"]
-    return from_config(
-        {
-            "model_type": "llama",
-            "hidden_size": base_model["hidden"],
-            "num_hidden_layers": base_model["layers"],
-            "num_attention_heads": base_model["heads"],
-            "intermediate_size": 2 * base_model["hidden"],
-            "vocab_size": WORLD_WORDS,
-            "tie_word_embeddings": False,
-        }
-    )
+def of_the_world(hidden: int, layers: int, heads: int) -> Architecture:
+    """The shape that `train_base_model` builds."""
+    given = {"model_type": "llama", "hidden_size": hidden, "num_hidden_layers": layers}
+    given |= {"num_attention_heads": heads, "intermediate_size": 2 * hidden}
+    return from_config({**given, "vocab_size": WORLD_WORDS, "tie_word_embeddings": False})
 
 
 @cache
 def find(model: str, revision: str | None = None) -> Architecture:
-    """The shape of a folder or a Hub id.
+    """The shape of a folder or a Hub id, from its files, the Hub's local cache or
+    architectures.json, never from the network. LensError where none has it."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    A Hub id is looked for in the local cache and then in architectures.json, never in the network.
-    LensError where neither has it.
-    """
     file: Any = Path(model) / "config.json"
     if not file.is_file():
-        file = cached_config(model, revision)
-    if file:
+        try:
+            file = try_to_load_from_cache(model, "config.json", revision=revision)
+        except HFValidationError:  # a path
+            file = None
+    if isinstance(file, str | Path):
         return from_config(json.loads(Path(file).read_text(encoding="utf-8")))
     facts = json.loads(FACTS.read_text(encoding="utf-8"))
     if model in facts:
@@ -120,15 +109,3 @@ def find(model: str, revision: str | None = None) -> Architecture:
         f"model {model}: no config.json in that folder or in the Hub's cache, and the plan has no "
         f"facts of it. Fetch it first (`hf download {model} config.json`)."
     )
-
-
-def cached_config(model: str, revision: str | None) -> Any:
-    """The path of a Hub model's config.json where it has been downloaded, or something false."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        found = try_to_load_from_cache(model, "config.json", revision=revision)
-    except HFValidationError:  # a path
-        return None
-    return found if isinstance(found, str) else None

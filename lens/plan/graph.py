@@ -3,16 +3,16 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lens.core.errors import LensError
+from lens.workflow.batches import Cell, cell_of
+from lens.workflow.config import Config
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """A job to be done: `after` are the numbers of those it waits for; `runtime` in minutes."""
 
     number: int
@@ -25,6 +25,7 @@ class Job:
     temporary: bool = False
     needed: bool = True  # False where it is done
     took: float | None = None  # seconds, of an earlier run
+    cells: tuple[tuple[str, str], ...] = ()  # (method, scale) of a job of several
 
 
 def resolve(
@@ -35,49 +36,38 @@ def resolve(
     config: Sequence[str] = (),
     everything: bool = False,
     deployment: Sequence[str] = (),
-) -> tuple[list[Job], dict]:
+) -> tuple[list[Job], Config]:
     """(jobs, the config as the workflow has completed it) of a dry run in the current folder.
 
     `config` are Snakemake's key=value texts. With `everything`, all jobs are needed, done or not.
     LensError with the workflow's own message where it refuses the config.
     """
-    from snakemake.api import SnakemakeApi
+    from snakemake import api
     from snakemake.cli import parse_config
     from snakemake.exceptions import WorkflowError
     from snakemake.logging import logger
-    from snakemake.settings.types import (
-        ConfigSettings,
-        DAGSettings,
-        DeploymentMethod,
-        DeploymentSettings,
-        ExecutionSettings,
-        OutputSettings,
-        ResourceSettings,
-    )
+    from snakemake.settings import types as settings
 
     for file in (snakefile, *configfiles):
         if not Path(file).is_file():
             raise LensError(f"{file}: no such file. Check the path.")
-    methods = {DeploymentMethod.parse_choice(name) for name in deployment}
+    methods = {settings.DeploymentMethod.parse_choice(name) for name in deployment}
+    files = list(map(Path, configfiles))
     try:
-        with SnakemakeApi(OutputSettings(dryrun=True)) as api:
-            workflow = api.workflow(
-                resource_settings=ResourceSettings(cores=1),
-                config_settings=ConfigSettings(
-                    config=parse_config(config), configfiles=list(map(Path, configfiles))
-                ),
-                deployment_settings=DeploymentSettings(deployment_method=methods),
+        with api.SnakemakeApi(settings.OutputSettings(dryrun=True)) as snakemake:
+            workflow = snakemake.workflow(
+                resource_settings=settings.ResourceSettings(cores=1),
+                config_settings=settings.ConfigSettings(parse_config(config), files),
+                deployment_settings=settings.DeploymentSettings(methods),
                 snakefile=Path(snakefile),
             )
             logger.setLevel(logging.ERROR)  # a dry run lists every job, however quiet
-            dag = workflow.dag(DAGSettings(targets=frozenset(targets), forceall=everything))
-            dag.execute_workflow(
-                executor="dryrun",
-                execution_settings=ExecutionSettings(lock=False, ignore_incomplete=True),
-            )
+            dag = workflow.dag(settings.DAGSettings(frozenset(targets), forceall=everything))
+            executed = settings.ExecutionSettings(lock=False, ignore_incomplete=True)
+            dag.execute_workflow(executor="dryrun", execution_settings=executed)
             # The API hands out no jobs: this is what it has put together.
             resolved = workflow._workflow
-            return jobs_of(resolved.dag), dict(resolved.globals["config"])
+            return jobs_of(resolved.dag), resolved.globals["CONFIG"]
     except (WorkflowError, ValueError) as error:
         raise LensError(f"{snakefile}: {message_of(error)}") from error
 
@@ -91,12 +81,16 @@ def message_of(error: BaseException) -> str:
 def jobs_of(dag: Any) -> list[Job]:
     """The jobs of Snakemake's graph by their names: its own order varies."""
     jobs = sorted(dag.jobs, key=lambda job: (job.rule.name, tuple(job.wildcards_dict.items())))
-    numbers = {job: number for number, job in enumerate(jobs)}
-    return [
-        Job(
+    numbers, found = {job: number for number, job in enumerate(jobs)}, []
+    for job, number in numbers.items():
+        rule, shared, _ = job.rule.name.partition("_at_")
+        cells = [cell for file in job.output if (cell := cell_of(file))] if shared else []
+        at = dict(zip(Cell._fields, cells[0][:3], strict=False)) if cells else {}
+        own = Job(
             number=number,
-            rule=job.rule.name,
-            wildcards=dict(job.wildcards_dict),
+            rule=rule,
+            wildcards={**job.wildcards_dict, **at},
+            cells=tuple(dict.fromkeys(cell[3:] for cell in cells)),
             gpus=int(job.resources.get("gpu", 0)),
             runtime=job.resources.get("runtime"),
             mem_mb=job.resources.get("mem_mb"),
@@ -105,11 +99,11 @@ def jobs_of(dag: Any) -> list[Job]:
             needed=dag.needrun(job),
             took=seconds_of(job.benchmark),
         )
-        for job, number in numbers.items()
-    ]
+        found.append(own)
+    return found
 
 
-def seconds_of(benchmark: str | None) -> float | None:
+def seconds_of(benchmark: str | Path | None) -> float | None:
     """The seconds of a job's last attempt that Snakemake has noted; None where it has none."""
     if benchmark is None or not Path(benchmark).is_file():
         return None
@@ -119,15 +113,8 @@ def seconds_of(benchmark: str | None) -> float | None:
 
 def longest_chain(seconds: Mapping[int, float], after: Mapping[int, Sequence[int]]) -> list[int]:
     """The numbers of the jobs, first to last, that wait for one another and take longest."""
-    ends: dict[int, float] = {}
-    before: dict[int, int | None] = {}
+    chains: dict[int, tuple[float, list[int]]] = {}
     for number in TopologicalSorter(after).static_order():
-        before[number] = max(after[number], key=lambda one: ends[one], default=None)
-        start = before[number]
-        ends[number] = seconds[number] + (0 if start is None else ends[start])
-    last = max(ends, key=lambda one: ends[one], default=None)
-    chain: list[int] = []
-    while last is not None:
-        chain.append(last)
-        last = before[last]
-    return chain[::-1]
+        start, before = max((chains[one] for one in after[number]), default=(0.0, []))
+        chains[number] = start + seconds[number], [*before, number]
+    return max(chains.values(), default=(0.0, []))[1]

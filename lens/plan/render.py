@@ -23,7 +23,7 @@ def sections(plan: Mapping[str, Any]) -> Iterator[str]:
         note += f" Seconds are corrected by jobs run before: {', '.join(plan['measured'])}."
     yield section(
         f"Run {plan['run']} on {plan['machine']}",
-        "stage | jobs | time of its jobs | GPU hours | disk",
+        "stage | jobs | time of its jobs | off by up to | GPU hours | disk",
         [stage_row(name, stages[name]) for name in longest] + [stage_row("total", total)],
         note,
     )
@@ -64,7 +64,8 @@ def sections(plan: Mapping[str, Any]) -> Iterator[str]:
 
 def stage_row(name: str, stage: Mapping[str, Any]) -> list[str]:
     hours, disk = number(stage["gpu_hours"]), size(stage["disk_bytes"])
-    return [name, str(stage["jobs"]), duration(stage["seconds"]), hours, disk]
+    error = f"{stage['error']:.1f}x"
+    return [name, str(stage["jobs"]), duration(stage["seconds"]), error, hours, disk]
 
 
 def check_section(compared: Mapping[str, Any]) -> str:

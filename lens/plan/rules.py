@@ -1,20 +1,26 @@
-"""What the job of each rule does, as the plan counts it."""
+"""What the job of each rule does, as the plan counts it: a table of rules."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
+from types import SimpleNamespace
+from typing import NamedTuple
 
 from lens.core.errors import LensError
+from lens.latent.settings import VaeSettings
 from lens.plan.machines import DISK, START, Device
-from lens.plan.stages import Section, Stage
+from lens.plan.stages import Stage
 from lens.plan.tasks import Task
-from lens.reward.methods import PROBES
+from lens.reward.methods import METHODS
+from lens.reward.settings import HeadSettings
+from lens.workflow.cells import scales_of
+from lens.workflow.config import Config
+from lens.workflow.flags import annotator, finetuning
+from lens.workflow.paths import built
 
 PROBE_PASSES = 2000  # over the data: folds times penalties times iterations of a linear probe
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """A job: what it imports, its language models' tasks, seconds beside them, and the bytes that
     it writes, a small table where nothing else is said."""
 
@@ -29,164 +35,185 @@ class Work:
         return START[self.start] + self.own + tasks + self.disk / DISK
 
 
-class Rules(Stage):
-    """By the name of the rule, what a job does: its tasks for language models, or its work."""
-
-    def train_vae(self) -> Work:
-        vae = self.config["vae"]
-        own = self.vae_seconds(self.kept(self.n_pairs), vae, vae["epochs"])
-        return Work("torch", own=own, disk=self.seeds * 8 * self.dim * vae["hidden"])
-
-    def train_reward(self) -> Work:
-        pairs, reward = self.kept(self.n_pairs), self.config["reward"]
-        if self.wildcards["method"] in PROBES:
-            return Work("torch", own=self.products(0, 4 * pairs * self.dim * PROBE_PASSES))
-        own = self.reward_seconds(pairs * int(self.wildcards["scale"]), reward)
-        return Work("torch", own=own, disk=self.seeds * 4 * self.dim * reward["hidden"])
-
-    def best_of_n(self) -> Work:
-        texts = self.data.prompts * self.count + 2 * self.data.test
-        flops = 2 * texts * self.dim * self.config["reward"]["hidden"]
-        return Work("table", own=self.products(0, flops))
-
-    def theory_points(self) -> Work:
-        """At every size: VAEs twice, and reward models `original`, and `repeat` and `lens` at each
-        scale; and the reference on the largest."""
-        theory, whole = self.config["theory"], self.data.train
-        vae = {**self.config["vae"], **theory.get("vae", {})}
-        reward = {**self.config["reward"], **theory.get("reward", {})}
-        smaller = [n for n in theory["n_pairs"] if n < whole]
-        own = self.reward_seconds(self.kept(whole), reward)
-        for pairs in map(self.kept, [*smaller, whole]):
-            epochs = max(1, round(theory["vae_steps"] / ceil(pairs / vae["batch_size"])))
-            own += self.vae_seconds(pairs, vae, vae["epochs"] + epochs)
-        for pairs in map(self.kept, smaller):
-            scales = (1, *theory["scales"], *theory["scales"])
-            own += sum(self.reward_seconds(pairs * scale, reward) for scale in scales)
-        return Work("torch", own=own)
-
-    def train_base_model(self) -> list[Task]:
-        return [self.world("base_model", "words")]
-
-    def train_gold_model(self) -> list[Task]:
-        return [self.world("gold_model", "reward")]
-
-    def embed_pairs(self) -> list[Task]:
-        return [self.embedding(self.data.train + self.data.test, 2, self.data.answer)]
-
-    def generate_candidates(self) -> list[Task]:
-        return [self.answers(self.data.prompts, self.model["generation"]["candidates"])]
-
-    def embed_candidates(self) -> list[Task]:
-        return [self.embedding(self.data.prompts, self.count, self.candidate)]
-
-    def score_candidates(self) -> list[Task]:
-        gold, length = self.config["gold"], self.candidate
-        return [self.reading(gold, self.data.prompts, self.count, length, head="reward")]
-
-    def sample_responses(self) -> list[Task]:
-        return [self.answers(*self.asked)]
-
-    def embed_responses(self) -> list[Task]:
-        return [self.embedding(*self.asked, self.data.written)]
-
-    def train_annotator(self) -> list[Task]:
-        own, data = self.config["textual"]["annotator"], self.data
-        settings = self.finetuning("lora" if own.get("lora") else "full")
-        settings |= {key: own[key] for key in own if key not in ("model", "lora")}
-        entry, length = self.config["models"][own["model"]], data.prompt + data.answer
-        return [self.training(entry, settings, data.train, length, times=1)]
-
-    def score_responses(self) -> list[Task]:
-        annotator = self.config["models"][self.config["textual"]["annotator"]["model"]]
-        return [self.reading(annotator, *self.asked, self.data.written, head="reward")]
-
-    def score_likelihood(self) -> list[Task]:
-        length = self.data.written
-        return [self.reading(self.model, *self.asked, length, head="words", shared=False)]
-
-    def judge_responses(self) -> list[Task]:
-        judge, (prompts, count) = self.config["textual"]["self_rewarding"], self.asked
-        pairs = min(judge.get("pairs", 8), count * (count - 1) // 2)
-        return [self.verdicts(judge, self.model["load"], 2 * pairs * prompts)]  # in both orders
-
-    def evolve_pairs(self) -> list[Task]:
-        """In every round, of every scale and seed: a training on what has joined so far, and scores
-        of all responses."""
-        data, (prompts, count), tasks = self.data, self.asked, []
-        settings, rounds = self.finetuning("full"), self.config["textual"]["self_evolved"]["rounds"]
-        for scale in self.config["compare"]["scales"]:
-            for number in range(rounds):
-                pairs = self.n_pairs * (1 + (scale - 1) * number / rounds)
-                tasks += [
-                    self.training(self.model, settings, pairs, data.prompt + data.answer),
-                    self.scoring(prompts / self.seeds, count, data.written, self.seeds),
-                ]
-        return tasks
-
-    def train_text(self) -> list[Task]:
-        """At scale k a pair of the data is followed by k - 1 with written answers, or by itself."""
-        method, data, tasks = self.wildcards["method"], self.data, []
-        settings = self.finetuning("lora" if method.startswith("lora") else "full")
-        more = data.answer if method.endswith("_repeat") else data.written
-        for scale in self.scales:
-            length = data.prompt + (data.answer + (scale - 1) * more) / scale
-            tasks.append(self.training(self.model, settings, self.n_pairs * scale, length))
-        return tasks
-
-    def best_of_n_text(self) -> list[Task]:
-        data, times = self.data, self.seeds * len(self.scales)
-        return [
-            self.scoring(data.prompts, self.count, data.written, times),
-            self.scoring(data.test, 2, data.answer, times),
-        ]
-
-    def pick_responses(self) -> list[Task]:
-        chosen, textual = self.config["rejection_sampling"], self.config["textual"]["methods"]
-        method = chosen["reward_models"][self.wildcards["picker"]]["method"]
-        times = self.seeds if method in textual and method != "embedding_mlp" else 0
-        return [self.scoring(chosen["prompts"], chosen["candidates"], self.data.written, times)]
-
-    def train_sft(self) -> list[Task]:
-        chosen, length = self.config["rejection_sampling"], self.data.prompt + self.data.written
-        return [self.training(self.model, chosen["sft"], chosen["prompts"], length, head="words")]
-
-    def sample_sft(self) -> list[Task]:
-        """The model of each seed answers each test prompt once."""
-        return [self.answers(self.data.prompts, 1, self.seeds)]
-
-    def score_sft(self) -> list[Task]:
-        gold, length = self.config["gold"], self.data.written
-        return [self.reading(gold, self.data.prompts, self.seeds, length, head="reward")]
-
-    def judge_sft(self) -> list[Task]:
-        """Nothing of ours where an endpoint judges."""
-        judge, questions = self.config["rejection_sampling"]["judge"], 2 * self.data.prompts
-        if judge["kind"] == "endpoint":
-            return []
-        return [self.verdicts(judge, judge["load"], questions * self.seeds)]
-
-    def judge_bench(self) -> list[Task]:
-        """Embeddings for the heads, and scores by text reward models at scale 1 and the table's."""
-        textual = {"full_finetune", "full_finetune_repeat"} & set(self.config["textual"]["methods"])
-        times = max(0, 2 * len(textual) - 1) * self.seeds
-        pairs = self.config["plan"]["bench_pairs"]
-        if str(self.config["reward_bench"].get("path") or "").startswith("results/"):
-            pairs = self.config["world"]["bench"]["count"]
-        embedding = self.reading(self.model, pairs, 2, self.data.answer)
-        return [embedding, self.scoring(pairs, 2, self.data.answer, times)]
+def train_vae(job: Stage) -> Work:
+    vae = job.config.vae
+    own = job.vae_seconds(job.kept(job.n_pairs), vae, vae.epochs)
+    return Work("torch", own=own, disk=job.seeds * 8 * job.dim * vae.hidden)
 
 
-def work_of(rule: str, wildcards: Mapping[str, str], config: Section, gpus: int = 0) -> Work:
-    """What a job does. LensError for a rule that asks for a GPU and is not known here."""
-    if rule not in vars(Rules):
+def train_reward(job: Stage) -> Work:
+    pairs, reward = job.kept(job.n_pairs), job.config.reward
+    method = METHODS.get(job.at.method)
+    if method and method.probe:
+        return Work("torch", own=job.products(0, 4 * pairs * job.dim * PROBE_PASSES))
+    own = job.reward_seconds(pairs * int(job.at.scale), reward)
+    return Work("torch", own=own, disk=job.seeds * 4 * job.dim * reward.hidden)
+
+
+def best_of_n(job: Stage) -> Work:
+    texts = job.data.prompts * job.count + 2 * job.data.test
+    return Work("table", own=job.products(0, 2 * texts * job.dim * job.config.reward.hidden))
+
+
+def theory_points(job: Stage) -> Work:
+    """At every size: VAEs twice, and reward models `original`, and `repeat` and `lens` at each
+    scale; and the reference on the largest."""
+    theory, whole = job.config.theory, job.data.train
+    vae = VaeSettings(**job.config.vae.given() | theory.vae.given())
+    reward = HeadSettings(**job.config.reward.given() | theory.reward.given())
+    smaller = [n for n in theory.n_pairs if n < whole]
+    own = job.reward_seconds(job.kept(whole), reward)
+    for pairs in map(job.kept, [*smaller, whole]):
+        epochs = max(1, round(theory.vae_steps / ceil(pairs / vae.batch_size)))
+        own += job.vae_seconds(pairs, vae, vae.epochs + epochs)
+    scales = (1, *theory.scales, *theory.scales)
+    own += sum(job.reward_seconds(job.kept(n) * k, reward) for n in smaller for k in scales)
+    return Work("torch", own=own)
+
+
+def train_annotator(job: Stage) -> list[Task]:
+    own, length = job.config.textual.annotator, job.data.prompt + job.data.answer
+    settings = finetuning(job.config, "lora" if own.lora else "full") | own.given()
+    return [job.training(annotator(job.config), settings, job.data.train, length, times=1)]
+
+
+def judge_responses(job: Stage) -> list[Task]:
+    judge, (prompts, count) = job.config.textual.self_rewarding, job.asked
+    pairs = min(judge.pairs, count * (count - 1) // 2)
+    return [job.verdicts(judge, job.model.load, 2 * pairs * prompts)]  # in both orders
+
+
+def evolve_pairs(job: Stage) -> list[Task]:
+    """In every round, of every scale and seed: a training on what has joined so far, and scores of
+    all responses."""
+    data, (prompts, count) = job.data, job.asked
+    settings, rounds = finetuning(job.config, "full"), job.config.textual.self_evolved.rounds
+    sizes = [
+        job.n_pairs * (1 + (scale - 1) * number / rounds)
+        for scale in job.config.compare.scales
+        for number in range(rounds)
+    ]
+    length = data.prompt + data.answer
+    scoring = job.scoring(prompts / job.seeds, count, data.written, job.seeds * len(sizes))
+    return [*(job.training(job.model, settings, size, length) for size in sizes), scoring]
+
+
+def train_text(job: Stage) -> list[Task]:
+    """At scale k a pair of the data is followed by k - 1 with written answers, or by itself."""
+    method, data = job.at.method, job.data
+    settings = finetuning(job.config, "lora" if method.startswith("lora") else "full")
+    more = data.answer if method.endswith("_repeat") else data.written
+    return [
+        job.training(
+            job.model,
+            settings,
+            job.n_pairs * scale,
+            data.prompt + (data.answer + (scale - 1) * more) / scale,
+        )
+        for scale in scales_of(job.config, method, job.at.job)
+    ]
+
+
+def best_of_n_text(job: Stage) -> list[Task]:
+    data, times = job.data, job.seeds * len(scales_of(job.config, job.at.method, job.at.job))
+    return [
+        job.scoring(data.prompts, job.count, data.written, times),
+        job.scoring(data.test, 2, data.answer, times),
+    ]
+
+
+def pick_responses(job: Stage) -> list[Task]:
+    chosen, textual = job.config.rejection_sampling, job.config.textual.methods
+    picker = chosen.reward_models[job.at.picker]
+    on_text = picker and picker.method in textual and picker.method != "embedding_mlp"
+    times = job.seeds if on_text else 0
+    return [job.scoring(chosen.prompts, chosen.candidates, job.data.written, times)]
+
+
+def train_sft(job: Stage) -> list[Task]:
+    chosen, length = job.config.rejection_sampling, job.data.prompt + job.data.written
+    return [job.training(job.model, chosen.sft.given(), chosen.prompts, length, head="words")]
+
+
+def judge_sft(job: Stage) -> list[Task]:
+    """Nothing of ours where an endpoint judges."""
+    judge, questions = job.config.rejection_sampling.judge, 2 * job.data.prompts * job.seeds
+    if judge.kind == "endpoint" or judge.load is None:
+        return []
+    return [job.verdicts(judge, judge.load, questions)]
+
+
+def judge_bench(job: Stage) -> list[Task]:
+    """Embeddings for the heads, and scores by text reward models at scale 1 and the table's."""
+    config, answer = job.config, job.data.answer
+    textual = {"full_finetune", "full_finetune_repeat"} & set(config.textual.methods)
+    own = built(config.reward_bench.path)
+    pairs = config.world.bench.count if own else config.plan.bench_pairs
+    times = max(0, 2 * len(textual) - 1) * job.seeds
+    return [job.reading(job.model, pairs, 2, answer), job.scoring(pairs, 2, answer, times)]
+
+
+RULES: dict[str, Callable[[Stage], Work | list[Task]]] = {
+    "train_base_model": lambda job: [job.world("base_model", "words")],
+    "train_gold_model": lambda job: [job.world("gold_model", "reward")],
+    "embed_pairs": lambda job: [job.embedding(job.data.train + job.data.test, 2, job.data.answer)],
+    "generate_candidates": lambda job: [job.answers(job.data.prompts * job.count)],
+    "embed_candidates": lambda job: [job.embedding(job.data.prompts, job.count, job.candidate)],
+    "score_candidates": lambda job: [job.gold(job.count, job.candidate)],
+    "sample_responses": lambda job: [job.answers(job.asked[0] * job.asked[1])],
+    "embed_responses": lambda job: [job.embedding(*job.asked, job.data.written)],
+    "score_responses": lambda job: [
+        job.reading(annotator(job.config), *job.asked, job.data.written, head="reward")
+    ],
+    "score_likelihood": lambda job: [
+        job.reading(job.model, *job.asked, job.data.written, head="words", shared=False)
+    ],
+    # The model of each seed answers each test prompt once.
+    "sample_sft": lambda job: [job.answers(job.data.prompts, job.seeds)],
+    "score_sft": lambda job: [job.gold(job.seeds, job.data.written)],
+}
+RULES |= {
+    rule.__name__: rule
+    for rule in (
+        train_vae,
+        train_reward,
+        best_of_n,
+        theory_points,
+        train_annotator,
+        judge_responses,
+        evolve_pairs,
+        train_text,
+        best_of_n_text,
+        pick_responses,
+        train_sft,
+        judge_sft,
+        judge_bench,
+    )
+}
+
+
+def work_of(
+    rule: str,
+    wildcards: Mapping[str, str],
+    config: Config,
+    gpus: int = 0,
+    cells: Sequence[tuple[str, str]] = (),
+) -> Work:
+    """What a job does, for several cells (method, scale) one after another. LensError for a rule
+    that asks for a GPU and is not known here."""
+    if cells:
+        at = [{**wildcards, "method": method, "scale": scale} for method, scale in cells]
+        parts = [work_of(rule, one, config, gpus) for one in at]
+        own, disk = sum(part.own for part in parts), sum(part.disk for part in parts)
+        return parts[0]._replace(own=own, disk=disk)
+    if rule not in RULES:
         if gpus:
             raise LensError(
                 f"rule {rule} asks for a GPU, but lens/plan/rules.py does not know what it does. "
-                "Add a method of its name to Rules there."
+                "Add an entry of its name to RULES there."
             )
         return Work("table" if wildcards else "page")
-    work = getattr(Rules(config, rule, wildcards), rule)()
+    work = RULES[rule](Stage(config, rule, SimpleNamespace(**wildcards)))
     if isinstance(work, Work):
         return work
     tasks = tuple(task for task in work if task.times)

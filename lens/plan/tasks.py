@@ -1,8 +1,7 @@
 """What a job does with a language model: the seconds that it takes and the memory that it holds."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from lens.plan.architectures import BYTES, Architecture
 from lens.plan.machines import TEXT_SECONDS, Device
@@ -11,12 +10,10 @@ LENGTHS = 16  # batches that end because lengths change, beside those that are f
 CONTEXT = 0.6e9  # bytes that CUDA takes of a GPU, or Python with torch of main memory
 NOISE = 40  # bytes per word of the vocabulary: logits in float32 and the sampling's noise in int64
 LOGITS = 4e9  # as in lens.language.likelihood, whose batches are cut to that
-MOST_GPUS = 16
-# The setting that makes the batch of a use smaller, and the least that it may be.
-SETTINGS = {
-    "reading": ("batch_tokens", 512),
-    "generation": ("batch_size", 1),
-    "training": ("device_batch_size", 1),
+BATCH = {
+    "reading": "batch_tokens",
+    "generation": "batch_size",
+    "training": "device_batch_size",
 }
 
 
@@ -38,7 +35,9 @@ class Task:
     limit: int = 0  # tokens that an answer may have
     steps: float = 0  # of training; of generation, one per token of a batch
     gpus: int = 1
-    settings: Mapping[str, Any] = field(default_factory=dict)  # of the training's section
+    adapters: int = 0  # numbers that LoRA trains; 0 where all weights are trained
+    checkpointing: bool = False
+    bf16: bool = False
 
     @property
     def parameters(self) -> int:
@@ -49,22 +48,16 @@ class Task:
         return self.parameters * BYTES[self.dtype]
 
     @property
-    def adapters(self) -> int:
-        """Numbers that LoRA trains."""
-        targets = self.settings.get("lora_targets", ["q_proj", "v_proj"])
-        return self.shape.adapters(self.settings.get("lora_rank", 16), targets)
-
-    @property
     def saved(self) -> float:
         """Bytes of embeddings, or of all trained models or adapters."""
         if self.use == "reading":
             return self.texts * self.shape.hidden * BYTES[self.dtype]
-        return self.times * (4 * self.adapters if self.settings.get("lora") else self.weights)
+        return self.times * (4 * self.adapters or self.weights)
 
     @property
     def compute(self) -> str:
         """The number format of the products."""
-        return "bfloat16" if self.settings.get("bf16") else self.dtype
+        return "bfloat16" if self.bf16 else self.dtype
 
     @property
     def at_once(self) -> int:
@@ -81,8 +74,7 @@ class Task:
             cache = shape.kv_bytes(min(self.batch, self.texts) * context, self.dtype)
             starts, read = self.steps, self.steps * (self.weights + cache)
         elif self.use == "training":
-            low_rank, again = self.settings.get("lora"), self.settings.get("gradient_checkpointing")
-            passes = 3 - bool(low_rank) + bool(again)
+            passes = 3 - bool(self.adapters) + self.checkpointing
             starts = passes * max(self.steps, self.texts / self.gpus / self.at_once)
         flops = passes * shape.flops(self.tokens, context / 2, self.head) / self.gpus
         return self.times * (
@@ -97,78 +89,56 @@ class Task:
     def memory(self) -> dict[str, float]:
         """{part: bytes} at the peak, with the longest texts, on one GPU or in main memory.
 
-        `optimiser` is gradients, AdamW's two moments and float32 weights beside 16-bit ones.
+        `optimiser` is gradients, AdamW's two moments and float32 weights beside 16-bit ones, which
+        several GPUs share as in ZeRO-2.
         """
-        parts = {"weights": self.weights, "cache": 0.0, "optimiser": 0.0, "context": CONTEXT}
-        shape = self.shape
+        shape, held, parts = self.shape, BYTES[self.dtype], {"weights": self.weights}
+        parts |= {"cache": 0.0, "optimiser": 0.0, "context": CONTEXT}
         if self.use == "training":
-            parts |= self.training_memory()
+            tokens = self.at_once * self.longest
+            block = shape.activation_bytes(tokens, self.compute)
+            kept = shape.hidden * BYTES[self.compute] * tokens if self.checkpointing else block
+            logits = 10 * shape.vocab * tokens if self.head == "words" else 0
+            parts["activations"] = shape.layers * kept + 2 * block + logits
+            parts["optimiser"] = 12.0 * self.adapters or 3 * self.weights / self.gpus
+            if not self.adapters and self.bf16 and self.gpus > 1:
+                parts["weights"] = 2.0 * self.parameters
+                parts["optimiser"] = (2 + 12) * self.parameters / self.gpus
+            elif not self.adapters and self.bf16 and held == 4:  # autocast keeps a 16-bit copy
+                parts["weights"] += 2 * self.parameters
         elif self.use == "generation":
             rows = min(self.batch, self.texts)
             prompts = shape.activation_bytes(rows * self.longest, self.dtype)
             parts["activations"] = max(prompts, NOISE * rows * shape.vocab)
             parts["cache"] = shape.kv_bytes(rows * (self.longest + self.limit), self.dtype)
         else:
-            tokens = min(self.batch, self.tokens)
-            logits = min(10 * shape.vocab * tokens, LOGITS) if self.head == "words" else 0
-            parts["activations"] = shape.activation_bytes(tokens, self.dtype) + logits
+            read = min(self.batch, self.tokens)
+            words = min(10 * shape.vocab * read, LOGITS) if self.head == "words" else 0
+            parts["activations"] = shape.activation_bytes(read, self.dtype) + words
             # The cache of a batch's prompts, and a copy for the answers that are read after them.
-            parts["cache"] = 2 * shape.kv_bytes(tokens, self.dtype) if self.shared else 0
+            parts["cache"] = 2 * shape.kv_bytes(read, self.dtype) if self.shared else 0
         return parts | {"total": sum(parts.values())}
-
-    def training_memory(self) -> dict[str, float]:
-        """Over several GPUs by ZeRO-2: 16-bit weights on each with `bf16`; gradients, moments and
-        the float32 weights are shared out."""
-        shape, settings, held = self.shape, self.settings, BYTES[self.dtype]
-        if settings.get("lora"):
-            weights, optimiser = self.weights, 12.0 * self.adapters
-        elif self.gpus > 1 and settings.get("bf16"):
-            weights, optimiser = 2.0 * self.parameters, (2 + 12) * self.parameters / self.gpus
-        else:  # autocast keeps a 16-bit copy of float32 weights
-            copy = 2 if settings.get("bf16") and held == 4 else 0
-            weights, optimiser = (held + copy) * self.parameters, 3 * self.weights / self.gpus
-        tokens = self.at_once * self.longest
-        block = shape.activation_bytes(tokens, self.compute)
-        kept = shape.layers * block
-        if settings.get("gradient_checkpointing"):
-            kept = shape.layers * shape.hidden * BYTES[self.compute] * tokens
-        logits = 10 * shape.vocab * tokens if self.head == "words" else 0
-        return {
-            "weights": weights,
-            "activations": kept + 2 * block + logits,
-            "optimiser": optimiser,
-        }
 
     def remedy(self, limit: float) -> str:
         """The first change of the config by which the task fits in `limit` bytes; empty where it
         does."""
-        if self.memory()["total"] <= limit:
-            return ""
         fitting = (text for text, task in self.remedies() if task.memory()["total"] <= limit)
         return next(fitting, "no setting of LENS: a larger GPU or a smaller model")
 
     def remedies(self) -> Iterator[tuple[str, "Task"]]:
-        """(what to change, the task after it): smaller batches, then 16-bit weights, or in training
-        more GPUs and then low-rank adapters."""
-        yield from self.smaller()
-        if self.use != "training":
-            if self.dtype == "float32":
-                half = replace(self, dtype="bfloat16")
-                yield "precision fast", half
-                yield from ((f"precision fast and {text}", task) for text, task in half.smaller())
-            return
-        gpus = self.gpus
-        while (gpus := 2 * gpus) <= MOST_GPUS:
-            more = replace(self, gpus=gpus, settings={**self.settings, "bf16": True})
-            yield f"{gpus} GPUs with ZeRO-2", more
-            yield f"{gpus} GPUs with ZeRO-2, device_batch_size 1", replace(more, batch=1)
-        settings = {**self.settings, "lora": True, "gradient_checkpointing": True}
-        low_rank = replace(self, settings=settings, dtype="bfloat16", batch=1)
-        yield "lora with bfloat16 weights", low_rank
-
-    def smaller(self) -> Iterator[tuple[str, "Task"]]:
-        """(the setting, the task with it) for batches half as large each time."""
-        setting, least = SETTINGS[self.use]
-        batch = self.batch
-        while (batch := batch // 2) >= least:
-            yield f"{setting} {batch}", replace(self, batch=batch)
+        """(what to change, the task after it): 16-bit weights, or in training more GPUs and then
+        low-rank adapters, and with each of them batches half as large each time."""
+        changes: dict[str, dict] = {"": {}}
+        if self.use == "training":
+            more = [gpus for gpus in (2, 4, 8, 16) if gpus > self.gpus]
+            changes |= {f"{gpus} GPUs with ZeRO-2": {"gpus": gpus, "bf16": True} for gpus in more}
+            lora = {"adapters": self.shape.adapters(16, True), "checkpointing": True}
+            changes["lora with bfloat16 weights"] = {**lora, "dtype": "bfloat16"}
+        elif self.dtype == "float32":
+            changes["precision fast"] = {"dtype": "bfloat16"}
+        setting, batch = BATCH[self.use], self.batch
+        for text, change in changes.items():
+            yield text, replace(self, **change)
+            for smaller in (batch >> n for n in range(1, batch.bit_length())):
+                words = f"{text} and {setting} {smaller}".removeprefix(" and ")
+                yield words, replace(self, **change, batch=smaller)

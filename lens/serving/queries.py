@@ -12,8 +12,10 @@ from lens.data.texts.conversations import as_messages, split_answer
 from lens.data.texts.turns import InvalidRowError, whole
 
 BEGINNING = re.compile(r"\A(?:<\|begin_of_text\|>|<bos>|<s>|<\|startoftext\|>)+")
-ENDS = ("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "<|pad|>")
-ENDS += ("<end_of_turn>", "</s>", "<eos>", "<pad>")
+ENDS = (
+    *("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "<|pad|>"),
+    *("<end_of_turn>", "</s>", "<eos>", "<pad>"),
+)
 # Turns of Llama 3 and of Gemma, written as those of ChatML.
 HEADER = re.compile(r"<\|start_header_id\|>(\w+)<\|end_header_id\|>\n*|<start_of_turn>(\w+)\n")
 END_OF_TURN = re.compile(r"<\|eot_id\|>|<end_of_turn>")

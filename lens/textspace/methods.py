@@ -3,16 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-TextMethod = Literal[
-    "full_finetune",
-    "full_finetune_repeat",
-    "lora",
-    "lora_repeat",
-    "embedding_mlp",
-    "self_rewarding",
-    "self_evolved",
-    "ipo",
-]
 Training = Literal["full", "lora", "mlp"]
 
 

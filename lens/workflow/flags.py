@@ -2,22 +2,27 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NewType
 
 from lens.core.errors import LensError
 from lens.language.settings import LoadSettings
 from lens.textspace.methods import TEXT_METHODS
-from lens.workflow.cells import inspected, variants
+from lens.workflow.cells import inspected, method_of, variants
 from lens.workflow.config import Config
 from lens.workflow.inputs import (
     SHARDED,
     STAGE_OF_LABELS,
     bench_text_methods,
+    candidate_table,
+    embedded,
+    gold_table,
     jobs_of,
+    text_files,
+    vae_files,
 )
-from lens.workflow.paths import Wildcards, local_files, model_files
+from lens.workflow.paths import At, Wildcards, cell, local_files, model_files, place_of, seed_files
 from lens.workflow.sections import Model
 
 Words = NewType("Words", str)  # that a shell reads as they stand
@@ -118,20 +123,61 @@ def vae_flags(config: Config, wildcards: Wildcards) -> Words:
     return flags(config.training.given() | config.vae.given() | (variant.own if variant else {}))
 
 
-def reward_flags(config: Config, wildcards: Wildcards) -> Words:
-    variant = variants(config).get(wildcards.method)
-    own = variant.own if variant and variant.section == "synthesis" else {}
-    synthesis = config.synthesis.given() | own
-    return flags(config.training.given() | synthesis | config.reward.given())
+def reward_flags(config: Config, wildcards: object) -> Words:
+    """Of every reward model of embeddings."""
+    settings = config.training.given() | config.synthesis.given() | config.reward.given()
+    return flags({"seeds": config.compare.seeds} | settings)
 
 
-def vae_flag(wildcards: Wildcards, input: Wildcards) -> Words:
-    return flags({"vae_dir": str(Path(input.vae[0]).parent) if input.vae else None})
+def training_command(config: Config, at: At) -> Words:
+    """The command that trains, with the flags that all cells of a place share."""
+    index, *_ = embedded(config, "embed_pairs", f"{at.dataset}/{at.model}")
+    pairs = f"{config.results}/prepare_pairs/{at.dataset}/pairs.parquet"
+    own = flags({"pairs": pairs, "embeddings": index, "n_pairs": at.n_pairs})
+    return Words(f"train-reward {own} {reward_flags(config, at)}")
 
 
-def text_flag(wildcards: Wildcards, input: Wildcards) -> Words:
+def judging_command(config: Config, at: At) -> Words:
+    """Likewise for the command that judges."""
+    place = f"{at.dataset}/{at.model}"
+    own = {
+        "pairs": f"{config.results}/prepare_pairs/{at.dataset}/pairs.parquet",
+        "pair_embeddings": embedded(config, "embed_pairs", place)[0],
+        "candidates": candidate_table(config, at)[0],
+        "candidate_embeddings": embedded(config, "embed_candidates", place)[0],
+        "gold": gold_table(config, at),
+    }
+    words = flags(own | at._asdict() | {"seeds": config.compare.seeds})
+    return Words(f"best-of-n {words}")
+
+
+def of_cells(
+    config: Config, cells: Sequence[Wildcards], function: Callable[[Config, Wildcards], Words]
+) -> list[str]:
+    """METHOD/xSCALE and the cell's own flags, a text for each cell."""
+    return [f"{shlex.quote(cell.row)} {function(config, cell)}" for cell in cells]
+
+
+def training_cell_flags(config: Config, wildcards: Wildcards) -> Words:
+    """Of one method and scale: what it is made of, where it goes, and what differs for it."""
+    place, text = place_of(wildcards), text_files(config, wildcards)[:3]
+    vae, variant = vae_files(config, wildcards), variants(config).get(wildcards.method)
     names = ("synthetic", "responses", "response_embeddings")
-    return flags(dict(zip(names, map(str, input.text[:3]), strict=bool(input.text))))
+    own: dict[str, object] = {"method": method_of(config, wildcards.method)}
+    own |= {"scale": str(wildcards.scale), "vae_dir": str(Path(vae[0]).parent) if vae else None}
+    own |= dict(zip(names, text, strict=bool(text)))
+    own |= variant.own if variant and variant.section == "synthesis" else {}
+    out = cell(config, "train_reward", place, wildcards.method, wildcards.scale)
+    return flags(own | {"out_dir": out})
+
+
+def judging_cell_flags(config: Config, wildcards: Wildcards) -> Words:
+    """Of one method and scale: its reward models, and where what they pick goes."""
+    place, (method, scale) = place_of(wildcards), (wildcards.method, str(wildcards.scale))
+    trained, out = (cell(config, s, place, method, scale) for s in ("train_reward", "best_of_n"))
+    own = {"method": method, "scale": scale, "models": seed_files(config, trained)}
+    own |= {"out_prompts": f"{out}/prompts.parquet", "out_pairs": f"{out}/pairs.parquet"}
+    return flags(own | {"metrics": f"{out}/metrics.json"})
 
 
 def theory_flags(config: Config, wildcards: Wildcards) -> Words:

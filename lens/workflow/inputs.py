@@ -2,6 +2,7 @@
 
 import ast
 import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lens.reward.methods import METHODS
@@ -71,6 +72,11 @@ def embedded(config: Config, stage: str, place: str) -> list[str]:
         f"{config.results}/{stage}/{place}/embeddings.json",
         *shard_files(config, stage, place),
     ]
+
+
+def embedded_at(config: Config, stage: str, at: Wildcards) -> list[str]:
+    """The same at the dataset and model of a place."""
+    return embedded(config, stage, f"{at.dataset}/{at.model}")
 
 
 def shards_of(config: Config, stage: str, wildcards: Wildcards) -> list[str]:
@@ -150,6 +156,13 @@ def vae_files(config: Config, wildcards: Wildcards) -> list[str]:
     if method is None or not method.needs_vae:
         return []
     return seed_files(config, vae_folder(config, place_of(wildcards), wildcards.method))
+
+
+def of_cells(
+    config: Config, cells: Sequence[Wildcards], function: Callable[[Config, Wildcards], list[str]]
+) -> list[str]:
+    """What a function of one cell says of several, once each."""
+    return list(dict.fromkeys(file for cell in cells for file in function(config, cell)))
 
 
 def prompt_table(config: Config, wildcards: Wildcards) -> str:
@@ -297,18 +310,21 @@ def gamma_vaes(config: Config) -> dict[float, list[str]]:
     }
 
 
-def code(root: Path, command: str) -> list[str]:
+def code(root: Path, command: str, *, trains: bool = True) -> list[str]:
     """The command's module below `root` and all of lens that it imports, wherever in a file.
 
-    Packages' own `__init__.py` are not followed: they are empty.
+    Tables and figures, which train nothing, take names and colours from the table of methods: of
+    what that imports they depend on nothing. Packages' own `__init__.py` are not followed: they are
+    empty.
     """
+    methods = root / "lens/reward/methods.py"
     found: set[Path] = set()
     waiting = [root / "lens/cli" / f"{command}.py"]
     while waiting:
         file = waiting.pop()
         if file not in found and file.is_file():
             found.add(file)
-            waiting += imported(root, file)
+            waiting += imported(root, file) if trains or file != methods else []
     return sorted(map(str, found))
 
 

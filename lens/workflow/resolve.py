@@ -114,7 +114,7 @@ def _path_for(name: str, names: dict) -> str:
             f"Give it on the command line: --config paths='{{{name}: /path/to/it}}'. (Where the "
             "braces are a file's own, rename it.)"
         )
-    return str(names[name])
+    return fill_in(str(names[name]), {**names, name: None})  # a path may mention others
 
 
 MAY_HOLD_A_SECRET = ("base_url", "key_variable")  # so that their values are not shown

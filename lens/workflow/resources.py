@@ -1,13 +1,16 @@
-"""What jobs ask a cluster for: GPUs, MB of main memory and minutes, from the size of the model, the
-rows of the job and the attempt."""
+"""How many rows a job has before it, and what it therefore asks a cluster for: GPUs, MB of main
+memory and minutes, from the size of the model, those rows and the attempt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
 from lens.workflow.cells import job_scales
 from lens.workflow.config import Config
 from lens.workflow.flags import annotator
 from lens.workflow.inputs import SHARDED, jobs_of, picks_from_text
-from lens.workflow.paths import Wildcards
+from lens.workflow.paths import Wildcards, built
 from lens.workflow.sections import USUAL_MEMORY
 
 # Minutes on an A100 with a margin of three, for each MB of main memory that the model's entry asks
@@ -69,6 +72,11 @@ def pairs_minutes(wildcards: Wildcards) -> int:
     return int(60 + int(wildcards.n_pairs) * scale / 1000)
 
 
+def cells_minutes(cells: Sequence[Wildcards]) -> int:
+    """Of several such networks in one job."""
+    return 60 + sum(pairs_minutes(cell) - 60 for cell in cells) + len(cells)
+
+
 def text_minutes(config: Config, wildcards: Wildcards) -> int:
     """Of a job that trains on text: the pairs that it goes through, as long as at 8B."""
     if hasattr(wildcards, "n_pairs"):
@@ -76,7 +84,7 @@ def text_minutes(config: Config, wildcards: Wildcards) -> int:
         scales = job_scales(config, wildcards) if own else config.compare.scales
         pairs = int(wildcards.n_pairs) * sum(scales) * len(config.compare.seeds)
     else:
-        pairs = whole_set(config, wildcards)[0]
+        pairs = rows(config, wildcards.dataset).train
     return int(120 + pairs * 0.012 / max(1, text_gpus(config, wildcards)))
 
 
@@ -107,34 +115,15 @@ def text_processes(config: Config, wildcards: Wildcards) -> int:
     return max(1, text_gpus(config, wildcards))
 
 
-def whole_set(config: Config, wildcards: Wildcards) -> list[int]:
-    """[training pairs, test pairs, test prompts] of the dataset at most, or what is usual."""
-    own = config.datasets[wildcards.dataset].pairs.given()
-    usual = {"max_train_pairs": 100000, "max_test_pairs": 10000, "test_prompts": 1000}
-    return [own.get(key) or number for key, number in usual.items()]
-
-
 def texts(config: Config, stage: str, wildcards: Wildcards) -> int:
     """How many texts a stage reads or samples at this place, all shards together."""
-    train, test, prompts = whole_set(config, wildcards)
+    own = rows(config, wildcards.dataset)
     if stage == "embed_pairs":
-        return 2 * (train + test)
+        return 2 * (own.train + own.test)
     if stage in ("generate_candidates", "embed_candidates", "score_candidates"):
-        return prompts * candidates(config, wildcards)
-    if wildcards.prompts == "held_out":
-        chosen = config.rejection_sampling
-        return chosen.prompts * chosen.candidates
-    seeds = len(config.compare.seeds)
-    return min(train, int(wildcards.prompts[1:]) * seeds) * config.textual.responses
-
-
-def candidates(config: Config, wildcards: Wildcards) -> int:
-    """Answers to a test prompt at most: the model's, or the pool's as far as the config says."""
-    pool = config.datasets[wildcards.dataset].pool
-    if pool:
-        return pool.max_candidates or 16
-    model = config.models.get(getattr(wildcards, "model", getattr(wildcards, "source", "")))
-    return model.generation.candidates if model and model.generation else 16
+        return own.prompts * candidates(config, wildcards)
+    prompts, responses = asked(config, wildcards)
+    return prompts * responses
 
 
 def shard_minutes(config: Config, stage: str, wildcards: Wildcards) -> int:
@@ -152,3 +141,70 @@ def shard_minutes(config: Config, stage: str, wildcards: Wildcards) -> int:
         each *= VLLM if own and own.engine == "vllm" else 1
     work = texts(config, stage, wildcards) * each / jobs_of(config, stage)
     return int(START + work)
+
+
+class Rows(NamedTuple):
+    """Pairs and test prompts of a dataset; mean lengths in tokens, and of the longest text."""
+
+    train: int
+    test: int
+    prompts: int
+    prompt: float
+    answer: float
+    written: float  # an answer of a model
+    longest: int
+
+
+def rows(config: Config, name: str) -> Rows:
+    """As the section `plan` states them, within the limits of the dataset's section; rows of a
+    local JSONL file are counted."""
+    stated = config.plan.texts.get(name) or config.plan.texts["other"]
+    own, count = config.datasets[name], stated.pairs
+    pairs, path = own.pairs, own.pairs.path or ""
+    if built(path):
+        count = config.world.texts.pairs
+    elif path.endswith(".jsonl") and Path(path).is_file():
+        count = lines(path)
+    train, test = count, stated.test_pairs or count
+    if not (pairs.test_split or pairs.test_path):
+        test = round(count * pairs.test_fraction)
+        train = count - test
+    return Rows(
+        train=min(train, pairs.max_train_pairs or train),
+        test=min(test, pairs.max_test_pairs or test),
+        prompts=(stated.pool_prompts or 1000) if own.pool else pairs.test_prompts,
+        prompt=stated.prompt,
+        answer=stated.answer,
+        written=stated.written,
+        longest=stated.longest,
+    )
+
+
+@cache
+def lines(path: str) -> int:
+    with open(path, "rb") as file:
+        return sum(1 for _ in file)
+
+
+def candidates(config: Config, at: Wildcards) -> int:
+    """Answers to a test prompt at most: the model's, or the pool's as far as the config says."""
+    pool = config.datasets[at.dataset].pool
+    if pool:
+        return pool.max_candidates or 16
+    name = getattr(at, "source", "") or getattr(at, "model", "")
+    model = config.models.get(name)
+    if model and model.candidates_from:
+        model = config.models[model.candidates_from]
+    return model.generation.candidates if model and model.generation else 16
+
+
+def asked(config: Config, at: Wildcards) -> tuple[int, int]:
+    """(prompts, responses to each): held-out ones, or those of the N pairs of any seed, which draw
+    from the same training pairs."""
+    prompts = getattr(at, "prompts", "") or at.n_pairs
+    if prompts == "held_out":
+        chosen = config.rejection_sampling
+        return chosen.prompts, chosen.candidates
+    train = rows(config, at.dataset).train
+    missed = (1 - min(1, int(prompts.removeprefix("n")) / train)) ** len(config.compare.seeds)
+    return round(train * (1 - missed)), config.textual.responses

@@ -42,7 +42,7 @@ Memory = Annotated[int, Field(ge=1, description="Main memory in MB that a job ne
 
 
 def one_of(names: Iterable[str]) -> AfterValidator:
-    """Refuses other texts."""
+    """Refuses other texts; docs/config.md lists `check.known`."""
     known = list(names)
 
     def check(value: str) -> str:
@@ -50,6 +50,7 @@ def one_of(names: Iterable[str]) -> AfterValidator:
             raise ValueError(f"is none of {', '.join(known)}")
         return value
 
+    check.known = known  # type: ignore[attr-defined]
     return AfterValidator(check)
 
 

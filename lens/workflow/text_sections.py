@@ -12,14 +12,14 @@ from lens.language.settings import (
     GenerationSettings,
     LoadSettings,
 )
-from lens.textspace.methods import TextMethod
+from lens.textspace.methods import TEXT_METHODS
 from lens.textspace.settings import (
     EndpointSettings,
     JudgingSettings,
     SelfEvolvedSettings,
     SelfRewardingSettings,
 )
-from lens.workflow.sections import Gpus, Memory, Name, Names, Scale, holding
+from lens.workflow.sections import Gpus, Memory, Name, Names, Scale, holding, one_of
 
 
 def _not_table_6(name: str) -> str:
@@ -59,7 +59,7 @@ class Textual(Settings):
     models: Names = Field(
         description="Of those compared; each answers the training prompts and is trained."
     )
-    methods: Annotated[list[TextMethod], Unique] = Field(
+    methods: Annotated[list[Annotated[str, one_of(TEXT_METHODS)]], Unique] = Field(
         description="Rows of Table 1 that are trained on text; an empty list leaves text space out."
     )
     jobs: Annotated[dict[Job, JobScales | None], Field(min_length=1)] = Field(

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from lens.workflow.artefacts import ARTEFACTS
 from tests.helpers.report_page import opened, reached
 from tests.helpers.torture_tools import start
 from tests.helpers.workflow_tools import ROOT, SMALL, jobs, paper, run, snakemake
@@ -84,7 +85,11 @@ def test_every_job_left_its_settings_and_its_benchmark(finished):
     assert len(metrics["inputs"]["embeddings"]) == 64
     assert metrics["versions"]["torch"].startswith("2.")
     models = list(results.glob("train_reward/**/metrics.json"))
-    assert len(models) == len(list(results.glob("benchmarks/train_reward/**/*.jsonl")))
+    for stage in ("train_reward", "best_of_n"):  # a job for the cells of each dataset
+        notes = list(results.glob(f"benchmarks/{stage}/**/*.jsonl"))
+        lists = list(results.glob("train_reward/**/cells_0.json"))
+        assert len(notes) == len(lists) == 2
+        assert sum(len(json.loads(file.read_text())) for file in lists) == len(models)
 
 
 def test_repeating_pairs_changes_the_model_but_not_its_triplets(finished):
@@ -111,6 +116,21 @@ def test_a_second_run_has_nothing_to_do_even_where_what_is_cheap_is_gone(finishe
     result = run(finished, "--cores", 2)
     assert result.returncode == 0
     assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_one_more_scale_is_trained_and_judged_alone(finished):
+    result = run(finished, "-n", change={"compare": {"scales": [4, 2]}})
+    assert result.returncode == 0, result.stderr
+    planned = jobs(result.stdout)
+    for stage in ("train_reward", "best_of_n"):
+        made = [outputs for rule, _, outputs in planned if rule == stage]
+        assert len(made) == 2
+        for files in made:
+            cells = {file for file in files if "/cells_" not in file}
+            assert len({Path(file).parent for file in cells}) == 5  # methods with scales
+            assert all("/x2/" in file for file in cells)
+    stages = {rule for rule, _, _ in planned} - {*ARTEFACTS, "overview", "paper"}
+    assert stages == {"train_reward", "best_of_n"}
 
 
 def test_the_report_of_a_finished_run(finished):

@@ -114,7 +114,12 @@ def commands(listing):
         re.search(r"^Shell command: (.*?)\n(\n|Would remove)", block, re.M | re.S)
         for block in blocks
     ]
-    return [shlex.split(found[1]) if found else [] for found in said]
+    words = [shlex.split(found[1]) if found else [] for found in said]
+    # `lens each` is told commands as texts.
+    return [
+        [part for word in one for part in (shlex.split(word) if "each" in one else [word])]
+        for one in words
+    ]
 
 
 def files_in(word):

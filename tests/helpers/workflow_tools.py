@@ -67,6 +67,11 @@ def paper(directory, name="small"):
     return Path(directory) / "results" / name / "paper"
 
 
+def family(rule):
+    """The rule that a job of several cells belongs to: of train_reward_at_PLACE train_reward."""
+    return rule.partition("_at_")[0]
+
+
 def jobs(listing):
     """[(rule, inputs, outputs)] of the jobs that `snakemake -n` lists."""
     found = []
@@ -76,7 +81,7 @@ def jobs(listing):
             for kind, names in re.findall(r"^    (input|output): (.*)$", block, re.MULTILINE)
         }
         found.append(
-            (block.partition(":")[0], files.get("input", set()), files.get("output", set()))
+            (family(block.partition(":")[0]), files.get("input", set()), files.get("output", set()))
         )
     return found
 

@@ -8,7 +8,7 @@ import pytest
 
 from lens.core.errors import LensError
 from lens.plan.architectures import FACTS, find, from_config, of_the_world
-from lens.plan.machines import CPU, DEVICES, TEXT_SECONDS, Device
+from lens.plan.machines import DEVICES, TEXT_SECONDS, Device
 from lens.plan.tasks import Task
 from tests.helpers.workflow_tools import ROOT
 
@@ -23,7 +23,6 @@ PUBLISHED = {  # 10^9 parameters
     "Qwen/Qwen3-0.6B": 0.596,
 }
 GPU = Device(peak=100e12, peak_32=10e12, bandwidth=1e12, use=0.4)
-WORLD = {"world": {"base_model": {"hidden": 64, "layers": 2, "heads": 2}}}
 
 
 def fact(model):
@@ -80,7 +79,7 @@ def test_shapes_are_found_in_folders_and_among_the_facts(llama_folder):
 
 
 def test_world_texts_have_the_words_that_the_plan_counts():
-    shape = of_the_world(WORLD)
+    shape = of_the_world(hidden=64, layers=2, heads=2)
     assert shape.parameters() == 91_712  # as docs/world.md has it
     assert shape.parameters("reward") == 87_040
 
@@ -137,8 +136,7 @@ def test_seconds_of_generation_by_hand():
 
 def test_seconds_of_training_by_hand():
     # 1000 texts in 10 steps on 2 GPUs, 4 at once: 125 turns, each four passes
-    settings = {"bf16": True, "gradient_checkpointing": True}
-    found = task("training", gpus=2, dtype="float32", settings=settings)
+    found = task("training", gpus=2, dtype="float32", bf16=True, checkpointing=True)
     products = 4 * SMALL.flops(50_000, 25) / 2 / (100e12 * 0.4)
     weights, started = 4 * SMALL.parameters("reward") / 1e9, 125 * 4 * 28 * 0.5e-3
     expected = products + weights + started + 10 * 3e-3 + 1000 * TEXT_SECONDS
@@ -147,14 +145,15 @@ def test_seconds_of_training_by_hand():
 
 def test_time_grows_with_what_is_done():
     gpu = DEVICES["a100-40"]
-    one = task("training", settings={})
+    one = task("training")
     assert replace(one, texts=2000, tokens=100_000).seconds(gpu) > one.seconds(gpu)
     assert replace(one, gpus=4).seconds(gpu) < one.seconds(gpu)
-    assert replace(one, settings={"gradient_checkpointing": True}).seconds(gpu) > one.seconds(gpu)
-    assert replace(one, settings={"lora": True}).seconds(gpu) < one.seconds(gpu)
+    assert replace(one, checkpointing=True).seconds(gpu) > one.seconds(gpu)
+    assert replace(one, adapters=1000).seconds(gpu) < one.seconds(gpu)
     read = task("reading")
-    assert read.seconds(DEVICES["h100"]) < read.seconds(gpu) < read.seconds(CPU)
-    assert CPU.rate("float32", 64) == pytest.approx(CPU.rate("float32", 1e9) / 2)  # narrow products
+    assert read.seconds(DEVICES["h100"]) < read.seconds(gpu) < read.seconds(DEVICES["cpu"])
+    narrow, wide = (DEVICES["cpu"].rate("float32", width) for width in (64, 1e9))
+    assert narrow == pytest.approx(wide / 2)
 
 
 def test_memory_of_reading():
@@ -178,11 +177,11 @@ def test_memory_of_training():
 
     count = LLAMA.parameters("reward")
     adapters = 32 * 16 * (4096 + 4096 + 4096 + 1024) + 4096
-    targets = {"lora": True, "lora_rank": 16, "lora_targets": ["q_proj", "v_proj"]}
+    assert LLAMA.adapters(16, everywhere=False) == adapters
     assert parts() == (4 * count, 12 * count)
-    assert parts(settings={"bf16": True}) == (6 * count, 12 * count)
-    assert parts(settings={"bf16": True}, gpus=4) == (2 * count, 14 * count / 4)
-    assert parts(settings=targets) == (4 * count, 12 * adapters)
+    assert parts(bf16=True) == (6 * count, 12 * count)
+    assert parts(bf16=True, gpus=4) == (2 * count, 14 * count / 4)
+    assert parts(adapters=adapters) == (4 * count, 12 * adapters)
 
 
 def test_gradient_checkpointing_keeps_one_number_per_layer_and_token():
@@ -190,7 +189,7 @@ def test_gradient_checkpointing_keeps_one_number_per_layer_and_token():
         return task("training", LLAMA, "float32", **more).memory()["activations"]
 
     block = LLAMA.activation_bytes(400, "float32")
-    assert kept(settings={"gradient_checkpointing": True}) == 32 * 4096 * 4 * 400 + 2 * block
+    assert kept(checkpointing=True) == 32 * 4096 * 4 * 400 + 2 * block
     assert kept() == 34 * block
     assert kept(head="words", batch=4) == 34 * block + 10 * 128256 * 400
 
@@ -201,7 +200,7 @@ def test_what_would_fit():
     assert task("reading", large, "float32", batch=8192, **more).remedy(40e9) == "precision fast"
     assert task("reading", large, batch=65536, **more).remedy(40e9) == "batch_tokens 16384"
     assert task("reading", large, batch=8192, **more).remedy(40e9) == ""
-    training = task("training", LLAMA, "float32", settings={"gradient_checkpointing": True})
+    training = task("training", LLAMA, "float32", checkpointing=True)
     assert training.remedy(40e9) == "8 GPUs with ZeRO-2"
     assert training.remedy(80e9) == "2 GPUs with ZeRO-2"
     assert training.remedy(10e9).startswith("no setting")

@@ -21,6 +21,8 @@ BY_HAND = {
     "bench_flags",
     "bench_text_flags",
     "artefact_flags",
+    "training_command",
+    "judging_command",
 }
 
 
@@ -44,7 +46,7 @@ def quoted(value, functions):
 
 def test_every_function_that_makes_words_quotes_them():
     functions = words_functions()
-    assert {"judge_flags", "pool_flags", "vae_flag", "hub_downloads", "paper_flags"} <= set(
+    assert {"judge_flags", "pool_flags", "vae_flags", "hub_downloads", "paper_flags"} <= set(
         functions
     )
     for name, node in functions.items():

@@ -16,7 +16,7 @@ import pytest
 
 from lens.files import artifacts
 from tests.helpers.torture_tools import PROFILE, RESULTS, differing, in_its_own_mounts
-from tests.helpers.workflow_tools import ROOT, SMALL, jobs, run, snakemake
+from tests.helpers.workflow_tools import ROOT, SMALL, family, jobs, run, snakemake
 
 pytestmark = pytest.mark.torture
 LOST = (
@@ -56,7 +56,8 @@ def planned(directory):
 
 
 def finished(said):
-    return Counter(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", said, re.MULTILINE))
+    found = re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", said, re.MULTILINE)
+    return Counter(map(family, found))
 
 
 def command(directory, said):

@@ -1,13 +1,14 @@
 """What the rules ask of lens.workflow: cells, inputs, flags, artefacts, without Snakemake."""
 
 import shlex
+from pathlib import Path
 from types import SimpleNamespace as Job
 
 import pytest
 
 from lens.cli import build_parser
 from lens.core.errors import LensError
-from lens.workflow import artefacts, cells, flags, inputs, machine
+from lens.workflow import artefacts, cells, checks, flags, inputs
 from lens.workflow.paths import At, cell, judged, local_files, model_files, text_cell
 from tests.helpers.configs import resolved
 from tests.helpers.workflow_tools import ROOT
@@ -49,37 +50,39 @@ def test_a_swept_value_makes_a_method_and_a_vae_where_the_vae_differs(config):
     assert cells.vae_of(config, "noise_variance_1.0") == "standard"
     assert cells.method_of(config, "gamma_0.5") == "lens"
     assert cells.method_of(config, "repeat") == "repeat"
-    job = Job(**PLACE, method="gamma_0.5", vae="gamma_0.5")
+    job = Job(**PLACE, method="gamma_0.5", vae="gamma_0.5", scale="4")
     assert "--gamma 0.5" in flags.vae_flags(config, job)
-    assert "gamma" not in flags.reward_flags(config, job)
+    assert "gamma 0.5" not in flags.training_cell_flags(config, job)
     job.method = "noise_variance_1.0"
-    assert "--noise-variance 1.0" in flags.reward_flags(config, job)
+    assert "--method lens" in flags.training_cell_flags(config, job)
+    assert "--noise-variance 1.0" in flags.training_cell_flags(config, job)
     [own] = [f for f in cells.swept_cells(config, "gamma") if "/lens/" in f]
     assert own.endswith("/lens/x4")
 
 
 def test_vaes_are_read_by_methods_that_decode_alone(config):
     folder = "results/offline/train_vae/dialogue/tiny-llama/n200/standard"
-    job = Job(**PLACE, method="lens")
+    job = Job(**PLACE, method="lens", scale="4")
     assert inputs.vae_files(config, job) == [f"{folder}/seed_{s}.safetensors" for s in (0, 1, 2)]
-    assert flags.vae_flag(job, Job(vae=inputs.vae_files(config, job))) == f"--vae-dir {folder}"
-    assert flags.vae_flag(job, Job(vae=[])) == ""
+    assert f"--vae-dir {folder} " in flags.training_cell_flags(config, job)
     for method in ("repeat", "embedding_mlp", "lens_plus", "linear_probe"):
         job.method = method
         assert inputs.vae_files(config, job) == []
+        assert "--vae-dir" not in flags.training_cell_flags(config, job)
 
 
 def test_embedding_mlp_reads_synthetic_text_and_its_embeddings(config):
-    job = Job(**PLACE, method="embedding_mlp")
+    job = Job(**PLACE, method="embedding_mlp", scale="4")
     found = inputs.text_files(config, job)
-    words = shlex.split(flags.text_flag(job, Job(text=found)))
+    words = shlex.split(flags.training_cell_flags(config, job))[4:10]
     assert words[::2] == ["--synthetic", "--responses", "--response-embeddings"]
     assert words[1::2] == found[:3]
     assert found[0].endswith(
         "/label_pairs/dialogue/tiny-llama/n200/standard/annotator/pairs.parquet"
     )
     assert inputs.text_files(config, Job(**PLACE, method="lens")) == []
-    assert flags.text_flag(job, Job(text=[])) == ""
+    job.method = "lens"
+    assert "--synthetic" not in flags.training_cell_flags(config, job)
 
 
 def test_candidates_and_gold_come_from_the_pool_or_the_model(config):
@@ -137,8 +140,18 @@ def test_code_is_a_command_and_all_that_it_imports():
     for name in ("cli/train_vae", "latent/vae", "latent/settings", "core/seeds"):
         assert str(ROOT / f"lens/{name}.py") in found
     assert not [file for file in found if "/paper/" in file or "__init__" in file]
+    synthesis = str(ROOT / "lens/latent/synthesis.py")
+    assert synthesis in inputs.code(ROOT, "train_reward")
     for command in ("train_reward", "embed_pairs", "table_1", "overview"):
         assert not [file for file in inputs.code(ROOT, command) if "/lens/workflow/" in file]
+
+
+def test_tables_depend_on_the_names_of_methods_not_on_what_trains_them():
+    training = {f"lens/{name}.py" for name in ("latent/vae", "latent/synthesis", "reward/mlp")}
+    for command in ("table_1", "table_4", "figure_2", "size_sweep", "overview"):
+        found = inputs.code(ROOT, command, trains=False)
+        assert str(ROOT / "lens/reward/methods.py") in found
+        assert not training & {str(Path(file).relative_to(ROOT)) for file in found}
 
 
 @pytest.mark.parametrize("name", artefacts.ARTEFACTS)
@@ -176,10 +189,10 @@ def test_missing_files_and_packages_are_named(tmp_path, monkeypatch, config):
     with pytest.raises(LensError, match="no such model folder"):
         model_files(str(tmp_path))
     assert model_files("organisation/name") == []
-    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(checks.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(LensError, match=r'needs trl and peft: pip install "lens-rm\[text\]"'):
-        machine.check_packages(config)
-    machine.check_packages(resolved("workflow/configs/demo.yaml"))
+        checks.check_packages(config)
+    checks.check_packages(resolved("workflow/configs/demo.yaml"))
 
 
 def test_what_is_downloaded(config):

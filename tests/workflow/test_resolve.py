@@ -88,6 +88,17 @@ def test_a_text_is_filled_in_wherever_it_stands():
         fill_in(["{none}"], names)
 
 
+def test_a_path_may_mention_others():
+    paths = {"folder": "/data/{run}", "pairs": "{folder}/pairs.jsonl", "pool": "{project}/pool"}
+    given = {"paths": {**paths, "encoder": "a/b"}}
+    config = resolve(raw_config(HH, given), ROOT)
+    assert config.datasets["harmless-base"].pairs.path == "/data/hh/pairs.jsonl"
+    assert config.datasets["harmless-base"].pool.path == f"{ROOT}/pool"
+    assert resolve(config.given(), ROOT) == config
+    with pytest.raises(LensError, match="the path 'pairs' is not set"):
+        resolve(raw_config(HH, {"paths": {"pairs": "{later}/x", "later": "{pairs}"}}), ROOT)
+
+
 OWN = {
     "artefacts": ["table_1"],
     "compare": {"datasets": ["own"], "models": ["encoder"]},

@@ -37,7 +37,7 @@ def config(**jobs):
             "compare": {"datasets": ["d"], "models": list(MODELS)},
             "models": MODELS,
             "gold": {"gpu": 1, "mem_mb": 10_000, "load": {"model": "gold/model"}},
-            "datasets": {"d": {"pairs": {"hub": "a/b", **SIZES}}},
+            "datasets": {"d": {"pairs": {"hub": "a/b", "test_split": "test", **SIZES}}},
             "textual": {"datasets": ["d"], "models": ["large"], "annotator": {"model": "large"}},
             "inspection": {"dataset": "d", "model": "small"},
             "shards": {kind: {"jobs": number} for kind, number in jobs.items()},
@@ -88,9 +88,10 @@ def test_text_asks_for_gpus_where_its_model_does():
 
 
 def test_responses_are_those_of_the_prompts():
+    # Three seeds draw 200 of 4,000 pairs each, some of them the same.
     default = resolved()
     job = Job(dataset="dialogue", model="tiny-llama", prompts="n200")
-    assert resources.texts(default, "sample_responses", job) == 200 * 3 * 6
+    assert resources.texts(default, "sample_responses", job) == round(4000 * (1 - 0.95**3)) * 6
     job.prompts = "held_out"
     assert resources.texts(default, "sample_responses", job) == 200 * 16
     job.prompts = "n100000"  # no more than there are

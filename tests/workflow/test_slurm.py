@@ -126,7 +126,7 @@ def mishaps(tmp_path_factory):
 
 def commands(shim):
     """[(Slurm's job id, partition, GPUs seen, stage, command line)] of every job so far."""
-    line = re.compile(r"(\d*) (\S*) gpu=(\S*) -m lens ((\S+).*)")
+    line = re.compile(r"(\d*) (\S*) gpu=(\S*) -m lens ((?:each --command )?(\S+).*)")
     found = filter(None, map(line.fullmatch, (shim / "jobs.txt").read_text().splitlines()))
     return [(*got.group(1, 2, 3), got[5].replace("-", "_"), got[4]) for got in found]
 
@@ -200,7 +200,7 @@ def test_once_mended_it_ends_like_a_local_run(mishaps):
     run = on_slurm(directory, shim)
     assert run.returncode == 0, run.stdout + run.stderr
     again = [stage for *_, stage, _ in commands(shim)[before:]]
-    assert sorted(again) == ["best_of_n"] * 3 + ["gather_candidates", "score_candidates", "table_1"]
+    assert sorted(again) == ["best_of_n", "gather_candidates", "score_candidates", "table_1"]
     places = [folder / "results/slurm" for folder in (directory, local)]
     for name in ("table_1.csv", "table_1_observations.csv", "table_1.md"):
         assert (places[0] / "paper" / name).read_bytes() == (

@@ -11,14 +11,13 @@ from lens.cli import build_parser
 from lens.core.settings import Settings, section_of
 from lens.paper.cells import CONTROLS
 from lens.textspace.methods import CONTROLS as TRAINED_LIKE
-from lens.textspace.methods import TEXT_METHODS, TextMethod
+from lens.textspace.methods import TEXT_METHODS
 from lens.workflow.config import Config
 from lens.workflow.resources import grows, lasts
 from tests.helpers.workflow_tools import ROOT, jobs, snakemake
 
 
-def test_workflow_and_library_know_the_same_textual_methods():
-    assert set(get_args(TextMethod)) == set(TEXT_METHODS)
+def test_tables_compare_textual_methods_with_the_controls_that_are_trained_like_them():
     for method, row in TEXT_METHODS.items():
         assert TRAINED_LIKE.get(row.training) == CONTROLS.get(method)
 
@@ -115,6 +114,16 @@ def test_paper_config_runs_what_the_paper_ran(tmp_path):
     for name, model in settings["models"].items():
         assert model["paper_name"] == name
         assert re.fullmatch("[0-9a-f]{40}", model["load"]["revision"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "most"), [("paper", 500), ("demo", 60)])
+def test_runs_have_few_jobs(tmp_path, name, most):
+    config = ROOT / f"workflow/configs/{name}.yaml"
+    given = ["-n", "--forceall", "--quiet", "rules", "--configfile", config]
+    run = snakemake(*given, directory=tmp_path)
+    total = re.search(r"^total +(\d+)$", run.stdout, re.MULTILINE)
+    assert 30 < int(total[1]) <= most
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from lens.core.errors import LensError
-from lens.workflow import artefacts, cells, flags, inputs, machine, resources
+from lens.workflow import artefacts, batches, cells, checks, flags, inputs, resources
 from lens.workflow.artefacts import ARTEFACTS, DRAWN
 from lens.workflow.resources import grows, lasts
 
@@ -26,10 +26,10 @@ def resolved():
 
     try:
         found = resolve(config, ROOT)
-        machine.check_folder(found)
-        machine.check_templates(found)
+        checks.check_folder(found)
+        checks.check_templates(found)
         if not workflow.deployment_settings.deployment_method:  # else jobs have their own packages
-            machine.check_packages(found)
+            checks.check_packages(found)
     except LensError as error:
         raise WorkflowError(str(error)) from None
     config.update(found.given())
@@ -37,6 +37,7 @@ def resolved():
 
 
 CONFIG = resolved()
+BATCHES = list(batches.batches(CONFIG))
 
 
 def told(function, *own):
@@ -44,9 +45,9 @@ def told(function, *own):
     return partial(function, CONFIG, *own)
 
 
-def code(command):
+def code(command, **about):
     """The source files that a subcommand runs."""
-    return inputs.code(ROOT, command)
+    return inputs.code(ROOT, command, **about)
 
 
 def shown(artefact):

@@ -28,12 +28,45 @@ rule best_of_n:
         mem_mb=grows(8000),
         runtime=lasts(30),
     params:
+        own=told(flags.judging_cell_flags),
         seeds=CONFIG.compare.seeds,
     shell:
-        "python -m lens best-of-n --models {input.models:q} --seeds {params.seeds:q}"
-        " --pairs {input.pairs:q} --pair-embeddings {input.pair_embeddings:q}"
-        " --candidates {input.candidates:q} --candidate-embeddings {input.candidate_embeddings:q}"
-        " --gold {input.gold:q} --dataset {wildcards.dataset:q} --model {wildcards.model:q}"
-        " --method {wildcards.method:q} --scale {wildcards.scale:q} --n-pairs {wildcards.n_pairs:q}"
-        " --out-prompts {output.prompts:q} --out-pairs {output.pairs:q}"
-        " --metrics {output.metrics:q} 2>&1 | tee {log:q}"
+        "python -m lens best-of-n --seeds {params.seeds:q} --pairs {input.pairs:q}"
+        " --pair-embeddings {input.pair_embeddings:q} --candidates {input.candidates:q}"
+        " --candidate-embeddings {input.candidate_embeddings:q} --gold {input.gold:q}"
+        " --dataset {wildcards.dataset:q} --model {wildcards.model:q} --n-pairs {wildcards.n_pairs:q}"
+        " {params.own} 2>&1 | tee {log:q}"
+
+
+# The same for several methods and scales, those that share a job of train_reward.
+for batch in BATCHES:
+
+    rule:
+        name:
+            f"best_of_n_{batch.rule}"
+        input:
+            models=batches.models(CONFIG, batch),
+            pairs=f"<results>/prepare_pairs/{batch.at.dataset}/pairs.parquet",
+            pair_embeddings=inputs.embedded_at(CONFIG, "embed_pairs", batch.at),
+            candidates=inputs.candidate_table(CONFIG, batch.at),
+            candidate_embeddings=inputs.embedded_at(CONFIG, "embed_candidates", batch.at),
+            gold=inputs.gold_table(CONFIG, batch.at),
+            code=[*code("best_of_n"), *code("each")],
+        output:
+            batches.judged(CONFIG, batch),
+        log:
+            f"<logs>/best_of_n/{batch.place}.log",
+        benchmark:
+            f"<benchmarks>/best_of_n/{batch.place}.jsonl"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=grows(8000),
+            runtime=lasts(30 + len(batch.cells)),
+        params:
+            command=flags.judging_command(CONFIG, batch.at),
+            cells=flags.of_cells(CONFIG, batch.cells, flags.judging_cell_flags),
+        shell:
+            "python -m lens each --command {params.command:q} --cells {params.cells:q}"
+            " 2>&1 | tee {log:q}"

@@ -7,7 +7,7 @@ for name in ARTEFACTS:
         input:
             files=told(artefacts.read_files, name),
             reported=ROOT / "lens/report/reported.json" if ARTEFACTS[name].compared else [],
-            code=code(name),
+            code=code(name, trains=False),
         output:
             shown(ARTEFACTS[name]),
             expand("<results>/paper/{file}", file=artefacts.other_files(ARTEFACTS[name])),
@@ -37,7 +37,7 @@ rule overview:
         table_1="<results>/paper/table_1.csv",
         observations="<results>/paper/table_1_observations.csv",
         comparisons="<results>/paper/table_1_comparisons.csv",
-        code=code("overview"),
+        code=code("overview", trains=False),
     output:
         shown(artefacts.OVERVIEW),
         expand("<results>/paper/{file}", file=artefacts.other_files(artefacts.OVERVIEW)),

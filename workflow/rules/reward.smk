@@ -24,14 +24,42 @@ rule train_reward:
         mem_mb=grows(resources.pairs_memory),
         runtime=lasts(resources.pairs_minutes),
     params:
-        folder=subpath(output.metrics, parent=True),
-        seeds=CONFIG.compare.seeds,
-        method=lambda wildcards: cells.method_of(CONFIG, wildcards.method),
         settings=told(flags.reward_flags),
-        vae=flags.vae_flag,
-        text=flags.text_flag,
+        own=told(flags.training_cell_flags),
     shell:
         "python -m lens train-reward --pairs {input.pairs:q} --embeddings {input.embeddings:q}"
-        " --n-pairs {wildcards.n_pairs:q} --seeds {params.seeds:q} --method {params.method:q}"
-        " --scale {wildcards.scale:q} {params.vae} {params.text} {params.settings}"
-        " --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+        " --n-pairs {wildcards.n_pairs:q} {params.settings} {params.own} 2>&1 | tee {log:q}"
+
+
+# The same for several methods and scales: lens.workflow.batches says which.
+for batch in BATCHES:
+
+    rule:
+        name:
+            f"train_reward_{batch.rule}"
+        input:
+            pairs=f"<results>/prepare_pairs/{batch.at.dataset}/pairs.parquet",
+            embeddings=inputs.embedded_at(CONFIG, "embed_pairs", batch.at),
+            vae=inputs.of_cells(CONFIG, batch.cells, inputs.vae_files),
+            text=inputs.of_cells(CONFIG, batch.cells, inputs.text_files),
+            code=[*code("train_reward"), *code("each")],
+        output:
+            batches.trained(CONFIG, batch),
+            # Kept while the job runs anew, so that all who read the Snakefile see the same jobs.
+            record=update(f"<results>/train_reward/{batch.place}.json"),
+        log:
+            f"<logs>/train_reward/{batch.place}.log",
+        benchmark:
+            f"<benchmarks>/train_reward/{batch.place}.jsonl"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=grows(resources.pairs_memory(batch.at)),
+            runtime=lasts(resources.cells_minutes(batch.cells)),
+        params:
+            command=flags.training_command(CONFIG, batch.at),
+            cells=flags.of_cells(CONFIG, batch.cells, flags.training_cell_flags),
+        shell:
+            "python -m lens each --command {params.command:q} --cells {params.cells:q}"
+            " --record {output.record:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,30 @@
+"""Run one command several times in one process, which starts and imports once: what a job of the
+workflow does that trains or judges several reward models of the same embeddings."""
+
+
+def add_arguments(parser):
+    parser.add_argument("--command", dest="shared", required=True, help="with its shared flags")
+    parser.add_argument(
+        "--cells", nargs="+", required=True, metavar="NAME FLAGS", help="one text for each run"
+    )
+    parser.add_argument("--record", help="file that gets the names, as a JSON list")
+
+
+def run(args):
+    import shlex
+    import time
+
+    from lens.cli import build_parser
+    from lens.files import artifacts, cost
+
+    parser, shared = build_parser(), shlex.split(args.shared)
+    names: list[str] = []
+    for cell in args.cells:
+        name, *own = shlex.split(cell)
+        print(name, flush=True)
+        command = parser.parse_args([*shared, *own])
+        cost.start(time.process_time() if names else 0.0)
+        command.run(command)
+        names.append(name)
+    if args.record:
+        artifacts.write_json(args.record, names)
