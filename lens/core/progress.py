@@ -24,11 +24,12 @@ class Bar(tqdm):
             options |= {"mininterval": EVERY, "miniters": 1, "delay": EVERY, "file": StringIO()}
         super().__init__(rows, disable=not shown, **options)
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         if not self.log:
-            super().display(msg, pos)
-        elif self.format_dict["elapsed"] >= EVERY:
+            return bool(super().display(msg, pos))
+        if self.format_dict["elapsed"] >= EVERY:
             print(self.line(), file=sys.stderr, flush=True)
+        return False
 
     def line(self) -> str:
         """How far it is, and how long it will take."""

@@ -56,7 +56,7 @@ class SelfEvolvedSettings(Settings):
 
 
 class EndpointSettings(Settings):
-    """An OpenAI-compatible endpoint; its key is in the environment. Needs the extra `judge`."""
+    """An OpenAI-compatible endpoint; its key is in the environment. Needs the extra `endpoint`."""
 
     base_url: Address = Field(
         description="An address such as https://api.openai.com/v1, without a name, password or "

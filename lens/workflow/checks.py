@@ -236,7 +236,7 @@ def check_packages(config: Config) -> None:
     if config.textual.methods or table_3 or "table_6" in config.artefacts:
         _require("training on text", "text", "trl", "peft")
     if table_3 and config.rejection_sampling.judge.kind == "endpoint":
-        _require("an endpoint as judge", "judge", "openai")
+        _require("an endpoint as judge", "endpoint", "openai")
 
 
 def _require(what: str, extra: str, *packages: str) -> None:

@@ -86,7 +86,7 @@ def test_objects_say_what_they_are(llama_folder):
         (lambda: read_pairs(None), "a dict a row"),
         (lambda: embed_pairs(some_rows(3), "x"), "lens.read_pairs"),
         (lambda: fit(read_pairs(some_rows(20))), "needs embedded pairs"),
-        (lambda: Encoder("x/y", pooling="avg"), "pooling 'avg' is none of auto, first, last, mean"),
+        (lambda: Encoder("x/y", pooling="avg"), "pooling 'avg' is none of auto, last, mean, first"),
         (lambda: Encoder("x/y", too_long="cut"), "too_long 'cut' is none of"),
     ],
 )

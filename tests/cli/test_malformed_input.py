@@ -88,7 +88,7 @@ def test_odd_pools_are_taken_as_they_are(tmp_path, lens):
 class Lengths:
     """Stands for a reward model: a text's reward is its length."""
 
-    card = None
+    card = note = None
 
     def score(self, prompts, responses):
         return np.array([float(len(text)) for text in responses])

@@ -84,7 +84,7 @@ def test_pairs_are_embedded_in_order(pairs, llama_folder, lens):
 
 def test_a_missing_model_folder_is_named(pairs, tmp_path, fail):
     message = fail(*embed(pairs, tmp_path / "no-model"))
-    assert "no-model: no such model folder. Check the path" in message
+    assert "no-model: no such model folder or GGUF file. Check the path" in message
     (tmp_path / "empty").mkdir()
     assert "no config.json" in fail(*embed(pairs, tmp_path / "empty"))
 

@@ -172,6 +172,8 @@ def test_bad_rows(rows, version, message):
 class Reader:
     """Stands in for a saved reward model."""
 
+    note = None
+
     @classmethod
     def load(cls, path, **options):
         return cls()

@@ -274,6 +274,8 @@ def test_bad_rewards(tmp_path, rewards, message):
 class Reader:
     """Stands in for a saved reward model."""
 
+    note = None
+
     @classmethod
     def load(cls, path, **options):
         return cls()

@@ -9,7 +9,7 @@ from lens.serving.reward_model import RewardModel
 class Tokens:
     """Stands for an encoder: keeps the tokens (here characters) of each text that it is given."""
 
-    chat_template = "a template"
+    chat_template, name_or_path = "a template", "characters"
 
     def __init__(self):
         self.seen = []

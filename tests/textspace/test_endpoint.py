@@ -273,7 +273,7 @@ def test_an_address_that_is_none(cache):
 
 def test_without_the_package(cache, monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(LensError, match=r'pip install "lens-rm\[judge\]"'):
+    with pytest.raises(LensError, match=r'pip install "lens-rm\[endpoint\]"'):
         ask(["x"], "http://localhost:1/v1", cache)
 
 

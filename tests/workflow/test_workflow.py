@@ -64,7 +64,7 @@ def test_text_space_is_complete_by_default(tmp_path):
                     }
                 }
             },
-            r'an endpoint as judge needs openai: pip install "lens-rm\[judge\]"',
+            r'an endpoint as judge needs openai: pip install "lens-rm\[endpoint\]"',
         ),
     ],
 )
