@@ -233,9 +233,11 @@ class RewardModel:
         if not (self.encoder and self.encoder.cut):
             return None
         side = "right" if self.encoder.too_long == "cut_right" else "left"
+        count = self.encoder.cut
+        are, were = ("text is", "was") if count == 1 else ("texts are", "were")
         return (
-            f"{self.encoder.cut:,} texts are longer than the encoder reads and were cut on the "
-            f"{side}: their rewards do not see what was cut."
+            f"{count:,} {are} longer than the encoder reads and {were} cut on the {side}: rewards "
+            "do not see what was cut."
         )
 
     _saved_probe: np.ndarray | None = None

@@ -93,3 +93,21 @@ def test_rows_with_dates_are_scored(workplace, lens, tmp_path, capsys):
     pd.DataFrame(rows).to_parquet(tmp_path / "rows.parquet")
     lens("score", workplace / "model", tmp_path / "rows.parquet")
     assert json.loads(capsys.readouterr().out)["day"] == "2026-01-02"
+
+
+def test_texts_that_were_cut_are_reported(workplace, lens, tmp_path, capsys):
+    """As `embed` and `fit` do: a reward that did not see all of a text says so."""
+    long = " ".join(["w3"] * 90)
+    rows = tmp_path / "long.jsonl"
+    rows.write_text(
+        "".join(json.dumps({"prompt": "w1", "response": r}) + "\n" for r in ("w2", long))
+    )
+    said = "1 text is longer than the encoder reads and was cut on the left"
+    lens("score", workplace / "model", rows)
+    assert said in capsys.readouterr().err
+    rows.write_text(json.dumps({"prompt": "w1", "candidates": ["w2", long]}) + "\n")
+    lens("best-of", workplace / "model", rows)
+    assert said in capsys.readouterr().err
+    rows.write_text(json.dumps({"prompt": "w1", "response": "w2"}) + "\n")
+    lens("score", workplace / "model", rows)
+    assert "cut on the" not in capsys.readouterr().err
