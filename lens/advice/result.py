@@ -29,7 +29,8 @@ class Advice:
     """What cross-validation found. `accuracy` is by recipe; `recommended` trains on synthetic pairs
     only if one beats its control and every plain recipe by an interval that leaves out 0. `soft`
     compares plain recipes on soft labels with the same ones on hard labels. `stopped` is what was
-    not done for want of time, if anything."""
+    not done for want of time, if anything; `expected` the recommended recipe's accuracy less what
+    it owes to having been picked for it."""
 
     pairs: int
     prompts: int
@@ -45,6 +46,7 @@ class Advice:
     margins: dict[Recipe, np.ndarray] = field(repr=False, default_factory=dict)
     soft: list[Comparison] = field(default_factory=list)
     stopped: str = ""
+    expected: Interval | None = None
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -110,6 +112,11 @@ def verdict(advice: Advice) -> str:
     sentences = [
         f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}); {plain}."
     ]
+    if advice.expected:
+        sentences.append(
+            f"Picked as the best of several, it is read too high: expect "
+            f"{percent(advice.expected.mean)} {bracket(advice.expected)} on new prompts."
+        )
     sentences += [about(advice, method) for method in ("lens", "lens_plus")]
     sentences += filter(None, [about_labels(advice)])
     if not advice.comparisons:
