@@ -9,7 +9,13 @@ import numpy as np
 from lens.advice.backtest import backtest
 from lens.advice.baseline import compare_baseline, score_gaps
 from lens.advice.budget import SPARE, Budget, expectations
-from lens.advice.crossval import correct, interval_by_prompt, make_round, round_margins
+from lens.advice.crossval import (
+    correct,
+    interval_by_prompt,
+    make_round,
+    round_margins,
+    winners_bonus,
+)
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.advice.result import Advice, Comparison, duration
@@ -157,6 +163,9 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         for recipe in synthetic
         if all(each.corrected.low > 0 for each in comparisons if each.recipe == recipe)
     ]
+    recommended = max(winners, key=lambda recipe: accuracy[recipe].mean, default=best)
+    rivals = [r for r in right if r.method in methods.PROBES or r == recommended]
+    bonus = winners_bonus(np.stack([right[recipe] for recipe in rivals]), groups)
     rounds, count = next(iter(margins.values())).shape
     return Advice(
         pairs=count,
@@ -166,7 +175,8 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         seconds=0.0,
         accuracy=accuracy,
         comparisons=comparisons,
-        recommended=max(winners, key=lambda recipe: accuracy[recipe].mean, default=best),
+        recommended=recommended,
+        expected=Interval(*(value - bonus for value in vars(accuracy[recommended]).values())),
         curve=None,  # type: ignore[arg-type]  # `advise` adds it
         report=pairs.report | {"sha256": pairs.sha256},
         soft=[

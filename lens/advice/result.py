@@ -32,7 +32,8 @@ class Advice:
     only if one beats its control and every plain recipe by an interval that leaves out 0. `soft`
     compares plain recipes on soft labels with the same ones on hard labels, `choice` chosen labels
     with random ones, `baseline` scores that need no labels with these beside a probe. `stopped` is
-    what was not done for want of time, if anything."""
+    what was not done for want of time, if anything; `expected` the recommended recipe's accuracy
+    less what it owes to having been picked for it."""
 
     pairs: int
     prompts: int
@@ -50,6 +51,7 @@ class Advice:
     stopped: str = ""
     choice: Backtest | None = None
     baseline: Baseline | None = None
+    expected: Interval | None = None
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -122,6 +124,11 @@ def verdict(advice: Advice) -> str:
     sentences = [
         f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}); {plain}."
     ]
+    if advice.expected:
+        sentences.append(
+            f"Picked as the best of several, it is read too high: expect "
+            f"{percent(advice.expected.mean)} {bracket(advice.expected)} on new prompts."
+        )
     sentences += [about(advice, method) for method in ("lens", "lens_plus")]
     sentences += filter(None, [about_labels(advice)])
     if not advice.comparisons:

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from lens.advice.crossval import FOLDS, correct, fold_of_each, interval_by_prompt, make_round
+from lens.advice.crossval import (
+    FOLDS,
+    correct,
+    fold_of_each,
+    interval_by_prompt,
+    make_round,
+    winners_bonus,
+)
 from lens.advice.crossval import round_margins as held_out_margins
 from lens.core.errors import LensError
 from lens.core.intervals import crossed_interval
@@ -98,3 +105,21 @@ def test_intervals_of_uneven_prompts_cover():
         held += found.low <= 0.62 <= found.high
         assert 0 <= found.low <= found.high <= 1
     assert 0.91 <= held / 300 <= 0.99
+
+
+def test_the_best_of_equals_owes_its_lead_to_luck():
+    """Ten recipes, each right half the time: the best shows more, the bonus about half of that."""
+    rng = np.random.default_rng(0)
+    excess, bonus = [], []
+    for _ in range(30):
+        values = (rng.random((10, 1, 300)) < 0.5) * 1.0
+        excess.append(values.mean(axis=(1, 2)).max() - 0.5)
+        bonus.append(winners_bonus(values, np.arange(300) // 3))
+    assert 0.4 * np.mean(excess) < np.mean(bonus) < np.mean(excess)
+
+
+def test_a_recipe_that_leads_by_far_or_alone_owes_nothing():
+    rng = np.random.default_rng(1)
+    values = np.stack([rng.random((2, 400)) < share for share in (0.3, 0.9)]) * 1.0
+    assert abs(winners_bonus(values, np.arange(400))) < 0.004
+    assert abs(winners_bonus(values[1:], np.arange(400))) < 0.004
