@@ -17,6 +17,8 @@ MISTAKES = [
     ("next {pool} --have {tmp} --out {tmp}/b", "holds no embedded pairs"),
     ("next {pairs} --have {pairs} --model {model} --out {tmp}/b", "no pair of 60 rows is left"),
     ("next {pool} --have {fitted} --count 999 --out {tmp}/b", "999 pairs asked for"),
+    ("suspects {pairs} --out {tmp}/b", "give either --model"),
+    ("suspects {fitted} --embeddings e.npy --out {tmp}/b", "the folder has its own"),
     ("fit {pairs} --advice {fitted} --continue {fitted} --out {tmp}/m", "not both"),
     ("fit {pairs} --continue {tmp} --out {tmp}/m", "holds no embedded pairs"),
 ]

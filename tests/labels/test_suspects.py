@@ -1,9 +1,13 @@
 """Labels that were turned round stand first in the list, and it says how many to expect."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 
 import lens
+from lens.cli import main
 from lens.core.errors import LensError
 from lens.labels.suspects import suspects, votes_of
 from tests.helpers.embedded_pairs import embedded
@@ -54,6 +58,28 @@ def test_annotators_who_answer_by_coin_stand_out():
 def test_votes_are_read_from_an_export():
     rows = [task(picks("left"), picks("left", by=2), picks("right", by=3))]
     assert votes_of([("f, row 1", rows[0])]) == {"1": [("1", True), ("2", True), ("3", False)]}
+
+
+def test_the_command_names_annotators(tmp_path, capsys):
+    """An export with three annotators, of whom the third says the opposite of the others."""
+    data = [{"prompt": f"What now? {i}", "answer1": f"a{i}", "answer2": f"b{i}"} for i in range(60)]
+    votes = [picks("left"), picks("left", by=2), picks("right", by=3)]
+    rows = [task(*votes, number=i, data=each) for i, each in enumerate(data)]
+    (tmp_path / "export.json").write_text(json.dumps(rows))
+    array = np.random.default_rng(0).normal(size=(60, 2, 4)).astype(np.float32)
+    array[:, 0, 0] += 2
+    np.save(tmp_path / "pairs.npy", array, allow_pickle=False)
+    arguments = ["--embeddings", tmp_path / "pairs.npy", "--count", 7]
+    arguments += ["--out", tmp_path / "again.jsonl"]
+    main(["suspects", *map(str, [tmp_path / "export.json", *arguments])])
+    said = capsys.readouterr().out
+    assert "60 labels; if they were given again" in said
+    shares = re.findall(r"^  (\d): 60, ([\d.]+) %$", said, re.MULTILINE)
+    assert shares[0][0] == "3"
+    assert float(shares[0][1]) > 60 > 40 > float(shares[1][1])
+    listed = [json.loads(line) for line in (tmp_path / "again.jsonl").read_text().splitlines()]
+    assert len(listed) == 7
+    assert listed[0]["annotators"] == {"1": "for", "2": "for", "3": "against"}
 
 
 def test_the_list_changes_nothing():
