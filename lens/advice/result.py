@@ -95,13 +95,14 @@ def table(advice: Advice) -> str:
     """Held-out accuracy by recipe, best first."""
     rows = sorted(advice.accuracy.items(), key=lambda item: -item[1].mean)
     width = max(17, *(len(str(recipe)) for recipe in advice.accuracy))
-    lines = [f"{'held-out accuracy, 95 % interval':<42}against repeat"]
+    column = max(42, width + 25)
+    lines = [f"{'held-out accuracy, 95 % interval':<{column}}against repeat"]
     for recipe, value in rows:
         own = [each for each in advice.comparisons if each.recipe == recipe]
         against = next((each for each in own if each.control == recipe.control), None)
         difference = points(against.difference) if against else ""
         text = f"  {recipe!s:<{width}} {percent(value.mean)} {bracket(value)}"
-        lines.append(f"{text:<42}{difference}".rstrip())
+        lines.append(f"{text:<{column}}{difference}".rstrip())
     if found := advice.baseline:
         for name, value in (
             (f"{found.name}, no labels", found.alone),

@@ -24,7 +24,7 @@ class Bar(tqdm):
             options |= {"mininterval": EVERY, "miniters": 1, "delay": EVERY, "file": StringIO()}
         super().__init__(rows, disable=not shown, **options)
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:  # type: ignore[override]
         if not self.log:
             return bool(super().display(msg, pos))
         if self.format_dict["elapsed"] >= EVERY:

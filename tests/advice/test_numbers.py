@@ -233,8 +233,13 @@ def test_vaes_with_one_flag_are_named_once():
 
 def test_ties_are_counted_where_pairs_are_scored():
     class Model:
-        def score(self, prompts, responses):
+        note = None
+
+        def embed(self, prompts, responses):
             return np.array([float(text == "good") for text in responses])
+
+        def score_embeddings(self, embeddings):
+            return embeddings
 
     row = {"prompt": "p", "chosen": "good", "rejected": "bad"}
     tally = Tally()

@@ -90,8 +90,14 @@ class Lengths:
 
     card = note = None
 
+    def embed(self, prompts, responses):
+        return np.array([[float(len(text))] for text in responses])
+
+    def score_embeddings(self, embeddings):
+        return embeddings[:, 0]
+
     def score(self, prompts, responses):
-        return np.array([float(len(text)) for text in responses])
+        return self.score_embeddings(self.embed(prompts, responses))
 
 
 @pytest.fixture

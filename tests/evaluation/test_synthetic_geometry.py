@@ -9,6 +9,7 @@ from lens.evaluation import synthetic_geometry
 from lens.latent.vae import VAE
 from lens.reward import methods, mlp
 from lens.reward.head import RewardHead
+from lens.reward.training_set import Training
 from tests.helpers.geometry import SYNTHESIS, made_up, standardiser, training
 
 
@@ -129,7 +130,7 @@ def test_synthetic_embeddings_are_those_of_training(monkeypatch):
 
     def catch(runs, **_):
         caught["source"] = runs[0].source
-        return [None]
+        return [Training({}, {})]
 
     monkeypatch.setattr(mlp, "train_mlps", catch)
     names = ["lens", "direct_perturbation", "gaussian_sampling"]

@@ -9,7 +9,7 @@ from lens.serving.reward_model import RewardModel
 class Tokens:
     """Stands for an encoder: keeps the tokens (here characters) of each text that it is given."""
 
-    chat_template, name_or_path = "a template", "characters"
+    chat_template, name_or_path, cut = "a template", "characters", 0
 
     def __init__(self):
         self.seen = []

@@ -45,8 +45,10 @@ def test_twice_the_error_covers_the_truth_in_a_linear_world(count, dim, shared):
         chosen, rejected, w, others = linear_world(count, dim, seed, shared)
         both = np.concatenate([chosen, rejected])
         standardiser = Standardiser.fit(both)
-        x = standardiser(chosen) - standardiser(rejected)
-        stated = evidence.fit(x).weights
+        better, worse = standardiser(chosen), standardiser(rejected)
+        groups = np.arange(len(chosen)) // (10 if shared else 1)
+        stated = evidence.fit(better, worse, groups).weights
+        x = better - worse
         found = posterior(x, standardiser, stated)
         off = standardiser(others) @ stated - (others - both.mean(axis=0)) @ w
         apart = off[:1000] - off[1000:]

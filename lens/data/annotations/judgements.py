@@ -346,6 +346,5 @@ def _paired(
             known[name] = [who for who, sign in signs if sign == way and who is not None]
         if scale:
             known |= {"strength": abs(mean), "scale": scale}
-        if mean == 0:
-            known["tie"] = True
+        known |= {"tie": True} if mean == 0 else {}
         yield pair[::turn], known
