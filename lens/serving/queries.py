@@ -12,8 +12,10 @@ from lens.data.texts.conversations import as_messages, split_answer
 from lens.data.texts.turns import InvalidRowError, whole
 
 BEGINNING = re.compile(r"\A(?:<\|begin_of_text\|>|<bos>|<s>|<\|startoftext\|>)+")
-ENDS = r"<\|(?:im_end|eot_id|end_of_text|endoftext|end|pad)\|>|<end_of_turn>|</s>|<eos>|<pad>"
-ENDING = re.compile(rf"(?:\s|{ENDS})*\Z")
+ENDS = (
+    *("<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "<|pad|>"),
+    *("<end_of_turn>", "</s>", "<eos>", "<pad>"),
+)
 # Turns of Llama 3 and of Gemma, written as those of ChatML.
 HEADER = re.compile(r"<\|start_header_id\|>(\w+)<\|end_header_id\|>\n*|<start_of_turn>(\w+)\n")
 END_OF_TURN = re.compile(r"<\|eot_id\|>|<end_of_turn>")
@@ -35,13 +37,11 @@ def read_queries(
 
 def _read(query: str, prompt: str | None) -> tuple[list[dict], str]:
     query = BEGINNING.sub("", whole(query)).lstrip()
-    lead = BEGINNING.sub("", prompt or "")  # line breaks at its start may belong to a transcript
+    lead = BEGINNING.sub("", prompt or "")  # blanks at its start may belong to a transcript
     start = lead.lstrip()
     if start and query.startswith(start):
         response = query.removeprefix(start)
-        return as_messages(_as_chatml(BEGINNING.sub("", prompt or ""))), ENDING.sub(
-            "", response
-        ).strip()
+        return as_messages(_as_chatml(lead)), _without_ends(response).strip()
     try:
         messages, response = split_answer(_as_chatml(query))
     except InvalidRowError as error:
@@ -50,7 +50,19 @@ def _read(query: str, prompt: str | None) -> tuple[list[dict], str]:
             "its prompt is not known. Send `prompts`, the text that each query begins with, or "
             "queries that are transcripts.",
         ) from error
-    return messages, ENDING.sub("", response)
+    return messages, _without_ends(response)
+
+
+def _without_ends(text: str) -> str:
+    """Without the marks and blanks that it ends in; in time that grows as its length does."""
+    stop = len(text)
+    while True:
+        while stop and text[stop - 1].isspace():
+            stop -= 1
+        end = next((mark for mark in ENDS if text.endswith(mark, 0, stop)), None)
+        if end is None:
+            return text[:stop]
+        stop -= len(end)
 
 
 def _as_chatml(text: str) -> str:

@@ -60,6 +60,12 @@ def test_an_empty_response_is_one():
     assert read_queries([prompt + "<|im_end|>"], [prompt])[1] == [""]
 
 
+def test_a_response_of_blanks_and_marks_is_read_at_once():
+    """A pattern that looks for the end from every blank would take hours."""
+    blanks, marks = "x" + 300_000 * " " + "x", 100_000 * "</s> "
+    assert read_queries(["a" + blanks + marks], ["a"])[1] == [blanks]
+
+
 def test_a_beginning_that_only_one_of_both_has_does_not_part_them():
     prompt, ending = TEMPLATES["Llama 3"]
     query = prompt.removeprefix("<|begin_of_text|>") + ending.format("Fine.")
