@@ -85,8 +85,9 @@ def find_verdict(value: object, names: Sequence[str], *, numbers: bool = True) -
     return Verdict(found, HOW[how] if how else PLAIN if phrase["better"] else None)
 
 
-def meanings(said: Iterable[tuple[object, Sequence[str]]]) -> dict[str, dict]:
-    """{word: what it means and how often it was said} of (word, the names of the answers) each."""
+def meanings(said: Iterable[tuple[object, Sequence[str]]], how: str) -> dict[str, dict]:
+    """{word: what it means and how often it was said} of (word, the names of the answers) each;
+    a word names the answer that is `how`, "better" or "worse"."""
     counts: Counter[str] = Counter()
     means = {}
     for value, names in said:
@@ -94,7 +95,7 @@ def meanings(said: Iterable[tuple[object, Sequence[str]]]) -> dict[str, dict]:
         if verdict is not None:
             counts[str(value)] += 1
             best = verdict.answer
-            means[str(value)] = "a tie" if best is None else f"`{names[best]}` is better"
+            means[str(value)] = "a tie" if best is None else f"`{names[best]}` is {how}"
     return {word: {"means": means[word], "rows": n} for word, n in counts.most_common(12)}
 
 

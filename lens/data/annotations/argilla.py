@@ -10,7 +10,7 @@ from functools import partial
 
 from lens.core.errors import LensError
 from lens.data.annotations.answers import as_list, as_object, is_scalar
-from lens.data.annotations.judgements import Question, Said
+from lens.data.annotations.questions import Question, Said
 from lens.data.sources import Row
 from lens.data.texts.cells import parse_json
 

@@ -15,42 +15,29 @@ from lens.data.annotations.answers import (
     STEMS,
     STRONGEST,
     answer_columns,
-    find_verdict,
     listed_answers,
     meanings,
     position,
-    rating,
     sign,
     words,
 )
+from lens.data.annotations.questions import (
+    TURNED,
+    Answers,
+    Margins,
+    Question,
+    Said,
+    choose,
+    margins_of,
+    worth_of,
+)
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row, row_id
-from lens.data.texts.cells import is_unjudged
-from lens.data.texts.cures import command, either
+from lens.data.texts.cures import command
 
-PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
 LISTED = STEMS | {"item", "items", "option", "options", "results"}
 ADDED = ("response_a", "response_b", "winner")
 VOTES = {"votes_for": 1, "votes_against": -1, "votes_tied": 0}
-Answers = list[tuple[str, object]]  # name or id, text
-Margins = dict[tuple[int, int], float]  # (first, second) answer: steps by which the first is better
-
-
-@dataclass
-class Said:
-    """One annotator's answer to a question; `about` is the element that it concerns, if known."""
-
-    annotator: str | None
-    value: object
-    about: object = None
-
-
-@dataclass
-class Question:
-    """What all annotators said in one row, and how much of the row was left out, by reason."""
-
-    said: list[Said]
-    left_out: Counter
 
 
 def has_questions(row: dict) -> bool:
@@ -87,9 +74,9 @@ def judged_rows(
     """
     if not rows or not has_questions(rows[0][1]):
         return None
-    rows, columns = _renamed(rows, columns)
+    rows, columns, given = _renamed(rows, columns)
     answers, used = _find_answers(rows)
-    chosen = _choose(rows, answers)
+    chosen = choose(rows, answers, given)
     votes = [_votes(row, chosen, each) for (_, row), each in zip(rows, answers, strict=True)]
     said = [one for each in votes for given in each.values() for one in given]
     grades = [abs(steps) for _, steps in said if steps]
@@ -112,7 +99,8 @@ def judged_rows(
             f"{rows[0][0]} and on: nobody prefers an answer ({len(known)} ties, "
             f"{counts['rows nobody judged']} rows not judged). Label answers that differ."
         )
-    says = "rate" if None not in chosen.values() else "says which is better of"
+    best = "worse" if TURNED in chosen else "better"
+    says = "rate" if None not in chosen.values() else f"says which is {best} of"
     return Judged(
         made,
         columns | {name: name for name in ADDED},
@@ -121,17 +109,22 @@ def judged_rows(
         f"{quoted(chosen)} {says} {quoted(used)}",
         [name for name in questions if name not in chosen],
         meanings(
-            (one.value, [name for name, _ in each])
-            for (_, row), each in zip(rows, answers, strict=True)
-            for question, about in chosen.items()
-            for one in row[question].said
-            if about is None
+            [
+                (one.value, [name for name, _ in each])
+                for (_, row), each in zip(rows, answers, strict=True)
+                for question, about in chosen.items()
+                for one in row[question].said
+                if about is None
+            ],
+            best,
         ),
     )
 
 
-def _renamed(rows: list[Row], columns: dict[str, str]) -> tuple[list[Row], dict[str, str]]:
-    """(rows with answers and questions under the names given, the other columns)."""
+def _renamed(
+    rows: list[Row], columns: dict[str, str]
+) -> tuple[list[Row], dict[str, str], set[str]]:
+    """(rows with answers and questions under the names given, the other columns, these names)."""
     first = rows[0][1]
     mine = {
         ours: theirs
@@ -143,7 +136,7 @@ def _renamed(rows: list[Row], columns: dict[str, str]) -> tuple[list[Row], dict[
         (place, {names.get(name, name): value for name, value in row.items()})
         for place, row in rows
     ]
-    return renamed, {ours: theirs for ours, theirs in columns.items() if ours not in mine}
+    return renamed, {o: theirs for o, theirs in columns.items() if o not in mine}, {*mine}
 
 
 def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
@@ -155,7 +148,7 @@ def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
     named = [name for name in fields if name in options]
     lists = [name for name in fields if all(listed_answers(row.get(name)) for _, row in rows)]
     meant = [name for name in lists if LISTED.intersection(words(name))]
-    columns = named if len(named) > 1 else None
+    columns = _whole_family(named, fields, place) if len(named) > 1 else None
     if not columns and len(meant) != 1:
         columns, meant = answer_columns(fields, place), lists
     if columns:
@@ -173,6 +166,15 @@ def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
     return [listed_answers(row[meant[0]]) or [] for _, row in rows], meant
 
 
+def _whole_family(named: list[str], fields: list[str], place: str) -> list[str]:
+    """Columns that options name, with those of their kind that nobody chose."""
+    try:
+        family = answer_columns(fields, place) or []
+    except LensError:
+        return named
+    return family if {*named} < {*family} else named
+
+
 def _all_said(row: dict) -> Iterator[Said]:
     for value in row.values():
         if isinstance(value, Question):
@@ -182,118 +184,6 @@ def _all_said(row: dict) -> Iterator[Said]:
 def _options(said: Said) -> list:
     value = said.value
     return list(value) if isinstance(value, dict | list | frozenset) else [value]
-
-
-def _choose(rows: list[Row], answers: list[Answers]) -> dict[str, int | None]:
-    """The question that compares answers, or those that rate one each, with that answer's position.
-    LensError where none does, or more than one may be meant."""
-    place, first = rows[0]
-    names = [name for name, value in first.items() if isinstance(value, Question)]
-    comparing = [name for name in names if _compares(rows, answers, name)]
-    preferred = [name for name in comparing if str(name).casefold() in PREFERRED]
-    if len(preferred) == 1 or len(comparing) == 1:
-        return {(preferred or comparing)[0]: None}
-    if comparing:
-        raise LensError(
-            f"{place}: annotators answered {quoted(comparing)}, and each may decide. "
-            + either(place, {f"`{name}` decides": {"preference": name} for name in comparing})
-        )
-    rated = {name: _rated_answer(rows, answers, name) for name in names}
-    families: dict[tuple, dict[str, int | None]] = {}
-    keys = [words(name) for name, _ in max(answers, key=len)]
-    for name, about in rated.items():
-        if about is not None:
-            kind = tuple(word for word in words(name) if word not in keys[about])
-            families.setdefault(kind, {})[name] = about
-    full = {kind: each for kind, each in families.items() if len(set(each.values())) > 1}
-    if ("rating",) in full or len(full) == 1:
-        return full.get(("rating",)) or next(iter(full.values()))
-    if full:
-        roles = [{f"rating_{n}": x for n, x in enumerate(each, 1)} for each in full.values()]
-        meant = {f"by {quoted(each.values())}": each for each in roles}
-        raise LensError(
-            f"{place}: annotators rated answers in more than one way. {either(place, meant)}"
-        )
-    seen = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
-    raise LensError(
-        f"{place}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
-        f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
-        "needs the answers' names, left and right, a ranking, or a rating for each answer. If 1 "
-        f"means the first answer, 2 the second: {command(place, {'preference': names[0]})}"
-    )
-
-
-def _compares(rows: list[Row], answers: list[Answers], name: str) -> bool:
-    """Whether all that was said to a question compares answers of its row."""
-    told = any(not is_unjudged(one.value) for _, row in rows for one in row[name].said)
-    return told and not _unread(rows, answers, name)
-
-
-def _unread(rows: list[Row], answers: list[Answers], name: str) -> list:
-    """What was said to a question and compares no answers."""
-    both = zip(rows, answers, strict=True)
-    said = [(one.value, each) for (_, row), each in both for one in row[name].said]
-    return [value for value, each in said if _margins(name, value, each) is None]
-
-
-def _margins(name: str, value: object, answers: Answers) -> Margins | None:
-    """How a verdict, a ranking or a set of chosen answers compares them; None if it is neither."""
-    names = [name for name, _ in answers]
-    if isinstance(value, frozenset):
-        return _marked(value, names)
-    if isinstance(value, dict | list):
-        return _ranked(value, names)
-    bare = str(name).casefold() in PREFERRED
-    verdict = find_verdict(value, names, numbers=bare or isinstance(value, str))
-    if verdict is None:
-        return {} if is_unjudged(value) else None
-    if verdict.answer is None:
-        return dict.fromkeys(combinations(range(len(names)), 2), 0.0) if len(names) == 2 else {}
-    best, steps = verdict.answer, verdict.steps or STRONGEST
-    others = [other for other in range(len(names)) if other != best]
-    return {(min(best, o), max(best, o)): steps if best < o else -steps for o in others}
-
-
-def _marked(value: frozenset, names: list[str]) -> Margins | None:
-    """Answers that were marked are better than the others."""
-    marked = {position(str(key), names) for key in value}
-    if None in marked:
-        return None
-    both = combinations(range(len(names)), 2)
-    worth = {pair: (pair[0] in marked) - (pair[1] in marked) for pair in both}
-    return {p: STRONGEST * sign for p, sign in worth.items() if sign or len(names) == 2}
-
-
-def _ranked(value: dict | list, names: list[str]) -> Margins | None:
-    if isinstance(value, dict) and all(isinstance(each, list) for each in value.values()):
-        if len(value) != 1:  # buckets of Label Studio's Ranker have names, and no order
-            return None
-        (value,) = value.values()
-    order = value if isinstance(value, dict) else {str(key): n for n, key in enumerate(value)}
-    found = {position(str(key), names): rating(rank) for key, rank in order.items()}
-    ranks = {i: rank for i, rank in found.items() if i is not None and rank is not None}
-    if not 1 < len(ranks) == len(order):
-        return None
-    both = combinations(sorted(ranks), 2)
-    return {(i, j): STRONGEST * sign(ranks[j] - ranks[i]) for i, j in both}
-
-
-def _rated_answer(rows: list[Row], answers: list[Answers], name: str) -> int | None:
-    """The position of the answer that a question rates in numbers; None if it rates none."""
-    said = [one for _, row in rows for one in row[name].said]
-    names = [key for key, _ in max(answers, key=len)]
-    if not said or any(rating(one.value) is None for one in said):
-        return None
-    about = {str(one.about) for one in said if one.about}
-    if len(about) == 1 and (found := position(about.pop(), names)) is not None:
-        return found
-    inside = [i for i, key in enumerate(names) if set(words(key)) <= set(words(name))]
-    if len(inside) == 1:
-        return inside[0]
-    for word in words(name):
-        if (word.isdigit() or len(word) == 1) and (found := position(word, names)) is not None:
-            return found
-    return None
 
 
 def _votes(
@@ -318,8 +208,8 @@ def _of_annotator(
 ) -> Margins:
     if None in chosen.values():
         ((name, one),) = said.items()
-        return _margins(name, one.value, answers) or {}
-    given = {chosen[name]: rating(one.value) for name, one in said.items()}
+        return margins_of(name, one.value, answers) or {}
+    given = {chosen[name]: worth_of(name, one.value) for name, one in said.items()}
     rated = {i: number for i, number in given.items() if i is not None and number is not None}
     both = combinations(sorted(rated), 2)
     return {(i, j): STRONGEST * sign(rated[i] - rated[j]) for i, j in both}

@@ -11,7 +11,7 @@ from itertools import chain
 
 from lens.core.errors import LensError
 from lens.data.annotations.answers import as_list, find_verdict, is_scalar
-from lens.data.annotations.judgements import PREFERRED, Question, Said
+from lens.data.annotations.questions import PREFERRED, Question, Said
 from lens.data.sources import Row
 from lens.data.texts.cells import parse_json
 
@@ -82,7 +82,8 @@ def _questions(task: dict, place: str) -> tuple[dict[str, list[Said]], Counter]:
             if isinstance(result, dict) and _is_meant(result.get("value")):
                 annotator = _annotator(annotation.get("completed_by"))
                 answer = Said(annotator, _value(result["value"]), result.get("to_name"))
-                said.setdefault(str(result.get("from_name")), []).append(answer)
+                told = said.setdefault(str(result.get("from_name")), [])
+                told += [] if answer.value is None else [answer]
     return said, +left_out
 
 
@@ -105,7 +106,7 @@ def _value(value: dict) -> object:
     kind = next(name for name in MEANT if name in value)
     found = value[kind]
     if kind == "ranker":
-        return found
+        return {str(key): n for n, key in enumerate(found)} if isinstance(found, list) else found
     if isinstance(found, list):
         found = frozenset(filter(is_scalar, found))
         return next(iter(found), None) if len(found) < 2 else found

@@ -1,0 +1,203 @@
+"""What annotators were asked: which questions compare answers, or rate one each, and what was said.
+
+A question whose name asks for the worse answer, or whose ratings may be better when lower, is never
+read the other way round in silence.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import combinations
+
+from lens.core.errors import LensError
+from lens.data.annotations.answers import STRONGEST, find_verdict, position, rating, sign, words
+from lens.data.reading.sided.sides import WORSE
+from lens.data.reading.sided.words import quoted
+from lens.data.sources import Row
+from lens.data.texts.cells import is_unjudged
+from lens.data.texts.cures import command, either
+
+PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
+TURNED = "worse"  # the name of a question, if given, that asks which answer is worse
+# Words of a name with which naming an answer, or a higher rating, may well mean the worse one.
+FAULTS = WORSE | {"harmful", "toxic", "unsafe", "offensive", "wrong", "incorrect", "biased"}
+FAULTS |= {"least", "disliked", "harm", "harmfulness", "toxicity", "risk", "danger", "severity"}
+FAULTS |= {"error", "errors", "mistake", "mistakes", "bias", "loss", "perplexity", "rudeness"}
+FAULTS |= {"hallucination", "hallucinations", "violation", "violations", "problems", "issues"}
+DIRECTIONS = {"higher": "rating", "lower": "rank"}
+Answers = list[tuple[str, object]]  # name or id, text
+Margins = dict[tuple[int, int], float]  # (first, second) answer: steps by which the first is better
+
+
+@dataclass
+class Said:
+    """One annotator's answer to a question; `about` is the element that it concerns, if known."""
+
+    annotator: str | None
+    value: object
+    about: object = None
+
+
+@dataclass
+class Question:
+    """What all annotators said in one row, and how much of the row was left out, by reason."""
+
+    said: list[Said]
+    left_out: Counter
+
+
+def choose(rows: list[Row], answers: list[Answers], given: set[str]) -> dict[str, int | None]:
+    """The question that compares answers, or those that rate one each, with that answer's position;
+    `given` are the names of questions that the user gave. LensError where none does, or more than
+    one may be meant, or where a name leaves open whether the better answer or the worse one is."""
+    place, first = rows[0]
+    names = [name for name, value in first.items() if isinstance(value, Question)]
+    if TURNED in given and TURNED in names:
+        return {TURNED: None}
+    comparing = [name for name in names if _compares(rows, answers, name)]
+    preferred = [name for name in comparing if str(name).casefold() in PREFERRED]
+    decides = (preferred or comparing)[:1] if 1 in (len(preferred), len(comparing)) else []
+    if decides and (decides[0] in given or not _asks_for_worse(decides[0])):
+        return {decides[0]: None}
+    if comparing:
+        meant: dict[str, dict[str, str]] = {}
+        for name in decides or comparing:
+            meant[f"`{name}` names the better answer"] = {"preference": name}
+            if _asks_for_worse(name):
+                meant[f"`{name}` names the worse one"] = {TURNED: name}
+        raise LensError(
+            f"{place}: annotators answered {quoted(decides or comparing)}, and "
+            f"{'what it says may mean either' if decides else 'each may decide'}. "
+            + either(place, meant)
+        )
+    if rated := _ratings(rows, answers, names, given):
+        return rated
+    seen = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
+    raise LensError(
+        f"{place}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
+        f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
+        "needs the answers' names, left and right, a ranking, or a rating for each answer. If 1 "
+        f"means the first answer, 2 the second: {command(place, {'preference': names[0]})}"
+    )
+
+
+def _asks_for_worse(name: str) -> bool:
+    return bool(FAULTS & {*words(name)})
+
+
+def _ratings(
+    rows: list[Row], answers: list[Answers], names: list[str], given: set[str]
+) -> dict[str, int | None] | None:
+    """Questions that rate one answer each, {question: position}; None where there are none."""
+    place = rows[0][0]
+    families: dict[tuple, dict[str, int | None]] = {}
+    keys = [words(name) for name, _ in max(answers, key=len)]
+    for name in names:
+        if (about := _rated_answer(rows, answers, name)) is not None:
+            kind = tuple(word for word in words(name) if word not in keys[about])
+            families.setdefault(kind, {})[name] = about
+    full = {kind: each for kind, each in families.items() if len(set(each.values())) > 1}
+    for kind in [kind for kind in (("rating",), ("rank",)) if given & {*full.get(kind, ())}]:
+        return full[kind]
+    if len(full) > 1 and ("rating",) not in full:
+        meant = {f"by {quoted(each)}": _called("rating", each) for each in full.values()}
+        raise LensError(
+            f"{place}: annotators rated answers in more than one way. {either(place, meant)}"
+        )
+    found = full.get(("rating",)) or next(iter(full.values()), None)
+    if found and any(map(_asks_for_worse, found)):
+        meant = {f"{how} is better": _called(role, found) for how, role in DIRECTIONS.items()}
+        raise LensError(
+            f"{place}: {quoted(found)} rate the answers, with higher or with lower as the better. "
+            f"{either(place, meant)}"
+        )
+    return found
+
+
+def _called(role: str, questions: dict[str, int | None]) -> dict[str, str]:
+    """Names for questions by the answers that they rate: `rating_1` is about the first."""
+    return {f"{role}_{(at or 0) + 1}": name for name, at in questions.items()}
+
+
+def worth_of(name: str, value: object) -> float | None:
+    """What a rating says an answer is worth: higher is better, of ranks lower is."""
+    number = rating(value)
+    return -number if number is not None and "rank" in words(name) else number
+
+
+def _compares(rows: list[Row], answers: list[Answers], name: str) -> bool:
+    """Whether all that was said to a question compares answers of its row."""
+    told = any(not is_unjudged(one.value) for _, row in rows for one in row[name].said)
+    return told and not _unread(rows, answers, name)
+
+
+def _unread(rows: list[Row], answers: list[Answers], name: str) -> list:
+    """What was said to a question and compares no answers."""
+    both = zip(rows, answers, strict=True)
+    said = [(one.value, each) for (_, row), each in both for one in row[name].said]
+    return [value for value, each in said if margins_of(name, value, each) is None]
+
+
+def margins_of(name: str, value: object, answers: Answers) -> Margins | None:
+    """How a verdict, a ranking or a set of chosen answers compares them; None if it is neither."""
+    found = _margins(name, value, [name for name, _ in answers])
+    return {pair: -steps for pair, steps in found.items()} if found and name == TURNED else found
+
+
+def _margins(name: str, value: object, names: list[str]) -> Margins | None:
+    if isinstance(value, list) and len(value) < len(names):
+        value = frozenset(map(str, value))  # a ranking holds all answers
+    if isinstance(value, frozenset):
+        return _marked(value, names)
+    if isinstance(value, dict | list):
+        return _ranked(value, names)
+    bare = str(name).casefold() in PREFERRED
+    verdict = find_verdict(value, names, numbers=bare or isinstance(value, str))
+    if verdict is None:
+        return {} if is_unjudged(value) else None
+    if verdict.answer is None:
+        return dict.fromkeys(combinations(range(len(names)), 2), 0.0) if len(names) == 2 else {}
+    best, steps = verdict.answer, verdict.steps or STRONGEST
+    others = [other for other in range(len(names)) if other != best]
+    return {(min(best, o), max(best, o)): steps if best < o else -steps for o in others}
+
+
+def _marked(value: frozenset, names: list[str]) -> Margins | None:
+    """Answers that were marked are better than the others."""
+    marked = {position(str(key), names) for key in value}
+    if None in marked:
+        return None
+    both = combinations(range(len(names)), 2)
+    worth = {pair: (pair[0] in marked) - (pair[1] in marked) for pair in both}
+    return {p: STRONGEST * sign for p, sign in worth.items() if sign or len(names) == 2}
+
+
+def _ranked(value: dict | list, names: list[str]) -> Margins | None:
+    if isinstance(value, dict) and all(isinstance(each, list) for each in value.values()):
+        if len(value) != 1:  # buckets of Label Studio's Ranker have names, and no order
+            return None
+        (value,) = value.values()
+    order = value if isinstance(value, dict) else {str(key): n for n, key in enumerate(value)}
+    found = {position(str(key), names): rating(rank) for key, rank in order.items()}
+    ranks = {i: rank for i, rank in found.items() if i is not None and rank is not None}
+    if not 1 < len(ranks) == len(order):
+        return None
+    both = combinations(sorted(ranks), 2)
+    return {(i, j): STRONGEST * sign(ranks[j] - ranks[i]) for i, j in both}
+
+
+def _rated_answer(rows: list[Row], answers: list[Answers], name: str) -> int | None:
+    """The position of the answer that a question rates in numbers; None if it rates none."""
+    said = [one for _, row in rows for one in row[name].said]
+    names = [key for key, _ in max(answers, key=len)]
+    if not said or any(rating(one.value) is None for one in said):
+        return None
+    about = {str(one.about) for one in said if one.about}
+    if len(about) == 1 and (found := position(about.pop(), names)) is not None:
+        return found
+    inside = [i for i, key in enumerate(names) if set(words(key)) <= set(words(name))]
+    if len(inside) == 1:
+        return inside[0]
+    for word in words(name):
+        if (word.isdigit() or len(word) == 1) and (found := position(word, names)) is not None:
+            return found
+    return None
