@@ -16,7 +16,7 @@ from lens.data.annotations.exports import opened
 from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.compared import RULES, compare
 from lens.data.reading.find import Reading, find_form
-from lens.data.reading.listed import several, unused_prompts, worths
+from lens.data.reading.listed import several, unused_inside, worths
 from lens.data.reading.missing import unrated_lists
 from lens.data.reading.scored import is_rank
 from lens.data.reading.sided.labels import Sides
@@ -42,8 +42,8 @@ class FormReport:
     although their scores speak against the label; `unrated` responses have no rating, `unjudged`
     rows no label. `prompts_without_pair` counts only in forms with several responses to a prompt,
     `judgements` only in exports of labelling tools. `inside` are fields of listed responses with
-    prompts of their own, which are not read, `telling` those of the columns `unread` that say more
-    than where a row comes from. `columns` says which column is what, `meanings` what
+    prompts, texts or ratings that are not read, `telling` those of the columns `unread` that say
+    more than where a row comes from. `columns` says which column is what, `meanings` what
     each label means and in how many rows.
     """
 
@@ -232,7 +232,7 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
     for place, row in rows:
         parts, texts = reading.texts(row, place)
         items = as_list(row.get(name), f"{place}: `{name}`")
-        beside.update(unused_prompts(items))
+        beside.update(unused_inside(items, how))
         values = worths(row, items, how, place)
         for i, j in _compare_and_count(values, rule, report):
             pair = _pair(row, parts, texts[i], texts[j])

@@ -84,12 +84,14 @@ def _from_0(names: Names, how: "Listed") -> bool:
     return True
 
 
-def unused_prompts(items: list) -> list[str]:
-    """Fields of answers that hold prompts of their own, which no pair can keep: its two answers
-    have one prompt."""
-    keys = {key for item in items if isinstance(item, dict) for key in item}
-    wanted = {*SYSTEMS, *PROMPTS, "custom_system_prompt"}
-    return sorted(key for key in keys if canonical(key) in wanted)
+def unused_inside(items: list, how: "Listed") -> list[str]:
+    """Fields of answers that may matter and are not read: prompts of their own, which no pair can
+    keep (its two answers have one prompt), other texts, and other ratings."""
+    keys = {
+        key for item in items if isinstance(item, dict) and not is_message(item) for key in item
+    }
+    wanted = {*map(canonical, (*SYSTEMS, *PROMPTS, *TEXTS, *INSIDE, "custom_system_prompt"))}
+    return sorted(key for key in keys - {how.text, how.inside} if canonical(key) in wanted)
 
 
 def list_column(names: Names, values: str | None, place: str) -> str | None:

@@ -12,7 +12,7 @@ from lens.core.errors import LensError
 from lens.data.reading.sided.words import NO, YES, named_side, not_a_side, told_apart, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
 from lens.data.texts.cures import command, either
-from lens.data.texts.names import GRADES, Names, canonical, text_of, tokens_of
+from lens.data.texts.names import GRADES, LISTS, Names, canonical, text_of, tokens_of
 
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
 
@@ -87,12 +87,13 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
     """What the label's values mean; LensError where two meanings are possible, or none is."""
     values = [v for v in names.values(label) if not (is_tie(v) or is_unjudged(v))]
     if values and all(_two_numbers(value) for value in values):
+        _require_counts(names, columns, label, values, place)
         told = f"`{label}` says how much `{columns[0]}` and `{columns[1]}` are preferred"
         return labelled(columns, label, lambda v, _: _of_two(v), told, "share")
     true_false = all(word_of(value) in YES | NO for value in values)
     true_false = true_false and not all(map(_is_plain_number, values))
     if not (true_false or all(map(_is_plain_number, values))):
-        return labelled(columns, label, _by_name(names, columns))
+        return labelled(columns, label, _by_name(names, columns, _counted(columns, values)))
     if not values and not names.is_empty(label):
         return labelled(columns, label, lambda value, _: (None, None) if is_tie(value) else None)
     if not values:
@@ -131,7 +132,7 @@ def _index(
         return {1.0: first, 0.0: second} if found <= {0, 1} else None
     if name == "second_is_better":
         return {0.0: first, 1.0: second} if found <= {0, 1} else None
-    if ends == ["0", "1"] and found <= {0, 1}:
+    if ends == ["0", "1"] and found <= {0, 1} and (found != {1} or not _of_list(columns)):
         return {0.0: first, 1.0: second}
     if ends == ["1", "2"] and found <= {1, 2}:
         scale = name in ("preference", "human_preference") and "preference" not in names.fixed
@@ -146,6 +147,20 @@ def _index(
     beyond = bool(found & {2, 3})
     unclear = 0 in found and not beyond if name == "winner" else beyond and 0 not in found
     return codes if found <= codes.keys() and not unclear else None
+
+
+def _of_list(columns: tuple[str, str]) -> bool:
+    """Whether two columns were one list of answers, which people number from 0 or from 1; summaries
+    are those of summarize from feedback, whose card counts from 0."""
+    stem = canonical(columns[0]).rpartition("_")[0]
+    return stem in LISTS and stem != "summaries"
+
+
+def _counted(columns: tuple[str, str], values: list) -> tuple[str, str]:
+    """Two columns as labels call them: those of a list end in 1 and 2 where no label says 0."""
+    stem = columns[0].rpartition("_")[0]
+    said = {digit for value in values for digit in re.findall(r"\d", str(value))}
+    return (f"{stem}_1", f"{stem}_2") if _of_list(columns) and "0" not in said else columns
 
 
 def _codes(name: str) -> dict[float, tuple]:
@@ -246,6 +261,27 @@ def _two_numbers(value: object) -> list[float] | None:
     return shares if min(shares) >= 0 else None
 
 
+def _require_counts(
+    names: Names, columns: tuple[str, str], label: str, values: list, place: str
+) -> None:
+    """LensError where two numbers may be a share for each side, or what each of two annotators
+    said: 1 and 2, or 0 and 1 that are not one of each in all rows."""
+    told = [tuple(_two_numbers(value) or ()) for value in values]
+    found = {number for both in told for number in both}
+    if label in names.fixed or not (found <= {1, 2} or found <= {0, 1}):
+        return
+    if found <= {0, 1} and all(sum(both) == 1 for both in told):
+        return
+    a, b = columns
+    start, role = (1, "votes") if found <= {1, 2} else (0, "better_response_id")
+    meant = {f"a number for `{a}` and one for `{b}`": {"winner": label}}
+    meant |= {f"votes, {start} for `{a}` and {start + 1} for `{b}`": {role: label}}
+    raise LensError(
+        f"{place}: `{label}` (such as {values[0]!s:.40}) may be a number for each answer or what "
+        f"each of two annotators said. {either(place, meant)}"
+    )
+
+
 def _of_two(value: object) -> tuple | None:
     shares = _two_numbers(value)
     if shares is None or is_tie(value):
@@ -272,8 +308,9 @@ def _share(value: float, side: int) -> tuple | None:
     return (None if value == 0.5 else side if value > 0.5 else 1 - side), max(value, 1 - value)
 
 
-def _by_name(names: Names, columns: tuple[str, str]) -> Callable:
-    """Labels that name a side in words, or give the name of the model that answered."""
+def _by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) -> Callable:
+    """Labels that name a side in words (columns as they are `called`), or give the name of the
+    model that answered."""
     models = [
         names.known.get(re.sub(r"^.*(?=_[^_]+$)", "model", canonical(column))) for column in columns
     ]
@@ -281,7 +318,7 @@ def _by_name(names: Names, columns: tuple[str, str]) -> Callable:
         models = [names.known.get(f"model_{end}") for end in ends_of(columns, names)]
 
     def meaning(value: object, row: dict) -> tuple | None:
-        found = named_side(value, columns)
+        found = named_side(value, called)
         by = [row.get(model) for model in models]
         said = [text_of(row.get(column)).strip() for column in columns]
         if found is None and said.count(str(value).strip()) == 1:  # the better answer's text

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from lens.data.reading.sided.labels import Judged, Sides
-from lens.data.reading.sided.words import named_side
+from lens.data.reading.sided.words import named_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_unjudged, listed
 from lens.data.texts.names import LABELS, Names, canonical, words_of
 
@@ -15,6 +15,7 @@ WHO = re.compile(
 )
 LISTS = {"votes", "labels", "annotations", "judgments", "judgements", "preferences", "winners"}
 LISTS |= {"verdicts", "choices", "human_labels", "annotator_labels"}
+NUMBERED = {"votes": 1, "better_response_id": 0}  # if the user names them: the first side's number
 
 
 def find_votes(names: Names, columns: tuple[str, str]) -> Sides | None:
@@ -25,10 +26,12 @@ def find_votes(names: Names, columns: tuple[str, str]) -> Sides | None:
         if all(_are_votes(names.values(name), columns) for name in family):
             return _counted(columns, family, partial(_words_in, family))
     for name in names.all(told or LISTS):
+        start = NUMBERED.get(canonical(name)) if canonical(name) in names.fixed else None
+        sides = {} if start is None else {str(start + at): side for at, side in enumerate(columns)}
         cells = [listed(value) for value in names.values(name)]
-        said = [word for words in cells for word in words or []]
+        said = [sides.get(word_of(word), word) for words in cells for word in words or []]
         if name not in columns and None not in cells and _are_votes(said, columns):
-            return _counted(columns, (name,), partial(_list_in, name))
+            return _counted(columns, (name,), partial(_list_in, name, sides))
     return None
 
 
@@ -58,8 +61,8 @@ def _words_in(family: tuple[str, ...], row: dict) -> list:
     return [row.get(name) for name in family]
 
 
-def _list_in(name: str, row: dict) -> list:
-    return listed(row.get(name)) or []
+def _list_in(name: str, sides: dict[str, str], row: dict) -> list:
+    return [sides.get(word_of(word), word) for word in listed(row.get(name)) or []]
 
 
 def _counted(
