@@ -84,3 +84,29 @@ def test_texts_and_ratings_inside_answers_that_are_not_read_are_reported():
     [(_, pair)], report = read({"prompt": "What now?", "responses": answers})
     assert pair["chosen"] == GOOD
     assert report.inside == ["responses.content", "responses.score"]
+
+
+def kept(**beside):
+    return {"prompt": "What now?", "chosen": GOOD, "rejected": BAD, **beside}
+
+
+@pytest.mark.parametrize(
+    "name", ["margin", "preference_strength", "overall_preference", "score_diff", "delta"]
+)
+def test_a_strength_of_0_beside_a_pair_is_a_tie(name):
+    rows = [kept(**{name: strength}) for strength in (0, 1, 4)]
+    assert labels(*rows, columns=None) == [(GOOD, 0.5), (GOOD, 0.625), (GOOD, 1.0)]
+
+
+def test_a_strength_below_0_beside_a_pair_is_asked_about():
+    rows = [kept(overall_preference=strength) for strength in (-3, 3)]
+    with pytest.raises(LensError, match="is -3 for a pair") as error:
+        read(*rows)
+    turned, left_out = commands(str(error.value))
+    assert labels(*rows, columns=turned) == [(BAD, 1.0), (GOOD, 1.0)]
+    assert labels(*rows, columns=left_out) == [(GOOD, 1.0), (GOOD, 1.0)]
+
+
+def test_what_annotators_said_beside_a_pair_is_warned_of():
+    _, report = read(kept(annotator_1="rejected", annotator_2="chosen", worker="w7"))
+    assert report.telling == ["annotator_1", "annotator_2"]

@@ -16,6 +16,8 @@ VOTES = {
     "votes_against": ("votes_against", "rejected_votes", "votes_rejected"),
     "votes_tied": TIED,
 }
+STRENGTHS = ("margin", "strength", "preference_strength", "overall_preference", "score_diff")
+STRENGTHS += ("difference", "gap", "delta")
 COUNTED = {"votes", "count", "number"}
 ABOUT = {"tie", "ties", "tied", "draw"}
 JUDGING = {"status", "label", "verdict", "winner", "preference", "judgement", "judgment", "result"}
@@ -92,7 +94,7 @@ def graded_columns(names: Names, taken: set[str], pair: tuple[str, str]) -> dict
     if "label" in given and _all_within(names, given["label"], 0, 1):
         _require_none_below(names, given["label"], 0.5, pair, "first_share")
         return {"share": given["label"]}
-    strength = next((given[called] for called in ("margin", "strength") if called in given), None)
+    strength = next((given[called] for called in STRENGTHS if called in given), None)
     if strength is None or not names.is_numeric(strength):
         return {}
     _require_none_below(names, strength, 0, pair, "margin")

@@ -28,10 +28,13 @@ def is_bookkeeping(name: str) -> bool:
 
 
 def says_more(names: Names, name: str) -> bool:
-    """Whether a column is no bookkeeping by its name, or holds turns or whole sentences."""
+    """Whether a column is no bookkeeping by its name, or names other columns, such as the answer
+    that an annotator prefers, or holds turns or whole sentences."""
     if not is_bookkeeping(str(name)) and not is_bookkeeping(str(name).split(".")[0]):
         return True
     values = names.values(name)
+    if any(isinstance(value, str) and canonical(value) in names.known for value in values):
+        return True
     wordy = [len(text_of(value).split()) >= WORDY for value in values]
     return sum(wordy) > len(values) / 2
 
