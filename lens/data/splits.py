@@ -36,20 +36,24 @@ def split_pairs(
     """Pairs with their `split`, train first. No prompt of a test pair or of a pool trains.
 
     Without test pairs, `test_fraction` of the prompts are held out. The limits on pairs take a
-    sample by seed. Ties (a `label` of 1/2) train alone and are no test pairs.
+    sample by seed. Ties (a `label` of 1/2) train alone and are no test pairs, so that prompts are
+    held out as they are where ties are dropped.
     """
     if pool is not None:
         held_out = set(pool_groups(pool, group_by).values())
         train = keep_apart(train, held_out, "prompt_stands_in_candidate_pool", report, invalid_rows)
     if test is None:
-        is_test = split_by_group(train["group"], test_fraction, derive_seed(seed, "split"))
+        decided = _decided(train)
+        drawn = split_by_group(decided["group"], test_fraction, derive_seed(seed, "split"))
+        is_test = train["group"].isin(decided["group"][drawn])
         train, test = train[~is_test], train[is_test]
     else:
         held_out = set(test["group"])
         train = keep_apart(train, held_out, "prompt_stands_in_test_split", report, invalid_rows)
         test = test.assign(id="test-" + test["id"])
-    if "label" in test:
-        test = test[test["label"] != 0.5]  # which of two equal answers a model prefers says nothing
+    test = _decided(test)
+    if test.empty:
+        raise LensError("every test pair is a tie. Give test pairs of which one answer is better.")
     if train.empty:
         raise LensError("no training pair is left once test prompts are kept apart.")
     before = len(train) + len(test)
@@ -58,6 +62,11 @@ def split_pairs(
     report.beyond_limits = before - len(train) - len(test)
     pairs = pd.concat([train.assign(split="train"), test.assign(split="test")], ignore_index=True)
     return pairs[COLUMNS + [name for name in OPTIONAL if name in pairs]]
+
+
+def _decided(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs without ties: which of two equal answers a model prefers says nothing."""
+    return pairs[pairs["label"] != 0.5] if "label" in pairs else pairs
 
 
 def pool_groups(pool: pd.DataFrame, group_by: str) -> dict[str, str]:

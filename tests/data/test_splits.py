@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lens.core.errors import LensError
+from lens.data.forms import to_pairs
 from lens.data.pairs import (
     group_key,
     hold_out,
@@ -15,6 +16,8 @@ from lens.data.pairs import (
     sample_rows,
     split_by_group,
 )
+from lens.data.soft_labels import settled
+from lens.data.splits import split_pairs
 from tests.helpers.forms import MESSAGES, pairs_of, plain
 
 
@@ -108,3 +111,27 @@ def test_samples_are_nested_and_follow_the_seed():
     assert not np.array_equal(small, sample_rows(1000, 50, seed=5))
     with pytest.raises(LensError, match="2000 training pairs are asked for but only 1000"):
         sample_rows(1000, 2000, seed=4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ties_change_no_test_set_and_are_never_all_of_it(seed):
+    """Prompts are held out as they are where ties are dropped."""
+    rows = [plain(f"p {n}", margin=0 if n % 4 else 1) for n in range(20)]
+    made, _ = to_pairs([(f"f, row {n}", row) for n, row in enumerate(rows)], graded=True)
+    tests = {}
+    for labels in ("hard", "soft"):
+        table, report = normalise_pairs(settled(made, labels), invalid_rows="drop")
+        pairs = split_pairs(
+            table,
+            None,
+            report,
+            pool=None,
+            group_by="prompt",
+            invalid_rows="drop",
+            test_fraction=0.3,
+            max_train_pairs=None,
+            max_test_pairs=None,
+            seed=seed,
+        )
+        tests[labels] = pairs.loc[pairs["split"] == "test", "group"].tolist()
+    assert tests["soft"] == tests["hard"] != []

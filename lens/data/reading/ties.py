@@ -16,8 +16,16 @@ VOTES = {
     "votes_against": ("votes_against", "rejected_votes", "votes_rejected"),
     "votes_tied": TIED,
 }
-STRENGTHS = ("margin", "strength", "preference_strength", "overall_preference", "score_diff")
-STRENGTHS += ("difference", "gap", "delta")
+STRENGTHS: tuple[str, ...] = (
+    "margin",
+    "strength",
+    "preference_strength",
+    "overall_preference",
+    "score_diff",
+    "difference",
+    "gap",
+    "delta",
+)
 COUNTED = {"votes", "count", "number"}
 ABOUT = {"tie", "ties", "tied", "draw"}
 JUDGING = {"status", "label", "verdict", "winner", "preference", "judgement", "judgment", "result"}
