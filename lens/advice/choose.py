@@ -160,7 +160,7 @@ class Design:
 
     def __init__(self, known: np.ndarray, x: np.ndarray):
         if len(known) + len(x) < x.shape[1]:  # as many coordinates say all of them
-            every = np.linalg.qr(np.concatenate([known, x]).T, mode="r").T
+            every = np.asarray(np.linalg.qr(np.concatenate([known, x]).T, mode="r")).T
             known, x = np.split(every, [len(known)])
         self.x, features = x, x.shape[1]
         self.second_moments = (x.T @ x).astype(np.float64) / len(x)
