@@ -97,7 +97,7 @@ def test_advice_compares_both_on_the_same_pairs():
     assert "Soft labels (votes, strengths and ties) change held-out accuracy of" in text
     assert "evidence probe, soft" in text
     assert found["soft_labels"][-1]["labels"] == "soft"
-    assert found["soft_labels"][-1]["control"] == {"method": "evidence_probe", "scale": 1}
+    assert found["soft_labels"][-1]["control"] == {"method": methods.PROBES[-1], "scale": 1}
     assert advice.curve.ahead[0] == 40
 
 
