@@ -118,7 +118,8 @@ def run(pairs, rule: str, seed: int, args, draw: int = 0) -> list[dict]:
         sides = np.concatenate([pairs.chosen[labelled], pairs.rejected[labelled]])
         scale = Standardiser.fit(sides).scale
         x = (pairs.chosen - pairs.rejected) / scale
-        w = evidence.fit(x[labelled]).weights
+        chosen, rejected = np.split(sides / scale, 2)
+        w = evidence.fit(chosen, rejected, pairs.groups[labelled]).weights
         accuracy = correct(x[test] @ w).mean()
         rows.append({"rule": rule, "seed": seed, "pairs": len(labelled), "accuracy": accuracy})
         if len(labelled) + args.batch > min(args.most, len(pool)):

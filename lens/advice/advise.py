@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lens.advice.backtest import backtest
+from lens.advice import backtest
 from lens.advice.baseline import compare_baseline, score_gaps
-from lens.advice.budget import SPARE, Budget, expectations
+from lens.advice.budget import CHOICE, SPARE, Budget, expectations
 from lens.advice.crossval import (
     correct,
     interval_by_prompt,
@@ -71,15 +71,15 @@ def advise(
     if baseline:
         score_gaps(pairs.table, baseline)  # scores that are missing are found before the work
     budget = Budget(minutes * 60 if rounds is None else None)
-    recipes, count = _plan(pairs, sorted(scales), rounds, budget, tell)
-    found = _cross_validate(pairs, recipes, count, budget)
+    recipes, count, done = _plan(pairs, sorted(scales), rounds, budget, tell)
+    found = _cross_validate(pairs, recipes, count, budget, done)
     kept = [recipe for recipe in recipes if recipe in found.margins]
     stacked = {recipe: np.stack(found.margins[recipe]) for recipe in kept}
     advice = conclude(pairs, stacked)
     advice.flags = found.flags + advice.flags
     advice.stopped = found.stopped
     advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds, budget)
-    advice.choice = backtest(pairs)
+    advice.choice = _choice(pairs, budget)
     if baseline:
         probe = advice.curve.recipe
         advice.baseline = compare_baseline(pairs, stacked[probe], str(probe), baseline)
@@ -98,19 +98,25 @@ class _Rounds:
 
 
 def _cross_validate(
-    pairs: EmbeddedPairs, recipes: list[Recipe], rounds: int, budget: Budget
+    pairs: EmbeddedPairs,
+    recipes: list[Recipe],
+    rounds: int,
+    budget: Budget,
+    done: dict[Recipe, np.ndarray],
 ) -> _Rounds:
-    """All rounds, or as many whole ones as the budget allows; of the first one, plain recipes
-    whatever the clock says, and others while there is time."""
+    """All rounds, or as many whole ones as the budget allows; of the first one, what the plan has
+    not `done`: plain recipes whatever the clock says, and others while there is time."""
     found = _Rounds({})
     bar = Bar(total=rounds * len(recipes), unit="recipe", desc="cross-validate")
     for seed in range(rounds):
         if seed and not budget.has_time_for(recipes, seed + 1):
             found.stopped = f"{seed} of {rounds} planned rounds: the time budget was used up."
             break
-        current: dict[Recipe, np.ndarray] = {}
-        trained = round_margins(pairs, recipes, seed, flags=found.flags if not seed else None)
-        for recipe in recipes:
+        current = {} if seed else dict(done)
+        ahead = recipes[len(current) :]
+        trained = round_margins(pairs, ahead, seed, flags=found.flags if not seed else None)
+        bar.update(len(current))
+        for recipe in ahead:
             needed = not seed and not (recipe.synthetic or recipe.scale > 1)
             if not needed and not budget.has_time_for([recipe], seed + bool(not seed)):
                 break
@@ -223,21 +229,40 @@ def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int, budget: Budget) ->
     return fit_curve(pairs, recipe, np.mean(sizes, axis=0), np.stack(outcomes))
 
 
+def _choice(pairs: EmbeddedPairs, budget: Budget) -> backtest.Backtest:
+    """The back-test of choosing pairs, with as many rounds as there is time for."""
+    begun = budget.spent
+
+    def go_on(done: int) -> bool:
+        if budget.limit is None:
+            return True
+        least = max(1, backtest.LEAST_ROUNDS - done)
+        rest = least * (budget.spent - begun) / done if done else budget.choice
+        return budget.spent + rest <= SPARE * budget.limit
+
+    return backtest.backtest(pairs, go_on=go_on)
+
+
 def _plan(
     pairs: EmbeddedPairs,
     scales: Sequence[int],
     rounds: int | None,
     budget: Budget,
     tell: Callable[[str], object],
-) -> tuple[list[Recipe], int]:
-    """(recipes, rounds) that fit into the budget by a few trainings, which also say what each
-    recipe should take; all of them where `rounds` are given."""
-    cut, times = make_round(pairs, 0), {}
-    train(Recipe("original"), cut.data)  # a first training takes longer than all others
+) -> tuple[list[Recipe], int, dict[Recipe, np.ndarray]]:
+    """(recipes, rounds, margins of the first round's plain recipes): what fits into the budget by
+    the trainings of the latter, which say what each recipe should take; all of it where `rounds`
+    are given."""
+    cut, times, done = make_round(pairs, 0), {}, {}
+    warm = dict([*cut.data.items()][:1])
+    train(Recipe("original"), warm)  # a first training takes longer than all others
     for method in ("original", *methods.PROBES):
         begun = time.perf_counter()
-        train(Recipe(method), cut.data)
+        done[Recipe(method)] = cut.margins(pairs, train(Recipe(method), cut.data))
         times[method] = time.perf_counter() - begun
+    if backtest.is_possible(pairs):
+        budget.choice = backtest.LEAST_ROUNDS * CHOICE * times["evidence_probe"]
+    extra = budget.choice - sum(times.values())  # beside rounds, the first of which has begun
     wanted, most = [rounds] if rounds else [LEAST_ROUNDS, 1], len(scales)
 
     def plan(kept: Sequence[int]) -> tuple[list[Recipe], float]:
@@ -250,11 +275,11 @@ def _plan(
         (kept, least)
         for least in wanted
         for kept in range(most, 0, -1)
-        if least * plan(scales[:kept])[1] <= left
+        if least * plan(scales[:kept])[1] + extra <= left
     ]
     kept, least = fits[0] if fits else (0, LEAST_ROUNDS)
     recipes, each = plan(scales[:kept])
-    count = rounds or max(1, min(ROUNDS if least > 1 else 1, int(left // each)))
+    count = rounds or max(1, min(ROUNDS if least > 1 else 1, int((left - extra) // each)))
     left_out = ""
     if kept < most:
         left_out = f"; left out for want of time: scales {', '.join(map(str, scales[kept:]))}"
@@ -264,6 +289,6 @@ def _plan(
             plan([])
     tell(
         f"Cross-validating {len(recipes)} recipes, {count} round{'s' * (count > 1)} of 5 folds: "
-        f"about {duration(count * each)}{left_out}."
+        f"about {duration(count * each + extra)}{left_out}."
     )
-    return recipes, count
+    return recipes, count, done

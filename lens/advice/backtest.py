@@ -21,7 +21,7 @@ from lens.data.pairs import sample_rows
 from lens.reward import evidence
 from lens.reward.training_set import Standardiser
 
-FOLDS, ROUNDS = 3, 5
+FOLDS, ROUNDS, LEAST_ROUNDS = 3, 5, 3
 BATCHES = 4
 LEAST, MOST = 90, 900  # pairs: too few to tell anything; a sample of more tells enough
 BEYOND = (0.75, 1.0)  # shares of a pool that chance alone goes on to, for its learning curve
@@ -34,13 +34,15 @@ class Backtest:
     """Choice against chance on `pairs` labelled pairs.
 
     `difference` in held-out accuracy is a mean over sizes with its 95 % interval, None where there
-    were too few pairs. Where choosing pays, `chosen` labels do as well as `random` ones.
+    were too few pairs, or where it was `stopped` before there were rounds enough for an interval.
+    Where choosing pays, `chosen` labels do as well as `random` ones.
     """
 
     pairs: int
     difference: Interval | None = None
     chosen: int = 0
     random: Interval | None = None
+    stopped: bool = False
 
     @property
     def verdict(self) -> str:
@@ -64,6 +66,11 @@ class Backtest:
 
 def sentence(found: Backtest) -> str:
     """What the back-test says, in one line."""
+    if found.stopped:
+        return (
+            "Whether choosing which pairs to label pays was not tested: the time budget was used "
+            "up. `lens next` tests it."
+        )
     if found.difference is None:
         return (
             f"Choosing which pairs to label cannot be tested on {found.pairs:,} pairs (from "
@@ -93,18 +100,24 @@ def backtest(
     have: EmbeddedPairs,
     *,
     rounds: int = ROUNDS,
+    go_on: Callable[[int], bool] = lambda done: True,
     progress: Callable[[], object] = lambda: None,
 ) -> Backtest:
     """Choice against chance on labelled pairs, ties left out; a sample of many. `progress` is
-    called after each of `rounds` times three folds."""
+    called after each of `rounds` times three folds. `go_on` is asked before each round, with how
+    many are done: where it says no before there are three, nothing is said of the pairs."""
+    if not is_possible(have):
+        return Backtest(len(have))
     rows = np.flatnonzero(have.decided)
     if len(rows) > MOST:
         rows = rows[sample_rows(len(rows), MOST, derive_seed("backtest") % 2**31)]
-    groups = have.groups[rows]
-    if len(rows) < LEAST or len(np.unique(groups)) < 2 * FOLDS:
-        return Backtest(len(have))
-    have_rows = part(have, rows)
-    runs = [_round(have_rows, number, progress) for number in range(rounds)]
+    groups, have_rows, runs = have.groups[rows], part(have, rows), []
+    for number in range(rounds):
+        if not go_on(number):
+            break
+        runs.append(_round(have_rows, number, progress))
+    if len(runs) < min(LEAST_ROUNDS, rounds):
+        return Backtest(len(have), stopped=True)
     sizes = np.mean([sizes for sizes, _ in runs], axis=0)
     right = np.stack([outcome for _, outcome in runs])  # [rounds, arms and sizes, N]
     chosen, chance = right[:, :BATCHES], right[:, BATCHES:]
@@ -113,6 +126,12 @@ def backtest(
     )
     random = _equivalent(sizes, right, groups)
     return Backtest(len(have), difference, round(float(sizes[BATCHES])), random)
+
+
+def is_possible(have: EmbeddedPairs) -> bool:
+    """Whether there are pairs and prompts enough."""
+    groups = have.groups[have.decided]
+    return len(groups) >= LEAST and len(np.unique(groups)) >= 2 * FOLDS
 
 
 def part(pairs: EmbeddedPairs, rows: np.ndarray) -> EmbeddedPairs:

@@ -11,17 +11,19 @@ LENS_STEP = 1.2  # of a LENS step in steps on pairs as they are
 VAE = 7.0  # of a VAE's training in trainings on the original pairs
 LENS_PLUS_STEP = 1.7  # of what LENS+ takes for each of its scale
 CURVE = 2.0  # of the learning curve in trainings of the dearest probe
+CHOICE = 8.0  # of a round of the back-test in trainings of the evidence probe
 SPARE = 0.95  # of the budget: reports take time as well
 
 
 @dataclass
 class Budget:
     """`limit` seconds from now; None for as long as it takes. `expected` is what a recipe takes in
-    a round, first by a plan, then as it last took."""
+    a round, first by a plan, then as it last took; `choice` what the back-test of choosing does."""
 
     limit: float | None
     start: float = field(default_factory=lambda: time.perf_counter())
     expected: dict[Recipe, float] = field(default_factory=dict)
+    choice: float = 0.0
     slower: float = 1.0  # than planned, by the last recipe
 
     @property
@@ -39,10 +41,12 @@ class Budget:
         return CURVE * max(probes, default=0.0)
 
     def has_time_for(self, recipes: Sequence[Recipe], rounds: int) -> bool:
-        """Whether these recipes fit in, with the learning curve of so many rounds after them."""
+        """Whether these recipes fit in, with the learning curve of so many rounds and the back-test
+        after them."""
         if self.limit is None:
             return True
         ahead = sum(self.expected[recipe] for recipe in recipes) + rounds * self.curve()
+        ahead += self.choice
         return self.spent + self.slower * ahead <= SPARE * self.limit
 
     def took(self, recipe: Recipe, seconds: float) -> None:

@@ -159,6 +159,9 @@ class Design:
     (`promise` [n]), given which pairs have labels."""
 
     def __init__(self, known: np.ndarray, x: np.ndarray):
+        if len(known) + len(x) < x.shape[1]:  # as many coordinates say all of them
+            every = np.asarray(np.linalg.qr(np.concatenate([known, x]).T, mode="r")).T
+            known, x = np.split(every, [len(known)])
         self.x, features = x, x.shape[1]
         self.second_moments = (x.T @ x).astype(np.float64) / len(x)
         size = max(float(np.trace(self.second_moments)), np.finfo(float).tiny)
@@ -177,7 +180,8 @@ class Design:
         along = self.covariance @ self.x[place]
         seen = self.second_moments @ along
         share = INFORMATION / (1 + INFORMATION * float(along @ self.x[place]))
-        own, through = self.x @ along, self.x @ (self.covariance @ seen)
+        both = np.stack([along, self.covariance @ seen], axis=1).astype(np.float32)
+        own, through = (self.x @ both).T.astype(np.float64)
         self.fall += share * own * (share * float(along @ seen) * own - 2 * through)
         self.variance -= share * own**2
         self.covariance -= share * np.outer(along, along)

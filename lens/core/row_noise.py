@@ -26,8 +26,8 @@ def row_uniforms(seeds: Tensor) -> Tensor:
     return ((row_bits(seeds, 1)[:, 0] >> 12) & (2**52 - 1)).double().add(0.5).div(2**52)
 
 
-def combine(seed: int, *parts: Tensor | int) -> Tensor:
-    """Row seeds int64 from one seed and integers that name a row (broadcast together)."""
+def combine(seed: Tensor | int, *parts: Tensor | int) -> Tensor:
+    """Row seeds int64 from a seed and integers that name a row (broadcast together)."""
     state = _mix(torch.as_tensor(seed))
     for part in parts:
         state = _mix(_mix(state) + torch.as_tensor(part) + 1)

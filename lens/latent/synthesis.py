@@ -96,6 +96,25 @@ def originals(chosen: Tensor, rejected: Tensor) -> Source:
     return source
 
 
+class Along:
+    """The source of originals moved along a `line` [d], by a standard normal number drawn anew for
+    each variant above 0."""
+
+    def __init__(self, chosen: Tensor, rejected: Tensor, line: Tensor, *, seed: int):
+        self.originals = {"chosen": chosen, "rejected": rejected}
+        self.line, self.seed = line, seed
+
+    def __call__(self, side: str, rows: Tensor, variants: Tensor) -> Tensor:
+        moved = amounts(self.seed, SIDES.index(side), rows, variants)
+        return self.originals[side][rows] + moved.unsqueeze(1) * self.line
+
+
+def amounts(seed: Tensor | int, side: Tensor | int, rows: Tensor, variants: Tensor) -> Tensor:
+    """How far `Along` moves each row and variant [...], with seeds and sides broadcast."""
+    names = combine(seed, side, rows, variants)
+    return row_normals(names.flatten(), 1).view(names.shape) * (variants > 0)
+
+
 @torch.inference_mode()
 def lens_latents(
     vae: VAE,

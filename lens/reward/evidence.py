@@ -60,8 +60,9 @@ class Noise:
 def noises(chosen: np.ndarray, rejected: np.ndarray, groups: np.ndarray) -> list[Noise]:
     """The noises that are weighed for pairs of embeddings [N, d]: one where each text is in one
     pair only. Texts are the same where prompt and embedding are."""
-    both = np.round(np.concatenate([chosen, rejected]), 3)
-    _, texts = np.unique(both, axis=0, return_inverse=True)
+    both = np.round(np.concatenate([chosen, rejected]), 3) + 0.0  # no -0
+    known: dict[bytes, int] = {}
+    texts = np.array([known.setdefault(row.tobytes(), len(known)) for row in both])
     first, second = texts.reshape(2, -1)
     if len(texts) == texts.max() + 1:
         return [Noise()]

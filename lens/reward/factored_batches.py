@@ -3,7 +3,8 @@
 The first layer of the MLP is linear and so is the last of the VAE's decoder: W1 (D h + b) is
 (W1 D) h + W1 b. Where synthetic embeddings [n, d] are decoded from h [n, m] with m much smaller
 than d, W1 goes through the m + 1 vectors of the decoder and through the originals of the batch, and
-no synthetic embedding is made. Gradients follow by the chain rule, so they are exact as well.
+no synthetic embedding is made. Where originals are moved along a line, each one goes through W1
+once, however often it is in the batch. Gradients follow by the chain rule, so they are exact too.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lens.core.stacked import Linear, product
-from lens.latent.synthesis import Decoded, Source
+from lens.latent.synthesis import Along, Decoded, Source, amounts
 from lens.latent.vae import SIDES
 
 WIDE = 4  # times as wide as the decoder's hidden layer, embeddings are not written out
@@ -47,10 +48,37 @@ class Factored:
         products = product(self.embeddings, first.weight)
         count = self.weights.shape[2]
         synthetic = torch.bmm(self.weights, products[:, :count])
-        hidden = torch.cat([products[:, count:], synthetic], dim=1) + first.bias.unsqueeze(1)
-        for layer in list(module)[1:]:
-            hidden = layer(hidden)
-        return hidden.squeeze(2).gather(1, self.order)
+        hidden = torch.cat([products[:, count:], synthetic], dim=1)
+        return _after_first(module, hidden).gather(1, self.order)
+
+
+@dataclass
+class Moved:
+    """Originals along a line: `embeddings` [R, u + 1, d] are those of the batch once each, and the
+    line; `order` and `amounts` [R, 2 b] say which one each of the batch is and how far it is moved.
+    Among all of a run's originals, chosen before rejected, they are at `places` [R, 2 b]."""
+
+    runs: Sequence[int]
+    embeddings: Tensor
+    order: Tensor
+    amounts: Tensor
+    places: Tensor
+
+    def rewards(self, module: nn.Sequential) -> Tensor:
+        """[R, 2 b] from the MLPs of R runs."""
+        products = product(self.embeddings, cast(Linear, module[0]).weight)
+        runs, count, _ = products.shape
+        flat = (self.order + count * torch.arange(runs).unsqueeze(1)).flatten()
+        hidden = products.flatten(0, 1).index_select(0, flat).unflatten(0, self.order.shape)
+        return _after_first(module, hidden + self.amounts.unsqueeze(2) * products[:, -1:])
+
+
+def _after_first(module: nn.Sequential, products: Tensor) -> Tensor:
+    """Rewards [R, n] of MLPs for products [R, n, hidden] with the weights of their first layers."""
+    hidden = products + cast(Linear, module[0]).bias.unsqueeze(1)
+    for layer in list(module)[1:]:
+        hidden = layer(hidden)
+    return hidden.squeeze(2)
 
 
 class Batches:
@@ -65,6 +93,8 @@ class Batches:
             and source.originals["chosen"].shape[1] >= WIDE * source.vae.shape["hidden"]
         ]
         self.factored = len(self.decoded) == len(sources)
+        self.lines = [source for source in sources if isinstance(source, Along)]
+        self.fixed: dict[int, Tensor] = {}  # products of a run's originals and line at the start
         if self.factored:
             self.factors = [source.factors() for source in self.decoded]
             self.room = torch.empty(0)  # kept: fresh memory is slow to touch
@@ -72,15 +102,60 @@ class Batches:
 
     def __call__(
         self, runs: Sequence[int], rows: Sequence[Tensor], variants: Sequence[Tensor]
-    ) -> Written | Factored:
+    ) -> Written | Factored | Moved:
         """The pairs at `rows` [b] with `variants` [b, 2] of each of these runs."""
         if self.factored:
             return self._factored(runs, rows, variants)
+        if len(self.lines) == len(self.sources):
+            return self._moved(runs, rows, variants)
         pairs = [
             torch.cat([self.sources[run](side, r, v[:, i]) for i, side in enumerate(SIDES)])
             for run, r, v in zip(runs, rows, variants, strict=True)
         ]
         return Written(torch.stack(pairs))
+
+    @torch.no_grad()
+    def before(self, start: nn.Sequential, pairs: Written | Factored | Moved) -> Tensor:
+        """Rewards [R, 2 b] of pairs by MLPs that never change: products are made once."""
+        if not isinstance(pairs, Moved):
+            return pairs.rewards(start)
+        hidden = []
+        for place, run in enumerate(pairs.runs):
+            if run not in self.fixed:
+                source, weight = self.lines[run], cast(Linear, start[0]).weight[place]
+                parts = [*source.originals.values(), source.line.unsqueeze(0)]
+                self.fixed[run] = torch.cat([part @ weight.T for part in parts])
+            known, far = self.fixed[run], pairs.amounts[place].unsqueeze(1)
+            hidden.append(known[pairs.places[place]] + far * known[-1])
+        return _after_first(start, torch.stack(hidden))
+
+    def _moved(
+        self, runs: Sequence[int], rows: Sequence[Tensor], variants: Sequence[Tensor]
+    ) -> Moved:
+        sources = [self.lines[run] for run in runs]
+        counts = [len(source.originals["chosen"]) for source in sources]
+        places = torch.stack(
+            [torch.cat([r, count + r]) for r, count in zip(rows, counts, strict=True)]
+        )
+        found = [each.unique(return_inverse=True) for each in places]
+        most = max(len(distinct) for distinct, _ in found)
+        embeddings = torch.zeros(len(runs), most + 1, len(sources[0].line))
+        for out, source, count, (distinct, _) in zip(
+            embeddings, sources, counts, found, strict=True
+        ):
+            out[-1], at = source.line, 0
+            for i, side in enumerate(SIDES):
+                own = distinct[(distinct >= count) == i] - i * count
+                torch.index_select(source.originals[side], 0, own, out=out[at : at + len(own)])
+                at += len(own)
+        order = torch.stack([inverse for _, inverse in found])
+        seeds = torch.tensor([source.seed for source in sources]).unsqueeze(1)
+        names = (
+            torch.stack([r.repeat(2) for r in rows]),
+            torch.stack([v.T.flatten() for v in variants]),
+        )
+        far = amounts(seeds, torch.arange(2).repeat_interleave(len(rows[0])), *names)
+        return Moved(runs, embeddings, order, far, places)
 
     def _factored(
         self, runs: Sequence[int], rows: Sequence[Tensor], variants: Sequence[Tensor]

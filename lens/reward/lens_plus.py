@@ -8,7 +8,6 @@ networks count. docs/study.md derives it and says how well it works.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from scipy.special import expit
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
-from lens.latent.synthesis import noisy
+from lens.latent.synthesis import Along
 from lens.reward import evidence, tangent
 from lens.reward.head import RewardHead
 from lens.reward.mlp import Run, train_mlps
@@ -85,12 +84,9 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
             labels=None if labels is None else labels[kept],
             validation_labels=None if labels is None else labels[held],
         )
-        step = torch.from_numpy(noise * spread(own.chosen, own.rejected, own.groups, own.labels))
-        source = noisy(
-            torch.from_numpy(own.chosen),
-            torch.from_numpy(own.rejected),
-            1,
-            partial(torch.mul, step),
+        line = noise * spread(own.chosen, own.rejected, own.groups, own.labels)
+        source = Along(
+            *map(torch.from_numpy, (own.chosen, own.rejected, line)),
             seed=derive_seed(seed, "synthesis", fold),
         )
         variants = torch.arange(1, 1 + draws)  # never without noise
@@ -177,7 +173,7 @@ def _fit(
 def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> Training:
     chosen, rejected, groups = part.all_pairs()
     labels = part.all_labels()
-    first = tangent.fit(chosen, rejected, groups, labels)
+    first = part.once(tangent.of_all)
     margins = np.zeros(len(chosen))
     for fold, training in zip(folds, trained, strict=True):
         model = RewardHead(training.weights, part.standardiser)

@@ -85,9 +85,7 @@ def train_mlps(
             pairs = make_pairs(live, rows, variants)
             rewards = pairs.rewards(stack.module)
             if start:
-                with torch.no_grad():
-                    before = pairs.rewards(start.module)
-                rewards = rewards - before
+                rewards = rewards - make_pairs.before(start.module, pairs)
             chosen, rejected = rewards.chunk(2, dim=1)
             losses = bradley_terry_loss(chosen, rejected, _labels(runs, live, rows))
             stack.step(batch.total(losses), batch.active)

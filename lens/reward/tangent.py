@@ -128,10 +128,14 @@ def fit(
     )
 
 
-def evidence_network(data: TrainingSet) -> Training:
+def of_all(data: TrainingSet) -> Reward:
     """`fit`'s reward, from all N pairs."""
-    labels = data.all_labels()
-    found = fit(*data.all_pairs(), labels)
+    return fit(*data.all_pairs(), data.all_labels())
+
+
+def evidence_network(data: TrainingSet) -> Training:
+    """The same as a trained model."""
+    found, labels = data.once(of_all), data.all_labels()
     return Training(
         found.weights,
         {

@@ -1,6 +1,8 @@
 """What one seed trains on: N pairs, a validation part of them, one scale for every method."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,8 @@ from lens.core import diagnostics
 from lens.core.errors import LensError
 from lens.data.pairs import hold_out, sample_rows
 from lens.files.embeddings import Embeddings
+
+Made = TypeVar("Made")
 
 
 @dataclass
@@ -61,6 +65,13 @@ class TrainingSet:
     identical_pairs: int = 0
     labels: np.ndarray | None = None
     validation_labels: np.ndarray | None = None
+    _made: dict[Callable, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, make: Callable[["TrainingSet"], Made]) -> Made:
+        """What `make` returns of these data, which is kept: several methods begin alike."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]
 
     def all_pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(chosen [N, d], rejected [N, d], groups [N]) of all N pairs, validation pairs last."""

@@ -77,7 +77,7 @@ def test_an_mlp_is_recommended_only_if_it_is_told_from_the_best_probe():
 @pytest.mark.slow
 def test_without_time_for_augmentation_the_plain_recipes_are_compared(monkeypatch):
     plain = recipes_for([])
-    monkeypatch.setattr(advising, "_plan", lambda *arguments: (plain, 1))
+    monkeypatch.setattr(advising, "_plan", lambda *arguments: (plain, 1, {}))
     advice = advise(embedded(60, dim=4, strength=2.0), rounds=1)
     assert not advice.comparisons
     assert set(advice.accuracy) == {Recipe("original"), *(Recipe(m) for m in methods.PROBES)}

@@ -4,11 +4,20 @@ import numpy as np
 import pytest
 
 from lens.advice import advise as advising
+from lens.advice import backtest
 from lens.advice.advise import advise, recipes_for
 from lens.advice.budget import SPARE, Budget
 from lens.advice.result import heading
 from lens.reward import methods
+from lens.reward.recipes import Recipe
 from tests.helpers.embedded_pairs import embedded
+
+
+class Cut:
+    data = property(lambda self: {})
+
+    def margins(self, pairs, heads):
+        return np.ones(60)
 
 
 @pytest.fixture
@@ -16,7 +25,7 @@ def clock(monkeypatch):
     """A clock that only `tick(seconds)` moves; trainings of the plan take a second each."""
     now = [0.0]
     monkeypatch.setattr(advising.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(advising, "make_round", lambda pairs, seed: type("Cut", (), {"data": {}}))
+    monkeypatch.setattr(advising, "make_round", lambda pairs, seed: Cut())
 
     def tick(seconds):
         now[0] += seconds
@@ -28,7 +37,7 @@ def clock(monkeypatch):
 def planned(limit, scales=(2, 4, 8), rounds=None):
     """(scales kept, rounds, what was told)."""
     told = []
-    recipes, count = advising._plan(embedded(), scales, rounds, Budget(limit), told.append)
+    recipes, count, _ = advising._plan(embedded(), scales, rounds, Budget(limit), told.append)
     return sorted({r.scale for r in recipes} - {1}), count, told[-1]
 
 
@@ -79,8 +88,30 @@ def test_a_first_round_that_takes_too_long_leaves_augmentation_out(monkeypatch, 
     slow_rounds(monkeypatch, clock, lambda seed, recipe: 30.0)
     advice = advise(embedded(60), scales=[2], minutes=2)
     assert advice.rounds == 1
-    assert set(advice.accuracy) == set(recipes_for([]))
-    assert "without repeat 2x, LENS 2x, LENS+ 2x" in advice.stopped
+    assert set(advice.accuracy) == {*recipes_for([]), Recipe("repeat", 2)}
+    assert "without LENS 2x, LENS+ 2x" in advice.stopped
+
+
+@pytest.mark.parametrize(("left", "done"), [(20, 0), (100, 1), (170, 3), (260, 5)])
+def test_the_back_test_keeps_the_budget_or_says_that_there_was_no_time(
+    monkeypatch, clock, left, done
+):
+    """Rounds of 50 s, of which the plan thought that three take 30: fewer than three say nothing,
+    and the sentence says why."""
+    begun = []
+
+    def slow_round(pairs, number, progress):
+        begun.append(number)
+        clock(50.0)
+        return np.arange(10.0, 17), np.ones((11, len(pairs)))
+
+    monkeypatch.setattr(backtest, "_round", slow_round)
+    budget = Budget(left / SPARE + 1, choice=30.0)
+    found = advising._choice(embedded(100), budget)
+    assert len(begun) == done
+    assert budget.spent <= left + 1
+    assert found.stopped == (done < 3)
+    assert ("was not tested: the time budget" in str(found)) == found.stopped
 
 
 def test_rounds_that_are_asked_for_are_done_whatever_the_clock_says(monkeypatch, clock):

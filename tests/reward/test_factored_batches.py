@@ -10,10 +10,10 @@ import torch
 
 from lens.core import stacked
 from lens.core.seeds import derive_seed
-from lens.latent.synthesis import Decoded, lens_latents
+from lens.latent.synthesis import Along, Decoded, lens_latents
 from lens.latent.vae import SHARING, VAE, loss_terms, train_vaes
 from lens.reward import factored_batches, methods
-from lens.reward.factored_batches import Batches, Factored, Written
+from lens.reward.factored_batches import Batches, Factored, Moved, Written
 from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world
 
 DIM, HIDDEN = 40, 8
@@ -44,6 +44,52 @@ def decoded_sources(sharing, counts=(20, 20, 11), keep=2):
         options = {"keep": keep, "candidates_per_kept": 2, "noise_variance": 0.5, "seed": seed}
         sources.append(Decoded(vae, *sides, lens_latents(vae, *sides, **options)))
     return sources
+
+
+def test_rewards_of_originals_along_a_line_equal_those_written_out():
+    """Rewards and gradients, and those of a network that never changes, as runs come to an end."""
+    torch.manual_seed(0)
+    sources = [
+        Along(*torch.randn(2, count, DIM), torch.randn(DIM), seed=seed)
+        for seed, count in enumerate((20, 20, 11))
+    ]
+    batches = Batches(sources)
+    shapes = ((3, 5, DIM), (3, 5), (3, 1, 5), (3, 1))
+    first, start = ([torch.randn(shape) for shape in shapes] for _ in range(2))
+    rng = np.random.default_rng(0)
+    for live in ([0, 1, 2], [0, 2], [2]):
+        rows = [torch.from_numpy(rng.integers(0, 11, size=9)) for _ in live]
+        variants = [torch.from_numpy(rng.integers(0, 3, size=(9, 2))) for _ in live]
+        moved = batches(live, rows, variants)
+        assert isinstance(moved, Moved)
+        assert moved.embeddings.shape[1] < 2 * 9
+        written = Written(
+            torch.stack(
+                [
+                    torch.cat([sources[run](side, r, v[:, i]) for i, side in enumerate(SIDES)])
+                    for run, r, v in zip(live, rows, variants, strict=True)
+                ]
+            )
+        )
+        head, before = (stacked_head([array[live] for array in each]) for each in (first, start))
+        torch.testing.assert_close(batches.before(before, moved), written.rewards(before), **CLOSE)
+        ours, plain = moved.rewards(head), written.rewards(head)
+        torch.testing.assert_close(ours, plain, **CLOSE)
+        weights = torch.randn(ours.shape)
+        for a, b in zip(
+            torch.autograd.grad((ours * weights).sum(), head.parameters()),
+            torch.autograd.grad((plain * weights).sum(), head.parameters()),
+            strict=True,
+        ):
+            torch.testing.assert_close(a, b, **CLOSE)
+
+
+def stacked_head(arrays):
+    """MLPs d-5-1 of several runs."""
+    head = torch.nn.Sequential(stacked.Linear(DIM, 5), torch.nn.ReLU(), stacked.Linear(5, 1))
+    for layer, (weight, bias) in zip(head[::2], (arrays[:2], arrays[2:]), strict=True):
+        layer.weight, layer.bias = torch.nn.Parameter(weight), torch.nn.Parameter(bias)
+    return head
 
 
 @pytest.mark.parametrize("sharing", SHARING)
