@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,13 +81,13 @@ def test_what_an_interrupted_advise_left_is_not_taken_for_whole(
     other = artifacts.read_table(folder / "pairs.parquet").iloc[::-1]
     artifacts.write_table(folder / "pairs.parquet", other)
     assert "was not made from" in fail("fit", "--advice", folder, "--out", tmp_path / "m")
-    encoder = Encoder(str(llama_folder), device="cpu")
+    encoder = Encoder(str(llama_folder), dtype="auto", device="cpu")
     pairs = read_pairs(workplace / "pairs.jsonl")
     assert kept(folder, pairs, encoder) is None
     assert kept(workplace / "advice", pairs, encoder) is not None
     fewer = read_pairs(some_rows(60)[:50])
     assert kept(workplace / "advice", fewer, encoder) is None
-    assert kept(workplace / "advice", pairs, Encoder(str(llama_folder), layer=1)) is None
+    assert kept(workplace / "advice", pairs, replace(encoder, layer=1)) is None
     embed_pairs(fewer, encoder).save(folder)
     assert "advice is on other pairs" in fail("fit", "--advice", folder, "--out", tmp_path / "m")
 

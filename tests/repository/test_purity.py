@@ -14,12 +14,11 @@ ALLOWED = {
     ("clock", "lens/files/cost.py", "measured"): "the same",
     ("clock", "lens/files/shards.py", "_block"): "what a block took, for that file",
     ("clock", "lens/cli/train_text.py", "run"): "what each model took, for that file",
-    (
-        "clock",
-        "lens/advice/advise.py",
-        "advise",
-    ): "the budget of `lens advise`: --rounds sets it aside",
+    ("clock", "lens/cli/each.py", "run"): "what each command took, for that file",
+    ("clock", "lens/advice/budget.py", ""): "the budget of `lens advise`: --rounds sets it aside",
+    ("clock", "lens/advice/budget.py", "spent"): "the same",
     ("clock", "lens/advice/advise.py", "_plan"): "the same",
+    ("clock", "lens/advice/advise.py", "_cross_validate"): "the same",
     ("clock", "lens/cli/advise.py", "run"): "what is left of that budget",
     (
         "clock",
@@ -31,6 +30,8 @@ ALLOWED = {
     ("folder", "lens/files/shards.py", "_clear"): "removes all of them",
     ("folder", "lens/files/atomic.py", "_sweep"): "removes what the dead have left",
     ("folder", "lens/workflow/inputs.py", "set_damaged_aside"): "renames all of them",
+    ("folder", "lens/workflow/batches.py", "batches"): "files by their number, taken in its order",
+    ("folder", "lens/language/folders/weights.py", "whole_model"): "links all of them",
 }
 
 
