@@ -104,14 +104,14 @@ def models(config: Config, batch: Batch) -> list[str]:
 def trained(config: Config, batch: Batch) -> list[str]:
     """All that training leaves of the cells."""
     folders = [cell(config, "train_reward", one.at, *one[3:]) for one in batch.cells]
-    about = [f"{folder}/{name}" for folder in folders for name in ("metrics.json", "cost.json")]
+    about = [f"{folder}/{name}" for folder in folders for name in ("cost.json", "metrics.json")]
     return models(config, batch) + about
 
 
 def judged(config: Config, batch: Batch) -> list[str]:
     """All that judging leaves of the cells."""
     folders = [cell(config, "best_of_n", one.at, *one[3:]) for one in batch.cells]
-    return [f"{folder}/{name}" for folder in folders for name in (*CELL_FILES, "cost.json")]
+    return [f"{folder}/{name}" for folder in folders for name in ("cost.json", *CELL_FILES)]
 
 
 def made_alone(config: Config, one: Cell) -> bool:

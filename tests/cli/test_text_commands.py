@@ -100,6 +100,8 @@ def test_a_text_reward_model_is_judged_the_right_way_round(
     lens, tmp_path, llama_folder, pairs, monkeypatch
 ):
     """With the length of a text for a reward, every test pair is in order and long picks win."""
+    from transformers import LlamaConfig
+
     import lens.language.finetuning
     import lens.language.gold
 
@@ -107,8 +109,9 @@ def test_a_text_reward_model_is_judged_the_right_way_round(
         "Model",
         (),
         {
-            "config": type("Config", (), {"max_position_embeddings": 64}),
+            "config": LlamaConfig(max_position_embeddings=64),
             "num_parameters": lambda self: 1,
+            "named_modules": lambda self: [],
         },
     )()
     from transformers import AutoTokenizer

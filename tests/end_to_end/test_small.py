@@ -55,7 +55,8 @@ def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path):
 
 def test_table_1_is_complete(finished):
     table = pd.read_csv(paper(finished) / "table_1.csv")
-    augmented = {"repeat", "lens", "direct_perturbation", "gaussian_sampling", "lens_plus"}
+    augmented = {"repeat", "lens", "lens_converged", "lens_plus"}
+    augmented |= {"direct_perturbation", "gaussian_sampling"}
     for _, block in table.groupby("dataset"):
         got = set(zip(block["method"], block["scale"], strict=True))
         assert got == {(m, 4) for m in augmented} | {
@@ -63,6 +64,7 @@ def test_table_1_is_complete(finished):
             ("mean_difference", 1),
             ("linear_probe", 1),
             ("evidence_probe", 1),
+            ("evidence_network", 1),
         }
         lens = block[block["method"] == "lens"]
         assert lens["difference_to_repeat"].notna().all()
@@ -119,7 +121,9 @@ def test_a_second_run_has_nothing_to_do_even_where_what_is_cheap_is_gone(finishe
 
 
 def test_one_more_scale_is_trained_and_judged_alone(finished):
-    result = run(finished, "-n", change={"compare": {"scales": [4, 2]}})
+    change = Path(finished) / "more_scales.yaml"
+    change.write_text("compare: {scales: [4, 2]}")
+    result = snakemake("-n", "--configfile", SMALL, change, directory=finished)
     assert result.returncode == 0, result.stderr
     planned = jobs(result.stdout)
     for stage in ("train_reward", "best_of_n"):
@@ -127,7 +131,7 @@ def test_one_more_scale_is_trained_and_judged_alone(finished):
         assert len(made) == 2
         for files in made:
             cells = {file for file in files if "/cells_" not in file}
-            assert len({Path(file).parent for file in cells}) == 5  # methods with scales
+            assert len({Path(file).parent for file in cells}) == 6  # methods with scales
             assert all("/x2/" in file for file in cells)
     stages = {rule for rule, _, _ in planned} - {*ARTEFACTS, "overview", "paper"}
     assert stages == {"train_reward", "best_of_n"}

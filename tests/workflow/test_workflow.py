@@ -174,7 +174,8 @@ def flags_of(command):
         for action in build_parser()._actions
         if isinstance(action, argparse._SubParsersAction)
     )
-    return {action.dest for action in subparsers.choices[command]._actions}
+    actions = subparsers.choices[command]._actions
+    return {name[2:].replace("-", "_") for each in actions for name in each.option_strings}
 
 
 @pytest.mark.slow
