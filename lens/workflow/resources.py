@@ -74,7 +74,7 @@ def pairs_minutes(wildcards: Wildcards) -> int:
 
 def cells_minutes(cells: Sequence[Wildcards]) -> int:
     """Of several such networks in one job."""
-    return 60 + sum(pairs_minutes(cell) - 60 for cell in cells) + len(cells)
+    return 60 + sum(pairs_minutes(cell) - 60 for cell in cells)
 
 
 def text_minutes(config: Config, wildcards: Wildcards) -> int:

@@ -71,7 +71,7 @@ def test_table_1_is_complete(finished):
         assert (block["low"] <= block["mean"]).all()
         assert (block["mean"] <= block["high"]).all()
     seen = pd.read_csv(paper(finished) / "table_1_observations.csv")
-    assert len(seen) == 2 * 9 * 3
+    assert len(seen) == 2 * 11 * 3
     means = seen.groupby(["dataset", "method", "scale"])["gold_reward"].mean()
     expected = table.set_index(["dataset", "method", "scale"])["mean"]
     pd.testing.assert_series_equal(means, expected.sort_index(), check_names=False)
