@@ -90,7 +90,7 @@ def advise(
 @dataclass
 class _Rounds:
     """Held-out margins of each recipe, a list item for each round; flags of the VAEs of the first
-    round; what was not done for want of time."""
+    round; what was skipped, if time was short."""
 
     margins: dict[Recipe, list[np.ndarray]]
     flags: list[dict] = field(default_factory=list)
@@ -282,7 +282,7 @@ def _plan(
     count = rounds or max(1, min(ROUNDS if least > 1 else 1, int((left - extra) // each)))
     left_out = ""
     if kept < most:
-        left_out = f"; left out for want of time: scales {', '.join(map(str, scales[kept:]))}"
+        left_out = f"; skipped, not enough time: scales {', '.join(map(str, scales[kept:]))}"
         if not kept:
             least_time = duration(plan(scales[:1])[1])
             left_out += f" ({scales[0]} alone takes about {least_time} a round: --minutes)"

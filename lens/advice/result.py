@@ -32,7 +32,7 @@ class Advice:
     only if one beats its control and every plain recipe by an interval that leaves out 0. `soft`
     compares plain recipes on soft labels with the same ones on hard labels, `choice` chosen labels
     with random ones, `baseline` scores that need no labels with these beside a probe. `stopped` is
-    what was not done for want of time, if anything; `expected` the recommended recipe's accuracy
+    what was skipped, if time was short; `expected` the recommended recipe's accuracy
     less what it owes to having been picked for it."""
 
     pairs: int

@@ -49,7 +49,7 @@ def normalise_pool(
                 *_candidate_rows(row, messages, place, response_field, gold_field, max_candidates)
             ]
         except InvalidRowError as error:
-            raise LensError(f"{place}: {error} Mend or remove the row.") from error
+            raise LensError(f"{place}: {error} Fix or remove the row.") from error
         size = size or len(found)
         if len(found) != size or size < 2:
             raise LensError(

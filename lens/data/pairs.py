@@ -26,7 +26,7 @@ OPTIONAL = {
     "side": lambda value: value in ("first", "second"),
     "label": lambda value: isinstance(value, float) and 0 <= value <= 1,
 }
-REMEDY = "Mend or remove the rows, or set `invalid_rows: drop` to drop and count them."
+REMEDY = "Fix or remove the rows, or set `invalid_rows: drop` to drop and count them."
 
 
 @dataclass

@@ -53,7 +53,7 @@ def test_time_decides_scales_and_rounds(clock):
     spent = 2 + probes
     kept, rounds, told = planned((3 * two + spent) / SPARE + 0.1)
     assert (kept, rounds) == ([2], 3)
-    assert "left out for want of time: scales 4, 8." in told
+    assert "skipped, not enough time: scales 4, 8." in told
     assert planned((two + spent) / SPARE + 0.1)[:2] == ([2], 1)
     kept, rounds, told = planned(spent / SPARE)
     assert (kept, rounds) == ([], 1)

@@ -108,7 +108,7 @@ def test_unusable_rows_are_counted_by_reason_or_stop(row, reason):
 def test_messages_name_place_reason_and_remedy(row, words):
     with pytest.raises(LensError) as error:
         pairs_of(plain("q"), row)
-    remedy = "Mend or remove the rows, or set `invalid_rows: drop` to drop and count them."
+    remedy = "Fix or remove the rows, or set `invalid_rows: drop` to drop and count them."
     assert str(error.value) == f"f, row 2: {words} {remedy}"
 
 

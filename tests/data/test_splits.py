@@ -90,7 +90,7 @@ def test_training_pairs_keep_apart_from_what_is_held_out():
         keep_apart(pairs, {"p1"}, "prompt_is_held_out", report, "error")
     assert str(error.value) == (
         "f, row 2 (training pair x1): prompt is held out. "
-        "Mend or remove the rows, or set `invalid_rows: drop` to drop and count them."
+        "Fix or remove the rows, or set `invalid_rows: drop` to drop and count them."
     )
     assert keep_apart(pairs, {"p9"}, "prompt_is_held_out", report, "error").equals(pairs)
     left = keep_apart(pairs, {"p1"}, "prompt_is_held_out", report, "drop")

@@ -164,7 +164,7 @@ def test_bad_input_stops_with_a_message_and_leaves_earlier_results(finished):
     change = {"datasets": {"dialogue": {"pairs": {"path": "results/own pairs.jsonl"}}}}
     result = run(finished, "--cores", 2, change=change)
     assert result.returncode != 0
-    message = "own pairs.jsonl, row 17: the chosen answer is empty. Mend or remove the rows"
+    message = "own pairs.jsonl, row 17: the chosen answer is empty. Fix or remove the rows"
     assert message in result.stdout + result.stderr
     assert {name: (paper(finished) / name).read_bytes() for name in TABLES} == before
 

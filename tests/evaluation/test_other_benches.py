@@ -13,6 +13,7 @@ import pytest
 from lens.core.errors import LensError
 from lens.evaluation.bench_rows import read_examples, recognise_version
 from lens.evaluation.rewardbench import evaluate, reward_bench
+from tests.helpers.saved_model import saved_model
 
 
 def placed(rows):
@@ -169,18 +170,7 @@ def test_bad_rows(rows, version, message):
     assert message in str(caught.value)
 
 
-class Reader:
-    """Stands in for a saved reward model."""
-
-    note = None
-
-    @classmethod
-    def load(cls, path, **options):
-        return cls()
-
-    def score(self, prompts, responses):
-        assert all(prompt[-1]["role"] == "user" for prompt in prompts)
-        return read_off(prompts, responses)
+Reader = saved_model(read_off)
 
 
 def test_the_library_takes_them_too():

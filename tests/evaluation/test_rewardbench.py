@@ -16,6 +16,7 @@ from lens.core.errors import LensError
 from lens.data.sources import read_rows
 from lens.evaluation.bench_rows import read_examples, recognise_version
 from lens.evaluation.rewardbench import evaluate, texts
+from tests.helpers.saved_model import saved_model
 
 
 def read_off(prompts, responses):
@@ -271,18 +272,7 @@ def test_bad_rewards(tmp_path, rewards, message):
         run(tmp_path, [GOOD], lambda prompts, responses: np.array(rewards))
 
 
-class Reader:
-    """Stands in for a saved reward model."""
-
-    note = None
-
-    @classmethod
-    def load(cls, path, **options):
-        return cls()
-
-    def score(self, prompts, responses):
-        assert all(prompt[-1]["role"] == "user" for prompt in prompts)
-        return read_off(map(json.dumps, prompts), responses)
+Reader = saved_model(lambda prompts, responses: read_off(map(json.dumps, prompts), responses))
 
 
 def test_command(tmp_path, monkeypatch, capsys, lens, fail):

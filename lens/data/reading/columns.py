@@ -74,7 +74,7 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
         if absent:
             there = {ours: name or "COLUMN" for ours, name in found.items()}
             raise LensError(
-                f"{place}: no column {absent}; found {shown(row)}. Mend `columns`, such as: "
+                f"{place}: no column {absent}; found {shown(row)}. Fix `columns`, such as: "
                 + command(place, there)
             )
         gone = taken | {*found.values()}

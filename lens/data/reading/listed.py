@@ -172,7 +172,7 @@ def worths(row: dict, items: list, how: "Listed", place: str) -> list:
         as_ratings = command(place, {"ratings": how.by})
         raise LensError(
             f"{what} is {given!r:.80}: ranks start at 1, the best, unless all rows start at 0. "
-            f"Mend the ranks. If higher is better, they are ratings: {as_ratings}"
+            f"Fix the ranks. If higher is better, they are ratings: {as_ratings}"
         )
     return [None if value is None else -value for value in found]
 
@@ -193,7 +193,7 @@ def _by_order(given: list, count: int, what: str) -> list[float]:
     if sorted(place for place in places if place is not None) != list(range(count)):
         raise LensError(
             f"{what} is {given!r:.80}: an order names each of the {count} responses once, from the "
-            "best on, by its number. Mend the order."
+            "best on, by its number. Fix the order."
         )
     return [float(-places.index(place)) for place in range(count)]
 

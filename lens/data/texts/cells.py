@@ -173,10 +173,10 @@ def number(value: Any, what: str) -> float | None:
         found = math.nan if value is None else float(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise LensError(
-            f"{what} is {value!r:.80}, not a number such as 4.5. Mend it, or leave it empty."
+            f"{what} is {value!r:.80}, not a number such as 4.5. Fix it or leave it empty."
         ) from error
     if math.isinf(found):
-        raise LensError(f"{what} is infinite. Mend it, or leave it empty.")
+        raise LensError(f"{what} is infinite. Fix it or leave it empty.")
     return None if math.isnan(found) else found
 
 

@@ -75,7 +75,7 @@ def labelled(
         found = meaning(value, row)
         if found is None:
             another = command(where, {"winner": "COLUMN"})
-            cure = f" Mend the label, or name the column that is the label: {another}"
+            cure = f" Fix the label, or name the column that is the label: {another}"
             raise LensError(not_a_side(value, columns, f"{where}: `{label}`", cure))
         return found
 

@@ -72,7 +72,7 @@ def word_of(value: object) -> str:
 
 
 def not_a_side(
-    value: object, columns: tuple[str, str], what: str, cure: str = " Mend the label."
+    value: object, columns: tuple[str, str], what: str, cure: str = " Fix the label."
 ) -> str:
     ends = [str(column)[-1] for column in columns]
     return (

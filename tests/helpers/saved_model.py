@@ -1,0 +1,19 @@
+"""What stands in for a saved reward model."""
+
+
+def saved_model(rewards):
+    """A class with `RewardModel`'s `load` and `score`, whose scores are rewards(prompts, responses);
+    it asserts that each prompt ends with the user's turn."""
+
+    class Saved:
+        note = None
+
+        @classmethod
+        def load(cls, path, **options):
+            return cls()
+
+        def score(self, prompts, responses):
+            assert all(prompt[-1]["role"] == "user" for prompt in prompts)
+            return rewards(prompts, responses)
+
+    return Saved
