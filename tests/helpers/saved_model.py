@@ -2,8 +2,8 @@
 
 
 def saved_model(rewards):
-    """A class with `RewardModel`'s `load` and `score`, whose scores are rewards(prompts, responses);
-    it asserts that each prompt ends with the user's turn."""
+    """A class with `load` and `score`, whose scores are rewards(prompts, responses); each prompt
+    must end with the user's turn."""
 
     class Saved:
         note = None
