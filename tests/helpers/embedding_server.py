@@ -8,6 +8,8 @@ from threading import Lock, Thread
 
 import numpy as np
 
+from tests.helpers.replies import send
+
 WIDTH = 8
 
 
@@ -54,13 +56,7 @@ def serving(embedder):
             found = self.path == "/v1/embeddings"
             key = self.headers["Authorization"]
             status, body = embedder.answer(request, key) if found else (404, {})
-            body = json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Retry-After": "0.01"}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            send(self, status, {"Retry-After": "0.01"}, body)
 
         def log_message(self, *_):
             pass

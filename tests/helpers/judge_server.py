@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.helpers.replies import send
+
 KEY = "sk-planted-0123456789"
 needs_openai = pytest.mark.skipif(find_spec("openai") is None, reason="openai is not installed")
 SOON = {"Retry-After": "0.01"}  # the client waits half a second and more at 0 or without it
@@ -43,13 +45,7 @@ def server(script):
                 self.close_connection = True
                 return
             status, more, body = reply
-            body = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", **more}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            send(self, status, more, body)
 
         def log_message(self, *_):
             pass
