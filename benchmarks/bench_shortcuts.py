@@ -83,7 +83,7 @@ def plain_mlps(data: dict, vaes: dict, epochs: int) -> None:
     for seed, part in data.items():
         sides = [torch.from_numpy(getattr(part, side)) for side in SIDES]
         drawn = derive_seed(seed, "synthesis")
-        given = methods.Given(*sides, SCALE, vaes[seed], CONFIG["synthesis"], drawn)
+        given = methods.Given(part, SCALE, vaes[seed], CONFIG["synthesis"], drawn)
         source = methods.METHODS["lens"].make_source(given)
         count = len(part.chosen)
         variants = synthesis.compose(count, SCALE, seed)

@@ -116,8 +116,7 @@ def make_sources(
     if "lens" not in names or not set(names) <= set(possible):
         others = [name for name in possible if name != "lens"]
         raise LensError(f"methods {', '.join(names)}: give lens and any of {', '.join(others)}.")
-    sides = (torch.from_numpy(data.chosen), torch.from_numpy(data.rejected))
-    given = Given(*sides, scale, vae, settings, derive_seed(seed, "synthesis"))
+    given = Given(data, scale, vae, settings, derive_seed(seed, "synthesis"))
     return {name: METHODS[name].make_source(given) for name in names}
 
 

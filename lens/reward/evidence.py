@@ -256,10 +256,14 @@ def text_noise(chances: np.ndarray, weighed: Sequence[Noise]) -> float:
     return float(by_noise @ [noise.share for noise in weighed])
 
 
+def of_all(data: TrainingSet) -> LinearReward:
+    """`fit`'s reward, from all N pairs."""
+    return fit(*data.all_pairs(), data.all_labels())
+
+
 def evidence_probe(data: TrainingSet) -> Training:
     """The probe r(e) = w . e with `fit`'s w, from all N pairs."""
-    labels = data.all_labels()
-    found = fit(*data.all_pairs(), labels)
+    found, labels = data.once(of_all), data.all_labels()
     return Training(
         {"w": found.weights},
         {

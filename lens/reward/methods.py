@@ -8,7 +8,7 @@ themselves: the workflow reads this table, and must not wait for torch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
@@ -28,17 +28,29 @@ NO_LOOK = ("#999999", "-", ".")
 class Given:
     """What synthetic pairs of one seed are made of.
 
-    `chosen` and `rejected` are standardised embeddings [n, d]; `scale` counts pairs in training per
-    labelled pair; `vae` is there for methods that need one; `settings` is the section `synthesis`
-    of the configuration.
+    `scale` counts pairs in training per labelled pair; `vae` is there for methods that need one;
+    `settings` is the section `synthesis` of the configuration.
     """
 
-    chosen: Tensor
-    rejected: Tensor
+    data: TrainingSet
     scale: int
     vae: VAE | None
     settings: Mapping[str, Any]
     seed: int
+
+    @property
+    def chosen(self) -> Tensor:
+        """Standardised embeddings [n, d]."""
+        import torch
+
+        return torch.from_numpy(self.data.chosen)
+
+    @property
+    def rejected(self) -> Tensor:
+        """Standardised embeddings [n, d]."""
+        import torch
+
+        return torch.from_numpy(self.data.rejected)
 
     def trained_vae(self) -> VAE:
         """The VAE; LensError without one."""
@@ -119,8 +131,6 @@ class Method:
         if self.trainer:
             return self.trainer(data, scale=scale, vaes=vaes, settings=settings, head=head)
 
-        import torch
-
         from lens.files import cost
         from lens.latent import synthesis
         from lens.reward.mlp import Run, train_mlps
@@ -128,14 +138,8 @@ class Method:
         compose, runs = self.compose or synthesis.compose, []
         with cost.part("drawing"):
             for seed, part in data.items():
-                given = Given(
-                    torch.from_numpy(part.chosen),
-                    torch.from_numpy(part.rejected),
-                    scale,
-                    vaes.get(seed),
-                    settings,
-                    derive_seed(seed, "synthesis"),
-                )
+                drawn = derive_seed(seed, "synthesis")
+                given = Given(part, scale, vaes.get(seed), settings, drawn)
                 composition = compose(len(part.chosen), scale, derive_seed(seed, "compose"))
                 runs.append(
                     Run(part, self.make_source(given), composition, derive_seed(seed, "head"))
@@ -168,17 +172,29 @@ def decoded(given: Given, *, alone: bool = False) -> Source:
 
 def decoded_converged(given: Given) -> Source:
     """The same with a VAE of its own, trained until convergence (B.5.2)."""
-    from lens.latent.converged import train_converged
-
-    vae = train_converged(
-        given.chosen.numpy(),
-        given.rejected.numpy(),
-        seed=derive_seed(given.seed, "converged"),
-        learning_rate=given.settings["converged_learning_rate"],
-        epochs=given.settings["converged_epochs"],
-        patience=given.settings["converged_patience"],
+    train = Converged(
+        derive_seed(given.seed, "converged"),
+        given.settings["converged_learning_rate"],
+        given.settings["converged_epochs"],
+        given.settings["converged_patience"],
     )
-    return _decoded(given, vae)
+    return _decoded(given, given.data.once(train))
+
+
+@dataclass(frozen=True)
+class Converged:
+    """Trains the converged VAE of a training set. Equal ones train the same VAE, so that scales may
+    share it (`TrainingSet.once`)."""
+
+    seed: int
+    learning_rate: float
+    epochs: int
+    patience: int
+
+    def __call__(self, data: TrainingSet) -> VAE:
+        from lens.latent.converged import train_converged
+
+        return train_converged(data.chosen, data.rejected, **asdict(self))
 
 
 def _decoded(given: Given, vae: VAE, *, alone: bool = False) -> Source:

@@ -99,8 +99,7 @@ def fit(
     """The average, by evidence, of linear rewards and, up to `LARGEST` pairs, the network, from
     pairs [N, d] with their prompts and labels [N]."""
     if len(groups) > LARGEST:
-        alone = evidence.fit(chosen, rejected, groups, labels)
-        return Reward({"w": alone.weights}, alone.margins, 0.0, alone.text_noise)
+        return _without_network(evidence.fit(chosen, rejected, groups, labels))
     targets, dim = evidence.targets_of(len(groups), labels), chosen.shape[1]
     weighed, network = evidence.noises(chosen, rejected, groups), Network(dim)
     linear = evidence.linear_solutions(chosen, rejected, groups, targets, weighed)
@@ -130,7 +129,14 @@ def fit(
 
 def of_all(data: TrainingSet) -> Reward:
     """`fit`'s reward, from all N pairs."""
-    return fit(*data.all_pairs(), data.all_labels())
+    chosen, rejected, groups = data.all_pairs()
+    if len(groups) > LARGEST:
+        return _without_network(data.once(evidence.of_all))
+    return fit(chosen, rejected, groups, data.all_labels())
+
+
+def _without_network(linear: evidence.LinearReward) -> Reward:
+    return Reward({"w": linear.weights}, linear.margins, 0.0, linear.text_noise)
 
 
 def evidence_network(data: TrainingSet) -> Training:

@@ -1,5 +1,7 @@
 """What the commands share that take N pairs of each seed to train on."""
 
+from functools import lru_cache
+
 from lens.cli.shared.arguments import add_settings, options
 
 
@@ -14,13 +16,25 @@ def add_training_set_arguments(parser):
 
 
 def read_training_sets(args):
-    """(pair table, its embeddings, {seed: its TrainingSet}) for the arguments above."""
+    """(pair table, its embeddings, {seed: its TrainingSet}) for the arguments above. Commands that
+    follow one another in a process (`lens each`) share them, and what training keeps with them."""
+    from pathlib import Path
+
+    shards = sorted(Path(args.embeddings).parent.glob("shards/*"))
+    files = [Path(args.pairs), Path(args.embeddings), *shards]
+    stats = [file.stat() for file in files if file.exists()]
+    stamps = tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+    spent = options(args, "n_pairs", "validation_fraction")
+    return _read(args.pairs, args.embeddings, stamps, tuple(args.seeds), **spent)
+
+
+@lru_cache(maxsize=1)
+def _read(pairs_path, embeddings_path, stamps, seeds, **spent):
     from lens.files.embeddings import read_embedded
     from lens.reward.training_set import training_set
 
-    pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    spent = options(args, "n_pairs", "validation_fraction")
-    sets = {seed: training_set(pairs, embeddings, seed=seed, **spent) for seed in args.seeds}
+    pairs, embeddings = read_embedded(pairs_path, embeddings_path)
+    sets = {seed: training_set(pairs, embeddings, seed=seed, **spent) for seed in seeds}
     return pairs, embeddings, sets
 
 
