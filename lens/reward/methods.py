@@ -141,9 +141,8 @@ class Method:
                 drawn = derive_seed(seed, "synthesis")
                 given = Given(part, scale, vaes.get(seed), settings, drawn)
                 composition = compose(len(part.chosen), scale, derive_seed(seed, "compose"))
-                runs.append(
-                    Run(part, self.make_source(given), composition, derive_seed(seed, "head"))
-                )
+                start = derive_seed(seed, "head")
+                runs.append(Run(part, self.make_source(given), composition, start))
         trained = dict(zip(data, train_mlps(runs, **head), strict=True))
         for run, training in zip(runs, trained.values(), strict=True):
             if isinstance(run.source, synthesis.Decoded):
@@ -172,12 +171,9 @@ def decoded(given: Given, *, alone: bool = False) -> Source:
 
 def decoded_converged(given: Given) -> Source:
     """The same with a VAE of its own, trained until convergence (B.5.2)."""
-    train = Converged(
-        derive_seed(given.seed, "converged"),
-        given.settings["converged_learning_rate"],
-        given.settings["converged_epochs"],
-        given.settings["converged_patience"],
-    )
+    names = ("learning_rate", "epochs", "patience")
+    settings = {name: given.settings[f"converged_{name}"] for name in names}
+    train = Converged(derive_seed(given.seed, "converged"), **settings)
     return _decoded(given, given.data.once(train))
 
 
@@ -225,10 +221,8 @@ def compose_synthetic(count: int, scale: int, seed: int) -> Tensor:
 def direct_perturbation(given: Given) -> Source:
     from lens.latent import synthesis
 
-    variance = given.settings["perturbation_variance"]
-    return synthesis.direct_perturbation(
-        given.chosen, given.rejected, noise_variance=variance, seed=given.seed
-    )
+    variance, sides = given.settings["perturbation_variance"], (given.chosen, given.rejected)
+    return synthesis.direct_perturbation(*sides, noise_variance=variance, seed=given.seed)
 
 
 def gaussian_sampling(given: Given) -> Source:
@@ -327,10 +321,7 @@ METHODS = {
         Method("linear_probe", look=("#CC79A7", "-.", "X"), augments=False, probe=linear_probe),
         Method("evidence_probe", look=("#7B3294", ":", "p"), augments=False, probe=evidence_probe),
         Method(
-            "evidence_network",
-            look=("#1B7837", "--", "h"),
-            augments=False,
-            probe=evidence_network,
+            "evidence_network", look=("#1B7837", "--", "h"), augments=False, probe=evidence_network
         ),
         Method(
             "lens_plus",
