@@ -8,11 +8,10 @@ Fails where a part of that run is missing: one that failed, or was made alone, i
 import os
 import platform
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 from lens.files.artifacts import read_json, versions, write_text
-from lens.report.render import escape_markdown, markdown_table
+from lens.report.render import markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reliability.md"
@@ -57,14 +56,12 @@ def machine():
 
 def kills(found):
     what = "; ".join(f"{name} {count} times" for name, count in sorted(found["by_what"].items()))
-    rules = ", ".join(f"{rule} {count}" for rule, count in sorted(found["by_rule"].items()))
     return (
         f"**Kills.** {found['kills']} by SIGKILL in {found['seconds']:.0f} s and "
-        f"{found['starts']} starts: {what}. Stages that were running: {rules}. "
-        f"Runs brought to their end: {found['runs_compared']}; {found['files_compared']} files of "
-        "each compared with those of a run that was left alone, "
-        f"{len(found['different'])} different. Ends with an error though no stage had been killed: "
-        f"{found['failures_without_a_kill']}."
+        f"{found['starts']} starts, in {len(found['by_rule'])} stages: {what}. "
+        f"Runs then finished: {found['runs_compared']}; of the {found['files_compared']} files of "
+        f"each, {len(found['different'])} differ from an undisturbed run's. Errors although no "
+        f"stage had been killed: {found['failures_without_a_kill']}."
     )
 
 
@@ -72,48 +69,31 @@ def disturbances(found):
     rows = [
         [
             name,
-            escape_markdown(one["message"]),
             f"{one['jobs_before']} + {one['jobs_after']} of {one['jobs_due']}",
             str(len(one["different"])),
         ]
         for name, one in sorted(found.items())
     ]
-    header = ["disturbance", "what is said", "jobs before + after", "files different"]
-    return markdown_table(header, rows)
+    return markdown_table(["disturbance", "jobs before + after", "files that differ"], rows)
 
 
 def determinism(found):
     return (
-        f"**Another machine.** {found['files_equal']} of {found['files_compared']} files equal, "
-        "byte for byte."
+        f"**Another machine.** {found['files_equal']} of {found['files_compared']} files identical."
     )
 
 
 def mutation(found):
-    header = ["module", "mutants", "killed", "by time", "share"]
+    header = ["module", "changes", "noticed", "share"]
     rows = [
-        [
-            name,
-            *(str(one[key]) for key in ("mutants", "killed", "timed_out")),
-            f"{one['share']:.1%}",
-        ]
-        for name, one in found["modules"].items()
+        [name, str(one["mutants"]), str(one["killed"]), f"{one['share']:.1%}"]
+        for name, one in [*found["modules"].items(), ("all", found["total"])]
     ]
-    total = found["total"]
-    rows.append(["all", str(total["mutants"]), str(total["killed"]), "", f"{total['share']:.1%}"])
-    reasons = defaultdict(list)
-    for name, one in found["modules"].items():
-        for each in one["survivors"]:
-            reasons[each["why"] or "**not explained**"].append((name, each))
-    lines = [f"Mutants, in {total['seconds']:.0f} s:", "", markdown_table(header, rows), ""]
-    lines += ["Those that survive, and why:", ""]
-    for why, survivors in reasons.items():
-        lines.append(f"- {why}:")
-        lines += [
-            f"  - `{name}.{each['function']}`: `{each['original']}` → `{each['mutated']}`"
-            for name, each in survivors
-        ]
-    return "\n".join(lines)
+    return (
+        f"**Changes of the code**, in {found['total']['seconds']:.0f} s "
+        "(`tests/mutation/survivors.toml` explains those that no test notices):\n\n"
+        + markdown_table(header, rows)
+    )
 
 
 PARTS = {
