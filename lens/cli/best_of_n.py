@@ -6,6 +6,7 @@ from lens.cli.shared.outputs import input_files, write_metrics
 def add_arguments(parser):
     parser.add_argument("--models", nargs="+", required=True, help="seed_S.safetensors files")
     parser.add_argument("--seeds", type=int, nargs="+", required=True, help="in the same order")
+    parser.add_argument("--training", help="metrics.json of train-reward: what its VAE explains")
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--pair-embeddings", required=True)
     parser.add_argument("--candidates", required=True, help="candidate table")
@@ -41,9 +42,12 @@ def run(args):
     )
     artifacts.write_table(args.out_prompts, prompts)
     artifacts.write_table(args.out_pairs, tests)
-    names = ("pairs", "pair_embeddings", "candidates", "candidate_embeddings", "gold")
+    names = ("pairs", "pair_embeddings", "candidates", "candidate_embeddings", "gold", "training")
     inputs = input_files(args, *names)
     inputs |= {f"model_seed_{s}": path for s, path in zip(args.seeds, args.models, strict=True)}
     size = sum(value.size for value in models[args.seeds[0]].weights.values())
     facts = judge.summary(prompts, tests, candidates, rewards)
+    if args.training:
+        by_seed = artifacts.read_json(args.training)["metrics"]["by_seed"]
+        facts["vae_variance_explained"] = judge.variance_explained(by_seed)
     write_metrics(args, inputs, facts, {"parameters": size})

@@ -21,6 +21,7 @@ BASE_OF = {  # what the paper's textual rows are at 1x
     "ipo": ("full_finetune", 1),
 }
 HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %", "vs repeat"]
+EXPLAINED = "VAE explains %"
 NOTE = (
     "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate picked among "
     "all of a prompt's. Pair accuracy: on held-out pairs. vs repeat: paired difference to the "
@@ -30,6 +31,10 @@ NOTE = (
     "while intervals are not corrected. paper: what the paper reports for the dataset and model "
     "that these stand for; in another world or with another gold model it can be compared in "
     "direction, not in size."
+)
+EXPLAINS = (
+    f" {EXPLAINED}: the share of the variance of held-out embeddings that the VAE reconstructs, "
+    "mean over seeds. A VAE that explains little synthesises nearly the same vector for all pairs."
 )
 FLAGGED = (
     " \N{DAGGER} At a seed or more the reward model is not told from a coin on held-out pairs, or "
@@ -47,7 +52,9 @@ def table_1(
     """
     table = aggregate(cells, "gold")
     table["reported"] = [reported_value(cell, paper_names, paper_n_pairs) for cell in cells]
-    table["reported"] = table["reported"].astype("float64")
+    table["vae_variance_explained"] = [_explained(cell) for cell in cells]
+    numbers = ["reported", "vae_variance_explained"]
+    table[numbers] = table[numbers].astype("float64")
     return table
 
 
@@ -131,6 +138,7 @@ def _called(cell: Cell) -> str:
 
 def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Printed:
     """A block of rows for each dataset, model and N, in the order of the cells."""
+    explained = any(_explained(cell) == _explained(cell) for cell in cells)
     rows = [
         (
             title(cell),
@@ -142,12 +150,20 @@ def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Pr
                 number(g.reported, 2),
                 shown(a, 1, factor=100),
                 shown_difference(a, 1, factor=100),
+                *([number(100 * _explained(cell), 1)] if explained else []),
             ],
         )
         for g, a, cell in zip(gold.itertuples(), accuracy.itertuples(), cells, strict=True)
     ]
     flagged = any(cell.summary["flags"] for cell in cells)
-    return Printed(HEADER, blocks(rows), NOTE + FLAGGED * flagged)
+    header = HEADER + [EXPLAINED] * explained
+    return Printed(header, blocks(rows), NOTE + EXPLAINS * explained + FLAGGED * flagged)
+
+
+def _explained(cell: Cell) -> float:
+    """The share of held-out variance that the cell's VAE explains; NaN without a VAE."""
+    share = cell.summary.get("vae_variance_explained")
+    return float("nan") if share is None else share
 
 
 def title(cell: Cell) -> str:

@@ -92,20 +92,17 @@ def batches(config: Config) -> Iterator[Batch]:
             yield Batch(at, max(lists, default=-1) + 1, rest)
 
 
-def models(config: Config, batch: Batch) -> list[str]:
-    """The reward models of every cell and seed."""
-    return [
-        file
-        for one in batch.cells
-        for file in seed_files(config, cell(config, "train_reward", one.at, *one[3:]))
-    ]
+def to_judge(config: Config, batch: Batch) -> list[str]:
+    """The reward models of every cell and seed, and what training measured of them."""
+    folders = [cell(config, "train_reward", one.at, *one[3:]) for one in batch.cells]
+    models = [file for folder in folders for file in seed_files(config, folder)]
+    return models + [f"{folder}/metrics.json" for folder in folders]
 
 
 def trained(config: Config, batch: Batch) -> list[str]:
     """All that training leaves of the cells."""
     folders = [cell(config, "train_reward", one.at, *one[3:]) for one in batch.cells]
-    about = [f"{folder}/{name}" for folder in folders for name in ("cost.json", "metrics.json")]
-    return models(config, batch) + about
+    return to_judge(config, batch) + [f"{folder}/cost.json" for folder in folders]
 
 
 def judged(config: Config, batch: Batch) -> list[str]:

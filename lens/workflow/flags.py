@@ -176,6 +176,7 @@ def judging_cell_flags(config: Config, wildcards: Wildcards) -> Words:
     place, (method, scale) = place_of(wildcards), (wildcards.method, str(wildcards.scale))
     trained, out = (cell(config, s, place, method, scale) for s in ("train_reward", "best_of_n"))
     own = {"method": method, "scale": scale, "models": seed_files(config, trained)}
+    own |= {"training": f"{trained}/metrics.json"}
     own |= {"out_prompts": f"{out}/prompts.parquet", "out_pairs": f"{out}/pairs.parquet"}
     return flags(own | {"metrics": f"{out}/metrics.json"})
 

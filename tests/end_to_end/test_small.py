@@ -55,6 +55,8 @@ def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path):
 
 def test_table_1_is_complete(finished):
     table = pd.read_csv(paper(finished) / "table_1.csv")
+    explained = table.groupby("method")["vae_variance_explained"].count()
+    assert set(explained[explained > 0].index) == {"lens", "lens_converged"}
     augmented = {"repeat", "lens", "lens_converged", "lens_plus"}
     augmented |= {"direct_perturbation", "gaussian_sampling"}
     for _, block in table.groupby("dataset"):

@@ -115,7 +115,7 @@ def test_the_commands_of_a_job_are_those_of_its_cells(folder):
             assert str(args.n_pairs) == "200"
             if args.command == "best-of-n":
                 assert (args.method, args.scale) == (cell.method, cell.scale)
-                assert set(args.models) <= set(batches.models(config, batch))
+                assert set(args.models) <= set(batches.to_judge(config, batch))
                 assert {args.out_prompts, args.out_pairs, args.metrics} <= set(
                     batches.judged(config, batch)
                 )

@@ -4,6 +4,7 @@ rule best_of_n:
             "<results>/train_reward/{{dataset}}/{{model}}/n{{n_pairs}}/{{method}}/x{{scale}}/seed_{seed}.safetensors",
             seed=CONFIG.compare.seeds,
         ),
+        training="<results>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}/metrics.json",
         pairs="<results>/prepare_pairs/{dataset}/pairs.parquet",
         pair_embeddings="<results>/embed_pairs/{dataset}/{model}/embeddings.json",
         pair_shards=told(inputs.shards_of, "embed_pairs"),
@@ -45,7 +46,7 @@ for batch in BATCHES:
         name:
             f"best_of_n_{batch.rule}"
         input:
-            models=batches.models(CONFIG, batch),
+            models=batches.to_judge(CONFIG, batch),
             pairs=f"<results>/prepare_pairs/{batch.at.dataset}/pairs.parquet",
             pair_embeddings=inputs.embedded_at(CONFIG, "embed_pairs", batch.at),
             candidates=inputs.candidate_table(CONFIG, batch.at),
