@@ -2,23 +2,23 @@
 
 A linear reward r(e) = v . z, with z the standardised embedding, has the Bradley-Terry likelihood
 of the training differences and a Gaussian prior of precision t in every direction. For each t the
-posterior of v is Laplace's approximation: its mode, and covariance (X' P X + t I)^-1 with
-P = p (1 - p). Those t by which margins have a size of 0.5 to 10 are averaged by their evidence. The
-error is the root of the mean squared deviation from the reward that the model states, which need
-not be at the mode. A network has no such form: its error is the jackknife's over models that each
-leave out a fold of the prompts.
+posterior of v is that of expectation propagation (`lens.serving.propagation`). They are averaged by
+their evidence and a prior on the size of margins. The error is the root of the mean squared
+deviation from the reward that the model states, by the law of total variance; the stated reward
+need not be a posterior's mean. A network has no such form: its error is the jackknife's over models
+that each leave out a fold of the prompts.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lens.reward.evidence import cross_entropy
 from lens.reward.head import RewardHead
 from lens.reward.training_set import Standardiser
+from lens.serving.propagation import Sites, propagate
 
-MARGINS = np.geomspace(0.5, 10, 8)  # a training pair's, before its label is known: root mean square
-STEPS = 50  # of Newton's method, at most
+MARGINS = np.geomspace(0.35, 8, 8)  # a training pair's, before its label is known: root mean square
+USUAL, DOUBT = 2.0, 1.0  # of margins: the prior's centre, and its spread on the logarithm
 
 
 @dataclass
@@ -124,42 +124,19 @@ def posterior(
     """From the training differences [N, d], chosen - rejected, of standardised embeddings, the
     `stated` weights [d] that go with these, and labels [N] if they are soft."""
     x = np.asarray(differences, np.float64)
+    targets = np.ones(len(x)) if labels is None else np.asarray(labels, np.float64)
     _, singular, right = np.linalg.svd(x, full_matrices=False)
     basis = right[singular > singular[0] * 1e-7]
-    z, identity = x @ basis.T, np.eye(len(basis))
-    mode, found, evidences = np.zeros(len(basis)), [], []
+    z, sites, found, chances = x @ basis.T, Sites.start(targets), [], []
     precisions = np.square(x).sum(axis=1).mean() / np.square(MARGINS)
-    for precision in precisions:  # from the smallest weights, each the start of the next
-        mode, curvature, evidence = _laplace(z, precision, mode, labels)
-        off = mode - basis @ stated
-        spread = np.linalg.inv(curvature + precision * identity)
-        found.append(spread + np.outer(off, off))
-        evidences.append(evidence)
-    shares = np.exp(np.array(evidences) - max(evidences))
+    for margin, precision in zip(MARGINS, precisions, strict=True):
+        fitted, sites = propagate(z, float(precision), targets, sites)
+        off = fitted.mean - basis @ stated
+        found.append(fitted.covariance + np.outer(off, off))
+        chances.append(fitted.evidence - (np.log(margin / USUAL) / DOUBT) ** 2 / 2)
+    shares = np.exp(np.array(chances) - max(chances))
     shares /= shares.sum()
     squared, directions = np.linalg.eigh(np.tensordot(shares, np.array(found), axes=1))
     root = np.sqrt(np.maximum(squared, 0))[:, None] * directions.T
     outside = float(shares @ (1 / precisions))
     return Posterior(standardiser, basis.astype(np.float32), root.astype(np.float32), outside)
-
-
-def _laplace(
-    z: np.ndarray, precision: float, weights: np.ndarray, labels: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """(the mode [r], Z' P Z [r, r] there, the logarithm of the evidence) by Newton's method from
-    `weights`, for differences z [N, r]."""
-    targets = 1.0 if labels is None else labels
-    identity = np.eye(len(weights))
-    loss = np.inf
-    for _ in range(STEPS):
-        margins = z @ weights
-        now = cross_entropy(margins, labels).sum() + precision * weights @ weights / 2
-        chances = 1 / (1 + np.exp(-margins))
-        curvature = z.T @ (z * (chances * (1 - chances))[:, None])
-        if loss - now < 1e-6 * (1 + abs(now)):
-            break
-        loss = now
-        gradient = z.T @ (chances - targets) + precision * weights
-        weights = weights - np.linalg.solve(curvature + precision * identity, gradient)
-    spread = np.linalg.slogdet(identity + curvature / precision)[1]
-    return weights, curvature, float(-now - spread / 2)

@@ -5,80 +5,44 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from error_coverage import coverage
 
 from lens.advice.fit import fit
 from lens.core.errors import LensError
-from lens.reward import evidence
 from lens.reward.training_set import Standardiser
 from lens.serving import posterior as module
 from lens.serving.posterior import FoldErrors, jackknife, posterior
+from lens.serving.propagation import Sites, propagate
 from lens.serving.reward_model import RewardModel
 from lens.serving.scoring import pick_embedded
 from lens.serving.unlike import FLAGGED, Spread, Unlike
 from tests.helpers.embedded_pairs import embedded
 
 
-def linear_world(count, dim, seed, shared=False):
-    """(chosen, rejected, w) with Bradley-Terry labels by a known w, and 2,000 other texts. Where
-    `shared`, five answers to a prompt make ten pairs."""
-    rng = np.random.default_rng(seed)
-    w = rng.normal(size=dim) * 1.5 / np.sqrt(2 * dim)
-    if shared:
-        texts = rng.normal(size=(count // 10, 5, dim))
-        first, second = (texts[:, places].reshape(-1, dim) for places in np.triu_indices(5, 1))
-    else:
-        first, second = rng.normal(size=(2, count, dim))
-    swap = rng.random(len(first)) > 1 / (1 + np.exp(-(first - second) @ w))
-    chosen, rejected = (
-        np.where(swap[:, None], *sides) for sides in ((second, first), (first, second))
-    )
-    return chosen, rejected, w, rng.normal(size=(2000, dim))
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("count", "dim", "shared"), [(100, 10, False), (300, 40, False), (300, 40, True)]
+    ("count", "dim", "shared"),
+    [(100, 10, False), (300, 40, False), (300, 40, True), (150, 384, False), (150, 384, True)],
 )
 def test_twice_the_error_covers_the_truth_in_a_linear_world(count, dim, shared):
-    """Of a reward minus the mean training text's, and of a margin; pairs that share texts too."""
-    covered = []
-    for seed in range(12):
-        chosen, rejected, w, others = linear_world(count, dim, seed, shared)
-        both = np.concatenate([chosen, rejected])
-        standardiser = Standardiser.fit(both)
-        better, worse = standardiser(chosen), standardiser(rejected)
-        groups = np.arange(len(chosen)) // (10 if shared else 1)
-        stated = evidence.fit(better, worse, groups).weights
-        x = better - worse
-        found = posterior(x, standardiser, stated)
-        off = standardiser(others) @ stated - (others - both.mean(axis=0)) @ w
-        apart = off[:1000] - off[1000:]
-        covered.append(
-            (
-                (np.abs(off) < 2 * found.errors(others)).mean(),
-                (np.abs(apart) < 2 * found.margin_errors(others[:1000], others[1000:])).mean(),
-            )
-        )
+    """Of a reward minus the mean training text's, and of a margin; pairs that share texts too, and
+    more features than pairs."""
+    covered = [coverage(count, dim, seed, shared=shared) for seed in range(12)]
     means = np.mean(covered, axis=0)
     assert (means > 0.9).all(), means
     assert (means < 0.99).all(), means
 
 
-def test_one_direction_is_as_in_a_book(monkeypatch):
-    """One feature, one prior: variance 1 / (sum of p (1 - p) x^2 + t) about the mode, and the
-    squared distance to the mode more for a reward that is stated elsewhere."""
+def test_a_reward_that_is_stated_off_the_posterior_has_a_larger_error(monkeypatch):
+    """One feature, one prior: the squared distance to the posterior's mean is added."""
     monkeypatch.setattr(module, "MARGINS", np.array([2.0]))
     x = np.array([[1.0], [2.0], [-0.5], [1.5]])
-    precision = np.square(x).mean() / 4
-    grid = np.linspace(-20, 20, 400001)
-    loss = np.logaddexp(0, -x * grid).sum(axis=0) + precision * grid**2 / 2
-    mode = grid[loss.argmin()]
-    chances = 1 / (1 + np.exp(-x * mode))
-    variance = 1 / ((chances * (1 - chances) * x**2).sum() + precision)
+    found, _ = propagate(x, np.square(x).mean() / 4, np.ones(4), Sites.start(np.ones(4)))
     plain = Standardiser(np.zeros(1, np.float32), np.ones(1, np.float32))
-    for stated in (mode, mode + 0.7):
-        found = posterior(x, plain, np.array([stated])).errors(np.array([[3.0], [0.0]]))
-        expected = np.sqrt(9 * (variance + (stated - mode) ** 2))
-        np.testing.assert_allclose(found, [expected, 0], rtol=1e-4)
+    for off in (0, 0.7):
+        errors = posterior(x, plain, found.mean + off).errors(np.array([[3.0], [0.0]]))
+        expected = np.sqrt(9 * (found.covariance[0, 0] + off**2))
+        np.testing.assert_allclose(errors, [expected, 0], rtol=1e-4)
 
 
 def test_directions_without_pairs_have_the_priors_error_and_more_pairs_less(monkeypatch):
