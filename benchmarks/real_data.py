@@ -21,11 +21,8 @@ from lens.data.sources import read_rows
 from lens.files.artifacts import write_json, write_text
 
 STUDY = {"harmless": ("harmless-base", 1300), "helpful": ("helpful-base", 450)}  # subset, pairs
-GOLD = {
-    "harmless-base": 600,
-    "helpful-base": 250,
-    "helpful-rejection-sampled": 150,
-}  # pairs at most
+# Of each subset, at most.
+GOLD = {"harmless-base": 300, "helpful-base": 100, "helpful-rejection-sampled": 60}
 LONGEST = 700  # characters of a prompt with its longer answer, in the study
 LONGEST_GOLD = 1000
 POOL_PROMPTS, LONGEST_PROMPT = 60, 300  # characters

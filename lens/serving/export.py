@@ -124,13 +124,14 @@ def export_classifier(model: RewardModel, folder: str | Path) -> None:
             f"{', normalised' if encoder.normalize else ''}. Only causal models can be exported "
             "so; lens.export_sentence_transformer takes the last layer of any."
         )
-    classifier = AutoModelForSequenceClassification.from_pretrained(
+    _, classifier, _ = loading.read(
+        AutoModelForSequenceClassification,
         encoder.model,
-        revision=encoder.revision,
-        dtype=getattr(torch, encoder.dtype),
-        num_labels=1,
+        encoder.revision,
+        encoder.dtype,
         trust_remote_code=encoder.trust_remote_code,
-        use_safetensors=True,
+        tokenizer=tokenizer,
+        num_labels=1,
     )
     head = getattr(classifier, "score", None)
     if not isinstance(head, torch.nn.Linear):

@@ -33,6 +33,23 @@ def test_a_linear_reward_is_an_ordinary_classifier(model, saved, tmp_path, lens)
         np.testing.assert_allclose(logits, model.score(prompts, answers), atol=1e-5)
 
 
+@pytest.mark.slow
+def test_an_encoder_in_a_gguf_file_is_exported_too(tmp_path):
+    pytest.importorskip("gguf", reason="gguf is not installed (extra gguf)")
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, Qwen2ForCausalLM
+
+    from tests.helpers import gguf_models
+
+    gguf_models.write(tmp_path / "tiny.gguf", gguf_models.qwen(Qwen2ForCausalLM))
+    encoder = Encoder(str(tmp_path / "tiny.gguf"), text_style="plain", device="cpu")
+    model = fit(embed_pairs(read_pairs(some_rows(30)), encoder), Recipe("linear_probe"))
+    lens_api.export_classifier(model, tmp_path / "hf")
+    classifier = AutoModelForSequenceClassification.from_pretrained(tmp_path / "hf")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "hf")
+    logit = classifier(**tokenizer("w1 w2\n\nw3", return_tensors="pt")).logits.item()
+    assert logit == pytest.approx(model.score(["w1 w2"], ["w3"])[0], abs=1e-4)
+
+
 def test_what_is_no_linear_head_of_the_last_token_is_not_exported(
     data, bert_folder, tmp_path, fail, lens
 ):
