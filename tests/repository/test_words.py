@@ -1,0 +1,60 @@
+"""Plain English: phrases that readers stumbled over stay out of the pages that were rewritten."""
+
+import re
+
+import pytest
+
+from tests.helpers.workflow_tools import ROOT
+
+# Written from docstrings, or not yet rewritten.
+LEFT_OUT = {"cluster.md", "config.md", "howto.md", "reference.md", "results.md"}
+PAGES = [page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in LEFT_OUT]
+
+# What not to write: what to write.
+WORDS = {
+    r"\bmend\w*": "fix",
+    r"\banew\b": "again",
+    r"\b(lie|lies|stand|stands) in\b": "is in",
+    r"\bstands? beside\b": "is next to, is compared with",
+    r"\b(is|are|be) told\b": "no detectable difference; the interval includes 0",
+    r"\btold (apart|from)\b": "clearly different (the interval excludes 0)",
+    r"\b(one|two|\d+) \w+ an? (text|seed|class|pair|prompt|epoch|row|line)\b": "per text",
+    r"\bfor want of\b": "not enough",
+    r"\bbut for\b": "except for",
+    r"\b(of )?(one's|your) own (pairs|pool|data|labels)\b": "your pairs",
+    r"\bwithout \w+ that need not exist\b": "without materialising",
+    r"\b(keeps? its word|what it is worth)\b": "is reliable; how well it works",
+    r"\bthe same bytes\b": "identical files",
+    r"\bleft out for\b": "skipped: not enough",
+}
+
+
+def prose(page):
+    """A page without its code, which shows what commands print."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return re.sub(r"`[^`\n]*`|\s+", " ", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_use_plain_words(page):
+    text = prose(page)
+    found = {
+        match[0]: instead
+        for pattern, instead in WORDS.items()
+        for match in re.finditer(pattern, text, re.IGNORECASE)
+    }
+    assert found == {}, "write the words on the right"
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "one vector a text",
+        "No difference is told.",
+        "It stands in the file",
+        "mended",
+        "your own pairs",
+    ],
+)
+def test_phrases_are_found(phrase):
+    assert any(re.search(pattern, phrase, re.IGNORECASE) for pattern in WORDS)
