@@ -5,7 +5,9 @@ import gzip
 import io
 import json
 import unicodedata
+from contextlib import suppress
 from math import nan
+from time import process_time
 
 import pandas as pd
 import pytest
@@ -16,6 +18,8 @@ from lens.core.errors import LensError
 from lens.data.forms import to_pairs
 from lens.data.pairs import group_key, normalise_pairs
 from lens.data.sources import SUFFIXES, read_rows
+from lens.data.texts.conversations import answer, as_messages, is_whole
+from lens.data.texts.turns import InvalidRowError
 from tests.helpers.malformed import good, lines, parquet
 
 HH = "\n\nHuman: q\n\nAssistant: "
@@ -237,3 +241,27 @@ def test_the_group_is_its_own_group_and_knows_no_case_or_spacing(text, group_by)
     if "\u0131" not in text:  # the dotless i, whose capital is I
         assert key(text.upper()) == key(text)
     assert key(unicodedata.normalize("NFD", text)) == key(text)
+
+
+OPENINGS = ["", "User: a", "System: a", "USER: a", "<s>", "[INST] a [/INST]", "[", '{"role"']
+OPENINGS += ["<|im_start|>user\n", "<|begin_of_text|>", "<start_of_turn>user\n", "<|user|>\n"]
+OPENINGS += ["### Human: a", "a<extra_id_1>Assistant\n", '{"role": "user", "content"']
+
+
+def seconds(count):
+    started = process_time()
+    for opening in OPENINGS:
+        for blank in " \n":
+            for ending in ("", "ssistant:", "<|im_start|>", "ASSISTANT"):
+                text = opening + blank * count + ending
+                with suppress(InvalidRowError):
+                    is_whole(text)
+                    as_messages(text)
+                    answer(text)
+    return process_time() - started
+
+
+@pytest.mark.slow
+def test_a_run_of_blanks_takes_time_that_grows_with_its_length():
+    ratios = (seconds(16_000) / seconds(2_000) for _ in range(3))
+    assert any(ratio < 24 for ratio in ratios)  # 8 if linear, 64 if quadratic

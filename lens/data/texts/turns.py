@@ -21,12 +21,13 @@ ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "tex
 TOOL_KEYS = ("tool_calls", "name", "tool_call_id")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # (how a transcript opens, what parts its turns): HH's, with or without its leading line breaks,
-# Guanaco's, and HelpSteer's, which opens with the user's words.
+# Guanaco's, and HelpSteer's, which opens with the user's words. No two repeats in a row may match
+# the same blanks, or long runs of them take time that grows with the square of their length.
 TRANSCRIPTS = [
     (re.compile(r"\n\nHuman:"), re.compile(r"\n\n(Human|Assistant):")),
     (
-        re.compile(r"\s*(?:Human|User): ?.*?\n\s*\nAssistant:", re.DOTALL | re.I),
-        re.compile(r"(?:^\s*|\n\s*\n)(Human|User|Assistant):", re.I),
+        re.compile(r"\s*(?:Human|User): ?.*?\n[^\S\n]*\nAssistant:", re.DOTALL | re.I),
+        re.compile(r"(?:^\s*|\n[^\S\n]*\n)(Human|User|Assistant):", re.I),
     ),
     (
         re.compile(r"\s*(?:Human|User): ?.*?\nAssistant:", re.DOTALL | re.I),
@@ -34,52 +35,47 @@ TRANSCRIPTS = [
     ),
     (
         re.compile(r"\s*### ?(?:Human|User): ?.*?### ?Assistant:", re.DOTALL),
-        re.compile(r"\s*### ?(Human|User|Assistant):"),
+        re.compile(r"### ?(Human|User|Assistant):"),
     ),
     (
-        re.compile(r".*?<extra_id_1>Assistant\n.*<extra_id_1>User\n", re.DOTALL),
+        re.compile(r"(?>.*?<extra_id_1>Assistant\n).*<extra_id_1>User\n", re.DOTALL),
         re.compile(r"\n?<extra_id_1>(User|Assistant)\n"),
     ),
     (re.compile(r"\n\nH: .*?\n\nA:", re.DOTALL), re.compile(r"\n\n(H|A):")),
     (
-        re.compile(r"\s*(?:System|SYSTEM): .*?\n\s*(?:Human|User|USER): .*?", re.DOTALL),
-        re.compile(r"(?:^\s*|\n\s*)(System|Human|User|Assistant|SYSTEM|USER|ASSISTANT):"),
+        re.compile(r"\s*(?:System|SYSTEM): .*?\n[^\S\n]*(?:Human|User|USER): .*?", re.DOTALL),
+        re.compile(r"(?:^\s*|\n[^\S\n]*)(System|Human|User|Assistant|SYSTEM|USER|ASSISTANT):"),
     ),
     (
         re.compile(r"\s*USER: .*?\s(?:ASSISTANT):", re.DOTALL),
-        re.compile(r"(?:^|\s+)(USER|ASSISTANT):"),
+        re.compile(r"(?:^|\s)(USER|ASSISTANT):"),
     ),
     (
         re.compile(r"\s*<\|im_start\|>(?:system|user)\n"),
-        re.compile(r"(?:<\|im_end\|>)?\s*<\|im_start\|>(system|user|assistant|tool)(?:\n|$)"),
+        re.compile(r"<\|im_start\|>(system|user|assistant|tool)(?:\n|$)"),
     ),
     (
         re.compile(r"\s*(?:<\|begin_of_text\|>)?<\|start_header_id\|>(?:system|user)"),
-        re.compile(
-            r"(?:<\|eot_id\|>|<\|begin_of_text\|>)?\s*<\|start_header_id\|>"
-            r"(system|user|assistant|ipython)<\|end_header_id\|>"
-        ),
+        re.compile(r"<\|start_header_id\|>(system|user|assistant|ipython)<\|end_header_id\|>"),
     ),
     (
         re.compile(r"\s*(?:<bos>)?<start_of_turn>(?:system|user)\n"),
-        re.compile(r"(?:<end_of_turn>|<bos>)?\s*<start_of_turn>(system|user|model)(?:\n|$)"),
+        re.compile(r"<start_of_turn>(system|user|model)(?:\n|$)"),
     ),
     (
         re.compile(r"\s*<\|(?:system|user)\|>\n"),
-        re.compile(r"(?:</s>|<\|end\|>)?\s*<\|(system|user|assistant)\|>(?:\n|$)"),
+        re.compile(r"<\|(system|user|assistant)\|>(?:\n|$)"),
     ),
-    (re.compile(r"\s*(?:<s>)?\s*\[INST\].*\[/INST\]", re.DOTALL), re.compile(r"(\[/?INST\])")),
+    (re.compile(r"\s*(?:<s>\s*)?\[INST\].*\[/INST\]", re.DOTALL), re.compile(r"(\[/?INST\])")),
 ]
-MARKS = re.compile(
-    r"(?:<\|(?:im_end|eot_id|end|end_of_text)\|>|<end_of_turn>|<s>|</s>|\s)*\Z"
-    r"|\A\s*(?:<s>|<bos>)"
-)  # at the end of a turn
+OPENING = re.compile(r"\s*(?:<s>|<bos>|<\|begin_of_text\|>)")  # marks before a turn
+ENDINGS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<|end_of_text|>", "<end_of_turn>", "<s>", "</s>")
 LLAMA_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 WORDS: tuple[str, ...] = ("ssistant:", "ASSISTANT", "<|im_start|>", "[/INST]", "\n\nA:")
 WORDS += ("ystem:", "SYSTEM:", "<extra_id_1>")
 WORDS += ("<|user|>", "<|system|>", "<|start_header_id|>", "<start_of_turn>")
 LIKE_MESSAGES = re.compile(
-    r"""\s*(?:array\()?\[?\s*\{\s*['"](?:role|from|speaker|content|value|text)['"]\s*:\s*"""
+    r"""\s*(?:array\()?(?:\[\s*)?\{\s*['"](?:role|from|speaker|content|value|text)['"]\s*:"""
     r""".*['"](?:role|from|speaker|content|value|text)['"]\s*:""",
     re.DOTALL,
 )
@@ -194,18 +190,27 @@ def is_transcript(text: str) -> bool:
 def transcript_messages(text: str) -> list[dict]:
     """The turns of a transcript ("\\n\\nHuman: ...\\n\\nAssistant: ...")."""
     turn = next(turn for opening, turn in TRANSCRIPTS if opening.match(text))
-    marked = re.search(r"_start|header_id|of_turn|end|INST", turn.pattern)
-    parts = turn.split(MARKS.sub("", text) if marked else text)
+    marked = re.search(r"<\\\||of_turn|INST", turn.pattern)
+    parts = turn.split(_unmarked(text) if marked else text)
     if parts[0].strip():
         parts = ["", "User", *parts]
     turns = [
-        (SPEAKERS[speaker.casefold()], whole(MARKS.sub("", content) if marked else content).strip())
+        (SPEAKERS[speaker.casefold()], whole(_unmarked(content) if marked else content).strip())
         for speaker, content in zip(parts[1::2], parts[2::2], strict=True)
     ]
     system = LLAMA_SYSTEM.match(turns[0][1]) if marked else None
     if system:
         turns[:1] = [("system", system[1].strip()), ("user", turns[0][1][system.end() :].strip())]
     return [{"role": role, "content": content} for role, content in turns]
+
+
+def _unmarked(text: str) -> str:
+    """A turn's text without the marks before and after it."""
+    opening = OPENING.match(text)
+    text = text[opening.end() if opening else 0 :].rstrip()
+    while text.endswith(ENDINGS):
+        text = text.removesuffix(next(filter(text.endswith, ENDINGS))).rstrip()
+    return text
 
 
 def check_turns(messages: list[dict]) -> None:
