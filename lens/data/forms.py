@@ -16,19 +16,20 @@ from lens.data.annotations.exports import opened
 from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.compared import RULES, compare
 from lens.data.reading.find import Reading, find_form
-from lens.data.reading.listed import several, unused_inside, worths
 from lens.data.reading.missing import unrated_lists
-from lens.data.reading.scored import is_rank
+from lens.data.reading.rivals import ratings_of
+from lens.data.reading.several.listed import several, unused_inside, worths
 from lens.data.reading.sided.labels import Sides
 from lens.data.reading.sided.words import winning_side
-from lens.data.reading.ties import graded, scores_inside
+from lens.data.reading.ties import both_scores, graded, scores_inside
 from lens.data.reading.unused import is_bookkeeping
 from lens.data.soft_labels import of_scores, of_strength
 from lens.data.sources import Row, row_id, row_number
 from lens.data.texts import threads
-from lens.data.texts.cells import as_list, number
+from lens.data.texts.cells import as_list, in_words, number
 from lens.data.texts.conversations import PARTS, conversation, is_whole
-from lens.data.texts.cures import asked, command, contradicted, placeholders
+from lens.data.texts.cures import asked, command, contradicted, placeholders, scored_below
+from lens.data.texts.names import is_rank
 from lens.data.texts.turns import InvalidRowError
 
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
@@ -150,12 +151,15 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
     better = f"`{columns['chosen']}` is preferred to `{columns['rejected']}`"
     report.description = f"{better}{ties}"
     seen: Counter[tuple] = Counter()
+    by = names
     for place, row in rows:
         parts, (chosen, rejected) = reading.texts(row, place)
         scores = [number(row.get(name), f"{place}: `{name}`") for name in names]
         if names and is_rank(names[0]):
             scores = [None if score is None else -score for score in scores]
-        scores = scores or scores_inside([chosen, rejected])
+        beside = both_scores(row, reading.ties)
+        scores = scores or [*(beside[1] if beside else scores_inside([chosen, rejected]))]
+        by = by or ([f"{beside[0]}.{at}" for at in (0, 1)] if beside else [])
         report.responses += 2
         told = [score for score in scores if score is not None]
         if len(told) == 2:
@@ -168,6 +172,10 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
         pairs += [(where, pair | known) for where, pair in made]
     if names and len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
         raise placeholders(rows, names, next(iter(seen))[0])
+    below = by if len(rows) > 1 and "score_chosen" not in reading.given else []
+    if below and report.contradictions > len(rows) / 2:
+        both = columns["chosen"], columns["rejected"]
+        raise scored_below(rows, both, below, report.contradictions)
     return pairs
 
 
@@ -217,16 +225,9 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
     if how is None:
         raise unrated_lists(rows, name)
     ranked = how.kind != "ratings"
-    better = (
-        f"{how.start} is best"
-        if how.kind == "ranks"
-        else "best first"
-        if ranked
-        else "higher is better"
-    )
     report.description = (
         f"`{name}`{f' (their `{how.text}`)' if how.text else ''} are compared by `{how.by}`, "
-        f"{better}: {RULES[rule]}"
+        f"{how.better}: {RULES[rule]}"
     )
     pairs, beside = [], set()
     for place, row in rows:
@@ -234,12 +235,13 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
         items = as_list(row.get(name), f"{place}: `{name}`")
         beside.update(unused_inside(items, how))
         values = worths(row, items, how, place)
-        for i, j in _compare_and_count(values, rule, report):
+        for i, j in _compare_and_count(values, rule, report, ties=how.kind != "choice"):
             pair = _pair(row, parts, texts[i], texts[j])
             pair |= of_scores(values[i], values[j]) if not ranked or values[i] == values[j] else {}
             pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
             pairs.append((f"{place}, responses {i + 1} over {j + 1}", pair))
-    report.inside = [f"{name}.{field}" for field in sorted(beside)]
+    inside = [f"{name}.{field}" for field in sorted(beside)]
+    report.inside = [path for path in inside if path not in reading.given.values()]
     return pairs
 
 
@@ -254,11 +256,11 @@ def _from_best_first(rows: list[Row], reading: Reading, rule: str, report: FormR
 def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
     text, rating = reading.columns["response"], reading.columns["rating"]
     prompt = reading.columns.get("prompt", text)
-    ranked = rating.casefold() == "rank"
+    ranked, words = is_rank(rating), in_words([row.get(rating) for _, row in rows])
     asked = f"`{prompt}`" if prompt != text else "prompt"
     report.description = (
         f"rows of the same {asked} have their `{text}` compared by `{rating}`, "
-        f"{'lower' if ranked else 'higher'} is better: {RULES[rule]}"
+        f"{'lower' if ranked else 'higher'} is better{words}: {RULES[rule]}"
     )
     groups: dict[str, list[tuple]] = {}
     for place, row in rows:
@@ -267,8 +269,8 @@ def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormR
         groups.setdefault(key, []).append((place, row, parts, answer))
     pairs = []
     for group in groups.values():
-        values = [number(row[rating], f"{place}: `{rating}`") for place, row, *_ in group]
-        values = [None if value is None else -value if ranked else value for value in values]
+        first = f"{group[0][0]}: `{rating}`"
+        values = ratings_of(rating, [row[rating] for _, row, *_ in group], first)
         for i, j in _compare_and_count(values, rule, report):
             (place, row, parts, better), (other_place, _, _, worse) = group[i], group[j]
             pair = _pair(row, parts, better, worse)
@@ -287,16 +289,19 @@ def _asked(parts: dict, answer: object) -> object:
         return answer
 
 
-def _compare_and_count(values: list, rule: str, report: FormReport) -> list[tuple[int, int]]:
-    """Positions of the pairs, and after them of the ties."""
-    pairs, ties = compare(values, rule)
+def _compare_and_count(
+    values: list, rule: str, report: FormReport, ties: bool = True
+) -> list[tuple[int, int]]:
+    """Positions of the pairs, and after them of the ties, if equal values are any."""
+    pairs, alike = compare(values, rule)
+    alike *= ties
     report.responses += len(values)
     report.unrated += values.count(None)
-    report.ties += ties
+    report.ties += alike
     report.prompts_without_pair += not pairs
     rated = [i for i, value in enumerate(values) if value is not None]
     tied = ((i, j) for i, j in combinations(rated, 2) if values[i] == values[j])
-    return [*pairs, *islice(tied, ties)]
+    return [*pairs, *islice(tied, alike)]
 
 
 def _pair(row: dict, parts: dict, chosen: object, rejected: object) -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lens.core.errors import LensError
 from lens.data.reading.find import Reading, find_form
-from lens.data.reading.listed import several
+from lens.data.reading.several.listed import several
 from lens.data.sources import Row
 from lens.data.texts.conversations import conversations
 from lens.data.texts.cures import needed

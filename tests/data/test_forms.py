@@ -142,10 +142,10 @@ def test_ranks_in_a_list_are_lower_for_better(name):
     assert (report.form, report.ties) == ("ranking", 1)
 
 
-def test_ranks_come_before_ratings():
-    row = {"prompt": "p", "responses": ["a", "b"], "ratings": [1, 2], "ranks": [1, 2]}
+def test_ranks_come_before_ratings_that_agree():
+    row = {"prompt": "p", "responses": ["a", "b"], "ratings": [2, 1], "ranks": [1, 2]}
     assert read(row)[0] == [("a", "b")]
-    items = [{"text": "a", "rating": 1, "rank": 1}, {"text": "b", "rating": 2, "rank": 2}]
+    items = [{"text": "a", "rating": 2, "rank": 1}, {"text": "b", "rating": 1, "rank": 2}]
     assert read({"prompt": "p", "responses": items})[0] == [("a", "b")]
 
 
@@ -165,8 +165,8 @@ def test_lists_as_csv_and_data_frames_hold_them():
 
 def test_the_first_of_several_ratings_counts_and_is_named():
     items = [
-        {"text": "a", "reward": 9, "score": 1, "overall_score": 9},
-        {"text": "b", "reward": 1, "score": 2, "overall_score": 1},
+        {"text": "a", "reward": 1, "score": 1, "overall_score": 1},
+        {"text": "b", "reward": 9, "score": 2, "overall_score": 1},
     ]
     pairs, report = read({"prompt": "p", "responses": items})
     assert pairs == [("b", "a")]

@@ -12,7 +12,10 @@ MIXED = "One file holds one form"
 BAD = {
     "no rows": ([], "no rows"),
     "no form": ([{"prompt": "p", "winner": "a", "rejected": "b"}], r"f, row 1: .*fit no form.*`ch"),
-    "three sides": ([{"prompt": "p", "winner": 0} | {f"response_{i}": "x" for i in "012"}], "fit"),
+    "three sides": (
+        [{"prompt": "p", "winner": "z"} | {f"response_{i}": "x" for i in "012"}],
+        "a rating",
+    ),
     "other form": (
         [{"prompt": "p", "chosen": "a", "rejected": "b"}, rated("ab", [1, 2])],
         rf"f, row 2: this row is lists .*first one pair .*{MIXED}",
@@ -22,7 +25,7 @@ BAD = {
         rf"f, row 2: .*{MIXED}",
     ),
     "unequal lists": ([rated("ab", [1])], "f, row 1: `ratings` has 1 values for 2 responses"),
-    "no number": ([rated("ab", [1, "4,5"])], "f, row 1: `ratings` is '4,5', not a number"),
+    "no number": ([rated("ab", [1, "4,500"])], "f, row 1: `ratings` is '4,500', not a number"),
     "no list": ([rated("ab", 3)], "f, row 1: `ratings` must be a list, not int"),
     "no JSON": ([rated("ab", "good")], "f, row 1: `ratings` must be a list; as text it is no JSON"),
     "rank 0": (

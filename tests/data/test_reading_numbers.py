@@ -78,8 +78,8 @@ def test_numbers_of_a_list_count_from_where_the_file_does(both):
 
 def test_texts_and_ratings_inside_answers_that_are_not_read_are_reported():
     answers = [
-        {"text": BAD, "rank": 2, "score": 9, "content": "x", "model": "a"},
-        {"text": GOOD, "rank": 1, "score": 5, "content": "y", "model": "b"},
+        {"text": BAD, "rank": 2, "score": 5, "content": "x", "model": "a"},
+        {"text": GOOD, "rank": 1, "score": 9, "content": "y", "model": "b"},
     ]
     [(_, pair)], report = read({"prompt": "What now?", "responses": answers})
     assert pair["chosen"] == GOOD

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from lens.core.errors import LensError
-from lens.data.reading.listed import texts_in
 from lens.data.reading.naming import answer_named
+from lens.data.reading.several.listed import texts_in
 from lens.data.texts.cells import Row, is_empty, is_of_lists, listed, parse_cell
 from lens.data.texts.cures import command
 from lens.data.texts.cures import names as shown
@@ -70,20 +70,22 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
     renamed = []
     for place, row in rows:
         found = {ours: _column(row, theirs) for ours, theirs in columns.items() if theirs}
-        absent = [columns[ours] for ours, name in found.items() if name is None]
+        inner = {ours: _inside(row, columns[ours]) for ours, name in found.items() if name is None}
+        absent = [columns[ours] for ours, cells in inner.items() if cells is None]
         if absent:
             there = {ours: name or "COLUMN" for ours, name in found.items()}
             raise LensError(
                 f"{place}: no column {absent}; found {shown(row)}. Fix `columns`, such as: "
                 + command(place, there)
             )
+        cells = {ours: row[name] for ours, name in found.items() if name is not None} | inner
         gone = taken | {*found.values()}
         kept = {
             name: value
             for name, value in row.items()
             if name not in gone and canonical(name) not in left_out
         }
-        renamed.append((place, kept | {ours: row[name] for ours, name in found.items()}))
+        renamed.append((place, kept | cells))
     return renamed
 
 
@@ -93,6 +95,22 @@ def _column(row: dict, wanted: str) -> str | None:
         return wanted
     alike = [name for name in row if canonical(name) == canonical(wanted)]
     return alike[0] if len(alike) == 1 else None
+
+
+def _inside(row: dict, wanted: str) -> object:
+    """What `answers.score` names: a field of all objects in a list, or, by its number from 0, an
+    item of the list; None if there is none."""
+    root, _, field = wanted.rpartition(".")
+    name = _column(row, root) if root else None
+    items = listed(row[name]) if name is not None else None
+    if items is None or (field.isdigit() and int(field) >= len(items)):
+        return [] if name is not None and is_empty(row[name]) else None
+    if field.isdigit():
+        return items[int(field)]
+    keys = {canonical(key): key for item in items if isinstance(item, dict) for key in item}
+    if canonical(field) not in keys:
+        return None
+    return [x.get(keys[canonical(field)]) if isinstance(x, dict) else None for x in items]
 
 
 def lists_in(names: Names) -> tuple[str, ...]:
@@ -115,6 +133,7 @@ def expanded(
     lists: tuple[str, ...],
     twos: tuple[str, ...],
     named: tuple[str, ...] = (),
+    start: int = 0,
 ) -> list[Row]:
     """Rows with lists in cells read as lists, two answers of a column in columns of their own, and
     answers where another column's name stood."""
@@ -123,7 +142,7 @@ def expanded(
     found = []
     for place, row in rows:
         row = row | {name: listed(row[name]) for name in lists if not is_empty(row.get(name))}
-        row |= {name: answer_named(row, row.get(name), named) for name in named}
+        row |= {name: answer_named(row, row.get(name), named, start) for name in named}
         for name in twos:
             both = texts_in(row, name, place)
             if len(both) != 2:

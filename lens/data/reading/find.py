@@ -5,16 +5,17 @@ from typing import Any
 
 from lens.core.errors import LensError
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
-from lens.data.reading.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.missing import no_form
 from lens.data.reading.naming import column_named, list_of_answers, named_columns
 from lens.data.reading.paired import pair_columns
 from lens.data.reading.prompts import empty_parts, filled_later, instead, prompt_columns
 from lens.data.reading.rivals import require_one_rating, require_one_spelling
 from lens.data.reading.scored import pair_scores
+from lens.data.reading.several.families import Families, families, gathered
+from lens.data.reading.several.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.sided.labels import Sides
 from lens.data.reading.sided.sides import NAMING, find_sides, unjudged_sides
-from lens.data.reading.ties import graded_columns, says_tie, tie_columns
+from lens.data.reading.ties import graded_columns, says_tie, tie_columns, winner_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
 from lens.data.texts.cells import Row, is_empty, listed
 from lens.data.texts.conversations import interleaved, is_whole
@@ -25,6 +26,7 @@ from lens.data.texts.names import (
     RATINGS,
     TEXTS,
     Names,
+    ending,
     words_of,
 )
 
@@ -45,6 +47,8 @@ class Reading:
     lists: tuple[str, ...] = ()  # columns whose every cell is a list of texts
     twos: tuple[str, ...] = ()  # columns with two answers each, which become two columns
     named: tuple[str, ...] = ()  # columns that name those with the better and the worse answer
+    families: Families = field(default_factory=dict)  # columns that become a list
+    start: int = 0  # the number of a list's first answer for `named`
     sides: Sides | None = None
     listed: Listed | None = None
     ties: tuple[str, ...] = ()  # columns that say which rows are ties
@@ -87,11 +91,9 @@ class Reading:
 
     def prepare(self, rows: list[Row]) -> list[Row]:
         """Rows with objects opened, columns renamed, and lists in cells read as lists."""
+        given = gathered(flattened(rows, self.objects), self.families)
         return expanded(
-            rename_columns(flattened(rows, self.objects), self.given),
-            self.lists,
-            self.twos,
-            self.named,
+            rename_columns(given, self.given), self.lists, self.twos, self.named, self.start
         )
 
 
@@ -110,27 +112,34 @@ def find_form(
 
 def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading:
     objects = objects_in(rows)
-    named = rename_columns(flattened(rows, objects), given)
+    flat = flattened(rows, objects)
+    in_columns: Families = {}
+    free = [name for name in _names(flat, given).names if name not in {*given, *given.values()}]
+    if not named_columns(Names(free, flat))[0]:
+        in_columns = families(_names(flat, {}), given.values())
+    columns = in_columns.get("responses", ())
+    start = int(ending(columns[0])) if columns and ending(columns[0]).isdigit() else None
+    named = rename_columns(gathered(flat, in_columns), given)
     lists = lists_in(_names(named, given))
     named = expanded(named, lists, ())
     twos = tuple(two_lists(_names(named, given)))
     named = expanded(named, (), twos)
-    naming = named_columns(_names(named, given))
+    naming, first_number = named_columns(_names(named, given))
     by_name = {
         str(column_named(row, row.get(name), naming) or list_of_answers(row))
         for _, row in named
         for name in naming
     }
-    named = expanded(named, (), (), naming)
+    named = expanded(named, (), (), naming, first_number)
     groups: dict[tuple, list[Row]] = {}
     for place, row in named:
         groups.setdefault(tuple(row), []).append((place, row))
     first: Found | None = None
     whole: Found | None = None
     if len(groups) > 1:
-        whole = _form_of(_names(named, given), named[0][0], scoring)
+        whole = _form_of(_names(named, given, start), named[0][0], scoring)
     for group in groups.values():
-        reading = _form_of(_names(group, given), group[0][0], scoring)
+        reading = _form_of(_names(group, given, start), group[0][0], scoring)
         if reading is None and not _lacks_label(group[0][1], whole):
             raise no_form(group[0], scoring)
         first = first or reading
@@ -141,14 +150,20 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
         raise no_form(named[0], scoring)
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
-    how = Reading(form, roles, parts, given, objects, lists, twos, naming, **more)
+    how = Reading(
+        form, roles, parts, given, objects, lists, twos, naming, in_columns, first_number, **more
+    )
     if form in ("pair", "labelled_pair"):
         ties = tie_columns(_names(named, given), how.used)
         how = replace(how, ties=ties, columns=roles | ({"tie": ties[0]} if ties else {}))
-    if form == "pair" and not how.ties and "score_chosen" not in roles:
+    if form == "pair":
         both = (roles["chosen"], roles["rejected"])
+        won = winner_columns(_names(named, given), how.used, both)
+        more = {"label": won[0]} if won else {}
+        how = replace(how, ties=(*how.ties, *won), columns=how.columns | more)
+    if form == "pair" and not ties and "score_chosen" not in roles:
         grades = graded_columns(_names(named, given), how.used, both)
-        how = replace(how, grades=grades, columns=roles | grades)
+        how = replace(how, grades=grades, columns=how.columns | grades)
     names = _names(named, given)
     how = replace(how, instead=instead(names, parts.get("prompt"), how.used))
     require_one_spelling(names, roles, how.used, named[0][0])
@@ -162,9 +177,10 @@ Found = tuple[str, dict[str, str], dict[str, Any]]
 PART_NAMES = ("system", "tools", "history", "context", "prompt", "input")
 
 
-def _names(rows: list[Row], given: dict[str, str]) -> Names:
+def _names(rows: list[Row], given: dict[str, str], start: int | None = None) -> Names:
     columns = dict.fromkeys(name for _, row in rows for name in row)
-    return Names(list(columns), rows, [ours for ours, theirs in given.items() if theirs])
+    named = {ours: theirs for ours, theirs in given.items() if theirs}
+    return Names(list(columns), rows, named, start)
 
 
 def _lacks_label(row: dict, whole: Found | None) -> bool:
@@ -245,7 +261,7 @@ def _lists(names: Names, place: str, scoring: str) -> Found | None:
         return ("candidates" if scoring else "lists"), columns, {}
     columns = {"responses": found.responses}
     columns |= {"values": found.values} if found.values else {}
-    form = "ratings" if found.kind == "ratings" else "ranking"
+    form = {"ratings": "ratings", "choice": "choice"}.get(found.kind, "ranking")
     return form, _with_prompt(names, columns, place), {"listed": found}
 
 

@@ -1,7 +1,7 @@
 """What is missing in rows that cannot be read, and the command that names it."""
 
 from lens.core.errors import LensError
-from lens.data.reading.listed import INSIDE
+from lens.data.reading.several.listed import INSIDE
 from lens.data.reading.sided.sides import WORSE, side_columns
 from lens.data.texts.cells import Row, is_number, listed
 from lens.data.texts.cures import command, either, needed

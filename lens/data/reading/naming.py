@@ -19,7 +19,7 @@ def name_answers(names: Names, pair: tuple[str, str], place: str) -> bool:
         return False
     rest = [name for name in names.names if name not in pair]
     try:
-        sides = side_columns(Names(rest, names.rows, names.fixed), place)
+        sides = side_columns(Names(rest, names.rows, names.theirs), place)
     except LensError:
         return False
     if sides is None:
@@ -41,32 +41,58 @@ def _all_longer(told: list[tuple[str, list[str]]]) -> bool:
     return all(len(said) < min(map(len, answers)) for said, answers in told)
 
 
-def named_columns(names: Names) -> tuple[str, ...]:
-    """Two columns, such as `best` and `worst`, whose cells name the columns with the answers, by
-    the whole name or by its ending, where these are no two answers that a label could compare; or
-    whose cells are positions in a list of answers."""
+def named_columns(names: Names) -> tuple[tuple[str, ...], int]:
+    """(two columns, such as `best` and `worst`, the number of a list's first answer): their cells
+    name the columns with the answers, by the whole name or by its ending, where these are no two
+    answers that a label could compare; or they are positions in a list of answers."""
     for good, bad in GOOD_BAD:
         pair = names.known.get(good), names.known.get(bad)
         if None in pair or {good, bad} & names.fixed:
             continue
         both = (str(pair[0]), str(pair[1]))
+        start = _first_number(names, both)
         given = [(row, row.get(name)) for _, row in names.rows for name in both]
-        if all(is_empty(value) or answer_named(row, value, both) for row, value in given):
+        if all(is_empty(value) or answer_named(row, value, both, start) for row, value in given):
             filled = any(not is_empty(value) for _, value in given)
-            return both if filled and not name_answers(names, both, "") else ()
-    return ()
+            named = filled and not name_answers(names, both, "")
+            return (both, start) if named else ((), 0)
+    return (), 0
 
 
-def answer_named(row: dict, value: object, but: tuple[str, ...]) -> object:
-    """The answer that a cell names: in another column, or, of a row whose cells name one by 0, at
-    this position of its one list of answers."""
+def _first_number(names: Names, both: tuple[str, str]) -> int:
+    """From which number cells count a list's answers: 1 where none is 0, and one is the last."""
+    told = [
+        (str(row.get(name)).removesuffix(".0"), row[listed_in])
+        for _, row in names.rows
+        for name in both
+        if (listed_in := list_of_answers(row)) is not None
+    ]
+    numbers = {said for said, _ in told if said.isdigit()}
+    last = any(said == str(len(answers)) for said, answers in told)
+    if numbers and not last and "0" not in numbers and len(numbers) > 1:
+        best, worst = both
+        place = names.rows[0][0]
+        meant = {
+            f"`{best}` is better than all others, counting from {start}": {role: best, worst: ""}
+            for start, role in ((1, "winner"), (0, "better_response_id"))
+        }
+        raise LensError(
+            f"{place}: `{best}` and `{worst}` are numbers of answers, which may count from 0 or "
+            f"from 1. {either(place, meant)}"
+        )
+    return int(last and "0" not in numbers)
+
+
+def answer_named(row: dict, value: object, but: tuple[str, ...], start: int = 0) -> object:
+    """The answer that a cell names: in another column, or at a position of the row's one list of
+    answers, whose first one is called `start`."""
     if column := column_named(row, value, but):
         return row[column]
-    name = list_of_answers(row)
-    places = [int(str(row.get(each))) for each in but if str(row.get(each)).isdigit()]
-    if name is None or len(places) < len(but) or 0 not in places:
+    name, said = list_of_answers(row), str(value).removesuffix(".0")
+    if name is None or not said.isdigit():
         return None
-    return row[name][int(str(value))] if max(places) < len(row[name]) else None
+    place = int(said) - start
+    return row[name][place] if 0 <= place < len(row[name]) else None
 
 
 def list_of_answers(row: dict) -> str | None:

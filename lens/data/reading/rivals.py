@@ -4,16 +4,16 @@ from itertools import combinations
 
 from lens.core.errors import LensError
 from lens.data.reading.sided.words import word_of
-from lens.data.texts.cells import is_empty, listed, number
+from lens.data.texts.cells import graded
 from lens.data.texts.cures import either
-from lens.data.texts.names import RATING_LISTS, Names, canonical, text_of
+from lens.data.texts.names import Names, canonical, is_rank, text_of
 
 YES_NO = {"0", "1", "true", "false"}
 
 
 def require_one_rating(names: Names, given: list[str], prompt: str, place: str) -> None:
-    """LensError where a `label` may be a rating or a rank, or orders a prompt's answers in another
-    way than the rating beside it."""
+    """LensError where a `label` may be a rating or a rank, or where two columns order a prompt's
+    answers in different ways."""
     first = given[0]
     if canonical(first) == "label" and names.is_numeric(first) and "label" not in names.fixed:
         if {word_of(value) for value in names.values(first)} <= YES_NO:
@@ -22,26 +22,25 @@ def require_one_rating(names: Names, given: list[str], prompt: str, place: str) 
         raise LensError(
             f"{place}: `{first}` may be a rating or a rank of the answer. {either(place, meant)}"
         )
-    label = names.first(("label",))
-    if label in (None, first) or label not in given or not names.is_numeric(label):
-        return
-    groups: dict[str, list[tuple]] = {}
+    groups: dict[str, list[dict]] = {}
     for _, row in names.rows:
-        if not is_empty(row.get(first)) and not is_empty(row.get(label)):
-            values = [number(row[name], f"{place}: `{name}`") or 0.0 for name in (first, label)]
-            groups.setdefault(text_of(row.get(prompt)), []).append(tuple(values))
-    if any(_disagree(*map(list, zip(*group, strict=True))) for group in groups.values()):
-        raise _both(place, "rating", first, label)
+        groups.setdefault(text_of(row.get(prompt)), []).append(row)
+    for other in given[1:]:
+        for group in groups.values():
+            try:
+                told = [
+                    ratings_of(name, [row.get(name) for row in group]) for name in (first, other)
+                ]
+            except LensError:
+                continue
+            if disagree(*told):
+                raise _both(place, first, other)
 
 
-def require_one_list(names: Names, place: str) -> None:
-    """LensError where two lists rate a row's answers, in different orders."""
-    given = [name for name in names.all(RATING_LISTS) if not names.is_empty(name)]
-    for first, other in combinations(given, 2):
-        for where, row in names.rows:
-            told = [_numbers(row.get(name), f"{where}: `{name}`") for name in (first, other)]
-            if told[0] and told[1] and len(told[0]) == len(told[1]) and _disagree(*told):
-                raise _both(where, "ratings", first, other)
+def ratings_of(name: str, values: list, what: str = "") -> list[float | None]:
+    """What each answer is worth by its rating, or by its rank, of which the lowest is best."""
+    found = graded(values, what)
+    return [None if each is None else -each for each in found] if is_rank(name) else found
 
 
 def require_one_spelling(names: Names, roles: dict[str, str], used: set[str], place: str) -> None:
@@ -62,25 +61,17 @@ def require_one_spelling(names: Names, roles: dict[str, str], used: set[str], pl
                 )
 
 
-def _both(place: str, role: str, first: str, other: str) -> LensError:
-    meant = {f"`{name}` is": {role: name} for name in (first, other)}
+def _both(place: str, first: str, other: str) -> LensError:
+    meant = {
+        f"`{name}` is": {"rank" if is_rank(name) else "rating": name} for name in (first, other)
+    }
     return LensError(
-        f"{place}: `{first}` and `{other}` may both be the {role}, and say different things. "
+        f"{place}: `{first}` and `{other}` may both be the rating, and say different things. "
         f"{either(place, meant)}"
     )
 
 
-def _numbers(value: object, what: str) -> list[float]:
-    items = None if isinstance(value, dict) else listed(value)
-    try:
-        told = [number(item, what) for item in items or []]
-    except LensError:
-        return []
-    return [] if None in told else [each for each in told if each is not None]
-
-
-def _disagree(first: list[float], other: list[float]) -> bool:
-    return any(
-        (first[i] - first[j]) * (other[i] - other[j]) < 0
-        for i, j in combinations(range(len(first)), 2)
-    )
+def disagree(first: list, other: list) -> bool:
+    """Whether two lists of worths, None for unknown, order any two answers in different ways."""
+    both = [(a, b) for a, b in zip(first, other, strict=True) if None not in (a, b)]
+    return any((a - c) * (b - d) < 0 for (a, b), (c, d) in combinations(both, 2))

@@ -5,7 +5,7 @@ from itertools import product
 from lens.core.errors import LensError
 from lens.data.texts.cells import number
 from lens.data.texts.cures import either
-from lens.data.texts.names import GOOD_BAD, SCORED, Names, Words, words_of
+from lens.data.texts.names import GOOD_BAD, SCORED, Names, Words, is_rank, words_of
 
 SCORES: Words = ("score{}chosen", "chosen{}score", "chosen{}rating")
 
@@ -23,10 +23,6 @@ def pair_scores(names: Names, place: str) -> dict[str, str]:
                 if None not in (one, two) and one != two:
                     raise _differ(where, first, other)
     return dict(zip(("score_chosen", "score_rejected"), first, strict=True))
-
-
-def is_rank(column: str) -> bool:
-    return "rank" in words_of(column)
 
 
 def _named(names: Names) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from lens.data.reading.sided.scores import TIED
 from lens.data.reading.sided.words import word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, listed, number
 from lens.data.texts.cures import either
-from lens.data.texts.names import RATING_LISTS, RATINGS, SCORED, Names, canonical
+from lens.data.texts.names import LABELS, RATING_LISTS, RATINGS, SCORED, Names, canonical
 from lens.data.texts.turns import InvalidRowError, decoded
 
 VOTES = {
@@ -48,6 +48,42 @@ def _tells(names: Names, name: str) -> bool:
     if canonical(name) in BOTH:
         return bool(values) and all(_two_numbers(value) for value in values)
     return bool(JUDGING & _words(name)) and any(map(is_tie, values))
+
+
+def winner_columns(names: Names, taken: set[str], pair: tuple[str, str]) -> tuple[str, ...]:
+    """Labels beside `chosen` and `rejected` that name the chosen answer; LensError where one names
+    the other."""
+    found = []
+    for name in names.all(LABELS):
+        values = [value for value in names.values(name) if not is_tie(value)]
+        sides = [_side_of(value, pair) for value in values]
+        if name in taken or not values or None in sides:
+            continue
+        found.append(name)
+        if 1 in sides:
+            place = next(where for where, row in names.rows if row.get(name) in values)
+            meant = {
+                f"`{name}` decides": {"first": pair[0], "second": pair[1], "winner": name},
+                f"`{pair[0]}` is better in all rows": {name: ""},
+            }
+            raise LensError(
+                f"{place}: `{name}` says of some rows that `{pair[1]}` is better, but the columns "
+                f"say that `{pair[0]}` is. {either(place, meant)}"
+            )
+    return tuple(found)
+
+
+def _side_of(value: object, pair: tuple[str, str]) -> int | None:
+    said = [{word_of(pair[0]), "chosen"}, {word_of(pair[1]), "rejected"}]
+    return next((at for at in (0, 1) if word_of(value) in said[at]), None)
+
+
+def both_scores(row: dict, ties: tuple[str, ...]) -> tuple[str, list[float]] | None:
+    """(column, its two numbers) of a row's `scores` or the like, chosen answer first."""
+    for name in ties:
+        if canonical(name) in BOTH and (both := _two_numbers(row.get(name))):
+            return name, both
+    return None
 
 
 def _words(name: str) -> set[str]:

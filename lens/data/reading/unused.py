@@ -1,5 +1,7 @@
 """Columns that a reading leaves out: which they are, and which of them may not be left out."""
 
+from collections.abc import Iterable
+
 from lens.core.errors import LensError
 from lens.data.texts.cures import either
 from lens.data.texts.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of
@@ -50,11 +52,11 @@ def _is_repeated(names: Names, name: str, used: set[str]) -> bool:
 def require_turns_read(names: Names, parts: dict[str, str], used: set[str], place: str) -> None:
     """LensError where a column beside the prompt holds turns of a user or of the system that no
     column that is read repeats."""
-    main = parts.get("prompt")
+    main, answers = parts.get("prompt"), [name for name in used if name not in parts.values()]
     if main is None or {"prompt", "history"} & names.fixed:
         return
     for name in names.names:
-        if name in used or not (ends := _lost_turns(names, name, used)):
+        if name in used or not (ends := _lost_turns(names, name, used, answers)):
             continue
         meant = {f"`{main}` alone is the prompt": {"prompt": main}}
         if ends == {"user"}:
@@ -67,7 +69,7 @@ def require_turns_read(names: Names, parts: dict[str, str], used: set[str], plac
         )
 
 
-def _lost_turns(names: Names, name: str, used: set[str]) -> set[str]:
+def _lost_turns(names: Names, name: str, used: set[str], answers: list[str]) -> set[str]:
     """The roles with which a column's conversations end, if turns of theirs are read nowhere; an
     "answer" where they end with an answer that is read."""
     ends, lost = set(), False
@@ -79,11 +81,19 @@ def _lost_turns(names: Names, name: str, used: set[str]) -> set[str]:
             continue
         read = "\n".join(text_of(row.get(other)) for other in used)
         asked = [turn for turn in turns if turn["role"] in ("user", "system")]
+        if any(
+            text and text in turn["content"] for turn in asked for text in _answers(row, answers)
+        ):
+            return set()  # what a judge was asked, with an answer in it
         lost = lost or any(turn["content"] not in read for turn in asked)
         ends.add(turns[-1]["role"])
         if turns[-1]["role"] == "assistant" and turns[-1]["content"] in read:
             ends.add("answer")
     return ends if lost else set()
+
+
+def _answers(row: dict, answers: Iterable[str]) -> list[str]:
+    return [said for name in answers if len((said := text_of(row.get(name)).strip()).split()) > 2]
 
 
 def _turns(value: object) -> list[dict] | None:

@@ -18,10 +18,27 @@ TOKEN = re.compile(
     r"|(?P<open>[\[({])|(?P<close>[\])}])|(?P<mark>[,:=])|(?P<blank>\s+)",
     re.DOTALL,
 )
-WRITTEN = re.compile(r"(?P<number>-?\d+(?:\.\d+)?)\s*(?:%|/\s*(?:5|7|10|100))")
+WRITTEN = re.compile(r"(?P<number>-?\d+(?:[.,]\d+)?)\s*(?:%|/\s*(?:5|7|10|100))?")
+DECIMAL = re.compile(r"-?(?:\d+,\d{1,2}|0,\d+)")  # no comma between thousands
+# Words that rate an answer, a line for each worth, from the worst on.
+_DEGREES = """terrible awful horrible verybad verypoor
+bad poor
+fair average ok okay acceptable neutral medium
+good
+verygood great
+excellent outstanding perfect"""
+_VERDICTS = "no down thumbsdown \N{THUMBS DOWN SIGN} dislike disliked negative unhelpful incorrect "
+_VERDICTS += "wrong false rejected\nyes up thumbsup \N{THUMBS UP SIGN} like liked positive helpful "
+_VERDICTS += "correct right true chosen accepted preferred selected"
+_STARS = "\n".join(f"{'★' * n} {'★' * n}{'☆' * (5 - n)} {'⭐' * n}" for n in range(1, 6))
+SCALES = [
+    {word: at for at, line in enumerate(lines.split("\n")) for word in line.split()}
+    for lines in (_DEGREES, _VERDICTS, _STARS)
+]
 WORDS = {"true": "True", "false": "False", "null": "None", "nan": "None", "NaN": "None"}
 _ALIKE = {"equal", "same", "similar", "comparable", "equivalent", "alike"}
 _TIES = {"tie", "tied", "draw", "both", "neither", "neutral", "a=b", "b=a", "[[c]]", "even"}
+_TIES |= {"[[a=b]]", "[[b=a]]", "[[tie]]"}
 _TIES |= {"nopreference", "nodifference", "nowinner", "neitherisbetter", "noclearwinner"}
 _TIES |= {
     f"{much}{word}" for much in ("", "the", "about", "aboutthe", "roughly") for word in _ALIKE
@@ -167,8 +184,10 @@ def number(value: Any, what: str) -> float | None:
     if isinstance(value, str):
         word = value.strip().casefold()
         value = {"true": 1, "false": 0}.get(word, None if word in UNRATED else value)
-        if written := WRITTEN.fullmatch(word):
-            value = written["number"]
+        if (written := WRITTEN.fullmatch(word)) and (
+            "," not in written["number"] or DECIMAL.fullmatch(written["number"])
+        ):
+            value = written["number"].replace(",", ".")
     try:
         found = math.nan if value is None else float(value)
     except (TypeError, ValueError, OverflowError) as error:
@@ -178,6 +197,32 @@ def number(value: Any, what: str) -> float | None:
     if math.isinf(found):
         raise LensError(f"{what} is infinite. Fix it or leave it empty.")
     return None if math.isnan(found) else found
+
+
+def graded(values: list, what: str) -> list[float | None]:
+    """Ratings as numbers, also where all of them are words of one of `SCALES`."""
+    given = [_plain(value) for value in values if not is_empty(value)]
+    for scale in SCALES:
+        if given and scale.keys() >= {*given}:
+            return [None if is_empty(value) else float(scale[_plain(value)]) for value in values]
+    return [number(value, what) for value in values]
+
+
+def are_marks(values: list) -> bool:
+    """Whether cells say of answers that they are the chosen one or not."""
+    try:
+        return {*graded(values, "")} <= {0, 1}
+    except LensError:
+        return False
+
+
+def in_words(values: list) -> str:
+    """The words that rate answers, from the worst on, as a remark; "" where numbers do."""
+    said = {_plain(value): str(value) for value in values if not is_empty(value)}
+    if not said or any(map(is_number, values)):
+        return ""
+    order = [word for scale in SCALES for word in scale if word in said]
+    return f" ({' < '.join(said[word] for word in order)})" if len(order) == len(said) else ""
 
 
 def is_number(value: object) -> bool:

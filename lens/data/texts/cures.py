@@ -93,3 +93,18 @@ def contradicted(rows: list[Row], labels: tuple[str, ...], count: int, pairs: in
         f"{place} and on: in {count} of {pairs} rows the scores speak against `{labels[0]}`, which "
         f"may mean the opposite. {either(place, meant)}"
     )
+
+
+def scored_below(rows: list[Row], pair: tuple[str, str], by: list[str], count: int) -> LensError:
+    """That most answers that are called better are scored below the other ones."""
+    called = "rank" if "rank" in by[0] else "score"
+    scores = dict(zip((f"{called}_first", f"{called}_second"), by, strict=True))
+    left_out = dict.fromkeys((name.rpartition(".")[0] or name for name in by), "")
+    meant = {
+        f"`{pair[0]}` is better, whatever the scores": left_out,
+        "the scores decide": {"first": pair[0], "second": pair[1]} | scores,
+    }
+    return LensError(
+        f"{rows[0][0]} and on: in {count} of {len(rows)} rows `{pair[0]}` is scored below "
+        f"`{pair[1]}` (by `{'` and `'.join(by)}`). {either(rows[0][0], meant)}"
+    )

@@ -5,7 +5,7 @@ These are TRL's names and those of the public sets and tools that docs/howto.md 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lens.data.texts.cells import Row, is_empty, is_number, listed
 from lens.data.texts.turns import InvalidRowError, decoded, is_message
@@ -67,7 +67,7 @@ TEXTS: Words = (
     "generation",
     "reply",
 )
-TEXTS += ("summary", "assistant")
+TEXTS += ("summary", "assistant", "model_response", "model_output", "model_answer")
 RATINGS: Words = (
     "rating",
     "score",
@@ -79,7 +79,10 @@ RATINGS: Words = (
 RATINGS += ("helpfulness", "quality", "overall", "stars", "points")
 RANK_LISTS: Words = ("ranks", "ranking", "rankings", "rank")
 RATING_LISTS: Words = ("ratings", "scores", "rewards")
-ORDERS: Words = ("order", "ordering", "preference_order", "ranked_order")
+ORDERS: Words = ("order", "ordering", "preference_order", "ranked_order", "rank_str")
+# What marks one answer of a list, true or false.
+MARKS: Words = ("chosen", "selected", "preferred", "best", "accepted", "is_preferred", "is_best")
+MARKS += ("is_chosen", "is_selected", "is_accepted", "if_chosen", "label", "correct", "is_correct")
 LABELS: Words = (
     "winner",
     "label",
@@ -115,7 +118,7 @@ GOOD_BAD: Twos = (
 GOOD_BAD += (("preferred", "rejected"), ("accepted", "rejected"), ("better", "worse"))
 GOOD_BAD += (("winner", "loser"), ("winning", "losing"), ("win", "lose"), ("best", "worst"))
 GOOD_BAD += (("positive", "negative"), ("pos", "neg"), ("good", "bad"))
-GOOD_BAD += (("chosen", "reject"), ("y_w", "y_l"))
+GOOD_BAD += (("chosen", "reject"), ("y_w", "y_l"), ("w", "l"), ("positive", "negatives"))
 STEMS = {"response", "answer", "completion", "conversation", "output", "text", "candidate", "reply"}
 STEMS |= {"summary", "generation", "ref", "solution", "message", "translation", "story", "option"}
 STEMS |= {"assistant", "continuation", "essay", "caption", "code"}
@@ -141,6 +144,7 @@ BOOKKEEPING = re.compile(
     r"(.*_)?(id|ids|uuid|source|sources|dataset|subset|split|index|idx|model|models|lang|language"
     r"|domain|category|created|timestamp|date|time|annotator|worker|batch|user|turns|turn|hash|url"
     r"|policy|subreddit|version|annotator_id|lead_time|project|status|tags)(_[ab012])?|(model|policy)_.*"
+    r"|unnamed:.*|level_\d|_*index_level_\d_*|[a-z]id"
 )
 
 
@@ -154,18 +158,37 @@ def tokens_of(name: str) -> tuple[str, ...]:
     return tuple(part for part in re.split(r"_|(?<=[a-z])(?=\d)", name) if part)
 
 
+def ending(value: object) -> str:
+    """The number or the letter that a name of one of several ends in, else all of it."""
+    word = re.sub(r"\.0$", "", str(value).strip().casefold())
+    return re.sub(r"^.*?[_ -]?(\d+|[a-z])$", r"\1", word)
+
+
 def words_of(name: object) -> tuple[str, ...]:
     """The words of a column's name, those of an object and of its field alike."""
     return tokens_of(canonical(name).replace(".", "_"))
 
 
-class Names:
-    """The columns of rows, to be found by what they may be called. `fixed` are the names that the
-    user gave to columns: of several columns for one purpose these count."""
+def is_rank(name: object) -> bool:
+    """Whether a column's name says that it holds ranks, of which the lowest is best."""
+    return SCORED.intersection(words_of(name)) == {"rank"}
 
-    def __init__(self, names: Sequence[str], rows: Sequence[Row], fixed: Iterable[str] = ()):
-        self.names, self.rows = list(names), rows
-        self.fixed = {canonical(name) for name in fixed}
+
+class Names:
+    """The columns of rows, to be found by what they may be called. `fixed` are names that the user
+    gave to columns, {"ours": "theirs"}: of several columns for one purpose these count.
+    `start` is the number of the first answer, where columns of answers have numbers."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        rows: Sequence[Row],
+        fixed: Mapping[str, str] | None = None,
+        start: int | None = None,
+    ):
+        self.names, self.rows, self.start = list(names), rows, start
+        self.theirs = {canonical(ours): theirs for ours, theirs in (fixed or {}).items()}
+        self.fixed = {*self.theirs}
         self.known: dict[str, str] = {}
         for name in sorted(names, key=lambda name: (canonical(name) != name, str(name))):
             self.known.setdefault(canonical(name), name)

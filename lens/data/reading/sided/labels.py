@@ -317,7 +317,11 @@ def _by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) ->
     if None in models:
         models = [names.known.get(f"model_{end}") for end in ends_of(columns, names)]
 
+    theirs = [names.theirs.get(canonical(column), column) for column in columns]
+
     def meaning(value: object, row: dict) -> tuple | None:
+        if value in theirs and theirs[0] != theirs[1]:
+            return theirs.index(value), None
         found = named_side(value, called)
         by = [row.get(model) for model in models]
         said = [text_of(row.get(column)).strip() for column in columns]

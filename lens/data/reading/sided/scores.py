@@ -9,6 +9,7 @@ from lens.data.texts.names import SCORED, STEMS, Names, canonical, tokens_of, wo
 
 # Words beside a score's own name that leave higher as the better.
 OF_SCORES = STEMS | {"overall", "mean", "average", "avg", "total", "final", "model", "human"}
+OF_SCORES |= {"preference"}
 OF_SCORES |= {"judge", "annotator", "llm", "rm", "gpt", "correctness", "coherence", "accuracy"}
 OF_SCORES |= {"relevance", "number", "num", "of", "up", "completions"}
 

@@ -2,51 +2,82 @@
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 from lens.core.errors import LensError
-from lens.data.reading.rivals import require_one_list
-from lens.data.texts.cells import as_list, is_empty, listed, number
+from lens.data.reading.rivals import disagree
+from lens.data.reading.several.best import best_labels, best_place
+from lens.data.reading.several.orders import by_order, kind_of
+from lens.data.reading.sided.scores import OF_SCORES
+from lens.data.texts.cells import are_marks, as_list, graded, is_empty, listed, number
 from lens.data.texts.cures import command, either
 from lens.data.texts.names import (
     LABELS,
     LISTS,
+    MARKS,
     ORDERS,
     PROMPTS,
     RANK_LISTS,
     RATING_LISTS,
     RATINGS,
+    SCORED,
     SYSTEMS,
     TEXTS,
     Names,
     canonical,
+    is_rank,
+    words_of,
 )
 from lens.data.texts.turns import is_message
 
 VALUES = (*RANK_LISTS, *ORDERS, *RATING_LISTS)
 INSIDE = ("rank", *RATINGS)
+ULTRAFEEDBACK = ("overall_score", "fine-grained_score")  # of which its card takes the first
 
 
 @dataclass(frozen=True)
 class Listed:
     """A list of answers: its column, the field with an answer's text, and the ratings in a column
-    of their own (`values`) or `inside`; `kind` is "ratings", "ranks" or "order"."""
+    of their own (`values`) or `inside`; `kind` is "ratings", "ranks", "order" or "choice": then it
+    says which one is the best, and nothing of the others."""
 
     responses: str
     text: str | None
     values: str | None
     inside: str | None
     kind: str
-    start: int = 1  # the best rank
+    start: int = 1  # the best rank, or the number of the first answer
 
     @property
     def by(self) -> str:
         return self.values or self.inside or ""
 
+    @property
+    def path(self) -> str:
+        """What rates the answers, as it can be named."""
+        return self.values or f"{self.responses}.{self.inside}"
+
+    @property
+    def better(self) -> str:
+        """Which answers are better, in words."""
+        return {
+            "ranks": f"{self.start} is best",
+            "order": "best first",
+            "choice": "which names the best one",
+            "ratings": "higher is better",
+        }[self.kind]
+
+    @property
+    def role(self) -> str:
+        """What to name it as."""
+        if self.kind == "choice" and self.values:
+            return ("better_response_id", "winner")[self.start]
+        return {"choice": "ratings"}.get(self.kind, self.kind)
+
 
 def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
     """How answers in lists are kept; just the column's name where nothing rates them, None where
-    there are no lists. LensError, if it is to be told, for a column that should hold them."""
+    there are no lists. LensError, if it is to be told, for a column that should hold them, and
+    where two things that rate the answers order them differently."""
     values = next((name for name in names.all(VALUES)), None)
     responses = list_column(names, values, place)
     if responses is None or (not told and not _is_listed(names, responses)):
@@ -57,21 +88,52 @@ def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
         if row.get(responses) is not None
         for item in as_list(row[responses], f"{where}: `{responses}`")
     ]
-    text, inside = inside_of(items)
+    text = text_field(items)
     keyed = any(isinstance(item, dict) for item in items)
     if keyed and not text and not all(map(is_message, items)):
         return responses
-    if not (values or inside):
-        return responses
-    kind = kind_of(names, responses, values or inside or "")
+    inside = [] if names.fixed & {*VALUES, *LABELS} else rated_by(items)
+    found = [Listed(responses, text, n, None, kind_of(names, responses, n)) for n in _beside(names)]
+    found += [Listed(responses, text, None, field, kind) for field, kind in inside]
+    if not found or not names.fixed.isdisjoint(LABELS):
+        best = best_labels(names, responses, names.start)
+        found = [Listed(responses, text, n, None, "choice", start) for n, start in best] or found
+    found = [replace(each, start=0) if _from_0(names, each) else each for each in found]
     if told:
-        require_one_list(names, place)
-    found = Listed(responses, text, values, None if values else inside, kind)
-    return replace(found, start=0) if kind == "ranks" and _from_0(names, found) else found
+        require_one_order(names, found)
+    return found[0] if found else responses
+
+
+def _beside(names: Names) -> list[str]:
+    """Columns with ratings, ranks or orders of answers: those that hold any, else the first."""
+    given = names.all(VALUES)
+    return [name for name in given if not names.is_empty(name)] or given[:1]
+
+
+def require_one_order(names: Names, found: list["Listed"]) -> None:
+    """LensError where two ratings, ranks or orders of a list put its answers in different ones."""
+    both = ((found[0], other) for other in found[1:])
+    for first, other in (
+        pair for pair in both if (pair[0].inside, pair[1].inside) != ULTRAFEEDBACK
+    ):
+        for where, row in names.rows:
+            items = listed(row.get(first.responses)) or []
+            try:
+                told = [worths(row, items, how, where) for how in (first, other)]
+            except (LensError, TypeError, KeyError):
+                continue
+            if len(told[0]) == len(told[1]) and disagree(*told):
+                meant = {f"`{how.path}` counts": {how.role: how.path} for how in (first, other)}
+                raise LensError(
+                    f"{where}: `{first.path}` and `{other.path}` put the answers in different "
+                    f"orders. {either(where, meant)}"
+                )
 
 
 def _from_0(names: Names, how: "Listed") -> bool:
     """Whether ranks name the places from 0 on in every row."""
+    if how.kind != "ranks":
+        return False
     for _, row in names.rows:
         items = listed(row.get(how.responses)) or []
         given = listed(row.get(how.values)) if how.values else [_rating(x, how.by) for x in items]
@@ -91,7 +153,8 @@ def unused_inside(items: list, how: "Listed") -> list[str]:
         key for item in items if isinstance(item, dict) and not is_message(item) for key in item
     }
     wanted = {*map(canonical, (*SYSTEMS, *PROMPTS, *TEXTS, *INSIDE, "custom_system_prompt"))}
-    return sorted(key for key in keys - {how.text, how.inside} if canonical(key) in wanted)
+    left = keys - {how.text, how.inside}
+    return sorted(key for key in left if canonical(key) in wanted or SCORED & {*words_of(key)})
 
 
 def list_column(names: Names, values: str | None, place: str) -> str | None:
@@ -119,22 +182,42 @@ def _same_lengths(names: Names, name: str, other: str) -> bool:
 
 def _rated_inside(names: Names, name: str) -> bool:
     items = [item for value in names.values(name)[:50] for item in listed(value) or []]
-    return bool(items) and all(isinstance(item, dict) and inside_of([item])[1] for item in items)
+    return bool(items) and all(isinstance(item, dict) for item in items) and bool(rated_by(items))
 
 
-def inside_of(items: list) -> tuple[str | None, str | None]:
-    """(the field of an object that holds the text, the one that holds the rating)."""
-    sample = next((item for item in items if isinstance(item, dict)), None)
-    keys = {canonical(key): key for key in sample} if sample else {}
-    text = next((keys[canonical(name)] for name in TEXTS if canonical(name) in keys), None)
-    rating = next((keys[canonical(name)] for name in INSIDE if canonical(name) in keys), None)
-    return text, rating or keys.get("annotations")
+def text_field(items: list) -> str | None:
+    """The field of an object that holds an answer's text."""
+    sample = next((item for item in items if isinstance(item, dict)), {})
+    keys = {canonical(key): key for key in sample}
+    return next((keys[canonical(name)] for name in TEXTS if canonical(name) in keys), None)
+
+
+def rated_by(items: list) -> list[tuple[str, str]]:
+    """(field, kind) of what rates answers inside them: ranks, ratings, else marks of the best."""
+    found: dict[str, list] = {}
+    for item in items:
+        for key, value in item.items() if isinstance(item, dict) and not is_message(item) else ():
+            found.setdefault(key, []).append(value)
+    said = {key: [each for each in values if not is_empty(each)] for key, values in found.items()}
+    known = {canonical(key): key for key in found}
+    named = [known[canonical(name)] for name in INSIDE if canonical(name) in known]
+    named += [key for key in found if key not in named and _is_score(key) and said[key]]
+    rated = [(key, "ranks" if is_rank(key) else "ratings") for key in named]
+    rated = rated or [(known[name], "ratings") for name in ["annotations"] if name in known]
+    marks = [known[name] for name in MARKS if name in known]
+    marks = [key for key in marks if said[key] and are_marks(said[key])]
+    return rated or [(key, "choice") for key in marks]
+
+
+def _is_score(key: str) -> bool:
+    words = {*words_of(key)}
+    return bool(words & SCORED) and words <= SCORED | OF_SCORES
 
 
 def texts_in(row: dict, name: str, place: str) -> list:
     """The answers of a list column, whole conversations and messages as they are."""
     items = as_list(row.get(name), f"{place}: `{name}`")
-    text, _ = inside_of(items)
+    text = text_field(items)
     return [
         item.get(text) if isinstance(item, dict) and text and not is_message(item) else item
         for item in items
@@ -154,22 +237,25 @@ def several(chosen: object, rejected: object) -> tuple[list, list]:
 def worths(row: dict, items: list, how: "Listed", place: str) -> list:
     """What each answer is worth, higher for better, None for those without a rating."""
     what = f"{place}: `{how.by}`"
+    if how.values and how.kind == "choice":
+        best = best_place(row.get(how.values), row, how.responses, how.start)
+        return [None if best is None else float(at == best) for at in range(len(items))]
     if how.values:
         given = row[how.values]
         if isinstance(given, str) and ">" in given:
-            given = re.split(r"\s*>\s*", given.strip())
+            given = [re.split(r"\s*=\s*", each.strip()) for each in given.split(">")]
         given = as_list(given, what)
     else:
         given = [_rating(item, how.by) for item in items]
     if how.kind == "order":
-        return _by_order(given, len(items), what)
+        return by_order(given, len(items), what)
     if len(given) != len(items):
         raise LensError(f"{what} has {len(given)} values for {len(items)} responses.")
+    if how.kind != "ranks":
+        return graded(given, what)
     found = [number(value, what) for value in given]
-    if how.kind == "ratings":
-        return found
     if any(value is not None and value < how.start for value in found):
-        as_ratings = command(place, {"ratings": how.by})
+        as_ratings = command(place, {"ratings": how.path})
         raise LensError(
             f"{what} is {given!r:.80}: ranks start at 1, the best, unless all rows start at 0. "
             f"Fix the ranks. If higher is better, they are ratings: {as_ratings}"
@@ -187,93 +273,6 @@ def _rating(item: object, name: str) -> object:
     return sum(marks) / len(marks) if marks else None
 
 
-def _by_order(given: list, count: int, what: str) -> list[float]:
-    """Worths of answers that are named from the best on, by position or by letter."""
-    places = [_position(each, count, given) for each in given]
-    if sorted(place for place in places if place is not None) != list(range(count)):
-        raise LensError(
-            f"{what} is {given!r:.80}: an order names each of the {count} responses once, from the "
-            "best on, by its number. Fix the order."
-        )
-    return [float(-places.index(place)) for place in range(count)]
-
-
-def _position(value: object, count: int, given: list) -> int | None:
-    word = _ending(value)
-    if word.isdigit():
-        return int(word) - (0 if "0" in map(_ending, given) else 1)
-    return ord(word) - ord("a") if len(word) == 1 else None
-
-
-def _ending(value: object) -> str:
-    word = re.sub(r"\.0$", "", str(value).strip().casefold())
-    return re.sub(r"^.*?[_ -]?(\d+|[a-z])$", r"\1", word)
-
-
-def kind_of(names: Names, responses: str, values: str) -> str:
-    """ "ratings", "ranks" or "order". A column `ranking` may be either of the last two: 3, 1, 2 as
-    ranks means that the second response is best, as an order that the third is. LensError where
-    both are possible and differ."""
-    called = canonical(values)
-    if called in ORDERS:
-        return "order"
-    if called not in ("ranking", "rankings") or called in names.fixed:
-        return "ranks" if called in RANK_LISTS else "ratings"
-    found = {_possible(row, responses, values) for _, row in names.rows} - {None}
-    if found <= {"either", "ranks"}:
-        return "ranks"
-    if found <= {"either", "order"}:
-        return "order"
-    place, given = next(
-        (place, row[values])
-        for place, row in names.rows
-        if _possible(row, responses, values) not in (None, "either")
-    )
-    meant = {
-        "ranks, the first number is the first response's, 1 is best": {"ranks": values},
-        "an order, the first number says which response is best": {"order": values},
-    }
-    raise LensError(
-        f"{place}: `{values}` (such as {given!s:.60}) may be ranks or an order. "
-        f"{either(place, meant)}"
-    )
-
-
-def _possible(row: dict, responses: str, values: str) -> str | None:
-    """What a row's ranking can be: "ranks", "order", "either" where both say the same, "differ"
-    where they do not, None where there is none."""
-    given, items = row.get(values), listed(row.get(responses))
-    if isinstance(given, str) and ">" in given:
-        return "order"
-    given = listed(given)
-    if given is None or is_empty(given) or items is None:
-        return None
-    if any(isinstance(each, str) and not _is_float(each) and each.strip() for each in given):
-        return "order"
-    try:
-        numbers = [number(value, "") for value in given]
-    except LensError:
-        return "ranks"
-    ranks = [rank for rank in numbers if rank is not None]
-    if len(ranks) < len(numbers) or sorted(ranks) not in _permutations(len(items)):
-        return "ranks"
-    start = int(min(ranks))
-    places = [int(rank) - start for rank in ranks]
-    return "either" if all(places[rank] == at for at, rank in enumerate(places)) else "differ"
-
-
-def _is_float(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _permutations(count: int) -> tuple[list[float], list[float]]:
-    return list(map(float, range(count))), list(map(float, range(1, count + 1)))
-
-
 def two_lists(names: Names) -> list[str]:
     """Columns that hold two answers each while a label says which is better, as in summarize from
     feedback."""
@@ -284,7 +283,7 @@ def two_lists(names: Names) -> list[str]:
     for name in names.all(LISTS):
         lists = [listed(value) or [] for value in names.values(name)]
         if lists and all(len(items) == 2 for items in lists):
-            text, rating = inside_of(lists[0])
-            if rating is None and (text or all(isinstance(x, str) for x in lists[0])):
+            texts = text_field(lists[0]) or all(isinstance(x, str) for x in lists[0])
+            if texts and not rated_by(lists[0]):
                 found.append(name)
     return found

@@ -1,0 +1,76 @@
+"""Three answers or more in columns of their own, as lists."""
+
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+
+from lens.data.reading.sided.scores import OF_SCORES
+from lens.data.reading.sided.words import swapped
+from lens.data.texts.cells import Row, is_empty
+from lens.data.texts.names import (
+    LISTS,
+    NO_ANSWER,
+    SCORED,
+    STEMS,
+    Names,
+    words_of,
+)
+
+SERIES = [[str(n + start) for n in range(20)] for start in (0, 1)] + [list("abcdefghijklmnopqrst")]
+Families = dict[str, tuple[str, ...]]
+
+
+def families(names: Names, given: Iterable[str]) -> Families:
+    """{name of a list: its columns} where three or more hold answers, such as `response_1` and on,
+    and of the scores and ranks beside them; none where one of these columns is `given`. Scores of
+    several kinds, or of an unknown one, go by their columns' name with a star."""
+    if names.first(LISTS) or {"chosen", "rejected"} <= names.known.keys():
+        return {}
+    by_words = {words_of(called): name for called, name in names.known.items()}
+    runs = {stem: run for words in by_words for stem, run in _runs(words, by_words)}
+    texts = [
+        run
+        for stem, run in runs.items()
+        if STEMS & {*stem} and not NO_ANSWER & {*stem} and any(map(names.is_text, run))
+    ]
+    if len(texts) != 1 or {*texts[0]} & {*given}:
+        return {}
+    found: Families = {"responses": tuple(texts[0])}
+    beside = {
+        stem: tuple(run)
+        for stem, run in runs.items()
+        if len(run) == len(texts[0]) and SCORED & {*stem} and all(map(names.is_numeric, run))
+    }
+    plain: dict[str, list] = {"ranks": [], "scores": []}
+    for stem, run in beside.items():
+        if {*filter(None, stem)} <= SCORED | OF_SCORES:
+            plain["ranks" if "rank" in stem else "scores"].append(run)
+    for stem, run in beside.items():
+        name = next((name for name, runs in plain.items() if runs == [run]), None)
+        found[name or "_".join(word or "*" for word in stem)] = run
+    return found
+
+
+def _runs(words: tuple[str, ...], by_words: dict) -> Iterable[tuple[tuple, list[str]]]:
+    for at, word in enumerate(words):
+        for series in SERIES:
+            if word == series[0] and (word != "1" or swapped(words, at, "0") not in by_words):
+                spelled = (swapped(words, at, end) for end in series)
+                run = [by_words[each] for each in takewhile(by_words.__contains__, spelled)]
+                if len(run) > 2:
+                    yield swapped(words, at, ""), run
+
+
+def gathered(rows: Sequence[Row], found: Families) -> list[Row]:
+    """Rows in which these lists stand for their columns, as far as there are answers."""
+    if not found:
+        return list(rows)
+    taken = {column for columns in found.values() for column in columns}
+    made = []
+    for place, row in rows:
+        lists = {name: [row.get(each) for each in columns] for name, columns in found.items()}
+        filled = [at for at, text in enumerate(lists["responses"], 1) if not is_empty(text)]
+        kept = {name: value for name, value in row.items() if name not in taken}
+        made.append(
+            (place, kept | {n: each[: max(filled, default=0)] for n, each in lists.items()})
+        )
+    return made
