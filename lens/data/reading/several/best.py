@@ -7,7 +7,6 @@ from lens.data.texts.names import (
     LABELS,
     Names,
     ending,
-    text_of,
 )
 
 POSITION = {"index", "idx", "position", "number"}  # behind a label's name
@@ -62,7 +61,8 @@ def _says_none(value: object) -> bool:
 
 def best_place(value: object, row: dict, responses: str, start: int) -> int | None:
     """The position of the answer that a label names by its number, letter or text."""
-    texts = [text_of(each).strip() for each in listed(row.get(responses)) or []]
+    answers = listed(row.get(responses)) or []
+    texts = [each.strip() if isinstance(each, str) else "" for each in answers]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if texts.count(str(value).strip()) == 1:
