@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lens.advice.crossval import correct, interval_by_prompt, make_round
+from lens.advice.crossval import correct, make_round
 from lens.advice.own_pairs import EmbeddedPairs
+from lens.core.intervals import interval_by_prompt
 from lens.reward.recipes import Recipe, train
 
 DIM, PROMPTS, ANSWERS, FRESH = 12, 40, 4, 2000

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import real
 
-from lens.advice.crossval import correct, interval_by_prompt, round_margins
+from lens.advice.crossval import correct, round_margins
 from lens.advice.own_pairs import EmbeddedPairs, embed_pairs
 from lens.advice.preferences import read_pairs
+from lens.core.intervals import interval_by_prompt
 from lens.language.encoder import Encoder
 from lens.reward.recipes import Recipe
 

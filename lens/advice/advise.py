@@ -11,7 +11,6 @@ from lens.advice.baseline import compare_baseline, score_gaps
 from lens.advice.budget import CHOICE, SPARE, Budget, expectations
 from lens.advice.crossval import (
     correct,
-    interval_by_prompt,
     make_round,
     round_margins,
     winners_bonus,
@@ -21,8 +20,9 @@ from lens.advice.own_pairs import EmbeddedPairs
 from lens.advice.result import Advice, Comparison, duration
 from lens.core.diagnostics import named, of_ties
 from lens.core.errors import LensError
-from lens.core.intervals import Interval
+from lens.core.intervals import Interval, interval_by_prompt
 from lens.core.progress import Bar
+from lens.evaluation.parts import parts_of
 from lens.reward import methods
 from lens.reward.recipes import Recipe, train
 
@@ -190,6 +190,7 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         ],
         flags=pairs.flags + _tie_flags(margins),
         margins=margins,
+        parts=parts_of(pairs.table[pairs.decided], right[recommended]),
     )
 
 

@@ -12,10 +12,10 @@ from itertools import pairwise
 import numpy as np
 
 from lens.advice.choose import choose
-from lens.advice.crossval import correct, interval_by_prompt
+from lens.advice.crossval import correct
 from lens.advice.learning_curve import extrapolate
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.core.intervals import Interval
+from lens.core.intervals import Interval, interval_by_prompt
 from lens.core.seeds import derive_seed
 from lens.data.pairs import sample_rows
 from lens.reward import evidence

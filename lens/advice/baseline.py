@@ -8,10 +8,10 @@ from typing import TypeGuard
 import numpy as np
 import pandas as pd
 
-from lens.advice.crossval import correct, folds_of, interval_by_prompt
+from lens.advice.crossval import correct, folds_of
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.errors import LensError
-from lens.core.intervals import Interval
+from lens.core.intervals import Interval, interval_by_prompt
 from lens.data.sources import read_source
 from lens.serving.scoring import Readings
 

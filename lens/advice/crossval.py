@@ -7,7 +7,6 @@ import numpy as np
 
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.errors import LensError
-from lens.core.intervals import Interval, crossed_interval
 from lens.core.seeds import derive_seed
 from lens.data.pairs import sample_rows
 from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each, vae_flags
@@ -65,9 +64,15 @@ def folds_of(pairs: EmbeddedPairs, seed: int) -> np.ndarray:
     return folds
 
 
-def make_round(pairs: EmbeddedPairs, seed: int, size: float = 1.0, labels: str = "hard") -> Round:
+def make_round(
+    pairs: EmbeddedPairs,
+    seed: int,
+    size: float = 1.0,
+    labels: str = "hard",
+    covariate: str = "",
+) -> Round:
     """The folds of a seed; `size` is the share of each training part's prompts that is used, four
-    prompts or more. Ties train only where `labels` are "soft"."""
+    prompts or more. Ties train only where `labels` are "soft". `covariate` as a recipe's."""
     folds = folds_of(pairs, seed)
     usable = pairs.decided if labels == "hard" else np.ones(len(pairs), bool)
     sides = {"chosen": pairs.chosen, "rejected": pairs.rejected}
@@ -86,6 +91,7 @@ def make_round(pairs: EmbeddedPairs, seed: int, size: float = 1.0, labels: str =
             seed=own,
             validation_fraction=VALIDATION,
             labels=pairs.labels if labels == "soft" else None,
+            covariates=pairs.lengths if covariate else None,
         )
     return Round(folds, data)
 
@@ -115,22 +121,6 @@ def round_margins(
 def correct(margins: np.ndarray) -> np.ndarray:
     """1 where a margin [...] is above 0, 0 where below, 1/2 at 0."""
     return (np.sign(margins) + 1) / 2
-
-
-def interval_by_prompt(
-    values: np.ndarray, groups: np.ndarray, level: float = 0.95, *, least: float = 0.0
-) -> Interval:
-    """Interval for the mean over pairs of values [rounds, N], rounds and prompts taken as random.
-
-    Pairs that share a prompt count as one item. The mean is a ratio, of sums over prompts to their
-    numbers of pairs, and is linearised, so that prompts of unequal size add no spread of their own.
-    No end lies outside [least, 1].
-    """
-    _, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    sums = np.stack([np.bincount(which, weights=row, minlength=len(sizes)) for row in values])
-    mean = values.mean()
-    found = crossed_interval(mean + (sums - mean * sizes) * len(sizes) / len(groups), level)
-    return Interval(found.mean, max(found.low, least), min(found.high, 1.0))
 
 
 def winners_bonus(values: np.ndarray, groups: np.ndarray) -> float:

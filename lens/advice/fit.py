@@ -1,12 +1,16 @@
 """Trains one reward model on all pairs, and measures it on pairs that were held out."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
-from lens.advice.crossval import correct, fold_of_each, interval_by_prompt, make_round
+from lens.advice.crossval import correct, fold_of_each, make_round
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.diagnostics import named, of_ties
 from lens.core.errors import LensError
+from lens.core.intervals import interval_by_prompt
 from lens.core.seeds import derive_seed
+from lens.evaluation.parts import parts_of
 from lens.files import artifacts
 from lens.reward.head import RewardHead
 from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each, vae_flags
@@ -32,7 +36,8 @@ def fit(
 
     Named by its method, a recipe trains on soft labels where the pairs have them. Three rounds of
     five-fold cross-validation by prompt give its held-out accuracy, ties left out, and margins to
-    fit the temperature to. `chosen_among` so many recipes by their accuracy on the same pairs, and
+    fit the temperature to; a recipe with a covariate is compared with itself without.
+    `chosen_among` so many recipes by their accuracy on the same pairs, and
     `command`, go into the model card.
     """
     if not isinstance(pairs, EmbeddedPairs):
@@ -44,9 +49,8 @@ def fit(
     decided, groups = pairs.decided, pairs.groups[pairs.decided]
     judged = None if soft is None else soft[decided]
     rounds = [1000 * (seed + 1) + number for number in range(ROUNDS)]  # not those of an advice
-    cuts = [make_round(pairs, each, labels=recipe.labels) for each in rounds]
-    models = [train(recipe, cut.data) for cut in cuts]
-    margins = np.stack([cut.margins(pairs, each) for cut, each in zip(cuts, models, strict=True)])
+    tried = _cross_validate(pairs, recipe, rounds)
+    margins = tried.margins
     folds = np.stack([fold_of_each(groups, each) for each in rounds])
     own = derive_seed(seed, "fit") % 2**31
     data = training_set_of(
@@ -56,12 +60,14 @@ def fit(
         seed=own,
         validation_fraction=VALIDATION,
         labels=soft,
+        covariates=pairs.lengths if recipe.covariate else None,
     )
     vaes = train_vae_of_each({own: data}) if recipe.needs_vae else {}
     head = train(recipe, {own: data}, vaes)[own]
     every = None if judged is None else np.tile(judged, ROUNDS)
     temperature = fit_temperature(margins.ravel(), every)
     held = held_out(margins, folds, groups, judged)
+    held |= _where_right(pairs, recipe, rounds, margins)
     card = {
         "recipe": recipe.as_dict(),
         "linear": "w1" not in head.weights,
@@ -75,9 +81,45 @@ def fit(
         "versions": artifacts.versions(),
     }
     reward = calibrated(head, temperature)
-    errors = _errors(reward, data, [*models[0].values()], temperature)
-    unlike = Unlike.fit(pairs.chosen, pairs.rejected, cuts[0].folds)
+    errors = _errors(reward, data, tried.first_heads, temperature)
+    unlike = Unlike.fit(pairs.chosen, pairs.rejected, tried.first_folds)
     return RewardModel(reward, pairs.encoder, card, errors=errors, unlike=unlike)
+
+
+@dataclass
+class _Tried:
+    """Margins [rounds, N] of pairs that are no ties, from models that did not see their prompts;
+    of the first round, the models and the folds of all pairs."""
+
+    margins: np.ndarray
+    first_heads: list[RewardHead]
+    first_folds: np.ndarray
+
+
+def _cross_validate(pairs: EmbeddedPairs, recipe: Recipe, rounds: list[int]) -> _Tried:
+    cuts = [make_round(pairs, n, 1.0, recipe.labels, recipe.covariate) for n in rounds]
+    models = [train(recipe, cut.data) for cut in cuts]
+    margins = [cut.margins(pairs, each) for cut, each in zip(cuts, models, strict=True)]
+    return _Tried(np.stack(margins), [*models[0].values()], cuts[0].folds)
+
+
+def _where_right(
+    pairs: EmbeddedPairs, recipe: Recipe, rounds: list[int], margins: np.ndarray
+) -> dict:
+    """Accuracy by `parts` of the pairs, and, where something is controlled for, accuracy and parts
+    without that control on the same folds, and what the control `costs`."""
+    table, right = pairs.table[pairs.decided], correct(margins)
+    parts = [part.as_dict() for part in parts_of(table, right)]
+    if not recipe.covariate:
+        return {"parts": parts}
+    plain = correct(_cross_validate(pairs, replace(recipe, covariate=""), rounds).margins)
+    groups = table["group"].to_numpy()
+    without = {
+        "accuracy": vars(interval_by_prompt(plain, groups)),
+        "costs": vars(interval_by_prompt(plain - right, groups, least=-1)),
+        "parts": [part.as_dict() for part in parts_of(table, plain)],
+    }
+    return {"parts": parts, "without_control": without}
 
 
 def _errors(

@@ -83,6 +83,11 @@ class EmbeddedPairs:
         return self.table["label"].to_numpy() if "label" in self.table else None
 
     @property
+    def lengths(self) -> np.ndarray:
+        """The logarithm [N, 2] of the number of characters of chosen and rejected answers."""
+        return np.log1p(self.table[["chosen", "rejected"]].map(len).to_numpy(np.float64))
+
+    @property
     def graded(self) -> bool:
         """Whether any label is below 1, so that soft labels differ from hard ones."""
         return self.labels is not None and bool((self.labels < 1).any())

@@ -26,6 +26,7 @@ def as_json(advice: Advice) -> dict:
         **({"soft_labels": [_comparison(each) for each in advice.soft]} if advice.soft else {}),
         "recommended": advice.recommended.as_dict(),
         **({"expected_accuracy": vars(advice.expected)} if advice.expected else {}),
+        "parts": [part.as_dict() for part in advice.parts],
         "augmentation_recommended": advice.recommended.synthetic,
         "learning_curve": {
             "recipe": advice.curve.recipe.as_dict(),

@@ -9,6 +9,7 @@ from lens.advice.baseline import Baseline
 from lens.advice.learning_curve import Curve
 from lens.core.diagnostics import sentences
 from lens.core.intervals import Interval
+from lens.evaluation.parts import Part, as_lines
 from lens.reward.recipes import HEAD_SETTINGS, SYNTHESIS_SETTINGS, VAE_SETTINGS, Recipe
 
 CHANCE = 0.5
@@ -33,7 +34,7 @@ class Advice:
     compares plain recipes on soft labels with the same ones on hard labels, `choice` chosen labels
     with random ones, `baseline` scores that need no labels with these beside a probe. `stopped` is
     what was skipped, if time was short; `expected` the recommended recipe's accuracy
-    less what it owes to having been picked for it."""
+    less what it owes to having been picked for it, `parts` where it is right."""
 
     pairs: int
     prompts: int
@@ -52,6 +53,7 @@ class Advice:
     choice: Backtest | None = None
     baseline: Baseline | None = None
     expected: Interval | None = None
+    parts: list[Part] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -73,7 +75,8 @@ def points(interval: Interval) -> str:
 def as_text(advice: Advice) -> str:
     """What was measured, what it means, what more labels would bring, what to do next."""
     answer = [heading(advice), verdict(advice), *beware(advice)]
-    return "\n\n".join([*answer, table(advice), more_labels(advice), next_step(advice)])
+    answer += [table(advice), *by_part(advice)]
+    return "\n\n".join([*answer, more_labels(advice), next_step(advice)])
 
 
 def heading(advice: Advice) -> str:
@@ -111,6 +114,12 @@ def table(advice: Advice) -> str:
             lines.append(f"  {name:<{width}} {percent(value.mean)} {bracket(value)}")
         lines.append(f"  your labels add {points(found.gain)} to {found.name}.")
     return "\n".join(lines)
+
+
+def by_part(advice: Advice) -> list[str]:
+    """A paragraph on where the recommended recipe is right, or none."""
+    lines = as_lines(advice.parts)
+    return ["\n".join([f"{advice.recommended} is right in", *lines])] if lines else []
 
 
 def verdict(advice: Advice) -> str:

@@ -9,7 +9,7 @@ from lens.cli.shared.your_data import (
 )
 
 WITH_ADVICE = {"advice", "out", "method", "scale", "seed", "device", "batch_tokens", "threads"}
-WITH_ADVICE |= {"trust_remote_code", "command", "run"}
+WITH_ADVICE |= {"control", "trust_remote_code", "command", "run"}
 
 
 def add_arguments(parser):
@@ -31,6 +31,13 @@ def add_arguments(parser):
         "lens_plus, synthetic_only, direct_perturbation or gaussian_sampling",
     )
     parser.add_argument("--scale", type=positive, help="pairs in training per labelled pair")
+    parser.add_argument(
+        "--control",
+        choices=["length"],
+        default="",
+        help="train a linear reward beside the answers' difference in length, and leave that out "
+        "when scoring; says what it costs",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of folds, weights and synthesis")
     parser.add_argument("--out", required=True, help="folder for the reward model; must be new")
 
@@ -62,7 +69,7 @@ def run(args):
     default_scale = 8 if args.method == "lens_plus" else 1
     asked = None
     if args.method:
-        asked = Recipe(args.method, args.scale or default_scale, args.labels)
+        asked = Recipe(args.method, args.scale or default_scale, args.labels, args.control)
     default = replace(DEFAULT, labels=args.labels)
     set_threads(args)
     if args.advice:
@@ -75,7 +82,7 @@ def run(args):
     words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
     model = fit(
         data,
-        asked or advised,
+        asked or (replace(advised, covariate=args.control) if args.control else advised),
         seed=args.seed,
         chosen_among=1 if asked else tried,
         command=shlex.join(["lens", *words]),

@@ -31,6 +31,22 @@ def crossed_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     return Interval(float(mean), float(mean - half), float(mean + half))
 
 
+def interval_by_prompt(
+    values: np.ndarray, groups: np.ndarray, level: float = 0.95, *, least: float = 0.0
+) -> Interval:
+    """Interval for the mean over pairs of values [rounds, N], rounds and prompts taken as random.
+
+    Pairs that share a prompt count as one item. The mean is a ratio, of sums over prompts to their
+    numbers of pairs, and is linearised, so that prompts of unequal size add no spread of their own.
+    No end lies outside [least, 1].
+    """
+    _, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    sums = np.stack([np.bincount(which, weights=row, minlength=len(sizes)) for row in values])
+    mean = values.mean()
+    found = crossed_interval(mean + (sums - mean * sizes) * len(sizes) / len(groups), level)
+    return Interval(found.mean, max(found.low, least), min(found.high, 1.0))
+
+
 def crossed_p_value(values: np.ndarray) -> float:
     """Two-sided p-value of the mean of values [seeds, items] being 0: below 0.05 exactly where
     `crossed_interval` leaves 0 out."""

@@ -228,15 +228,20 @@ def fit(
     rejected: np.ndarray,
     groups: np.ndarray,
     labels: np.ndarray | None = None,
+    covariate: np.ndarray | None = None,
 ) -> LinearReward:
     """w averaged over priors, shrinkages and noises by their evidence, from pairs [N, d] with their
-    prompts and labels [N].
+    prompts and labels [N], and a covariate [N] that explains a part of the targets and is at right
+    angles to the differences (`TrainingSet`).
 
     Its length, which decides the probabilities and not the order, is that of margins that leave
     their own prompt out.
     """
     weighed = noises(chosen, rejected, groups)
-    found = linear_solutions(chosen, rejected, groups, targets_of(len(groups), labels), weighed)
+    targets = targets_of(len(groups), labels)
+    if covariate is not None:
+        targets = targets - covariate * (covariate @ targets) / (covariate @ covariate)
+    found = linear_solutions(chosen, rejected, groups, targets, weighed)
     chances = posterior(found.evidence)
     margins = chances @ found.margins
     length = length_of(margins, labels)

@@ -7,6 +7,7 @@ from lens.reward.logistic import decompose, solve
 from lens.reward.training_set import Training, TrainingSet
 
 LINEAR_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+FREE = 100.0  # times its size, a covariate's weight is hardly penalised
 
 
 def mean_difference(data: TrainingSet) -> Training:
@@ -22,17 +23,19 @@ def linear_probe(data: TrainingSet, *, folds: int = 5) -> Training:
     """The probe r(e) = w . e with w from L2-regularised logistic regression on differences.
 
     The penalty with the lowest cross-validated Bradley-Terry loss (folds by prompt) is refitted
-    on all N pairs.
+    on all N pairs. A covariate has a weight that is hardly penalised, and is no part of w.
     """
     differences, groups = data.differences()
-    labels = data.all_labels()
+    labels, covariate, features = data.all_labels(), data.all_covariates(), len(data.chosen[0])
+    if covariate is not None:
+        differences = np.column_stack([differences, FREE * covariate])
     kept = kept_in_folds(groups, folds)
     whole, parts = fit_penalties(differences, LINEAR_PENALTIES, kept, labels)
     held_out = cross_entropy(np.einsum("nd,fpd->fpn", differences, parts), labels)
     losses = np.where(kept[:, None], 0, held_out).sum(axis=(0, 2)) / len(differences)
     best = int(losses.argmin())
     return Training(
-        {"w": whole[best].astype(np.float32)},
+        {"w": whole[best, :features].astype(np.float32)},
         {
             "pairs_per_epoch": len(differences),
             "penalty": LINEAR_PENALTIES[best],

@@ -17,17 +17,21 @@ VALIDATION = TrainingSettings.model_validate({}).validation_fraction
 VAE_SETTINGS = VaeSettings.model_validate({}).model_dump()
 SYNTHESIS_SETTINGS = SynthesisSettings.model_validate({}).model_dump()
 HEAD_SETTINGS = HeadSettings.model_validate({}).model_dump()
+CONTROLLED = ("mean_difference", "linear_probe", "evidence_probe")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """`method` is one of `methods.METHODS`; `scale` counts pairs in training per labelled
     pair and is 1 for the original pairs and the probes. With `labels` "soft" it trains on the
-    probabilities that the chosen answers are better, and on ties. LensError for what cannot be."""
+    probabilities that the chosen answers are better, and on ties. With `covariate` "length" the
+    difference in length is an input beside the embeddings, which the reward leaves out. LensError
+    for what cannot be."""
 
     method: str
     scale: int = 1
     labels: str = "hard"
+    covariate: str = ""
 
     def __post_init__(self) -> None:
         scaled = methods.named(self.method).augments
@@ -35,16 +39,24 @@ class Recipe:
             raise LensError(f"method {self.method} needs a scale of 2 or more, 4 for instance.")
         if not scaled and self.scale != 1:
             raise LensError(f"method {self.method} trains on the pairs as they are: no scale.")
+        if self.covariate and self.method not in CONTROLLED:
+            raise LensError(
+                f"method {self.method} cannot control for {self.covariate}: a network finds it "
+                f"again in the embedding. Take a linear one: --method {CONTROLLED[-1]}."
+            )
 
     def __str__(self) -> str:
         name = methods.METHODS[self.method].phrase
         name = f"{name} {self.scale}x" if self.scale > 1 else name
-        return f"{name}, soft" if self.labels == "soft" else name
+        name = f"{name}, soft" if self.labels == "soft" else name
+        return f"{name}, {self.covariate} controlled" if self.covariate else name
 
     def as_dict(self) -> dict:
-        """Its fields as JSON values, for `Recipe(**fields)`; `labels` only where they are soft."""
+        """Its fields as JSON values, for `Recipe(**fields)`; `labels` only where they are soft,
+        `covariate` only where there is one."""
         fields = {"method": self.method, "scale": self.scale}
-        return fields | ({"labels": self.labels} if self.labels != "hard" else {})
+        fields |= {"labels": self.labels} if self.labels != "hard" else {}
+        return fields | ({"covariate": self.covariate} if self.covariate else {})
 
     @property
     def needs_vae(self) -> bool:

@@ -50,6 +50,9 @@ class TrainingSet:
     `constant_features` counts those of the d that do not vary, `identical_pairs` those of the N
     whose answers have the same embedding. `labels` and `validation_labels` are the probabilities
     in [0, 1] that the chosen answer is the better one, float32 [n]; None where all are 1.
+    `covariate` and `validation_covariate` [n] are what a pair's answers differ in beside their
+    embeddings, of root mean square 1; embeddings are then without what goes along with it. None
+    where nothing is controlled for.
     """
 
     chosen: np.ndarray
@@ -65,6 +68,8 @@ class TrainingSet:
     identical_pairs: int = 0
     labels: np.ndarray | None = None
     validation_labels: np.ndarray | None = None
+    covariate: np.ndarray | None = None
+    validation_covariate: np.ndarray | None = None
     _made: dict[Callable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, make: Callable[["TrainingSet"], Made]) -> Made:
@@ -86,6 +91,12 @@ class TrainingSet:
         if self.labels is None:
             return None
         return np.concatenate([self.labels, self.validation_labels])
+
+    def all_covariates(self) -> np.ndarray | None:
+        """The covariate [N] of all N pairs, validation pairs last; None where there is none."""
+        if self.covariate is None:
+            return None
+        return np.concatenate([self.covariate, self.validation_covariate])
 
     def differences(self) -> tuple[np.ndarray, np.ndarray]:
         """(chosen - rejected [N, d], groups [N]) of all N pairs: probes need no early stopping."""
@@ -145,11 +156,12 @@ def training_set_of(
     seed: int,
     validation_fraction: float,
     labels: np.ndarray | None = None,
+    covariates: np.ndarray | None = None,
 ) -> TrainingSet:
     """The pairs at positions `rows`, divided by prompt and seed, standardised on all of them.
 
-    `groups` [n], `labels` [n] and `embeddings`, [n, d] a side, are of all pairs. LensError where
-    all labels are 1/2.
+    `groups` [n], `labels` [n], `embeddings`, [n, d] a side, and `covariates` [n, 2] of chosen and
+    rejected answers, are of all pairs. LensError where all labels are 1/2.
     """
     groups = groups[rows]
     if labels is not None:
@@ -161,6 +173,9 @@ def training_set_of(
     identical = int(diagnostics.identical_pairs(chosen, rejected).sum())
     standardiser, constant = _fitted(np.concatenate([chosen, rejected]))
     chosen, rejected = standardiser(chosen), standardiser(rejected)
+    gap = None
+    if covariates is not None:
+        chosen, rejected, gap = _controlled(chosen, rejected, covariates[rows])
     return TrainingSet(
         chosen[~held],
         rejected[~held],
@@ -175,4 +190,27 @@ def training_set_of(
         identical,
         None if labels is None else labels[~held],
         None if labels is None else labels[held],
+        None if gap is None else gap[~held],
+        None if gap is None else gap[held],
     )
+
+
+def _controlled(
+    chosen: np.ndarray, rejected: np.ndarray, covariates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(chosen [N, d], rejected [N, d], covariate [N]) of embeddings and covariates [N, 2], without
+    what of the embeddings' differences a regression on the covariate's says. Least squares on what
+    is left are those beside the covariate (Frisch and Waugh, 1933)."""
+    gap = covariates[:, 0] - covariates[:, 1]
+    size = float(np.sqrt(np.square(gap).mean()))
+    if not size:
+        raise LensError(
+            f"both answers have the same length in all of {len(gap)} pairs: nothing to control for."
+        )
+    level, gap = (covariates - covariates.mean()) / size, gap / size
+    slope = gap @ (chosen - rejected) / len(gap)
+    sides = [
+        (side - level[:, [column]] * slope).astype(np.float32)
+        for column, side in enumerate((chosen, rejected))
+    ]
+    return *sides, gap

@@ -114,7 +114,29 @@ def results(model: Any) -> list[list[str]]:
         ["expected calibration error, points", error[""]],
         ["the same before calibration", error["_uncalibrated"]],
         ["the same if probabilities were perfect, on so few pairs", error["_by_chance"]],
+        *_by_part(held),
     ]
+
+
+def _by_part(held: dict) -> list[list[str]]:
+    """Accuracy by parts of the pairs, and beside what it is without the control of a covariate."""
+
+    def shown(part: dict) -> str:
+        mean, low, high = (100 * part[end] for end in ("mean", "low", "high"))
+        return with_interval(mean, low, high, 1)
+
+    rows = [
+        [f"accuracy where the {part['wins']} wins, % ({part['pairs']:,} pairs)", shown(part)]
+        for part in held.get("parts", [])  # cards of earlier versions have none
+    ]
+    without = held.get("without_control")
+    if not without:
+        return rows
+    rows.append(["accuracy without the control of length, %", shown(without["accuracy"])])
+    rows += [
+        [f"without it, where the {part['wins']} wins, %", shown(part)] for part in without["parts"]
+    ]
+    return [*rows, ["points of accuracy that the control costs", shown(without["costs"])]]
 
 
 def results_text(model: Any) -> str:

@@ -7,13 +7,12 @@ from lens.advice.crossval import (
     FOLDS,
     correct,
     fold_of_each,
-    interval_by_prompt,
     make_round,
     winners_bonus,
 )
 from lens.advice.crossval import round_margins as held_out_margins
 from lens.core.errors import LensError
-from lens.core.intervals import crossed_interval
+from lens.core.intervals import crossed_interval, interval_by_prompt
 from lens.reward.recipes import Recipe
 from tests.helpers.embedded_pairs import embedded
 

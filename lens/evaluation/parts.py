@@ -1,0 +1,70 @@
+"""Held-out accuracy where the longer answer wins and where the shorter one does, and by side.
+
+A reward that goes by length alone is right in all of the first and in none of the second.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lens.core.intervals import Interval, interval_by_prompt
+
+SIDES = ("first", "second")
+LEAST = 10  # prompts, below which nothing is said of a part
+
+
+@dataclass(frozen=True)
+class Part:
+    """The pairs that have the better answer in common, `wins` in words: their number, and accuracy
+    on them."""
+
+    wins: str
+    pairs: int
+    accuracy: Interval
+
+    def as_dict(self) -> dict:
+        return {"wins": self.wins, "pairs": self.pairs, **vars(self.accuracy)}
+
+    @classmethod
+    def of_dict(cls, fields: dict) -> "Part":
+        """The way back."""
+        ends = Interval(*(fields[name] for name in ("mean", "low", "high")))
+        return cls(fields["wins"], fields["pairs"], ends)
+
+    def __str__(self) -> str:
+        mean, low, high = (100 * end for end in vars(self.accuracy).values())
+        count = f"{self.pairs:,} pair{'s' * (self.pairs != 1)}"
+        return f"{mean:.1f} % [{low:.1f}, {high:.1f}] of {count} in which the {self.wins} wins"
+
+
+def parts_of(table: pd.DataFrame, right: np.ndarray) -> list[Part]:
+    """Parts of the pairs [N] that are no ties, from whether each is ordered rightly [rounds, N].
+    Parts of few prompts are left out, and sides where they are not known."""
+    longer = table["chosen"].str.len().to_numpy() - table["rejected"].str.len().to_numpy()
+    masks = {"longer answer": longer > 0, "shorter answer": longer < 0}
+    if "side" in table:
+        masks |= {f"{side} answer": (table["side"] == side).to_numpy() for side in SIDES}
+    groups = table["group"].to_numpy()
+    return [
+        Part(wins, int(rows.sum()), interval_by_prompt(right[:, rows], groups[rows]))
+        for wins, rows in masks.items()
+        if len(np.unique(groups[rows])) >= LEAST
+    ]
+
+
+def depends_on_length(parts: Sequence[Part]) -> bool:
+    """Whether the longer answer is found by more than the intervals leave open."""
+    by_name = {part.wins: part.accuracy for part in parts}
+    if not {"longer answer", "shorter answer"} <= set(by_name):
+        return False
+    return by_name["longer answer"].low > by_name["shorter answer"].high
+
+
+def as_lines(parts: Sequence[Part]) -> list[str]:
+    """Parts as lines, and what follows where length decides."""
+    lines = [f"  {part}" for part in parts]
+    if depends_on_length(parts):
+        lines.append("  It goes by length: `lens fit --control length` trains a reward without it.")
+    return lines
