@@ -18,7 +18,7 @@ from lens.advice.crossval import (
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.advice.result import Advice, Comparison, duration
-from lens.core.diagnostics import named, of_ties
+from lens.core.diagnostics import named, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import Interval, interval_by_prompt
 from lens.core.progress import Bar
@@ -198,7 +198,7 @@ def _tie_flags(margins: dict[Recipe, np.ndarray]) -> list[dict]:
     return [
         flag
         for recipe, values in margins.items()
-        for flag in named(of_ties(int((values == 0).sum()), values.size), recipe=str(recipe))
+        for flag in named(tie_flags(int((values == 0).sum()), values.size), recipe=str(recipe))
     ]
 
 

@@ -9,7 +9,7 @@ from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.data.pairs import sample_rows
-from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each, vae_flags
+from lens.reward.recipes import VALIDATION, Recipe, train, train_seed_vaes, vae_flags
 from lens.reward.training_set import TrainingSet, training_set_of
 
 FOLDS = 5
@@ -111,7 +111,7 @@ def round_margins(
         if labels not in cuts:
             cuts[labels] = make_round(pairs, seed, labels=labels)
         if recipe.needs_vae and labels not in vaes:
-            vaes[labels] = train_vae_of_each(cuts[labels].data)
+            vaes[labels] = train_seed_vaes(cuts[labels].data)
             if flags is not None:
                 flags += vae_flags(cuts[labels].data, vaes[labels])
         cut = cuts[labels]

@@ -6,14 +6,14 @@ import numpy as np
 
 from lens.advice.crossval import correct, fold_of_each, make_round
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.core.diagnostics import named, of_ties
+from lens.core.diagnostics import named, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import interval_by_prompt
 from lens.core.seeds import derive_seed
 from lens.evaluation.parts import parts_of
 from lens.files import artifacts
 from lens.reward.head import RewardHead
-from lens.reward.recipes import VALIDATION, Recipe, train, train_vae_of_each, vae_flags
+from lens.reward.recipes import VALIDATION, Recipe, train, train_seed_vaes, vae_flags
 from lens.reward.training_set import TrainingSet, training_set_of
 from lens.serving.calibration import fit_temperature, log_loss, reliability
 from lens.serving.posterior import Errors, FoldErrors, posterior
@@ -62,7 +62,7 @@ def fit(
         labels=soft,
         covariates=pairs.lengths if recipe.covariate else None,
     )
-    vaes = train_vae_of_each({own: data}) if recipe.needs_vae else {}
+    vaes = train_seed_vaes({own: data}) if recipe.needs_vae else {}
     head = train(recipe, {own: data}, vaes)[own]
     every = None if judged is None else np.tile(judged, ROUNDS)
     temperature = fit_temperature(margins.ravel(), every)
@@ -145,7 +145,7 @@ def _trained_on(pairs: EmbeddedPairs, usable: np.ndarray) -> dict:
 
 def of_held_out(margins: np.ndarray, held: dict) -> list[tuple[str, str]]:
     """Flags of held-out margins [rounds, N]: ties, and an accuracy whose interval has a coin's."""
-    flags, accuracy = of_ties(int((margins == 0).sum()), margins.size), held["accuracy"]
+    flags, accuracy = tie_flags(int((margins == 0).sum()), margins.size), held["accuracy"]
     if accuracy["low"] <= 0.5:
         ends = (100 * accuracy[name] for name in ("mean", "low", "high"))
         flags.append(

@@ -15,7 +15,7 @@ from lens.advice.preferences import Preferences, decided, read_pairs, summary
 from lens.core import diagnostics
 from lens.core.diagnostics import check_finite, constant_features, identical_pairs
 from lens.core.errors import LensError
-from lens.data.beware import of_pairs
+from lens.data.beware import pair_flags
 from lens.files import artifacts
 from lens.files.embedding_cache import Cache
 from lens.files.embeddings import distinct_texts, read_embedded
@@ -102,8 +102,8 @@ class EmbeddedPairs:
         """What `lens.data.beware` says of the pairs and `lens.core.diagnostics` of embeddings."""
         constant = constant_features(np.concatenate([self.chosen, self.rejected]))
         alike = int(identical_pairs(self.chosen, self.rejected).sum())
-        found = diagnostics.of_embeddings(int(constant.sum()), len(constant), alike, len(self))
-        return diagnostics.named([*of_pairs(self.table), *found])
+        found = diagnostics.embedding_flags(int(constant.sum()), len(constant), alike, len(self))
+        return diagnostics.named([*pair_flags(self.table), *found])
 
     @property
     def sha256(self) -> str:

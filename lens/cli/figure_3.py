@@ -31,7 +31,7 @@ def run(args):
 
     from lens.cli.shared.training_sets import read_training_sets
     from lens.paper import figure_3
-    from lens.report.paper_comparison import beside
+    from lens.report.paper_comparison import verdicts
 
     pairs, embeddings, data = read_training_sets(args)
     files = np.reshape(args.vaes, (len(args.gammas), len(args.seeds)))
@@ -50,7 +50,7 @@ def run(args):
         observations=drawn,
         parts=[figure_3.printed(table)],
         latex=False,
-        compared=beside("figure_3", figure_3.claims(by_gamma), comparable=False),
+        compared=verdicts("figure_3", figure_3.claims(by_gamma), comparable=False),
         drawn=figure_3.draw(*first),
         inputs=inputs | {f"vae_{i}": file for i, file in enumerate(args.vaes)},
     )

@@ -10,7 +10,7 @@ def add_arguments(parser):
 
 def run(args):
     from lens.paper import theory, theory_figures
-    from lens.report.paper_comparison import beside
+    from lens.report.paper_comparison import verdicts
 
     theories = theory.read_theories(args.theory)
     points = theory.points(theories, "p")
@@ -21,7 +21,7 @@ def run(args):
         args,
         table=theory.over_seeds(points, keys, ["observed", "fitted"]),
         observations=points,
-        compared=beside("figure_5", rows, comparable=args.comparable),
+        compared=verdicts("figure_5", rows, comparable=args.comparable),
         drawn=theory_figures.draw_figure_5(theories),
         inputs=metrics_of(args.theory, "constants.json"),
     )

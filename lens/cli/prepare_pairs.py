@@ -81,7 +81,7 @@ def looked_at(pairs, places, pool, group_by):
 
     near = splits.near_duplicates_of_training(pairs, places, pool, group_by)
     contradicting = splits.contradicting_pairs(pairs)
-    flags = diagnostics.of_labels(contradicting, len(pairs))
+    flags = diagnostics.label_flags(contradicting, len(pairs))
     for kind, count in near.items():
         flags += near_duplicates.flag(count, f"{kind} prompts")
     return {

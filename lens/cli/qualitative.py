@@ -22,7 +22,7 @@ def run(args):
 
     from lens.evaluation.qualitative import observations, summary
     from lens.paper import qualitative as paper
-    from lens.report.paper_comparison import beside
+    from lens.report.paper_comparison import verdicts
 
     inputs: dict[str, str] = {}
     picks, tables, frames, seen = {}, {}, [], []
@@ -45,7 +45,7 @@ def run(args):
         table=pd.concat(frames, ignore_index=True),
         observations=pd.concat(seen, ignore_index=True),
         parts=[paper.printed(tables, names)],
-        compared=beside("qualitative", paper.claims(picks, names), comparable=False),
+        compared=verdicts("qualitative", paper.claims(picks, names), comparable=False),
         examples=examples,
         inputs=inputs,
     )

@@ -17,13 +17,13 @@ def run(args):
     from lens.evaluation.overlap import sentence
     from lens.files import artifacts
     from lens.paper import rewardbench_safety as safety
-    from lens.report.paper_comparison import beside
-    from lens.report.reported import in_the_place
+    from lens.report.paper_comparison import verdicts
+    from lens.report.reported import is_paper_setting
 
     items = artifacts.read_table(args.items)
     shared = artifacts.read_json(args.judged)["metrics"]["overlap"]
     labels = {"dataset": args.dataset, "model": args.model, "n_pairs": args.n_pairs}
-    paper = in_the_place(args.paper_names, args.dataset, args.model)
+    paper = is_paper_setting(args.paper_names, args.dataset, args.model)
     paper = paper and args.n_pairs == args.paper_n_pairs
     official = args.comparable and args.section == safety.OFFICIAL
     rows = safety.compared(items, args.section, paper)
@@ -33,6 +33,6 @@ def run(args):
         table=table,
         observations=safety.observations(items, labels),
         parts=[safety.printed(table, items["seed"].nunique(), sentence(shared))],
-        compared=beside("rewardbench_safety", rows, comparable=official),
+        compared=verdicts("rewardbench_safety", rows, comparable=official),
         inputs={"items": args.items, "judged": args.judged},
     )

@@ -41,8 +41,8 @@ def run(args):
     import pandas as pd
 
     from lens.paper import table_2
-    from lens.report.paper_comparison import beside
-    from lens.report.reported import in_the_place
+    from lens.report.paper_comparison import verdicts
+    from lens.report.reported import is_paper_setting
 
     given = {stage: getattr(args, stage) for stage in STAGES if getattr(args, stage)}
     found, inputs = [], {}
@@ -50,7 +50,7 @@ def run(args):
         folders = {stage: Path(each[place]) for stage, each in given.items()}
         stages = {stage: table_2.Stage.read(folder) for stage, folder in folders.items()}
         labels = {"dataset": dataset, "model": model, "n_pairs": args.n_pairs}
-        paper = in_the_place(args.paper_names, dataset, model)
+        paper = is_paper_setting(args.paper_names, dataset, model)
         found.append(table_2.measure(stages, labels, args.seeds, args.scale, paper))
         for stage, folder in folders.items():
             inputs[f"{dataset}/{model}/{stage}/cost"] = folder / "cost.json"
@@ -60,6 +60,6 @@ def run(args):
         table=pd.concat(tables, ignore_index=True),
         observations=pd.concat(jobs, ignore_index=True),
         parts=[table_2.page(list(blocks))],
-        compared=beside("table_2", [row for each in rows for row in each], comparable=False),
+        compared=verdicts("table_2", [row for each in rows for row in each], comparable=False),
         inputs=inputs,
     )

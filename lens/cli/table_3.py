@@ -30,14 +30,14 @@ def run(args):
 
     from lens.files.artifacts import read_json, read_table
     from lens.paper import table_3
-    from lens.report.reported import in_the_place
+    from lens.report.reported import is_paper_setting
     from lens.textspace.rejection_sampling import gold_by_seed
 
     files = dict(zip(args.names, args.scores, strict=True))
     scores = {name: read_table(path) for name, path in files.items()}
     gold, about = gold_by_seed(scores), args.about
     untrained = read_table(args.untrained).groupby("prompt_id")["gold"].mean()
-    paper = in_the_place(args.paper_names, args.dataset, args.model)
+    paper = is_paper_setting(args.paper_names, args.dataset, args.model)
     paper = paper and args.n_pairs == args.paper_n_pairs
     compared, verdicts = tuple(args.compared), read_table(args.verdicts)
     table = table_3.table_3(gold, untrained.to_numpy(), about, compared, verdicts, paper)

@@ -12,7 +12,7 @@ def add_arguments(parser):
 def run(args):
     from lens.paper import table_4
     from lens.paper.cells import observations, read_cells
-    from lens.report.paper_comparison import beside
+    from lens.report.paper_comparison import verdicts
 
     wanted = table_4.methods_at(args.scale)
     cells = [cell for cell in read_cells(args.cells) if (cell.method, cell.scale) in wanted]
@@ -23,6 +23,6 @@ def run(args):
         table=table,
         observations=observations(cells),
         parts=[table_4.printed(table, {cell.model: len(cell.seeds) for cell in cells})],
-        compared=beside("table_4", table_4.compared(*place), comparable=args.comparable),
+        compared=verdicts("table_4", table_4.compared(*place), comparable=args.comparable),
         inputs=metrics_of(args.cells),
     )

@@ -16,7 +16,7 @@ def add_arguments(parser):
 def run(args):
     from lens.paper import table_6
     from lens.paper.cells import read_cells
-    from lens.report.reported import in_the_place
+    from lens.report.reported import is_paper_setting
 
     lens, lens_control = read_cells([args.lens, args.lens_control])
     control, *textual = (
@@ -25,7 +25,7 @@ def run(args):
     )
     by_temperature = dict(zip(args.temperatures, textual, strict=True))
     probes = read_cells(args.probes)
-    paper = in_the_place(args.paper_names, lens.dataset, lens.model)
+    paper = is_paper_setting(args.paper_names, lens.dataset, lens.model)
     paper = paper and lens.scale == 4 and lens.n_pairs == args.paper_n_pairs
     table = table_6.table_6(by_temperature, control, lens, lens_control, probes, paper)
     publish(

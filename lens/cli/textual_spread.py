@@ -11,7 +11,7 @@ def add_arguments(parser):
 def run(args):
     from lens.paper import textual_spread as spread
     from lens.paper.cells import observations, read_cells
-    from lens.report.paper_comparison import beside
+    from lens.report.paper_comparison import verdicts
 
     cells = [cell for cell in read_cells(args.cells) if cell.method in spread.METHODS]
     table = spread.textual_spread(cells, args.paper_names, args.paper_n_pairs)
@@ -20,6 +20,6 @@ def run(args):
         table=table,
         observations=observations(cells),
         parts=[spread.printed(table)],
-        compared=beside("textual_spread", spread.compared(table), comparable=args.comparable),
+        compared=verdicts("textual_spread", spread.compared(table), comparable=args.comparable),
         inputs=metrics_of(args.cells),
     )

@@ -25,7 +25,10 @@ def run(args):
         "theory", constants, theorem, errors, args.paper_names, args.comparable
     )
     tables = theory_print.printed(theories, theorem, constants)
-    tables["Beside the paper"] = (paper_comparison.HEADER, paper_comparison.printed(compared))
+    tables["Compared with the paper"] = (
+        paper_comparison.HEADER,
+        paper_comparison.printed(compared),
+    )
     write_text(out / "theory.md", theory_print.markdown(theories, tables))
     write_text(out / "theory.tex", theory_print.latex(tables))
     write_text(out / "theory.html", theory_panel.html(theories, tables))

@@ -35,7 +35,7 @@ def run(args):
     _, tokens, facts = train_classifier(args, pairs, args.pairs, None, finetuning(args), **how)
     if not is_first():
         return
-    flags = diagnostics.named(diagnostics.of_training_loss(facts["last_loss"]), seed=args.seed)
+    flags = diagnostics.named(diagnostics.training_loss_flags(facts["last_loss"]), seed=args.seed)
     write_metrics(
         args,
         {"pairs": args.pairs, **loading.weight_files(args.model)},

@@ -112,8 +112,8 @@ def run(args):
             "embeddings": embedding_facts(part),
             "pair_accuracy": accuracies(model, embeddings, part),
         }
-        found = embedding_flags(part) + diagnostics.of_losses(losses)
-        found += diagnostics.of_reconstruction(training.metrics.get("vae_variance_explained"))
+        found = embedding_flags(part) + diagnostics.loss_flags(losses)
+        found += diagnostics.reconstruction_flags(training.metrics.get("vae_variance_explained"))
         flags += diagnostics.named(found, seed=seed)
     size = sum(value.size for value in trainings[args.seeds[0]].weights.values())
     cost = {"parameters": size, "trained": size}

@@ -35,7 +35,7 @@ def run(args):
     import time
     from pathlib import Path
 
-    from lens.core.diagnostics import named, of_training_loss
+    from lens.core.diagnostics import named, training_loss_flags
     from lens.files import artifacts
     from lens.language import loading
     from lens.language.finetuning import get_ready, is_first
@@ -54,7 +54,7 @@ def run(args):
             begun = time.perf_counter()
             facts, tokens = train(args, pairs, synthetic, scale, seed, folder, tokens)
             by_seed[str(seed)] = facts
-            flags += named(of_training_loss(facts["last_loss"]), scale=scale, seed=seed)
+            flags += named(training_loss_flags(facts["last_loss"]), scale=scale, seed=seed)
             seconds[f"x{scale}/seed_{seed}"] = time.perf_counter() - begun
             total += facts["tokens"]
     if not is_first():

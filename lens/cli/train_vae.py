@@ -46,7 +46,7 @@ def run(args):
             "embeddings": embedding_facts(part),
             "parameters": sum(value.numel() for value in vae.parameters()),
         }
-        found = embedding_flags(part) + diagnostics.of_vae(by_seed[str(seed)]["train"])
+        found = embedding_flags(part) + diagnostics.vae_flags(by_seed[str(seed)]["train"])
         flags += diagnostics.named(found, seed=seed)
     size = by_seed[str(args.seeds[0])]["parameters"]
     inputs = input_files(args, "pairs", "embeddings")

@@ -1,11 +1,10 @@
-"""The exceptions whose text is meant for the user, what is said of others, and how it is shown."""
+"""Errors with a message for the user, messages for foreign errors, and printing them safely."""
 
 import errno
 from collections.abc import Iterator
 
 LONGEST = 1500  # characters of a line
-# What libraries say where memory cannot be had: torch, C++, the loader of shared libraries, the
-# system's own words.
+# Out-of-memory messages of torch, C++, the loader of shared libraries and the system.
 NO_MEMORY = (
     "can't allocate memory",
     "std::bad_alloc",
@@ -15,30 +14,30 @@ NO_MEMORY = (
 
 
 class LensError(Exception):
-    """Something the user can mend: says what is wrong, where, and what to do.
+    """A problem that the user can fix: the message says what is wrong, where, and what to do.
 
     The command line prints the message without a traceback and exits with status 1.
     """
 
 
 class DamagedError(LensError, ValueError):
-    """A file that is there and cannot be read as what it should be."""
+    """A file that exists but cannot be read in its format."""
 
 
 def out_of_memory(error: BaseException) -> BaseException | None:
-    """The error, or the one that it comes from, by which memory was refused."""
+    """The out-of-memory error in the chain of an error and its causes, or None."""
     return next(filter(_is_of_memory, _chain(error)), None)
 
 
 def message(error: BaseException) -> str | None:
-    """What is wrong and what to do, for an error that the user can mend; None for a bug."""
+    """What is wrong and what to do, for an error that the user can fix; None for a bug."""
     if refused := out_of_memory(error):
         return (
             f"out of memory ({_first_line(refused)}). Lower the batch size or the longest text, or "
             "give the job more memory: on a cluster `--set-resources RULE:mem_mb=...`, in a shell "
             "`ulimit -v unlimited`. What was finished is kept."
         )
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, which need not be here
+    if type(error).__name__ == "OutOfMemoryError":  # torch's; torch may not be imported
         return (
             f"the GPU is out of memory ({error}). Lower the batch size "
             "or the longest text, or ask for a larger GPU; `lens plan` says what fits."
@@ -49,7 +48,7 @@ def message(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it is said to come from."""
+    """The error and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -68,7 +67,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """Text that a terminal can show on one line: what is not printable as an escape, the rest cut.
+    """Text that is safe to show on one line of a terminal, cut to `limit` characters.
 
     Line breaks, control and bidirectional characters become \\n, \\x1b, \\u202e and so on.
     """
@@ -79,8 +78,7 @@ def printable(text: str, limit: int | None = None) -> str:
 
 
 def shown(text: str) -> str:
-    """Text that may quote data, line by line: nothing in it steers a terminal, and a line that
-    quotes long data has its middle left out."""
+    """Text that may quote data, made safe for a terminal; the middle of long lines is cut."""
     return "\n".join(map(_short, text.split("\n")))
 
 

@@ -16,13 +16,13 @@ class Interval:
 
 
 def crossed_interval(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Interval for the mean of values [seeds, items], every seed seen on every item.
+    """Confidence interval for the mean of values [seeds, items]; each seed is seen on each item.
 
-    Two-way random effects: with mean squares of seeds, items and the rest, the variance of the
-    grand mean is (MS_seeds + MS_items - MS_rest) / (seeds * items), never less than what the seeds
-    or the items alone give; Student's t with Satterthwaite's degrees of freedom. With three seeds a
-    bootstrap over seeds covers too rarely, this does not. One seed: items alone. LensError where a
-    value is missing or not finite: none is left out of a mean.
+    Two-way random effects: with the mean squares of seeds, items and residuals, the variance of the
+    grand mean is (MS_seeds + MS_items - MS_rest) / (seeds * items), and at least the variance from
+    seeds or items alone. Student's t with Satterthwaite's degrees of freedom. With three seeds a
+    bootstrap over seeds covers too rarely; this interval does not. With one seed: items alone.
+    Raises LensError if a value is missing or not finite.
     """
     from scipy.stats import t
 
@@ -48,8 +48,8 @@ def interval_by_prompt(
 
 
 def crossed_p_value(values: np.ndarray) -> float:
-    """Two-sided p-value of the mean of values [seeds, items] being 0: below 0.05 exactly where
-    `crossed_interval` leaves 0 out."""
+    """Two-sided p-value for a mean of 0 of values [seeds, items]: below 0.05 exactly if the 95 %
+    interval of `crossed_interval` excludes 0."""
     from scipy.stats import t
 
     mean, error, freedom = _crossed(values)
@@ -64,7 +64,7 @@ def _crossed(values: np.ndarray) -> tuple[float, float, float]:
     if not values.size or not np.isfinite(values).all():
         raise LensError(
             f"{(~np.isfinite(values)).sum():,} of {values.size:,} values to average are not finite "
-            "numbers: there is no interval. Look at the stage that they are from."
+            "numbers, so there is no interval. Check the stage that made them."
         )
     seeds, items = values.shape
     mean = values.mean()
@@ -85,7 +85,7 @@ def _crossed(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Holm's corrected p-values of one family of comparisons; NaN (no comparison) stays NaN."""
+    """Holm-corrected p-values of one family of comparisons; NaN (no comparison) stays NaN."""
     p = np.asarray(p_values, np.float64)
     corrected = np.full(len(p), np.nan)
     order = np.argsort(p)[: int(np.isfinite(p).sum())]

@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, a line every half minute in a log."""
+"""Progress of long work: a bar on a terminal, a line every half minute in a log."""
 
 import sys
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ EVERY = 30.0  # seconds between two lines of a log
 
 
 class Bar(tqdm):
-    """tqdm, on standard error. Where that is no terminal, lines such as
+    """tqdm on standard error. If that is not a terminal, it prints lines such as
 
         embed: 1,200 of 4,800 tokens (25 %), 30 s so far, about 01:30 left
 
-    from the first half minute on; nothing for work that is done before.
+    every half minute; nothing for work that takes less.
     """
 
     def __init__(self, rows: Iterable | None = None, *, shown: bool = True, **options: Any) -> None:
@@ -32,14 +32,14 @@ class Bar(tqdm):
         return False
 
     def line(self) -> str:
-        """How far it is, and how long it will take."""
+        """The line for a log: work done, time taken, time left."""
         now = self.format_dict
-        done, total, spent = now["n"], now["total"], now["elapsed"]
+        done, total, elapsed = now["n"], now["total"], now["elapsed"]
         text = f"{self.desc.removesuffix(': ')}: {done:,}"
         if not total:
-            return f"{text} {self.unit}s, {self.format_interval(spent)} so far"
+            return f"{text} {self.unit}s, {self.format_interval(elapsed)} so far"
         text += f" of {total:,} {self.unit}s ({100 * done / total:.0f} %)"
-        text += f", {self.format_interval(spent)} so far"
+        text += f", {self.format_interval(elapsed)} so far"
         if 0 < done < total:
-            text += f", about {self.format_interval(spent * (total - done) / done)} left"
+            text += f", about {self.format_interval(elapsed * (total - done) / done)} left"
         return text

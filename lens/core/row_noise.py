@@ -1,8 +1,8 @@
-"""Random numbers that belong to a row, not to a moment.
+"""Random numbers that depend on a seed and a row only (counter-based).
 
-Noise for row i is a function of (seed, i) alone, so that it can be drawn again batch by batch, in
-any order, on any worker, without being stored. The bits come from SplitMix64 (Steele, Lea and
-Flood, 2014), a counter put through a 64-bit mixer.
+Noise for row i is a function of (seed, i). It can be drawn again in any batch, order or process,
+and is never stored. The bits come from SplitMix64 (Steele, Lea and Flood, 2014): a counter put
+through a 64-bit mixer.
 """
 
 import torch
@@ -27,7 +27,7 @@ def row_uniforms(seeds: Tensor) -> Tensor:
 
 
 def combine(seed: Tensor | int, *parts: Tensor | int) -> Tensor:
-    """Row seeds int64 from a seed and integers that name a row (broadcast together)."""
+    """Row seeds int64 from a seed and integers that identify a row (broadcast together)."""
     state = _mix(torch.as_tensor(seed))
     for part in parts:
         state = _mix(_mix(state) + torch.as_tensor(part) + 1)

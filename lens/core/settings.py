@@ -1,4 +1,4 @@
-"""What a section of the config, a command's flags and the Python API share: typed settings."""
+"""Typed settings, shared by the config, the command line and the Python API."""
 
 import re
 from types import UnionType
@@ -13,7 +13,7 @@ BatchTokens = Annotated[int, Field(ge=1, description="Tokens in one batch; chang
 
 
 def matching(pattern: str, message: str) -> AfterValidator:
-    """Refuses texts that the pattern does not match from end to end, line breaks included."""
+    """A validator that refuses strings that the pattern does not match as a whole."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -40,7 +40,7 @@ Variable = Annotated[
 
 
 def _unique(values: list) -> list:
-    if any(value in values[:place] for place, value in enumerate(values)):
+    if any(value in values[:i] for i, value in enumerate(values)):
         raise ValueError("has the same item twice")
     return values
 
@@ -49,16 +49,16 @@ Unique = AfterValidator(_unique)
 
 
 class Settings(BaseModel):
-    """A section: every field has a type, bounds, a default where there is one, and a description.
+    """One section of settings: each field has a type, bounds and a description.
 
-    Unknown keys are refused, and so is a text where a number belongs. pydantic.ValidationError
-    names the field and the value.
+    Unknown keys and values of the wrong type raise pydantic.ValidationError, which names the field
+    and the value.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     def given(self) -> dict:
-        """What was given, without the defaults, as plain JSON values."""
+        """The fields that were set explicitly, as JSON values."""
         return self.model_dump(exclude_unset=True)
 
 
@@ -71,7 +71,7 @@ class Threaded(Settings):
 
 
 def section_of(kind: Any) -> Any:
-    """A type without its bounds, and without None: of `Section | None` the section."""
+    """A type without its bounds and without None: `Section` for `Section | None`."""
     if get_origin(kind) is Annotated:
         return section_of(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):

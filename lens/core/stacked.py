@@ -1,6 +1,7 @@
-"""Models of one shape trained side by side: one batched product where there would be many small.
+"""Many models of one shape trained at once: one batched matrix product replaces many small ones.
 
-Each run keeps its own data, seed, batches and optimiser state, so that it ends as it would alone.
+Each run has its own data, seed, batches and optimiser state: it gets the weights that it would get
+if it were trained alone.
 """
 
 import copy
@@ -20,7 +21,7 @@ LARGE = 1024  # rows or columns from which a product keeps all threads busy by i
 
 
 class Linear(nn.Linear):
-    """`nn.Linear` whose weights may be those of R models [R, out, in], for inputs [R, n, in]."""
+    """`nn.Linear` that may hold the weights of R models [R, out, in], for inputs [R, n, in]."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         if self.weight.dim() == 2:
@@ -34,7 +35,7 @@ def product(inputs: Tensor, weight: Tensor) -> Tensor:
 
 
 class _Product(torch.autograd.Function):
-    """Gives the weight's gradient in the weight's own layout, which the optimiser needs."""
+    """Returns the weight's gradient in the memory layout of the weight, as the optimiser needs."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor) -> Tensor:
@@ -53,40 +54,40 @@ class _Product(torch.autograd.Function):
 
 
 def _products(left: Tensor, right: Tensor) -> Tensor:
-    """left @ right: large ones in turn, for a batched product would give each to one thread."""
+    """left @ right. Large products run one after another: in a batch each gets one thread only."""
     if max(*left.shape[1:], right.shape[2]) < LARGE:
         return torch.bmm(left, right)
-    out = left.new_empty(len(left), left.shape[1], right.shape[2])
-    for one, other, result in zip(left, right, out, strict=True):
-        torch.mm(one, other, out=result)
-    return out
+    products = left.new_empty(len(left), left.shape[1], right.shape[2])
+    for left_matrix, right_matrix, result in zip(left, right, products, strict=True):
+        torch.mm(left_matrix, right_matrix, out=result)
+    return products
 
 
 class Stack(Generic[Model]):
-    """R models of one shape, made of `stacked.Linear`, under one Adam.
+    """R models of one shape, made of `stacked.Linear`, trained by one Adam.
 
-    `module` computes all that are kept at once, its weights being [kept, ...].
+    `module` computes all models that still train at once; its weights are [kept, ...].
     """
 
     def __init__(self, models: Sequence[Model], learning_rate: float):
         self.module = copy.deepcopy(models[0])
-        self._own = [
+        self._states = [
             {name: value.clone() for name, value in model.state_dict().items()} for model in models
         ]
         self._learning_rate = learning_rate
         self._moments = [
-            [(torch.zeros_like(v), torch.zeros_like(v), torch.zeros(())) for v in own.values()]
-            for own in self._own
+            [(torch.zeros_like(v), torch.zeros_like(v), torch.zeros(())) for v in state.values()]
+            for state in self._states
         ]
         self.keep(range(len(models)))
 
     def keep(self, kept: Sequence[int]) -> None:
-        """Goes on with these runs alone; the others stay as they are."""
+        """Trains only these runs from now on; the others keep their weights."""
         self._kept, self._weights = list(kept), []
-        for name in self._own[0]:
-            stacked = torch.stack([self._own[run][name] for run in kept]).requires_grad_()
-            for place, run in enumerate(kept):  # views: what Adam does to one, it does to the stack
-                self._own[run][name].data = stacked.detach()[place]
+        for name in self._states[0]:
+            stacked = torch.stack([self._states[run][name] for run in kept]).requires_grad_()
+            for i, run in enumerate(kept):  # views: Adam's updates reach the stack, too
+                self._states[run][name].data = stacked.detach()[i]
             self._weights.append(stacked)
             owner, _, leaf = name.rpartition(".")
             part = self.module.get_submodule(owner)
@@ -94,19 +95,19 @@ class Stack(Generic[Model]):
             setattr(part, leaf, stacked)
 
     def step(self, loss: Tensor, active: Sequence[int]) -> None:
-        """One step of the kept runs at these places down the gradient of `loss`, their sum.
+        """One Adam step of the kept runs at the positions `active`; `loss` is their summed loss.
 
         (`torch.optim.Adam` would import the compiler with it, a second in every process.)
         """
-        # contiguous, because the fused Adam reads memory without regard to strides
+        # contiguous, because the fused Adam ignores strides
         gradients = [g.contiguous() for g in torch.autograd.grad(loss, self._weights)]
-        runs = [(place, self._kept[place]) for place in active]
+        runs = [(i, self._kept[i]) for i in active]
         means, squares, counts = zip(
             *(m for _, run in runs for m in self._moments[run]), strict=True
         )
         adam(
-            [value for _, run in runs for value in self._own[run].values()],
-            [gradient[place] for place, _ in runs for gradient in gradients],
+            [value for _, run in runs for value in self._states[run].values()],
+            [gradient[i] for i, _ in runs for gradient in gradients],
             list(means),
             list(squares),
             [],
@@ -117,12 +118,12 @@ class Stack(Generic[Model]):
 
     def state(self, run: int) -> dict[str, Tensor]:
         """A copy of one model's weights."""
-        return {name: value.clone() for name, value in self._own[run].items()}
+        return {name: value.clone() for name, value in self._states[run].items()}
 
 
 @dataclass
 class Batch:
-    """Rows [R, b] of each run's own data; a run short of b rows is padded with its row 0."""
+    """Rows [R, b] of each run's data; a run with fewer than b rows is padded with its row 0."""
 
     rows: Tensor
     lengths: list[int]
@@ -133,7 +134,7 @@ class Batch:
         return [run for run, length in enumerate(self.lengths) if length]
 
     def total(self, losses: Tensor) -> Tensor:
-        """The sum over runs of the mean of their losses [R, b], padding left out."""
+        """Sum over runs of the mean of their losses [R, b], without padding."""
         if min(self.lengths) == max(self.lengths):
             return losses.mean(dim=1).sum()
         means = (losses[run, : self.lengths[run]].mean() for run in self.active)
@@ -143,7 +144,7 @@ class Batch:
 def batches(
     counts: Sequence[int], size: int, generators: Sequence[torch.Generator]
 ) -> Iterator[Batch]:
-    """A shuffled pass over each run's rows, `size` at a time; shorter runs end earlier."""
+    """One shuffled pass over each run's rows in batches of `size`; shorter runs finish earlier."""
     orders = [
         torch.randperm(count, generator=generator).split(size)
         for count, generator in zip(counts, generators, strict=True)
@@ -158,7 +159,7 @@ def batches(
 
 
 def seeded(make: Callable[[], Made], seed: int) -> Made:
-    """What `make` returns with torch's generator seeded, which is put back after."""
+    """What `make` returns with torch's generator seeded; the generator is restored after."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lens.core.diagnostics import Found, of_labels
+from lens.core.diagnostics import Found, label_flags
 from lens.data.near_duplicates import THRESHOLD, WIDTH, repeated
 from lens.data.splits import contradicting_pairs, longer_answer_wins
 
@@ -57,12 +57,12 @@ def longer_wins(table: pd.DataFrame) -> float:
     return float(longer_answer_wins(table.assign(split="all"))["all"])
 
 
-def of_pairs(table: pd.DataFrame) -> Found:
+def pair_flags(table: pd.DataFrame) -> Found:
     """Flags of a pair table: near-duplicate prompts, contradictions, repeated pairs, and a length
     or a side that decides."""
     prompts = table["group"].unique()
     near, count = len(repeated(prompts)), len(prompts)
-    flags = of_labels(contradicting_pairs(table), len(table))
+    flags = label_flags(contradicting_pairs(table), len(table))
     if near:
         detail = f"{near:,} of {count:,} prompts, Jaccard {THRESHOLD} or more of {WIDTH}-character"
         flags.append(("near_duplicates_in_data", f"{detail} pieces"))

@@ -95,10 +95,10 @@ def summary(
     count, total = int(prompts["n"].max()), int(best["prompt_id"].nunique())
     tied = {str(s): diagnostics.tied_rows(r.reshape(-1, count)) for s, r in rewards.items()}
     tied_gold = diagnostics.tied_rows(candidates["gold"].to_numpy().reshape(-1, count))
-    flags = diagnostics.named(diagnostics.of_gold(tied_gold, total))
+    flags = diagnostics.named(diagnostics.gold_flags(tied_gold, total))
     for seed, correct in pairs.groupby("seed")["correct"]:
-        found = diagnostics.of_pairs(correct.to_numpy())
-        found += diagnostics.of_rewards(tied[str(seed)], total)
+        found = diagnostics.pair_flags(correct.to_numpy())
+        found += diagnostics.reward_flags(tied[str(seed)], total)
         flags += diagnostics.named(found, seed=int(seed))
     by_prompt = candidates.groupby("prompt_id", sort=False)
     longest = candidates.loc[
@@ -133,7 +133,7 @@ def describe_gold(scored: pd.DataFrame) -> dict:
     within = by_prompt.std().mean()
     return {
         "prompts_of_one_score": tied,
-        "flags": diagnostics.named(diagnostics.of_gold(tied, int(compared.sum()))),
+        "flags": diagnostics.named(diagnostics.gold_flags(tied, int(compared.sum()))),
         "candidates": len(scored),
         "mean_gold": float(gold.mean()),
         "sd_gold": float(gold.std()),

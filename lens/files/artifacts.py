@@ -1,7 +1,7 @@
 """Files on disk: the only module that reads and writes arrays, tables and JSON.
 
-Every file is written beside its place and renamed, so that a half-written one is never taken for
-whole. Nothing is pickled.
+Every file is written under a temporary name and then renamed, so there are no half-written files.
+Nothing is pickled.
 """
 
 import hashlib
@@ -34,40 +34,39 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Sorted keys, two spaces, no NaN: the same value gives the same bytes."""
+    """Saves JSON with sorted keys and no NaN: equal values give identical files."""
     try:
         text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False)
     except ValueError as error:
         raise LensError(
-            f"{path}: would hold a number that is not finite, {_not_finite(value)}. A stage has "
-            "gone wrong: see its other numbers."
+            f"{path}: not written, because a number is not finite: {_not_finite(value)}. The stage "
+            "went wrong: check its inputs."
         ) from error
     write_text(path, text + "\n")
 
 
-def _not_finite(value: object, place: str = "") -> str:
-    """Where in nested values the first NaN or infinity stands, and which it is."""
+def _not_finite(value: object, path: str = "") -> str:
+    """ "PATH = VALUE" of the first NaN or infinity in nested values; "" if there is none."""
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{place.lstrip('/')} = {value}"
+        return f"{path.lstrip('/')} = {value}"
     items: Iterable[tuple[object, object]] = value.items() if isinstance(value, Mapping) else []
     items = enumerate(value) if isinstance(value, list | tuple) else items
-    found = (_not_finite(each, f"{place}/{key}") for key, each in items)
-    return next(filter(None, found), "")
+    messages = (_not_finite(item, f"{path}/{key}") for key, item in items)
+    return next(filter(None, messages), "")
 
 
 def read_json(path: str | Path) -> Any:
-    """Raises DamagedError, a LensError, where the file holds no JSON, or NaN or infinity, which are
-    none."""
+    """Raises DamagedError, a LensError, if the file is not valid JSON (NaN, infinity are not)."""
     try:
         return json.loads(require_file(path).read_text(encoding="utf-8"), parse_constant=_refuse)
     except ValueError as error:
         raise DamagedError(
-            f"{path} is damaged ({error}). Remove it and run again, which makes it anew."
+            f"{path} is damaged ({error}). Remove it and run again to make it again."
         ) from error
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"it holds {constant}, which is no number")
+    raise ValueError(f"it holds {constant}, which is not a number")
 
 
 def write_arrays(
@@ -78,7 +77,7 @@ def write_arrays(
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with replacing(path) as temporary:
-        save_file(contiguous, temporary, metadata=_noted(about))
+        save_file(contiguous, temporary, metadata=_metadata(about))
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
@@ -92,30 +91,30 @@ def read_about(path: str | Path) -> dict[str, Any]:
     from safetensors import safe_open
 
     with safe_open(str(require_file(path)), framework="numpy") as file:
-        found = dict(file.metadata() or {})
-    return json.loads(found["lens"]) if "lens" in found else found
+        metadata = dict(file.metadata() or {})
+    return json.loads(metadata["lens"]) if "lens" in metadata else metadata
 
 
-def _noted(about: Mapping[str, Any] | None) -> dict[str, str]:
-    """As one text: safetensors writes several in an order that changes from run to run."""
+def _metadata(about: Mapping[str, Any] | None) -> dict[str, str]:
+    """One entry of JSON: safetensors writes several entries in a random order."""
     return {"lens": json.dumps(dict(about), sort_keys=True)} if about else {}
 
 
 def check_holds(dtype: str, embeddings: np.ndarray, names: Sequence[str]) -> None:
-    """LensError naming the first of embeddings [n, d] that has a value beyond the largest number of
-    `dtype`, and so would be saved as infinite."""
-    held = np.isfinite(_rounded(embeddings, dtype).float().numpy()).all(axis=1)
-    if not held.all():
-        first = int(np.flatnonzero(~held)[0])
+    """LensError if one of embeddings [n, d] has a value that is too large for `dtype` and would be
+    saved as infinity; it gives the first such embedding's name, of `names` [n]."""
+    finite = np.isfinite(_rounded(embeddings, dtype).float().numpy()).all(axis=1)
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
         raise LensError(
             f"the embedding of {names[first]} has the value "
-            f"{np.abs(embeddings[first]).max():.3g}, too large for {dtype} ({(~held).sum():,} of "
-            f"{len(held):,} embeddings are). Set `precision: high`."
+            f"{np.abs(embeddings[first]).max():.3g}, too large for {dtype} ({(~finite).sum():,} of "
+            f"{len(finite):,} embeddings are). Set `precision: high`."
         )
 
 
 def _rounded(array: np.ndarray, dtype: str) -> "torch.Tensor":
-    """As a torch tensor in a number format."""
+    """The array as a torch tensor in the number format `dtype`."""
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(array)).to(getattr(torch, dtype))
@@ -124,17 +123,17 @@ def _rounded(array: np.ndarray, dtype: str) -> "torch.Tensor":
 def write_embeddings(
     path: str | Path, arrays: Mapping[str, np.ndarray], dtype: str, about: Mapping[str, Any]
 ) -> None:
-    """Saves named arrays of embeddings as safetensors in the number format `dtype` ("float32",
-    "float16" or "bfloat16", rounded to the nearest)."""
+    """Saves named arrays of embeddings as safetensors, rounded to `dtype` ("float32", "float16" or
+    "bfloat16")."""
     from safetensors.torch import save_file
 
     tensors = {name: _rounded(array, dtype) for name, array in arrays.items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=_noted(about))
+        save_file(tensors, temporary, metadata=_metadata(about))
 
 
 def map_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Arrays of a safetensors file by memory map, not read yet; values by `as_float32`."""
+    """Memory-mapped arrays of a safetensors file; `as_float32` reads their values."""
     path, arrays = require_file(path), {}
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -152,7 +151,7 @@ def map_arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def as_float32(array: np.ndarray) -> np.ndarray:
-    """Values of a mapped array; uint16 are the bits of bfloat16."""
+    """Values float32 of an array from `map_arrays`; uint16 holds the bits of bfloat16."""
     if array.dtype == np.uint16:
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array.astype(np.float32)
@@ -174,13 +173,14 @@ def read_block(path: Path) -> "dict[str, np.ndarray] | pd.DataFrame":
 
 
 def read_npy(path: str | Path) -> np.ndarray:
-    """Embeddings float32 from a .npy file of finite numbers, never of pickled objects."""
+    """An array float32 from a .npy file; LensError unless all values are finite numbers. Pickled
+    objects are refused."""
     try:
         array = np.load(require_file(path), allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise LensError(f"{path}: not a .npy file of numbers ({error}).") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise LensError(f"{path}: an array of numbers is needed. Save it with `numpy.save`.")
+        raise LensError(f"{path}: not an array of numbers. Save one with `numpy.save`.")
     array = array.astype(np.float32)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
@@ -194,7 +194,7 @@ def write_npy(path: str | Path, array: np.ndarray) -> None:
 
 
 def write_table(path: str | Path, table: "pd.DataFrame") -> None:
-    """Saves a data frame as Parquet or CSV, by the suffix; floats in CSV keep full precision."""
+    """Saves a data frame as Parquet or CSV, by the suffix; CSV keeps floats at full precision."""
     with replacing(path) as temporary:
         if Path(path).suffix == ".parquet":
             table.to_parquet(temporary, index=False, write_page_checksum=True)
@@ -211,9 +211,9 @@ def read_table(path: str | Path) -> "pd.DataFrame":
         return pd.read_csv(path)
     try:
         return pd.read_parquet(path, page_checksum_verification=True)
-    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors of reading are of these
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's read errors are among these
         raise DamagedError(
-            f"{path} is damaged ({error}). Remove it and run again, which makes it anew."
+            f"{path} is damaged ({error}). Remove it and run again to make it again."
         ) from error
 
 
@@ -222,12 +222,12 @@ def write_jsonl(path: str | Path, rows: Iterable[object]) -> None:
 
 
 def require_file(path: str | Path) -> Path:
-    """The path, or an error that names it when no such file exists."""
+    """The path as a `Path`; LensError if there is no such file."""
     path = Path(path)
     if not path.is_file():
-        found = "no such file" if not path.exists() else "no ordinary file"
+        problem = "no such file" if not path.exists() else "not a regular file"
         raise LensError(
-            f"{printable(str(path))}: {'a folder' if path.is_dir() else found}. "
+            f"{printable(str(path))}: {'a folder' if path.is_dir() else problem}. "
             "Check the path, or make the file first."
         )
     return path
@@ -253,10 +253,10 @@ def write_metrics(
     metrics: Mapping,
     cost: Mapping[str, Any] | None = None,
 ) -> None:
-    """Saves what a stage measured beside its settings, versions and the hashes of its inputs.
+    """Saves a stage's metrics with its settings, versions and the hashes of its inputs.
 
-    Written last, so that its presence says that the stage finished. With `cost`, the counts of
-    `lens.files.cost.measured`, a file cost.json beside it says what the stage took.
+    Stages write this file last: if it exists, the stage has finished. With `cost` (the counts for
+    `lens.files.cost.measured`) the stage's cost is saved as cost.json in the same folder.
     """
     hashes = {name: sha256(file) for name, file in inputs.items()}
     if cost is not None:
@@ -269,11 +269,11 @@ def write_metrics(
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, LENS and the libraries that shape results."""
-    found = {"python": platform.python_version()}
+    """Versions of Python, LENS and the libraries that affect results."""
+    installed = {"python": platform.python_version()}
     for name in ("lens-rm", *PACKAGES):
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed

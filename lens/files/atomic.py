@@ -1,6 +1,6 @@
-"""Files and folders written beside their place and renamed, so that none is ever half there.
+"""Files and folders written under a temporary name, then renamed: none is ever half-written.
 
-A process that is killed leaves its temporary folder; the next one that writes beside it removes it.
+A killed process leaves its temporary folder; the next process that writes there removes it.
 """
 
 import errno
@@ -22,30 +22,32 @@ WEIGHTS = re.compile(r"(adapter_)?model(-.*)?\.safetensors(\.index\.json)?")
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yields a path in a temporary folder beside the target; renames it to `path` on success. Some
-    libraries write files of their own beside the one they are given: these lie there too.
+    """Yields a path in a temporary folder next to the target and renames it to `path` on success.
+    (A folder, because some libraries write more files next to the one that they are given.)
 
-    A link stays, its target is replaced. LensError where `path` is a folder, a device or a pipe.
+    A link stays and its target is replaced. LensError if `path` is a folder, a device or a pipe, or
+    the disk refuses.
     """
-    path = _target(path, Path.is_file, "ordinary file")
-    with _refusals_said(path), _beside(path) as folder:
+    path = _target(path, Path.is_file, "regular file")
+    with _disk_errors(path), _temporary_folder(path) as folder:
         temporary = folder / "new"  # a name that no search for results finds
         yield temporary
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # safetensors makes files for their owner alone
+        os.chmod(temporary, 0o666 & ~mask)  # safetensors makes files that only the owner can read
         os.replace(temporary, path)
 
 
 @contextmanager
 def replacing_folder(folder: str | Path) -> Iterator[Path]:
-    """Yields an empty folder beside the target, which on success takes its place: whoever is
-    killed leaves the old folder, none or the new one, never a part.
+    """Yields an empty folder next to the target and replaces the target by it on success: a killed
+    process leaves the old folder, none, or the new one, never a part.
 
-    What else the old one held stays, but for a model's weights. LensError where it is no folder.
+    Other files of the old folder are kept, except a model's weights. LensError if the target is not
+    a folder, or the disk refuses.
     """
     folder = _target(folder, Path.is_dir, "folder")
-    with _refusals_said(folder), _beside(folder) as temporary:
+    with _disk_errors(folder), _temporary_folder(folder) as temporary:
         new, old = temporary / "new", temporary / "old"
         new.mkdir()
         yield new
@@ -66,7 +68,7 @@ def _target(path: str | Path, is_right: Callable[[Path], bool], kind: str) -> Pa
     if path.is_symlink() or not path.name:
         path = path.resolve()
     if path.exists() and not is_right(path):
-        raise LensError(f"{path}: is there and is no {kind}. Choose another name.")
+        raise LensError(f"{path}: exists and is not a {kind}. Choose another name.")
     return path
 
 
@@ -82,31 +84,33 @@ def _keep_others(old: Path, new: Path) -> None:
 
 
 @contextmanager
-def _refusals_said(path: Path) -> Iterator[None]:
-    """Turns what a disk refuses into a LensError: each library has an error of its own for it."""
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Raises LensError when the disk refuses; libraries raise different errors for this."""
     try:
         yield
     except Exception as error:
         if getattr(error, "errno", None) in FULL or "No space left on device" in str(error):
             raise LensError(
-                f"{path}: the disk is full. Free some space and run again; what was finished is "
-                "whole and is kept."
+                f"{path}: the disk is full. Free some space and run again; finished work is kept."
             ) from error
-        if _is_of_writing(error, path):
+        if _is_write_refused(error, path):
             raise LensError(
                 f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}). Make "
-                "its folder writable and run again; what was finished is kept."
+                "its folder writable and run again; finished work is kept."
             ) from error
         raise
 
 
-def _is_of_writing(error: Exception, path: Path) -> bool:
-    """Whether the file system lets nobody, or not this user, write to `path`; its readers, which
-    may run in the midst of its writing, have other files."""
+def _is_write_refused(error: Exception, path: Path) -> bool:
+    """Whether the error says that `path` cannot be written. Errors about other files, which are
+    read while `path` is written, do not count."""
     if isinstance(error, OSError) and error.filename is not None:
-        place = Path(os.fsdecode(error.filename))
-        ours = place in (path, *path.parents) or _temporary(path) in (place, *place.parents)
-        return ours and error.errno in READ_ONLY
+        refused = Path(os.fsdecode(error.filename))
+        is_ours = refused in (path, *path.parents) or _temporary(path) in (
+            refused,
+            *refused.parents,
+        )
+        return is_ours and error.errno in READ_ONLY
     return not isinstance(error, OSError) and "Read-only file system" in str(error)
 
 
@@ -115,8 +119,8 @@ def _temporary(path: Path) -> Path:
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A folder for this process to write in what is then renamed to `path`."""
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    """This process's folder next to `path`, removed at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path.parent.resolve())
     temporary = _temporary(path)
@@ -130,12 +134,12 @@ def _beside(path: Path) -> Iterator[Path]:
 
 @cache
 def _sweep(folder: Path) -> None:
-    """Removes what writers that were killed on this machine have left in a folder; once for each
-    folder and process, since a folder may hold many files."""
-    left = re.compile(rf"\..+\.{re.escape(platform.node())}\.(\d{{1,9}})\.tmp")
+    """Removes temporary folders of processes of this machine that were killed; once per folder and
+    process, because a folder may hold many files."""
+    temporary = re.compile(rf"\..+\.{re.escape(platform.node())}\.(\d{{1,9}})\.tmp")
     for entry in list(os.scandir(folder)):
-        found = left.fullmatch(entry.name)
-        if found and not _is_running(int(found[1])):
+        match = temporary.fullmatch(entry.name)
+        if match and not _is_running(int(match[1])):
             rmtree(entry.path, ignore_errors=True)
 
 

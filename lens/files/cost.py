@@ -1,6 +1,6 @@
 """What a stage costs: time, memory, tokens and parameters, for Table 2.
 
-Kept apart from a stage's results, which are the same in every run; this is not.
+Saved apart from a stage's results: those are the same in every run, costs are not.
 """
 
 import os
@@ -17,8 +17,8 @@ _parts: dict[str, float] = {}
 
 
 def start(processor_began: float = 0.0) -> None:
-    """Begins to count; a command does so first. One that follows others in their process says what
-    processor time they have taken."""
+    """Starts the clock at the beginning of a command. `processor_began`: processor seconds that
+    earlier commands of this process took."""
     global _started, _processor_began, _on_gpu_since
     _started, _on_gpu_since = time.perf_counter(), None
     _processor_began = processor_began
@@ -27,14 +27,14 @@ def start(processor_began: float = 0.0) -> None:
 
 @contextmanager
 def part(name: str) -> Iterator[None]:
-    """Times a part of the job by the clock; parts of one name add up."""
+    """Measures the wall time of a part of the job; parts with one name add up."""
     begun = time.perf_counter()
     yield
     _parts[name] = _parts.get(name, 0.0) + time.perf_counter() - begun
 
 
 def uses(device: str) -> None:
-    """Notes that a model goes to this device from now on."""
+    """Counts GPU time from now on if `device` is a GPU."""
     global _on_gpu_since
     if str(device).startswith("cuda") and _on_gpu_since is None:
         _on_gpu_since = time.perf_counter()
@@ -50,11 +50,11 @@ def measured(
 ) -> dict:
     """What this process has cost so far, as JSON values.
 
-    `tokens` read (each time a model reads one counts), `new_tokens` sampled, `parameters` of the
-    models used and those of them `trained`. `device_seconds`: how long a GPU was held, or, without
-    one, processor time; times the processes that train together. Bytes of main memory at the peak,
-    and of the GPU's. `seconds`: of the parts of a job that does several things, beside those timed
-    with `part`.
+    `tokens` read by models (each reading counts), `new_tokens` sampled, `parameters` of the models
+    used and how many of them were `trained`. `device_seconds`: how long a GPU was held, or
+    processor time without a GPU; times the number of processes that train together. Memory: bytes
+    at the peak, of main memory and GPU. `seconds`: {part of the job: wall time}, added to the parts
+    timed with `part`.
     """
     now, processor = time.perf_counter(), time.process_time() - _processor_began
     torch = sys.modules.get("torch")

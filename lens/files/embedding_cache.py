@@ -1,8 +1,8 @@
-"""Embeddings that were made before, by encoder and text, so that only new texts are read.
+"""A cache of embeddings by encoder and text: only new texts are embedded.
 
-A folder for each encoder, with a file for each time that texts were added: their keys (hashes of
-the token ids that the model read) and vectors. The folder is LENS_CACHE or ~/.cache/lens; where
-LENS_CACHE is `off`, nothing is kept. Past 2 GB the files that were used longest ago are removed.
+One folder per encoder, one file per addition: keys (hashes of the token ids that the model read)
+and vectors. The folder is LENS_CACHE or ~/.cache/lens; `LENS_CACHE=off` turns the cache off. Above
+2 GB the least recently used files are removed.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ LIMIT = 2_000_000_000  # bytes
 
 
 def folder() -> Path | None:
-    """Where embeddings are kept; None where they are not."""
+    """The cache's folder; None if the cache is off."""
     asked = os.environ.get("LENS_CACHE", "")
     if asked.lower() == "off":
         return None
@@ -29,17 +29,17 @@ def folder() -> Path | None:
 
 
 class Cache:
-    """The embeddings of one encoder, which `what` identifies."""
+    """The embeddings of one encoder, which the mapping `encoder` identifies."""
 
-    def __init__(self, what: Mapping):
-        text = json.dumps(what, sort_keys=True, default=str)
+    def __init__(self, encoder: Mapping):
+        text = json.dumps(encoder, sort_keys=True, default=str)
         root = folder()
         self.path = root and root / hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def find(self, texts: Sequence[Sequence[int]]) -> dict[int, np.ndarray]:
-        """{place of a text: its vector [d]} for tokenised texts that are known."""
-        wanted = {_key(text): place for place, text in enumerate(texts)}
-        found: dict[int, np.ndarray] = {}
+        """{index of a text: its vector [d]} for the tokenised texts that are in the cache."""
+        wanted = {_key(text): i for i, text in enumerate(texts)}
+        cached: dict[int, np.ndarray] = {}
         for file in sorted(self.path.glob("*.safetensors")) if self.path else []:
             try:
                 arrays = artifacts.read_arrays(file)
@@ -49,13 +49,13 @@ class Cache:
                 file.unlink(missing_ok=True)
                 continue
             here = [(wanted[key], row) for row, key in enumerate(map(bytes, keys)) if key in wanted]
-            found.update((place, vectors[row]) for place, row in here)
+            cached.update((i, vectors[row]) for i, row in here)
             if here:
                 file.touch()
-        return found
+        return cached
 
     def add(self, texts: Sequence[Sequence[int]], vectors: np.ndarray) -> None:
-        """Keeps vectors [n, d] of tokenised texts. A folder that cannot be written is a warning."""
+        """Saves vectors [n, d] of tokenised texts; only a warning if the folder is not writable."""
         if self.path is None or not len(texts):
             return
         keys = [_key(text) for text in texts]
@@ -70,7 +70,7 @@ class Cache:
 
 
 def trim(root: Path, limit: int = LIMIT) -> None:
-    """Removes the files used longest ago until all are within `limit` bytes."""
+    """Removes the least recently used files until the rest fit into `limit` bytes."""
     files = sorted(root.glob("*/*.safetensors"), key=lambda file: file.stat().st_mtime)
     total = sum(file.stat().st_size for file in files)
     while files and total > limit:

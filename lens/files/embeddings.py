@@ -1,8 +1,8 @@
-"""Embeddings on disk: safetensors shards in 16 or 32 bit, read by memory map, a row when asked for.
+"""Embeddings on disk: safetensors shards in 16 or 32 bit, memory-mapped, read row by row.
 
-An index (`embeddings.json`) names the shards with their hashes. `texts` holds each distinct text of
-a table once; the table itself says which rows refer to which (`distinct_texts`). Files of earlier
-versions, with an array for each side, are read too.
+An index (`embeddings.json`) lists the shards and their hashes. The array `texts` holds each
+distinct text of a table once; `distinct_texts` says which text each row uses. Files of earlier
+versions, with one array per side, can be read too.
 """
 
 import os
@@ -18,9 +18,9 @@ from lens.files import artifacts, shards
 
 
 class Rows:
-    """Embeddings [n, d] in files: `rows[places]` reads those rows, float32, and no others.
+    """Embeddings [n, d] in files: `rows[index]` reads only those rows, as float32.
 
-    `places` is a slice, positions or a mask. Raises LensError where a row read is not finite.
+    `index` is a slice, row numbers or a mask. Raises LensError if a row that is read is not finite.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Rows:
         source: object,
         texts: np.ndarray | None = None,
     ):
-        """`texts` [n] says which row of the parts is that of each row; by default they are one."""
+        """`texts` [n]: which row of the concatenated parts holds each row (default: the same)."""
         self.parts, self.name, self.ids, self.source = parts, name, ids, source
         self.starts = np.cumsum([0, *map(len, parts)])
         self.texts = np.arange(self.starts[-1]) if texts is None else texts
@@ -40,20 +40,20 @@ class Rows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, places: slice | Sequence[int] | np.ndarray) -> np.ndarray:
-        rows = self.texts[places]
-        found = np.empty((*rows.shape, self.shape[1]), np.float32)
+    def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> np.ndarray:
+        rows = self.texts[index]
+        vectors = np.empty((*rows.shape, self.shape[1]), np.float32)
         for part, start, stop in zip(self.parts, self.starts, self.starts[1:], strict=False):
-            mine = (rows >= start) & (rows < stop)
-            found[mine] = artifacts.as_float32(part[rows[mine] - start])
-        bad = ~np.isfinite(found).all(axis=-1)
+            in_part = (rows >= start) & (rows < stop)
+            vectors[in_part] = artifacts.as_float32(part[rows[in_part] - start])
+        bad = ~np.isfinite(vectors).all(axis=-1)
         if bad.any():
-            row = int(np.arange(len(self))[places][bad].flat[0])
+            row = int(np.arange(len(self))[index][bad].flat[0])
             raise LensError(
                 f"{self.source}: {self.name} in row {row + 1} (id {self.ids[row]}) is not finite. "
                 "Embed again in float32, or remove the row."
             )
-        return found
+        return vectors
 
 
 Embeddings: TypeAlias = Mapping[str, Rows | np.ndarray]
@@ -62,11 +62,11 @@ Embeddings: TypeAlias = Mapping[str, Rows | np.ndarray]
 def distinct_texts(
     table: pd.DataFrame, columns: Mapping[str, str]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """(which rows and columns [m, 2] hold each distinct text first, {name of a side: which text
-    each row has there [n]}).
+    """Numbers the distinct texts of a table, row by row. A text is a prompt with the answer in one
+    of `columns`, {side: column}.
 
-    A text is a prompt with the answer in one of `columns`, {side: column}. Texts are numbered as
-    they appear, row by row.
+    Returns (row and column [m, 2] where each text appears first, {side: text number of each row
+    [n]}).
     """
     answers = table[list(columns.values())].to_numpy()
     prompt, _ = pd.factorize(table["prompt"])
@@ -78,7 +78,7 @@ def distinct_texts(
 
 
 def write_index(path: str | Path, files: Sequence[str], reports: Sequence[Mapping]) -> None:
-    """Saves the index of shards (with their reports from `shards.read_reports`)."""
+    """Saves the index of shards `files`, with their reports from `shards.read_reports`."""
     folder = Path(path).parent
     artifacts.write_json(
         path,
@@ -102,9 +102,10 @@ def write_index(path: str | Path, files: Sequence[str], reports: Sequence[Mappin
 def read_embedded(
     table_path: str | Path, embeddings_path: str | Path
 ) -> tuple[pd.DataFrame, dict[str, Rows]]:
-    """(table, its embeddings by name, [rows, d] each), refused unless whole and made for it.
+    """(a table, {name: its embeddings [rows, d]}); LensError if they are damaged or were made from
+    another table.
 
-    `embeddings_path` is an index, or one file of `lens embed-pairs` and its like.
+    `embeddings_path` is an index, or one file of `lens embed-pairs` and similar commands.
     """
     if Path(embeddings_path).suffix == ".json":
         index = artifacts.read_json(embeddings_path)
@@ -136,7 +137,7 @@ def read_embedded(
 
 
 def check_same_model(*paths: str | Path) -> None:
-    """LensError unless the embeddings were made by the same weights, as far as their files say."""
+    """LensError if the files say that the embeddings were made by different weights."""
     known = {}
     for path in paths:
         about = artifacts.read_json(path) if Path(path).suffix == ".json" else {}
@@ -146,7 +147,7 @@ def check_same_model(*paths: str | Path) -> None:
         first = next(iter(known))
         if model != known[first]:
             raise LensError(
-                f"{path} was made with another model than {first}, which has changed in the middle "
-                f"of a run: {shards.difference(model, known[first])}. Pin its `revision`, then "
-                "remove the older of the two and run Snakemake again."
+                f"{path} was made with another model than {first}; the model changed during the "
+                f"run: {shards.difference(model, known[first])}. Pin its `revision`, then remove "
+                "the older of the two files and run Snakemake again."
             )

@@ -1,4 +1,4 @@
-"""OpenAI-compatible endpoints: their address, the key from the environment, and what they say."""
+"""OpenAI-compatible endpoints: their address, the API key from the environment, their errors."""
 
 import os
 import re
@@ -19,8 +19,8 @@ def check_address(base_url: str) -> None:
     address = urlsplit(base_url)
     if "@" in base_url or address.query or address.fragment:
         raise LensError(
-            "base_url: it holds a name, a password or a query, which configs and logs would show. "
-            "Put the key into the environment instead."
+            "base_url: it holds a user name, a password or a query, which configs and logs would "
+            "show. Put the key into the environment instead."
         )
     if address.scheme not in ("http", "https") or not address.hostname:
         raise LensError(
@@ -34,13 +34,13 @@ def on_this_machine(base_url: str) -> bool:
 
 
 def host(base_url: str) -> str:
-    """Without a password that may stand in the address."""
+    """The host of an address, without a user name or password."""
     return urlsplit(base_url).netloc.rpartition("@")[2]
 
 
 def read_key(variable: str, base_url: str) -> str | None:
     """The API key; None where none is set and the endpoint is on this machine."""
-    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", variable):  # a key, most likely: not shown
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", variable):  # probably a key: not shown
         raise LensError(
             "key_variable: not the name of an environment variable. Put the key into one, and give "
             "its name here."
@@ -49,11 +49,11 @@ def read_key(variable: str, base_url: str) -> str | None:
     if not key and not on_this_machine(base_url):
         raise LensError(
             f"{variable}: not set, but {host(base_url)} needs an API key. Put it into that "
-            "environment variable; it is not taken from anywhere else."
+            "environment variable; LENS reads it from nowhere else."
         )
     if not key.isascii() or not key.isprintable():
         # A header cannot hold it, and the client's own message would quote it.
-        raise LensError(f"{variable}: has characters that no API key has. Copy the key once more.")
+        raise LensError(f"{variable}: has characters that no API key has. Copy the key again.")
     return key or None
 
 
@@ -68,10 +68,10 @@ def client(base_url: str, secret: str | None, timeout: float, retries: int) -> "
 
 
 def hide(text: str, secret: str | None) -> str:
-    """A server's words without the key, which some servers repeat."""
+    """A server's message without the key, which some servers repeat."""
     return text.replace(secret, "[API key]") if secret else text
 
 
-def said(error: Exception, secret: str | None, limit: int) -> str:
-    """The same as one short line that a terminal can show."""
+def error_line(error: Exception, secret: str | None, limit: int) -> str:
+    """An error's message without the key, as one line of at most `limit` characters."""
     return printable(textwrap.shorten(hide(str(error), secret), limit))

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: downloading what a run reads of it, and what its refusals mean."""
+"""The Hugging Face Hub: downloads, and messages that explain its errors."""
 
 import json
 import os
@@ -15,17 +15,17 @@ from lens.core.errors import LensError, out_of_memory
 PAGE = "https://huggingface.co"
 COMMIT = re.compile("[0-9a-f]{40}")
 SPEC = re.compile(r"(?P<name>[\w-][\w.-]*/[\w.-]+)(@(?P<revision>.+))?")
-# Weights, tokenizer and config, as `from_pretrained` looks for them.
+# Weights, tokenizer and config, the files that `from_pretrained` reads.
 MODEL_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "vocab.txt"]
 MODEL_FILES += ["merges.txt"]
-# The same weights once more, as their makers saved them or for other programs.
-# The folders of a sentence-transformers model's modules begin with a digit: 2_Dense.
+# Copies of the weights in other formats. (A sentence-transformers model's modules are in folders
+# that begin with a digit, such as 2_Dense.)
 NOT_READ = ("original/*", "consolidated*", "onnx/*", "openvino/*", "[!0-9]*/*.safetensors")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A "model" or "dataset" of the Hub at a revision; `code` where the model's own code is run."""
+    """A "model" or "dataset" of the Hub at a revision; `code`: whether to run the model's code."""
 
     kind: str
     name: str
@@ -34,25 +34,25 @@ class Wanted:
 
 
 def parse(spec: str, kind: str, *, code: bool = False) -> Wanted:
-    """What `ORGANISATION/NAME` or `ORGANISATION/NAME@REVISION` says. Raises LensError."""
-    found = SPEC.fullmatch(spec)
-    if not found:
-        raise LensError(f"{spec!r} is no Hub id. Write ORGANISATION/NAME@REVISION.")
-    return Wanted(kind, found["name"], found["revision"] or "main", code)
+    """Reads `ORGANISATION/NAME` or `ORGANISATION/NAME@REVISION`; LensError if it is neither."""
+    match = SPEC.fullmatch(spec)
+    if not match:
+        raise LensError(f"{spec!r} is not a Hub id. Write ORGANISATION/NAME@REVISION.")
+    return Wanted(kind, match["name"], match["revision"] or "main", code)
 
 
 def download(wanted: Wanted) -> dict:
-    """Brings it into the cache (HF_HOME); what lies there already is not fetched again, and what
-    was half fetched goes on. Returns kind, id, revision, commit, bytes and folder.
+    """Downloads a model or dataset into the cache (HF_HOME). Cached files are not downloaded again;
+    interrupted downloads resume. Returns kind, id, revision, commit, bytes and folder.
 
-    Raises LensError where the Hub refuses, or where a model has no safetensors.
+    Raises LensError if the Hub refuses or a model has no safetensors.
     """
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.utils import filter_repo_objects
 
     patterns = _patterns(wanted)
     with reading(wanted.name, wanted.revision, wanted.kind):
-        if not COMMIT.fullmatch(wanted.revision):  # else an old copy would do without a network
+        if not COMMIT.fullmatch(wanted.revision):  # without a network an old copy would be taken
             HfApi().repo_info(wanted.name, repo_type=wanted.kind, revision=wanted.revision)
         folder = snapshot_download(
             wanted.name,
@@ -75,9 +75,9 @@ def download(wanted: Wanted) -> dict:
 
 
 def dataset_folder(name: str, revision: str | None) -> str:
-    """The folder of a dataset's files at this very revision, from the cache or else the Hub: by the
-    id alone the library `datasets` would take, offline, any revision that it has seen. A folder is
-    its own. Raises LensError."""
+    """The folder of a dataset's files at exactly this revision, from the cache or the Hub (offline,
+    the library `datasets` would take any cached revision). A local folder is returned as it is.
+    Raises LensError."""
     from huggingface_hub import snapshot_download
 
     if Path(name).is_dir():
@@ -87,8 +87,9 @@ def dataset_folder(name: str, revision: str | None) -> str:
 
 
 def cached_folder(path: str, revision: str | None, code: bool) -> str:
-    """A model's folder: itself, or, offline, where `download` has put a Hub model; else its id. For
-    engines that would look in the cache for files that `download` leaves out. Raises LensError."""
+    """A local folder as it is; offline, the folder to which `download` saved a Hub model; otherwise
+    the model's id. For engines that would search the cache for files that `download` skips. Raises
+    LensError."""
     from huggingface_hub import constants, snapshot_download
 
     if Path(path).is_dir() or not constants.is_offline_mode():
@@ -101,8 +102,8 @@ def cached_folder(path: str, revision: str | None, code: bool) -> str:
 
 
 def known_absent(name: str, revision: str | None, file: str) -> bool:
-    """Whether the cache knows that a Hub model has no such file: one that was not downloaded may
-    well be there."""
+    """Whether the cache shows that a Hub model has no such file (a file that was not downloaded may
+    still exist)."""
     from huggingface_hub import _CACHED_NO_EXIST, get_cached_repo_tree, try_to_load_from_cache
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
@@ -117,8 +118,8 @@ def known_absent(name: str, revision: str | None, file: str) -> bool:
 
 @contextmanager
 def reading(name: str, revision: str | None = None, kind: str = "model") -> Iterator[None]:
-    """LensError in place of whatever libraries raise when they read a folder or the Hub: what is
-    damaged or of another kind meets them in many ways. A lack of memory stays what it is."""
+    """Turns any error of a library that reads a folder or the Hub into a LensError, except
+    out-of-memory errors: damaged or wrong files make libraries fail in many ways."""
     try:
         yield
     except LensError:
@@ -130,8 +131,8 @@ def reading(name: str, revision: str | None = None, kind: str = "model") -> Iter
 
 
 def model_json(model: str, revision: str | None, name: str) -> Any:
-    """A JSON file of a model's folder or Hub repository, or None where there is none. Raises
-    LensError where that cannot be told, for want of a network, or where it is no JSON."""
+    """A JSON file of a model's folder or Hub repository, or None if the model has no such file.
+    Raises LensError if it is not JSON, or if there is no network to find out."""
     from transformers.utils import cached_file
 
     if Path(model).is_file():
@@ -148,58 +149,58 @@ def model_json(model: str, revision: str | None, name: str) -> Any:
 
 
 def explain(error: Exception, name: str, revision: str | None, kind: str = "model") -> str:
-    """What went wrong with a model or dataset, and what to do. It never shows a token."""
+    """What went wrong with a model or dataset, and what to do. Never shows a token."""
     from huggingface_hub import constants, errors
 
     what = f"{kind} {name} (revision {revision or 'main'})"
     page = f"{PAGE}/{name}" if kind == "model" else f"{PAGE}/datasets/{name}"
-    found = {type_: one for one in reversed(list(_causes(error))) for type_ in type(one).__mro__}
+    causes = {kind: e for e in reversed(list(_causes(error))) for kind in type(e).__mro__}
     if "trust_remote_code" in str(error):
         return (
-            f"{what} brings code of its own, which runs only if you ask for it. Read that code; if "
+            f"{what} contains its own code, which runs only if you allow it. Read that code; if "
             "you trust it, pin the revision and set `trust_remote_code: true` (in the config) or "
             "--trust-remote-code (on the command line)."
         )
     said = textwrap.shorten(str(error) or type(error).__name__, 500)
     if Path(name).exists():
         return f"{kind} {name} cannot be loaded: {said}"
-    if errors.GatedRepoError in found:
+    if errors.GatedRepoError in causes:
         return (
-            f"{what} is gated. Accept its licence at {page} and give a token of the account that "
-            f"did in the environment variable HF_TOKEN ({_token_state()})."
+            f"{what} is gated. Accept its licence at {page} and set the environment variable "
+            f"HF_TOKEN to a token of the same account ({_token_state()})."
         )
-    if errors.RevisionNotFoundError in found:
+    if errors.RevisionNotFoundError in causes:
         return f"{what}: the Hub has no such revision. Choose one of {page}/commits/main."
-    if errors.RepositoryNotFoundError in found:
+    if errors.RepositoryNotFoundError in causes:
         return (
             f"{what}: the Hub shows no such {kind}. Check the name at {page}; if it is private or "
-            "gated, accept its licence there and give a token that may read it in the environment "
-            f"variable HF_TOKEN ({_token_state()})."
+            "gated, accept its licence there and set the environment variable HF_TOKEN to a token "
+            f"that may read it ({_token_state()})."
         )
-    refused: Any = found.get(errors.HfHubHTTPError)
+    refused: Any = causes.get(errors.HfHubHTTPError)
     if refused and refused.response.status_code in (401, 403):
         return (
             f"{what}: the Hub refuses (HTTP {refused.response.status_code}). Check at {page} that "
             f"you may read it, and the environment variable HF_TOKEN ({_token_state()})."
         )
     advice = (
-        "On a machine with a network and with the same HF_HOME run `snakemake prefetch "
+        "On a machine with a network and the same HF_HOME run `snakemake prefetch "
         f"--configfile ...` or `lens prefetch --{kind}s {name}@{revision or 'main'}`; or give the "
         f"path of a {'folder' if kind == 'model' else 'local file'}."
     )
     if constants.is_offline_mode():
         first = next(filter(None, str(error).splitlines()), type(error).__name__)
         return (
-            f"{what} cannot be loaded from the cache {constants.HF_HUB_CACHE} alone, and "
-            f"HF_HUB_OFFLINE allows no download ({first}). {advice}"
+            f"{what} is not in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE allows no "
+            f"download ({first}). {advice}"
         )
-    if errors.LocalEntryNotFoundError in found or _is_transport(error):
+    if errors.LocalEntryNotFoundError in causes or _is_transport(error):
         return f"{what}: the Hub cannot be reached ({error}). {advice}"
     return f"{what} cannot be loaded: {said}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it came from; a Hub's refusal is often wrapped more than once."""
+    """The error and its causes; the Hub's refusals are often wrapped more than once."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
@@ -215,12 +216,12 @@ def _token_state() -> str:
     from huggingface_hub import get_token
 
     if os.environ.get("HF_TOKEN"):
-        return "it is set, but that is no token with access"
+        return "it is set, but that token has no access"
     return "not set; a saved login has no access either" if get_token() else "it is not set"
 
 
 def _patterns(wanted: Wanted) -> dict[str, list[str]]:
-    """Which files of it are read, as `snapshot_download` takes them."""
+    """Which files to download, as arguments of `snapshot_download`."""
     if wanted.kind == "dataset":
         return {}
     code = ["*.py"] if wanted.code else []
@@ -228,7 +229,7 @@ def _patterns(wanted: Wanted) -> dict[str, list[str]]:
 
 
 def _check_model(folder: Path, wanted: Wanted) -> None:
-    """LensError unless config and all weights are there."""
+    """LensError unless the folder has the config and all weights."""
     weights = [file.name for file in folder.glob("*.safetensors")]
     index = folder / "model.safetensors.index.json"
     if index.is_file():
@@ -241,6 +242,6 @@ def _check_model(folder: Path, wanted: Wanted) -> None:
     if missing:
         raise LensError(
             f"model {wanted.name} (revision {wanted.revision}): {', '.join(missing)} missing at "
-            f"{PAGE}/{wanted.name} or in {folder}. Only models with safetensors are read; choose a "
-            "revision or a model that has them."
+            f"{PAGE}/{wanted.name} or in {folder}. LENS reads only safetensors; choose a revision "
+            "or a model that has them."
         )

@@ -1,9 +1,9 @@
-"""Big work in shards: jobs of their own that save block by block, and go on where one was stopped.
+"""Large stages in shards: separate jobs that save block by block and resume after an interruption.
 
-A stage's rows are cut into blocks of `flush` rows, each made by itself; a shard is a run of whole
-blocks. So neither the number of shards nor a job that was stopped changes a result. While a shard
-is under way its blocks lie in `blocks/` beside it, each with a JSON file that holds its hash and
-says what it was made from; the shard's own file, put together from them, replaces them.
+A stage's rows are cut into blocks of `flush` rows, each computed independently; a shard is a range
+of whole blocks. So neither the number of shards nor an interruption changes a result. While a shard
+is computed its blocks are in the folder `blocks/` next to it, each with a JSON file that holds its
+hash and its inputs. The finished shard replaces them.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ from lens.files.tracking import track
 
 Payload: TypeAlias = Mapping[str, np.ndarray] | pd.DataFrame
 Counts = Mapping[str, int]
-SAME = {"revision": None}  # of settings: what it came to is in `model`
-NOTED = {"metrics", "cost", "model", "seconds"}
-RUN_ONLY = ("out", "metrics", "shard", "shards")  # arguments that decide where, not what
+IGNORED = {"revision": None}  # settings that may differ: `model` holds the commit
+BLOCK_KEYS = {"metrics", "cost", "model", "seconds"}
+RUN_ONLY = ("out", "metrics", "shard", "shards")  # arguments that do not change the result
 SUMMED = ("wall_seconds", "cpu_seconds", "device_seconds", "tokens", "new_tokens")
 LARGEST = (
     "peak_memory_bytes",
@@ -39,7 +39,7 @@ LARGEST = (
 
 @dataclass(frozen=True)
 class Share:
-    """Shard number `shard` (from 0) of `shards`, in blocks of `flush` rows."""
+    """Shard number `shard` (from 0) of `shards`, in blocks of `flush` rows. Raises LensError."""
 
     shard: int
     shards: int
@@ -48,16 +48,16 @@ class Share:
     def __post_init__(self) -> None:
         if not (0 <= self.shard < self.shards and self.flush > 0):
             raise LensError(
-                f"shard {self.shard} of {self.shards}, {self.flush} rows a block: shards count "
-                "from 0, below their number, and a block has a row or more."
+                f"shard {self.shard} of {self.shards}, {self.flush} rows per block: shards count "
+                "from 0 up to their number minus 1, and a block needs at least one row."
             )
 
     def blocks(self, rows: int) -> list[tuple[int, int]]:
-        """(first row, row after the last) of this shard's blocks; none where blocks are fewer than
-        shards."""
+        """(first row, row after the last) of each block of this shard; may be empty if there are
+        fewer blocks than shards."""
         count = -(-rows // self.flush)
-        mine = range(self.shard * count // self.shards, (self.shard + 1) * count // self.shards)
-        return [(block * self.flush, min(rows, (block + 1) * self.flush)) for block in mine]
+        own = range(self.shard * count // self.shards, (self.shard + 1) * count // self.shards)
+        return [(block * self.flush, min(rows, (block + 1) * self.flush)) for block in own]
 
 
 def run(
@@ -74,18 +74,18 @@ def run(
 ) -> None:
     """Makes one shard of a stage of `rows` rows.
 
-    Its blocks are each what an earlier attempt has left, or made by make(first, last + 1), which
-    returns the block, its metrics and its cost (counts for `cost.measured`), both of which are
-    summed; whole(blocks) writes them to `out`. The report follows last, then the blocks go.
+    Each block is either left by an earlier attempt or made by make(first, last + 1), which returns
+    the block, its metrics and its cost (counts for `cost.measured`); metrics and costs are summed.
+    whole(blocks) writes the blocks to `out`. Then the report is written and the blocks are removed.
 
-    `settings`, the `inputs` (files) and the code decide whether an earlier block is the same;
-    `model` says which weights made it. Raises LensError when those are not this job's: the model
-    has changed in the middle of a run.
+    An earlier block is used if `settings`, `inputs` (files), code and versions are the same.
+    `model` identifies the weights. Raises LensError if a block was made by other weights: the model
+    changed during the run.
     """
     settings = {name: value for name, value in settings.items() if name not in RUN_ONLY}
     hashes = {name: artifacts.sha256(path) for name, path in inputs.items()}
-    what = {name: value for name, value in settings.items() if name != "revision"}  # see `model`
-    digest = _digest([what, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
+    keyed = {name: value for name, value in settings.items() if name not in IGNORED}
+    digest = _digest([keyed, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
     folder, blocks = Path(out).parent / "blocks", share.blocks(rows)
     made: list[Payload] = []
     metrics: dict[str, int] = {}
@@ -124,9 +124,9 @@ def _block(
     first: int,
     stop: int,
 ) -> tuple[Payload, dict, float]:
-    """(a block, what is said of it, the seconds that it took an earlier attempt that left it)."""
-    if found := _find(path, model):
-        return *found, found[1]["seconds"]
+    """(a block, its record, the seconds that an earlier attempt needed for it, or 0)."""
+    if saved := _find(path, model):
+        return *saved, saved[1]["seconds"]
     begun = time.perf_counter()
     payload, facts, counts = make(first, stop)
     about: dict[str, Any] = {"metrics": dict(facts), "cost": dict(counts), "model": dict(model)}
@@ -135,7 +135,7 @@ def _block(
 
 
 def _added(counts: Counts, more: Counts) -> dict[str, int]:
-    """Sums by name; of `parameters` the larger."""
+    """Sums by name; for `parameters` the larger value."""
     total = dict(counts)
     for name, value in more.items():
         old = total.get(name, 0)
@@ -144,40 +144,39 @@ def _added(counts: Counts, more: Counts) -> dict[str, int]:
 
 
 def _find(path: Path, model: Mapping[str, str]) -> tuple[Payload, dict] | None:
-    """A block that is there and whole, or None."""
-    note = path.with_name(f"{path.name}.json")
-    if not note.is_file():
+    """(a saved block, its record), or None if it is missing or damaged."""
+    record_file = path.with_name(f"{path.name}.json")
+    if not record_file.is_file():
         return None
     try:
-        about = artifacts.read_json(note)
-        file = path.with_name(about["file"])
-        whole = artifacts.sha256(file) == about["sha256"] and set(about) >= NOTED
+        record = artifacts.read_json(record_file)
+        file = path.with_name(record["file"])
+        whole = artifacts.sha256(file) == record["sha256"] and set(record) >= BLOCK_KEYS
     except (LensError, OSError, KeyError, TypeError):
         whole = False
     if not whole:
-        logging.getLogger(__name__).warning("%s is damaged: this block is made anew", path)
+        logging.getLogger(__name__).warning("%s is damaged: this block is made again", path)
         return None
-    if about["model"] != dict(model):
+    if record["model"] != dict(model):
         raise LensError(
-            f"{path} was made with another model than this job has, which has changed in the "
-            f"middle of a run: {difference(about['model'], model)}. Set `revision` to the first "
-            f"commit to go on, or remove the folder {path.parent} to begin anew."
+            f"{path} was made with another model than this job uses; the model changed during the "
+            f"run: {difference(record['model'], model)}. Set `revision` to the first commit to "
+            f"resume, or remove the folder {path.parent} to start again."
         )
-    logging.getLogger(__name__).warning("%s: found whole, not made again", path)
-    return artifacts.read_block(file), about
+    logging.getLogger(__name__).warning("%s: already complete, not made again", path)
+    return artifacts.read_block(file), record
 
 
 def _save(path: Path, payload: Payload, about: Mapping) -> Payload:
-    """The block as it is read again, so that a shard is the same whether it was stopped or not."""
+    """Saves a block and reads it back, so that an interruption does not change the shard."""
     file = artifacts.write_block(path, payload)
-    note = {**about, "file": file.name, "sha256": artifacts.sha256(file)}
-    artifacts.write_json(path.with_name(f"{path.name}.json"), note)
+    record = {**about, "file": file.name, "sha256": artifacts.sha256(file)}
+    artifacts.write_json(path.with_name(f"{path.name}.json"), record)
     return artifacts.read_block(file)
 
 
 def _clear(folder: Path, blocks: Sequence[tuple[int, int]]) -> None:
-    """Removes the blocks of these rows, whatever they were made from. The folder stays until all is
-    gathered: other shards write to it."""
+    """Removes all saved blocks of these rows. The folder stays, because other shards use it."""
     for file in list(folder.glob("*-*")) if blocks else []:
         start = file.name.partition("-")[0]
         if start.isdigit() and blocks[0][0] <= int(start) < blocks[-1][1]:
@@ -185,8 +184,8 @@ def _clear(folder: Path, blocks: Sequence[tuple[int, int]]) -> None:
 
 
 def read_reports(shards: Sequence[str]) -> list[dict]:
-    """The reports beside shards, in order; LensError unless the shards are whole, made from the
-    same by the same weights, and follow one another from the first row to the last."""
+    """The shards' reports, in order. LensError unless the shards are undamaged, have the same
+    inputs, settings and weights, and cover all rows in order."""
     reports: list[dict] = []
     row = 0
     for shard in shards:
@@ -195,12 +194,12 @@ def read_reports(shards: Sequence[str]) -> list[dict]:
         first = reports[0] if reports else report
         if report["model"] != first["model"]:
             raise LensError(
-                f"{shard} was made with another model than {shards[0]}, which has changed in the "
-                f"middle of a run: {difference(report['model'], first['model'])}. Pin its "
-                f"`revision`. {again(shard)}"
+                f"{shard} was made with another model than {shards[0]}; the model changed during "
+                f"the run: {difference(report['model'], first['model'])}. Pin its `revision`. "
+                f"{again(shard)}"
             )
         for what in ("inputs", "settings"):
-            differ = difference(report[what] | SAME, first[what] | SAME)
+            differ = difference(report[what] | IGNORED, first[what] | IGNORED)
             if differ:
                 raise LensError(
                     f"{shard} and {shards[0]} differ in {what}: {differ}. {again(shard)}"
@@ -218,42 +217,44 @@ def read_reports(shards: Sequence[str]) -> list[dict]:
 
 
 def check_whole(shard: str | Path, sha256: str) -> None:
-    """LensError unless the shard has this hash. A mark is put beside a damaged one, by which
-    Snakemake sets it aside when the run has ended: jobs that are tried again still find it."""
+    """LensError unless the shard has this hash. A file SHARD.damaged marks a damaged one for
+    Snakemake, which renames it after the run (not now: jobs that are retried still need it)."""
     if artifacts.sha256(shard) == sha256:
         return
     Path(f"{shard}.damaged").touch()
     raise LensError(
-        f"{shard} is damaged: it has not the hash that it was written with. When this run has "
-        f"ended it is renamed to {Path(shard).name}.damaged; run Snakemake again to make it anew. "
-        "Without Snakemake, remove it and make it again."
+        f"{shard} is damaged: its hash has changed since it was written. After this run it is "
+        f"renamed to {Path(shard).name}.damaged; run Snakemake again to make it again. Without "
+        "Snakemake, remove it and make it again."
     )
 
 
 def again(shard: str | Path) -> str:
-    return f"Remove {shard} and run Snakemake again to make it anew."
+    """The advice to remove a shard and make it again."""
+    return f"Remove {shard} and run Snakemake again to make it again."
 
 
 def merged(reports: Sequence[dict]) -> tuple[dict, dict]:
-    """(facts summed over shards, cost summed over them; of peaks and sizes the largest)."""
+    """(metrics summed over shards, their cost: summed, but the largest peak and size). LensError if
+    the stage has no rows."""
     facts: dict[str, int] = {}
     for report in reports:
         facts = _added(facts, report["metrics"])
     if not reports[0]["all_rows"]:
         raise LensError("the stage has no rows: nothing was read, sampled or scored.")
     costs = [report["cost"] for report in reports]
-    total = {name: sum(each[name] for each in costs) for name in SUMMED}
-    total |= {name: max(each[name] for each in costs) for name in LARGEST}
+    total = {name: sum(shard_cost[name] for shard_cost in costs) for name in SUMMED}
+    total |= {name: max(shard_cost[name] for shard_cost in costs) for name in LARGEST}
     for name in ("machine", "device"):
-        total[name] = ", ".join(sorted({each[name] for each in costs}))
+        total[name] = ", ".join(sorted({shard_cost[name] for shard_cost in costs}))
     return facts, total | {"seconds": {}}
 
 
 def write_metrics(
     path: str | Path, reports: Sequence[Mapping], facts: Mapping, used: Mapping
 ) -> None:
-    """Saves the whole stage's metrics and, beside them, its cost, as of a stage without shards.
-    What stopped jobs have left is removed."""
+    """Saves the metrics and the cost of a stage from its shards' reports. Blocks that interrupted
+    jobs left are removed."""
     rmtree(Path(path).parent / "shards/blocks", ignore_errors=True)
     artifacts.write_json(Path(path).with_name("cost.json"), used)
     metrics = {name: reports[0][name] for name in ("settings", "inputs", "versions")}
@@ -262,7 +263,7 @@ def write_metrics(
 
 
 def difference(one: Mapping, other: Mapping) -> str:
-    """What two mappings do not have in common: "name (the one's and the other's)"."""
+    """Where two mappings differ, as text: "name (first value and second value), ..."."""
     names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
     return ", ".join(f"{n} ({str(one.get(n))[:40]} and {str(other.get(n))[:40]})" for n in names)
 

@@ -1,4 +1,4 @@
-"""One hook for experiment trackers, off unless LENS_TRACK names one in the environment."""
+"""Experiment trackers: off unless the environment variable LENS_TRACK names one."""
 
 import os
 import sys
@@ -11,12 +11,12 @@ TRACKERS = ("tensorboard", "trackio", "wandb")
 
 
 def track(name: str, settings: Mapping, metrics: Mapping) -> None:
-    """Sends what a stage measured to the tracker that LENS_TRACK names: numbers as they are, lists
-    of numbers as series over their places.
+    """Sends a stage's metrics to the tracker that LENS_TRACK names: numbers as they are, lists of
+    numbers as series.
 
     TensorBoard writes to LENS_TRACK_DIR (default `runs`); trackio and Weights & Biases use the
-    project LENS_TRACK_PROJECT (default `lens`) and settings of their own. What goes wrong inside a
-    tracker is a warning, since the stage has done its work.
+    project LENS_TRACK_PROJECT (default `lens`) and their own settings. A tracker's failure is only
+    a warning.
     """
     kind = tracker()
     if not kind:
@@ -29,23 +29,23 @@ def track(name: str, settings: Mapping, metrics: Mapping) -> None:
 
 
 def tracker() -> str:
-    """The tracker asked for, or ""; LensError for an unknown one or one that is not installed."""
+    """The tracker in LENS_TRACK, or "". LensError if it is unknown or not installed."""
     kind = os.environ.get("LENS_TRACK", "").strip().lower()
     if kind and kind not in TRACKERS:
-        raise LensError(f"LENS_TRACK={kind}: is none of {', '.join(TRACKERS)}.")
+        raise LensError(f"LENS_TRACK={kind}: not one of {', '.join(TRACKERS)}.")
     if kind and find_spec(kind) is None:
         raise LensError(f"LENS_TRACK={kind}: not installed. Run `pip install {kind}`.")
     return kind
 
 
 def flatten(metrics: Mapping, prefix: str = "") -> Iterator[tuple[str, list[float]]]:
-    """("a/b", values) for every number or list of numbers in nested mappings."""
+    """Yields ("a/b", values) for every number or list of numbers in nested mappings."""
     for key, value in metrics.items():
         if isinstance(value, Mapping):
             yield from flatten(value, f"{prefix}{key}/")
         else:
             values = value if isinstance(value, list) else [value]
-            if values and all(type(each) in (int, float) for each in values):
+            if values and all(type(number) in (int, float) for number in values):
                 yield f"{prefix}{key}", values
 
 
@@ -64,7 +64,7 @@ def _tensorboard(kind: str, name: str, settings: Mapping, series: Mapping) -> No
 def _project(kind: str, name: str, settings: Mapping, series: Mapping) -> None:
     from importlib import import_module
 
-    tracker = import_module(kind)  # trackio keeps to the interface of wandb
+    tracker = import_module(kind)  # trackio has the interface of wandb
     project = os.environ.get("LENS_TRACK_PROJECT", "lens")
     tracker.init(project=project, name=name, config=dict(settings))
     for step in range(max(map(len, series.values()), default=0)):

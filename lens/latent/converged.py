@@ -1,15 +1,14 @@
-"""The VAE trained until convergence (B.5.2), with sizes and beta that the embeddings decide.
+"""The VAE trained until convergence (B.5.2); the embeddings decide its sizes and beta.
 
-The published settings stop after 100 passes, which on a few hundred pairs is a few hundred small
-steps. Here a tenth of the pairs is held out, and training ends where their reconstruction has not
-improved for a while. Three rules, from the principal components of the other pairs, replace what
-would be tuned:
+The published settings stop after 100 epochs, which for a few hundred pairs is a few hundred small
+steps. Here a tenth of the pairs is held out, and training stops when their reconstruction no longer
+improves. Three rules, from the principal components of the other pairs, replace tuning:
 
-- latent units: as many as there are components along which the held-out embeddings vary more than
-  along a feature on average (Kaiser's rule, on data that the components have not seen);
-- hidden units: four times as many, at least the published number;
-- beta: twice the mean squared residual of a feature that these components leave, with which
-  |e - g(z)|^2 + beta KL is the evidence bound of Gaussian noise of that size (Rybkin et al., 2021).
+- latent units: the number of components along which the held-out embeddings vary more than along
+  an average feature (Kaiser's rule, on data that the components have not seen);
+- hidden units: four times that number, at least the published one;
+- beta: twice the mean squared residual per feature that these components leave. With it
+  |e - g(z)|^2 + beta KL is the evidence bound for noise of that size (Rybkin et al., 2021).
 """
 
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ import numpy as np
 from lens.latent.settings import VaeSettings
 from lens.latent.vae import VAE, train_vaes
 
-HELD_OUT = 0.1
-PER_LATENT = 4  # hidden units
+HELD_OUT = 0.1  # share of the pairs
+HIDDEN_PER_LATENT = 4  # hidden units per latent unit
 PUBLISHED = VaeSettings.model_validate({})
 
 
 @dataclass
 class Sizes:
-    """What the embeddings decide."""
+    """Sizes and beta of a VAE."""
 
     latent: int
     hidden: int
@@ -34,15 +33,15 @@ class Sizes:
 
 
 def sizes_of(embeddings: np.ndarray, held_out: np.ndarray) -> Sizes:
-    """From embeddings [n, d] and others [m, d] that are held out."""
+    """Sizes and beta for a VAE of embeddings [n, d], by the module's rules; `held_out` [m, d]."""
     mean = embeddings.mean(axis=0)
     _, _, components = np.linalg.svd(embeddings - mean, full_matrices=False)
-    rest = held_out - mean
-    along = np.square(rest @ components.T).mean(axis=0)
-    total = np.square(rest).mean(axis=0).sum()
-    latent = max(1, int((along > total / len(mean)).sum()))
-    residual = max(0.0, total - np.sort(along)[::-1][:latent].sum()) / len(mean)
-    return Sizes(latent, max(PUBLISHED.hidden, PER_LATENT * latent), float(2 * residual))
+    centred = held_out - mean
+    variances = np.square(centred @ components.T).mean(axis=0)
+    total = np.square(centred).mean(axis=0).sum()
+    latent = max(1, int((variances > total / len(mean)).sum()))
+    residual = max(0.0, total - np.sort(variances)[::-1][:latent].sum()) / len(mean)
+    return Sizes(latent, max(PUBLISHED.hidden, HIDDEN_PER_LATENT * latent), float(2 * residual))
 
 
 def train_converged(
@@ -54,16 +53,17 @@ def train_converged(
     epochs: int,
     patience: int,
 ) -> VAE:
-    """The VAE of standardised pairs [n, d] of which a random tenth, at least one, is held out to
-    end the training after `patience` epochs without a better reconstruction, or after `epochs`."""
+    """Trains a VAE on standardised pairs [n, d]. A random tenth, at least one pair, is held out;
+    training stops after `patience` epochs without a better reconstruction of it, or after
+    `epochs`."""
     order = np.random.default_rng(seed).permutation(len(chosen))
-    held, kept = np.split(order, [max(1, round(HELD_OUT * len(chosen)))])
+    held_out, train = np.split(order, [max(1, round(HELD_OUT * len(chosen)))])
     sizes = sizes_of(
-        np.concatenate([chosen[kept], rejected[kept]]),
-        np.concatenate([chosen[held], rejected[held]]),
+        np.concatenate([chosen[train], rejected[train]]),
+        np.concatenate([chosen[held_out], rejected[held_out]]),
     )
     (vae,) = train_vaes(
-        [(chosen[kept], rejected[kept])],
+        [(chosen[train], rejected[train])],
         seeds=[seed],
         hidden=sizes.hidden,
         latent=sizes.latent,
@@ -73,7 +73,7 @@ def train_converged(
         learning_rate=learning_rate,
         batch_size=PUBLISHED.batch_size,
         epochs=epochs,
-        held_out=[(chosen[held], rejected[held])],
+        held_out=[(chosen[held_out], rejected[held_out])],
         patience=patience,
     )
     return vae

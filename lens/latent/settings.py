@@ -23,7 +23,7 @@ class VaeSettings(Settings):
         0.1, ge=0, description="Weight of the distance between a pair's posteriors (Eq. 6)."
     )
     learning_rate: Rate = 1e-4
-    batch_size: Count = Field(128, description="Pairs in a batch.")
+    batch_size: Count = Field(128, description="Pairs per batch.")
     epochs: Count = Field(100, description="Passes over the pairs.")
 
 
@@ -32,7 +32,7 @@ class SynthesisSettings(Settings):
 
     noise_variance: float = Field(0.01, ge=0, description="Variance of the latent noise (Eq. 7).")
     candidates_per_kept: Count = Field(
-        4, description="Latents drawn for each one kept by likelihood (A.1)."
+        4, description="Latents drawn per latent that is kept, by likelihood (A.1)."
     )
     perturbation_variance: float = Field(
         0.01, ge=0, description="Variance per standardised feature, for direct_perturbation."
@@ -41,13 +41,13 @@ class SynthesisSettings(Settings):
         10.0,
         ge=0,
         description="Noise along the probe for lens_plus, in standard deviations of the "
-        "embeddings on that line.",
+        "embeddings along it.",
     )
     converged_learning_rate: Rate = Field(
         1e-3, description="Learning rate of the VAE of lens_converged."
     )
     converged_epochs: Count = Field(
-        1000, description="Passes over the pairs at most, for the VAE of lens_converged."
+        1000, description="Maximal passes over the pairs, for the VAE of lens_converged."
     )
     converged_patience: Count = Field(
         20,

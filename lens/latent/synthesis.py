@@ -1,9 +1,9 @@
-"""Synthetic preference pairs (Section 3.2), drawn batch by batch and never stored as embeddings.
+"""Synthetic preference pairs (Section 3.2), drawn batch by batch; their embeddings are not stored.
 
-A training set of scale k holds k pairs for each of the N triplets: its own, and k - 1 composed of
-original and synthetic embeddings of the same triplet (Eq. 8). `compose` says which; a *source*
-turns (side, triplets, variants) into embeddings, variant 0 being the original and v > 0 the v-th
-synthetic one. Methods differ in their source alone.
+A training set of scale k holds k pairs per triplet: the original pair, and k - 1 composed of
+original and synthetic embeddings of the same triplet (Eq. 8). `compose` chooses them. A *source*
+turns (side, rows of triplets, variants) into embeddings: variant 0 is the original, v > 0 the v-th
+synthetic one. Methods differ only in their source.
 """
 
 import math
@@ -21,18 +21,18 @@ Source = Callable[[str, Tensor, Tensor], Tensor]
 
 
 def synthetic_per_embedding(scale: int, *, alone: bool = False) -> int:
-    """The smallest s with (1 + s)^2 >= scale: synthetic embeddings needed for each original;
-    with s^2 >= scale where they are paired `alone`, without the originals."""
+    """Synthetic embeddings needed per original: the smallest s with (1 + s)^2 >= scale, or with
+    s^2 >= scale if they are paired `alone`, without originals. LensError for a scale below 1."""
     if scale < 1:
         raise LensError(f"augmentation scale {scale}: it must be 1 or more.")
     return math.isqrt(scale - 1) + alone
 
 
 def compose(count: int, scale: int, seed: int) -> Tensor:
-    """Variants of (chosen, rejected), int64 [count, scale, 2]: which members make up each pair.
+    """The pairs of `count` triplets as variants of (chosen, rejected), int64 [count, scale, 2].
 
     The first pair of every triplet is the original (0, 0); the other scale - 1 are drawn without
-    replacement from its remaining (1 + s)^2 - 1 combinations, so that every triplet counts alike.
+    replacement from its remaining (1 + s)^2 - 1 combinations. Every triplet has equal weight.
     """
     width = 1 + synthetic_per_embedding(scale)
     ranks = np.random.default_rng(seed).random((count, width * width - 1)).argsort(axis=1)
@@ -43,8 +43,7 @@ def compose(count: int, scale: int, seed: int) -> Tensor:
 
 
 def compose_synthetic(count: int, scale: int, seed: int) -> Tensor:
-    """The same with synthetic embeddings alone (Figure 4b): as many pairs, none of them original
-    nor with an original member."""
+    """Pairs as `compose` returns them, but of synthetic embeddings only (Figure 4b)."""
     width = synthetic_per_embedding(scale, alone=True)
     ranks = np.random.default_rng(seed).random((count, width * width)).argsort(axis=1)
     return torch.from_numpy(np.stack(np.divmod(ranks[:, :scale], width), axis=-1) + 1)
@@ -67,8 +66,8 @@ def draw_latents(
 ) -> Tensor:
     """Synthetic latents [n, keep, latent] for posteriors [n, latent] (Eq. 7, Appendix A.1).
 
-    One z from each posterior, candidates z + N(0, noise_variance I), of which the `keep` with the
-    highest log q(z' | e) stay, most likely first.
+    Draws one z from each posterior and candidates z + N(0, noise_variance I), and keeps the `keep`
+    candidates with the highest log q(z' | e), most likely first.
     """
     count, latent = mean.shape
     z = sample(mean, log_variance, torch.randn(count, latent, generator=generator))
@@ -97,8 +96,8 @@ def originals(chosen: Tensor, rejected: Tensor) -> Source:
 
 
 class Along:
-    """The source of originals moved along a `line` [d], by a standard normal number drawn anew for
-    each variant above 0."""
+    """The source that moves originals along a `line` [d] by a standard normal number, one per
+    variant above 0."""
 
     def __init__(self, chosen: Tensor, rejected: Tensor, line: Tensor, *, seed: int):
         self.originals = {"chosen": chosen, "rejected": rejected}
@@ -110,7 +109,7 @@ class Along:
 
 
 def amounts(seed: Tensor | int, side: Tensor | int, rows: Tensor, variants: Tensor) -> Tensor:
-    """How far `Along` moves each row and variant [...], with seeds and sides broadcast."""
+    """How far `Along` moves each row and variant [...]; seeds and sides are broadcast."""
     names = combine(seed, side, rows, variants)
     return row_normals(names.flatten(), 1).view(names.shape) * (variants > 0)
 
@@ -126,7 +125,7 @@ def lens_latents(
     noise_variance: float,
     seed: int,
 ) -> dict[str, Tensor]:
-    """The synthetic latents of both sides, {side: [n, keep, latent]}: all that LENS stores."""
+    """Synthetic latents of both sides, {side: [n, keep, latent]}: LENS stores nothing else."""
     generator = torch.Generator().manual_seed(seed)
     return {
         side: draw_latents(
@@ -143,8 +142,8 @@ def lens_latents(
 class Decoded:
     """The source of synthetic embeddings decoded from `lens_latents`.
 
-    The decoder's last layer is linear, so that each of them is a combination of a few `vectors`
-    [v, d]: the columns of that layer and its bias. `weights[side]` [n, keep, v] holds them.
+    The decoder's last layer is linear, so each synthetic embedding is a linear combination of a few
+    vectors [v, d], the layer's columns and its bias; see `factors`.
     """
 
     @torch.no_grad()
@@ -162,7 +161,7 @@ class Decoded:
 
     @torch.no_grad()
     def factors(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """(vectors, weights) as above."""
+        """(vectors [v, d], weights {side: [n, keep, v]}): embeddings are weights @ vectors."""
         vectors, features = [], {}
         for side in SIDES:
             features[side], layer = self.vae.decoder_features(self.latents[side], side)
@@ -171,17 +170,17 @@ class Decoded:
         weights = {side: torch.cat([features[side], ones[side]], dim=2) for side in SIDES}
         if torch.equal(*vectors):
             return vectors[0], weights
-        own = len(vectors[0])
+        count = len(vectors[0])
         return torch.cat(vectors), {
-            "chosen": torch.nn.functional.pad(weights["chosen"], (0, own)),
-            "rejected": torch.nn.functional.pad(weights["rejected"], (own, 0)),
+            "chosen": torch.nn.functional.pad(weights["chosen"], (0, count)),
+            "rejected": torch.nn.functional.pad(weights["rejected"], (count, 0)),
         }
 
 
 def direct_perturbation(
     chosen: Tensor, rejected: Tensor, *, noise_variance: float, seed: int
 ) -> Source:
-    """Gaussian noise of the given variance per feature, added straight to the embedding."""
+    """The source that adds Gaussian noise of the given variance to each feature of originals."""
     step = math.sqrt(noise_variance)
     return noisy(chosen, rejected, chosen.shape[1], lambda normals: step * normals, seed=seed)
 
@@ -194,8 +193,8 @@ def noisy(
     *,
     seed: int,
 ) -> Source:
-    """The embeddings plus what `shape` makes of standard normals [n, width], drawn anew for each
-    embedding."""
+    """The source that adds `shape(standard normals [n, width])` to originals, with new normals for
+    each row and variant."""
     sides = {"chosen": chosen, "rejected": rejected}
 
     def synthesise(side: str, rows: Tensor, variants: Tensor) -> Tensor:
@@ -206,7 +205,7 @@ def noisy(
 
 
 def gaussian_sampling(chosen: Tensor, rejected: Tensor, *, seed: int) -> Source:
-    """Draws from one Gaussian fitted to each side (sample mean and full sample covariance)."""
+    """The source that draws from one Gaussian per side (sample mean, full sample covariance)."""
     means = {"chosen": chosen.mean(dim=0), "rejected": rejected.mean(dim=0)}
     roots = {"chosen": covariance_root(chosen), "rejected": covariance_root(rejected)}
 
@@ -225,7 +224,7 @@ def covariance_root(embeddings: Tensor) -> Tensor:
 
 
 def with_originals(chosen: Tensor, rejected: Tensor, synthesise: Source) -> Source:
-    """The source that asks `synthesise` for variants above 0 and gives originals for 0."""
+    """The source that returns originals for variant 0 and calls `synthesise` for the others."""
     sides = {"chosen": chosen, "rejected": rejected}
 
     def source(side: str, rows: Tensor, variants: Tensor) -> Tensor:

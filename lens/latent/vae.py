@@ -1,7 +1,7 @@
 """The contrastive variational autoencoder (Section 3.1, Appendix A.1).
 
-Trunk d-64, heads 64-16 for mean and log-variance, decoder 16-64-d. Three ways of sharing between
-preferred and rejected embeddings (Table 5): everything, the trunk and decoder, or nothing.
+Trunk d-64, heads 64-16 for mean and log-variance, decoder 16-64-d. The networks for chosen and
+rejected embeddings share everything, trunk and decoder, or nothing (Table 5).
 """
 
 import math
@@ -62,7 +62,8 @@ class VAE(nn.Module):
         return mean, _pick(self.log_variance_head, side)(features)
 
     def encode_pairs(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
-        """The same [..., 2 n, latent] for n pairs [..., 2 n, d], chosen before rejected."""
+        """Mean and log-variance [..., 2 n, latent] of q(z | e) for n pairs [..., 2 n, d], all
+        chosen before all rejected (Eq. 3)."""
         features = _on_both(self.trunk, pairs)
         return _on_both(self.mean_head, features), _on_both(self.log_variance_head, features)
 
@@ -71,12 +72,13 @@ class VAE(nn.Module):
         return _pick(self.decoder, side)(latents)
 
     def decoder_features(self, latents: Tensor, side: str) -> tuple[Tensor, Linear]:
-        """(h [n, hidden], the decoder's last layer), of which `decode` is layer(h)."""
+        """(h [n, hidden], the decoder's last layer) for latents [n, latent]: `decode` is
+        layer(h)."""
         decoder = cast(nn.Sequential, _pick(self.decoder, side))
         return decoder[:-1](latents), cast(Linear, decoder[-1])
 
     def errors(self, pairs: Tensor, latents: Tensor) -> Tensor:
-        """|e - g(z)|^2 [..., 2 n] of pairs [..., 2 n, d], chosen before rejected."""
+        """|e - g(z)|^2 [..., 2 n] of pairs [..., 2 n, d], all chosen before all rejected."""
         return (_on_both(self.decoder, latents) - pairs).square().sum(dim=-1)
 
 
@@ -89,7 +91,7 @@ def _pick(parts: nn.ModuleDict, side: str) -> nn.Module:
 
 
 def _on_both(parts: nn.ModuleDict, pairs: Tensor) -> Tensor:
-    """What a part makes of both sides [..., 2 n, in], chosen before rejected."""
+    """A part's outputs for both sides [..., 2 n, in], all chosen before all rejected."""
     if "both" in parts:
         return parts["both"](pairs)
     halves = zip(SIDES, pairs.chunk(2, dim=-2), strict=True)
@@ -97,7 +99,7 @@ def _on_both(parts: nn.ModuleDict, pairs: Tensor) -> Tensor:
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, diag exp(log_variance)) || N(0, I)) of each row, per dimension: [n, latent]."""
+    """KL(N(mean, diag exp(log_variance)) || N(0, I)) per row and dimension, [n, latent]."""
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
 
 
@@ -117,7 +119,7 @@ def sample(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
 
 @dataclass
 class LossTerms:
-    """The parts of Eq. 6 for each pair, [..., n].
+    """The terms of Eq. 6 per pair, [..., n].
 
     `reconstruction` and `kl` are summed over both members of a pair; `distance` is W2.
     """
@@ -131,8 +133,8 @@ class LossTerms:
         return self.reconstruction + beta * self.kl - gamma * self.distance
 
 
-def _of_both(values: Tensor) -> Tensor:
-    """The sum [..., n] over both members of each pair of [..., 2 n]."""
+def _pair_sum(values: Tensor) -> Tensor:
+    """The sum [..., n] over both members of each pair, for values [..., 2 n]."""
     chosen, rejected = values.chunk(2, dim=-1)
     return chosen + rejected
 
@@ -145,7 +147,7 @@ def loss_terms(vae: VAE, pairs: Tensor, noise: Tensor) -> LossTerms:
     kl = kl_to_standard_normal(mean, log_variance).sum(dim=-1)
     means, log_variances = mean.chunk(2, dim=-2), log_variance.chunk(2, dim=-2)
     distance = wasserstein2(means[0], log_variances[0], means[1], log_variances[1])
-    return LossTerms(_of_both(errors), _of_both(kl), distance)
+    return LossTerms(_pair_sum(errors), _pair_sum(kl), distance)
 
 
 def train_vaes(
@@ -163,11 +165,11 @@ def train_vaes(
     held_out: Sequence[tuple[np.ndarray, np.ndarray]] | None = None,
     patience: int = 0,
 ) -> list[VAE]:
-    """A VAE for each (chosen, rejected) of `data`, standardised embeddings [n, d], and its seed.
+    """Trains one VAE per (chosen, rejected) of `data`, standardised embeddings [n, d], and seed.
 
-    Trained side by side with Adam; a run's weights follow its own data and seed. With pairs
-    `held_out` for each, a run ends after `patience` epochs without a better reconstruction of
-    them, and has the weights of its best epoch.
+    All are trained at once with Adam; the weights of each depend only on its data and seed. With
+    `held_out` pairs for each, a VAE stops after `patience` epochs without a better reconstruction
+    of them and gets the weights of its best epoch. Raises LensError if a loss is not finite.
     """
     sides = [tuple(map(torch.from_numpy, pair)) for pair in data]
     dim = sides[0][0].shape[1]
@@ -175,14 +177,14 @@ def train_vaes(
     stack = Stack(vaes, learning_rate)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     counts = [len(chosen) for chosen, _ in sides]
-    room = torch.empty(len(sides), 2 * min(batch_size, max(counts)), dim)
+    buffer = torch.empty(len(sides), 2 * min(batch_size, max(counts)), dim)
     watches = [_Watch(pair, patience) for pair in held_out or ()]
     for epoch in Bar(range(epochs), desc="vae", unit="epoch"):
         for batch in batches(counts, batch_size, generators):
             width = batch.rows.shape[1]
-            pairs = room[:, : 2 * width]
-            for own, rows, place in zip(sides, batch.rows, pairs, strict=True):
-                for side, half in zip(own, place.chunk(2), strict=True):
+            pairs = buffer[:, : 2 * width]
+            for embeddings, rows, part in zip(sides, batch.rows, pairs, strict=True):
+                for side, half in zip(embeddings, part.chunk(2), strict=True):
                     torch.index_select(side, 0, rows, out=half)
             noise = torch.zeros(len(sides), 2, width, latent)
             for run in batch.active:
@@ -194,7 +196,7 @@ def train_vaes(
             if not math.isfinite(last):
                 raise LensError(
                     f"the VAE's loss became {last} in epoch {epoch + 1} (seed {seed}). "
-                    "Lower `learning_rate` or `gamma`, or look at the embeddings' scale."
+                    "Lower `learning_rate` or `gamma`, or check the embeddings' scale."
                 )
         for run, watch in enumerate(watches):
             watch.look(vaes[run], stack.state(run))
@@ -206,8 +208,8 @@ def train_vaes(
 
 
 class _Watch:
-    """Early stopping of one VAE: its best weights by the reconstruction of held-out pairs at the
-    posterior mean, and the epochs that are `left` to better them."""
+    """Early stopping of one VAE: its `best` weights by the reconstruction of held-out pairs at the
+    posterior mean, and the epochs `left` to improve on them."""
 
     def __init__(self, pair: tuple[np.ndarray, np.ndarray], patience: int):
         self.pair, self.patience, self.left = pair, patience, patience
@@ -215,7 +217,7 @@ class _Watch:
         self.best: dict[str, Tensor] = {}
 
     def look(self, vae: VAE, state: dict[str, Tensor]) -> None:
-        """Takes note of an epoch's weights, unless the run is over."""
+        """Evaluates an epoch's weights, unless the run has stopped."""
         if self.left <= 0:
             return
         vae.load_state_dict(state)
@@ -227,13 +229,13 @@ class _Watch:
 
 @torch.inference_mode()
 def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
-    """How well a VAE serves pairs [n, d] at the posterior mean (no sampling).
+    """How well a VAE fits pairs [n, d] at the posterior mean (no sampling).
 
-    `reconstruction_error` is the mean of |e - g(mu)|^2; `active_units` counts latent dimensions
-    whose posterior mean varies by more than 0.01 over the data, `active_units_within_sides` those
-    that do over one side's (a collapsed posterior has none; with a head for each side it may still
-    tell the sides apart). `variance_explained` is 1 - error / error of each side's mean, None where
-    there is no variance.
+    `reconstruction_error` is the mean of |e - g(mu)|^2. `active_units` counts latent dimensions
+    whose posterior mean has a variance above 0.01 over the data, `active_units_within_sides` those
+    that have it within one side (none if the posterior has collapsed; separate heads may still
+    separate the sides). `variance_explained` is 1 - error / error of each side's mean, None without
+    variance.
     """
     errors, cosines, kls, means, posteriors = [], [], [], [], []
     spread, within = 0.0, []

@@ -157,7 +157,7 @@ def against_paper(artefact: str, sweeps: Sequence[Sweep], *, comparable: bool) -
             for lower in ("original", "full_finetune"):
                 if {"lens", lower} <= set(sweep.series):
                     rows += claims_above(sweep, "lens", lower)
-    return paper_comparison.beside(artefact, rows, comparable=comparable)
+    return paper_comparison.verdicts(artefact, rows, comparable=comparable)
 
 
 def _steps(sweep: Sweep) -> list[dict]:

@@ -15,7 +15,7 @@ from lens.report.examples import Example, conversation, excerpt
 from lens.report.files import Printed
 from lens.report.measured import level, shown
 from lens.report.render import number
-from lens.report.reported import in_the_place, reported
+from lens.report.reported import is_paper_setting, reported
 from lens.reward.head import pair_accuracy
 
 HELD_OUT = "held_out"
@@ -127,8 +127,8 @@ def compared(seen: pd.DataFrame, settings: dict, names: dict, comparable: bool) 
             "reward gap of the synthetic pairs above 0", after, paper["reward_gap_synthetic"]
         ),
     ]
-    comparable = comparable and in_the_place(names, settings["dataset"], settings["model"])
-    return paper_comparison.beside("inspector", rows, comparable=comparable)
+    comparable = comparable and is_paper_setting(names, settings["dataset"], settings["model"])
+    return paper_comparison.verdicts("inspector", rows, comparable=comparable)
 
 
 def printed(table: pd.DataFrame, settings: dict, metrics: dict) -> Printed:

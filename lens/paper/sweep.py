@@ -16,7 +16,7 @@ from lens.report import figures, measured, paper_comparison
 from lens.report.files import Printed
 from lens.report.measured import difference, level, p_value
 from lens.report.render import number
-from lens.report.reported import in_the_place
+from lens.report.reported import is_paper_setting
 
 HEADER = ["value", "method", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
@@ -76,7 +76,7 @@ def by_value(
 
 def is_the_papers(cell: Cell, names: Mapping[str, str], scale: int | None = 4) -> bool:
     """Whether dataset and model stand for those of the paper's ablations, at its scale."""
-    return in_the_place(names, cell.dataset, cell.model) and scale in (None, cell.scale)
+    return is_paper_setting(names, cell.dataset, cell.model) and scale in (None, cell.scale)
 
 
 def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:

@@ -102,7 +102,7 @@ def against_paper(
             _claim(here[above], here[below], value)
             for above, below in _claims({key for key in here if value[(*place, *key)] is not None})
         ]
-    return paper_comparison.beside("table_1", rows, comparable=comparable)
+    return paper_comparison.verdicts("table_1", rows, comparable=comparable)
 
 
 def _claims(there: set[tuple[str, int]]) -> list[tuple]:

@@ -115,7 +115,7 @@ def against_paper(
             rows.append(
                 paper_comparison.claim("latent preferred by the judge", won - 0.5, rate - 0.5)
             )
-    return paper_comparison.beside("table_3", rows, comparable=comparable)
+    return paper_comparison.verdicts("table_3", rows, comparable=comparable)
 
 
 def printed(title: str, table: pd.DataFrame) -> Printed:

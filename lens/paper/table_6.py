@@ -85,7 +85,7 @@ def against_paper(
             rows.append(
                 paper_comparison.claim(f"temperature 1.0 above {t}", gap, values["1.0"] - value)
             )
-    return paper_comparison.beside("table_6", rows, comparable=comparable)
+    return paper_comparison.verdicts("table_6", rows, comparable=comparable)
 
 
 def printed(title: str, table: pd.DataFrame) -> Printed:

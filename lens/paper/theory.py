@@ -10,7 +10,7 @@ from lens.core.intervals import Interval, crossed_interval
 from lens.files.artifacts import read_json, read_table
 from lens.report import paper_comparison
 from lens.report.measured import level
-from lens.report.reported import in_the_place, reported
+from lens.report.reported import is_paper_setting, reported
 from lens.theory.bounds import helped_words
 from lens.theory.fit import NAMES
 from lens.theory.predictions import constants_of
@@ -57,7 +57,7 @@ def constants_table(theories: list[dict], paper_names: Mapping[str, str]) -> pd.
     rows = []
     for theory in theories:
         place = {name: theory[name] for name in ("dataset", "model")}
-        told = reported()["theory"] if in_the_place(paper_names, **place) else {}
+        told = reported()["theory"] if is_paper_setting(paper_names, **place) else {}
         for name in NAMES:
             ends = {end: theory[name][end] for end in ("estimate", "low", "high")}
             row = {**place, "constant": name, **ends, "r_squared": theory["r_squared"].get(name)}
@@ -100,7 +100,7 @@ def against_paper(
         rows.append(paper_comparison.number(what, told, ours) | why)
     for place, part in _in_the_papers_place(theorem, paper_names):
         rows += _kept(place, part[part["n_pairs"] == part["n_pairs"].max()])
-    return paper_comparison.beside(artefact, rows, comparable=comparable)
+    return paper_comparison.verdicts(artefact, rows, comparable=comparable)
 
 
 def constants_beside(constants: pd.DataFrame) -> list[dict]:
@@ -119,7 +119,7 @@ def _in_the_papers_place(table: pd.DataFrame, names: Mapping[str, str]) -> list[
     return [
         (", ".join(place), part)
         for place, part in table.groupby(["dataset", "model"], sort=False)
-        if in_the_place(names, *place)
+        if is_paper_setting(names, *place)
     ]
 
 

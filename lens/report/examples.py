@@ -1,4 +1,4 @@
-"""Examples with texts from data, which show as text whatever markup they hold."""
+"""Examples with texts from data; markup in the texts is shown as plain text."""
 
 import json
 import re
@@ -8,12 +8,12 @@ from html import escape
 
 from lens.report.render import escape_latex, escape_markdown
 
-LONGEST = 1200  # characters of a text that are shown
+LONGEST = 1200  # characters shown of one text
 
 
 @dataclass(frozen=True)
 class Example:
-    """`texts` are (label, text) in the order of reading; both are plain text."""
+    """A titled list of (label, text), all plain text."""
 
     title: str
     texts: Sequence[tuple[str, str]]
@@ -28,7 +28,7 @@ class Example:
         return f"\\paragraph{{{escape_latex(self.title)}}}\n{body}\n"
 
     def html(self) -> str:
-        """A part of a page."""
+        """The example as HTML for the body of a page."""
         parts = [
             f"<p class='label'>{escape(label)}</p><pre>{escape(text)}</pre>"
             for label, text in self.texts
@@ -37,7 +37,7 @@ class Example:
 
 
 def fenced(text: str) -> str:
-    """A Markdown block that shows the text as it is: its fence is longer than any in the text."""
+    """A Markdown code block of the text; its fence is longer than any fence in the text."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}text", *text.splitlines(), fence])
@@ -48,7 +48,7 @@ def _lines(text: str) -> str:
 
 
 def conversation(prompt: str) -> str:
-    """A prompt, JSON messages, as text: a single turn alone, more of them with their roles."""
+    """A prompt (JSON messages) as text; more than one turn are shown with their roles."""
     messages = json.loads(prompt)
     if len(messages) == 1:
         return messages[0]["content"]
@@ -56,7 +56,7 @@ def conversation(prompt: str) -> str:
 
 
 def excerpt(text: str, longest: int = LONGEST) -> str:
-    """The text, or its two ends where it is too long."""
+    """The text, without its middle if it is longer than `longest` characters."""
     if len(text) <= longest:
         return text
     half = longest // 2

@@ -1,4 +1,4 @@
-"""One look for all figures: readable at column width, in grey and by the colour-blind."""
+"""One style for all figures: readable at column width, in grey and for the colour-blind."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,12 +36,12 @@ SETTINGS = {
 
 
 def line_style(color: str, linestyle: str, marker: str) -> dict[str, str]:
-    """A look as matplotlib's keyword arguments."""
+    """Keyword arguments of a line for matplotlib."""
     return {"color": color, "linestyle": linestyle, "marker": marker}
 
 
 def figure(rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
-    """(figure, axes [rows, columns]) at column width, `height` inches a row, in our style."""
+    """(figure, axes [rows, columns]) at column width, with `height` inches per row."""
     mpl.rcParams.update(SETTINGS)
     return plt.subplots(
         rows,
@@ -53,8 +53,7 @@ def figure(rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
 
 
 def panels(count: int, height: float, most: int = 2) -> tuple[Figure, list[Axes]]:
-    """(figure, `count` axes row by row), `most` at the most beside one another in rows of about one
-    length; axes that are left over are not shown."""
+    """(figure, `count` axes row by row), at most `most` axes per row; unused axes are hidden."""
     rows = -(-count // most)
     fig, axes = figure(rows, -(-count // rows), height)
     for axis in axes.flat[count:]:
@@ -63,12 +62,12 @@ def panels(count: int, height: float, most: int = 2) -> tuple[Figure, list[Axes]
 
 
 def bars(low: Values, mean: Values, high: Values) -> list[Values]:
-    """Lengths of error bars [2, n] from the ends of intervals."""
+    """Lengths of error bars [2, n] from means and interval limits."""
     return [mean - low, high - mean]
 
 
 def plain_sizes(axis: Axes, sizes: Iterable[float]) -> None:
-    """Ticks of a logarithmic axis of N at the sizes themselves, leaving out those too close."""
+    """Puts the ticks of a logarithmic x axis at the sizes N, without those that are too close."""
     shown: list[int] = []
     for size in sorted(set(map(int, sizes))):
         if not shown or size >= 3 * shown[-1]:
@@ -78,18 +77,18 @@ def plain_sizes(axis: Axes, sizes: Iterable[float]) -> None:
 
 
 def label_right(axis: Axes, labels: Iterable[tuple[float, str, str]]) -> None:
-    """Writes (height in data, text, colour) to the right of the axis, apart from one another."""
+    """Writes labels (y in data units, text, colour) right of the axis without overlaps."""
     low, high = axis.get_ylim()
     gap = 0.075 * (high - low)
     placed: list[list] = []
     for height, text, colour in sorted(labels, key=lambda label: label[0]):
-        at = max(height, placed[-1][0] + gap) if placed else height
-        placed.append([at, text, colour])
-    over = max(0.0, placed[-1][0] - high) if placed else 0.0
-    for at, text, colour in placed:
+        y = max(height, placed[-1][0] + gap) if placed else height
+        placed.append([y, text, colour])
+    excess = max(0.0, placed[-1][0] - high) if placed else 0.0
+    for y, text, colour in placed:
         axis.annotate(
             text,
-            (1.02, at - over),
+            (1.02, y - excess),
             xycoords=axis.get_yaxis_transform(),
             color=colour,
             va="center",
@@ -99,7 +98,7 @@ def label_right(axis: Axes, labels: Iterable[tuple[float, str, str]]) -> None:
 
 
 def save(fig: Figure, folder: str | Path, name: str) -> None:
-    """Writes name.png and name.pdf, without dates, so that the same figure gives the same bytes."""
+    """Writes NAME.png and NAME.pdf without dates: equal figures give identical files."""
     for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
         with replacing(Path(folder) / f"{name}.{suffix}") as temporary:
             fig.savefig(temporary, format=suffix, metadata=metadata)

@@ -1,4 +1,4 @@
-"""The files of a published table or figure: tidy CSVs, print, and the settings that made it."""
+"""The files of a table or figure: tidy CSVs, pages to read, and its settings."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ PLAIN = re.compile(r"[-+0-9.,x%* ()\[\]]*")
 
 @dataclass(frozen=True)
 class Printed:
-    """A table to read: `blocks` holds (title, rows), `note` says what the columns mean."""
+    """A table for readers: `blocks` are (title, rows); `note` explains the columns."""
 
     header: Sequence[str]
     blocks: Sequence[tuple[str, Sequence[Sequence[str]]]]
@@ -35,7 +35,7 @@ class Printed:
         return latex_table(self.header, self.blocks, self.note)
 
     def html(self) -> str:
-        """A part of a page."""
+        """The table as HTML for the body of a page."""
         return "\n".join(html_table(self.header, rows, title) for title, rows in self.blocks)
 
 
@@ -56,9 +56,9 @@ def publish(
     compared: pd.DataFrame | None = None,
     examples: Sequence[Example] = (),
 ) -> None:
-    """Writes the files of a table or figure, NAME.csv, NAME_observations.csv and, last,
-    NAME_settings.json; where the paper has numbers (`compared`, from `beside`) NAME_paper.csv; with
-    `parts` to read, followed by examples, NAME.md, NAME.html and (if `latex`) NAME.tex."""
+    """Writes the files of a table or figure: NAME.csv, NAME_observations.csv and, last,
+    NAME_settings.json. With `compared` (from `paper_comparison.verdicts`) also NAME_paper.csv. With
+    `parts` also NAME.md, NAME.html and (if `latex`) NAME.tex, which end with the examples."""
     out = Path(out_dir)
     artifacts.write_table(out / f"{name}.csv", table)
     if parts and latex:
@@ -79,10 +79,10 @@ def write_page(
     compared: pd.DataFrame | None = None,
     examples: Sequence[Example] = (),
 ) -> None:
-    """Writes NAME.md and NAME.html: tables one below another, what stands beside the paper (numbers
-    that cannot be compared are counted in Markdown and listed in HTML), the examples."""
+    """Writes NAME.md and NAME.html: the tables, the comparison with the paper (numbers that cannot
+    be compared are counted in Markdown and listed in HTML), then the examples."""
     out = Path(out_dir)
-    short, long = (_beside_the_paper(compared, every=every) for every in (False, True))
+    short, long = (_paper_table(compared, every=every) for every in (False, True))
     texts = [part.markdown() for part in (*parts, *short)]
     texts += [example.markdown() for example in examples]
     artifacts.write_text(out / f"{name}.md", "\n".join(texts))
@@ -91,9 +91,9 @@ def write_page(
     artifacts.write_text(out / f"{name}.html", html_page(name.replace("_", " ").capitalize(), body))
 
 
-def _beside_the_paper(compared: pd.DataFrame | None, *, every: bool) -> list[Printed]:
+def _paper_table(compared: pd.DataFrame | None, *, every: bool) -> list[Printed]:
     rows = [] if compared is None else paper_comparison.printed(compared, every=every)
-    title = "Beside the paper"
+    title = "Compared with the paper"
     return [Printed(paper_comparison.HEADER, [(title, rows)], paper_comparison.NOTE)] * bool(rows)
 
 

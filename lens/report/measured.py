@@ -1,4 +1,4 @@
-"""What a table says of measured values: levels and paired differences, as columns and as text."""
+"""Measured values in tables: means and paired differences, as columns and as text."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from lens.core.intervals import crossed_interval, crossed_p_value
 from lens.report.render import with_interval
 
-LEVEL = 0.05  # of corrected p-values, below which a difference counts
+LEVEL = 0.05  # significance level of corrected p-values
 
 
 def level(
@@ -18,22 +18,24 @@ def level(
     within: tuple[float, float] = (-np.inf, np.inf),
 ) -> dict[str, float]:
     """Mean and 95 % interval of values [seeds, items] as the columns `mean`, ENDSlow and ENDShigh;
-    NaN without values. No end lies outside `within`."""
+    NaN without values. The interval is clipped to `within`."""
     columns = (mean, f"{ends}low", f"{ends}high")
     if values is None:
         return dict.fromkeys(columns, np.nan)
-    found = crossed_interval(values)
-    ends_within = max(within[0], found.low), min(within[1], found.high)
-    return dict(zip(columns, (found.mean, *ends_within), strict=True))
+    interval = crossed_interval(values)
+    clipped = max(within[0], interval.low), min(within[1], interval.high)
+    return dict(zip(columns, (interval.mean, *clipped), strict=True))
 
 
 def difference(values: np.ndarray | None, control: np.ndarray | None) -> dict[str, float]:
-    """The paired difference to the repeat control [seeds, items] as columns; NaN without one."""
+    """The paired difference between values and repeat control [seeds, items] as columns; NaN
+    without a control."""
     return level(_gap(values, control), "difference_to_repeat", "difference_")
 
 
 def p_value(values: np.ndarray | None, control: np.ndarray | None) -> float:
-    """Of no paired difference to the repeat control; NaN without one."""
+    """p-value of the paired difference between values and repeat control [seeds, items]; NaN
+    without a control."""
     gap = _gap(values, control)
     return np.nan if gap is None else crossed_p_value(gap)
 
@@ -51,22 +53,22 @@ def shown(
     factor: float = 1,
     sign: bool = False,
 ) -> str:
-    """The columns of `level` in a row (of `itertuples`) as text, each times `factor`."""
+    """The columns of `level` in a row (from `itertuples`) as text, each times `factor`."""
     columns = (mean, f"{ends}low", f"{ends}high")
     middle, low, high = (factor * getattr(row, name) for name in columns)
     return with_interval(middle, low, high, digits, sign=sign)
 
 
 def shown_difference(row: Any, digits: int, factor: float = 1) -> str:
-    """The columns of `difference` as text, starred where the corrected p-value is below 5 %."""
+    """The columns of `difference` as text, with a star if the corrected p-value is below 5 %."""
     star = "*" if row.corrected_p_value < LEVEL else ""
     names = ("difference_to_repeat", "difference_")
     return shown(row, digits, *names, factor=factor, sign=True) + star
 
 
 def blocks(rows: Iterable[tuple[str, list[str]]]) -> list[tuple[str, Sequence[Sequence[str]]]]:
-    """(title, row) brought together into (title, its rows), titles in the order of their first."""
-    found: dict[str, list[list[str]]] = {}
+    """Groups (title, row) into (title, its rows), in the order in which titles first appear."""
+    by_title: dict[str, list[list[str]]] = {}
     for title, row in rows:
-        found.setdefault(title, []).append(row)
-    return list(found.items())
+        by_title.setdefault(title, []).append(row)
+    return list(by_title.items())

@@ -1,4 +1,4 @@
-"""A page of words, one table and one picture, as Markdown and as reStructuredText."""
+"""A page of text, tables and one picture, as Markdown and as reStructuredText."""
 
 import re
 from base64 import encodebytes
@@ -13,7 +13,7 @@ LOOKS_LIKE_A_LIST = re.compile(r"[^A-Za-z]|\w+[.)]")
 
 @dataclass(frozen=True)
 class Section:
-    """Plain texts: paragraphs, a list, a table (header, rows), and what a picture below shows."""
+    """Plain text in this order: paragraphs, a list, a table (header, rows), a picture's caption."""
 
     title: str
     paragraphs: Sequence[str] = ()
@@ -23,15 +23,15 @@ class Section:
 
 
 def escape_rst(text: str) -> str:
-    """Text that reStructuredText shows as it is, wherever a paragraph may begin or go on."""
+    """Text that reStructuredText shows unchanged in a paragraph."""
     line = " ".join(re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]", " ", text).split())
     escaped = RST.sub(r"\\\1", line)
-    # An escaped space is nothing, and no list, enumeration, comment or underline begins with it.
+    # An escaped space shows nothing and starts no list, enumeration, comment or underline.
     return rf"\ {escaped}" if LOOKS_LIKE_A_LIST.match(line) else escaped
 
 
 def markdown(title: str, sections: Sequence[Section], picture: str) -> str:
-    """The page; `picture` is the file beside it."""
+    """The page as Markdown; `picture` is the picture's file name."""
     parts = [f"# {escape_markdown(title)}"]
     for section in sections:
         parts.append(f"## {escape_markdown(section.title)}")
@@ -48,7 +48,7 @@ def markdown(title: str, sections: Sequence[Section], picture: str) -> str:
 
 
 def rst(title: str, sections: Sequence[Section], png: bytes) -> str:
-    """The page with the picture inside it, since a report has no files beside it."""
+    """The page as reStructuredText with the picture embedded, as Snakemake's report needs it."""
     parts = [_heading(title, "=")]
     for section in sections:
         parts.append(_heading(section.title, "-"))
@@ -58,7 +58,7 @@ def rst(title: str, sections: Sequence[Section], png: bytes) -> str:
         if section.table:
             parts.append(_list_table(*section.table))
         if section.picture:
-            # In short lines, since docutils takes none beyond 10,000 characters.
+            # In short lines, because docutils refuses lines above 10,000 characters.
             data = "\n   ".join(encodebytes(png).decode("ascii").split())
             alt = escape_rst(section.picture)
             parts.append(f".. image:: data:image/png;base64,\n   {data}\n   :alt: {alt}")

@@ -1,4 +1,4 @@
-"""The paper's numbers and claims beside ours, each with a verdict."""
+"""The paper's numbers and claims compared with ours, each with a verdict."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -28,13 +28,13 @@ COLUMNS = [
 ]
 HEADER = ["what", "paper", "ours", "difference", "verdict", "why"]
 NOTE = (
-    "Numbers are compared where dataset, model, N and gold model are the paper's: agrees if our 95 "
-    "% interval holds the paper's number. Claims that one is above another are compared in any "
-    "world, in direction alone, by our paired difference: agrees or differs if it is told from 0 "
-    "after Holm's correction over this artefact's claims (5 %), undecided otherwise. Ratios of "
-    "single measurements are compared in direction alone, without a test. Comparisons that the "
-    "paper does not make are marked as ours: above or below, corrected among themselves. The "
-    "paper's own spread over runs is not counted."
+    "Numbers are compared only for the paper's dataset, model, N and gold model: agrees if our 95 "
+    "% interval includes the paper's number. Claims that one value is above another are compared "
+    "in direction only, on any dataset: agrees or differs if our paired difference is significant "
+    "(5 %, Holm-corrected over this artefact's claims), undecided otherwise. Ratios of single "
+    "measurements are compared in direction only, without a test. Comparisons that the paper does "
+    "not make are above or below, corrected among themselves. The paper's spread over runs is not "
+    "included."
 )
 NOT_COMPARABLE = "not comparable"
 ELSEWHERE = "another dataset, model or gold model: directions only"
@@ -42,7 +42,7 @@ NOTHING = "no such estimate in this run"
 
 
 def number(what: str, reported: float, ours: Interval | None) -> dict:
-    """A number of the paper beside ours; None where this run has no such estimate."""
+    """A row for a number of the paper and our estimate, or None if this run has none."""
     row = {"kind": "number", "what": what, "reported": reported}
     if ours is None:
         return row
@@ -57,8 +57,8 @@ def number(what: str, reported: float, ours: Interval | None) -> dict:
 
 
 def ratio(what: str, ours: Interval, reported: float, why: str) -> dict:
-    """A ratio of the paper above 1, where single measurements allow no test: `ours` has the least
-    and the largest of them, and `why` says so."""
+    """A row for a ratio above 1 in the paper, of single measurements that allow no test: `ours`
+    spans the smallest to the largest; `why` explains it."""
     return {
         "kind": "ratio",
         "what": what,
@@ -71,9 +71,9 @@ def ratio(what: str, ours: Interval, reported: float, why: str) -> dict:
 
 
 def claim(what: str, gap: np.ndarray, reported: float | None = None, *, own: bool = False) -> dict:
-    """A claim of the paper that one thing is above another: our paired differences [seeds, items]
-    should be above 0. `reported` is the paper's difference, where it gives one; `own`: the
-    comparison is ours, the paper does not make it."""
+    """A row for a claim that one value is above another: our paired differences `gap` [seeds,
+    items] should be above 0. `reported` is the paper's difference, if it gives one; `own`: the
+    paper does not make this comparison."""
     ours = crossed_interval(gap)
     return {
         "kind": "own" if own else "claim",
@@ -86,9 +86,9 @@ def claim(what: str, gap: np.ndarray, reported: float | None = None, *, own: boo
     }
 
 
-def beside(artefact: str, rows: Iterable[dict], *, comparable: bool) -> pd.DataFrame:
-    """The rows with verdicts; `comparable`: whether this world and its gold model are the paper's,
-    so that numbers may be compared in size."""
+def verdicts(artefact: str, rows: Iterable[dict], *, comparable: bool) -> pd.DataFrame:
+    """A table of the rows with verdicts. `comparable`: dataset and gold model are the paper's, so
+    numbers may be compared in size."""
     table = pd.DataFrame(list(rows), columns=COLUMNS)
     table["artefact"] = artefact
     p_values = table["p_value"].astype("float64")
@@ -108,28 +108,29 @@ def _verdict(row: Any, comparable: bool) -> tuple[str, str]:
         if pd.isna(row.low) or pd.isna(row.high):
             return NOT_COMPARABLE, "no interval in this run"
         if row.low <= row.reported <= row.high:
-            return "agrees", "our interval holds the paper's number"
-        return "differs", "our interval does not hold the paper's number"
+            return "agrees", "our interval includes the paper's number"
+        return "differs", "our interval excludes the paper's number"
     if row.kind == "ratio":
         if row.low <= 1 <= row.high:
             return "undecided", f"on both sides of 1; {row.why}"
-        return ("agrees" if row.ours > 1 else "differs"), f"the direction alone; {row.why}"
+        return ("agrees" if row.ours > 1 else "differs"), f"direction only; {row.why}"
     why = f"corrected p = {row.corrected_p_value:.2g}"
     if row.kind == "own" and row.corrected_p_value < LEVEL:
         return ("above" if row.ours > 0 else "below"), f"not the paper's comparison; {why}"
     if row.corrected_p_value < LEVEL:
-        return ("agrees", why) if row.ours > 0 else ("differs", f"the other way round, {why}")
-    return "undecided", f"not told from 0, {why}"
+        return ("agrees", why) if row.ours > 0 else ("differs", f"opposite direction, {why}")
+    return "undecided", f"no detectable difference, {why}"
 
 
 def printed(table: pd.DataFrame, *, every: bool = True) -> list[list[str]]:
-    """The rows of `HEADER`, claims first; numbers that cannot be compared, all or only counted."""
+    """Rows of text under `HEADER`, claims first; numbers that cannot be compared are listed
+    (`every`) or only counted."""
     order = table["kind"].map({"claim": 0, "ratio": 1, "own": 2, "number": 3})
-    rows, left, gap = [], [], ("difference", "difference_")
+    rows, skipped, gap = [], [], ("difference", "difference_")
     for row in table.iloc[np.argsort(order, kind="stable")].itertuples():
         signed = row.kind in ("claim", "own")
         if row.verdict == NOT_COMPARABLE and row.kind == "number" and not every:
-            left.append(row)
+            skipped.append(row)
             continue
         rows.append(
             [
@@ -141,7 +142,7 @@ def printed(table: pd.DataFrame, *, every: bool = True) -> list[list[str]]:
                 row.why,
             ]
         )
-    if left:
-        what = f"{len(left)} numbers, in {left[0].artefact}_paper.csv"
-        rows.append([what, "-", "-", "-", NOT_COMPARABLE, left[0].why])
+    if skipped:
+        what = f"{len(skipped)} numbers, in {skipped[0].artefact}_paper.csv"
+        rows.append([what, "-", "-", "-", NOT_COMPARABLE, skipped[0].why])
     return rows

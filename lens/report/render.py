@@ -26,14 +26,14 @@ def escape_markdown(text: str) -> str:
 
 
 def number(value: float, digits: int, *, sign: bool = False) -> str:
-    """A number with a true minus sign avoided (plain hyphen), or a dash for a missing one."""
+    """A number with `digits` decimals, or a dash for NaN."""
     if value != value:
         return "-"
     return f"{value:{'+' if sign else ''}.{digits}f}"
 
 
 def with_interval(mean: float, low: float, high: float, digits: int, *, sign: bool = False) -> str:
-    """ "1.23 [1.10, 1.36]", or a dash for a missing value."""
+    """A mean with its interval as "1.23 [1.10, 1.36]", or a dash for NaN."""
     if mean != mean:
         return "-"
     parts = [number(value, digits, sign=sign) for value in (mean, low, high)]
@@ -41,9 +41,9 @@ def with_interval(mean: float, low: float, high: float, digits: int, *, sign: bo
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, padded so that it reads well in a terminal; first column to the left.
+    """A Markdown table, padded for reading in a terminal; the first column is left-aligned.
 
-    Cells are taken as Markdown: escape what comes from data.
+    Cells are Markdown: escape text from data.
     """
     cells = [list(row) for row in (header, *rows)]
     widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
@@ -60,7 +60,7 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def latex_table(
     header: Sequence[str], blocks: Sequence[tuple[str, Sequence[Sequence[str]]]], caption: str
 ) -> str:
-    """A booktabs table with one titled block of rows after another."""
+    """A LaTeX booktabs table of titled blocks of rows."""
     width = len(header)
     lines = [
         r"\begin{table}",
@@ -95,7 +95,7 @@ pre{white-space:pre-wrap;background:#f5f5f3;padding:.6em;margin:.2em 0}"""
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> str:
-    """A table of texts, all of them escaped."""
+    """An HTML table; all cells are escaped."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "\n".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     return (
@@ -105,13 +105,13 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str)
 
 
 def _cell(text: str) -> str:
-    """Figures stay on one line."""
+    """A cell of text; cells of figures do not wrap."""
     figures = not any(character.isalpha() for character in text)
     return f"<td{' class=figures' if figures else ''}>{escape(text)}</td>"
 
 
 def html_page(title: str, body: str) -> str:
-    """A whole page that needs nothing from elsewhere; `body` is HTML."""
+    """A self-contained HTML page; `body` is HTML."""
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"

@@ -1,4 +1,4 @@
-"""The numbers that the paper reports, as data (reported.json), and how to find one of them."""
+"""The numbers that the paper reports (reported.json)."""
 
 import json
 from collections.abc import Mapping
@@ -15,23 +15,24 @@ PAPER_DATASET = "hh_rlhf"  # of the paper's ablations, with the model of Table 1
 
 @cache
 def reported() -> dict:
-    """Everything in reported.json."""
+    """The content of reported.json."""
     return json.loads(resources.files("lens.report").joinpath("reported.json").read_text("utf-8"))
 
 
-def in_the_place(names: Mapping[str, str], dataset: str, model: str) -> bool:
-    """Whether our dataset and model stand for those of the paper's ablations and theory; `names`
-    maps our names to the paper's."""
+def is_paper_setting(names: Mapping[str, str], dataset: str, model: str) -> bool:
+    """Whether dataset and model are those of the paper's ablations and theory; `names` maps our
+    names to the paper's."""
     return (names.get(dataset), names.get(model)) == (PAPER_DATASET, MODEL_OF_TABLE_1)
 
 
 def table_1_value(
     dataset: str | None, model: str | None, method: str, scale: int, n_pairs: int
 ) -> float | None:
-    """Gold reward that the paper gives for a cell of Table 1 (Table 4 for its other models).
+    """Gold reward that the paper reports for a cell of Table 1 (for its other models, of Table 4);
+    None if it reports none.
 
     `dataset` and `model` are the paper's names (or None). `original` is the embedding model
-    without augmentation. None where the paper has no such number.
+    without augmentation.
     """
     if n_pairs != N_PAIRS or scale not in SCALES:
         return None
@@ -43,8 +44,8 @@ def table_1_value(
 
 
 def table_4_value(model: str | None, method: str, scale: int) -> float | None:
-    """Gold reward that the paper's Table 4 gives for a model, on HH-RLHF with N = 1,000; for the
-    model of Table 1 the two tables disagree by 0.02."""
+    """Gold reward that the paper's Table 4 reports for a model on HH-RLHF with N = 1,000, or None.
+    (For the model of Table 1 the two tables differ by 0.02.)"""
     columns = {
         ("original", 1): "latent_original",
         ("lens", 4): "latent_4x",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lens.core.diagnostics import named, of_vae
+from lens.core import diagnostics
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.latent.settings import SynthesisSettings, VaeSettings
@@ -75,8 +75,8 @@ class Recipe:
         return Recipe(method, self.scale, self.labels)
 
 
-def train_vae_of_each(data: Mapping[int, TrainingSet]) -> dict[int, VAE]:
-    """The contrastive VAE of each seed, for recipes that decode latents."""
+def train_seed_vaes(data: Mapping[int, TrainingSet]) -> dict[int, VAE]:
+    """Trains one contrastive VAE per seed, for recipes that decode latents."""
     trained = train_vaes(
         [(part.chosen, part.rejected) for part in data.values()],
         seeds=[derive_seed(seed, "vae") for seed in data],
@@ -86,14 +86,15 @@ def train_vae_of_each(data: Mapping[int, TrainingSet]) -> dict[int, VAE]:
 
 
 def vae_flags(data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE]) -> list[dict]:
-    """What `lens.core.diagnostics` says of each seed's VAE, VAEs with the same flag as one."""
-    found: dict[str, list[str]] = {}
+    """The flags of the seeds' VAEs, as dicts for metrics files; each flag once."""
+    details: dict[str, list[str]] = {}
     for seed, vae in vaes.items():
-        for name, detail in of_vae(diagnose(vae, data[seed].chosen, data[seed].rejected)):
-            found.setdefault(name, []).append(detail)
-    return named(
-        (name, details[0] + f" ({len(details)} of {len(vaes)} VAEs)" * (len(vaes) > 1))
-        for name, details in found.items()
+        diagnosis = diagnose(vae, data[seed].chosen, data[seed].rejected)
+        for flag, detail in diagnostics.vae_flags(diagnosis):
+            details.setdefault(flag, []).append(detail)
+    return diagnostics.named(
+        (flag, same[0] + f" ({len(same)} of {len(vaes)} VAEs)" * (len(vaes) > 1))
+        for flag, same in details.items()
     )
 
 
@@ -102,7 +103,7 @@ def train(
 ) -> dict[int, RewardHead]:
     """The recipe's reward model of each seed in `data`; VAEs are trained unless given."""
     if recipe.needs_vae and vaes is None:
-        vaes = train_vae_of_each(data)
+        vaes = train_seed_vaes(data)
     trainings = methods.train(
         recipe.method,
         data,

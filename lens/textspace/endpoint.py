@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
 from lens.core.progress import Bar
-from lens.files.endpoints import LATER, check_address, client, hide, host, read_key, said
+from lens.files.endpoints import LATER, check_address, client, error_line, hide, host, read_key
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -202,10 +202,10 @@ def _ask_all(
             answer = hide(complete(texts[row]), secret)
         except RefusedError as error:
             what = f"the endpoint refuses text {row} ({len(texts[row])} characters)"
-            raise RefusedError(f"{what}: {said(error, secret, 1000)}") from None
+            raise RefusedError(f"{what}: {error_line(error, secret, 1000)}") from None
         except NoAnswerError as error:
             with lock:
-                problems.append(said(error, secret, 300))
+                problems.append(error_line(error, secret, 300))
                 in_a_row += 1
                 if in_a_row >= FAILURES_IN_A_ROW:
                     raise RefusedError(

@@ -117,9 +117,9 @@ def test_features_and_pairs_that_say_nothing_are_counted():
     part = training_set(table(40), sides, n_pairs=40, seed=0, validation_fraction=0.1)
     assert (part.constant_features, part.identical_pairs) == (1, 4)
     assert np.isfinite(part.chosen).all()
-    found = diagnostics.of_embeddings(1, 6, 4, 40)
+    found = diagnostics.embedding_flags(1, 6, 4, 40)
     assert found == [("constant_features", "1 of 6 features"), ("identical_pairs", "4 of 40 pairs")]
-    assert diagnostics.of_embeddings(0, 6, 0, 40) == []
+    assert diagnostics.embedding_flags(0, 6, 0, 40) == []
 
 
 def test_embeddings_that_say_nothing_at_all_are_refused():
@@ -150,7 +150,7 @@ def test_a_pair_whose_embedding_is_not_finite_is_named():
 
 
 def test_numbers_that_are_none_do_not_pass_as_json(tmp_path):
-    with pytest.raises(LensError, match=r"m\.json: .* not finite, by_seed/1/loss/2 = inf"):
+    with pytest.raises(LensError, match=r"m\.json: .* not finite: by_seed/1/loss/2 = inf"):
         artifacts.write_json(
             tmp_path / "m.json", {"by_seed": {"0": 1.0, "1": {"loss": [0.1, 0.2, math.inf]}}}
         )

@@ -34,17 +34,17 @@ def trained(beta, epochs=25):
 
 
 def test_contradicting_pairs_are_a_flag():
-    assert diagnostics.of_labels(0, 9) == []
-    assert diagnostics.of_labels(2, 9) == [("contradicting_pairs", "2 of 9 pairs")]
+    assert diagnostics.label_flags(0, 9) == []
+    assert diagnostics.label_flags(2, 9) == [("contradicting_pairs", "2 of 9 pairs")]
 
 
 @pytest.mark.slow
 def test_a_large_beta_kills_the_vae_and_is_named():
     alive, dead = trained(0.1), trained(1e4)
-    assert diagnostics.of_vae(alive) == []
+    assert diagnostics.vae_flags(alive) == []
     assert alive["variance_explained"] > 0.5
     assert dead["active_units_within_sides"] == 0
-    (name, detail), *_ = diagnostics.of_vae(dead)
+    (name, detail), *_ = diagnostics.vae_flags(dead)
     assert name == "collapsed_posterior"
     assert "0 of 4 units active" in detail
 
@@ -55,7 +55,7 @@ def test_a_posterior_that_knows_the_side_alone_has_collapsed():
     found = diagnose(constant_vae({"chosen": 1.0, "rejected": -1.0}), *sides)
     assert found["active_units"] == 2
     assert found["active_units_within_sides"] == 0
-    assert names(diagnostics.of_vae(found))[0] == "collapsed_posterior"
+    assert names(diagnostics.vae_flags(found))[0] == "collapsed_posterior"
 
 
 def test_variance_explained_by_hand():
@@ -63,7 +63,7 @@ def test_variance_explained_by_hand():
     chosen = np.array([[1.0, 0, 0], [3.0, 0, 0]], np.float32)  # mean 2: error 10 against 2
     found = diagnose(constant_vae({}), chosen, 0 * chosen)
     assert found["variance_explained"] == pytest.approx(1 - 10 / 2)
-    assert "no_reconstruction" in names(diagnostics.of_vae(found))
+    assert "no_reconstruction" in names(diagnostics.vae_flags(found))
     alone = diagnose(constant_vae({}), chosen[:1], chosen[1:])
     assert alone["variance_explained"] is None  # one embedding a side has no variance
 
@@ -75,7 +75,7 @@ def test_few_active_units_are_not_yet_none():
         "variance_explained": 0.2,
     }
     by_count = {
-        count: names(diagnostics.of_vae(found | {"active_units_within_sides": count}))
+        count: names(diagnostics.vae_flags(found | {"active_units_within_sides": count}))
         for count in (0, 1, 3, 4, 16)
     }
     assert by_count == {
@@ -111,12 +111,12 @@ def test_a_unit_of_little_kl_is_never_active():
     ],
 )
 def test_losses_beside_those_of_a_coin(losses, expected):
-    assert names(diagnostics.of_losses(losses)) == expected
+    assert names(diagnostics.loss_flags(losses)) == expected
 
 
 def test_a_training_loss_beside_that_of_a_coin():
-    assert diagnostics.of_training_loss(0.69) == []
-    assert names(diagnostics.of_training_loss(math.log(2))) == ["training_loss_of_a_coin"]
+    assert diagnostics.training_loss_flags(0.69) == []
+    assert names(diagnostics.training_loss_flags(math.log(2))) == ["training_loss_of_a_coin"]
 
 
 def outcomes(right, wrong, tied=0):
@@ -143,11 +143,11 @@ def outcomes(right, wrong, tied=0):
     ],
 )
 def test_chance_is_told_by_an_exact_sign_test(right, wrong, tied, expected):
-    assert names(diagnostics.of_pairs(outcomes(right, wrong, tied))) == expected
+    assert names(diagnostics.pair_flags(outcomes(right, wrong, tied))) == expected
 
 
 def test_the_sign_test_is_the_binomial_sum():
-    ((_, detail),) = diagnostics.of_pairs(outcomes(58, 42))
+    ((_, detail),) = diagnostics.pair_flags(outcomes(58, 42))
     chance = sum(math.comb(100, k) for k in range(58, 101)) / 2**100
     assert detail == f"58 of 100 pairs in order, p = {chance:.2g}"
 
@@ -155,11 +155,11 @@ def test_the_sign_test_is_the_binomial_sum():
 def test_ties_of_candidates_are_counted_by_prompt():
     values = np.array([[1.0, 1, 1], [1, 2, 1], [0, 0, 0]])
     assert diagnostics.tied_rows(values) == 2
-    assert names(diagnostics.of_rewards(3, 3)) == ["constant_rewards"]
-    assert names(diagnostics.of_rewards(1, 10)) == ["tied_prompts"]
-    assert diagnostics.of_rewards(0, 10) == diagnostics.of_rewards(1, 11) == []
-    assert names(diagnostics.of_gold(3, 3)) == ["constant_gold"]
-    assert diagnostics.of_gold(2, 3) == diagnostics.of_gold(0, 0) == []
+    assert names(diagnostics.reward_flags(3, 3)) == ["constant_rewards"]
+    assert names(diagnostics.reward_flags(1, 10)) == ["tied_prompts"]
+    assert diagnostics.reward_flags(0, 10) == diagnostics.reward_flags(1, 11) == []
+    assert names(diagnostics.gold_flags(3, 3)) == ["constant_gold"]
+    assert diagnostics.gold_flags(2, 3) == diagnostics.gold_flags(0, 0) == []
 
 
 def test_every_flag_is_documented():

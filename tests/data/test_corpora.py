@@ -127,7 +127,7 @@ def test_what_is_no_ordinary_file_is_refused_and_never_waited_for(tmp_path, fail
 
 def test_a_pipe_without_a_suffix_is_not_taken_for_a_dataset(tmp_path, fail):
     PLACES["a pipe"][0](tmp_path / "pairs")
-    assert "no ordinary file" in fail("check", "data", tmp_path / "pairs")
+    assert "not a regular file" in fail("check", "data", tmp_path / "pairs")
 
 
 @pytest.mark.parametrize("name", ["a\nb.jsonl", "\x1b]0;owned\x07.csv", "\u202ecsv.json"])

@@ -8,7 +8,7 @@ import pytest
 
 from lens.advice.preferences import read_pairs, summary
 from lens.core.errors import LensError
-from lens.data.beware import first_answer_wins, of_pairs, wilson
+from lens.data.beware import first_answer_wins, pair_flags, wilson
 from lens.data.check import check_data, render
 from lens.data.soft_labels import label_of, settled
 from lens.files import artifacts
@@ -134,10 +134,10 @@ def test_a_side_that_wins_too_often_is_warned_of_and_flagged():
     rows = [(f"f, row {number}", row) for number, row in enumerate(sided(30, 10), 1)]
     [warning] = [w for w in check_data(rows).as_dict()["warnings"] if "first answer" in w]
     assert warning.startswith("The first answer wins in 75% of 40 pairs [60%, 86%]")
-    assert ("side_decides", "the first answer wins in 75% of 40 pairs [60%, 86%]") in of_pairs(
+    assert ("side_decides", "the first answer wins in 75% of 40 pairs [60%, 86%]") in pair_flags(
         read_pairs(sided(30, 10)).table
     )
-    assert of_pairs(read_pairs(sided(20, 20)).table) == []
+    assert pair_flags(read_pairs(sided(20, 20)).table) == []
 
 
 def test_what_check_warns_of_is_flagged():
@@ -145,7 +145,7 @@ def test_what_check_warns_of_is_flagged():
     rows = [same | {"rejected": BAD}] * 2
     rows.append({"prompt": same["prompt"], "chosen": BAD, "rejected": GOOD * 9})
     rows.append(same | {"prompt": same["prompt"] + "!", "rejected": BAD})
-    flags = dict(of_pairs(read_pairs(rows).table))
+    flags = dict(pair_flags(read_pairs(rows).table))
     assert flags["contradicting_pairs"] == "3 of 4 pairs"
     assert flags["repeated_pairs"] == "1 of 4 pairs"
     assert flags["near_duplicates_in_data"].startswith("1 of 2 prompts, Jaccard 0.8")

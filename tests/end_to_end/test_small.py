@@ -284,7 +284,7 @@ def test_a_damaged_shard_is_made_anew_by_the_next_run(small_world, tmp_path):
     result = run(directory, "--cores", 2, "--retries", 1, "--", target)
     assert result.returncode == 1
     said = result.stdout + result.stderr
-    assert "0.safetensors is damaged: it has not the hash that it was written with" in said
+    assert "0.safetensors is damaged: its hash has changed since it was written" in said
     assert "Missing files" not in said
     assert not shard.exists()
     result = run(directory, "--cores", 2, "--", target)

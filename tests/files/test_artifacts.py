@@ -33,7 +33,7 @@ def test_json_has_the_same_bytes_whatever_the_order_and_no_nan(tmp_path):
     artifacts.write_json(tmp_path / "a.json", {"b": 1, "a": [0.1]})
     artifacts.write_json(tmp_path / "b.json", {"a": [0.1], "b": 1})
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
-    with pytest.raises(LensError, match="not finite, x = nan"):
+    with pytest.raises(LensError, match="not finite: x = nan"):
         artifacts.write_json(tmp_path / "c.json", {"x": float("nan")})
     assert not (tmp_path / "c.json").exists()
 

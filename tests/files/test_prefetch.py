@@ -243,7 +243,7 @@ def test_what_is_not_in_the_cache_names_prefetch(offline, fail, lens, tmp_path):
     assert "`lens prefetch --datasets org/pairs@main`" in fail("check", "data", "org/pairs")
     assert "HF_HUB_OFFLINE is set" in fail("prefetch", "--models", "org/open")
     message = fail("prefetch", "--models", "no-organisation")
-    assert "'no-organisation' is no Hub id. Write ORGANISATION/NAME@REVISION" in message
+    assert "'no-organisation' is not a Hub id. Write ORGANISATION/NAME@REVISION" in message
 
 
 def test_another_engine_gets_the_folder(offline, monkeypatch, llama_folder):

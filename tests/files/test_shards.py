@@ -147,7 +147,7 @@ def test_a_damaged_block_is_found_by_its_hash_and_made_anew(
     made = stop_at(99)
     lens(*embed(pairs, llama_folder, folder))
     assert made == [8, 8, 8, 8, 6]
-    assert caplog.text.count("is damaged: this block is made anew") == 2
+    assert caplog.text.count("is damaged: this block is made again") == 2
     assert shard_file(folder, 0).read_bytes() == shard_file(tmp_path / "whole", 0).read_bytes()
 
 

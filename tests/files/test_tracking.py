@@ -72,7 +72,7 @@ def test_what_fails_inside_a_tracker_does_not_undo_the_work(monkeypatch, capsys)
 
 def test_a_tracker_that_is_unknown_or_missing_is_named(monkeypatch):
     monkeypatch.setenv("LENS_TRACK", "clipboard")
-    with pytest.raises(LensError, match="is none of tensorboard, trackio, wandb"):
+    with pytest.raises(LensError, match="not one of tensorboard, trackio, wandb"):
         track("run", {}, METRICS)
     monkeypatch.setenv("LENS_TRACK", "wandb")
     monkeypatch.setattr("lens.files.tracking.find_spec", lambda name: None)
@@ -90,4 +90,4 @@ def test_an_absolute_path_still_lands_in_the_trackers_folder(tmp_path, monkeypat
 
 def test_a_wrong_tracker_is_named_before_the_work(monkeypatch, fail, tmp_path):
     monkeypatch.setenv("LENS_TRACK", "clipboard")
-    assert "is none of" in fail("check", "data", tmp_path / "none.jsonl")
+    assert "not one of" in fail("check", "data", tmp_path / "none.jsonl")

@@ -182,9 +182,9 @@ def test_pipes_and_folders_are_not_replaced_by_files_nor_files_by_folders(tmp_pa
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     for name in ("pipe", "folder"):
-        with pytest.raises(LensError, match=f"{name}: is there and is no ordinary file"):
+        with pytest.raises(LensError, match=f"{name}: exists and is not a regular file"):
             artifacts.write_text(tmp_path / name, "new")
-    with pytest.raises(LensError, match="file: is there and is no folder"):
+    with pytest.raises(LensError, match="file: exists and is not a folder"):
         save(tmp_path / "file")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 

@@ -88,7 +88,7 @@ def thousand(odd: bytes) -> bytes:
 
 
 def contents(folder):
-    """What lies in a folder, by name; what is no ordinary file by its kind."""
+    """The entries of a folder by name: a file's bytes, or its kind if it is no regular file."""
     return {
         path.name: path.read_bytes() if path.is_file() else path.lstat().st_mode
         for path in folder.iterdir()

@@ -155,6 +155,6 @@ PLACES = {
     "a folder": (os.mkdir, "a folder"),
     "a broken link": (lambda path: os.symlink("nowhere", path), "no such file"),
     "a link to itself": (lambda path: os.symlink(path, path), "no such file"),
-    "a pipe": (os.mkfifo, "no ordinary file"),
-    "a device": (lambda path: os.symlink("/dev/zero", path), "no ordinary file"),
+    "a pipe": (os.mkfifo, "not a regular file"),
+    "a device": (lambda path: os.symlink("/dev/zero", path), "not a regular file"),
 }

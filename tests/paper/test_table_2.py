@@ -81,7 +81,7 @@ def test_drawing_that_was_not_timed_is_not_taken_for_none():
 def compared(**changed):
     long = seconds(**changed).rename("seconds").reset_index()
     rows = table_2.compared(long, {"textual": 8000, "latent": 500})
-    return paper_comparison.beside("table_2", rows, comparable=False).set_index("what")
+    return paper_comparison.verdicts("table_2", rows, comparable=False).set_index("what")
 
 
 def test_the_papers_ratios_stand_beside_ours_and_are_compared_in_direction():

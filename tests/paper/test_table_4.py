@@ -56,7 +56,7 @@ def test_table_4_by_hand():
 
 def test_claims_of_table_4_hold_the_direction_that_was_made_up():
     rows = table_4.compared(CELLS, 4, NAMES, 300)
-    found = paper_comparison.beside("table_4", rows, comparable=False).set_index("what")
+    found = paper_comparison.verdicts("table_4", rows, comparable=False).set_index("what")
     claims = found[found["kind"] == "claim"]
     assert claims["verdict"].to_dict() == {
         "m: LENS 4x above Original": "agrees",

@@ -40,9 +40,9 @@ def test_claims_are_judged_by_direction_and_corrected_as_a_family():
         paper_comparison.claim("c above d", gap(-2.0), 5.0),
         paper_comparison.claim("e above f", gap(0.001)),
     ]
-    table = paper_comparison.beside("table_9", rows, comparable=False)
+    table = paper_comparison.verdicts("table_9", rows, comparable=False)
     assert table["verdict"].tolist() == ["agrees", "differs", "undecided"]
-    assert "other way" in table["why"][1]
+    assert "opposite direction" in table["why"][1]
     assert table["corrected_p_value"][2] == pytest.approx(table["p_value"][2])
     assert table["corrected_p_value"][0] > table["p_value"][0]
     assert set(table["artefact"]) == {"table_9"}
@@ -52,9 +52,9 @@ def test_a_claim_told_from_0_alone_may_not_be_among_many():
     weak = gap(0.0)
     weak = weak + 1.05 * crossed_interval(weak).high
     rows = [paper_comparison.claim("one", weak)]
-    assert paper_comparison.beside("t", rows, comparable=False)["verdict"][0] == "agrees"
+    assert paper_comparison.verdicts("t", rows, comparable=False)["verdict"][0] == "agrees"
     rows += [paper_comparison.claim(str(i), gap(0.0)) for i in range(5)]
-    assert paper_comparison.beside("t", rows, comparable=False)["verdict"][0] == "undecided"
+    assert paper_comparison.verdicts("t", rows, comparable=False)["verdict"][0] == "undecided"
 
 
 def test_numbers_are_compared_in_the_paper_s_world_alone():
@@ -62,9 +62,9 @@ def test_numbers_are_compared_in_the_paper_s_world_alone():
         paper_comparison.number("near", 1.9, Interval(2.0, 1.8, 2.2)),
         paper_comparison.number("far", 1.5, Interval(2.0, 1.8, 2.2)),
     ]
-    away = paper_comparison.beside("t", rows, comparable=False)
+    away = paper_comparison.verdicts("t", rows, comparable=False)
     assert set(away["verdict"]) == {"not comparable"}
-    there = paper_comparison.beside("t", rows, comparable=True)
+    there = paper_comparison.verdicts("t", rows, comparable=True)
     assert there["verdict"].tolist() == ["agrees", "differs"]
     assert there["difference"].tolist() == pytest.approx([0.1, 0.5])
     assert there["difference_low"][0] == pytest.approx(-0.1)
@@ -77,7 +77,7 @@ def test_numbers_are_compared_in_the_paper_s_world_alone():
 
 
 def test_nothing_to_compare_is_an_empty_table():
-    assert paper_comparison.beside("t", [], comparable=True).empty
+    assert paper_comparison.verdicts("t", [], comparable=True).empty
 
 
 def test_what_is_missing_gets_no_verdict():
@@ -87,7 +87,7 @@ def test_what_is_missing_gets_no_verdict():
         paper_comparison.number("open", 1.0, Interval(2.0, np.nan, np.nan)),
         paper_comparison.number("one end", 1.0, Interval(2.0, 0.5, np.inf)),
     ]
-    table = paper_comparison.beside("t", rows, comparable=True)
+    table = paper_comparison.verdicts("t", rows, comparable=True)
     assert table["verdict"].tolist() == ["not comparable"] * 3 + ["agrees"]
 
 
@@ -96,7 +96,7 @@ def test_our_own_comparisons_are_neither_the_paper_s_nor_in_its_family():
         paper_comparison.claim("theirs", gap(2.0)),
         paper_comparison.claim("ours", gap(-2.0), own=True),
     ]
-    table = paper_comparison.beside("t", rows, comparable=False)
+    table = paper_comparison.verdicts("t", rows, comparable=False)
     assert table["kind"].tolist() == ["claim", "own"]
     assert table["verdict"].tolist() == ["agrees", "below"]
     np.testing.assert_allclose(table["corrected_p_value"], table["p_value"].astype(float))
@@ -104,7 +104,7 @@ def test_our_own_comparisons_are_neither_the_paper_s_nor_in_its_family():
 
 def test_numbers_that_cannot_be_compared_are_counted_or_listed():
     rows = [paper_comparison.number(name, 1.9, Interval(2.0, 1.8, 2.2)) for name in "ab"]
-    table = paper_comparison.beside(
+    table = paper_comparison.verdicts(
         "t", [*rows, paper_comparison.claim("c", gap(2.0))], comparable=False
     )
     assert [row[0] for row in paper_comparison.printed(table)] == ["c", "a", "b"]

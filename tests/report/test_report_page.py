@@ -46,7 +46,7 @@ def write_overview(results):
     artifacts.write_table(paper / "table_1.csv", gold)
     artifacts.write_table(paper / "table_1_comparisons.csv", gold)
     artifacts.write_table(paper / "table_1_observations.csv", pd.DataFrame({"seed": [0, 1, 2]}))
-    claims = paper_comparison.beside(
+    claims = paper_comparison.verdicts(
         "table_1", [paper_comparison.claim(HOSTILE, np.full((3, 4), -1.0))], comparable=False
     )
     artifacts.write_table(paper / "table_1_paper.csv", claims)

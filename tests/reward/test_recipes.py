@@ -6,7 +6,7 @@ import yaml
 
 from lens.core.errors import LensError
 from lens.reward import methods, recipes
-from lens.reward.recipes import Recipe, train, train_vae_of_each
+from lens.reward.recipes import Recipe, train, train_seed_vaes
 from tests.helpers.linear_world import linear_world
 from tests.helpers.workflow_tools import ROOT
 
@@ -33,7 +33,7 @@ def test_names_and_controls():
 def test_a_recipe_trains_what_the_method_trains():
     seed = 3
     one = {seed: linear_world(count=40)[0]}
-    vaes = train_vae_of_each(one)
+    vaes = train_seed_vaes(one)
     head = train(Recipe("lens", 2), one)[seed]
     again = train(Recipe("lens", 2), one, vaes)[seed]
     plain = methods.train(

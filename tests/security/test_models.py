@@ -188,7 +188,7 @@ def test_a_model_s_own_code_runs_only_if_asked_for(
 ):
     folder = with_own_code(llama_folder, tmp_path / "model", mark, parts)
     message = fail(command, *commands[command], "--model", folder)
-    assert "brings code of its own" in message
+    assert "contains its own code" in message
     assert "`trust_remote_code: true`" in message
     assert "--trust-remote-code" in message
     assert not mark.made

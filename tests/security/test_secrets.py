@@ -151,7 +151,7 @@ ADDRESSES = ("http://me:{}@host/v1", "htp://me:{}@host", "//{}@x", "http://h/?k=
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a_key_in_an_address_or_for_a_name_is_not_repeated(address, tmp_path):
     options = {"model": "judge", "cache": tmp_path / "a.jsonl"}
-    with pytest.raises(LensError, match="a name, a password or a query") as stopped:
+    with pytest.raises(LensError, match="a user name, a password or a query") as stopped:
         ask_endpoint(["x"], base_url=address.format(KEY), **options)
     assert KEY not in str(stopped.value)
     with pytest.raises(LensError, match="not the name of an environment variable") as stopped:

@@ -182,7 +182,7 @@ def test_one_text_that_is_refused_does_not_stop_the_others(cache, status):
 
 
 def test_a_password_in_the_address_is_refused_and_not_repeated(cache):
-    with pytest.raises(LensError, match="it holds a name, a password or a query") as stopped:
+    with pytest.raises(LensError, match="it holds a user name, a password or a query") as stopped:
         ask(["x"], "https://me:hunter2@judge.example/v1", cache)
     assert "hunter2" not in str(stopped.value)
 

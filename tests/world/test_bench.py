@@ -130,7 +130,7 @@ def test_a_section_scores_as_rewardbench_itself_scores_it(section):
 
 def test_the_reviews_claim_and_ours():
     rows = safety.compared(made_up(), "Safety", True)
-    table = paper_comparison.beside("s", rows, comparable=False).set_index("what")
+    table = paper_comparison.verdicts("s", rows, comparable=False).set_index("what")
     claim = table.loc["LENS 4x above Full fine-tuning 4x, points"]
     assert claim["reported"] == pytest.approx(3)
     assert claim["ours"] == pytest.approx(100 * (10 - 6) / 12)

@@ -52,4 +52,4 @@ def embedding_flags(part) -> list[tuple[str, str]]:
 
     count = len(part.rows) + len(part.validation_rows)
     dim = part.chosen.shape[1]
-    return diagnostics.of_embeddings(part.constant_features, dim, part.identical_pairs, count)
+    return diagnostics.embedding_flags(part.constant_features, dim, part.identical_pairs, count)

@@ -14,7 +14,7 @@ import numpy as np
 
 from lens.core.errors import LensError
 from lens.core.progress import Bar
-from lens.files.endpoints import LATER, check_address, client, host, read_key, said
+from lens.files.endpoints import LATER, check_address, client, error_line, host, read_key
 from lens.language.readers.vectors import Vectors, default_path
 
 PROBE = "How do I keep bread fresh? Keep it in a paper bag, cut side down, not in the fridge."
@@ -199,7 +199,7 @@ class Endpoint:
                 model=self.model, input=texts, encoding_format="float"
             )
         except openai.APIStatusError as error:
-            words = said(error, self.secret, 300)
+            words = error_line(error, self.secret, 300)
             if error.status_code == 413 or (
                 error.status_code not in (401, 403, 404, *LATER) and TOO_LONG.search(words)
             ):
@@ -212,8 +212,8 @@ class Endpoint:
         except openai.APIError as error:
             raise LensError(
                 f"{self}: no answer from {self.base_url}/embeddings "
-                f"({said(error, self.secret, 200)}). Is the server running, and does the address "
-                f"end before /embeddings? What was embedded is kept in {self.kept.path}."
+                f"({error_line(error, self.secret, 200)}). Is the server running, and does the "
+                f"address end before /embeddings? Finished embeddings are kept in {self.kept.path}."
             ) from None
         return self._checked(reply, len(texts))
 
