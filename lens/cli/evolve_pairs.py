@@ -40,7 +40,7 @@ def run(args):
     first_scores: dict = {}
     for scale in args.scales:
         for seed in args.seeds:
-            rows = text_pairs.spent_rows(pairs, args.n_pairs, seed)
+            rows = text_pairs.seed_rows(pairs, args.n_pairs, seed)
             mine = responses[responses["prompt"].isin(pairs["prompt"].iloc[rows])]
 
             def train_and_score(table, seed=seed, rows=rows, mine=mine):

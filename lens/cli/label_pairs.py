@@ -27,7 +27,7 @@ def run(args):
     annotated = artifacts.read_table(args.annotated) if args.annotated else None
     made, by_seed = [], {}
     for seed in args.seeds:
-        rows = text_pairs.spent_rows(pairs, args.n_pairs, seed)
+        rows = text_pairs.seed_rows(pairs, args.n_pairs, seed)
         if args.scores:
             mine = source[source["prompt"].isin(pairs["prompt"].iloc[rows])]
             options = text_pairs.options_by_score(mine, derive_seed(seed, "label_pairs"))

@@ -25,7 +25,7 @@ def run(args):
         "theory", constants, theorem, errors, args.paper_names, args.comparable
     )
     tables = theory_print.printed(theories, theorem, constants)
-    tables["Compared with the paper"] = (
+    tables["Comparison with the paper"] = (
         paper_comparison.HEADER,
         paper_comparison.printed(compared),
     )

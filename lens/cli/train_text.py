@@ -71,7 +71,7 @@ def train(args, pairs, synthetic, scale, seed, folder, tokens):
     from lens.core.seeds import derive_seed
     from lens.textspace import text_pairs
 
-    rows = text_pairs.spent_rows(pairs, args.n_pairs, seed)
+    rows = text_pairs.seed_rows(pairs, args.n_pairs, seed)
     table = text_pairs.training_pairs(pairs, rows, synthetic, scale=scale, seed=seed)
     how = finetuning(args)
     if synthetic is None:  # k shuffled passes: copies of a pair do not meet in a batch

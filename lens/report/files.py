@@ -93,7 +93,7 @@ def write_page(
 
 def _paper_table(compared: pd.DataFrame | None, *, every: bool) -> list[Printed]:
     rows = [] if compared is None else paper_comparison.printed(compared, every=every)
-    title = "Compared with the paper"
+    title = "Comparison with the paper"
     return [Printed(paper_comparison.HEADER, [(title, rows)], paper_comparison.NOTE)] * bool(rows)
 
 

@@ -1,7 +1,6 @@
-"""Answers from an OpenAI-compatible endpoint, each kept in a file as soon as it is there.
+"""Answers from an OpenAI-compatible endpoint, each saved in a cache file as soon as it arrives.
 
-What is kept is never asked again, so that a run that was stopped, or that ran out of money, goes on
-where it ended.
+Saved answers are not requested again: an interrupted run, or one that ran out of money, resumes.
 """
 
 import hashlib
@@ -23,22 +22,22 @@ from lens.files.endpoints import LATER, check_address, client, error_line, hide,
 if TYPE_CHECKING:
     from openai import OpenAI
 
-CHARACTERS = 4  # taken to be a token
-FAILURES_IN_A_ROW = 20  # after which the endpoint is taken to be down
-THIS_TEXT = (400, 413, 422)  # statuses that may be for one text alone: too long, or filtered
-LINE = b'{"key": "'  # how a line of the cache begins
+CHARACTERS_PER_TOKEN = 4  # for estimates
+FAILURES_IN_A_ROW = 20  # after these the endpoint counts as down
+THIS_TEXT = (400, 413, 422)  # statuses that may concern one text only: too long, or filtered
+LINE = b'{"key": "'  # beginning of each line of the cache
 
 
 class NoAnswerError(Exception):
-    """One request failed, others may not."""
+    """One request failed; others may succeed."""
 
 
 class RefusedError(Exception):
-    """No request will be answered."""
+    """The endpoint refuses; further requests would fail, too."""
 
 
 def to_stderr(line: str) -> None:
-    """The default log."""
+    """Prints a line to standard error; the default `log`."""
     print(line, file=sys.stderr)
 
 
@@ -59,32 +58,32 @@ def ask_endpoint(
     max_spend: float | None = None,
     log: Callable[[str], None] = to_stderr,
 ) -> list[str | None]:
-    """The model's answer to each text [n], put as one user message; None where none was had.
+    """The model's answer per text [n], each sent as one user message; None for failed requests.
 
-    `base_url` ends before /chat/completions; `cache` is a file of JSON lines, made or gone on with;
+    `base_url` ends before /chat/completions; `cache` is a file of JSON lines, created or continued;
     `timeout` is in seconds; prices are USD per million tokens, `max_spend` USD. The API key comes
     from the environment variable `key_variable`; an endpoint on this machine needs none.
 
-    Where the server is busy, broken or silent, a request is sent again `retries` times, later and
-    later or when the server says. An empty answer is "". Raises LensError before any request if
-    they may cost more than `max_spend`, and on the way when the server refuses one (a wrong key,
-    model or text) or fails 20 in a row: what was answered stays in the cache.
+    If the server is busy, broken or silent, a request is sent again up to `retries` times, with
+    back-off. An empty answer is "". Raises LensError before any request if the requests may cost
+    more than `max_spend`, and later if the server refuses one (a wrong key, model or text) or 20
+    requests in a row fail. Answers stay in the cache.
     """
     check_address(base_url)
     answers = read_cache(cache)
     settings = [base_url.rstrip("/"), model, float(temperature), max_tokens]
     keys = [_cache_key([*settings, text]) for text in texts]
-    missing: dict[str, int] = {}  # the row of each text to be asked, the same text once
+    missing: dict[str, int] = {}  # {cache key: row} of the distinct texts without an answer
     for row, key in enumerate(keys):
         if key not in answers:
             missing.setdefault(key, row)
-    tokens_in = sum(math.ceil(len(texts[row]) / CHARACTERS) for row in missing.values())
+    tokens_in = sum(math.ceil(len(texts[row]) / CHARACTERS_PER_TOKEN) for row in missing.values())
     tokens_out = len(missing) * max_tokens
     spend = _spend(tokens_in, tokens_out, input_price, output_price)
     log(
         f"{model} at {host(base_url)}: {len(missing)} calls, "
         f"{sum(key in answers for key in keys)} of {len(texts)} answers are in {cache}; about "
-        f"{tokens_in:,} tokens in, at most {tokens_out:,} out"
+        f"{tokens_in:,} tokens read, at most {tokens_out:,} written"
         + ("" if spend is None else f", at most about ${spend:.2f}")
     )
     if max_spend is not None:
@@ -100,30 +99,30 @@ def ask_endpoint(
 
 
 def read_cache(path: Path) -> dict[str, str]:
-    """Answers by key. A torn last line, from a process that was killed, is cut off the file.
+    """Answers by key. An incomplete last line, from a killed process, is removed from the file.
 
-    Raises LensError for a file with other lines: it is somebody's, and stays as it is.
+    Raises LensError for a file with other lines and does not change it.
     """
     data = path.read_bytes() if path.exists() else b""
     *lines, torn = data.split(b"\n")
     answers: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         try:
-            kept = json.loads(line)
-            answers[kept["key"]] = kept["answer"]
+            entry = json.loads(line)
+            answers[entry["key"]] = entry["answer"]
         except (ValueError, KeyError, TypeError):
-            raise _no_cache(path, number) from None
+            raise _not_a_cache(path, number) from None
     if torn[: len(LINE)] != LINE[: len(torn)]:
-        raise _no_cache(path, len(lines) + 1)
+        raise _not_a_cache(path, len(lines) + 1)
     if torn:
         os.truncate(path, len(data) - len(torn))
     return answers
 
 
-def _no_cache(path: Path, number: int) -> LensError:
+def _not_a_cache(path: Path, number: int) -> LensError:
     return LensError(
-        f"{path}: line {number} is no answer kept by lens. Remove the line, or name another file "
-        "as cache."
+        f"{path}: line {number} is not an answer saved by lens. Remove the line, or name another "
+        "file as cache."
     )
 
 
@@ -134,7 +133,7 @@ def _cache_key(settings_and_text: list) -> str:
 def _spend(
     tokens_in: int, tokens_out: int, input_price: float | None, output_price: float | None
 ) -> float | None:
-    """USD; None where a price is not known."""
+    """Cost in USD; None if a price is unknown."""
     if input_price is None or output_price is None:
         return None
     return (tokens_in * input_price + tokens_out * output_price) / 1e6
@@ -142,21 +141,19 @@ def _spend(
 
 def _check_spend(spend: float | None, max_spend: float) -> None:
     if spend is None:
-        raise LensError(
-            "max_spend: the prices are not known. Set input_price and output_price too."
-        )
+        raise LensError("max_spend: the prices are unknown. Set input_price and output_price, too.")
     if spend > max_spend:
         raise LensError(
-            f"the calls may cost ${spend:.2f}, more than max_spend ${max_spend:.2f}. Nothing was "
-            "asked. Raise max_spend, lower max_new_tokens, or judge fewer pairs."
+            f"the calls may cost ${spend:.2f}, more than max_spend ${max_spend:.2f}. No call was "
+            "made. Raise max_spend, lower max_new_tokens, or judge fewer pairs."
         )
 
 
 def _complete(client: "OpenAI", text: str, **request: Any) -> str:
     """The model's answer to one text.
 
-    Raises NoAnswerError, after the client's own retries, for what may pass, and RefusedError for
-    what does not.
+    After the client's retries it raises NoAnswerError for errors that may be temporary or concern
+    this text only, and RefusedError for the others.
     """
     import openai
 
@@ -166,18 +163,18 @@ def _complete(client: "OpenAI", text: str, **request: Any) -> str:
         )
     except openai.APIStatusError as error:
         status = error.status_code
-        passes = status in LATER or status in THIS_TEXT or status >= 500
-        raise (NoAnswerError if passes else RefusedError)(str(error)) from None
+        temporary = status in LATER or status in THIS_TEXT or status >= 500
+        raise (NoAnswerError if temporary else RefusedError)(str(error)) from None
     except openai.APIConnectionError as error:
         raise NoAnswerError(f"{error} {error.__cause__ or ''}") from None
-    except (openai.APIError, ValueError) as error:  # ValueError: what calls itself JSON is not
-        raise NoAnswerError(f"the answer is no chat completion: {error}") from None
+    except (openai.APIError, ValueError) as error:  # ValueError: the body is not JSON
+        raise NoAnswerError(f"the answer is not a chat completion: {error}") from None
     try:
         content = reply.choices[0].message.content or ""
     except (AttributeError, IndexError, TypeError):  # the client does not check
-        raise NoAnswerError(f"the answer is no chat completion: {reply}") from None
+        raise NoAnswerError(f"the answer is not a chat completion: {reply}") from None
     if not isinstance(content, str):
-        raise NoAnswerError(f"the answer is no text: {content}")
+        raise NoAnswerError(f"the answer is not text: {content}")
     return content
 
 
@@ -190,7 +187,7 @@ def _ask_all(
     parallel: int,
     log: Callable[[str], None],
 ) -> dict[str, str]:
-    """Answers by key, each in the cache before it is here; without those that failed."""
+    """Answers by key, without failed requests; each is saved in the cache first."""
     answers: dict[str, str] = {}
     problems: list[str] = []
     in_a_row = 0
@@ -201,8 +198,8 @@ def _ask_all(
         try:
             answer = hide(complete(texts[row]), secret)
         except RefusedError as error:
-            what = f"the endpoint refuses text {row} ({len(texts[row])} characters)"
-            raise RefusedError(f"{what}: {error_line(error, secret, 1000)}") from None
+            refusal = f"the endpoint refuses text {row} ({len(texts[row])} characters)"
+            raise RefusedError(f"{refusal}: {error_line(error, secret, 1000)}") from None
         except NoAnswerError as error:
             with lock:
                 problems.append(error_line(error, secret, 300))
@@ -227,17 +224,17 @@ def _ask_all(
             for future in Bar(done, total=len(futures), desc="judge", unit="call"):
                 future.result()
         except RefusedError as error:
-            # Requests under way are waited for: they are paid, and their answers are kept.
+            # Waits for running requests: they are paid for, and their answers are saved.
             pool.shutdown(cancel_futures=True)
             raise LensError(
-                f"{error}. {len(answers)} answers of this run are kept in {cache}; once that is "
-                "mended, a rerun goes on from there."
+                f"{error}. {len(answers)} answers of this run are saved in {cache}. Fix the cause "
+                "and run again to resume."
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
     if problems:
         log(
             f"{len(problems)} of {len(missing)} calls got no answer, the last one: {problems[-1]}. "
-            "A rerun asks for these again."
+            "Run again to repeat these calls."
         )
     return answers

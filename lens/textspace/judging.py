@@ -1,8 +1,8 @@
-"""Pairs of answers before a judge: a language model that says in words, or by the probability of
-its next token, which answer is better.
+"""Judging pairs of answers: a language model says in words, or by the probability of its next
+token, which answer is better.
 
-Every pair is judged in both orders, since judges favour a place. Nothing here knows where a judge
-runs: `judge_pairs` takes a function from texts to answers, such as `endpoint.ask_endpoint`.
+Every pair is judged in both orders, because judges have a position bias. The judge can run
+anywhere: `judge_pairs` takes a function from texts to answers, such as `endpoint.ask_endpoint`.
 """
 
 import json
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
-PLACES = re.compile(r"\{(prompt|first|second)\}")
+PLACEHOLDERS = re.compile(r"\{(prompt|first|second)\}")
 MARKS = {"A": "first", "B": "second", "C": "tie"}
 VERDICTS = ("first", "second", "tie", "unparsable", "failed")
 PREFERRED = ("a", "b", "tie", "none")
@@ -31,37 +31,35 @@ WON = {"a": 1.0, "b": 0.0, "tie": 0.5}
 
 
 def read_template(path: str | None) -> str:
-    """The judge's prompt in a file, or our own if None.
+    """The judge's prompt from a file; None: the default prompt.
 
-    Raises LensError unless {prompt}, {first} and {second} all occur in it.
+    Raises LensError unless it contains {prompt}, {first} and {second}.
     """
     if path is None:
         return (resources.files("lens.textspace") / "prompts" / "pairwise.txt").read_text(
             encoding="utf-8"
         )
     template = require_file(path).read_text(encoding="utf-8")
-    missing = {"prompt", "first", "second"} - set(PLACES.findall(template))
+    missing = {"prompt", "first", "second"} - set(PLACEHOLDERS.findall(template))
     if missing:
         names = " and ".join(f"{{{name}}}" for name in sorted(missing))
-        raise LensError(f"{path}: no {names}. A judge's prompt says where these go: add them.")
+        raise LensError(f"{path}: no {names}. A judge's prompt needs these placeholders: add them.")
     return template
 
 
 def fill(template: str, prompt: str, first: str, second: str) -> str:
-    """The text put to the judge; `prompt` is JSON messages, several turns get their speakers.
+    """The judge's input text; `prompt` is JSON messages, and several turns are shown with speakers.
 
-    One pass, so that an answer with "{second}" in it stays as it is.
+    Filled in one pass: "{second}" inside an answer is not replaced.
     """
     request = render(prompt, None, "plain", None).removesuffix("\n\n")
     texts = {"prompt": request, "first": first, "second": second}
-    return PLACES.sub(lambda place: texts[place[1]], template)
+    return PLACEHOLDERS.sub(lambda match: texts[match[1]], template)
 
 
 def parse(answer: str | None) -> str:
-    """ "first", "second" or "tie" for the last [[A]], [[B]] or [[C]] of the judge's answer.
-
-    "unparsable" where there is none, "failed" where no answer was had (None).
-    """
+    """The judge's verdict: "first", "second" or "tie" for the last [[A]], [[B]] or [[C]] of its
+    answer, "unparsable" without one, "failed" without an answer (None)."""
     if answer is None:
         return "failed"
     marks = re.findall(r"\[\[([ABC])\]\]", answer)
@@ -71,7 +69,7 @@ def parse(answer: str | None) -> str:
 def both_orders(
     template: str, prompts: Sequence[str], answers_a: Sequence[str], answers_b: Sequence[str]
 ) -> list[str]:
-    """The judge's texts [2 n]: n with answer a first, then n with answer b first."""
+    """The judge's input texts [2 n]: n with answer a first, then n with answer b first."""
     pairs = list(zip(prompts, answers_a, answers_b, strict=True))
     return [fill(template, prompt, a, b) for prompt, a, b in pairs] + [
         fill(template, prompt, b, a) for prompt, a, b in pairs
@@ -85,11 +83,11 @@ def judge_pairs(
     answers_a: Sequence[str],
     answers_b: Sequence[str],
 ) -> pd.DataFrame:
-    """A row a pair: `a_first` and `b_first`, the verdict in each order (`parse`), and `preferred`.
+    """One row per pair: the verdict of `parse` in each order (`a_first`, `b_first`), `preferred`.
 
-    `ask` is called once with the 2 n texts of `both_orders`. An order that favours a counts +1, one
-    that favours b -1, a tie 0; the sign of the sum says "a", "b" or "tie". Where either order has
-    no verdict it is "none".
+    `ask` is called once with the 2 n texts of `both_orders`. A verdict for a counts +1, for b -1, a
+    tie 0; the sign of their sum gives "a", "b" or "tie". Without a verdict in both orders,
+    `preferred` is "none".
     """
     verdicts = [
         parse(answer) for answer in ask(both_orders(template, prompts, answers_a, answers_b))
@@ -109,16 +107,16 @@ def _preferred(a_first: str, b_first: str) -> str:
 
 
 def describe(judged: pd.DataFrame) -> dict:
-    """Counts, and how the judge stands by itself when the answers change places.
+    """Counts of verdicts, and the judge's position bias.
 
-    `preferred`, `a_first` and `b_first` count each value. Of the `clear_pairs`, where both orders
-    name a place, `favours_first` and `favours_second` are the shares in which the same place won
-    twice, `position_bias` their sum, `consistent` the share in which the same answer won twice: all
-    None where no pair is clear.
+    `preferred`, `a_first` and `b_first` count each value. `clear_pairs` have a winner in both
+    orders. Of these, `favours_first` and `favours_second` are the shares in which the same position
+    won twice, `position_bias` is their sum, and `consistent` is the share in which the same answer
+    won twice; all are None without clear pairs.
     """
-    named = ["first", "second"]
-    clear = judged[judged["a_first"].isin(named) & judged["b_first"].isin(named)]
-    same_place = clear["a_first"] == clear["b_first"]
+    positions = ["first", "second"]
+    clear = judged[judged["a_first"].isin(positions) & judged["b_first"].isin(positions)]
+    same_position = clear["a_first"] == clear["b_first"]
 
     def share(which: pd.Series) -> float | None:
         return float(which.mean()) if len(clear) else None
@@ -128,10 +126,10 @@ def describe(judged: pd.DataFrame) -> dict:
         "a_first": _counts(judged["a_first"], VERDICTS),
         "b_first": _counts(judged["b_first"], VERDICTS),
         "clear_pairs": len(clear),
-        "position_bias": share(same_place),
-        "favours_first": share(same_place & (clear["a_first"] == "first")),
-        "favours_second": share(same_place & (clear["a_first"] == "second")),
-        "consistent": share(~same_place),
+        "position_bias": share(same_position),
+        "favours_first": share(same_position & (clear["a_first"] == "first")),
+        "favours_second": share(same_position & (clear["a_first"] == "second")),
+        "consistent": share(~same_position),
     }
 
 
@@ -149,8 +147,8 @@ def probability_verdicts(
 ) -> np.ndarray:
     """P(label 1) / (P(label 1) + P(label 2)) of the token after each text, float64 [n].
 
-    `token_ids` are texts as the judge reads them, up to where a label comes next. Raises LensError
-    for a label that is not one token of the judge, and for probabilities that are not finite.
+    `token_ids` are the judge's input texts, which end just before a label. Raises LensError for a
+    label that is not one token of the judge, and for probabilities that are not finite.
     """
     import torch
 
@@ -160,18 +158,15 @@ def probability_verdicts(
     label_ids = _label_ids(tokenizer, labels)
 
     def run(rows: Sequence[int], budget: int) -> "Iterator[tuple[list[int], torch.Tensor]]":
-        some = [token_ids[row] for row in rows]
-        for places in token_batches(list(map(len, some)), budget, model.device.type):
-            batch = [some[place] for place in places]
+        texts = [token_ids[row] for row in rows]
+        for numbers in token_batches(list(map(len, texts)), budget, model.device.type):
+            batch = [texts[number] for number in numbers]
             ids, mask = pad(batch, 0, model.device)
-            # Logits of all places would take more memory than the model where words are many.
+            # Logits of all positions would take more memory than the model.
             last, which = torch.unique(mask.sum(dim=1) - 1, return_inverse=True)
             logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=last).logits
-            mine = logits[torch.arange(len(batch), device=logits.device), which]
-            yield (
-                places,
-                (mine[:, label_ids[0]].double() - mine[:, label_ids[1]].double()).sigmoid(),
-            )
+            final = logits[torch.arange(len(batch), device=logits.device), which].double()
+            yield numbers, (final[:, label_ids[0]] - final[:, label_ids[1]]).sigmoid()
 
     shares = np.empty(len(token_ids))
     progress = Bar(total=len(token_ids), unit="text", desc="judge")
@@ -189,7 +184,7 @@ def probability_verdicts(
 
 
 def _label_ids(tokenizer: "Tokenizer", labels: tuple[str, str]) -> list[int]:
-    found = []
+    label_ids = []
     for label in labels:
         ids = tokenizer(label, add_special_tokens=False)["input_ids"]
         if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
@@ -197,10 +192,10 @@ def _label_ids(tokenizer: "Tokenizer", labels: tuple[str, str]) -> list[int]:
                 f"label {label!r}: {len(ids)} tokens of {tokenizer.name_or_path}, or unknown to "
                 "it. Choose labels that are one token each."
             )
-        found += ids
-    if found[0] == found[1]:
+        label_ids += ids
+    if label_ids[0] == label_ids[1]:
         raise LensError(f"labels {labels[0]!r} and {labels[1]!r} are the same token: change one.")
-    return found
+    return label_ids
 
 
 def judge_by_probability(
@@ -217,12 +212,12 @@ def judge_by_probability(
     limit: int,
     batch_tokens: int,
 ) -> pd.DataFrame:
-    """As `judge_pairs`, from a judge's probabilities of `labels` (first better, second better).
+    """As `judge_pairs`, by a judge's probabilities of `labels` (first better, second better).
 
-    `opening` is how the judge's own answer begins, up to where the label comes; with `style` (see
-    `templates.render`) and `limit` tokens a text. `p_a` averages (P(first) with a first) and
-    (1 - P(first) with b first): above a half a is preferred, below it b, a half is a tie. A text
-    that is too long is "failed" and its pair "none": half an answer cannot be judged.
+    `opening` begins the judge's answer, up to the label; for `style` see `templates.render`. `p_a`
+    is the mean of P(first) with a first and 1 - P(first) with b first: above 1/2, a is preferred;
+    below, b; exactly 1/2 is a tie. A text above `limit` tokens is "failed" and its pair "none",
+    because a cut answer cannot be judged. LensError as `probability_verdicts`.
     """
     texts = [
         render(json.dumps([{"role": "user", "content": text}]), None, style, tokenizer) + opening

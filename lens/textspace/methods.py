@@ -1,4 +1,4 @@
-"""The rows of Table 1 that train on text, and what each of them needs."""
+"""The methods of Table 1 that train on text, and what each of them needs."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,9 +8,9 @@ Training = Literal["full", "lora", "mlp"]
 
 @dataclass(frozen=True)
 class Row:
-    """How a method is called and drawn (`label` and `look` as in `lens.reward.methods`), how it is
-    trained, whose labels its synthetic pairs carry (None: a repeat control has none), and whether a
-    model of scale 1 is trained for it."""
+    """One method: `label` and `look` in tables and figures (see `lens.reward.methods`), the kind of
+    training, who labels its synthetic pairs (None: a repeat control), and whether a model of scale
+    1 is trained for it (`original`)."""
 
     label: str
     look: tuple[str, str, str]

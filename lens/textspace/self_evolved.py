@@ -1,8 +1,8 @@
-"""Self-evolved labels: the reward model ranks responses itself and learns from what it is sure of.
+"""Self-evolved labels: the reward model learns from its own confident rankings.
 
-As in Huang et al. (2024), which the paper names as a baseline: a reward model trained on the
-original pairs orders sampled responses, pairs that it orders with confidence join its training
-pairs, and it is trained again.
+As in Huang et al. (2024), a baseline of the paper: a reward model trained on the original pairs
+ranks sampled responses; pairs that it ranks with confidence are added to its training pairs, and it
+is trained again.
 """
 
 from collections.abc import Callable
@@ -28,12 +28,12 @@ def evolve(
     confidence: float,
     seed: int,
 ) -> tuple[pd.DataFrame, list[dict]]:
-    """((scale - 1) N synthetic pairs, what each round did) for the N pairs at positions `rows`.
+    """((scale - 1) N synthetic pairs, a summary per round) for the N pairs at `rows`.
 
-    In every round `train_and_score` trains on the pairs it is given (prompt, chosen, rejected) and
-    scores `responses` (prompt, response), in their order. Then pairs join that it orders with a
-    probability sigmoid(r1 - r2) of at least `confidence`, the most confident of a prompt first,
-    until r / `rounds` of all are there. LensError where too few are that confident.
+    In round r, `train_and_score` trains on pairs (prompt, chosen, rejected) and returns scores of
+    `responses` (prompt, response). Then pairs are added whose probability sigmoid(r1 - r2) is at
+    least `confidence`, the most confident of a prompt first, until r / `rounds` of all pairs are
+    there. LensError if too few pairs are confident enough.
     """
     joined = pd.DataFrame(columns=text_pairs.COLUMNS)
     history = []
@@ -52,17 +52,19 @@ def evolve(
         dealt = text_pairs.deal(pairs.iloc[rows], options, target, seed)
         if len(dealt) < target:
             raise LensError(
-                f"seed {seed}, scale {scale}, round {number}: {target} pairs should join, but the "
-                f"reward model orders only {len(dealt)} with a probability of {confidence} or "
+                f"seed {seed}, scale {scale}, round {number}: {target} pairs are needed, but the "
+                f"reward model ranks only {len(dealt)} with a probability of {confidence} or "
                 "more. Lower `self_evolved.confidence` or sample more `responses`."
             )
-        sure = {(prompt, a, b): p for prompt, some in options.items() for a, b, p in some}
+        probabilities = {
+            (prompt, a, b): p for prompt, pairs_of in options.items() for a, b, p in pairs_of
+        }
         keys = zip(dealt["prompt"], dealt["chosen"], dealt["rejected"], strict=True)
         history.append(
             {
                 "trained_on": len(train),
                 "joined": len(dealt),
-                "mean_confidence": float(np.mean([sure[key] for key in keys])),
+                "mean_confidence": float(np.mean([probabilities[key] for key in keys])),
             }
         )
         joined = pd.concat([joined, dealt], ignore_index=True) if len(joined) else dealt
@@ -72,8 +74,8 @@ def evolve(
 def confident_options(
     scored: pd.DataFrame, taken: pd.DataFrame, confidence: float
 ) -> dict[str, list[tuple[str, str, float]]]:
-    """{prompt: (better, worse, probability)}, most confident first, of pairs of its distinct
-    responses that are not among the `taken`, in either order."""
+    """{prompt: [(better, worse, probability)]}, most confident first, for pairs of its distinct
+    responses that are not in `taken`, in either order."""
     seen = {
         (prompt, frozenset(both))
         for prompt, *both in zip(taken["prompt"], taken["chosen"], taken["rejected"], strict=True)
@@ -81,12 +83,12 @@ def confident_options(
     options = {}
     for prompt, part in scored.groupby("prompt", sort=False):
         texts, scores = part["response"].str.strip().tolist(), part["score"].tolist()
-        found = []
+        confident = []
         for a, b in combinations(text_pairs.usable(texts), 2):
             better, worse = (a, b) if scores[a] >= scores[b] else (b, a)
             probability = 1 / (1 + np.exp(scores[worse] - scores[better]))
             new = (prompt, frozenset((texts[a], texts[b]))) not in seen
             if new and probability >= confidence and scores[a] != scores[b]:
-                found.append((texts[better], texts[worse], float(probability)))
-        options[prompt] = sorted(found, key=lambda item: -item[2])
+                confident.append((texts[better], texts[worse], float(probability)))
+        options[prompt] = sorted(confident, key=lambda item: -item[2])
     return options

@@ -1,4 +1,4 @@
-"""Settings of judges and of labels made by the reward model itself."""
+"""Settings of judges and of labels by the reward model itself."""
 
 from typing import Literal
 
@@ -8,17 +8,17 @@ from lens.core.settings import Address, BatchTokens, Count, Seed, Settings, Vari
 
 
 class JudgingSettings(Settings):
-    """How a judge of two answers is asked."""
+    """How a judge compares two answers."""
 
     verdict: Literal["text", "probability"] = Field(
         "text",
-        description="What the judge writes (text), or the probabilities of two labels as its next "
-        "token.",
+        description="Read the verdict from the judge's text, or from the probabilities of two "
+        "labels as its next token.",
     )
     template: str | None = Field(
         None,
-        description="File with the judge's prompt, holding {prompt}, {first} and {second}; our own "
-        "without.",
+        description="File with the judge's prompt, with {prompt}, {first} and {second}; without "
+        "it, the default prompt.",
     )
     labels: list[str] = Field(
         ["A", "B"],
@@ -27,10 +27,10 @@ class JudgingSettings(Settings):
         description="The tokens for `first is better` and `second is better`, for probability.",
     )
     opening: str = Field(
-        "[[", description="How the judge's answer begins, before a label, for probability."
+        "[[", description="Beginning of the judge's answer, before the label, for probability."
     )
     max_new_tokens: Count = Field(512, description="Longest judgement in tokens.")
-    batch_size: Count = Field(64, description="Judgements written together; changes speed only.")
+    batch_size: Count = Field(64, description="Judgements per batch; changes speed only.")
     batch_tokens: BatchTokens = 8192
 
 
@@ -38,20 +38,20 @@ class SelfRewardingSettings(JudgingSettings):
     """How the model judges pairs of its own responses."""
 
     pairs: Count = Field(
-        8, description="Pairs of a prompt's responses that are judged, in both orders."
+        8, description="Pairs of responses per prompt that are judged, in both orders."
     )
-    seed: Seed = Field(0, description="Of the choice of pairs.")
+    seed: Seed = Field(0, description="Seed of the choice of pairs.")
 
 
 class SelfEvolvedSettings(Settings):
-    """How the reward model's own order becomes labels."""
+    """How the reward model's own ranking becomes labels."""
 
-    rounds: int = Field(2, ge=2, description="Times that it is trained and confident pairs join.")
+    rounds: int = Field(2, ge=2, description="Rounds of training and adding confident pairs.")
     confidence: float = Field(
         0.6,
         gt=0.5,
         lt=1,
-        description="Probability from which a pair may join; every pair has one half.",
+        description="Smallest probability of a pair that is added; every pair has at least 1/2.",
     )
 
 
@@ -59,10 +59,10 @@ class EndpointSettings(Settings):
     """An OpenAI-compatible endpoint; its key is in the environment. Needs the extra `endpoint`."""
 
     base_url: Address = Field(
-        description="An address such as https://api.openai.com/v1, without a name, password or "
-        "query."
+        description="An address such as https://api.openai.com/v1, without a user name, password "
+        "or query."
     )
-    model: str = Field(description="The judge's name there.")
+    model: str = Field(description="The judge's name at the endpoint.")
     key_variable: Variable = Field(
         "OPENAI_API_KEY",
         description="The name, in capitals, of the environment variable that holds the key.",
@@ -70,14 +70,14 @@ class EndpointSettings(Settings):
     temperature: float = Field(0.0, ge=0, description="Sampling temperature of the judge.")
     timeout: float = Field(60.0, gt=0, description="Seconds to wait for an answer.")
     retries: int = Field(
-        5, ge=0, description="Times that an answer is asked for again, with back-off."
+        5, ge=0, description="How often a failed request is repeated, with back-off."
     )
     parallel: Count = Field(8, description="Requests at a time.")
-    input_price: float | None = Field(None, ge=0, description="USD for a million tokens read.")
-    output_price: float | None = Field(None, ge=0, description="USD for a million tokens written.")
+    input_price: float | None = Field(None, ge=0, description="USD per million tokens read.")
+    output_price: float | None = Field(None, ge=0, description="USD per million tokens written.")
     max_failed: float = Field(
         0.0, ge=0, le=1, description="Share of calls that may stay unanswered."
     )
     max_spend: float | None = Field(
-        None, ge=0, description="USD; a larger estimate is refused before any call."
+        None, ge=0, description="Largest estimated cost in USD; above it no call is made."
     )

@@ -1,4 +1,4 @@
-"""Synthetic text for the reward MLP: the embeddings of sampled responses join a training set."""
+"""Synthetic text for the reward MLP: adds embeddings of sampled responses to a training set."""
 
 from dataclasses import replace
 
@@ -17,17 +17,17 @@ def with_synthetic(
 ) -> TrainingSet:
     """The training set with the synthetic pairs (prompt, group, chosen, rejected) added.
 
-    `embeddings` [len(responses), d] are of the responses (prompt, response) that the pairs are made
-    of. Pairs of a prompt that is held out for early stopping are left out. The standardiser stays
-    the one of the original pairs, so that methods differ in their pairs alone.
+    `embeddings` [len(responses), d] belong to `responses` (prompt, response), of which the pairs
+    are made. Pairs of prompts that are held out for early stopping are skipped. The standardiser is
+    that of the original pairs, so methods differ only in their pairs.
     """
-    place: dict[tuple[str, str], int] = {}
+    row_of: dict[tuple[str, str], int] = {}
     for row, key in enumerate(zip(responses["prompt"], responses["response"], strict=True)):
-        place.setdefault((key[0], key[1].strip()), row)
+        row_of.setdefault((key[0], key[1].strip()), row)
     kept = synthetic[~synthetic["group"].isin(set(data.validation_groups))]
     sides = {}
     for side in ("chosen", "rejected"):
-        rows = [place[key] for key in zip(kept["prompt"], kept[side], strict=True)]
+        rows = [row_of[key] for key in zip(kept["prompt"], kept[side], strict=True)]
         sides[side] = data.standardiser(embeddings[rows])
     return replace(
         data,

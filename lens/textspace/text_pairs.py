@@ -1,7 +1,8 @@
-"""Synthetic pairs in text space: which sampled responses are put beside each other, and in order.
+"""Synthetic pairs in text space, made of labelled responses that were sampled.
 
-A labeller scores or compares the responses to one prompt; `by_score` and `by_preference` turn that
-into ordered pairs, and `synthetic_pairs` deals them out until the scale is met (Section 5.1, A.1).
+A labeller scores or compares the responses to a prompt. `options_by_score` and
+`options_by_preference` turn this into ordered pairs, and `synthetic_pairs` deals them out until the
+scale is reached (Section 5.1, A.1).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,15 +18,15 @@ from lens.data.pairs import sample_rows
 COLUMNS = ["seed", "id", "prompt", "group", "chosen", "rejected"]
 
 
-def spent_rows(pairs: pd.DataFrame, n_pairs: int, seed: int) -> np.ndarray:
-    """Positions of the N pairs that one seed may spend: those of `training_set`."""
+def seed_rows(pairs: pd.DataFrame, n_pairs: int, seed: int) -> np.ndarray:
+    """Rows of the N training pairs of one seed, the same as in `training_set`."""
     pool = np.flatnonzero(pairs["split"] == "train")
     return pool[sample_rows(len(pool), n_pairs, seed)]
 
 
 def training_prompts(pairs: pd.DataFrame, n_pairs: int, seeds: Sequence[int]) -> pd.DataFrame:
-    """The distinct prompts (prompt_id, prompt, group) of the pairs that any of the seeds spends."""
-    rows = np.unique(np.concatenate([spent_rows(pairs, n_pairs, seed) for seed in seeds]))
+    """The distinct prompts (prompt_id, prompt, group) of all seeds' training pairs."""
+    rows = np.unique(np.concatenate([seed_rows(pairs, n_pairs, seed) for seed in seeds]))
     table = pairs.iloc[rows].drop_duplicates("prompt")
     return table[["id", "prompt", "group"]].rename(columns={"id": "prompt_id"})
 
@@ -33,16 +34,16 @@ def training_prompts(pairs: pd.DataFrame, n_pairs: int, seeds: Sequence[int]) ->
 def held_out_prompts(
     pairs: pd.DataFrame, used: pd.DataFrame, count: int, seed: int
 ) -> pd.DataFrame:
-    """`count` prompts (prompt_id, prompt, group) of the test split that are not among the `used`.
+    """`count` prompts (prompt_id, prompt, group) of the test split that are not in `used`.
 
-    No reward model trains on them, and the used ones, kept for judging, are others: by group, so
-    that not even the same prompt in other case or spacing is on both sides.
+    No reward model trains on them. The used prompts, which are kept for judging, are excluded by
+    group: also in other case or spacing. LensError if there are too few.
     """
     test = pairs[(pairs["split"] == "test") & ~pairs["group"].isin(used["group"])]
     test = test.drop_duplicates("group")
     if len(test) < count:
         raise LensError(
-            f"{count} held-out prompts are asked for, but the test split has {len(test)} beside "
+            f"{count} held-out prompts are needed, but the test split has only {len(test)} besides "
             f"the {len(used)} test prompts. Lower `rejection_sampling.prompts` or `test_prompts`, "
             "or raise `max_test_pairs`."
         )
@@ -51,20 +52,20 @@ def held_out_prompts(
 
 
 def usable(responses: Sequence[str]) -> list[int]:
-    """Positions of the first of every distinct response that is not empty."""
+    """Indices of the distinct responses that are not empty."""
     first: dict[str, int] = {}
-    for position, text in enumerate(responses):
+    for i, text in enumerate(responses):
         if text.strip():
-            first.setdefault(text.strip(), position)
+            first.setdefault(text.strip(), i)
     return list(first.values())
 
 
 def by_score(
     responses: Sequence[str], scores: Sequence[float], seed: int
 ) -> list[tuple[int, int, float]]:
-    """(better, worse, margin) for pairs of one prompt's responses: top with bottom, then the other
-    pairs in random order. Equal scores, equal texts and empty ones make no pair, nor does a
-    response without a score (NaN)."""
+    """(better, worse, margin) of pairs of one prompt's responses: the best with the worst, then the
+    other pairs in random order. Equal scores, equal texts, empty texts and responses without a
+    score (NaN) make no pair."""
     rows = [row for row in usable(responses) if scores[row] == scores[row]]
     rows.sort(key=lambda row: -scores[row])
     ordered = [(a, b) for a, b in combinations(rows, 2) if scores[a] > scores[b]]
@@ -72,7 +73,7 @@ def by_score(
         return []
     others = [pair for pair in ordered if pair != (rows[0], rows[-1])]
     order = np.random.default_rng(seed).permutation(len(others))
-    pairs = [(rows[0], rows[-1]), *(others[place] for place in order)]
+    pairs = [(rows[0], rows[-1]), *(others[i] for i in order)]
     return [(a, b, float(scores[a] - scores[b])) for a, b in pairs]
 
 
@@ -80,11 +81,11 @@ def pairs_to_judge(responses: Sequence[str], count: int, seed: int) -> list[tupl
     """Up to `count` random pairs of one prompt's distinct responses, in random order."""
     pairs = list(combinations(usable(responses), 2))
     order = np.random.default_rng(seed).permutation(len(pairs))
-    return [pairs[place] for place in order[:count]]
+    return [pairs[i] for i in order[:count]]
 
 
 def options_by_score(scored: pd.DataFrame, seed: int) -> dict[str, list[tuple[str, str, float]]]:
-    """{prompt: its (better, worse, margin) texts}, from rows of prompt_id, prompt, response and
+    """{prompt: [(better text, worse text, margin)]} from columns prompt_id, prompt, response and
     score; `seed` decides the random order."""
     options = {}
     for (key, prompt), part in scored.groupby(["prompt_id", "prompt"], sort=False):
@@ -97,8 +98,8 @@ def options_by_score(scored: pd.DataFrame, seed: int) -> dict[str, list[tuple[st
 
 
 def options_by_preference(judged: pd.DataFrame) -> dict[str, list[tuple[str, str, float]]]:
-    """{prompt: its (better, worse, 1) texts}, from rows of prompt, a, b and preferred ("a", "b";
-    ties and pairs without a verdict make none), in their order."""
+    """{prompt: [(better text, worse text, 1)]} from columns prompt, a, b and preferred ("a" or "b";
+    ties and pairs without a verdict make no pair)."""
     options: dict[str, list] = {prompt: [] for prompt in judged["prompt"].unique()}
     clear = judged[judged["preferred"].isin(["a", "b"])]
     for prompt, a, b, preferred in zip(
@@ -116,49 +117,50 @@ def synthetic_pairs(
     scale: int,
     seed: int,
 ) -> pd.DataFrame:
-    """(scale - 1) N synthetic pairs (`COLUMNS`) for the N pairs at positions `rows`.
+    """(scale - 1) N synthetic pairs (`COLUMNS`) for the N pairs at `rows`.
 
-    They are dealt in rounds: every prompt's first pair, then every prompt's second, and so on, so
-    that the first (k - 1) N of them are those of scale k. A prompt with too few of them is made up
-    for by others in later rounds. LensError where all prompts together have too few.
+    They are dealt in rounds: every prompt's first pair, then every prompt's second, and so on. So
+    the first (k - 1) N are those of scale k. Other prompts replace those that have too few.
+    LensError if all prompts together have too few.
     """
     need = (scale - 1) * len(rows)
     dealt = deal(pairs.iloc[rows], options, need, seed)
     if len(dealt) < need:
-        asked = pairs["prompt"].iloc[rows].unique()
-        counts = [len(options.get(prompt, ())) for prompt in asked]
+        prompts = pairs["prompt"].iloc[rows].unique()
+        counts = [len(options.get(prompt, ())) for prompt in prompts]
         raise LensError(
             f"seed {seed}: scale {scale} needs {need} synthetic pairs for {len(rows)} original "
-            f"ones, but the sampled responses make {len(dealt)}: {max(counts)} of a prompt at "
-            f"most, none of {counts.count(0)} of {len(asked)} prompts (responses that are empty, "
-            "alike, tied or without a verdict make none). Sample more `responses`, raise the "
-            "temperature, or lower the scale."
+            f"ones, but the sampled responses make {len(dealt)}: at most {max(counts)} per prompt, "
+            f"none for {counts.count(0)} of {len(prompts)} prompts (responses that are empty, "
+            "identical, tied or without a verdict make no pair). Sample more `responses`, raise "
+            "the temperature, or lower the scale."
         )
     return dealt
 
 
 def deal(
-    spent: pd.DataFrame,
+    originals: pd.DataFrame,
     options: Mapping[str, Sequence[tuple[str, str, float]]],
     count: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Up to `count` pairs (`COLUMNS`), every prompt's next in each round, as far as they reach."""
-    left = {prompt: iter(options.get(prompt, ())) for prompt in spent["prompt"]}
+    """Up to `count` synthetic pairs (`COLUMNS`): one more per original pair in each round, until
+    no prompt has any left."""
+    left = {prompt: iter(options.get(prompt, ())) for prompt in originals["prompt"]}
     dealt: list[tuple] = []
     before = -1
     while len(dealt) < count and len(dealt) != before:
         before = len(dealt)
-        for key, prompt, group in zip(spent["id"], spent["prompt"], spent["group"], strict=True):
+        for key, prompt, group in originals[["id", "prompt", "group"]].itertuples(index=False):
             option = next(left[prompt], None) if len(dealt) < count else None
             if option:
                 dealt.append((seed, key, prompt, group, option[0], option[1]))
     return pd.DataFrame(dealt, columns=COLUMNS)
 
 
-def shortage(spent: pd.DataFrame, options: Mapping[str, Sequence], scale: int) -> dict:
-    """How many of the spent prompts make fewer pairs than the scale asks of each, and none."""
-    counts = [len(options.get(prompt, ())) for prompt in spent["prompt"].unique()]
+def shortage(originals: pd.DataFrame, options: Mapping[str, Sequence], scale: int) -> dict:
+    """How many prompts of the original pairs have no synthetic pair, or too few for the scale."""
+    counts = [len(options.get(prompt, ())) for prompt in originals["prompt"].unique()]
     return {
         "prompts": len(counts),
         "prompts_without_pairs": sum(count == 0 for count in counts),
@@ -167,7 +169,7 @@ def shortage(spent: pd.DataFrame, options: Mapping[str, Sequence], scale: int) -
 
 
 def agreement(synthetic: pd.DataFrame, scored: pd.DataFrame) -> float:
-    """Share of synthetic pairs that another labeller's scores put in the same order (ties 1/2)."""
+    """Share of synthetic pairs that another labeller's scores rank the same way (ties: 1/2)."""
     score = {
         (prompt, text.strip()): value
         for prompt, text, value in zip(
@@ -186,13 +188,14 @@ def agreement(synthetic: pd.DataFrame, scored: pd.DataFrame) -> float:
 def training_pairs(
     pairs: pd.DataFrame, rows: np.ndarray, synthetic: pd.DataFrame | None, *, scale: int, seed: int
 ) -> pd.DataFrame:
-    """The k N pairs (prompt, chosen, rejected) of one seed at scale k: its originals and the first
-    (k - 1) N of its synthetic ones. With None the N originals alone: the repeat control goes
-    through them k times. Synthetic pairs that were made for one scale alone say so in a column."""
+    """The k N pairs (prompt, chosen, rejected) of one seed at scale k: its originals and its first
+    (k - 1) N synthetic pairs. With None only the N originals, which the repeat control repeats k
+    times. Synthetic pairs for a single scale have it in a column `scale`. LensError if there are
+    too few."""
     columns = ["prompt", "chosen", "rejected"]
-    own = pairs.iloc[rows][columns]
+    originals = pairs.iloc[rows][columns]
     if synthetic is None:
-        return own.reset_index(drop=True)
+        return originals.reset_index(drop=True)
     if "scale" in synthetic:
         synthetic = synthetic[synthetic["scale"] == scale]
     more = synthetic.loc[synthetic["seed"] == seed, columns].iloc[: (scale - 1) * len(rows)]
@@ -201,4 +204,4 @@ def training_pairs(
             f"seed {seed}: {len(more)} synthetic pairs are too few for scale {scale} of "
             f"{len(rows)}. Label pairs again."
         )
-    return pd.concat([own, more], ignore_index=True)
+    return pd.concat([originals, more], ignore_index=True)

@@ -1,10 +1,10 @@
-"""What Theorem 2 says once its constants are known (Section 4.2, Appendix B.3 and B.5).
+"""Theorem 2 with known constants (Section 4.2, Appendix B.3 and B.5).
 
     zeta(N) = C1 sqrt(C2 / N),  C2 = d + ln(1 / delta)                                   (Eq. 27)
     zeta_aug(N, k) = C1 sqrt(C2 / (k N)) + (k - 1) / k B0 N^-p                           (Eq. 33)
     ratio(k, N) = 1 / sqrt(k) + (k - 1) / k rho N^(1/2 - p),  rho = B0 / (C1 sqrt(C2))   (Eq. 35)
 
-Synthesis promises a gain where the ratio is below 1. docs/theory.md derives what is said here.
+Synthesis promises a gain if the ratio is below 1. docs/theory.md has the derivations.
 """
 
 import math
@@ -16,7 +16,8 @@ from lens.core.errors import LensError
 
 @dataclass(frozen=True)
 class Constants:
-    """C1 and B0 in units of the loss (nats); d features; confidence 1 - delta."""
+    """Constants of the bounds: C1 and B0 in nats, `dim` features, confidence 1 - delta. LensError
+    for values for which the bounds do not hold."""
 
     C1: float
     p: float
@@ -31,14 +32,14 @@ class Constants:
             )
         if not 0 <= self.B0 < math.inf:
             raise LensError(
-                f"theory: B0 = {self.B0:g} is negative or no number, so the form of the bound does "
-                "not hold and nothing can be said. (Measured, it means that the augmented error is "
-                "below its statistical term alone.)"
+                f"theory: B0 = {self.B0:g} is negative or not a number, so the bound does not "
+                "hold and predicts nothing. (A negative estimate means that the augmented error is "
+                "below its statistical term.)"
             )
         if not 0 < self.C1 < math.inf:
             raise LensError(
-                f"theory: C1 = {self.C1:g} is not positive, so the bound compares nothing. "
-                "The reference model is no better than those trained on fewer pairs."
+                f"theory: C1 = {self.C1:g} is not positive, so the bound predicts nothing. "
+                "The reference model is no better than models trained on fewer pairs."
             )
 
     @property
@@ -48,21 +49,21 @@ class Constants:
 
     @property
     def rho(self) -> float:
-        """Synthesis bias against statistical error, both at N = 1."""
+        """Ratio of synthesis bias to statistical error, both at N = 1."""
         return self.B0 / (self.C1 * math.sqrt(self.complexity))
 
     @property
     def threshold(self) -> float | None:
-        """N0 = (1 / rho)^(1 / (1/2 - p)) of Eq. 38; None where p >= 1/2 or B0 = 0."""
+        """N0 = (1 / rho)^(1 / (1/2 - p)) of Eq. 38; None if p >= 1/2 or B0 = 0."""
         return threshold(self.C1, self.p, self.B0, self.complexity)
 
     def error(self, n_pairs: float, scale: float = 1) -> float:
-        """zeta_aug(N, k) of Eq. 33; with scale 1 zeta(N) of Eq. 27."""
+        """zeta_aug(N, k) of Eq. 33; for scale 1 zeta(N) of Eq. 27."""
         statistical = self.C1 * math.sqrt(self.complexity / (scale * n_pairs))
         return statistical + (scale - 1) / scale * self.B0 * n_pairs**-self.p
 
     def limit_ratio(self, n_pairs: float) -> float:
-        """rho N^(1/2 - p): the ratio as k grows without end (Eq. 36)."""
+        """rho N^(1/2 - p): the limit of the ratio as k grows (Eq. 36)."""
         return self.rho * n_pairs ** (0.5 - self.p)
 
     def ratio(self, n_pairs: float, scale: float) -> float:
@@ -70,7 +71,7 @@ class Constants:
         return scale**-0.5 + (scale - 1) / scale * self.limit_ratio(n_pairs)
 
     def smallest_scale(self, n_pairs: float) -> int | None:
-        """The smallest integer k > 1 with a predicted ratio below 1; None where there is none.
+        """The smallest integer k > 1 with a predicted ratio below 1; None if there is none.
 
         With c = rho N^(1/2 - p): 1/sqrt(k) + (1 - 1/k) c < 1 means sqrt(k) > c / (1 - c), c < 1.
         """
@@ -80,11 +81,11 @@ class Constants:
         return max(2, math.floor((c / (1 - c)) ** 2) + 1)
 
     def helped_sizes(self) -> tuple[float, float] | None:
-        """The open interval of N where some k has a predicted ratio below 1, or None.
+        """The open interval of N in which some k has a predicted ratio below 1, or None.
 
-        rho N^(1/2 - p) < 1 means N < N0 where p < 1/2: dividing ln N < ln(1/rho) / (1/2 - p) by a
-        positive number keeps the sign, so Eq. 37 has it the wrong way round. Where p > 1/2 the
-        same number bounds N from below.
+        For p < 1/2, rho N^(1/2 - p) < 1 means N < N0: dividing ln N < ln(1/rho) / (1/2 - p) by a
+        positive number keeps the sign. Eq. 37 states the opposite inequality. For p > 1/2 the same
+        number bounds N from below.
         """
         if self.B0 == 0:
             return (0, math.inf)
@@ -101,7 +102,7 @@ def complexity(dim: int, delta: float) -> float:
 
 
 def threshold(c1: float, p: float, b0: float, c2: float) -> float | None:
-    """N0 of Eq. 38, or None where it is not defined (p >= 1/2, or C1 or B0 not positive)."""
+    """N0 of Eq. 38, or None if it is not defined (p >= 1/2, or C1 or B0 not positive)."""
     if p >= 0.5 or b0 <= 0 or c1 <= 0:
         return None
     return _exp(math.log(c1 * math.sqrt(c2) / b0) / (0.5 - p))
@@ -112,7 +113,7 @@ def _exp(exponent: float) -> float:
 
 
 def noise_radius(noise_variance: float, latent: int, delta: float) -> float:
-    """t_delta: no latent noise is longer with probability 1 - delta (Eq. 15), in latent units."""
+    """t_delta (Eq. 15): bounds all latent noise with probability 1 - delta, in latent units."""
     log = math.log(4 / delta)
     return math.sqrt(noise_variance * (latent + 2 * math.sqrt(latent * log) + 2 * log))
 
@@ -120,20 +121,20 @@ def noise_radius(noise_variance: float, latent: int, delta: float) -> float:
 def sentences(
     constants: Constants, sizes: Sequence[float] = (), scales: Sequence[int] = ()
 ) -> list[str]:
-    """What the constants say in words: line by line, for each N and each k asked about."""
+    """The predictions of the constants as sentences, for each N of `sizes` and k of `scales`."""
     lines = [
         f"C1 = {constants.C1:g}, p = {constants.p:g}, B0 = {constants.B0:g}, "
         f"d = {constants.dim}, delta = {constants.delta:g}",
         f"rho = B0 / (C1 sqrt(d + ln(1/delta))) = {constants.rho:.4g}",
     ]
     if constants.threshold is None:
-        lines.append("N0 is not defined: that takes p < 1/2 and B0 > 0.")
+        lines.append("N0 is not defined: it needs p < 1/2 and B0 > 0.")
     else:
         lines.append(
             f"N0 = {size_words(constants.threshold)} as the paper defines it (Eq. 38). The paper "
-            "reads: some k helps for every N above it."
+            "says: some k helps for every N above it."
         )
-    lines.append(f"Corrected (Eq. 37 turns the inequality round): {helped_words(constants)}.")
+    lines.append(f"Corrected (Eq. 37 reverses the inequality): {helped_words(constants)}.")
     for n_pairs in sizes:
         lines.append(
             f"At N = {n_pairs:g} the ratio tends to {constants.limit_ratio(n_pairs):.3f} as k "
@@ -149,17 +150,17 @@ def sentences(
 
 
 def size_words(size: float) -> str:
-    """A number of pairs: two decimals while they are few, three digits when they are many."""
+    """A number of pairs as text, rounded according to its size."""
     if size < 10_000:
         return f"{size:,.2f}"
     return f"{size:,.0f}" if size < 1e7 else f"{size:.2e}"
 
 
 def helped_words(constants: Constants) -> str:
-    """Where the corrected bound promises that some k helps."""
+    """For which N the corrected bound promises a gain for some k, as text."""
     sizes = constants.helped_sizes()
     if sizes is None:
-        return "the bound promises a gain for no N"
+        return "the bound promises no gain for any N"
     low, high = sizes
     if low == 0 and high == math.inf:
         return "the bound promises a gain for every N"
@@ -169,7 +170,7 @@ def helped_words(constants: Constants) -> str:
 
 
 def scale_words(constants: Constants, n_pairs: float) -> str:
-    """The smallest k that the bound promises a gain for."""
+    """The smallest k for which the bound promises a gain, as text."""
     smallest = constants.smallest_scale(n_pairs)
     if smallest is None:
         return "no k has a predicted ratio below 1"

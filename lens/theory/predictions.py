@@ -1,4 +1,4 @@
-"""What fitted constants predict for (k, N), beside what was measured, and under other readings."""
+"""Predictions of fitted constants for (k, N), compared with measurements, in several readings."""
 
 from typing import Any
 
@@ -30,8 +30,8 @@ def ratio_of_means(numerator: np.ndarray, denominator: np.ndarray) -> tuple[floa
 
 
 def above_zero(errors: np.ndarray, standard_errors: np.ndarray) -> bool:
-    """Whether a mean estimation error [R] is told from 0: by its test pairs (two standard errors,
-    the same pairs in every run) and, where there are several runs, by Student's t over them."""
+    """Whether the mean of estimation errors [R] is clearly above 0: by more than two standard
+    errors over test pairs and, if there are several runs, by Student's t over runs."""
     from scipy.stats import t
 
     mean, count = errors.mean(), len(errors)
@@ -40,23 +40,24 @@ def above_zero(errors: np.ndarray, standard_errors: np.ndarray) -> bool:
 
 
 def limit_ratios(drawn: pd.DataFrame, n_pairs: float, c2: float) -> np.ndarray:
-    """rho N^(1/2 - p) of Eq. 36 for each bootstrap replicate with C1 > 0; B0 at least 0."""
+    """rho N^(1/2 - p) of Eq. 36 per bootstrap replicate with C1 > 0; negative B0 count as 0."""
     use = drawn[drawn["C1"] > 0]
     rho = use["B0"].clip(lower=0) / (use["C1"] * np.sqrt(c2))
     return (rho * n_pairs ** (0.5 - use["p"])).to_numpy()
 
 
 def predicted_ratios(drawn: pd.DataFrame, n_pairs: float, scale: float, c2: float) -> np.ndarray:
-    """zeta_aug / zeta of Eq. 35 for each bootstrap replicate with C1 > 0."""
+    """zeta_aug / zeta of Eq. 35 per bootstrap replicate with C1 > 0."""
     return scale**-0.5 + (scale - 1) / scale * limit_ratios(drawn, n_pairs, c2)
 
 
 def compare(points: pd.DataFrame, fitted: dict, drawn: pd.DataFrame) -> pd.DataFrame:
-    """One row per (N, k): predicted ratio, measured ratio of LENS and of the repeat control.
+    """One row per (N, k): predicted ratio, measured ratios of LENS and of the repeat control, each
+    with its 95 % interval.
 
-    Each with its 95 % interval. Nothing is measured where zeta(N) itself is not told from 0.
-    `fitted` marks the scale that B0 is fitted to; `overlap` says whether the intervals of
-    prediction and LENS overlap (NaN where either is unknown).
+    Measured ratios are NaN if zeta(N) is not clearly above 0. `fitted` marks the scale that B0 is
+    fitted to; `overlap` says whether the intervals of prediction and LENS overlap (NaN if either is
+    unknown).
     """
     constants = constants_of(fitted)
     wide = points.pivot(index=["n_pairs", "seed"], columns=["method", "scale"])
@@ -85,15 +86,16 @@ def compare(points: pd.DataFrame, fitted: dict, drawn: pd.DataFrame) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def _overlap(row: dict, one: str, other: str) -> float:
-    """1 where two intervals overlap, 0 where not, NaN where one is unknown."""
-    low = np.maximum(row[f"{one}_low"], row[f"{other}_low"])
-    high = np.minimum(row[f"{one}_high"], row[f"{other}_high"])
+def _overlap(row: dict, first: str, second: str) -> float:
+    """1 if two intervals overlap, 0 if not, NaN if one is unknown."""
+    low = np.maximum(row[f"{first}_low"], row[f"{second}_low"])
+    high = np.minimum(row[f"{first}_high"], row[f"{second}_high"])
     return np.nan if np.isnan(low) or np.isnan(high) else float(low <= high)
 
 
 def corrected(fitted: dict, drawn: pd.DataFrame, sizes: list[int]) -> list[dict]:
-    """What the corrected inequality says at each N: limit ratio, smallest k, and how sure."""
+    """The corrected inequality per N: limit ratio with interval, smallest k, and the share of
+    bootstrap replicates with a gain; empty if the constants predict nothing."""
     constants = constants_of(fitted)
     if constants is None:
         return []
@@ -117,7 +119,7 @@ def corrected(fitted: dict, drawn: pd.DataFrame, sizes: list[int]) -> list[dict]
 def readings(
     points: pd.DataFrame, reconstruction: pd.DataFrame, fitted: dict, *, replicates: int, seed: int
 ) -> dict[str, dict]:
-    """p, B0 and N0 when the reconstruction error is read in other ways (`READINGS`)."""
+    """p, A, B0 and N0 for each way to measure the reconstruction error (`READINGS`)."""
     c2 = _c2(fitted)
     errors, augmented = both_errors(points)
     result = {}
@@ -125,24 +127,24 @@ def readings(
         budget = "equal_steps" if name == "equal_steps" else "epochs"
         column = "mean_square" if name == "equal_steps" else name
         measured = Points.of(reconstruction[reconstruction["budget"] == budget], column)
-        found = plain(errors, augmented, measured, c2=c2)
+        constants = plain(errors, augmented, measured, c2=c2)
         drawn = bootstrap(errors, augmented, measured, c2=c2, count=replicates, seed=seed)
-        line = np.log(found["A"]) - found["p"] * np.log(measured.sizes)
+        line = np.log(constants["A"]) - constants["p"] * np.log(measured.sizes)
         result[name] = {
             "meaning": meaning,
             "r_squared": r_squared(np.log(measured.values).mean(axis=1), line),
         }
         for constant in NAMES[1:]:
             low, high = interval(drawn[constant].to_numpy())
-            estimate = found[constant] if np.isfinite(found[constant]) else None
+            estimate = constants[constant] if np.isfinite(constants[constant]) else None
             result[name][constant] = {"estimate": estimate, "low": low, "high": high}
     return result
 
 
 def helped_range(fitted: dict) -> dict | None:
-    """The open range of N where some k is promised a gain, corrected; None where there is none.
+    """The open range of N in which the corrected bound promises a gain for some k, or None.
 
-    `low` 0 and `high` None (no end) where the bound does not limit them.
+    Without a limit, `low` is 0 or `high` is None.
     """
     constants = constants_of(fitted)
     sizes = constants.helped_sizes() if constants else None
@@ -152,7 +154,7 @@ def helped_range(fitted: dict) -> dict | None:
 
 
 def constants_of(fitted: dict) -> Constants | None:
-    """The fitted estimates; None where C1 is not positive or B0 negative, which predict nothing."""
+    """The fitted constants; None if they predict nothing (C1 not positive or B0 negative)."""
     values = {name: fitted[name]["estimate"] for name in ("C1", "p", "B0")}
     if values["C1"] <= 0 or values["B0"] < 0:
         return None

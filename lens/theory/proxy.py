@@ -1,7 +1,7 @@
-"""How good is the reference model as a stand-in for the best possible reward (B.5.1)?
+"""How well does the reference model replace the best possible reward (B.5.1)?
 
-Only where the true reward is known, as in the offline world. There zeta can be measured from the
-true reward's own loss, which no model can pass on average.
+This can be measured only if the true reward is known, as in the offline world: zeta is then the
+loss beyond that of the true reward, which no model beats on average.
 """
 
 import json
@@ -16,7 +16,8 @@ from lens.world.texts import true_reward
 
 
 def true_losses(kind: str, pairs: pd.DataFrame, temperature: float) -> np.ndarray:
-    """-log sigmoid((R(chosen) - R(rejected)) / temperature) of each pair: the labels' own model."""
+    """The true reward's Bradley-Terry loss per pair, -log sigmoid((R(chosen) - R(rejected)) /
+    temperature): the model by which the labels were drawn."""
     gaps = np.array(
         [
             true_reward(kind, text, chosen) - true_reward(kind, text, rejected)
@@ -34,10 +35,10 @@ def true_losses(kind: str, pairs: pd.DataFrame, temperature: float) -> np.ndarra
 def compare(
     estimation: pd.DataFrame, reconstruction: pd.DataFrame, about: dict, truth: np.ndarray
 ) -> dict:
-    """zeta from the reference and from the truth, by size, and the constants that follow.
+    """zeta relative to the reference and to the true reward, by size, with the fitted constants.
 
-    `about` holds dim, delta and the reference's test loss; `truth` the true reward's losses on the
-    same test pairs. The two zeta differ by one number at every N: the reference's own error.
+    `about` has dim, delta and the reference's test loss; `truth` are the true reward's losses on
+    the same test pairs. The two zeta differ by the reference's error, which is the same at every N.
     """
     options = {"dim": about["dim"], "delta": about["delta"]}
     from_truth = estimation.assign(error=estimation["test_loss"] - truth.mean())
@@ -67,40 +68,40 @@ def _short(fitted: dict) -> dict:
     }
 
 
-def printed(found: dict[str, dict]) -> list[Printed]:
-    """Two tables: zeta by size, and the constants by both standards."""
+def printed(comparisons: dict[str, dict]) -> list[Printed]:
+    """Two tables of {set: its `compare`}: zeta by size, and the constants by both standards."""
     sizes, constants = [], []
-    for name, one in found.items():
-        for row in one["sizes"]:
+    for name, comparison in comparisons.items():
+        for row in comparison["sizes"]:
             share = row["from_reference"] / row["from_truth"]
             sizes.append(
                 [name, f"{row['n_pairs']:,}"]
                 + [number(row[key], 4) for key in ("from_reference", "from_truth")]
                 + [f"{100 * share:.0f}"]
             )
-        for standard, values in one["constants"].items():
+        for standard, values in comparison["constants"].items():
             cells = [
                 "-" if values[key]["estimate"] is None else f"{values[key]['estimate']:.3g}"
                 for key in fit.NAMES
             ]
             constants.append([name, standard, *cells, number(values["r_squared"]["C1"], 3)])
     losses = "; ".join(
-        f"{name}: reference {one['reference_test_loss']:.4f}, true reward "
-        f"{one['true_reward_test_loss']:.4f}, so the reference's own error is "
-        f"{one['error_of_the_reference']:.4f}"
-        for name, one in found.items()
+        f"{name}: reference {comparison['reference_test_loss']:.4f}, true reward "
+        f"{comparison['true_reward_test_loss']:.4f}, so the reference's error is "
+        f"{comparison['error_of_the_reference']:.4f}"
+        for name, comparison in comparisons.items()
     )
     header = ["set", "N", "zeta by reference", "zeta by truth", "seen by the proxy %"]
     return [
         Printed(
             header,
             [("Estimation error by the reference and by the true reward", sizes)],
-            f"Test losses (nats a pair). {losses}.",
+            f"Test losses (nats per pair). {losses}.",
         ),
         Printed(
             ["set", "standard", *fit.NAMES, "R2 of C1"],
-            [("The constants that follow from each", constants)],
-            "reference: measured from the model that stands for the best possible reward; truth: "
-            "from the world's own.",
+            [("The constants by each standard", constants)],
+            "reference: zeta is the loss beyond that of the reference model; truth: beyond that "
+            "of the world's true reward.",
         ),
     ]

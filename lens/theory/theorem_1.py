@@ -1,9 +1,9 @@
-"""Theorem 1 on data: does the reward gap of a synthetic pair keep its lower bound?
+"""Theorem 1 on data: does the reward gap of a synthetic pair stay above its lower bound?
 
     r*(e^+) - r*(e^-)  >=  r*(e+) - r*(e-) - 2 L_r (L_g t_delta + eps_rec)^alpha        (Eq. 14)
 
-e^ are synthetic embeddings. Both networks are ReLU networks, so alpha = 1. All lengths are in the
-units of the reference reward model: features standardised by its training pairs.
+e^ are synthetic embeddings. Both networks are ReLU networks, so alpha = 1. All lengths are in
+features standardised by the training pairs of the reference reward model ("its units").
 """
 
 from dataclasses import dataclass
@@ -25,15 +25,16 @@ CHUNK = 4096
 
 @dataclass
 class Lipschitz:
-    """A Lipschitz constant: `upper` bounds it everywhere, `seen` is the largest local value met."""
+    """A Lipschitz constant: `upper` is an upper bound, `seen` the largest value on the data."""
 
     upper: float
     seen: float
 
 
 def decoder_lipschitz(vae: VAE, side: str, latents: Tensor, units: Tensor) -> Lipschitz:
-    """Of e = units * g(z) in z: product of the layers' spectral norms, and the largest spectral
-    norm of the Jacobian at latents [n, latent]. `units` [d] rescales the decoder's features."""
+    """Lipschitz constant of e = units * g(z) in z: the product of the layers' spectral norms, and
+    the largest spectral norm of the Jacobian at `latents` [n, latent]. `units` [d] rescales the
+    decoder's features."""
     layers: Any = vae.decoder["both" if "both" in vae.decoder else side]
     first, _, last = layers
     out = units.unsqueeze(1) * last.weight
@@ -47,8 +48,8 @@ def decoder_lipschitz(vae: VAE, side: str, latents: Tensor, units: Tensor) -> Li
 
 
 def reward_lipschitz(model: RewardHead, features: np.ndarray) -> Lipschitz:
-    """Of the reward in standardised features [n, d]: product of spectral norms, and the largest
-    gradient norm at the given points."""
+    """Lipschitz constant of a reward: the product of the layers' spectral norms, and the largest
+    gradient norm at standardised `features` [n, d]."""
     weights = model.weights
     if "w" in weights:
         norm = float(np.linalg.norm(weights["w"]))
@@ -63,14 +64,14 @@ def reward_lipschitz(model: RewardHead, features: np.ndarray) -> Lipschitz:
 
 
 def subtracted(reward: float, decoder: float, radius: float, reconstruction: float) -> float:
-    """2 L_r (L_g t_delta + eps_rec): what Eq. 14 takes from the original gap."""
+    """2 L_r (L_g t_delta + eps_rec): what Eq. 14 subtracts from the original gap."""
     return 2 * reward * (decoder * radius + reconstruction)
 
 
-def _to_units_of(unit: Standardiser, own: Standardiser) -> tuple[Tensor, Tensor]:
-    """(factors, shifts) [d] that bring features standardised by `own` into the units of `unit`."""
-    shift = (own.mean - unit.mean) / unit.scale
-    return torch.from_numpy(own.scale / unit.scale), torch.from_numpy(shift)
+def _change_of_units(to: Standardiser, source: Standardiser) -> tuple[Tensor, Tensor]:
+    """(factors, shifts) [d] that turn features standardised by `source` into those of `to`."""
+    shift = (source.mean - to.mean) / to.scale
+    return torch.from_numpy(source.scale / to.scale), torch.from_numpy(shift)
 
 
 @torch.inference_mode()
@@ -84,15 +85,15 @@ def check(
     delta: float,
     seed: int,
 ) -> tuple[dict, pd.DataFrame]:
-    """One synthetic pair for each training pair of `data`, held against the bound.
+    """Compares one synthetic pair per training pair of `data` with the bound.
 
-    (summary, one row per pair with its position in the pair table, gaps, and whether it holds).
+    Returns (summary, one row per pair: its row in the pair table, gaps, whether the bound holds).
 
-    The decoder sees latents z + noise with z from the posterior; eps_rec is |g(z) - e|, largest
-    and root mean square. `holds` is the share of pairs whose synthetic gap keeps the bound,
-    `promises` the share for which the bound's right side is above 0, so that it promises order.
+    The decoder's input is z + noise with z from the posterior; eps_rec is |g(z) - e|, largest and
+    root mean square. In the summary, `..._holds` is the share of pairs for which the bound holds,
+    `..._promises` the share for which its right side is above 0, so that it promises the order.
     """
-    units, shift = _to_units_of(reference.standardiser, data.standardiser)
+    units, shift = _change_of_units(reference.standardiser, data.standardiser)
     sides = [torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)]
     options: dict[str, Any] = {"keep": 1, "candidates_per_kept": candidates_per_kept, "seed": seed}
     moved = lens_latents(vae, *sides, noise_variance=noise_variance, **options)
@@ -118,7 +119,7 @@ def check(
     radius = noise_radius(noise_variance, vae.shape["latent"], delta)
     error = torch.cat(errors)
     largest, root_mean_square = error.max().item(), error.square().mean().sqrt().item()
-    found = {
+    summary = {
         "pairs": len(gaps["original"]),
         "decoder_lipschitz_upper": decoder.upper,
         "decoder_lipschitz_seen": decoder.seen,
@@ -132,11 +133,11 @@ def check(
         "gap_synthetic": float(gaps["synthetic"].mean()),
         "order_kept": float((np.sign(gaps["original"]) == np.sign(gaps["synthetic"])).mean()),
     }
-    shares, held = hold_against_bound(gaps, reward, decoder, radius, largest, root_mean_square)
-    return found | shares, held.assign(row=data.rows)
+    shares, table = compare_with_bound(gaps, reward, decoder, radius, largest, root_mean_square)
+    return summary | shares, table.assign(row=data.rows)
 
 
-def hold_against_bound(
+def compare_with_bound(
     gaps: dict[str, np.ndarray],
     reward: Lipschitz,
     decoder: Lipschitz,
@@ -144,19 +145,20 @@ def hold_against_bound(
     largest: float,
     root_mean_square: float,
 ) -> tuple[dict, pd.DataFrame]:
-    """(what each reading of Eq. 14 takes off, for what share it holds and promises; a row per pair
-    with its gaps and whether each reading holds). `gaps` holds "original" and "synthetic" [n]."""
-    shares, held = {}, pd.DataFrame({f"gap_{kind}": values for kind, values in gaps.items()})
+    """({READING_subtracted, READING_holds, READING_promises: of each reading of Eq. 14}, one row
+    per pair with its gaps and whether each reading holds). `gaps` are "original" and "synthetic"
+    [n]; `largest` and `root_mean_square` are reconstruction errors."""
+    shares, table = {}, pd.DataFrame({f"gap_{kind}": values for kind, values in gaps.items()})
     for name, constants, eps in (
         ("as_stated", (reward.upper, decoder.upper), largest),
         ("seen_constants", (reward.seen, decoder.seen), largest),
         ("mean_square", (reward.upper, decoder.upper), root_mean_square),
         ("seen_constants_mean_square", (reward.seen, decoder.seen), root_mean_square),
     ):
-        taken = subtracted(*constants, radius, eps)
-        slack = gaps["synthetic"] - (gaps["original"] - taken)
-        held[f"{name}_holds"] = slack >= -1e-6 * (1 + taken)
-        shares[f"{name}_subtracted"] = taken
-        shares[f"{name}_holds"] = float(held[f"{name}_holds"].mean())
-        shares[f"{name}_promises"] = float((gaps["original"] - taken > 0).mean())
-    return shares, held
+        allowance = subtracted(*constants, radius, eps)
+        slack = gaps["synthetic"] - (gaps["original"] - allowance)
+        table[f"{name}_holds"] = slack >= -1e-6 * (1 + allowance)
+        shares[f"{name}_subtracted"] = allowance
+        shares[f"{name}_holds"] = float(table[f"{name}_holds"].mean())
+        shares[f"{name}_promises"] = float((gaps["original"] - allowance > 0).mean())
+    return shares, table

@@ -1,4 +1,4 @@
-"""The trainings behind the theory's constants: growing subsets, one reference on all pairs."""
+"""The trainings for the theory's constants: on growing subsets, and a reference on all pairs."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -21,31 +21,35 @@ TABLES = ("estimation", "reconstruction", "theorem_1", "theorem_1_pairs")
 
 
 def check_sizes(sizes: list[int], available: int) -> list[int]:
-    """The sizes that the data allow, ascending, the largest being all training pairs."""
+    """The sizes below `available`, ascending, then `available`; LensError for fewer than two."""
     usable = sorted({size for size in sizes if size < available})
     if len(usable) < 2:
         raise LensError(
-            f"theory: of the sizes {sizes} fewer than two are below the {available} training "
+            f"theory: fewer than two of the sizes {sizes} are below the {available} training "
             "pairs. Lower `theory.n_pairs` or give more pairs."
         )
     return [*usable, available]
 
 
 def bradley_terry_losses(model: RewardHead, embeddings: Embeddings, rows: np.ndarray) -> np.ndarray:
-    """-log sigmoid(r(chosen) - r(rejected)) of each of the pairs at `rows`."""
+    """-log sigmoid(r(chosen) - r(rejected)) of the pairs at `rows`, float64 [n]."""
     chosen, rejected = (model(embeddings[side][rows]) for side in SIDES)
     return np.logaddexp(0, rejected.astype(np.float64) - chosen)
 
 
 @torch.inference_mode()
 def reconstruction_errors(
-    vae: VAE, own: Standardiser, unit: Standardiser, embeddings: Embeddings, test: np.ndarray
+    vae: VAE,
+    standardiser: Standardiser,
+    unit: Standardiser,
+    embeddings: Embeddings,
+    test: np.ndarray,
 ) -> dict:
     """|e - g(mu(e))| over both sides of the test pairs, in the units of `unit`: mean square (the
-    paper's measure, B.5.3), mean, and largest (what Assumption 1 speaks of)."""
-    units, norms = torch.from_numpy(own.scale / unit.scale), []
+    paper's measure, B.5.3), mean, and largest (as in Assumption 1). `standardiser` is the VAE's."""
+    units, norms = torch.from_numpy(standardiser.scale / unit.scale), []
     for side in SIDES:
-        features = torch.from_numpy(own(embeddings[side][test]))
+        features = torch.from_numpy(standardiser(embeddings[side][test]))
         decoded = vae.decode(vae.encode(features, side)[0], side)
         norms.append(((decoded - features) * units).norm(dim=1))
     norm = torch.cat(norms).double()
@@ -57,15 +61,15 @@ def reconstruction_errors(
 
 
 def equal_steps(vae: dict, count: int, steps: int) -> dict:
-    """VAE settings with as many epochs over `count` pairs as come nearest to `steps` steps."""
+    """VAE settings with the number of epochs over `count` pairs closest to `steps` steps."""
     return {**vae, "epochs": max(1, round(steps / math.ceil(count / vae["batch_size"])))}
 
 
 @dataclass
 class Sweep:
-    """What all sizes share: the data, the settings, and the reference to measure from.
+    """What all sizes share: data, settings, and the reference model.
 
-    `test` are positions of test pairs; `vae`, `head` and `synthesis` settings as the pipeline's.
+    `test` are rows of test pairs; `vae`, `head` and `synthesis` are settings as in the config.
     """
 
     pairs: pd.DataFrame
@@ -79,7 +83,7 @@ class Sweep:
     reference_losses: np.ndarray = field(init=False)
 
     def sets(self, n_pairs: int, seeds: list[int]) -> dict[int, TrainingSet]:
-        """The training set of each seed, N pairs each."""
+        """{seed: its training set of `n_pairs` pairs}."""
         return {
             seed: training_set(
                 self.pairs,
@@ -92,7 +96,7 @@ class Sweep:
         }
 
     def train_reference(self, n_pairs: int) -> dict:
-        """Trains r*, the reward MLP on the largest set (B.5.1); returns how it went."""
+        """Trains r*, the reward MLP on the largest set (B.5.1); returns the training's metrics."""
         seed = derive_seed("reference") % 2**31
         data = self.sets(n_pairs, [seed])
         training = methods.train(
@@ -103,7 +107,7 @@ class Sweep:
         return training.metrics
 
     def train_vaes(self, data: Mapping[int, TrainingSet], options: dict) -> dict[int, VAE]:
-        """One VAE for each seed, as the pipeline trains them."""
+        """{seed: its VAE}, trained as the workflow trains them."""
         vaes = train_vaes(
             [(part.chosen, part.rejected) for part in data.values()],
             seeds=[derive_seed(seed, "vae") for seed in data],
@@ -112,7 +116,7 @@ class Sweep:
         return dict(zip(data, vaes, strict=True))
 
     def reconstruction(self, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE]) -> list:
-        """Held-out reconstruction errors of each seed's VAE, in the reference's units."""
+        """Held-out reconstruction errors per seed's VAE, in the reference's units."""
         unit = self.reference.standardiser
         return [
             {"seed": seed}
@@ -123,7 +127,7 @@ class Sweep:
     def theorem_1(
         self, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE], delta: float
     ) -> tuple[list[dict], list[pd.DataFrame]]:
-        """Theorem 1 held against each seed's synthetic pairs: summaries, and tables of pairs."""
+        """Theorem 1 on each seed's synthetic pairs: (summaries, tables of pairs)."""
         summaries, tables = [], []
         for seed, vae in vaes.items():
             summary, table = theorem_1.check(
@@ -142,7 +146,7 @@ class Sweep:
     def estimation(
         self, method: str, scale: int, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE]
     ) -> list[dict]:
-        """zeta of each seed: mean test loss beyond the reference's, with its standard error."""
+        """zeta per seed: mean test loss minus the reference's, with its standard error."""
         trainings = methods.train(
             method, data, scale=scale, vaes=vaes, head=self.head, settings=self.synthesis
         )
@@ -150,15 +154,15 @@ class Sweep:
         for seed, training in trainings.items():
             model = RewardHead(training.weights, data[seed].standardiser)
             losses = bradley_terry_losses(model, self.embeddings, self.test)
-            beyond = losses - self.reference_losses
+            excess = losses - self.reference_losses
             rows.append(
                 {
                     "method": method,
                     "scale": scale,
                     "seed": seed,
                     "test_loss": losses.mean(),
-                    "error": beyond.mean(),
-                    "standard_error": beyond.std(ddof=1) / math.sqrt(len(beyond)),
+                    "error": excess.mean(),
+                    "standard_error": excess.std(ddof=1) / math.sqrt(len(excess)),
                     "steps": training.metrics["steps"],
                     "best_epoch": training.metrics["best_epoch"],
                 }
@@ -174,7 +178,7 @@ class Sweep:
         vae_steps: int,
         delta: float,
     ) -> dict[str, list[dict] | pd.DataFrame]:
-        """The rows of each of `TABLES` at one size; `variants` are methods with their scales."""
+        """{table of `TABLES`: its rows at one size}; `variants` are (method, scale)."""
         data = self.sets(n_pairs, seeds)
         vaes = self.train_vaes(data, self.vae)
         options = equal_steps(self.vae, len(data[seeds[0]].chosen), vae_steps)
@@ -212,12 +216,11 @@ def measure(
     synthesis: dict,
     progress: Callable[[str], object] = lambda text: None,
 ) -> tuple[RewardHead, dict[str, pd.DataFrame], dict]:
-    """(reference, tables, metrics); tables are `estimation`, `reconstruction`, `theorem_1` and
-    `theorem_1_pairs`.
+    """Trains all models: (reference, tables by the names `TABLES`, metrics).
 
     Every size below the largest is trained with `original`, and with `repeat` and `lens` at each
-    scale; VAEs at every size with the published epochs, and again with `vae_steps` steps whatever
-    the size: what remains of the decay then is due to the data and not to the training time.
+    scale. VAEs are trained at every size with the published epochs, and again with `vae_steps`
+    steps: the decay that remains then is due to the data and not to the training time.
     """
     test = np.flatnonzero(pairs["split"] == "test")[:max_test_pairs]
     sizes = check_sizes(sizes, int((pairs["split"] == "train").sum()))
@@ -228,15 +231,15 @@ def measure(
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for n_pairs in sizes:
         progress(f"N = {n_pairs}")
-        tried = variants if n_pairs < sizes[-1] else []
-        found = sweep.at(n_pairs, seeds, tried, vae_steps=vae_steps, delta=delta)
-        for name, rows in found.items():
+        methods_here = variants if n_pairs < sizes[-1] else []
+        measured = sweep.at(n_pairs, seeds, methods_here, vae_steps=vae_steps, delta=delta)
+        for name, rows in measured.items():
             table = pd.DataFrame(rows)
             table.insert(0, "n_pairs", n_pairs)
             parts[name].append(table)
     tables = {
-        name: pd.concat([part for part in found if len(part)], ignore_index=True)
-        for name, found in parts.items()
+        name: pd.concat([part for part in sized if len(part)], ignore_index=True)
+        for name, sized in parts.items()
     }
     metrics = {
         "reference": reference_metrics | {"pairs": sizes[-1]},

@@ -76,14 +76,14 @@ def test_the_same_pairs_are_spent_as_by_the_latent_methods():
         seed=5,
         validation_fraction=0.2,
     )
-    mine = text_pairs.spent_rows(pairs, 20, 5)
+    mine = text_pairs.seed_rows(pairs, 20, 5)
     assert sorted(mine) == sorted([*data.rows, *data.validation_rows])
 
 
 def test_training_prompts_are_the_seeds_pairs_alone():
     pairs = table(40, 10)
     prompts = text_pairs.training_prompts(pairs, 5, [0, 1])
-    spent = {i for seed in (0, 1) for i in text_pairs.spent_rows(pairs, 5, seed)}
+    spent = {i for seed in (0, 1) for i in text_pairs.seed_rows(pairs, 5, seed)}
     assert set(prompts["prompt_id"]) == {f"p{i}" for i in spent}
     assert list(prompts.columns) == ["prompt_id", "prompt", "group"]
 
@@ -191,7 +191,7 @@ def test_pairs_made_for_one_scale_serve_that_scale_alone():
 def test_no_test_pair_is_spent():
     pairs = table(6, 4)
     pairs["split"] = ["test", "train"] * 5
-    assert set(text_pairs.spent_rows(pairs, 5, 0)) == {1, 3, 5, 7, 9}
+    assert set(text_pairs.seed_rows(pairs, 5, 0)) == {1, 3, 5, 7, 9}
 
 
 def test_a_prompt_in_another_spelling_is_not_held_out_beside_itself():

@@ -13,7 +13,7 @@ from lens.core.errors import LensError
 from lens.files.artifacts import sha256, write_arrays, write_table
 from lens.files.embeddings import read_embedded
 from lens.reward import methods
-from lens.textspace.text_pairs import spent_rows
+from lens.textspace.text_pairs import seed_rows
 from tests.helpers.leaks import (
     CLASSES,
     NO_REWARD_MODEL_SEES,
@@ -251,6 +251,6 @@ def test_no_vae_and_no_reward_model_of_any_method_reads_a_test_pair(poisoned, le
 
 def test_no_textual_method_spends_a_test_pair(poisoned):
     pairs = pd.read_parquet(poisoned / "pairs.parquet")
-    spent = {row for seed in range(9) for row in spent_rows(pairs, 30, seed)}
+    spent = {row for seed in range(9) for row in seed_rows(pairs, 30, seed)}
     assert set(pairs["split"].iloc[sorted(spent)]) == {"train"}
     assert len(spent) == 40
