@@ -1,4 +1,4 @@
-"""What cross-validation found, and what it means in plain words."""
+"""The result of cross-validation, and what it means in plain words."""
 
 from dataclasses import dataclass, field
 
@@ -18,8 +18,8 @@ FEW = 100
 
 @dataclass
 class Comparison:
-    """An augmented recipe against a plain one: the difference in accuracy with its 95 % interval,
-    and `corrected`, one widened for the number of augmented recipes (Bonferroni)."""
+    """A recipe compared with a control: the difference in accuracy with its 95 % interval, and
+    `corrected`, an interval widened for the number of compared recipes (Bonferroni)."""
 
     recipe: Recipe
     control: Recipe
@@ -89,7 +89,7 @@ def heading(advice: Advice) -> str:
 
 
 def beware(advice: Advice) -> list[str]:
-    """A paragraph on what is wrong with the numbers, or none."""
+    """A paragraph with the flags, or none."""
     lines = [f"  {line}" for line in sentences(advice.flags)]
     return ["\n".join(["Beware:", *lines])] if lines else []
 
@@ -101,18 +101,20 @@ def table(advice: Advice) -> str:
     column = max(42, width + 25)
     lines = [f"{'held-out accuracy, 95 % interval':<{column}}against repeat"]
     for recipe, value in rows:
-        own = [each for each in advice.comparisons if each.recipe == recipe]
-        against = next((each for each in own if each.control == recipe.control), None)
+        against = next(
+            (c for c in advice.comparisons if (c.recipe, c.control) == (recipe, recipe.control)),
+            None,
+        )
         difference = points(against.difference) if against else ""
         text = f"  {recipe!s:<{width}} {percent(value.mean)} {bracket(value)}"
         lines.append(f"{text:<{column}}{difference}".rstrip())
-    if found := advice.baseline:
+    if baseline := advice.baseline:
         for name, value in (
-            (f"{found.name}, no labels", found.alone),
-            (f"{found.name}, with {found.recipe}", found.beside),
+            (f"{baseline.name}, no labels", baseline.alone),
+            (f"{baseline.name}, with {baseline.recipe}", baseline.beside),
         ):
             lines.append(f"  {name:<{width}} {percent(value.mean)} {bracket(value)}")
-        lines.append(f"  your labels add {points(found.gain)} to {found.name}.")
+        lines.append(f"  your labels add {points(baseline.gain)} to {baseline.name}.")
     return "\n".join(lines)
 
 
@@ -126,43 +128,42 @@ def verdict(advice: Advice) -> str:
     """The answer: what to use, and what augmentation did."""
     best = advice.accuracy[advice.recommended]
     plain = (
-        "synthetic pairs pay here"
+        "synthetic pairs help here"
         if advice.recommended.synthetic
-        else "augmentation is not recommended, since no synthetic recipe beats all plain ones by "
-        "an interval that leaves out 0"
+        else "do not augment, because no synthetic recipe clearly beats all plain ones"
     )
     sentences = [
         f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}); {plain}."
     ]
     if advice.expected:
         sentences.append(
-            f"Picked as the best of several, it is read too high: expect "
-            f"{percent(advice.expected.mean)} {bracket(advice.expected)} on new prompts."
+            "It was picked as the best of several, so expect a little less on new prompts: "
+            f"{percent(advice.expected.mean)} {bracket(advice.expected)}."
         )
     sentences += [about(advice, method) for method in ("lens", "lens_plus")]
     sentences += filter(None, [about_labels(advice)])
     if not advice.comparisons:
-        sentences.append("Augmentation was not tried: the time budget was too short for it.")
+        sentences.append("Augmentation was not tried: the time budget was too short.")
     if best.low <= CHANCE:
         sentences.append(
-            "No recipe is told from a coin here: more labels, or another model to embed with, come "
-            "before any choice of method."
+            "No recipe is detectably better than a coin flip. Get more labels, or try another "
+            "embedding model, before you choose a method."
         )
     if advice.prompts < FEW:
-        sentences.append(f"Fewer than {FEW} prompts: intervals are so wide that little is told.")
+        sentences.append(f"Fewer than {FEW} prompts: the intervals are wide, so be careful.")
     return "\n".join(filter(None, sentences))
 
 
 def about(advice: Advice, method: str) -> str:
-    """A method at its scale of highest accuracy, against its control and the best plain recipe;
+    """A method at its most accurate scale, compared with its control and the best plain recipe;
     empty if it was not tried."""
-    own = [each for each in advice.comparisons if each.recipe.method == method]
-    if not own:
+    of_method = [c for c in advice.comparisons if c.recipe.method == method]
+    if not of_method:
         return ""
-    recipe = max((each.recipe for each in own), key=lambda recipe: advice.accuracy[recipe].mean)
-    own = [each for each in own if each.recipe == recipe]
-    control = next(each for each in own if each.control == recipe.control)
-    rival = max(own, key=lambda each: advice.accuracy[each.control].mean)
+    recipe = max((c.recipe for c in of_method), key=lambda recipe: advice.accuracy[recipe].mean)
+    comparisons = [c for c in of_method if c.recipe == recipe]
+    control = next(c for c in comparisons if c.control == recipe.control)
+    rival = max(comparisons, key=lambda c: advice.accuracy[c.control].mean)
     steps = "half as many steps" if method == "lens_plus" else "the same number of steps"
     text = (
         f"On these {advice.pairs:,} pairs {recipe} changes held-out accuracy by "
@@ -177,25 +178,25 @@ def about(advice: Advice, method: str) -> str:
 
 
 def about_labels(advice: Advice) -> str | None:
-    """The plain recipe of highest accuracy on soft labels, against itself on hard ones."""
+    """The most accurate plain recipe on soft labels, compared with the same on hard labels."""
     if not advice.soft:
         return None
-    best = max(advice.soft, key=lambda each: advice.accuracy[each.recipe].mean)
+    best = max(advice.soft, key=lambda c: advice.accuracy[c.recipe].mean)
     return (
         f"Soft labels (votes, strengths and ties) change held-out accuracy of {best.control} by "
         f"{points(best.difference)} against hard ones: {_meaning(best)}."
     )
 
 
-def _meaning(each: Comparison) -> str:
-    difference = each.difference
+def _meaning(comparison: Comparison) -> str:
+    difference = comparison.difference
     if difference.low == difference.high == 0:
-        return "the same order, pair by pair"
-    if each.corrected.low > 0:
+        return "the same order for every pair"
+    if comparison.corrected.low > 0:
         return "a gain"
     if difference.low > 0:
-        return "a gain that does not survive correction for the number of comparisons"
-    return "a loss" if difference.high < 0 else "no difference is told"
+        return "a gain, but not after correction for the number of comparisons"
+    return "a loss" if difference.high < 0 else "no detectable difference"
 
 
 def more_labels(advice: Advice) -> str:
@@ -208,7 +209,7 @@ def more_labels(advice: Advice) -> str:
             f"  measured      {_sized_text(curve.sizes, curve.measured)}",
             f"  extrapolated  {_sized_text(curve.ahead, curve.predicted)}",
             f"Twice the labels would bring {100 * (twice.mean - now.mean):+.1f} points, if the "
-            "curve goes on as a power law.",
+            "curve continues as a power law.",
             *([str(advice.choice)] if advice.choice else []),
         ]
     )
@@ -248,7 +249,7 @@ def settings_of(recipe: Recipe) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Words for a length of time."""
+    """Seconds as text, in s, min or h."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

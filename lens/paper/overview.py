@@ -15,35 +15,37 @@ from lens.report.measured import LEVEL, shown
 from lens.report.pages import Section
 
 PANEL = ["dataset", "model", "n_pairs"]
-HELPED, HURT, UNTOLD = "above", "below", "not told apart"
+HELPED, HURT, UNDECIDED = "above", "below", "no detectable difference"
 VERDICTS = ("agrees", "differs", "undecided", "not comparable")
+RESULTS = {
+    HELPED: "above it",
+    HURT: "below it",
+    UNDECIDED: "without a detectable difference",
+}
+TO_PAPER = "Comparison with the paper"
 PICTURE = (
-    "Gold reward of the pick, less that of the control at the same scale: each method at its "
-    "largest scale, paired difference with its 95 % interval. Right of the line is better than the "
-    "control. Filled: told from 0 after Holm's correction; hollow: not."
+    "Gold reward of each method minus its control, at the method's largest scale, with 95 % "
+    "intervals. Right of the line: better than the control. Filled: significant after Holm's "
+    "correction; hollow: not."
 )
 
 
 def judged(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons of gold reward, each above, below or not told apart from its control.
-
-    Told means a corrected p-value below 5 %: the interval alone is not corrected.
-    """
+    """The comparisons of gold reward with a verdict: above or below the control if the corrected
+    p-value is below 5 % (intervals are not corrected), else no detectable difference."""
     gold = comparisons[comparisons["measure"] == "gold"].reset_index(drop=True)
-    told = gold["corrected_p_value"] < LEVEL
-    sided = np.where(gold["difference"] > 0, HELPED, HURT)
-    return gold.assign(verdict=np.where(told, sided, UNTOLD))
+    significant = gold["corrected_p_value"] < LEVEL
+    direction = np.where(gold["difference"] > 0, HELPED, HURT)
+    return gold.assign(verdict=np.where(significant, direction, UNDECIDED))
 
 
 def picture_rows(gold: pd.DataFrame) -> pd.DataFrame:
-    """Each method at its largest scale, best first, a block for each dataset, model and N.
-
-    LensError where nothing has a control.
-    """
+    """Each method at its largest scale, best first, per dataset, model and N; LensError if no
+    method has a control."""
     if gold.empty:
         raise LensError(
             "table_1_comparisons.csv has no comparison of gold reward, so there is nothing to "
-            "show. Compare a method beside original and repeat, or take overview out of artefacts."
+            "show. Add a method to original and repeat, or remove overview from `artefacts`."
         )
     blocks = []
     for _, panel in gold.groupby(PANEL, sort=False):
@@ -63,34 +65,34 @@ def picture_rows(gold: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    """A panel for each dataset, model and N: differences in order, a line at none."""
+    """One panel per dataset, model and N: ordered differences, and a line at 0."""
     panels = list(rows.groupby(PANEL, sort=False))
     longest = max(len(panel) for _, panel in panels)
     fig, axes = figures.figure(len(panels), 1, height=0.6 + 0.16 * longest)
     for axis, ((dataset, model, n_pairs), panel) in zip(axes.flat, panels, strict=True):
-        places = range(len(panel))[::-1]
-        for place, row in zip(places, panel.itertuples(), strict=True):
+        heights = range(len(panel))[::-1]
+        for height, row in zip(heights, panel.itertuples(), strict=True):
             look = look_of(row.method)
             axis.errorbar(
                 row.difference,
-                place,
+                height,
                 xerr=[[end] for end in figures.bars(row.low, row.difference, row.high)],
                 color=look["color"],
                 marker=look["marker"],
-                markerfacecolor="white" if row.verdict == UNTOLD else look["color"],
+                markerfacecolor="white" if row.verdict == UNDECIDED else look["color"],
                 markersize=5,
                 elinewidth=1.0,
             )
         axis.axvline(0, color="black", linewidth=0.8, zorder=0)
-        axis.set_yticks(list(places), labels=[_place(row) for row in panel.itertuples()])
+        axis.set_yticks(list(heights), labels=[_recipe(row) for row in panel.itertuples()])
         axis.set_ylim(-0.7, len(panel) - 0.3)
         axis.grid(axis="y", visible=False)
         axis.set_title(f"{dataset}, {model}, N = {n_pairs:,}", parse_math=False)
-        axis.set_xlabel("gold reward, less that of the control")
+        axis.set_xlabel("gold reward minus the control's")
     return fig
 
 
-def _place(row: Any) -> str:
+def _recipe(row: Any) -> str:
     return f"{method_name(row.method)} {row.scale}x"
 
 
@@ -104,26 +106,44 @@ def sections(
     paper_names: Mapping[str, str],
     comparable: bool,
 ) -> list[Section]:
-    """The page's words, all of them plain text; `raised` is from `flags.gather`."""
+    """The page's sections, all of plain text; `raised` is from `flags.gather`."""
     return [
-        _what_was_run(table, seeds, paper_names, comparable),
+        _result(table, seeds, gold),
         _what_helped(gold),
         _what_did_not(gold),
+        _what_was_run(table, paper_names, comparable),
         flags.section(*raised),
         _what_it_cost(jobs),
         _against_the_paper(claims),
     ]
 
 
-def _what_was_run(
-    table: pd.DataFrame, seeds: int, paper_names: Mapping[str, str], comparable: bool
-) -> Section:
+def _result(table: pd.DataFrame, seeds: int, gold: pd.DataFrame) -> Section:
+    """The answer in at most 150 words, then the picture."""
     sizes = _listed([f"{size:,}" for size in sorted(table["n_pairs"].unique())])
+    counts = gold["verdict"].value_counts()
+    parts = [f"{counts.get(verdict, 0)} {text}" for verdict, text in RESULTS.items()]
+    return Section(
+        "Result",
+        [
+            f"We trained reward models on N = {sizes} labelled pairs, with {seeds} seeds. Each "
+            "model picks the best of several candidate answers; a gold model, which is used for "
+            "nothing else, scores the picks.",
+            "The control of a method at scale k is the same reward model, trained on the original "
+            "pairs repeated k times. So a gain over the control comes from the new pairs, not "
+            "from more training steps.",
+            f"In {_comparisons(len(gold))} with the control: {_listed(parts)}.",
+        ],
+        picture=PICTURE,
+    )
+
+
+def _what_was_run(table: pd.DataFrame, paper_names: Mapping[str, str], comparable: bool) -> Section:
     scales = _listed([f"{k}x" for k in sorted(table["scale"].unique()) if k > 1])
     named = {
         column: _listed(
             [
-                f"{name} (in the place of the paper's {paper_names[name]})"
+                f"{name} (stands for the paper's {paper_names[name]})"
                 if paper_names.get(name)
                 else str(name)
                 for name in table[column].unique()
@@ -132,25 +152,20 @@ def _what_was_run(
         for column in ("dataset", "model")
     }
     methods = _listed([method_name(method) for method in table["method"].unique()])
-    augmented = f" Pairs were augmented to {scales}." if scales else ""
-    world = (
-        "The gold model is the paper's: its numbers are compared in size where dataset, model and "
-        "N bear its names."
+    augmented = f" Scales: {scales}." if scales else ""
+    paper = (
+        "The gold model is the paper's, so the paper's numbers are compared in size for its "
+        "datasets, models and N."
         if comparable
-        else "Data, models or gold model are not the paper's: its claims are compared in "
-        "direction, its numbers not in size."
+        else "Data, models or gold model are not the paper's, so its claims are compared in "
+        "direction only."
     )
     return Section(
         "What was run",
         [
-            f"Reward models from N = {sizes} labelled pairs of {named['dataset']}, with "
-            f"{named['model']}, at {seeds} seeds. Each picks the best of a prompt's candidates; "
-            f"a gold model, which trains nothing, scores the pick.{augmented} {world}",
-            f"Compared: {methods}.",
-            "The control of a method at scale k is the same reward model trained on the original "
-            "pairs repeated k times, so on as many pairs an epoch; at 1x it is the reward model on "
-            "the original pairs. A gain over the control is a gain by what the new pairs say, not "
-            "by longer training.",
+            f"Data: {named['dataset']}. Models: {named['model']}. Methods: {methods}.{augmented} "
+            "At 1x the control is the reward model on the original pairs.",
+            paper,
         ],
     )
 
@@ -158,31 +173,32 @@ def _what_was_run(
 def _what_helped(gold: pd.DataFrame) -> Section:
     helped = gold[gold["verdict"] == HELPED]
     if helped.empty:
-        text = f"Nothing: none of {_comparisons(len(gold))} told its method above its control."
+        text = f"Nothing: no method is above its control in {_comparisons(len(gold))}."
     else:
         verb = "is" if len(helped) == 1 else "are"
         text = f"Of {_comparisons(len(gold))}, {len(helped)} {verb} above the control:"
-    return Section("What helped against its control", [text], _by_method(helped), picture=PICTURE)
+    return Section("What helped", [text], _by_method(helped))
 
 
 def _what_did_not(gold: pd.DataFrame) -> Section:
-    hurt, untold = gold[gold["verdict"] == HURT], gold[gold["verdict"] == UNTOLD]
+    hurt, undecided = gold[gold["verdict"] == HURT], gold[gold["verdict"] == UNDECIDED]
     helped = set(gold.loc[gold["verdict"] == HELPED, "method"])
     never = [m for m in gold["method"].unique() if m not in helped]
     texts = []
     if never:
         names = _listed([method_name(method) for method in never])
-        texts.append(f"Above the control nowhere: {names}.")
-    if len(untold):
+        texts.append(f"Never above the control: {names}.")
+    if len(undecided):
         texts.append(
-            f"Not told apart from the control: {len(untold)} of {_comparisons(len(gold))}. That is "
-            "no proof of no difference; the intervals in the picture say how large it may be."
+            f"No detectable difference from the control: {len(undecided)} of "
+            f"{_comparisons(len(gold))}. A difference may still exist; the intervals in the "
+            "picture show how large it can be."
         )
     if len(hurt):
         texts.append(f"Below the control: {len(hurt)} of {_comparisons(len(gold))}:")
     if not texts:
-        texts.append("Everything that has a control is above it.")
-    return Section("What did not", texts, _by_method(hurt))
+        texts.append("Every method is above its control.")
+    return Section("What did not help", texts, _by_method(hurt))
 
 
 def _comparisons(count: int) -> str:
@@ -193,32 +209,32 @@ def _comparisons(count: int) -> str:
 
 def _by_method(rows: pd.DataFrame) -> list[str]:
     points = []
-    for method, found in rows.groupby("method", sort=False):
-        several = found["n_pairs"].nunique() > 1 or found["model"].nunique() > 1
-        places = [
+    for method, part in rows.groupby("method", sort=False):
+        several = part["n_pairs"].nunique() > 1 or part["model"].nunique() > 1
+        differences = [
             f"{row.dataset}{f', {row.model}, N = {row.n_pairs:,}' if several else ''}, "
             f"{row.scale}x {shown(row, 2, 'difference', sign=True)}"
-            for row in found.itertuples()
+            for row in part.itertuples()
         ]
-        points.append(f"{method_name(method)}: {'; '.join(places)}")
+        points.append(f"{method_name(method)}: {'; '.join(differences)}")
     return points
 
 
 def _what_it_cost(jobs: pd.DataFrame) -> Section:
     if jobs.empty:
-        return Section("What it cost", ["No stage of this run has left a record of its cost."])
+        return Section("What it cost", ["No stage of this run recorded its cost."])
     devices = ", ".join(f"{name} ({n:,} jobs)" for name, n in costs.devices(jobs).items())
     table = (costs.HEADER, costs.printed(jobs))
-    return Section("What it cost", [f"Ran on {devices}. {costs.NOTE}"], table=table)
+    return Section("What it cost", [f"Devices: {devices}. {costs.NOTE}"], table=table)
 
 
 def _against_the_paper(claims: pd.DataFrame) -> Section:
     if claims.empty:
-        return Section("Against the paper", ["No artefact of this run has numbers of the paper."])
+        return Section(TO_PAPER, ["The paper has no numbers for the artefacts of this run."])
     texts = [
         f"{words}: {_counted(claims[claims['kind'] == kind])}."
         for kind, words in (
-            ("claim", "Claims that one thing is above another (some stand in several artefacts)"),
+            ("claim", "Claims that one value is above another (some are in several artefacts)"),
             ("ratio", "Ratios of times and sizes, measured once"),
             ("number", "Numbers"),
         )
@@ -232,13 +248,13 @@ def _against_the_paper(claims: pd.DataFrame) -> Section:
         f"{shown(row, 2, 'ours', sign=row.kind == 'claim')}, {row.why}"
         for row in differ.itertuples()
     ]
-    return Section("Against the paper", texts, points)
+    return Section(TO_PAPER, texts, points)
 
 
 def _counted(claims: pd.DataFrame) -> str:
     counts = claims["verdict"].value_counts()
-    found = [f"{verdict} {counts[verdict]}" for verdict in VERDICTS if counts.get(verdict, 0)]
-    return f"{', '.join(found)}, of {len(claims)}"
+    parts = [f"{verdict} {counts[verdict]}" for verdict in VERDICTS if counts.get(verdict, 0)]
+    return f"{', '.join(parts)}, of {len(claims)}"
 
 
 def _listed(names: Iterable[object]) -> str:

@@ -167,7 +167,7 @@ def test_advice_says_what_it_measured(advice):
 
 
 def made_up(low):
-    """An advice whose best recipe has this lower bound and whose LENS difference is told."""
+    """An advice whose best recipe has this lower bound and whose LENS difference excludes 0."""
     accuracy = {
         Recipe("linear_probe"): Interval(0.6, low, 0.7),
         Recipe("repeat", 2): Interval(0.55, 0.5, 0.6),
@@ -191,8 +191,8 @@ def test_a_loss_is_called_a_loss_and_chance_is_called_chance():
     assert "augmentation is not recommended" in text
     assert "Fewer than 100 prompts" in text
     assert "Twice the labels would bring +5.0 points" in text
-    assert "No recipe is told from a coin" in text
-    assert "No recipe is told from a coin" not in as_text(made_up(0.51))
+    assert "No recipe is detectably better than a coin" in text
+    assert "No recipe is detectably better than a coin" not in as_text(made_up(0.51))
 
 
 def test_a_power_law_is_found_again_and_bounded():

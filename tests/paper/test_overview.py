@@ -76,7 +76,7 @@ def test_any_text_shows_as_it_is(text):
 
 def test_helped_means_above_the_control_after_correction():
     gold = overview.judged(comparisons(ROWS))
-    assert gold["verdict"].tolist() == ["above", "below", "not told apart", "above"]
+    assert gold["verdict"].tolist() == ["above", "below", "no detectable difference", "above"]
     pair_accuracy = comparisons(ROWS).assign(measure="correct")
     assert overview.judged(pair_accuracy).empty
     flipped = comparisons(ROWS).assign(difference=lambda t: -t["difference"])
@@ -93,10 +93,21 @@ def test_the_words_put_each_method_on_its_side():
     assert "LENS: d, 2x +0.50 [+0.40, +0.60]" in helped
     assert "LoRA: d, 4x +0.20" in helped
     assert "IPO" not in helped
-    assert "nowhere: IPO." in not_helped
+    assert "Never above the control: IPO." in not_helped
     assert "LENS: d, 4x -0.30" in not_helped
-    assert "Not told apart from the control: 1 of 4" in not_helped
+    assert "No detectable difference from the control: 1 of 4" in not_helped
     assert page(comparisons(ROWS[2:3]))[1].paragraphs[0].startswith("Nothing")
+
+
+def test_the_result_comes_first_and_its_picture_after_150_words_at_most():
+    result, *others = page(comparisons(ROWS))
+    assert result.picture
+    assert not any(section.picture for section in others)
+    assert not result.points
+    assert not result.table
+    assert len(" ".join(result.paragraphs).split()) <= 150
+    counts = "2 above it, 1 below it and 1 without a detectable difference."
+    assert result.paragraphs[-1].endswith(counts)
 
 
 def test_the_picture_has_each_method_at_its_largest_scale_best_first():

@@ -102,11 +102,12 @@ def test_the_first_page_answers_in_words_and_one_picture(page):
         words.index(title)
         for title in (
             "Run offline",
+            "Result",
+            "What helped",
+            "What did not help",
             "What was run",
-            "What helped against its control",
-            "What did not",
             "What it cost",
-            "Against the paper",
+            "Comparison with the paper",
             "How to read the rest",
         )
     ]

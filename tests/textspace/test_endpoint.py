@@ -45,7 +45,7 @@ def test_answers_keep_their_places_and_are_asked_once(cache, capsys):
         assert set(asked.keys) == {f"Bearer {KEY}"}
     first = capsys.readouterr().err
     assert "3 calls, 0 of 4 answers are in" in first
-    assert f"about 3 tokens in, at most {3 * 512:,} out" in first
+    assert f"about 3 tokens read, at most {3 * 512:,} written" in first
     assert ask(texts, base_url, cache) == answers_of(texts)  # nobody listens any more
     assert "0 calls, 4 of 4 answers are in" in capsys.readouterr().err
     assert len(cache.read_text().splitlines()) == 3
@@ -78,12 +78,12 @@ def test_a_busy_server_is_asked_again(cache):
     [
         ((500, SOON, {"error": {"message": "out of order"}}), 3, "out of order"),
         ((429, SOON, {"error": {"message": "no quota"}}), 3, "no quota"),
-        ((200, {}, b"{nonsense"), 1, "no chat completion"),
-        ((200, {}, {"choices": None}), 1, "no chat completion"),
-        ((200, {}, {"choices": [{"message": {"content": ["[[A]]"]}}]}), 1, "no text"),
+        ((200, {}, b"{nonsense"), 1, "not a chat completion"),
+        ((200, {}, {"choices": None}), 1, "not a chat completion"),
+        ((200, {}, {"choices": [{"message": {"content": ["[[A]]"]}}]}), 1, "is not text"),
         ((200, {"Content-Type": "text/html"}, b"<h1>Log in</h1>"), 1, "Log in"),
     ],
-    ids=["500", "429", "no JSON", "no choices", "no text", "a web page"],
+    ids=["500", "429", "no JSON", "no choices", "is not text", "a web page"],
 )
 def test_what_fails_for_good_is_none_and_others_go_on(cache, capsys, broken, times, words):
     def script(text, _):
@@ -124,7 +124,7 @@ def test_a_rerun_asks_only_for_the_rest(cache):
     with server(script) as (base_url, asked):
         with pytest.raises(LensError, match="seems to be down: 20 requests in a row") as stopped:
             ask(texts, base_url, cache, parallel=2)
-        assert f"7 answers of this run are kept in {cache}" in str(stopped.value)
+        assert f"7 answers of this run are saved in {cache}" in str(stopped.value)
         assert 27 <= len(asked.texts) < 100
         assert sorted(read_cache(cache).values()) == sorted(answers_of(alive))
         alive.update(texts)
@@ -160,7 +160,7 @@ def test_a_refusal_stops_at_once_and_hides_the_key(cache, capsys, status):
     message = str(stopped.value)
     assert f"text 1 (1 characters): Error code: {status}" in message
     assert "not with [API key], nor with this model" in message
-    assert "1 answers of this run are kept" in message
+    assert "1 answers of this run are saved" in message
     assert asked.texts[:2] == ["x", "0"]
     assert len(asked.texts) < 31
     assert list(read_cache(cache).values()) == ["x [[A]]"]
@@ -228,7 +228,7 @@ def test_a_torn_last_line_is_dropped(cache, keep):
 def test_a_file_that_is_no_cache_stays_as_it_is(tmp_path, data):
     path = tmp_path / "pairs.csv"
     path.write_bytes(data)
-    with pytest.raises(LensError, match=r"pairs.csv: line 1 is no answer"):
+    with pytest.raises(LensError, match=r"pairs.csv: line 1 is not an answer"):
         ask(["x"], "http://localhost:1/v1", path)
     assert path.read_bytes() == data
 

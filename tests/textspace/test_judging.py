@@ -48,7 +48,7 @@ def scripted(*pairs):
 
 def test_the_packaged_prompt_has_every_place_once():
     template = judging.read_template(None)
-    assert sorted(judging.PLACES.findall(template)) == ["first", "prompt", "second"]
+    assert sorted(judging.PLACEHOLDERS.findall(template)) == ["first", "prompt", "second"]
     assert template.index("{first}") < template.index("{second}")
     assert template.index("[[A]] if the first") < template.index("[[B]] if the second")
 

@@ -94,7 +94,7 @@ def test_held_out_prompts_are_neither_trained_on_nor_judged_by():
     found = text_pairs.held_out_prompts(pairs, used, 5, seed=0)
     assert len(found) == 5
     assert set(found["prompt_id"]) <= {f"p{i}" for i in range(8, 16)}
-    with pytest.raises(LensError, match=r"9 held-out prompts are asked for, but .* has 8"):
+    with pytest.raises(LensError, match=r"9 held-out prompts are needed, but .* has only 8"):
         text_pairs.held_out_prompts(pairs, used, 9, seed=0)
 
 
@@ -127,7 +127,7 @@ def test_others_make_up_for_a_prompt_with_too_few_and_too_few_in_all_is_an_error
         "prompts_with_too_few_pairs": 1,
     }
     with pytest.raises(
-        LensError, match=r"scale 6 needs 15 .* make 12: 6 .*, none of 1 of 3 prompts"
+        LensError, match=r"scale 6 needs 15 .* make 12: at most 6 .*, none for 1 of 3 prompts"
     ):
         text_pairs.synthetic_pairs(pairs, np.arange(3), some, scale=6, seed=0)
 
@@ -273,7 +273,7 @@ def test_self_evolved_trains_again_on_what_it_was_sure_of():
 def test_self_evolved_takes_no_pair_below_its_confidence():
     pairs, rows = table(6, 0), np.arange(6)
     responses = scored(pairs).drop(columns="score")
-    with pytest.raises(LensError, match=r"round 1: 6 pairs should join, but .* only 0 .* of 0\.9"):
+    with pytest.raises(LensError, match=r"round 1: 6 pairs are needed, but .* only 0 .* of 0\.9"):
         self_evolved.evolve(
             pairs,
             rows,
@@ -313,9 +313,9 @@ def test_answers_of_two_models_are_compared_on_the_same_prompts_only():
     second = responses_of("b").assign(candidate=0)
     found = same_questions(first, second)
     assert found[["a", "b"]].to_numpy().tolist() == [["a", "b"], ["only", "only"]]
-    with pytest.raises(LensError, match="not answered the same prompts"):
+    with pytest.raises(LensError, match="the two models answered different prompts"):
         same_questions(first, second.iloc[:1])
     gold = pd.DataFrame({"prompt_id": ["y", "x"], "candidate": [0, 0], "gold": [1.0, 2.0]})
     assert gold_by_seed({"m": gold})["m"].tolist() == [[2.0, 1.0]]
-    with pytest.raises(LensError, match="n: its answers are to other prompts"):
+    with pytest.raises(LensError, match="n: its answers have other prompts"):
         gold_by_seed({"m": gold, "n": gold.assign(prompt_id=["y", "z"])})

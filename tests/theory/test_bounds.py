@@ -159,7 +159,7 @@ def test_a_boundary_too_small_or_large_for_a_number_leaves_no_sizes():
     [
         (0.26, 0.0, "the bound promises a gain for every N"),
         (0.5, 3.0, "the bound promises a gain for every N"),
-        (0.5, 6.0, "the bound promises a gain for no N"),
+        (0.5, 6.0, "the bound promises no gain for any N"),
         (0.0, 0.5, "the bound promises a gain only for N < 144.00"),  # (1 / rho)^2, rho = 1 / 12
         (1.0, 60.0, "the bound promises a gain only for N > 100.00"),  # rho = 10
     ],
@@ -167,7 +167,7 @@ def test_a_boundary_too_small_or_large_for_a_number_leaves_no_sizes():
 def test_where_a_gain_is_promised_in_words(p, b0, words):
     constants = Constants(C1=2.0, p=p, B0=b0, dim=8, delta=math.exp(-1))
     assert helped_words(constants) == words
-    assert sentences(constants)[-1] == f"Corrected (Eq. 37 turns the inequality round): {words}."
+    assert sentences(constants)[-1] == f"Corrected (Eq. 37 reverses the inequality): {words}."
 
 
 def test_the_smallest_scale_in_words():
@@ -178,7 +178,7 @@ def test_the_smallest_scale_in_words():
 
 def test_sentences_say_where_the_paper_s_threshold_is_not_defined():
     free = Constants(C1=0.24, p=0.26, B0=0.0, dim=64, delta=0.05)
-    assert "N0 is not defined: that takes p < 1/2 and B0 > 0." in sentences(free)
+    assert "N0 is not defined: it needs p < 1/2 and B0 > 0." in sentences(free)
 
 
 def test_sentences_give_both_readings():

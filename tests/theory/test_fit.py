@@ -149,10 +149,10 @@ def test_missing_runs_and_sizes_are_named():
     with pytest.raises(LensError, match="same seeds"):
         fit(points.drop(index=0), decay)
     lens = points["method"] == "lens"
-    with pytest.raises(LensError, match="Both need the same"):
+    with pytest.raises(LensError, match="They must be the same"):
         fit(points[~lens | (points["n_pairs"] > 100)], decay)
     moved = points.assign(n_pairs=points["n_pairs"].where(~lens, points["n_pairs"] + 1))
-    with pytest.raises(LensError, match="Both need the same"):
+    with pytest.raises(LensError, match="They must be the same"):
         fit(moved, decay)
 
 
