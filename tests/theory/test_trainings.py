@@ -177,7 +177,7 @@ def test_equal_steps_are_equal_at_every_size():
 
 
 def test_too_few_sizes_are_named():
-    with pytest.raises(LensError, match="fewer than two of the sizes .* are below the 100"):
+    with pytest.raises(LensError, match=r"fewer than two of the sizes .* are below the 100"):
         trainings.check_sizes([50, 100, 1000], 100)
 
 
