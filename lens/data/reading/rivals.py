@@ -23,7 +23,7 @@ def require_one_rating(names: Names, given: list[str], prompt: str, place: str) 
             f"{place}: `{first}` may be a rating or a rank of the answer. {either(place, meant)}"
         )
     groups: dict[str, list[dict]] = {}
-    for _, row in names.rows:
+    for _, row in names.rows if len(given) > 1 else ():
         groups.setdefault(text_of(row.get(prompt)), []).append(row)
     for other in given[1:]:
         for group in groups.values():
