@@ -89,21 +89,26 @@ def table(result: dict) -> str:
     from lens.core.errors import printable
     from lens.evaluation.bench_rows import NAMES
 
-    lines = [line(NAMES[result["version"]], "n", "score %")]
-    headings = {name: scores(name, scored) for name, scored in result["sections"].items()}
+    matched = result["length_matched"]
+    lines = [line(NAMES[result["version"]], "n", "score %", "length-matched %")]
+    headings = {
+        name: scores(name, scored, matched["sections"][name])
+        for name, scored in result["sections"].items()
+    }
     if result["outside_sections"]:
         headings[None] = "outside the sections"
     for section, heading in headings.items():
         lines.append(heading)
         lines += [
-            scores(f"  {name}", subset)
+            scores(f"  {name}", subset, matched["subsets"][name])
             for name, subset in result["subsets"].items()
             if subset["section"] == section and name != section
         ]
     for name, score in result.get("difficulties", {}).items():
         lines.append(scores(name, {"n": result["n"], "score": score}))
     counted = sum(scored["n"] for scored in result["sections"].values())
-    lines.append(scores("overall", {"n": counted, "score": result["overall"]}))
+    whole = {"n": counted, "score": result["overall"]}
+    lines.append(scores("overall", whole, matched["overall"]))
     compared = "comparisons" if "difficulties" in result else f"{result['n']} examples"
     lines.append(f"exact ties: {100 * result['exact_ties']:.1f} % of {compared}")
     for name in ("missing_sections", "missing_subsets"):
@@ -112,12 +117,15 @@ def table(result: dict) -> str:
     return "\n".join(lines)
 
 
-def scores(name: str, scored: dict) -> str:
-    percent = "-" if scored["score"] is None else f"{100 * scored['score']:.1f}"
-    return line(name, scored["n"], percent)
+def scores(name: str, scored: dict, matched: float | None = None) -> str:
+    return line(name, scored["n"], percent(scored["score"]), percent(matched))
 
 
-def line(name: str, count: object, percent: str) -> str:
+def percent(score: float | None) -> str:
+    return "-" if score is None else f"{100 * score:.1f}"
+
+
+def line(name: str, count: object, score: str, matched: str) -> str:
     from lens.core.errors import printable
 
-    return f"{printable(name):<28}{count:>7}{percent:>9}"
+    return f"{printable(name):<28}{count:>7}{score:>9}{matched:>18}"

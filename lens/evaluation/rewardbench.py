@@ -25,6 +25,7 @@ from lens.evaluation.bench_rows import (
     require_known,
     rewards_of_each,
 )
+from lens.evaluation.length_matched import length_matched
 
 HUB: dict[Bench, tuple[str, str]] = {  # data set, split
     1: ("allenai/reward-bench", "filtered"),
@@ -78,14 +79,17 @@ def evaluate(
     *,
     columns: dict[str, str] | None = None,
 ) -> dict:
-    """The result (see `judge`) of a scorer on rows of a benchmark, recognised unless told.
+    """The result (see `judge`) of a scorer on rows of a benchmark, recognised unless told, with
+    what `length_matched` says beside it.
 
     `score(prompts, responses)` takes two lists of n texts (prompts as JSON messages) and gives
     n rewards. `columns` are {"ours": "theirs"}.
     """
     version = version or recognise_version(rows, columns)
     examples = read_examples(rows, version, columns)
-    return judge(examples, score(*texts(examples)), version)
+    rewards = score(*texts(examples))
+    result = judge(examples, rewards, version)
+    return result | {"length_matched": length_matched(result, examples, rewards)}
 
 
 def texts(examples: list[Example]) -> tuple[list[str], list[str]]:

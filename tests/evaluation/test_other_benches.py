@@ -186,9 +186,9 @@ def test_command(tmp_path, monkeypatch, capsys, lens, fail):
     data.write_text("".join(json.dumps(row) + "\n" for row in RM_BENCH))
     lens("reward-bench", "model", "--data", data, "--bench", "rm-bench", "--out", out)
     printed = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert printed[0] == ["RM-Bench", "n", "score", "%"]
-    assert ["safety-response", "1", "33.3"] in printed
-    assert ["hard", "7", f"{100 * (CHAT['hard'] + 1 + 0 + SAFETY['hard']) / 4:.1f}"] in printed
+    assert printed[0] == ["RM-Bench", "n", "score", "%", "length-matched", "%"]
+    assert ["safety-response", "1", "33.3"] in [row[:3] for row in printed]
+    assert ["hard", "7", f"{100 * (CHAT['hard'] + 1 + 0 + SAFETY['hard']) / 4:.1f}", "-"] in printed
     assert ["exact", "ties:", "6.3", "%", "of", "comparisons"] in printed
     assert json.loads(out.read_text())["metrics"]["difficulties"]["easy"] == pytest.approx(
         (CHAT["easy"] + 1 + 0 + SAFETY["easy"]) / 4

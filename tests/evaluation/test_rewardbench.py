@@ -290,12 +290,12 @@ def test_command(tmp_path, monkeypatch, capsys, lens, fail):
     assert not out.exists()
     lens(*command, "--version", 1)
     printed = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["Reasoning", "8", "58.3"] in printed
-    assert ["mt-bench-hard", "3", "66.7"] in printed
+    assert ["Reasoning", "8", "58.3", "50.0"] in printed
+    assert ["mt-bench-hard", "3", "66.7", "-"] in printed
     assert printed[-5:-2] == [
         ["outside", "the", "sections"],
-        ["own", "2", "50.0"],
-        ["overall", "28", f"{100 * (CHAT + HARD + SAFETY + REASONING + 1 / 3) / 4.5:.1f}"],
+        ["own", "2", "50.0", "50.0"],
+        ["overall", "28", f"{100 * (CHAT + HARD + SAFETY + REASONING + 1 / 3) / 4.5:.1f}", "50.0"],
     ]
     saved = json.loads(out.read_text())
     assert saved["metrics"]["sections"]["Chat"] == {"n": 4, "score": 0.5}
