@@ -51,7 +51,7 @@ def score_gaps(table: pd.DataFrame, source: str) -> np.ndarray:
             raise LensError(f"{place}: needs `id` or `prompt`, and numbers `chosen`, `rejected`.")
         if name in found:
             raise LensError(
-                f"{place}: the {key} {name!r:.80} stands twice. Give rows the pairs' ids."
+                f"{place}: the {key} {name!r:.80} is used twice. Give rows the pairs' ids."
             )
         found[name] = float(better) - float(worse)
     names = table[key].astype(str)

@@ -45,12 +45,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 class OutOfMemoryExit(SystemExit):
-    """The end of a command that got no memory."""
+    """Raised when a command runs out of memory."""
 
 
 def program() -> None:
-    """Entry point of the process. Without memory it ends at once: a library that was imported by
-    half could crash while Python tidies up, and another status would hide the message."""
+    """Entry point of the process. Out of memory it exits at once: a half-imported library could
+    crash while Python shuts down, and another exit status would hide the message."""
     try:
         main()
     except OutOfMemoryExit as stop:
@@ -59,7 +59,7 @@ def program() -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Runs a command; exits with 1 and one clear message when the input is at fault."""
+    """Runs a command; exits with status 1 and one clear message if the input is wrong."""
     args = build_parser().parse_args(argv)
     cost.start()
     try:

@@ -1,4 +1,4 @@
-"""Say whether latent augmentation helps on your pairs, and what does best."""
+"""Say whether latent augmentation helps on your pairs, and which recipe is best."""
 
 from lens.cli.shared.your_data import (
     add_data_arguments,

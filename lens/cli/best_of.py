@@ -1,4 +1,4 @@
-"""Pick the best of several responses with a reward model: JSONL in, JSONL out, row by row."""
+"""Pick the best of several responses per prompt with a reward model: JSONL in, JSONL out."""
 
 from lens.cli.shared.your_data import add_reading_arguments, add_reward_model_arguments, positive
 

@@ -1,4 +1,4 @@
-"""Write the offline world's stand-in for RewardBench, on prompts that no pair has."""
+"""Write the offline world's version of RewardBench, on prompts that no pair has."""
 
 from lens.cli.shared.arguments import add_settings
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics

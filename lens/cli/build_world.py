@@ -1,4 +1,5 @@
-"""Write the offline world: preference pairs, texts to train tiny models on, and what is true."""
+"""Write the offline world: preference pairs, texts to train tiny models on, and their true
+rewards."""
 
 from lens.cli.shared.arguments import add_settings, settings
 

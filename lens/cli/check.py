@@ -1,4 +1,4 @@
-"""Say what a file or Hub dataset of preferences holds, before anything runs."""
+"""Check a file or Hub dataset of preferences before anything runs."""
 
 from lens.cli.shared.your_data import add_data_arguments
 

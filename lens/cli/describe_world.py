@@ -1,4 +1,4 @@
-"""Say what the offline world is: how noisy its labels, how good its gold model, how hard it is."""
+"""Describe the offline world: how noisy its labels are, how good its gold model, how hard it is."""
 
 from lens.cli.shared.arguments import settings
 from lens.cli.shared.publish import add_out_arguments

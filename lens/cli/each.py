@@ -1,5 +1,5 @@
-"""Run one command several times in one process, which starts and imports once: what a job of the
-workflow does that trains or judges several reward models of the same embeddings."""
+"""Run one command several times in one process, which saves start-up time. Workflow jobs use it to
+train or judge several reward models on the same embeddings."""
 
 
 def add_arguments(parser):

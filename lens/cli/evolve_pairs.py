@@ -1,4 +1,4 @@
-"""Label pairs by self-evolution: the reward model ranks, confident pairs join, it trains again."""
+"""Label pairs by self-evolution: train, add the pairs that the model ranks confidently, repeat."""
 
 from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.model import add_model_arguments
@@ -10,7 +10,7 @@ def add_arguments(parser):
     from lens.textspace.settings import SelfEvolvedSettings
 
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
-    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs per seed")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--scales", type=int, nargs="+", required=True, help="above 1")
     parser.add_argument("--responses", required=True, help="from sample-responses")

@@ -1,7 +1,7 @@
 """Export a linear reward model for other tools.
 
-One on the last token of a causal model becomes a Hugging Face sequence classifier, any other a
-sentence-transformers model with a dense head.
+A reward model on the last token of a causal model becomes a Hugging Face sequence classifier, any
+other a sentence-transformers model with a dense head.
 """
 
 from lens.cli.shared.your_data import add_reward_model_arguments

@@ -119,7 +119,7 @@ def _own(args):
 
 
 def _continued(args):
-    """(the pairs of an earlier folder with the new ones, its recipe)."""
+    """(the pairs of an earlier folder and the new ones, the folder's recipe)."""
     from dataclasses import replace
     from pathlib import Path
 

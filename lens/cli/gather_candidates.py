@@ -1,4 +1,4 @@
-"""Put the shards of a table together: candidates, and likewise responses and scores."""
+"""Join the shards of a table of candidates, responses or scores."""
 
 
 def add_arguments(parser):

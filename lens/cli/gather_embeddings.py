@@ -1,4 +1,4 @@
-"""Put the shards of an embedding stage under one index; the embeddings stay where they are."""
+"""Write one index for the shards of an embedding stage; the embeddings are not copied."""
 
 
 def add_arguments(parser):

@@ -1,4 +1,4 @@
-"""Choose prompts of the test split that no reward model trains on and none is judged by."""
+"""Choose prompts of the test split that are used neither for training nor for judging."""
 
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 

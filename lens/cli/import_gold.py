@@ -1,4 +1,4 @@
-"""Take the gold scores that a pool of candidates brings along."""
+"""Import the gold scores that a pool of candidates contains."""
 
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.pool import add_pool_arguments, read_pool

@@ -1,4 +1,4 @@
-"""Say where synthetic embeddings lie among the real ones, and whether their order held."""
+"""Measure where synthetic embeddings are among the real ones, and whether their order held."""
 
 import json
 
@@ -11,7 +11,7 @@ def add_arguments(parser):
 
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--embeddings", required=True, help="from embed-pairs")
-    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs per seed")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--methods", nargs="+", required=True, help="lens, ...; first: examples")
     parser.add_argument("--scale", type=int, required=True, help="of augmentation, 2 or more")
@@ -85,7 +85,7 @@ def together(found, pairs):
 
 
 def spread_facts(real, found) -> dict:
-    """How far apart training responses lie, and how far all embeddings of a method spread."""
+    """How far apart training responses are, and how far all embeddings of a method spread."""
     import numpy as np
 
     from lens.evaluation import synthetic_geometry

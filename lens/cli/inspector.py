@@ -1,4 +1,4 @@
-"""Show where synthetic embeddings lie among the real ones: a table, examples, a picture."""
+"""Show where synthetic embeddings are among the real ones: a table, examples, a picture."""
 
 from lens.cli.shared.publish import add_out_arguments, publish
 

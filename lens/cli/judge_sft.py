@@ -38,7 +38,7 @@ def run(args):
     if (judged["preferred"] == "none").all():
         print(
             "judge-sft: no pair has a verdict; the judge never wrote [[A]], [[B]] or [[C]] in both "
-            "orders. Table 3 will have no win rate: look at its prompt and at --max-new-tokens.",
+            "orders. Table 3 will have no win rate: check its prompt and --max-new-tokens.",
             file=sys.stderr,
         )
     artifacts.write_table(args.out, pd.concat([table, judged], axis=1))

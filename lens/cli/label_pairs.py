@@ -1,11 +1,11 @@
-"""Pair sampled responses, by scores or by a judge's verdicts, until the scale is met."""
+"""Pair sampled responses, by scores or by a judge's verdicts, until the scale is reached."""
 
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 
 
 def add_arguments(parser):
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
-    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs per seed")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--scale", type=int, required=True, help="the largest to be met")
     which = parser.add_mutually_exclusive_group(required=True)

@@ -1,4 +1,4 @@
-"""Write and draw what reward models reach without augmentation, by the number of pairs."""
+"""Write and draw the accuracy of reward models without augmentation, by the number of pairs."""
 
 from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, metrics_of, publish
 

@@ -1,4 +1,4 @@
-"""Choose the pairs whose labels would teach a reward model most, and write them as tasks."""
+"""Choose the pairs whose labels would help a reward model most, and write them as tasks."""
 
 from lens.cli.shared.arguments import options
 from lens.cli.shared.your_data import add_data_arguments, add_encoder_arguments, positive

@@ -1,4 +1,4 @@
-"""Pick, for every held-out prompt, the response that a reward model likes best."""
+"""Pick the response with the highest reward for every held-out prompt."""
 
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.text import add_text_reward_arguments, score_texts

@@ -1,5 +1,5 @@
-"""Say what a run will take, before anything is submitted: jobs, hours, disk, memory, and the
-longest chain, from measured seconds and stated constants (docs/plan.md)."""
+"""Estimate what a run needs before it starts: jobs, hours, disk, memory and the longest chain, from
+measured seconds and stated constants (docs/plan.md)."""
 
 import argparse
 

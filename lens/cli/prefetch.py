@@ -1,4 +1,4 @@
-"""Download what a run reads of the Hugging Face Hub, so that its jobs need no network."""
+"""Download what a run reads from the Hugging Face Hub, so that its jobs need no network."""
 
 
 def add_arguments(parser):

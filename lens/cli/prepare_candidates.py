@@ -1,4 +1,4 @@
-"""Check a pool of candidate answers (own or public) and bring it into one form."""
+"""Check a pool of candidate answers (yours or a public one) and convert it to one form."""
 
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.pool import add_pool_arguments, read_pool

@@ -1,4 +1,4 @@
-"""Check preference pairs, bring them into one form and split them by prompt."""
+"""Check preference pairs, convert them to one form and split them by prompt."""
 
 from lens.cli.shared.arguments import add_settings, options, settings
 
@@ -75,7 +75,7 @@ def load(args, source):
 
 
 def looked_at(pairs, places, pool, group_by):
-    """What to beware of in the pairs, in numbers and as flags."""
+    """Problems of the pairs, as numbers and as flags."""
     from lens.core import diagnostics
     from lens.data import near_duplicates, splits
 

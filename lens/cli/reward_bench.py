@@ -1,7 +1,7 @@
 """Judge a reward model that `lens fit` saved on RewardBench, RM-Bench or JudgeBench.
 
-From files or from the Hub. Scores by subset, by section and overall follow the official code; a tie
-is no success but in RewardBench 2, where it is shared.
+The benchmark is read from files or from the Hub. Scores by subset, by section and overall follow
+the official code; a tie counts as wrong, except in RewardBench 2, which shares it.
 """
 
 from lens.cli.shared.arguments import names, settings
@@ -58,7 +58,7 @@ def run(args):
 
 
 def shared_with(training, rows, version, columns):
-    """The prompts that the rows share with the training pairs, counted and printed."""
+    """Counts and prints the prompts that the rows share with the training pairs."""
     from lens.evaluation import bench_rows, overlap
 
     examples = bench_rows.read_examples(rows, version, columns)

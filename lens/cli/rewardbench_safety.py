@@ -1,4 +1,4 @@
-"""Write accuracies on RewardBench's Safety section, or on what stands in for it."""
+"""Write accuracies on RewardBench's Safety section, or on data that replace it."""
 
 from lens.cli.shared.publish import add_out_arguments, publish
 

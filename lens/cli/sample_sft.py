@@ -1,4 +1,4 @@
-"""Sample one fresh answer to every test prompt from each seed's SFT model."""
+"""Sample one answer to every test prompt from each seed's SFT model."""
 
 from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics

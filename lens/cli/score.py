@@ -1,4 +1,4 @@
-"""Score responses, or pairs of them, with a reward model: JSONL in, JSONL out, row by row."""
+"""Score responses or pairs with a reward model: JSONL in, JSONL out, row by row."""
 
 from lens.cli.shared.your_data import add_reading_arguments, add_reward_model_arguments, positive
 

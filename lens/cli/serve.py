@@ -1,7 +1,7 @@
 """Serve a reward model to trainers over HTTP, as OpenRLHF's `POST /get_reward`.
 
-On this machine alone unless --host says otherwise; a token, from the environment variable
-LENS_SERVE_TOKEN, is needed then.
+Only this machine can reach it, unless you set --host; that needs a token in the environment
+variable LENS_SERVE_TOKEN.
 """
 
 from lens.cli.shared.your_data import add_reward_model_arguments, positive

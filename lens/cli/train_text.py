@@ -18,7 +18,7 @@ from lens.cli.shared.text import (
 
 def add_arguments(parser):
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
-    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs per seed")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--scales", type=int, nargs="+", required=True)
     parser.add_argument(

@@ -5,7 +5,7 @@ from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metric
 
 def add_arguments(parser):
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
-    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs per seed")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     add_stage_outputs(parser, "prompt table (.parquet)")
 

@@ -48,7 +48,7 @@ def is_biased(side: Share | None) -> bool:
 
 
 def duplicates(table: pd.DataFrame) -> int:
-    """Pairs that stand in the table already, word for word."""
+    """Exact copies of earlier pairs of the table."""
     return int(table.duplicated(["prompt", "chosen", "rejected"]).sum())
 
 

@@ -1,7 +1,7 @@
-"""Candidate pools: several answers a prompt, with gold scores where somebody gave them.
+"""Candidate pools: several answers per prompt, with gold scores if somebody gave them.
 
 On disk a pool is a table `prompt_id, prompt, group, candidate, response`, one row per candidate,
-prompts in order, the same number of candidates for each; gold scores lie in a file of their own.
+prompts in order, the same number of candidates for each; gold scores are in a separate file.
 """
 
 import json
@@ -59,7 +59,7 @@ def normalise_pool(
         prompt_id = found[0][0]
         if prompt_id in places:
             raise LensError(
-                f"{place}: the id {prompt_id!r:.80} stands twice, first in row "
+                f"{place}: the id {prompt_id!r:.80} is used twice, first in row "
                 f"{places[prompt_id]}. Make ids unique or remove them."
             )
         places[prompt_id] = row_number(place)

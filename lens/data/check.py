@@ -1,4 +1,4 @@
-"""What a set of preferences holds and what to beware of, said before anything runs."""
+"""Checks a set of preferences before anything runs: its contents and its problems."""
 
 import json
 import re
@@ -27,11 +27,11 @@ LARGE_SHARE = 0.2
 
 @dataclass
 class DataCheck:
-    """Counts over one set of preferences; shares lie in [0, 1], lengths are in characters.
+    """Counts over one set of preferences; shares are from 0 to 1, lengths are in characters.
 
     `dropped` counts unusable pairs by reason. Prompts count as one as `group_by` says.
     `near_duplicates` are prompts that nearly say what an earlier one does (`near_duplicates`),
-    `duplicates` are pairs that stand there already, `contradicting_pairs` those whose two answers
+    `duplicates` are exact copies of earlier pairs, `contradicting_pairs` those whose two answers
     stand elsewhere the other way round; in `longer_answer_wins` equal lengths count 1/2.
     `first_answer_wins` is None where sides are not known; `labels` counts pairs with a label below
     1 (`graded`) and those of 1/2 (`ties`), None where all are 1.
@@ -158,7 +158,7 @@ def warnings(check: DataCheck) -> list[str]:
             "equal prompts together, but not these, and a test on them flatters."
         )
     if check.duplicates:
-        found.append(f"{check.duplicates} pairs stand there already, word for word.")
+        found.append(f"{check.duplicates} pairs are exact copies of earlier ones.")
     return found
 
 

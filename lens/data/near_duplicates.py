@@ -7,7 +7,7 @@ not, and a test on them flatters a model. They are counted here, not removed. Tw
 it a near duplicate; one changed word needs some hundred characters.
 
 Prompts may share a template ("Below is an instruction ..."), which tells none from another. Where
-pieces that stand in more than half of the prompts compared, of both sides together, make up a third
+pieces that are in more than half of the prompts compared, of both sides together, make up a third
 or more of what they say, these pieces are left out: two prompts of one template are near duplicates
 if what fills it nearly is. Fewer than 20 prompts have no template; past 1,000, that many or more,
 evenly spaced, say what it is. A prompt that says nothing else is compared as it stands.
@@ -57,7 +57,7 @@ def pieces(text: str) -> np.ndarray:
 
 
 def template(texts: Sequence[str]) -> np.ndarray:
-    """The pieces, as `pieces` gives them, that stand in more than half of the texts; none where
+    """The pieces, as `pieces` gives them, that are in more than half of the texts; none where
     they are less than TEMPLATE_SHARE of all."""
     if len(texts) < FEWEST:
         return np.empty(0, np.uint64)

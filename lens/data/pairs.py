@@ -67,7 +67,7 @@ def normalise_pairs(
 ) -> tuple[pd.DataFrame, Report]:
     """Rows in any of TRL's forms, or HH transcripts, as a table without `split`, and a report.
 
-    `group_by` is "prompt" or "first_turn" (what may not stand on both sides of a split);
+    `group_by` is "prompt" or "first_turn" (what may not be on both sides of a split);
     `keep_prefix` keeps only prompts whose last turn starts with it. Raises LensError at the first
     invalid row unless `invalid_rows` is "drop".
     """
@@ -91,7 +91,7 @@ def normalise_pairs(
             raise LensError(f"{place}: {error}") from error
         if key in report.places:
             raise LensError(
-                f"{place}: the id {key!r:.80} stands twice, first in row "
+                f"{place}: the id {key!r:.80} is used twice, first in row "
                 f"{row_number(report.places[key])} (a row without an id has its number). Make ids "
                 f"unique, or leave them out: {command(place, {'id': ''})}"
             )

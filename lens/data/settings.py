@@ -33,7 +33,7 @@ class PairsSettings(Settings):
         "votes, strengths and ties, and training uses it.",
     )
     group_by: Literal["prompt", "first_turn"] = Field(
-        "prompt", description="What may not stand on both sides of a split."
+        "prompt", description="What may not be on both sides of a split."
     )
     invalid_rows: Literal["error", "drop"] = Field(
         "error", description="Stop at the first unusable row or drop and count them."

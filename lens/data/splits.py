@@ -116,7 +116,7 @@ def longer_answer_wins(pairs: pd.DataFrame) -> dict[str, float]:
 
 
 def contradicting_pairs(table: pd.DataFrame) -> int:
-    """Number of pairs whose prompt and answers stand in the table the other way round as well."""
+    """Number of pairs that the table also holds the other way round."""
     seen = set(zip(table["prompt"], table["rejected"], table["chosen"], strict=True))
     pairs = zip(table["prompt"], table["chosen"], table["rejected"], strict=True)
     return sum(pair in seen for pair in pairs)

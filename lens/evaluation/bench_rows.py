@@ -80,7 +80,7 @@ def recognise_version(rows: list[Row], columns: dict[str, str] | None = None) ->
 def read_examples(
     rows: list[Row], version: Bench, columns: dict[str, str] | None = None
 ) -> list[Example]:
-    """The rows as examples; LensError names the first that is no example of this benchmark.
+    """The rows as examples; LensError names the first that does not fit this benchmark.
 
     Responses stay as they are, blank ones too: the official code scores every row.
     """
@@ -118,8 +118,8 @@ def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:
 
 
 def require_known(examples: list[Example], version: Bench, known: Iterable[str]) -> None:
-    """LensError where a subset is none of the version's `known` ones: is it of the other version,
-    or one's own?"""
+    """LensError if a subset is not one of the `known` ones: it may be of the other version,
+    or yours."""
     known = set(known)
     for example in examples:
         if example.subset not in known:
@@ -159,7 +159,7 @@ def _one_text(sides: list, row: dict, place: str, reading: Reading) -> tuple[lis
 
 def _lists(sides: list, row: dict, place: str, reading: Reading) -> tuple[list, list]:
     if not all(isinstance(side, list) and side for side in sides):
-        raise InvalidRowError("wrong_type", "`chosen` or `rejected` is no list of responses.")
+        raise InvalidRowError("wrong_type", "`chosen` or `rejected` is not a list of responses.")
     return sides[0], sides[1]
 
 
@@ -219,13 +219,13 @@ def questions(items: Sequence[Item]) -> tuple[dict[int, Item], dict[int, Item]]:
 
 
 def _check_ties(examples: list[Example]) -> None:
-    """LensError unless ids are unique and some question stands both as ref and as tied."""
+    """LensError unless ids are unique and some question is there both as ref and as tied."""
     ref, tied = questions(examples)
     if len(ref) + len(tied) < len(examples):
         twice = next(e for e in examples if e not in (*ref.values(), *tied.values()))
-        raise LensError(f"{twice.place}: the id {twice.id!r} stands twice in {TIES}. Remove one.")
+        raise LensError(f"{twice.place}: the id {twice.id!r} is used twice in {TIES}. Remove one.")
     if examples and not set(ref) & set(tied):
         raise LensError(
-            f"{examples[0].place}: no question of {TIES} stands both as 'ref:i' and as 'tied:i', "
+            f"{examples[0].place}: no question of {TIES} is there both as 'ref:i' and as 'tied:i', "
             "so it has no score. Give all rows of that subset, or none."
         )

@@ -1,4 +1,4 @@
-"""What reward models are worth: on candidates with gold scores, and on held-out pairs."""
+"""How good reward models are: on candidates with gold scores, and on held-out pairs."""
 
 from collections.abc import Mapping, Sequence
 

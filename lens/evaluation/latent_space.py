@@ -1,8 +1,8 @@
 """The VAE's latent space (Figure 3): what the contrastive term does to it, on held-out pairs too.
 
-With heads of its own for each side a VAE can draw the two clouds apart by the heads' biases alone,
-whatever the responses say. Held-out pairs are therefore ordered twice: each response put through
-its own side's head, which gives its label away, and both through the same head, which does not.
+With separate heads per side a VAE can separate the two clouds by the heads' biases alone,
+regardless of the responses. So held-out pairs are ordered twice: each response encoded by
+its own side's head, which reveals its label, and both by the same head, which does not.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def posteriors(vae: VAE, pairs: dict[str, np.ndarray], heads: dict[str, str]) ->
 def orders(
     vae: VAE, plane: Plane, train: dict[str, np.ndarray], held_out: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Whether each held-out pair's chosen response lies above its rejected one (1, 1/2, 0), [n].
+    """Whether each held-out pair's chosen response is above its rejected one (1, 1/2, 0), [n].
 
     `own_heads`: along x, each response through its own side's head, as in the picture. `same_head`:
     along x, both through the same head. `same_head_refitted`: the same, along the difference of
@@ -80,7 +80,7 @@ def orders(
 
 
 def mean_difference(vae: VAE, pairs: dict[str, np.ndarray], heads: dict[str, str]) -> np.ndarray:
-    """Mean posterior mean of the chosen less that of the rejected responses [latent]."""
+    """Mean posterior mean of the chosen minus that of the rejected responses [latent]."""
     both = posteriors(vae, pairs, heads)
     return (both["chosen"][0] - both["rejected"][0]).mean(dim=0).numpy()
 

@@ -1,4 +1,4 @@
-"""How many of a benchmark's prompts stand among the training prompts, or nearly do."""
+"""How many of a benchmark's prompts are training prompts or near duplicates of them."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,8 +57,8 @@ def _counts(table: pd.DataFrame) -> dict[str, int]:
 def sentence(count: Mapping) -> str:
     """The counts in words, none found included."""
     return (
-        f"Of {count['prompts']:,} prompts of the benchmark, {count[EQUAL]:,} stand among the "
-        f"training prompts and {count[NEAR]:,} more have a near duplicate there (first turns; "
+        f"Of {count['prompts']:,} prompts of the benchmark, {count[EQUAL]:,} are "
+        f"training prompts and {count[NEAR]:,} more are near duplicates of one (first turns; "
         f"Jaccard {THRESHOLD} or more of {WIDTH}-character pieces)."
     )
 

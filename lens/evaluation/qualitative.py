@@ -37,7 +37,7 @@ class Picks:
         return np.take_along_axis(self.texts[None], self.place[judge][..., None], axis=2)[..., 0]
 
     def difference(self, first: str, second: str) -> np.ndarray:
-        """Gold reward of the first judge's pick less that of the second's, [seeds, prompts]; 0
+        """Gold reward of the first judge's pick minus that of the second's, [seeds, prompts]; 0
         where both pick the same text."""
         same = self.text_of(first) == self.text_of(second)
         return np.where(same, 0.0, self.gold_of(first) - self.gold_of(second))

@@ -59,8 +59,8 @@ class Outcome:
     """One example's rewards, summed up as `_compute_prompt_stats` in rewardbench/utils.py does."""
 
     id: str
-    margin: float  # the worst right response less the best wrong one
-    spread: float  # the best right response less the worst right one
+    margin: float  # the worst right response minus the best wrong one
+    spread: float  # the best right response minus the worst right one
     rivals: int  # wrong responses with the reward of the best right one
 
 
@@ -145,13 +145,13 @@ def judge(examples: list[Example], rewards: np.ndarray, version: Bench) -> dict:
 
 
 def margins(examples: list[Example], rewards: np.ndarray) -> np.ndarray:
-    """Reward of each example's right response less the wrong one's [n], given the rewards of
+    """Reward of each example's right response minus the wrong one's [n], given the rewards of
     `texts(examples)`; version 1 counts an example as right where it is above 0."""
     return np.array([outcome.margin for outcome in _outcomes(examples, rewards)])
 
 
 def section_of(subset: str) -> str:
-    """The section of version 1 that a subset belongs to; one of its own for any other subset."""
+    """The section of version 1 that a subset belongs to; for any other subset its own name."""
     return next((key for key, names in SECTIONS[1].items() if subset in names), subset)
 
 
@@ -172,7 +172,7 @@ def subset_weights(section: str, sizes: dict[str, int]) -> dict[str, int]:
 def ties_score(outcomes: list[Outcome]) -> dict[str, float]:
     """Version 2's Ties: `score` and its parts, as `process_single_model` in rewardbench/utils.py.
 
-    A question stands twice: as "ref:i" with one right answer and as "tied:i" with several.
+    Each question is there twice: as "ref:i" with one right answer and as "tied:i" with several.
     Accuracy is the share of margins above 0, for each kind. Questions of both kinds are asked
     if the tied margin (`preferred`), and the lesser of both margins (`preferred_hard`), exceeds
     the right answers' spread; `margin` is their mean of tanh(lesser margin / spread - 1), with

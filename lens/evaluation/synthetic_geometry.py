@@ -1,4 +1,4 @@
-"""Where synthetic embeddings lie among the real ones: how far each has moved, which real response
+"""Where synthetic embeddings are among the real ones: how far each has moved, which real response
 is nearest, whether its pair kept its order, how spread out they are all together.
 
 All lengths are Euclidean, in the space that the methods train in: features standardised by the
@@ -175,7 +175,7 @@ def inspect_held_out(
     real: Real,
     reference: RewardHead,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The same of real responses that were held out, at `rows` of the pair table."""
+    """The same measures for real held-out responses at `rows` of the pair table."""
     spread, parts = Spread(real.points.shape[1]), []
     for side in SIDES:
         points = torch.from_numpy(data.standardiser(embeddings[side][rows]))
@@ -204,7 +204,7 @@ def _table(
 
 def pair_gaps(table: pd.DataFrame) -> pd.DataFrame:
     """One row per synthetic pair (`row`, `variant`), from `inspect`: the reference's reward of the
-    chosen less that of the rejected response, `gap_before` and `gap_after` synthesis, and whether
+    chosen minus that of the rejected response, `gap_before` and `gap_after` synthesis, and whether
     they have the same sign, `order_kept`. Both sides of a pair are of the same variant."""
     wide = table.pivot(index=["row", "variant"], columns="side")
     gaps = pd.DataFrame(

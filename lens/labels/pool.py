@@ -1,4 +1,4 @@
-"""Unlabelled pairs to choose from: two answers a row, or the pairs of a prompt's candidates."""
+"""Unlabelled pairs to choose from: two answers per row, or the pairs of a prompt's candidates."""
 
 import json
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ def read_pool(
 ) -> Pool:
     """Rows with two answers or a list of candidates, labels unread, as pairs that differ.
 
-    Pairs that stand twice, whose answers are alike, or that are among those `labelled` (a table
+    Pairs that are there twice, whose answers are equal, or that are among those `labelled` (a table
     with prompt, chosen, rejected) are left out and counted. LensError naming the row that has no
     two answers.
     """
@@ -74,7 +74,7 @@ def read_pool(
     for number, ((place, row), (_, found)) in enumerate(zip(rows, read, strict=True)):
         if len(found.answers) < 2:
             raise LensError(
-                f"{place}: one answer. A pool needs two answers a row, or `candidates`, a list."
+                f"{place}: one answer. A pool needs two answers per row, or `candidates`, a list."
             )
         prompt, start = json.dumps(found.prompt, ensure_ascii=False), len(texts)
         answers = [answer.strip() for answer in found.answers]
@@ -100,7 +100,7 @@ def read_pool(
     table = pd.DataFrame(pairs, columns=names)
     twice = table["id"][table["id"].duplicated()]
     if len(twice):
-        raise LensError(f"the id {twice.iloc[0]!r:.80} stands twice. Make ids unique.")
+        raise LensError(f"the id {twice.iloc[0]!r:.80} is used twice. Make ids unique.")
     places = pd.DataFrame(texts, columns=["row", "candidate", "prompt", "answer"])
     return Pool(table, places, {reason: n for reason, n in left_out.items() if n})
 

@@ -10,7 +10,7 @@ from lens.core.errors import LensError
 LEAST = 64  # tokens, below which a batch is not halved
 FULL = {"cpu": 256}  # tokens that keep a device busy: more gain nothing from rows to be padded
 FULL_ELSEWHERE = 8192
-PADDING = 0.1  # of a row, that is worth its place in a full batch
+PADDING = 0.1  # share of a row that may be padding in a full batch
 
 
 def distinct(texts: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[int]]:

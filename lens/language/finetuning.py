@@ -260,12 +260,12 @@ def _trainer(
     at_once = each * processes
     if settings.batch_size % at_once:
         raise LensError(
-            f"batch_size {settings.batch_size} is no multiple of {processes} processes x "
+            f"batch_size {settings.batch_size} is not a multiple of {processes} processes x "
             f"device_batch_size {each}. Change one of them."
         )
     warnings.simplefilter("ignore", FutureWarning)  # on names that TRL itself still uses
     config = config_class(
-        # Nothing is saved on the way, but the trainer wants a folder of its own.
+        # Nothing is saved during training, but the trainer needs a folder.
         output_dir=tempfile.mkdtemp(prefix="lens-"),
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,

@@ -27,7 +27,7 @@ def score(
 ) -> np.ndarray:
     """Gold scores float32 [n] of tokenised (prompt, answer) texts, in their order.
 
-    What texts begin with alike goes through the model once, where its head is a plain `score` on
+    The common beginning of texts goes through the model once, where its head is a plain `score` on
     the last token. LensError where a score is not finite, naming the text as `names` call it.
     """
     if model.config.num_labels != 1:
@@ -72,8 +72,8 @@ def _can_pack(model: "Model") -> bool:
         if torch.allclose(model.score(state), own, atol=most, rtol=most):
             return True
     logging.getLogger(__name__).warning(
-        "%s: texts are read whole, what they begin with alike too (its score is more than a linear "
-        "head on the last token)",
+        "%s: texts are read whole, without sharing their beginnings (its score is more than a "
+        "linear head on the last token)",
         type(model).__name__,
     )
     return False

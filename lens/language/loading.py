@@ -160,7 +160,7 @@ def place(model: "Model", path: str, device: str) -> "Model":
 
 
 def require_model(path: str) -> None:
-    """LensError when `path` can only be meant as a folder and no model lies there."""
+    """LensError if `path` can only be a folder and has no model."""
     folder = Path(path)
     is_hub_id = re.fullmatch(r"\w[\w.-]*/[\w.-]+", path) and not folder.parent.is_dir()
     file = gguf.find(path)
@@ -200,7 +200,7 @@ def pick_device(device: str) -> str:
 
 
 def context_length(tokenizer: "Tokenizer", model: "Model", max_length: int | None) -> int:
-    """How many tokens the model may read: the smallest of its own limits and the one asked for."""
+    """How many tokens the model may read: the smallest of its limits and `max_length`."""
     limits = [
         getattr(model.config.get_text_config(), "max_position_embeddings", None),
         *_learned_positions(model),

@@ -1,4 +1,4 @@
-"""Low-rank adapters, and what peft is told of them."""
+"""Low-rank adapters, and their settings for peft."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

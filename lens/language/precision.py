@@ -7,7 +7,7 @@ multiplies in float32: the same numbers (but for the order of sums), at float32'
 
 `auto` is fast on a CPU with the units, if the states of a few sentences move little by it, and high
 elsewhere. What it came to is kept with embeddings and reward models. A workflow, whose jobs may run
-on several machines, is told `high` or `fast`.
+on several machines, must set `high` or `fast`.
 """
 
 import logging

@@ -28,7 +28,7 @@ class LoadSettings(Threaded):
     revision: str | None = Field(None, description="Hub revision; pin a commit.")
     precision: Literal["high", "fast"] = Field(
         "high",
-        description="high: float32; fast: bfloat16, on a CPU in linear layers alone "
+        description="high: float32; fast: bfloat16, on a CPU only in linear layers "
         "(`dtype: float32` and `dtype: bfloat16` are older names).",
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, ...")
@@ -76,7 +76,7 @@ class EmbeddingSettings(Settings):
         description="The name, in capitals, of the environment variable with the endpoint's key.",
     )
     cache: str | None = Field(
-        None, description="File that keeps the endpoint's vectors; null is in ~/.cache/lens."
+        None, description="File that saves the endpoint's vectors; null: in ~/.cache/lens."
     )
     layer: int = Field(
         -1, ge=-1, description="-1 final hidden state, 0 input embeddings, i output of block i."
@@ -103,7 +103,7 @@ class TextTrainingSettings(Settings):
 
     epochs: Epochs = 1
     learning_rate: Rate | None = Field(None, description="Adam's learning rate, at its peak.")
-    batch_size: Count = Field(32, description="Pairs or texts in a step.")
+    batch_size: Count = Field(32, description="Pairs or texts per step.")
     device_batch_size: Count | None = Field(
         None, description="Of them at a time on one device; the rest is accumulated."
     )

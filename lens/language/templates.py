@@ -153,7 +153,7 @@ def answer_starts(
     """(token ids of each prompt with its answer, nothing cut; where the answer begins in them).
 
     The beginning is what the text has in common with the prompt that asks for an answer. In plain
-    style, which has no end of its own, the tokenizer's end token is put after the answer.
+    style, which has no end mark, the tokenizer's end token is put after the answer.
     """
     options = {"add_special_tokens": style == "plain", "verbose": False}
     distinct = list(dict.fromkeys(prompts))
@@ -168,7 +168,7 @@ def answer_starts(
 
 
 def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many ids the two begin with alike."""
+    """How many ids the common beginning of the two has."""
     same = (a == b for a, b in zip(first, second, strict=False))
     shorter = min(len(first), len(second))
     return next((place for place, equal in enumerate(same) if not equal), shorter)

@@ -15,7 +15,7 @@ from lens.report.measured import difference, level, p_value
 from lens.textspace import methods
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
-AGAIN = "Remove the folder and run Snakemake again, which makes it anew."
+AGAIN = "Remove the folder and run Snakemake again to make it again."
 CONTROLS = {
     name: methods.CONTROLS[row.training]
     for name, row in methods.TEXT_METHODS.items()
@@ -119,7 +119,7 @@ def _check(file: Path, table: pd.DataFrame, value: str, items: list[str], seeds:
     if in_turn != seeds or not all(np.array_equal(parts[0], part) for part in parts):
         rows = ", ".join(f"seed {s}: {len(p):,} rows" for s, p in zip(seeds, parts, strict=True))
         raise LensError(
-            f"{file}: its seeds, {seeds} by metrics.json, have not each the same items in the same "
+            f"{file}: its seeds ({seeds} in metrics.json) do not have the same items in the same "
             f"order ({rows}). {AGAIN}"
         )
 

@@ -58,10 +58,10 @@ GROUPS = {
 OTHER = "Other stages"
 HEADER = ["for", "jobs", "wall", "processor", "GPU", "peak memory"]
 NOTE = (
-    "Wall time is that of each job, added up; jobs that ran at once count each. Of a job that ran "
-    "again the last time counts, and jobs of earlier settings whose results still lie in the run's "
-    "folder count too. Shards of one stage and place count as one job, their times added up. "
-    "Drawing tables and figures is left out."
+    "Wall time is summed over jobs, also over jobs that ran at the same time. A job that ran "
+    "again counts once, with its last time; jobs of earlier settings count if their results are "
+    "still in the run's folder. Shards of one stage count as one job. Drawing tables and figures "
+    "is not included."
 )
 
 

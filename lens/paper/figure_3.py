@@ -1,4 +1,4 @@
-"""Figure 3: the latent space at several gamma, with what its separation is worth held out."""
+"""Figure 3: the latent space for several gamma, and how well it orders held-out pairs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from lens.reward.training_set import TrainingSet
 LOOKS = {
     "chosen": {"color": "#E69F00", "marker": "o", "facecolors": "none", "linewidths": 0.6},
     "rejected": {"color": "#7B3294", "marker": "x", "linewidths": 0.6},
-}  # the paper's orange and purple, told apart by their markers too
+}  # the paper's orange and purple, with different markers
 MARKS = {"chosen": "$\\circ$", "rejected": "$\\times$"}
 HEADER = [
     "gamma",
@@ -32,9 +32,9 @@ HEADER = [
 ]
 NOTE = (
     "Held-out pairs: mean [95 % interval over pairs]. In order: share of pairs whose chosen "
-    "response lies further along the difference of the class means, encoded each by its own "
-    "side's head (which gives the label away), both by one head, and the mean difference of the "
-    "embeddings."
+    "response is further along the difference of the class means than the rejected one. own "
+    "heads: each response is encoded by its own side's head, which reveals the label; same head: "
+    "both by one head; no VAE: along the mean difference of the embeddings."
 )
 ORDERS = ("own_heads", "same_head", "embeddings")
 OWN_HEADS = {side: side for side in SIDES}
@@ -153,7 +153,7 @@ def draw(table: pd.DataFrame, points: pd.DataFrame) -> Figure:
             fontsize=7,
         )
         if axis.get_subplotspec().is_first_col():
-            axis.set_ylabel("first component of the rest", fontsize=7)
+            axis.set_ylabel("first component of the residuals", fontsize=7)
     _name_sides(axes[0], points[points["gamma"] == table["gamma"].iloc[0]])
     first = table.iloc[0]
     fig.supxlabel(

@@ -1,4 +1,4 @@
-"""What the stages of a run have flagged, gathered for the report's first page."""
+"""The flags of a run's stages, collected for the report's first page."""
 
 import re
 from collections.abc import Iterator
@@ -13,17 +13,18 @@ from lens.report.pages import Section
 COLUMNS = ["stage", "place", "flag", "scale", "seed", "detail", "meaning"]
 HEADER = ["what", "where", "seeds", "measured"]
 TITLE = "What to beware of"
-SHOWN = 3  # places of one row, beyond which they are counted
+SHOWN = 3  # jobs listed in one row; more are only counted
 
 
 def gather(results: str | Path) -> tuple[pd.DataFrame, int]:
-    """(one row for each flag, how many jobs have looked for any) of a run's folder: `flags` of
-    metrics.json files, of the pairs' report.json and of the theory's constants.json."""
+    """(one row per flag, how many jobs check for flags) of a run's folder: `flags` of metrics.json
+    files, of the pairs' report.json and of the theory's constants.json."""
     rows, looked = [], 0
     for file in _files(Path(results)):
         stage, *place = file.parent.relative_to(results).parts
-        found = read_json(file)
-        flags = list(_theory(found) if file.name == "constants.json" else _stage(found["metrics"]))
+        values = read_json(file)
+        is_theory = file.name == "constants.json"
+        flags = list(_theory(values) if is_theory else _stage(values["metrics"]))
         looked += None not in flags
         rows += [{"stage": stage, "place": "/".join(place)} | flag for flag in flags if flag]
     return pd.DataFrame(rows, columns=COLUMNS), looked
@@ -35,7 +36,7 @@ def _files(results: Path) -> list[Path]:
 
 
 def _stage(metrics: dict) -> Iterator[dict | None]:
-    """Flags of a stage, or of each scale in it; None where it looks for none."""
+    """Flags of a stage, or of each scale in it; None if it does not check for flags."""
     parts: list[tuple[int | None, dict]] = [(None, metrics)]
     parts += [(int(scale), part) for scale, part in metrics.get("by_scale", {}).items()]
     known = [(scale, part["flags"]) for scale, part in parts if "flags" in part]
@@ -52,23 +53,23 @@ def _theory(constants: dict) -> Iterator[dict]:
 
 
 def section(flags: pd.DataFrame, looked: int) -> Section:
-    """The flags in words: what each means, and where it was raised."""
+    """The section on flags: what each means, and which jobs raised it."""
     if flags.empty:
         return Section(
             TITLE,
             [
-                f"Nothing: none of {looked:,} jobs that look at their numbers found a VAE that has "
-                "collapsed, a reward model no better than a coin, a loss that exploded, features "
-                "or rewards that do not vary, or prompts nearly the same on both sides of a split."
+                f"Nothing: {looked:,} jobs checked their numbers, and none found a collapsed VAE, "
+                "a reward model no better than a coin flip, an exploding loss, constant features "
+                "or rewards, or near-duplicate prompts on both sides of a split."
             ],
         )
     places = flags[["stage", "place"]].drop_duplicates()
     return Section(
         TITLE,
         [
-            f"{len(places):,} of {looked:,} jobs that look at their numbers found something; what "
-            "rests on them is to be read with care (overview_flags.csv has every flag, and this "
-            "run's earlier settings' too, where their results still lie in its folder):"
+            f"{len(places):,} of {looked:,} jobs that check their numbers raised a flag. Read the "
+            "results that depend on them with care. overview_flags.csv lists all flags, also of "
+            "earlier settings whose results are still in the run's folder."
         ],
         [
             f"{words(flag)}: {meaning}"
@@ -79,7 +80,7 @@ def section(flags: pd.DataFrame, looked: int) -> Section:
 
 
 def _rows(flags: pd.DataFrame) -> list[list[str]]:
-    """A row for each flag and what was measured; places that measured the same stand in one."""
+    """One row per flag and measured value; jobs with the same value share a row."""
     rows: dict[tuple, list[str]] = {}
     by = ["flag", "stage", "place", "scale"]
     for (flag, stage, place, scale), part in flags.groupby(by, sort=False, dropna=False):
@@ -88,8 +89,8 @@ def _rows(flags: pd.DataFrame) -> list[list[str]]:
         measured = details[0] if len(set(details)) == 1 else "; ".join(details)
         rows.setdefault((words(flag), seeds, measured), []).append(_where(stage, place, scale))
     return [
-        [what, _some(places), seeds or "-", measured or "-"]
-        for (what, seeds, measured), places in rows.items()
+        [flag, _first_ones(jobs), seeds or "-", measured or "-"]
+        for (flag, seeds, measured), jobs in rows.items()
     ]
 
 
@@ -100,6 +101,6 @@ def _where(stage: str, place: str, scale: float) -> str:
     return f"{stage.replace('_', '-')}: {', '.join(parts)}"
 
 
-def _some(places: list[str]) -> str:
-    more = len(places) - SHOWN
-    return "; ".join(places[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+def _first_ones(jobs: list[str]) -> str:
+    more = len(jobs) - SHOWN
+    return "; ".join(jobs[:SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""The inspector: where synthetic embeddings lie among real ones; table, examples, picture."""
+"""The inspector: where synthetic embeddings are among real ones; table, examples, picture."""
 
 from typing import Any
 
@@ -35,16 +35,16 @@ MEASURES = {
 }
 SHARES = ("nearest_is_own", "nearest_same_side", "far", "labelled_order", "order_kept")
 NOTE = (
-    "Mean [95 % interval over pairs]. Distances are Euclidean, between embeddings standardised by "
-    "the training pairs, as the methods see them. Held out: real responses of the test pairs, "
-    "which is how near a new response lies. Far from the data: the nearest training response is "
-    f"further than {100 * FAR:.0f} % of the training responses have their nearest other one. A "
-    "synthetic pair is the synthetic chosen with the synthetic rejected response of the same "
-    "number; its reward gap is that of a reference reward trained on all labelled pairs, and its "
-    "order held if the gap has the sign that it had. Spread: root mean square distance between "
-    "two of them; near 0 they all lie in the middle of the data, where none counts as far. "
-    "Directions: (trace C)^2 / trace C^2 of their covariance. A Gaussian sample has no original: "
-    "it is compared with the response whose place it takes."
+    "Mean [95 % interval over pairs]. Distances are Euclidean, between embeddings standardised "
+    "by the training pairs. Held out: real responses of the test pairs, which show how near a "
+    "new response is. Far from the data: the nearest training response is further away than for "
+    f"{100 * FAR:.0f} % of the training responses. A synthetic pair is the synthetic chosen with "
+    "the synthetic rejected response of the same number. Its reward gap is that of a reference "
+    "reward trained on all labelled pairs, and its order held if the gap kept its sign. Spread: "
+    "root mean square distance between two embeddings; near 0 all of them are in the middle of "
+    "the data, where none counts as far. Directions: (trace C)^2 / trace C^2 of their "
+    "covariance. A Gaussian sample has no original: it is compared with the response that it "
+    "replaces."
 )
 
 
@@ -168,8 +168,9 @@ def _example(one: dict) -> Example:
     texts = [("Prompt", excerpt(conversation(one["prompt"])))]
     for seen in one["sides"]:
         label = (
-            f"Original {seen['side']} response; its synthetic embedding lies {seen['moved']:.2f} "
-            f"from it, reward {seen['reward_before']:.2f} before, {seen['reward_after']:.2f} after"
+            f"Original {seen['side']} response; its synthetic embedding is at distance "
+            f"{seen['moved']:.2f}; reward {seen['reward_before']:.2f} before, "
+            f"{seen['reward_after']:.2f} after"
         )
         texts.append((label, excerpt(seen["response"])))
         for rank, near in enumerate(seen["nearest"], start=1):

@@ -12,16 +12,15 @@ from lens.report.measured import shown
 
 HEADER = ["picks of", "other text %", "better %", "worse %", "equal %", "gold difference"]
 NOTE = (
-    "Each reward model picks the candidate that it rewards most, of equal ones the first. Of all "
-    "test prompts and seeds: how often the first picks another text than the second, how often it "
-    "has more gold reward (better), less (worse), or as much (equal), and the mean difference of "
-    "gold reward over all prompts, 0 where the text is the same [95 % interval over seeds and "
-    "prompts]. The repeat control saw the original pairs alone, as often as the augmented model "
-    "saw pairs: what it changes is not due to synthesis. Examples are of one seed: among prompts "
-    "where the augmented model's pick has another gold reward than the original's, wins and losses "
-    "apart, those at the "
+    "Each reward model picks the candidate with the highest reward, the first of equals. Columns: "
+    "how often the first model picks another text than the second, and how often that text has "
+    "more gold reward (better), less (worse) or the same (equal); the mean difference of gold "
+    "reward over all prompts, 0 for the same text [95 % interval over seeds and prompts]. The "
+    "repeat control is trained only on the original pairs, with the same number of steps, so its "
+    "changes are not due to synthesis. Examples are of one seed: wins and losses of the augmented "
+    "model against the original one, at the "
     + ", ".join(f"{p}th" for p in PERCENTILES)
-    + " percentile of the difference's size."
+    + " percentile of the size of the gold difference."
 )
 SHARES = ("differ", "wins", "losses", "even")
 

@@ -24,11 +24,10 @@ UNAUGMENTED = tuple(name for name, method in METHODS.items() if not method.augme
 HEADER = ["method", "scale", "accuracy %", "vs repeat", "paper"]
 NOTE = (
     "Share of pairs in which the better response scores strictly higher, in per cent: mean [95 % "
-    "interval over seeds and pairs], subsets weighted as RewardBench does. vs repeat: paired "
-    "difference to the original pairs repeated as often, trained in the same way. The first block "
-    "is the section reported. * marks a difference told from 0 after Holm's correction over the "
-    "table (5 %). Data other than RewardBench's stand in for it: "
-    "subsets outside its sections are sections of their own."
+    "interval over seeds and pairs], with RewardBench's weights of subsets. vs repeat: paired "
+    "difference to the same training on the original pairs repeated k times. The first block is "
+    "the section reported. * marks a significant difference (5 %, Holm-corrected over the table). "
+    "If other data replace RewardBench's, each of their subsets is its own section."
 )
 
 

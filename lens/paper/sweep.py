@@ -20,11 +20,11 @@ from lens.report.reported import is_paper_setting
 
 HEADER = ["value", "method", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
-    "Mean [95 % interval over seeds and test items]. vs repeat: paired difference to the original "
-    "pairs repeated as often; * if told from 0 after Holm's correction over all differences of "
-    "this table (5 %), while intervals are not corrected. Rows without a value do not depend on "
-    "it. paper: what the paper reports; in another world or with another gold model it can be "
-    "compared in direction, not in size."
+    "Mean [95 % interval over seeds and test items]. vs repeat: paired difference to the same "
+    "training on the original pairs repeated k times. * marks a significant difference (5 %, "
+    "Holm-corrected over the table; intervals are not corrected). Rows without a value do not "
+    "depend on it. paper: the paper's value. On other data or with another gold model, compare it "
+    "only in direction."
 )
 CONTROL = {"full_finetune": "full_finetune_repeat"}
 

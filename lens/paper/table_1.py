@@ -23,22 +23,22 @@ BASE_OF = {  # what the paper's textual rows are at 1x
 HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %", "vs repeat"]
 EXPLAINED = "VAE explains %"
 NOTE = (
-    "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate picked among "
-    "all of a prompt's. Pair accuracy: on held-out pairs. vs repeat: paired difference to the "
-    "original pairs repeated as often, so trained on as many pairs an epoch, in the same way: "
-    "the reward MLP, full fine-tuning or LoRA (LENS+: on half as many at most; at 1x: to "
-    "Original); * if told from 0 after Holm's correction over all differences of the column (5 %), "
-    "while intervals are not corrected. paper: what the paper reports for the dataset and model "
-    "that these stand for; in another world or with another gold model it can be compared in "
-    "direction, not in size."
+    "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate that the "
+    "reward model picks. Pair accuracy: on held-out pairs. vs repeat: paired difference to the "
+    "control, the same training (reward MLP, full fine-tuning or LoRA) on the original pairs "
+    "repeated k times, so with the same number of steps (LENS+: at most half as many; at 1x: to "
+    "Original). * marks a significant difference (5 %, Holm-corrected over the column; intervals "
+    "are not corrected). paper: the paper's value for its dataset and model. On other data or "
+    "with another gold model, compare it only in direction."
 )
 EXPLAINS = (
     f" {EXPLAINED}: the share of the variance of held-out embeddings that the VAE reconstructs, "
-    "mean over seeds. A VAE that explains little synthesises nearly the same vector for all pairs."
+    "mean over seeds. A VAE that explains little decodes nearly the same vector for all pairs."
 )
 FLAGGED = (
-    " \N{DAGGER} At a seed or more the reward model is not told from a coin on held-out pairs, or "
-    "many of its rewards are ties: overview.md and the cell's metrics.json say which."
+    " \N{DAGGER} For at least one seed the reward model is not detectably better than a coin flip "
+    "on held-out pairs, or many of its rewards are tied; see overview.md or the cell's "
+    "metrics.json."
 )
 
 

@@ -52,17 +52,16 @@ HEADER = [
 ]
 COLUMNS = ["generation", "generator", "training", "total", "extraction", "total_with_extraction"]
 NOTE = (
-    "Wall-clock seconds for one reward model, the mean over seeds [least, largest seed]: each job "
-    "ran once, so this is no confidence interval. What seeds share is divided among them: sampling "
-    "and scoring by a seed's share of the prompts, other jobs equally; fine-tuning is timed by "
-    "seed, the rest of its job divided equally. Start-up (imports, loading models) is in and "
-    "divided in the same way. "
-    "Textual generation: sampling responses, scoring them with the annotator, pairing. The "
-    "annotator is trained once, on all training pairs, and stands in a row of its own. Latent "
-    "generation: training the VAE and drawing latents; they are decoded in training. Extraction: "
-    "embedding the N pairs, by their share of all pairs, which are embedded at once; text reward "
-    "models need none. Responses or candidates for the test are in none of it. generator "
-    "parameters: of the model that samples responses, or of the VAE."
+    "Wall-clock seconds per reward model, mean over seeds [smallest, largest]: each job ran once, "
+    "so this is no confidence interval. Shared work is divided among seeds: sampling and scoring "
+    "by a seed's share of the prompts, other jobs equally; fine-tuning is timed per seed and the "
+    "rest of its job divided equally. Start-up (imports, loading models) is included and divided "
+    "in the same way. Textual generation: sampling responses, scoring them with the annotator, "
+    "pairing. The annotator is trained once, on all training pairs, and has its own row. Latent "
+    "generation: training the VAE and drawing latents, which are decoded in training. Extraction: "
+    "embedding the N pairs, as their share of embedding all pairs; text reward models need none. "
+    "Answers for the test are not included. generator parameters: of the model that samples "
+    "responses, or of the VAE."
 )
 RATIOS = (  # (what, the paper's hours, our textual time, our latent time)
     ("generation time", "generation_hours", "generation", "generation"),
@@ -279,7 +278,7 @@ def title(labels: Mapping, stages: Mapping[str, Stage]) -> str:
     """What a block has in common: the place, and what it was measured on."""
     devices = sorted({stage.cost["device"] for stage in stages.values()})
     machines = {stage.cost["machine"] for stage in stages.values()}
-    mixed = f" of {len(machines)} machines, so that ratios mix them" if len(machines) > 1 else ""
+    mixed = f" of {len(machines)} machines, so ratios mix them" if len(machines) > 1 else ""
     texts, wall = stages["embed_pairs"].metrics["texts"], stages["embed_pairs"].cost["wall_seconds"]
     return (
         f"{labels['dataset']}, {labels['model']}, N = {labels['n_pairs']:,}: on "

@@ -1,4 +1,4 @@
-"""Table 3: what language models are worth that were trained on a reward model's picks."""
+"""Table 3: how good language models are that were trained on a reward model's picks."""
 
 from collections.abc import Mapping
 
@@ -29,14 +29,14 @@ HEADER = [
     "paper",
 ]
 NOTE = (
-    "Mean [95 % interval over seeds and test prompts] of the gold reward of one fresh answer to "
-    "each test prompt, by a model fine-tuned (SFT) on the response that the named reward model "
-    "picked among a held-out prompt's. vs repeat: paired difference to the picks of a reward "
-    "model trained in the same way on repeated original pairs; * if told from 0 after Holm's "
-    "correction over the column (5 %). judge prefers: share of pairs of "
-    "answers in which the judge prefers this one to the other of the two that it was shown, each "
-    "pair in both orders, ties one half. paper: in another world or with another gold model or "
-    "judge it can be compared in direction, not in size."
+    "Mean [95 % interval over seeds and test prompts] of the gold reward of one new answer per "
+    "test prompt, by a model that was fine-tuned (SFT) on the responses that the named reward "
+    "model picked for held-out prompts. vs repeat: paired difference to the picks of a reward "
+    "model trained in the same way on repeated original pairs. * marks a significant difference "
+    "(5 %, Holm-corrected over the column). judge prefers: share of pairs of answers in which the "
+    "judge prefers this answer to the other one, each pair in both orders, ties one half. paper: "
+    "the paper's value. On other data or with another gold model or judge, compare it only in "
+    "direction."
 )
 
 
@@ -144,5 +144,5 @@ def title(labels: Mapping, facts: Mapping, judge: Mapping) -> str:
         f"orders, {counts['tie']} ties, {counts['none']} without a verdict"
     )
     if judge["position_bias"] is not None:
-        text += f"; the same place won both times in {100 * judge['position_bias']:.0f} %"
+        text += f"; the same position won both times in {100 * judge['position_bias']:.0f} %"
     return text

@@ -16,11 +16,11 @@ from lens.report.reported import N_PAIRS, PAPER_DATASET, reported, table_4_value
 
 HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
-    "Mean [95 % interval over seeds and test items]; gold reward of the candidate picked among all "
-    "of a prompt's, which are the block's own model's answers. vs repeat: paired difference to the "
-    "original pairs repeated as often, trained in the same way. The probes are trained on the "
-    "original pairs alone. Rows without figures: no text was trained on with this model. * marks a "
-    "difference told from 0 after Holm's correction over the table (5 %)."
+    "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate picked among "
+    "the answers of the block's model. vs repeat: paired difference to the same training on the "
+    "original pairs repeated k times. The probes are trained on the original pairs. Rows without "
+    "figures: no text was trained on with this model. * marks a significant difference (5 %, "
+    "Holm-corrected over the table)."
 )
 
 

@@ -16,10 +16,10 @@ from lens.report.reported import reported
 HEADER = ["method", "temperature", "gold reward", "vs repeat", "paper", "pair accuracy %"]
 NOTE = (
     "Mean [95 % interval over seeds and test items]. vs repeat: paired difference to the same "
-    "training on the original pairs repeated as often. Responses are sampled from the base model "
-    "at the temperature and paired by the annotator. * marks a difference told from 0 after Holm's "
-    "correction over the column (5 %). paper: in another world it can be compared in direction, "
-    "not in size."
+    "training on the original pairs repeated k times. Responses are sampled from the base model "
+    "at the temperature and paired by the annotator. * marks a significant difference (5 %, "
+    "Holm-corrected over the column). paper: the paper's value. On other data or with another "
+    "gold model, compare it only in direction."
 )
 
 

@@ -27,13 +27,13 @@ METHODS = (
 HEADER = ["method", "scale", "mean gold reward", "sd over seeds", "paper's mean", "paper's sd"]
 NOTE = (
     "Mean [95 % interval over seeds and test prompts] of the mean gold reward, and its standard "
-    "deviation over seeds; a seed draws its own N pairs, synthesis and initial weights. Brackets "
-    "of a standard deviation: 95 % chi-square interval, as if seeds were normal draws; from three "
-    "seeds it reaches from half to six times the estimate, so hardly any two are told apart. The "
-    "test prompts are the same at every seed, so this is not the whole uncertainty of a mean. "
-    "Claims compare ln(sd / sd) by an F-test that takes the two as independent. The probes and "
-    "original need no synthesis: what spreads there is the draw of the pairs. paper: for full "
-    "fine-tuning the reruns of the reviews, for LENS Table 1."
+    "deviation over seeds; each seed draws its N pairs, synthesis and initial weights. Brackets "
+    "of a standard deviation: 95 % chi-square interval, as if seeds were normal draws. With three "
+    "seeds it spans half to six times the estimate, so hardly any difference is detectable. The "
+    "test prompts are the same for every seed, so this is not the whole uncertainty of a mean. "
+    "Claims compare ln(sd / sd) by an F-test that assumes independence. The probes and Original "
+    "need no synthesis: they vary only with the draw of the pairs. paper: for full fine-tuning "
+    "the reruns of the reviews, for LENS Table 1."
 )
 
 

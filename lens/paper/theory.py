@@ -163,8 +163,8 @@ def _summary(theory: dict) -> str:
     constants = constants_of(theory)
     if constants is None:
         return (
-            f"{label(theory)}: C1 is not positive or B0 negative, so the form of the bound "
-            "does not hold here and nothing can be predicted."
+            f"{label(theory)}: C1 is not positive or B0 is negative, so the bound does not hold "
+            "here and predicts nothing."
         )
     n0, unsure = theory["N0"], ""
     if "N0_beyond_every_number" in theory["flags"]:
@@ -180,7 +180,7 @@ def _summary(theory: dict) -> str:
     known = cells[cells["lens_low"].notna()]
     return (
         f"{label(theory)}: {paper}. Corrected: {helped_words(constants)}{unsure}. Measured: of "
-        f"{len(known)} settings (N, k) whose errors can be told from 0, LENS lowers the "
+        f"{len(known)} settings (N, k) with errors clearly above 0, LENS lowers the "
         f"estimation error in {(known['lens_high'] < 1).sum()} and raises it in "
         f"{(known['lens_low'] > 1).sum()}; in the others the interval of the ratio holds 1."
     )

@@ -44,10 +44,10 @@ ALGEBRA = (
     ),
 )
 TERMS = (
-    "&zeta;(N): test loss of a reward model trained on N pairs beyond that of the reference model, "
-    "in nats a pair; &zeta;<sub>aug</sub>(N, k): the same with synthetic pairs up to kN. Intervals "
-    "are 95 %. A gain is sure where the interval of the limit leaves 1 out. Flags name fits that "
-    "do not hold; their meanings stand in constants.json."
+    "&zeta;(N): test loss of a reward model trained on N pairs minus that of the reference model, "
+    "in nats per pair; &zeta;<sub>aug</sub>(N, k): the same with synthetic pairs up to kN. "
+    "Intervals are 95 %. A gain is sure if the interval of the limit excludes 1. Flags name fits "
+    "that do not hold; constants.json explains them."
 )
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em }

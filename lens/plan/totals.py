@@ -1,4 +1,4 @@
-"""The plan: jobs, hours, bytes and memory of a run, added up from the work of its jobs; and a
+"""The plan: jobs, hours, bytes and memory of a run, summed over its jobs; and a
 finished run's seconds beside it."""
 
 from collections.abc import Iterable, Mapping

@@ -38,8 +38,8 @@ def _linear_encoder(model: RewardModel) -> Encoder:
         raise LensError("a reward model of imported embeddings has no encoder to export.")
     if "w1" in model.head.weights:
         raise LensError(
-            f"a reward with an MLP ({model.card['recipe']['method']}) is no linear head. Train a "
-            "probe: `lens fit --method evidence_probe`."
+            f"a reward with an MLP ({model.card['recipe']['method']}) is not a linear head. Train "
+            "a probe: `lens fit --method evidence_probe`."
         )
     return model.encoder
 

@@ -143,7 +143,7 @@ def results_text(model: Any) -> str:
     """The measures as lines for a terminal."""
     title = (
         f"{Recipe(**model.card['recipe'])}, {model.card['data']['pairs']:,} pairs; on held-out "
-        f"prompts, measured anew in {model.card['held_out']['rounds']} rounds:"
+        f"prompts, measured in {model.card['held_out']['rounds']} rounds:"
     )
     lines = [f"  {name}: {value}" for name, value in results(model)]
     return "\n".join(

@@ -25,7 +25,7 @@ def read_queries(
     queries: list[str], prompts: list[str] | None = None
 ) -> tuple[list[list[dict]], list[str]]:
     """(prompts as messages, responses) of whole texts and, where they are known, the texts of
-    their prompts. LensError naming the query in which the two cannot be told apart."""
+    their prompts. LensError names the query in which the two cannot be distinguished."""
     found = []
     for number, query in enumerate(queries):
         try:
@@ -79,7 +79,7 @@ def read_request(body: bytes, most: int) -> tuple[list[list[dict]], list[str]]:
     try:
         given = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise LensError("the body is no JSON.") from error
+        raise LensError("the body is not JSON.") from error
     queries, prompts = (_texts(given, name) for name in ("query", "prompts"))
     if queries is None:
         raise LensError('the body has no `query`: {"query": ["..."], "prompts": ["..."]}.')
@@ -95,4 +95,4 @@ def _texts(given: object, name: str) -> list[str] | None:
     texts = [value] if isinstance(value, str) else value
     if texts is None or (isinstance(texts, list) and all(isinstance(t, str) for t in texts)):
         return texts
-    raise LensError(f"`{name}` is no list of texts.")
+    raise LensError(f"`{name}` is not a list of texts.")

@@ -28,7 +28,7 @@ MOST_DRIFT = 0.1  # standard deviations of the training embeddings, root mean sq
 
 class RewardModel:
     """r(prompt, response), in units in which sigmoid(r(a) - r(b)) is the calibrated probability
-    that a is preferred; rewards have no zero of their own.
+    that a is preferred; the zero of rewards has no meaning.
 
     It may be handed to TRL's GRPOTrainer or RLOOTrainer as one of `reward_funcs`: calling it gives
     a list of floats. It can be pickled; a copy in another process loads its encoder again.
@@ -195,7 +195,7 @@ class RewardModel:
         key_variable: str = "OPENAI_API_KEY",
     ) -> "RewardModel":
         """What `save` wrote. `model` says where the encoder lies now, if it was moved. An encoder
-        that runs code of its own needs `trust_remote_code`, one at an endpoint of another machine
+        that runs its own code needs `trust_remote_code`, one at an endpoint of another machine
         its `base_url`, and a key in the environment variable `key_variable`. LensError for a
         folder that is none, or damaged."""
         folder = Path(folder)

@@ -7,7 +7,7 @@ import numpy as np
 from lens.reward.training_set import Standardiser
 
 FLAGGED = 0.05  # share of the training's own texts that would be flagged, had they been left out
-AXES = 64  # directions in which variances are told apart, at most
+AXES = 64  # largest number of directions in which variances are compared
 FOLDS = 5
 
 

@@ -12,7 +12,7 @@ from lens.workflow.made import OF_SOME_ARTEFACTS, Maker
 from lens.workflow.paths import built
 
 GOLD_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"  # the paper's
-# Drawn anew in another style, they make no new first page.
+# Redrawn in another style, they do not change the first page.
 DRAWN = re.compile("paper.(figure_|theory_(fits|map)|[a-z_]+_(curve|sweep))[^/]*$")
 AS = {"html": "page", "csv": "spreadsheet (CSV)", "png": "picture", "pdf": "print (PDF)"}
 

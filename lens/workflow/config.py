@@ -65,7 +65,7 @@ PathName = Annotated[
 class Config(Settings):
     """The config of a run. `lens.workflow.resolve.resolve` makes one of what was read."""
 
-    run: Plain = Field(description="Name of the run; its results lie in results/RUN.")
+    run: Plain = Field(description="Name of the run; its results are in results/RUN.")
     paths: dict[PathName, str | None] = Field(
         description="Paths to give on the command line, put in wherever a path mentions {NAME}."
     )

@@ -28,7 +28,7 @@ from lens.workflow.paths import (
     text_cell,
 )
 
-# What stands in for the annotator's labels: the stage, and what its file is called.
+# What replaces the annotator's labels: the stage, and what its file is called.
 STAGE_OF_LABELS = {
     "annotator": ("score_responses", "scores"),
     "ipo": ("score_likelihood", "scores"),
@@ -51,7 +51,7 @@ def jobs_of(config: Config, stage: str) -> int:
 
 
 def shard_files(config: Config, stage: str, place: str, suffix: str = "safetensors") -> list[str]:
-    """Those of all jobs of a stage; inputs beside their index: one that is lost is made anew."""
+    """Those of all jobs of a stage; inputs next to their index: one that is lost is made again."""
     folder = f"{config.results}/{stage}/{place}/shards"
     return [f"{folder}/{shard}.{suffix}" for shard in range(jobs_of(config, stage))]
 
@@ -84,7 +84,7 @@ def shards_of(config: Config, stage: str, wildcards: Wildcards) -> list[str]:
 
 
 def set_damaged_aside(config: Config) -> None:
-    """Shards that a job has found damaged, so that the next run makes them anew."""
+    """Shards that a job found damaged: the next run makes them again."""
     for stage in SHARDED:
         for mark in Path(f"{config.results}/{stage}").glob("**/shards/*.damaged"):
             shard = mark.with_suffix("")

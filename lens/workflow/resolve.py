@@ -19,7 +19,7 @@ FOR_AN_ARTEFACT = {"table_4": "table_4", "rewardbench_safety": "reward_bench"}
 
 
 def resolve(raw: dict, root: Path) -> Config:
-    """The config of a run of the workflow that lies in the folder `root`.
+    """The config of a run of the workflow in the folder `root`.
 
     Validates `raw`, leaves out what is not compared, puts in {run}, {project} and the names under
     `paths` wherever a text mentions them, adds a model for each layer of a sweep, and checks that
@@ -143,7 +143,7 @@ def refusal(error: ValidationError, raw: object) -> str:
     elif kind == "literal_error":
         said = f"{shown} is none of {ctx['expected']}"
     elif kind in ("model_type", "dict_type"):
-        said = f"{shown} is no section: a section has keys and values"
+        said = f"{shown} is not a section: a section has keys and values"
     elif wanted == first["msg"].removeprefix("Input "):
         said = f"{shown} {wanted}"
     else:
@@ -174,12 +174,12 @@ def _place(loc: tuple, raw: object) -> list:
         else:
             break
         place.append(key)
-    # A bad key is named as a value: its place is the section that it stands in.
+    # A bad key is named as a value: its path is the section that it is in.
     return place[:-1] if loc[-1:] == ("[key]",) else place
 
 
 def _shown(value: object) -> str:
-    """A value that is no section, which may hold a secret somewhere."""
+    """A value that is not a section and may contain a secret."""
     plain = value if isinstance(value, list) else [value]
     if not all(part is None or isinstance(part, str | int | float) for part in plain):
         if isinstance(value, dict | list):

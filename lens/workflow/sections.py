@@ -24,7 +24,7 @@ PLAIN = "a name begins with a letter or digit and holds letters, digits, _, . an
 
 def _no_pool(name: str) -> str:
     if name == "pool":
-        raise ValueError("is taken: it stands for candidates from a file. Choose another name")
+        raise ValueError("is taken: it means candidates from a file. Choose another name")
     return name
 
 
@@ -91,7 +91,8 @@ class Compare(Settings):
     n_pairs: Sizes = Field(description="Labelled pairs N to spend; one block of Table 1 each.")
     paper_n_pairs: Count = Field(
         1000,
-        description="The N that stands for the paper's 1,000 pairs, with its numbers shown beside.",
+        description="The N that stands for the paper's 1,000 pairs, so that its numbers are "
+        "shown next to ours.",
     )
     seeds: Seeds = Field(
         description="Seeds; pairs drawn, VAE, synthesis and reward model all follow them. At least "
@@ -187,7 +188,7 @@ class Split(Settings):
 
     jobs: Count = Field(description="Jobs; their number changes no result.")
     flush: Count = Field(
-        description="Rows between two saves; they are batched together, so that other numbers may "
+        description="Rows per saved block; they are batched together, so other numbers may "
         "change the last digits."
     )
 
@@ -267,7 +268,7 @@ class PlannedTexts(Settings):
     )
     pairs: Count = Field(description="Pairs that the source has, before max_train_pairs.")
     test_pairs: Count | None = Field(
-        None, description="Pairs of a test split of its own, before max_test_pairs."
+        None, description="Pairs of a separate test split, before max_test_pairs."
     )
     pool_prompts: Count | None = Field(None, description="Prompts of a pool.")
 

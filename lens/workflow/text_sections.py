@@ -24,7 +24,7 @@ from lens.workflow.sections import Gpus, Memory, Name, Names, Scale, holding, on
 
 def _not_table_6(name: str) -> str:
     if name == "table_6":
-        raise ValueError("is taken: Table 6 has a job of its own. Choose another name")
+        raise ValueError("is taken: Table 6 has its own job. Choose another name")
     return name
 
 
@@ -39,7 +39,7 @@ class Annotator(Settings):
     lora: bool = Field(False, description="Train adapters instead of all weights.")
     epochs: Epochs = 1
     learning_rate: Rate | None = Field(None, description="Adam's learning rate, at its peak.")
-    batch_size: Count = Field(32, description="Pairs in a step.")
+    batch_size: Count = Field(32, description="Pairs per step.")
     seed: Seed = Field(0, description="Of its head and batches.")
 
 

@@ -1,4 +1,4 @@
-"""The offline world's stand-in for RewardBench: pairs of answers that differ in one fault.
+"""The offline world's version of RewardBench: pairs of answers that differ in one fault.
 
 Rows have RewardBench's form (id, prompt, chosen, rejected, subset). Nothing is drawn by chance
 about which answer is better: the true reward of `chosen` is at least a point higher.

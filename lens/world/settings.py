@@ -20,7 +20,7 @@ class TextsSettings(Settings):
 
 
 class BenchSettings(Settings):
-    """Its stand-in for RewardBench: pairs of answers that differ in one fault."""
+    """Its version of RewardBench: pairs of answers that differ in one fault."""
 
     kind: Literal["dialogue", "summary"] = Field("dialogue", description="Kind of prompt.")
     count: Count = Field(300, description="Pairs in all.")

@@ -143,7 +143,7 @@ def listing(words: list[str]) -> str:
 
 
 def write_response(kind: str, prompt: str, random: Random) -> str:
-    """One answer by a writer whose care and warmth are drawn anew, uniform on [0, 1]."""
+    """One answer by a writer whose care and warmth are drawn uniformly from [0, 1]."""
     told, wanted = told_and_wanted(kind, prompt)
     care, warmth = random.random(), random.random()
     named = []

@@ -127,7 +127,7 @@ def new_gold_model(base: LlamaForCausalLM) -> LlamaForSequenceClassification:
 def train_language_model(
     model: LlamaForCausalLM, token_ids: Sequence[Sequence[int]], **options: Any
 ) -> list[float]:
-    """Trains on all tokens and returns each step's loss (nats a token); options of `optimise`."""
+    """Trains on all tokens and returns each step's loss (nats per token); options of `optimise`."""
 
     def loss(rows: list[int]) -> Tensor:
         ids, mask = pad([token_ids[row] for row in rows], 0, "cpu")

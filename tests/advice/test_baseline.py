@@ -68,7 +68,7 @@ def test_rows_by_prompt(tmp_path):
             "no scores for 2 of 3 pairs, the first with id '1'",
         ),
         ([{"id": "0", "chosen": "good", "rejected": 0}], "row 1: needs `id` or `prompt`"),
-        ([{"id": "0", "chosen": 1, "rejected": 0}] * 2, "the id '0' stands twice"),
+        ([{"id": "0", "chosen": 1, "rejected": 0}] * 2, "the id '0' is used twice"),
     ],
 )
 def test_refused(rows, message, tmp_path):

@@ -34,7 +34,7 @@ POOLS = {
     "one candidate": (lines(pool(candidates=["a"])), "row 1: 1 candidates.*at least 2"),
     "empty pools": (lines(pool(candidates=[])), "row 1: 0 candidates"),
     "unequal pools": (lines(pool(), pool(id=2, candidates=["a"] * 3)), "row 2: 3 candidates"),
-    "an id twice": (lines(pool(), pool()), "row 2: the id 'p' stands twice, first in row 1"),
+    "an id twice": (lines(pool(), pool()), "row 2: the id 'p' is used twice, first in row 1"),
     "half a character": (lines(pool(candidates=["a", "\ud800"])), "row 1: .*half a character"),
     "half a character in an id": (lines(pool(id="\udfff")), "row 1: .*half a character"),
     "no turns": (lines(pool(prompt=[])), "row 1: .*do not alternate"),
@@ -139,7 +139,7 @@ BENCH = {
     "another count": (lines(second(num_correct=[1])), r"row 1: num_correct is \[1\]"),
     "ties without a question": (lines(tie("ref:x")), "row 1: the id 'ref:x' is not"),
     "ties of 5000 digits": (lines(tie("ref:" + "9" * 5000)), "row 1: the id 'ref:999"),
-    "ties of one kind": (lines(tie("tied:1")), "row 1: no question of Ties stands both"),
+    "ties of one kind": (lines(tie("tied:1")), "row 1: no question of Ties is there both"),
     "names that steer": (lines(example(subset=7, id=EVIL)), "row 1: the subset is 7"),
     "trailing comma": (lines(b'{"prompt": "q",}'), "row 1: not valid JSON"),
 }

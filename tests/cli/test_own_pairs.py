@@ -234,7 +234,7 @@ def test_counts_begin_at_one(workplace, lens, capsys, flag):
     for value in ("0", "-1", "x"):
         with pytest.raises(SystemExit):
             lens("advise", workplace / "pairs.jsonl", "--model", "m", flag, value)
-        assert "is no whole number from 1" in capsys.readouterr().err
+        assert "is not a whole number from 1" in capsys.readouterr().err
 
 
 def test_another_files_advice_is_not_replaced(workplace, fail, llama_folder, tmp_path):

@@ -76,7 +76,10 @@ BAD_FILES = {
     "no rows": (b"\n", r"no rows"),
     "not UTF-8": (b'{"prompt": "\xff\xfe"}\n', r"row 1: not in UTF-8 .*Save it as UTF-8"),
     "one prompt": (b'{"prompt": "p", "chosen": "a", "rejected": "b"}\n' * 2, r"share one prompt"),
-    "same id": (b'{"id": 1, "prompt": "p", "chosen": "a", "rejected": "b"}\n' * 2, r"stands twice"),
+    "same id": (
+        b'{"id": 1, "prompt": "p", "chosen": "a", "rejected": "b"}\n' * 2,
+        r"is used twice",
+    ),
 }
 
 

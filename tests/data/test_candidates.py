@@ -72,7 +72,7 @@ def test_plain_texts(tmp_path, lens):
             [{"prompt": "p", "candidates": ["x", "y"]}, {"prompt": "q", "candidates": ["x"] * 3}],
             "same number of candidates",
         ),
-        ([{"id": 1, "prompt": "p", "candidates": ["x", "y"]}] * 2, "stands twice"),
+        ([{"id": 1, "prompt": "p", "candidates": ["x", "y"]}] * 2, "is used twice"),
         ([{"prompt": "", "candidates": ["x", "y"]}], "row 1: a turn of the prompt is empty"),
     ],
 )

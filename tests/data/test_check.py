@@ -92,7 +92,7 @@ def test_no_warning_without_a_reason():
         ({"longer_answer_wins": 0.61}, "The longer answer wins in 61%"),
         ({"longer_answer_wins": 0.39}, "The longer answer wins in 39%"),
         ({"contradicting_pairs": 4}, "4 pairs contradict one another"),
-        ({"duplicates": 3}, "3 pairs stand there already"),
+        ({"duplicates": 3}, "3 pairs are exact copies of earlier ones"),
     ],
 )
 def test_each_warning_has_its_reason(change, beginning):
@@ -187,5 +187,5 @@ def test_the_command_explains_what_is_wrong(data_file, tmp_path, fail, lens, cap
     for columns in ("x", "[]", '{"prompt": ["p"]}'):
         with pytest.raises(SystemExit):
             lens("check", "data", data_file, "--columns", columns)
-        assert "is no JSON object of names" in capsys.readouterr().err
+        assert "is not a JSON object of names" in capsys.readouterr().err
     assert "no column ['q']" in fail("check", "data", data_file, "--columns", '{"prompt": "q"}')

@@ -27,7 +27,10 @@ BAD = {
     "unequal lists": ([rated("ab", [1])], "f, row 1: `ratings` has 1 values for 2 responses"),
     "no number": ([rated("ab", [1, "4,500"])], "f, row 1: `ratings` is '4,500', not a number"),
     "no list": ([rated("ab", 3)], "f, row 1: `ratings` must be a list, not int"),
-    "no JSON": ([rated("ab", "good")], "f, row 1: `ratings` must be a list; as text it is no JSON"),
+    "no JSON": (
+        [rated("ab", "good")],
+        "f, row 1: `ratings` must be a list; as text it is not JSON",
+    ),
     "rank 0": (
         [{"prompt": "p", "responses": ["a", "b"], "ranks": ranks} for ranks in ([0, 1], [1, 2])],
         r"f, row 1: `ranks` is \[0, 1\]: ranks start at 1",

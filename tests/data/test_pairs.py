@@ -150,7 +150,7 @@ def test_a_pair_has_its_own_id_or_its_row_s_number():
     assert pairs.columns.tolist() == ["id", "prompt", "chosen", "rejected", "group"]
     assert pairs["id"].tolist() == ["1", "0", "3", "x"]
     assert report.places == dict(zip(["1", "0", "3", "x"], places, strict=True))
-    with pytest.raises(LensError, match=r"f, row 2: the id '1' stands twice"):
+    with pytest.raises(LensError, match=r"f, row 2: the id '1' is used twice"):
         pairs_of(plain("p"), plain("q", id=1))
 
 

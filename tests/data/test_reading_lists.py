@@ -1,4 +1,4 @@
-"""Several answers a row or a thread: ratings, ranks and orders, beside the answers or inside."""
+"""Several answers per row or thread: ratings, ranks and orders, next to the answers or inside."""
 
 import json
 

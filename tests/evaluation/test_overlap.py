@@ -58,7 +58,7 @@ def test_equal_and_nearly_equal_prompts_are_counted_by_subset(shared):
 
 def test_the_sentence_names_the_counts_and_is_a_flag_only_where_there_is_overlap(shared):
     assert sentence(shared).startswith(
-        "Of 6 prompts of the benchmark, 3 stand among the training prompts and 1 more have a near"
+        "Of 6 prompts of the benchmark, 3 are training prompts and 1 more are near duplicates"
     )
     assert flags(shared) == [("benchmark_overlap", sentence(shared))]
     apart = overlap(examples([("chat", "hello there")]), [turns("sort a list")])

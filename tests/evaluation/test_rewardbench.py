@@ -235,15 +235,15 @@ BEST = BEST_OF_4[0]
         ([GOOD, {**GOOD, "subset": ""}], "row 2: the subset is ''"),
         ([{"prompt": "q", "chosen": "a"}], "row 1: column subset and rejected missing"),
         ([GOOD, BEST], "row 2: a message needs"),
-        ([BEST, GOOD], "row 2: `chosen` or `rejected` is no list"),
-        ([BEST, {**BEST, "rejected": []}], "row 2: `chosen` or `rejected` is no list"),
+        ([BEST, GOOD], "row 2: `chosen` or `rejected` is not a list"),
+        ([BEST, {**BEST, "rejected": []}], "row 2: `chosen` or `rejected` is not a list"),
         ([BEST, {**BEST, "rejected": [1]}], "row 2: an answer must be text"),
         ([{**BEST, "chosen": ["1", "2"]}], "row 1: 2 chosen responses"),
         ([{**BEST, "num_correct": 2}], "row 1: num_correct is 2, but `chosen` has 1"),
         ([*TIES, item("Ties", [1], [0], "3")], "row 15: the id '3' is not"),
         ([*TIES, item("Ties", [1], [0], "tied:9")], "row 15: a tied question needs two"),
-        ([*TIES, item("Ties", [1], [0], "ref:8")], "the id 'ref:8' stands twice"),
-        (TIES[:1], "row 1: no question of Ties stands both"),
+        ([*TIES, item("Ties", [1], [0], "ref:8")], "the id 'ref:8' is used twice"),
+        (TIES[:1], "row 1: no question of Ties is there both"),
     ],
 )
 def test_bad_rows(tmp_path, rows, message):
@@ -253,7 +253,7 @@ def test_bad_rows(tmp_path, rows, message):
 
 
 def test_version_told(tmp_path):
-    with pytest.raises(LensError, match="row 1: `chosen` or `rejected` is no list"):
+    with pytest.raises(LensError, match="row 1: `chosen` or `rejected` is not a list"):
         run(tmp_path, [GOOD], version=2)
     with pytest.raises(LensError, match=r"row 1: .* one text as `chosen`"):
         run(tmp_path, [BEST], version=1)
@@ -333,4 +333,4 @@ def test_the_command_counts_prompts_shared_with_the_training_pairs(
     same = sum(row["prompt"].split() == prompts[0].split() for row in CORE)
     found = json.loads(out.read_text())["metrics"]["overlap"]
     assert (found["prompts"], found["equal"]) == (len(CORE), same)
-    assert f"{same:,} stand among the training prompts" in capsys.readouterr().out
+    assert f"{same:,} are training prompts" in capsys.readouterr().out

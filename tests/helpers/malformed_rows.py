@@ -8,12 +8,12 @@ IDS = {
     "an id twice": (
         "x.jsonl",
         among(pair(id="a"), pair("q", id="a")),
-        Refused("row 8: the id 'a' stands twice"),
+        Refused("row 8: the id 'a' is used twice"),
     ),
     "1 and '1' as ids": (
         "x.jsonl",
         among(pair(id=71), pair("q", id="71")),
-        Refused("row 8: the id '71' stands twice, first in row 7"),
+        Refused("row 8: the id '71' is used twice, first in row 7"),
     ),
     "ids that are null": ("x.jsonl", lines(*(row | {"id": None} for row in good())), Kept(12)),
     "ids that are NaN": (

@@ -50,7 +50,7 @@ PARQUET = {
     "an empty Parquet": ("x.parquet", b"", Refused("not a readable Parquet")),
     "Parquet without rows": ("x.parquet", parquet(pd.DataFrame(good())[:0]), Refused("no rows")),
     "Parquet without columns": ("x.parquet", parquet(pa.table({})), Refused("no rows")),
-    "Parquet with a name twice": ("x.parquet", twice_named(), Refused("'chosen' stands twice")),
+    "Parquet with a name twice": ("x.parquet", twice_named(), Refused("'chosen' is used twice")),
     "Parquet of messages": (
         "x.parquet",
         columns(prompt=[[TURN | {"content": f"q{i}"}] for i in range(12)]),
@@ -99,7 +99,7 @@ CSV = {
     "a name twice in the header": (
         "x.csv",
         table(header="prompt,chosen,chosen,rejected"),
-        Refused("'chosen' stands twice"),
+        Refused("'chosen' is used twice"),
     ),
     "names left empty": (
         "x.csv",

@@ -129,12 +129,12 @@ JSON = {
     "a name twice in an object": (
         "x.jsonl",
         among(TEXT[:-1] + b', "chosen": "other"}'),
-        Refused("row 7: .*'chosen' stands twice"),
+        Refused("row 7: .*'chosen' is used twice"),
     ),
     "a name twice in a list": (
         "x.json",
         b'[{"prompt": "p", "chosen": "a", "chosen": "b"}]',
-        Refused("'chosen' stands twice"),
+        Refused("'chosen' is used twice"),
     ),
     "a list in a line": ("x.jsonl", among(b'["a", "b"]'), Refused("row 7: .*not list.*json")),
     "a number in a line": ("x.jsonl", among(b"7"), Refused("row 7: .*not int")),

@@ -104,7 +104,7 @@ def test_a_batch_in_parts_is_the_same_step(llama_folder, tmp_path):
     np.testing.assert_allclose(
         score(tmp_path / "whole", chosen), score(tmp_path / "parts", chosen), atol=1e-4
     )
-    with pytest.raises(LensError, match="batch_size 8 is no multiple of 1 processes x device_"):
+    with pytest.raises(LensError, match="batch_size 8 is not a multiple of 1 processes x device_"):
         train(
             llama_folder,
             tmp_path / "odd",

@@ -148,7 +148,7 @@ def test_summary_counts_what_was_measured(folders):
     cells = theories[0]["predictions"]
     below, above = (cells["lens_high"] < 1).sum(), (cells["lens_low"] > 1).sum()
     words = (
-        "of 5 settings (N, k) whose errors can be told from 0, LENS lowers the estimation error "
+        "of 5 settings (N, k) with errors clearly above 0, LENS lowers the estimation error "
         f"in {below} and raises it in {above}"
     )
     assert words in paper_theory.summary(theories)[0]

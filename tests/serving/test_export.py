@@ -54,7 +54,7 @@ def test_what_is_no_linear_head_of_the_last_token_is_not_exported(
     data, bert_folder, tmp_path, fail, lens
 ):
     fit(data, Recipe("original")).save(tmp_path / "mlp")
-    assert "an MLP (original) is no linear head" in fail(
+    assert "an MLP (original) is not a linear head" in fail(
         "export", tmp_path / "mlp", "--out", tmp_path / "x"
     )
     encoder = Encoder(str(bert_folder), device="cpu")

@@ -75,13 +75,13 @@ def test_a_beginning_that_only_one_of_both_has_does_not_part_them():
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"{", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
-        (b"\xff", "no JSON"),
+        (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"\xff", "not JSON"),
         (b"[]", "no `query`"),
         (b'{"prompts": ["a"]}', "no `query`"),
-        (b'{"query": [1]}', "`query` is no list of texts"),
-        (b'{"query": {"a": "b"}}', "`query` is no list of texts"),
+        (b'{"query": [1]}', "`query` is not a list of texts"),
+        (b'{"query": {"a": "b"}}', "`query` is not a list of texts"),
         (b'{"query": ["ab"], "prompts": ["a", "b"]}', "1 queries, but 2 prompts"),
         (b'{"query": ["a", "b", "c"]}', "3 queries: at most 2"),
         (b'{"query": ["no prompt"]}', "query 1: its prompt is not known"),

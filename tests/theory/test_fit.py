@@ -132,7 +132,7 @@ def test_a_threshold_too_large_for_a_number_is_said():
     assert found["N0"]["estimate"] is None
     assert paper_theory.summary([{**found, "dataset": "d", "model": "m", "predictions": NONE}]) == [
         "d, m: p is so near 1/2 that N0 has no number. Corrected: the bound promises a gain for "
-        "every N. Measured: of 0 settings (N, k) whose errors can be told from 0, LENS lowers the "
+        "every N. Measured: of 0 settings (N, k) with errors clearly above 0, LENS lowers the "
         "estimation error in 0 and raises it in 0; in the others the interval of the ratio holds 1."
     ]
 

@@ -127,7 +127,7 @@ BAD = [
     ({"vae": {"beta": "high"}}, r"'high' is not a valid number.*\['vae'\]\['beta'\]"),
     ({"vae": {"sharing": "some"}}, r"'some' is none of 'share_everything', .*\['sharing'\]"),
     ({"vae": {"epochs": True}}, r"True is not a valid integer"),
-    ({"vae": 3}, r"3 is no section.*config\['vae'\]"),
+    ({"vae": 3}, r"3 is not a section.*config\['vae'\]"),
     ({"theory": {"scales": [4]}}, r"\[4\]: does not contain 2"),
     ({"gold": {"gpu": None}}, r"None is not a valid integer.*\['gold'\]\['gpu'\]"),
     ({"sweeps": {"gamma": ["x"]}}, r"'x' .*config\['sweeps'\]\['gamma'\]\[0\]$"),

@@ -1,4 +1,4 @@
-"""Arguments that several subcommands share, and flags that follow from the config's sections."""
+"""Arguments of several subcommands, and flags made from the config's sections."""
 
 import argparse
 import json
@@ -6,8 +6,8 @@ from typing import Any
 
 
 def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> None:
-    """A flag for each key of a section of the config, but for those `without`: name, kind, default,
-    choices and help are the section's own."""
+    """Adds one flag per key of a section of the config, except `without`: name, type, default,
+    choices and help come from the section."""
     from typing import Literal, get_args, get_origin
 
     from lens.core.settings import section_of
@@ -45,7 +45,7 @@ def names(text: str) -> dict[str, str]:
         value = None
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value.values()):
         raise argparse.ArgumentTypeError(
-            f'{text!r} is no JSON object of names, such as {{"prompt": "question"}}'
+            f'{text!r} is not a JSON object of names, such as {{"prompt": "question"}}'
         )
     return value
 
@@ -57,7 +57,7 @@ def add_thread_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_paper_arguments(parser: argparse.ArgumentParser) -> None:
-    """How the run stands to the paper's."""
+    """Arguments on how the run compares with the paper's."""
     parser.add_argument(
         "--paper-names", type=json.loads, default={}, help='JSON {"our name": "the paper\'s"}'
     )

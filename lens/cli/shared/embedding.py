@@ -1,4 +1,4 @@
-"""How texts are embedded: the encoder that arguments name, and a job's shard of a table."""
+"""Embedding texts: the encoder from the arguments, and a job's shard of a table."""
 
 from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.model import add_model_arguments, dtype_of, model_options
@@ -6,7 +6,7 @@ from lens.cli.shared.shards import add_shard_arguments, run_shard
 
 
 def add_answer_arguments(parser):
-    """The model, how it embeds, and the shard."""
+    """Arguments for the model, how it embeds, and the shard."""
     add_model_arguments(parser)
     add_embedding_arguments(parser)
     add_shard_arguments(parser, out="embeddings (.safetensors)", unit="texts", flush=8192)
@@ -32,8 +32,8 @@ def encoder(args):
 
 
 def embed_answers(args, table_path, answer_columns, id_column):
-    """Embeds the answers of each column of a table beside its prompts, {name of the side: column},
-    each distinct text once: this job's shard of them."""
+    """Embeds this job's shard of a table: the answers in `answer_columns`, {side: column}, with
+    their prompts, each distinct text once."""
     import numpy as np
 
     from lens.files import artifacts

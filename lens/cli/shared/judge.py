@@ -15,7 +15,7 @@ def add_endpoint_arguments(parser):
     from lens.textspace.settings import EndpointSettings
 
     parser.add_argument("--base-url", help="of an OpenAI-compatible endpoint that has the model")
-    parser.add_argument("--cache", help="file that keeps the endpoint's answers (.jsonl)")
+    parser.add_argument("--cache", help="file that saves the endpoint's answers (.jsonl)")
     add_settings(parser, EndpointSettings, without=("base_url", "model"))
 
 
@@ -56,7 +56,7 @@ def judge_locally(args, prompts, answers_a, answers_b):
 
 
 def _write(args, model, tokenizer, texts, limit):
-    """The most likely answer of a local judge to each text; None for one that is too long."""
+    """The most likely answer of a local judge per text; None if the text is too long."""
     import json
 
     from lens.language.generation import generate
@@ -86,7 +86,7 @@ def _write(args, model, tokenizer, texts, limit):
 
 
 def judge_by_endpoint(args, prompts, answers_a, answers_b):
-    """Verdicts in both orders by an OpenAI-compatible endpoint; its answers are kept on disk."""
+    """Verdicts in both orders by an OpenAI-compatible endpoint; its answers are saved on disk."""
     from pathlib import Path
 
     from lens.core.errors import LensError

@@ -6,7 +6,7 @@ from lens.cli.shared.arguments import add_settings
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """How a Hugging Face model is loaded and how texts are put to it."""
+    """Arguments on how a Hugging Face model is loaded and how its input is made."""
     from lens.language.settings import LoadSettings
 
     add_settings(parser, LoadSettings)

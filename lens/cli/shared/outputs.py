@@ -1,4 +1,4 @@
-"""What a stage says of its work beside its results."""
+"""The records of a stage's work: metrics and cost."""
 
 from lens.cli.shared.arguments import settings
 
@@ -9,13 +9,13 @@ def add_stage_outputs(parser, out: str) -> None:
 
 
 def input_files(args, *names: str) -> dict[str, str]:
-    """The files of these arguments by name, those that are given."""
+    """{argument: file} for those of these arguments that are given."""
     return {name: getattr(args, name) for name in names if getattr(args, name)}
 
 
 def write_metrics(args, inputs, metrics, cost=None) -> None:
-    """Writes metrics.json with the command's settings, where `--metrics` or `--out-dir` says, and
-    cost.json beside it."""
+    """Writes metrics.json with the command's settings to `--metrics` or `--out-dir`, and cost.json
+    next to it."""
     from pathlib import Path
 
     from lens.files import artifacts

@@ -1,4 +1,4 @@
-"""How a command publishes a table or figure of the paper."""
+"""Publishing a table or figure of the paper."""
 
 from lens.cli.shared.arguments import add_paper_arguments, settings
 
@@ -8,7 +8,7 @@ def add_cell_arguments(parser, *, cells: str = "folders from best-of-n") -> None
 
 
 def add_out_arguments(parser, out: str | None = None, *, paper: bool = True) -> None:
-    """Where the files go (`out` says which), and how the run stands to the paper's."""
+    """Arguments for the output folder (`out` lists the files) and the comparison with the paper."""
     if paper:
         add_paper_arguments(parser)
     parser.add_argument("--out-dir", required=True, help=out)
@@ -22,8 +22,8 @@ def metrics_of(folders, name: str = "metrics.json") -> dict:
 
 
 def publish(args, *, drawn=None, name: str | None = None, about: dict | None = None, **parts):
-    """`lens.report.files.publish` under the command's name, with figures `drawn`: one, or several
-    by name. `about` is what its settings say beside the arguments."""
+    """`lens.report.files.publish` under the command's name; `drawn` is one figure, or {name:
+    figure}. `about` is added to the arguments in the settings file."""
     from lens.report import figures, files
 
     name = name or args.command.replace("-", "_")

@@ -1,4 +1,4 @@
-"""How answers to prompts are sampled from a language model."""
+"""Sampling answers to prompts from a language model."""
 
 from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.model import add_model_arguments, dtype_of, model_options
@@ -55,13 +55,13 @@ def sample_shard(args):
 
 
 def sampler(args):
-    """A function of a prompt table, by the engine asked for: (answers of each prompt, prompts
-    shortened, cost). The model is loaded at its first use."""
+    """A function from a prompt table to (answers per prompt, prompts shortened, cost), with the
+    chosen engine. The model is loaded at the first call."""
     return (_with_vllm if args.engine == "vllm" else _with_hf)(args)
 
 
 def _prompt_ids(args, prompts, tokenizer, limit):
-    """(token ids that ask for an answer, how many were shortened)."""
+    """(token ids of the prompts, how many were shortened)."""
     from lens.core.errors import LensError
     from lens.language.templates import render, tokenize
 
@@ -76,7 +76,7 @@ def _prompt_ids(args, prompts, tokenizer, limit):
 
 
 def _cost(token_ids, answers, tokenizer, *, reads, parameters):
-    """`reads`: how often the engine reads a prompt."""
+    """Counts for `cost.measured`; `reads`: how often the engine reads a prompt."""
     written = tokenizer([a for row in answers for a in row], add_special_tokens=False)["input_ids"]
     return {
         "tokens": reads * sum(map(len, token_ids)),

@@ -1,4 +1,4 @@
-"""How a command that works in shards is told its own, and runs it."""
+"""Arguments of commands that work in shards, and running one shard."""
 
 from lens.cli.shared.arguments import settings
 
@@ -6,16 +6,14 @@ from lens.cli.shared.arguments import settings
 def add_shard_arguments(parser, *, out: str, unit: str, flush: int) -> None:
     parser.add_argument("--shard", type=int, default=0, help="number of this shard, from 0")
     parser.add_argument("--shards", type=int, default=1, help="jobs that the work is split into")
-    parser.add_argument(
-        "--flush", type=int, default=flush, help=f"{unit} between two saves; a whole block each"
-    )
+    parser.add_argument("--flush", type=int, default=flush, help=f"{unit} per saved block")
     parser.add_argument("--out", required=True, help=out)
     parser.add_argument("--metrics", required=True, help="report of the shard (.json)")
 
 
 def run_shard(args, rows, make, whole, *, inputs, model=None) -> None:
     """`shards.run` for these arguments; `model` is (path, revision, trust_remote_code), by default
-    the arguments' own."""
+    from the arguments."""
     from lens.files import shards
     from lens.language import loading
 
@@ -38,7 +36,7 @@ def run_shard(args, rows, make, whole, *, inputs, model=None) -> None:
 
 
 def write_blocks(args):
-    """What writes blocks of a table as one."""
+    """A function that writes the blocks of a table as one table."""
 
     def whole(blocks):
         import pandas as pd

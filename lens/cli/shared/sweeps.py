@@ -1,10 +1,10 @@
-"""What the commands of ablations share."""
+"""Arguments and output of the ablation commands."""
 
 from lens.cli.shared.publish import add_out_arguments, metrics_of, publish
 
 
 def add_sweep_arguments(parser, *names, kind=float):
-    """--NAME VALUES and --NAME-cells FOLDERS for each of the names, the controls, the output."""
+    """Adds --NAME VALUES and --NAME-cells FOLDERS per setting, the controls and the output."""
     for name in names:
         parser.add_argument(f"--{name}", type=kind, nargs="+", required=True, help="values")
         parser.add_argument(
@@ -15,8 +15,8 @@ def add_sweep_arguments(parser, *names, kind=float):
 
 
 def publish_sweeps(args, sweeps, folders, *, drawn=True):
-    """Publishes the sweeps, by the names of their panels, as one table with a picture of each;
-    without the paper's numbers where their dataset, model, scale or N is not the paper's."""
+    """Publishes {panel: sweep} as one table with one picture per panel; without the paper's numbers
+    if dataset, model, scale or N are not the paper's."""
     from lens.paper import ablations, sweep
 
     artefact = args.command.replace("-", "_")

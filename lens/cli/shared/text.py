@@ -1,11 +1,11 @@
-"""What several subcommands share that score texts or train on them."""
+"""Arguments and functions of the subcommands that score texts or train on them."""
 
 from lens.cli.shared.arguments import add_settings, add_thread_argument, options
 from lens.cli.shared.model import add_dtype_argument, add_model_arguments, dtype_of, model_options
 
 
 def add_text_reward_arguments(parser) -> None:
-    """A reward model trained on text, and how texts are put to it."""
+    """Arguments for a reward model trained on text, and how its input is made."""
     parser.add_argument("--precision", default="high", choices=["high", "fast"])
     add_dtype_argument(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
@@ -36,7 +36,7 @@ def token_ids(tokens, table, column: str, source: str) -> list[list[int]]:
 
 
 def text_names(table, column: str, source: str) -> list[str]:
-    """What messages call the table's texts."""
+    """A function from a row of the table to its text's name in messages."""
     key = "prompt_id" if "prompt_id" in table else "id"
     places = [f"{source}, {key} {place}" for place in table.get(key, table.index)]
     if "candidate" in table:
@@ -46,7 +46,7 @@ def text_names(table, column: str, source: str) -> list[str]:
 
 
 def add_finetuning_arguments(parser) -> None:
-    """How a language model is trained on text."""
+    """Arguments on how a language model is trained on text."""
     from lens.language.settings import FinetuningSettings
 
     parser.add_argument("--learning-rate", type=float, required=True, help="at its peak")
@@ -62,7 +62,7 @@ def finetuning(args):
 
 
 def training_cost(facts, **counts) -> dict:
-    """What a training took, by its facts and other `counts`, which go before them."""
+    """Counts for `cost.measured` of a training, from its facts; `counts` take precedence."""
     names = {"tokens": "tokens", "parameters": "parameters", "trained": "trained_parameters"}
     return {name: facts[fact] for name, fact in names.items()} | counts
 
@@ -101,8 +101,8 @@ def hard_pairs(path: str):
 
 
 def train_classifier(args, table, source: str, tokens, how, *, lora, seed: int, out):
-    """A reward model trained on the pairs (prompt, chosen, rejected) of a table and saved in `out`:
-    (model, `AnswerTokens` of all texts so far, what happened). `tokens` is None at first."""
+    """Trains a reward model on the pairs (prompt, chosen, rejected) of a table and saves it in
+    `out`: (model, `AnswerTokens` of all texts so far, facts). `tokens` is None at first."""
     from lens.language.finetuning import new_classifier, train_reward
 
     known = tokens.tokenizer if tokens else None
@@ -126,7 +126,7 @@ def score_texts(args, folder: str, table, source: str, tokens=None):
 
 
 def score_with(args, tokenizer, model, table, source: str, tokens=None):
-    """What `score_texts` gives, by a reward model that is loaded."""
+    """Rewards [n] of a table's responses by a loaded reward model; returns as `score_texts`."""
     from lens.language import gold
 
     tokens = tokens or answer_tokens(args, tokenizer, model)
@@ -142,15 +142,15 @@ def score_with(args, tokenizer, model, table, source: str, tokens=None):
 
 
 def add_scoring_arguments(parser) -> None:
-    """The gold reward model, and what it scores."""
+    """Arguments for the gold reward model and the table that it scores."""
     parser.add_argument("--candidates", required=True, help="candidate table")
     add_model_arguments(parser)
     parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
 
 
 def scorer(args):
-    """A function of a candidate table: (the table with `gold`, texts shortened, cost). The gold
-    model is loaded at its first use."""
+    """A function from a candidate table to (the table with `gold`, texts shortened, cost). The gold
+    model is loaded at the first call."""
     from functools import cache
 
     from lens.language import loading

@@ -1,11 +1,11 @@
-"""How the tiny models of the offline world are trained."""
+"""Training the tiny models of the offline world."""
 
 from lens.cli.shared.arguments import add_settings, add_thread_argument, options
 from lens.cli.shared.outputs import write_metrics
 
 
 def add_tiny_model_arguments(parser, section):
-    """The model's section of the config, and where it goes."""
+    """Arguments from the model's section of the config, and the output folder."""
     add_settings(parser, section)
     add_thread_argument(parser)
     parser.add_argument("--out", required=True, help="model folder")
@@ -13,12 +13,12 @@ def add_tiny_model_arguments(parser, section):
 
 
 def optimiser(args) -> dict:
-    """The keyword arguments of a training, of `add_tiny_model_arguments`."""
+    """The keyword arguments of a training, from `add_tiny_model_arguments`."""
     return options(args, "steps", "batch_size", "learning_rate", "seed")
 
 
 def save(args, inputs, model, tokenizer, losses, **facts) -> None:
-    """Saves the model, and facts before and after what is said of its losses."""
+    """Saves the model, and metrics with `facts` and a summary of its losses."""
     from lens.world import tiny_models
 
     tiny_models.save(args.out, model, tokenizer)

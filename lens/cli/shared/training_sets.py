@@ -1,4 +1,4 @@
-"""What the commands share that take N pairs of each seed to train on."""
+"""Arguments and training sets of the commands that train on N pairs per seed."""
 
 from functools import lru_cache
 
@@ -10,14 +10,14 @@ def add_training_set_arguments(parser):
 
     parser.add_argument("--pairs", required=True, help="pair table from prepare-pairs")
     parser.add_argument("--embeddings", required=True, help="from embed-pairs")
-    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs to spend")
+    parser.add_argument("--n-pairs", type=int, required=True, help="labelled pairs per seed")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     add_settings(parser, TrainingSettings)
 
 
 def read_training_sets(args):
-    """(pair table, its embeddings, {seed: its TrainingSet}) for the arguments above. Commands that
-    follow one another in a process (`lens each`) share them, and what training keeps with them."""
+    """(pair table, its embeddings, {seed: its TrainingSet}) for the arguments above. Commands of
+    one process (`lens each`) share them and what training caches with them."""
     from pathlib import Path
 
     shards = sorted(Path(args.embeddings).parent.glob("shards/*"))
@@ -39,7 +39,7 @@ def _read(pairs_path, embeddings_path, stamps, seeds, **spent):
 
 
 def embedding_facts(part) -> dict[str, int]:
-    """What a training set's embeddings lack."""
+    """Counts of constant features and identical pairs of a training set."""
     return {
         "features": part.chosen.shape[1],
         "constant_features": part.constant_features,

@@ -9,8 +9,8 @@ from lens.cli.shared.model import add_dtype_argument
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, compares: bool = False) -> None:
-    """Where preference pairs come from and how they are read; a command that `compares` recipes
-    takes both kinds of labels unless told which."""
+    """Arguments on where preference pairs come from and how they are read; a command that
+    `compares` recipes uses both kinds of labels by default."""
     parser.add_argument(
         "--labels",
         default=None if compares else "hard",
@@ -32,12 +32,12 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, compares: bool = Fals
         "--group-by",
         default="prompt",
         choices=["prompt", "first_turn"],
-        help="what may not stand on both sides of a split",
+        help="what may not be on both sides of a split",
     )
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """How rows to be scored are read."""
+    """Arguments on how rows to be scored are read."""
     parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
     parser.add_argument(
         "--explain", action="store_true", help="say how rows are read, on standard error"
@@ -68,7 +68,7 @@ def read_ahead(args, scoring: str):
 def positive(text: str) -> int:
     """A whole number from 1, for argparse."""
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
 
 
@@ -80,19 +80,19 @@ def scale(text: str) -> int:
 
 
 def add_sample_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--max-pairs", type=positive, help="take a random sample of so many")
+    parser.add_argument("--max-pairs", type=positive, help="use a random sample of this many")
 
 
 def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which model embeds texts, and how."""
+    """Arguments on which model embeds texts, and how."""
     parser.add_argument(
         "--model",
-        help="what embeds the texts: a folder, a Hub id, a GGUF file, or a name at --base-url",
+        help="the embedding model: a folder, a Hub id, a GGUF file, or a name at --base-url",
     )
     parser.add_argument("--revision", help="of the model on the Hub")
     add_endpoint_arguments(parser)
     parser.add_argument(
-        "--cache", help="file that keeps the endpoint's vectors (default: in ~/.cache/lens)"
+        "--cache", help="file that saves the endpoint's vectors (default: in ~/.cache/lens)"
     )
     parser.add_argument(
         "--prompt-name",
@@ -103,8 +103,8 @@ def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         default="auto",
         choices=["auto", "high", "fast"],
-        help="high: float32; fast: bfloat16, on a CPU in linear layers alone; auto: fast on a CPU "
-        "with bfloat16 units if the model bears it, else high",
+        help="high: float32; fast: bfloat16, on a CPU only in linear layers; auto: fast on a CPU "
+        "with bfloat16 units if the model allows it, else high",
     )
     add_dtype_argument(parser)
     parser.add_argument(
@@ -132,7 +132,7 @@ def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
-    """An OpenAI-compatible endpoint that embeds."""
+    """Arguments for an OpenAI-compatible endpoint that embeds."""
     parser.add_argument(
         "--base-url", help="of an OpenAI-compatible endpoint, such as http://localhost:8000/v1"
     )
@@ -144,7 +144,7 @@ def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where a model runs; none of these changes a result beyond its last digits."""
+    """Arguments on where a model runs; they change results by rounding at most."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     parser.add_argument("--batch-tokens", type=positive, default=8192, help="tokens in one batch")
     parser.add_argument(
@@ -156,7 +156,7 @@ def add_device_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_reward_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """A saved reward model and where it runs."""
+    """Arguments for a saved reward model and where it runs."""
     parser.add_argument("reward_model", help="folder that `lens fit` saved")
     parser.add_argument("--model", help="where the encoder is now, if it was moved")
     add_endpoint_arguments(parser)

@@ -70,7 +70,7 @@ def judged_rows(
     given each answer's votes, if not all do. Of a pair are known `side`, `votes_for`,
     `votes_against`, `votes_tied`, `annotators_for` and `annotators_against`, `tie` where the votes
     are even, and `strength` on a `scale` where words such as "slightly" grade them. LensError where
-    questions or answers cannot be told apart.
+    questions or answers cannot be distinguished.
     """
     if not rows or not has_questions(rows[0][1]):
         return None

@@ -119,7 +119,7 @@ def _called(role: str, questions: dict[str, int | None]) -> dict[str, str]:
 
 
 def worth_of(name: str, value: object) -> float | None:
-    """What a rating says an answer is worth: higher is better, of ranks lower is."""
+    """The value that a rating gives an answer: higher is better; for ranks, lower."""
     number = rating(value)
     return -number if number is not None and "rank" in words(name) else number
 

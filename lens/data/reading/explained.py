@@ -56,7 +56,7 @@ def unused_warning(named: list[str]) -> str | None:
         return None
     said = ", ".join(f"`{name}`" for name in named)
     return (
-        f"Not used: {said}. If part of the prompt, an answer or a label stands there, name it with "
+        f"Not used: {said}. If part of the prompt, an answer or a label is there, name it with "
         '--columns (such as \'{"system": "COLUMN"}\').'
     )
 

@@ -79,7 +79,7 @@ def unrated_lists(rows: list[Row], name: str) -> LensError:
     found = sorted(items[0]) if items and isinstance(items[0], dict) else f"{items[:1]!r:.80}"
     return LensError(
         f"{rows[0][0]}: each response in `{name}` needs a text ({', '.join(TEXTS)}) and a "
-        f"rating ({', '.join(INSIDE)}), or the ratings stand in a list beside "
+        f"rating ({', '.join(INSIDE)}), or the ratings are in a list next to "
         f"them ({', '.join(RANK_LISTS + RATING_LISTS)}); found {found}. Name that list: "
         + command(rows[0][0], {"ratings": "COLUMN"})
     )

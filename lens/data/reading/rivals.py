@@ -38,7 +38,7 @@ def require_one_rating(names: Names, given: list[str], prompt: str, place: str) 
 
 
 def ratings_of(name: str, values: list, what: str = "") -> list[float | None]:
-    """What each answer is worth by its rating, or by its rank, of which the lowest is best."""
+    """The value of each answer by its rating, or by its rank (the lowest is best)."""
     found = graded(values, what)
     return [None if each is None else -each for each in found] if is_rank(name) else found
 

@@ -87,11 +87,11 @@ def _named_once(items: list[tuple[str, object]]) -> dict:
 
 
 def require_distinct(names: list[str]) -> None:
-    """ValueError if a name stands twice; empty ones cannot be asked for and may."""
+    """ValueError if a name is used twice; empty ones cannot be asked for and may."""
     if len(set(names)) < len(names):
         twice = [name for name in names if name != "" and names.count(name) > 1]
         if twice:
-            raise ValueError(f"the name {twice[0]!r:.80} stands twice")
+            raise ValueError(f"the name {twice[0]!r:.80} is used twice")
 
 
 def parse_cell(text: str) -> Any:
@@ -142,7 +142,7 @@ def as_list(value: object, what: str) -> list:
         try:
             value = parse_cell(value)
         except ValueError as error:
-            raise LensError(f"{what} must be a list; as text it is no JSON ({error}).") from error
+            raise LensError(f"{what} must be a list; as text it is not JSON ({error}).") from error
     if isinstance(value, np.ndarray | tuple):
         value = list(value)
     if isinstance(value, dict) and is_of_lists(value):

@@ -1,4 +1,4 @@
-"""A prompt, whose parts may lie in several columns, and an answer: what a model is to read.
+"""A prompt, whose parts may be in several columns, and an answer: a model's input.
 
 An answer is what follows the last user's turn: text, or, where tools were called, the JSON of its
 messages. All commands read a row's texts by `conversation`.
@@ -124,7 +124,9 @@ def earlier_turns(history: object) -> list[dict]:
         else:
             said = listed(item)
         if said is None or len(said) != 2 or not all(isinstance(text, str) for text in said):
-            raise InvalidRowError("wrong_type", "the history is no list of questions and answers.")
+            raise InvalidRowError(
+                "wrong_type", "the history is not a list of questions and answers."
+            )
         turns += [
             {"role": role, "content": whole(text).strip()}
             for role, text in zip(("user", "assistant"), said, strict=True)

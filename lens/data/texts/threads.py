@@ -1,4 +1,4 @@
-"""Threads of messages with ranks, as OpenAssistant keeps them: trees, or a message a row."""
+"""Threads of messages with ranks, as in OpenAssistant: trees, or one message per row."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -56,7 +56,7 @@ def promised_end(tokenizer: "Tokenizer", model: str, revision: str | None) -> st
 
 
 def keep_promise(tokenizer: "Tokenizer", model: str, revision: str | None) -> None:
-    """Has the tokenizer end texts with the token that its config promises, and says so."""
+    """Makes the tokenizer end texts with the token that its config names, and reports it."""
     if promised_end(tokenizer, model, revision):
         add_ends(tokenizer, begin=False, end=True)
         logging.getLogger(__name__).warning(

@@ -35,7 +35,7 @@ def has_tokenizer(folder: Path) -> bool:
 
 
 def whole_model(path: str) -> str:
-    """The folder itself, or, where an adapter's config lies beside a model that is whole, one with
+    """The folder itself, or, if an adapter's config is next to a whole model, one with
     links to all but that: transformers would look for the adapter's weights."""
     folder = Path(path)
     if not (folder / "adapter_config.json").is_file():

@@ -1,6 +1,6 @@
-"""Each token once: texts that begin alike share what they begin with, at every branching.
+"""Each token once: texts share their common beginnings, at every branching.
 
-Sorted by their tokens, texts that begin alike are neighbours, and what a text adds to its
+Sorted by their tokens, texts with a common beginning are neighbours, and what a text adds to its
 neighbour is all that goes through the model: the branches of a prefix tree. A causal model's states
 at a token do not depend on what follows. An encoder's do, so its texts share nothing.
 """
@@ -45,7 +45,7 @@ def batches(
     """The distinct texts in batches of at most `budget` tokens, each token of a batch once.
 
     A batch that keeps the kind of device busy ends early where few tokens are read again for that.
-    A text longer than the budget makes a batch of its own. Raises ValueError for equal texts.
+    A text longer than the budget is a batch by itself. Raises ValueError for equal texts.
     """
     full = min(budget, FULL.get(device, FULL_ELSEWHERE))
     order = sorted(range(len(token_ids)), key=lambda row: list(token_ids[row]))
@@ -69,7 +69,7 @@ def batches(
 
 
 def common(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens two texts begin with alike."""
+    """How many tokens the common beginning of two texts has."""
     most = min(len(first), len(second))
     return next((i for i in range(most) if first[i] != second[i]), most)
 
@@ -138,7 +138,7 @@ def can_pack(model: "Model") -> bool:
         why = _try(model)
         if why:
             logging.getLogger(__name__).warning(
-                "%s: texts are read whole, what they begin with alike too (%s)",
+                "%s: texts are read whole, without sharing their beginnings (%s)",
                 type(model).__name__,
                 why,
             )
@@ -164,7 +164,7 @@ def most_difference(model: "Model") -> float:
 
 
 def trial_texts() -> list[list[int]]:
-    """Texts of 1 to 24 tokens that begin alike at several depths."""
+    """Texts of 1 to 24 tokens with common beginnings of several lengths."""
     stem = [5 + (7 * i + i * i) % 8 for i in range(24)]
     turns = [(24, []), (9, [12, 5, 6, 7]), (9, [12, 5, 8]), (4, [11, 11, 6] * 5), (17, [12, 6])]
     return [stem[:start] + end for start, end in turns] + [[13 - 8, 12], [11], [6, 5, 6, 9] * 4]

@@ -28,7 +28,7 @@ LEAST = 16  # characters, below which a text is not cut
 
 
 class TooLongError(Exception):
-    """The endpoint does not read all of a text."""
+    """The endpoint does not read the whole text."""
 
 
 def check_unheard(model: str, **given: bool) -> None:
@@ -225,7 +225,7 @@ class Endpoint:
                 raise ValueError(f"{found.shape} for {count} texts")
         except (AttributeError, TypeError, ValueError) as error:
             raise LensError(
-                f"{self}: its answer is no list of {count} embeddings ({error}). Is it a model "
+                f"{self}: its answer is not a list of {count} embeddings ({error}). Is it a model "
                 "that embeds, and does the address end before /embeddings?"
             ) from error
         if not np.isfinite(found).all():

@@ -1,4 +1,4 @@
-"""What the files of a sentence-transformers model say of how it reads a text."""
+"""How a sentence-transformers model reads a text, from its files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,10 +48,10 @@ class Sentence:
 
 
 def read_sentence(model: str, revision: str | None, prompt_name: str | None) -> Sentence | None:
-    """What the files of a model say, or None where it is no sentence-transformers model.
+    """What the files of a model say, or None for other models.
 
     `prompt_name` is one of the model's prompts, "" for none, None for the default that its config
-    names. Raises LensError for another prompt, or a model that gives no single vector for a text.
+    names. Raises LensError for another prompt, or a model without one vector per text.
     """
     listed = model_json(model, revision, "modules.json")
     if listed is None:
@@ -66,7 +66,7 @@ def read_sentence(model: str, revision: str | None, prompt_name: str | None) -> 
     kind = about.get("model_type") or "SentenceTransformer"
     if kind != "SentenceTransformer" or not modules:
         raise LensError(
-            f"{model}: a {kind}, which gives no single dense vector for a text. Choose a "
+            f"{model}: a {kind}, which does not give one dense vector per text. Choose a "
             "SentenceTransformer."
         )
     prompt = _prompt(model, about, prompt_name)

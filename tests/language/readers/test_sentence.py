@@ -204,7 +204,7 @@ def test_what_is_no_vector_for_a_text_is_refused(bert_folder, tmp_path):
     folder = build(bert_folder, tmp_path / "st", pooling("mean"))
     about = folder / "config_sentence_transformers.json"
     about.write_text(json.dumps({"model_type": "SparseEncoder"}))
-    with pytest.raises(LensError, match="a SparseEncoder, which gives no single dense vector"):
+    with pytest.raises(LensError, match="a SparseEncoder, which does not give one dense vector"):
         read_sentence(str(folder), None, None)
     (folder / "modules.json").write_text("[1]")
     with pytest.raises(LensError, match=r"modules\.json is damaged"):

@@ -1,4 +1,4 @@
-"""Three answers or more in columns of their own, as lists."""
+"""Three answers or more, each in its own column, as lists."""
 
 from collections.abc import Iterable, Sequence
 from itertools import takewhile

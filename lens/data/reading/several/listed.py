@@ -235,7 +235,7 @@ def several(chosen: object, rejected: object) -> tuple[list, list]:
 
 
 def worths(row: dict, items: list, how: "Listed", place: str) -> list:
-    """What each answer is worth, higher for better, None for those without a rating."""
+    """The value of each answer, higher for better, None without a rating."""
     what = f"{place}: `{how.by}`"
     if how.values and how.kind == "choice":
         best = best_place(row.get(how.values), row, how.responses, how.start)

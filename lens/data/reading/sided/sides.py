@@ -1,4 +1,4 @@
-"""Two answers a row, and what says which of them is better: a label, flags, or a score for each."""
+"""Two answers per row, and what says which is better: a label, flags, or a score for each."""
 
 import re
 from collections.abc import Callable, Iterable
