@@ -51,16 +51,15 @@ def advise(
     baseline: str | None = None,
     tell: Callable[[str], object] = lambda message: None,
 ) -> Advice:
-    """Compares recipes on held-out prompts and says which to use.
+    """Compares recipes on held-out prompts and recommends one.
 
-    Where labels are soft, plain recipes train on them and on hard ones, and ties are not judged.
-    Each round cuts the pairs into five folds by prompt and trains every recipe five times. Unless
-    `rounds` is given, there are 3 to 5, as many as fit into `minutes` by a few trainings first;
-    large scales are left out, then rounds down to one, and at last all augmentation, where even
-    that would take too long. The clock goes on deciding: a round that would not end in time is
-    dropped, and the advice says so. `baseline` is "length" or a file of scores
-    (`lens.advice.baseline`). `tell` gets the estimate before the work begins. LensError when
-    there are too few prompts.
+    Each round splits the pairs into five folds by prompt and trains every recipe five times. With
+    soft labels, plain recipes are trained on soft and on hard labels; ties are not used for
+    judging. Without `rounds`, 3 to 5 rounds run, as many as fit into `minutes`. If time is short,
+    large scales are skipped first, then rounds down to one, then all augmentation; a round that
+    would not finish in time is skipped, and the advice reports it. `baseline` is "length" or a file
+    of scores (`lens.advice.baseline`). `tell` is called with the time estimate before the work
+    begins. LensError if there are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("advise needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")

@@ -31,12 +31,12 @@ COPY = 0.95  # cosine of two differences from which one pair is a near copy of t
 
 
 def next_pairs(have: EmbeddedPairs | None, pool: np.ndarray, count: int) -> list[int]:
-    """Positions of the `count` pairs of a pool [n, 2, d] to label next, the most telling first.
+    """Indices of the `count` pairs of a pool [n, 2, d] to label next, the most informative first.
 
-    `have` are labelled pairs embedded by the same model, perhaps none. The order of sides does not
-    matter; the same input gives the same answer. Near copies of labelled pairs or of one another
-    are taken only when nothing else is left. LensError for a pool of another shape, with numbers
-    that are not finite, or with fewer pairs than asked for.
+    `have` are labelled pairs embedded by the same model, or None. The order of sides does not
+    matter, and the result is deterministic. Near duplicates of labelled or chosen pairs are taken
+    only if nothing else is left. LensError for a pool of another shape, with numbers that are not
+    finite, or with fewer than `count` pairs.
     """
     return choose(have, pool, count)
 

@@ -29,10 +29,10 @@ def saved_pairs(folder: str | Path, *, model: str | None = None, **how: object) 
 
 
 def extend_pairs(before: EmbeddedPairs, new: Preferences | EmbeddedPairs) -> EmbeddedPairs:
-    """All pairs of both, embedded; a pair that is in both has the label of `new`.
+    """The pairs of `before` and `new`, embedded; a pair in both gets the label of `new`.
 
-    Of `new` pairs without embeddings only those texts are embedded that `before` does not hold, by
-    its encoder. LensError where it has none, or where the encoder's files have changed.
+    Texts of `new` pairs that `before` does not contain are embedded by its encoder. LensError if it
+    has none, or if the encoder's files have changed.
     """
     if not isinstance(before, EmbeddedPairs) or not isinstance(new, Preferences | EmbeddedPairs):
         raise LensError("extend_pairs needs embedded pairs, then pairs of `lens.read_pairs`.")

@@ -32,13 +32,13 @@ def fit(
     chosen_among: int = 1,
     command: str | None = None,
 ) -> RewardModel:
-    """A reward model from all pairs by one recipe, calibrated on held-out pairs.
+    """Trains a reward model on all pairs by one recipe and calibrates it on held-out pairs.
 
-    Named by its method, a recipe trains on soft labels where the pairs have them. Three rounds of
-    five-fold cross-validation by prompt give its held-out accuracy, ties left out, and margins to
-    fit the temperature to; a recipe with a covariate is compared with itself without.
-    `chosen_among` so many recipes by their accuracy on the same pairs, and
-    `command`, go into the model card.
+    A recipe given by its method's name trains on soft labels if the pairs have them. Three rounds
+    of five-fold cross-validation by prompt give its held-out accuracy (without ties) and the
+    margins to which the temperature is fitted; a recipe with a covariate is compared with the same
+    recipe without. `chosen_among` (the number of recipes compared on these pairs) and `command` are
+    noted in the model card.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("fit needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")

@@ -36,10 +36,10 @@ OF_EMBEDDING = ("texts_cut", "tokens", "asked")
 
 @dataclass
 class EmbeddedPairs:
-    """Pairs and the embeddings of their answers, float32 [N, d] a side, in one order.
+    """Pairs and the embeddings of their answers, float32 [N, d] per side, in the same order.
 
-    `encoder` is None where the embeddings were imported. `report` is that of `Preferences`, with
-    how many texts were cut to the model's context.
+    `encoder` is None for imported embeddings. `report` is that of `Preferences`, with the number of
+    texts that were cut to the model's context.
     """
 
     table: pd.DataFrame
@@ -74,7 +74,7 @@ class EmbeddedPairs:
 
     @property
     def groups(self) -> np.ndarray:
-        """What may not stand on both sides of a split [N]: the prompt."""
+        """The groups [N] that may not be on both sides of a split: the prompts."""
         return self.table["group"].to_numpy()
 
     @property
@@ -94,12 +94,13 @@ class EmbeddedPairs:
 
     @property
     def decided(self) -> np.ndarray:
-        """Which pairs [N] are no ties, so that a model orders them rightly or not."""
+        """Which pairs [N] are not ties."""
         return decided(self.table)
 
     @property
     def flags(self) -> list[dict]:
-        """What `lens.data.beware` says of the pairs and `lens.core.diagnostics` of embeddings."""
+        """The flags of the pairs (`lens.data.beware`) and of the embeddings
+        (`lens.core.diagnostics`)."""
         constant = constant_features(np.concatenate([self.chosen, self.rejected]))
         alike = int(identical_pairs(self.chosen, self.rejected).sum())
         found = diagnostics.embedding_flags(int(constant.sum()), len(constant), alike, len(self))
@@ -107,8 +108,7 @@ class EmbeddedPairs:
 
     @property
     def sha256(self) -> str:
-        """Of the pairs' texts, and of labels if they are soft, in their order: which data these
-        are."""
+        """A hash of the pairs' texts, and of soft labels, in order: it identifies the data."""
         columns = ["prompt", "chosen", "rejected", *(["label"] if "label" in self.table else [])]
         texts = self.table[columns].to_json(orient="values")
         return sha256(texts.encode()).hexdigest()
@@ -126,8 +126,8 @@ class EmbeddedPairs:
         )
 
     def save(self, folder: str | Path) -> None:
-        """pairs.parquet, embeddings.safetensors and pairs.json, for `load`. LensError, and nothing
-        written, where the folder holds something else."""
+        """Saves pairs.parquet, embeddings.safetensors and pairs.json for `load`. LensError, and
+        nothing is written, if the folder contains anything else."""
         folder = Path(folder)
         claim(folder)
         artifacts.write_table(folder / "pairs.parquet", self.table)
@@ -165,7 +165,7 @@ class EmbeddedPairs:
         batch_tokens: int = 8192,
         trust_remote_code: bool = False,
     ) -> "EmbeddedPairs":
-        """What `save` wrote; LensError when the files do not belong together."""
+        """Loads what `save` wrote; LensError if the files do not belong together."""
         folder = Path(folder)
         path = folder / "embeddings.safetensors"
         table, arrays = read_embedded(folder / "pairs.parquet", path)
@@ -186,10 +186,10 @@ def embed_pairs(
     *,
     estimate: Callable[[float, int], None] = lambda seconds, texts: None,
 ) -> EmbeddedPairs:
-    """Embeds both answers of every pair, each distinct text once and none that was embedded before
-    (`lens.files.embedding_cache`); an encoder may be given by folder or Hub id. `estimate` is told
-    how long that will take, in seconds, from a sample of the new texts, and how many they are; it
-    may raise to stop."""
+    """Embeds both answers of every pair, each distinct text once; cached embeddings are reused
+    (`lens.files.embedding_cache`). An encoder can be given as a folder or Hub id.
+    `estimate(seconds, texts)` is called with the expected time and the number of new texts; it may
+    raise to stop."""
     if not isinstance(pairs, Preferences):
         raise LensError("embed_pairs needs pairs that `lens.read_pairs` has read.")
     encoder = Encoder(encoder) if isinstance(encoder, str) else encoder
@@ -314,7 +314,7 @@ def _seconds(encoder: Encoder, token_ids: list[list[int]], names: list[str]) -> 
 
 def import_embeddings(pairs: Preferences, path: str | Path) -> EmbeddedPairs:
     """Pairs with embeddings from a .npy file [N, 2, d], chosen before rejected, in the pairs'
-    order. Raises LensError when shapes or numbers are wrong."""
+    order. Raises LensError if shapes or numbers are wrong."""
     array = artifacts.read_npy(path)
     wanted = len(pairs.table)
     if array.ndim != 3 or array.shape[:2] != (wanted, 2):

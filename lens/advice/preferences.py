@@ -45,12 +45,11 @@ def read_pairs(
 ) -> Preferences:
     """Pairs from a local file, a Hub dataset, a data frame or an iterable of rows (dicts).
 
-    Takes pairs, ratings and rankings in the forms that `lens.data.forms` lists; rows that cannot be
-    used and ties are dropped and counted. With `labels` "soft" ties are kept, and the table has a
-    column `label`, by the rules of `lens.data.soft_labels`. `columns` renames, {"ours": "theirs"};
-    `max_pairs` takes a random sample, always the same. Warns of columns that are not used and say
-    more than where a row comes from. Raises LensError when nothing usable is left
-    or a row is of another form.
+    Reads pairs, ratings and rankings in the forms of `lens.data.forms`. Unusable rows and ties are
+    dropped and counted; with `labels` "soft" ties are kept, and the table has a column `label`
+    (`lens.data.soft_labels`). `columns` renames, {"ours": "theirs"}; `max_pairs` takes a random
+    sample, always the same. Warns of unused columns that may matter. Raises LensError if no usable
+    pair is left or a row has another form.
     """
     if source is None or isinstance(source, dict):
         raise LensError("pairs are a path, a Hub id, a data frame, or a list with a dict a row.")

@@ -29,12 +29,12 @@ class Comparison:
 
 @dataclass(repr=False)
 class Advice:
-    """What cross-validation found. `accuracy` is by recipe; `recommended` trains on synthetic pairs
-    only if one beats its control and every plain recipe by an interval that leaves out 0. `soft`
-    compares plain recipes on soft labels with the same ones on hard labels, `choice` chosen labels
-    with random ones, `baseline` scores that need no labels with these beside a probe. `stopped` is
-    what was skipped, if time was short; `expected` the recommended recipe's accuracy
-    less what it owes to having been picked for it, `parts` where it is right."""
+    """The result of cross-validation. `accuracy` is by recipe; `recommended` uses synthetic pairs
+    only if it clearly beats its control and every plain recipe (interval excludes 0). `soft`
+    compares plain recipes on soft and on hard labels, `choice` chosen labels with random ones,
+    `baseline` scores without labels with the same plus a probe. `stopped` is what was skipped for
+    time; `expected` is the recommended recipe's accuracy minus its selection bias; `parts` shows
+    where it is right."""
 
     pairs: int
     prompts: int

@@ -69,9 +69,9 @@ def check_data(
     columns: dict[str, str] | None = None,
     labels: str = "hard",
 ) -> DataCheck:
-    """Makes pairs of rows in any form, drops unusable ones, and counts what there is.
+    """Makes pairs of rows in any form, drops unusable ones, and counts them.
 
-    Raises LensError where the form is unknown or no usable pair is left.
+    Raises LensError if the form is unknown or no usable pair is left.
     """
     given, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
     made = settled(given, labels)

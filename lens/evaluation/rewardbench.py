@@ -252,10 +252,10 @@ def reward_bench(
     """Scores of a `lens.RewardModel` on RewardBench, RM-Bench or JudgeBench: by subset, by section
     and overall, with the official aggregation, and which sections or subsets were missing.
 
-    `rows` are (place, row) as `sources.read_rows(path)` gives them, `version` is 1 or 2 of
-    RewardBench, "rm-bench" or "judge-bench", and recognised if not given, `columns` are {"ours":
-    "theirs"}. LensError names the first row that is of another form, or whose subset the version of
-    RewardBench that was recognised does not know.
+    `rows` are (place, row) from `sources.read_rows(path)`. `version` is 1 or 2 for RewardBench,
+    "rm-bench" or "judge-bench"; None: recognised from the rows. `columns` are {"ours": "theirs"}.
+    LensError names the first row of another form, or with a subset that the recognised version of
+    RewardBench does not have.
     """
     if version is None:
         version = recognise_version(rows, columns)

@@ -64,10 +64,10 @@ def suspects(
     votes: Mapping[str, Sequence[tuple[str, bool]]] | None = None,
     seed: int = 0,
 ) -> Suspects:
-    """Every labelled pair with the chance that its label is not what a new one would say.
+    """Every labelled pair with the probability that a new label would differ.
 
-    `votes` holds, by a pair's id, each annotator and whether they voted for the chosen answer
-    (`votes_of`). LensError where there are too few prompts.
+    `votes` is {pair id: annotators, and whether they voted for the chosen answer} (`votes_of`).
+    LensError if there are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("suspects needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")

@@ -36,15 +36,15 @@ class Loaded(NamedTuple):
 class Encoder:
     """Embeddings of (prompt, response) texts by one model; loaded at first use.
 
-    `text_style` is "chat" or "plain", `pooling` "last", "mean" or "first"; either may be "auto":
-    what a sentence-transformers folder says, else the last token of a causal model and the mean of
-    an encoder, chat where there is a template. `normalize` scales embeddings to length 1.
-    `too_long` as for `templates.tokenize`. `model` is a Hub id, a folder or a GGUF file, kept as a
-    full path, or, with `base_url`, a model's name at an OpenAI-compatible endpoint.
+    `model` is a Hub id, a folder or a GGUF file (saved as a full path), or, with `base_url`, a
+    model's name at an OpenAI-compatible endpoint. `text_style` is "chat" or "plain", `pooling`
+    "last", "mean" or "first". "auto" takes both from a sentence-transformers folder; for other
+    models it is chat if there is a template, the last token of a causal model and the mean of an
+    encoder. `normalize` scales embeddings to length 1. `too_long` as for `templates.tokenize`.
 
-    `sentence` says whether texts are read as a sentence-transformers model's files say, with its
-    prompt `prompt_name` ("" for none, None for its default); None leaves that to `pooling` "auto".
-    `key_variable` and `cache` are for an endpoint, as for `readers.endpoint.Endpoint`.
+    `sentence`: whether to read texts by a sentence-transformers model's files, with its prompt
+    `prompt_name` ("": none, None: its default); None: decided by `pooling` "auto". `key_variable`
+    and `cache` are for an endpoint, see `readers.endpoint.Endpoint`.
     """
 
     model: str
@@ -89,9 +89,9 @@ class Encoder:
         base_url: str | None = None,
         key_variable: str = "OPENAI_API_KEY",
     ) -> "Encoder":
-        """From the `as_dict` in a saved folder, which may be a stranger's: LensError where it wants
-        code to be run, or texts and a key to be sent to another machine, that the caller has not
-        agreed to. `base_url` agrees to an endpoint, or says where it is now."""
+        """An encoder from the `as_dict` in a saved folder. The folder may be a stranger's:
+        LensError if it would run code, or send texts and a key to another machine, without the
+        caller's consent. `base_url` allows an endpoint, or gives its new address."""
         if settings["trust_remote_code"] and not trust_remote_code:
             raise LensError(
                 f"{settings['model']}: this encoder runs code that comes with it. If you trust it, "
@@ -114,13 +114,13 @@ class Encoder:
         }  # a copy for another process loads its own
 
     def as_dict(self) -> dict:
-        """The settings that decide what an embedding is; device and batches do not."""
+        """The settings that decide embeddings, without device and batch size."""
         run = {"device", "batch_tokens", "key_variable", "cache"}
         return {name: value for name, value in asdict(self).items() if name not in run}
 
     def load(self) -> tuple:
-        """(tokenizer, model), loaded once; settles what was "auto". LensError where it is not our
-        own engine that reads the texts."""
+        """(tokenizer, model), loaded once; resolves "auto" settings. LensError if an endpoint or
+        another library embeds."""
         loaded = self._reader()
         if loaded.outside:
             raise LensError(
@@ -131,12 +131,12 @@ class Encoder:
 
     @property
     def parameters(self) -> int:
-        """How many the model has; 0 where an endpoint does not tell."""
+        """The number of the model's parameters; 0 for an endpoint."""
         loaded = self._reader()
         return loaded.outside.parameters if loaded.outside else loaded.model.num_parameters()
 
     def cutting(self) -> "Encoder":
-        """The same encoder, on the same model, that cuts texts which are too long."""
+        """A copy of this encoder, with the same model, that cuts texts that are too long."""
         other = replace(self, too_long="cut_left")
         other._loaded = self._reader()
         return other
@@ -244,7 +244,7 @@ class Encoder:
         return Loaded(None, None, library, found.prompt)
 
     def text(self, prompt: str, response: str) -> str:
-        """What the model reads for a prompt (JSON messages) and a response."""
+        """The model's input text for a prompt (JSON messages) and a response."""
         from lens.language.templates import render
 
         loaded = self._reader()
@@ -254,8 +254,8 @@ class Encoder:
     def token_ids(
         self, prompts: Sequence[str], responses: Sequence[str], names: Sequence[str]
     ) -> tuple[list[list[int]], int]:
-        """(token ids of each text, how many were cut); `names` say which text an error is about.
-        Where something outside our engine reads them: the numbers of their characters."""
+        """(token ids of each text, how many were cut); `names` are the texts' names in errors. For
+        an endpoint or another library: character codes instead of token ids."""
         from lens.language.templates import tokenize
 
         loaded = self._reader()
@@ -285,7 +285,7 @@ class Encoder:
     def embed_tokens(
         self, token_ids: list, names: Sequence[str], *, progress: bool = True
     ) -> np.ndarray:
-        """Embeddings float32 [n, d] of tokenised texts; LensError where one is not finite."""
+        """Embeddings float32 [n, d] of tokenised texts; LensError if one is not finite."""
         from lens.language.embedding import embed
 
         loaded = self._reader()

@@ -91,7 +91,7 @@ class Method:
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether it trains on pairs that nobody labelled."""
+        """Whether the recipe trains on synthetic pairs."""
         return self.augments and not self.is_control
 
     @property

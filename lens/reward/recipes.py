@@ -22,11 +22,11 @@ CONTROLLED = ("mean_difference", "linear_probe", "evidence_probe")
 
 @dataclass(frozen=True)
 class Recipe:
-    """`method` is one of `methods.METHODS`; `scale` counts pairs in training per labelled
-    pair and is 1 for the original pairs and the probes. With `labels` "soft" it trains on the
+    """`method` is one of `methods.METHODS`; `scale` is the number of training pairs per labelled
+    pair, 1 for the original pairs and the probes. With `labels` "soft" it trains on the
     probabilities that the chosen answers are better, and on ties. With `covariate` "length" the
-    difference in length is an input beside the embeddings, which the reward leaves out. LensError
-    for what cannot be."""
+    difference in length is an additional input that the reward ignores. LensError for impossible
+    combinations."""
 
     method: str
     scale: int = 1
@@ -52,15 +52,15 @@ class Recipe:
         return f"{name}, {self.covariate} controlled" if self.covariate else name
 
     def as_dict(self) -> dict:
-        """Its fields as JSON values, for `Recipe(**fields)`; `labels` only where they are soft,
-        `covariate` only where there is one."""
+        """The fields as JSON values, for `Recipe(**fields)`; `labels` only if soft, `covariate`
+        only if set."""
         fields = {"method": self.method, "scale": self.scale}
         fields |= {"labels": self.labels} if self.labels != "hard" else {}
         return fields | ({"covariate": self.covariate} if self.covariate else {})
 
     @property
     def needs_vae(self) -> bool:
-        """Whether it decodes latents."""
+        """Whether the recipe needs a VAE."""
         return methods.METHODS[self.method].needs_vae
 
     @property
@@ -70,7 +70,7 @@ class Recipe:
 
     @property
     def control(self) -> "Recipe":
-        """The original pairs, repeated as often."""
+        """The recipe's control: the original pairs, repeated `scale` times."""
         method = "repeat" if self.scale > 1 else "original"
         return Recipe(method, self.scale, self.labels)
 

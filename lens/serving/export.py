@@ -55,8 +55,8 @@ def export_sentence_transformer(model: RewardModel, folder: str | Path) -> None:
     `SentenceTransformer(folder).encode(texts)`.
 
     A text is a prompt and its answer with a blank line between them, or, for an encoder with a chat
-    template, the text of that template without its beginning-of-sequence token. Raises LensError
-    for a reward with an MLP, or of a layer other than the last.
+    template, the template's text without its beginning-of-sequence token. Raises LensError for a
+    reward with an MLP or of a layer other than the last.
     """
     from lens.language import loading
 
@@ -106,9 +106,9 @@ def _write_modules(folder: Path, encoder: Encoder, weights: np.ndarray) -> None:
 def export_classifier(model: RewardModel, folder: str | Path) -> None:
     """Saves the encoder with the reward as its head, for `AutoModelForSequenceClassification`.
 
-    The standardiser is folded into the head, so logit and reward are the same. Raises LensError for
-    rewards that no such head can express: with an MLP, or of a state other than that of the last
-    token in the last layer.
+    The standardiser is folded into the head, so the logit is the reward. Raises LensError for
+    rewards that such a head cannot express: with an MLP, or of a state other than the last token's
+    in the last layer.
     """
     import torch
     from transformers import AutoModelForSequenceClassification

@@ -30,8 +30,8 @@ class RewardModel:
     """r(prompt, response), in units in which sigmoid(r(a) - r(b)) is the calibrated probability
     that a is preferred; the zero of rewards has no meaning.
 
-    It may be handed to TRL's GRPOTrainer or RLOOTrainer as one of `reward_funcs`: calling it gives
-    a list of floats. It can be pickled; a copy in another process loads its encoder again.
+    TRL's GRPOTrainer and RLOOTrainer accept it as one of `reward_funcs`: calling it returns a list
+    of floats. It can be pickled; a copy in another process loads its encoder again.
     """
 
     __name__ = "lens_reward"  # under which trainers log it
@@ -60,8 +60,8 @@ class RewardModel:
         return self.__dict__ | {"_checked": False}
 
     def embed(self, prompts: Sequence, responses: Sequence) -> np.ndarray:
-        """Embeddings [n, d] of texts; prompts are texts or message lists, responses texts or lists
-        of one message. LensError when the encoder is not the one that the model was trained on."""
+        """Embeddings [n, d] of prompts (texts or message lists) with responses (texts or lists of
+        one message). LensError if the encoder has changed since training."""
         if self.encoder is None:
             raise LensError(
                 "this reward model was trained on imported embeddings and knows no encoder for "
@@ -78,23 +78,23 @@ class RewardModel:
         return self.encoder.embed(*_as_stored(prompts, responses))
 
     def score(self, prompts: Sequence, responses: Sequence, *, uncertainty: bool = False) -> Any:
-        """Rewards float32 [n]. A reward depends on its own text alone, to about 1e-5. LensError
-        where one is not finite. With `uncertainty`, (rewards, standard errors [n]); see
+        """Rewards float32 [n]. A reward depends only on its own text, up to about 1e-5. LensError
+        if one is not finite. With `uncertainty`, (rewards, standard errors [n]); see
         `score_embeddings`."""
         return self.score_embeddings(self.embed(prompts, responses), uncertainty=uncertainty)
 
     def score_embeddings(self, embeddings: np.ndarray, *, uncertainty: bool = False) -> Any:
-        """Rewards [...] for embeddings [..., d] of the model's own encoder; LensError where one is
-        not finite. With `uncertainty`, (rewards, standard errors [...]): the posterior standard
-        deviation of the reward minus the mean training text's, given the labels; of networks, the
-        jackknife's over folds."""
+        """Rewards [...] for embeddings [..., d] by the model's encoder; LensError if one is not
+        finite. With `uncertainty`, (rewards, standard errors [...]): the posterior standard
+        deviation of the reward minus that of the mean training text, given the labels; for
+        networks, the jackknife's over folds."""
         embeddings = np.asarray(embeddings, np.float32)
         rewards = self._finite(self.head(embeddings))
         return (rewards, self.errors.errors(embeddings)) if uncertainty else rewards
 
     @property
     def errors(self) -> posterior.Errors:
-        """What standard errors of rewards and of margins are made of; LensError for a model that an
+        """The data for standard errors of rewards and margins; LensError for a model that an
         earlier version saved."""
         if self._errors is None:
             raise LensError(
@@ -103,9 +103,9 @@ class RewardModel:
         return self._errors
 
     def farther_out(self, embeddings: np.ndarray) -> np.ndarray:
-        """The share [...] of the training texts that are less like the others than embeddings
-        [..., d]: small for what is unlike all that the model was trained on. LensError for a model
-        that an earlier version saved."""
+        """The share [...] of training texts that are further from the others than embeddings [...,
+        d]: small for texts that are unlike all training texts. LensError for a model that an
+        earlier version saved."""
         if self._unlike is None:
             raise LensError(
                 "this reward model was saved without its training texts' distances. Fit it again "
@@ -138,8 +138,8 @@ class RewardModel:
         return sigmoid(both[: len(prompts)] - both[len(prompts) :])
 
     def best_of(self, prompts: Sequence, candidates: Sequence[Sequence]) -> list[int]:
-        """The place, from 0, of each prompt's candidate with the highest reward, the first of
-        equals. LensError for a prompt without candidates."""
+        """The index of each prompt's candidate with the highest reward, the first of equals.
+        LensError for a prompt without candidates."""
         if len(prompts) != len(candidates):
             raise LensError(f"{len(prompts)} prompts, but {len(candidates)} lists of candidates.")
         if isinstance(prompts, str):
@@ -164,7 +164,7 @@ class RewardModel:
         return (rewards - self.pessimism * errors).tolist()
 
     def save(self, folder: str | Path) -> None:
-        """reward.safetensors, config.json and README.md, the model card."""
+        """Saves reward.safetensors, config.json and README.md (the model card) in a folder."""
         from lens.serving.model_card import model_card
 
         folder = Path(folder)
@@ -194,10 +194,10 @@ class RewardModel:
         base_url: str | None = None,
         key_variable: str = "OPENAI_API_KEY",
     ) -> "RewardModel":
-        """What `save` wrote. `model` says where the encoder lies now, if it was moved. An encoder
-        that runs its own code needs `trust_remote_code`, one at an endpoint of another machine
-        its `base_url`, and a key in the environment variable `key_variable`. LensError for a
-        folder that is none, or damaged."""
+        """Loads what `save` wrote. `model` is the encoder's new path, if it was moved. An encoder
+        that runs its own code needs `trust_remote_code`; one at an endpoint of another machine
+        needs its `base_url`, and a key in the environment variable `key_variable`. LensError for
+        any other folder, or a damaged one."""
         folder = Path(folder)
         if not folder.is_dir():
             raise LensError(f"{folder}: no such folder. Give one that `lens fit` saved.")
