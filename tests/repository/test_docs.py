@@ -48,6 +48,14 @@ def test_the_menu_names_every_page_once():
     assert sorted(in_menu(menu)) == [page.name for page in PAGES]
 
 
+def test_the_site_loads_nothing_from_the_network():
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert site["theme"]["font"] is False  # else fonts.googleapis.com
+    [script] = site["extra"]["polyfills"]  # else the plugin `offline` adds one of unpkg.com
+    assert "iframe-worker" in script
+    assert (ROOT / "docs" / script).is_file()
+
+
 @pytest.mark.parametrize("page", SOURCES, ids=lambda page: page.name)
 def test_links_lead_to_a_file_and_a_heading(page):
     broken = []
