@@ -23,8 +23,8 @@ FIRST += ["theory", "next", "suspects", "completion"]
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser with every subcommand of this folder."""
-    found = [info.name for info in pkgutil.iter_modules(__path__) if not info.ispkg]
-    stages = [name for name in found if name not in FIRST]
+    names = [info.name for info in pkgutil.iter_modules(__path__) if not info.ispkg]
+    stages = [name for name in names if name not in FIRST]
     parser = argparse.ArgumentParser(
         prog="lens",
         description="Reward models from few preference pairs, with and without synthetic ones.",

@@ -81,12 +81,12 @@ def run(args):
     asked = options(args, "scales", "rounds", "baseline")
     left = args.minutes - (time.perf_counter() - start) / 60
     advice = advise(data, minutes=left, tell=tell, **asked)
-    folder, found = Path(args.out), as_json(advice)
+    folder, values = Path(args.out), as_json(advice)
     text = f"{advice}\n\nNext: lens fit --advice {args.out} --out REWARD_MODEL"
     about = {"settings": settings(args), "versions": artifacts.versions()}
     figures.save(draw(advice), folder, "advice")
     artifacts.write_text(folder / "advice.txt", text + "\n")
-    artifacts.write_json(folder / "advice.json", found | about)
-    track(str(folder / "advice"), about["settings"], found)
+    artifacts.write_json(folder / "advice.json", values | about)
+    track(str(folder / "advice"), about["settings"], values)
     print(text)
     tell(f"Also in {folder}: advice.txt, advice.json, advice.png, and the embeddings for `fit`.")

@@ -51,12 +51,12 @@ def run(args):
                 f"model_x{scale}_seed_{seed}/{name}": str(path)
                 for name, path in loading.weight_files(folder).items()
             }
-        of_candidates = {seed: each[0] for seed, each in rewards.items()}
-        some = judge.judge_candidates(of_candidates, candidates)
+        of_candidates = {seed: of_both[0] for seed, of_both in rewards.items()}
+        prompt_rows = judge.judge_candidates(of_candidates, candidates)
         more = judge.judge_pairs({s: r[1:] for s, r in rewards.items()}, held_out)
-        prompts.append(some.assign(scale=scale))
+        prompts.append(prompt_rows.assign(scale=scale))
         tests.append(more.assign(scale=scale))
-        by_scale[str(scale)] = judge.summary(some, more, candidates, of_candidates)
+        by_scale[str(scale)] = judge.summary(prompt_rows, more, candidates, of_candidates)
     artifacts.write_table(args.out_prompts, pd.concat(prompts, ignore_index=True))
     artifacts.write_table(args.out_pairs, pd.concat(tests, ignore_index=True))
     write_metrics(args, inputs, {"by_scale": by_scale}, cost | {"tokens": read})

@@ -20,9 +20,9 @@ def run(args):
     parser, shared = build_parser(), shlex.split(args.shared)
     names: list[str] = []
     for cell in args.cells:
-        name, *own = shlex.split(cell)
+        name, *arguments = shlex.split(cell)
         print(name, flush=True)
-        command = parser.parse_args([*shared, *own])
+        command = parser.parse_args([*shared, *arguments])
         cost.start(time.process_time() if names else 0.0)
         command.run(command)
         names.append(name)

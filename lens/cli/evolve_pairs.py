@@ -53,7 +53,7 @@ def run(args):
                     first_scores[seed] = scores
                 return scores
 
-            found, rounds = evolve(
+            synthetic, rounds = evolve(
                 pairs,
                 rows,
                 mine,
@@ -62,10 +62,10 @@ def run(args):
                 seed=seed,
                 **options(args, "rounds", "confidence"),
             )
-            made.append(found.assign(scale=scale))
-            facts = {"synthetic_pairs": len(found), "rounds": rounds}
+            made.append(synthetic.assign(scale=scale))
+            facts = {"synthetic_pairs": len(synthetic), "rounds": rounds}
             if annotated is not None:
-                facts["agrees_with_annotator"] = text_pairs.agreement(found, annotated)
+                facts["agrees_with_annotator"] = text_pairs.agreement(synthetic, annotated)
             by_scale.setdefault(str(scale), {})[str(seed)] = facts
     if not is_first():
         return

@@ -44,25 +44,25 @@ def run(args):
         raise LensError(f"--scale {args.scale}: there is nothing synthetic below a scale of 2.")
     loading.set_threads(args.threads)
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    spent = options(args, "n_pairs", "seed", "validation_fraction")
-    data = training_set(pairs, embeddings, **spent)
+    sampling = options(args, "n_pairs", "seed", "validation_fraction")
+    data = training_set(pairs, embeddings, **sampling)
     reference, real = RewardHead.load(args.reference), geometry.Real.of(data)
     vae = load_vae(args.vae)
     made = {"vae": vae, "settings": args.synthesis, **options(args, "scale", "seed")}
     sources = geometry.make_sources(args.methods, data, **made)
-    found = {"held_out": held_out(pairs, embeddings, data, real, reference)}
+    inspected = {"held_out": held_out(pairs, embeddings, data, real, reference)}
     for name, source in sources.items():
-        found[name] = geometry.inspect(source, data, real, reference, args.scale)
+        inspected[name] = geometry.inspect(source, data, real, reference, args.scale)
     first, out = args.methods[0], Path(args.out_dir)
-    seen = found[first][0]
+    seen = inspected[first][0]
     examples = [
-        geometry.look_closely(rule, place, sources[first], seen, real, pairs)
-        for rule, place in geometry.telling(seen, geometry.pair_gaps(seen)).items()
+        geometry.look_closely(rule, row_and_variant, sources[first], seen, real, pairs)
+        for rule, row_and_variant in geometry.telling(seen, geometry.pair_gaps(seen)).items()
     ]
-    artifacts.write_table(out / "embeddings.parquet", together(found, pairs))
+    artifacts.write_table(out / "embeddings.parquet", together(inspected, pairs))
     artifacts.write_json(out / "examples.json", examples)
     inputs = input_files(args, "pairs", "embeddings", "vae", "reference")
-    write_metrics(args, inputs, spread_facts(real, found))
+    write_metrics(args, inputs, spread_facts(real, inspected))
 
 
 def held_out(pairs, embeddings, data, real, reference):
@@ -73,18 +73,18 @@ def held_out(pairs, embeddings, data, real, reference):
     return synthetic_geometry.inspect_held_out(embeddings, test, data, real, reference)
 
 
-def together(found, pairs):
+def together(inspected, pairs):
     """One table of all methods', with the pairs' ids in place of their rows."""
     import numpy as np
     import pandas as pd
 
-    parts = [part.assign(method=name) for name, (part, _) in found.items()]
+    parts = [part.assign(method=name) for name, (part, _) in inspected.items()]
     table, ids = pd.concat(parts, ignore_index=True), np.asarray(pairs["id"])
     table["id"], table["nearest_id"] = ids[table["row"]], ids[table["nearest_row"]]
     return table.drop(columns=["row", "nearest_row"])
 
 
-def spread_facts(real, found) -> dict:
+def spread_facts(real, inspected) -> dict:
     """How far apart training responses are, and how far all embeddings of a method spread."""
     import numpy as np
 
@@ -96,5 +96,5 @@ def spread_facts(real, found) -> dict:
         "spacing_median": float(np.median(spacing)),
         "spacing_far": float(np.quantile(spacing, synthetic_geometry.FAR)),
         "spread_of_training": synthetic_geometry.spread_of(real),
-        "spread": {name: spread for name, (_, spread) in found.items()},
+        "spread": {name: spread for name, (_, spread) in inspected.items()},
     }

@@ -93,16 +93,16 @@ def heads(args, prompts, responses, inputs):
     names = [f"text {number} of the bench" for number in range(1, len(prompts) + 1)]
     ids, _ = reader.token_ids(prompts, responses, names)
     embeddings = reader.embed_tokens(ids, names)
-    found = []
+    labelled_rewards = []
     for folder in args.heads:
         made = artifacts.read_json(Path(folder) / "metrics.json")["settings"]
         for seed in args.seeds:
             path = Path(folder) / f"seed_{seed}.safetensors"
             labels = {"method": made["method"], "scale": int(made["scale"]), "seed": seed}
             inputs["{method}_x{scale}_seed_{seed}".format(**labels)] = path
-            found.append((labels, RewardHead.load(path)(embeddings)))
+            labelled_rewards.append((labels, RewardHead.load(path)(embeddings)))
     parameters = reader.load()[1].num_parameters()
-    return found, {"tokens": sum(map(len, ids)), "parameters": parameters}
+    return labelled_rewards, {"tokens": sum(map(len, ids)), "parameters": parameters}
 
 
 def text_models(args, prompts, responses, inputs):
@@ -115,14 +115,16 @@ def text_models(args, prompts, responses, inputs):
     from lens.language import loading
 
     table = pd.DataFrame({"prompt": prompts, "response": responses})
-    found, tokens, read = [], None, 0
+    labelled_rewards, tokens, read = [], None, 0
     for method, folder in zip(args.text_methods, args.texts, strict=True):
         for seed in args.seeds:
-            place = Path(folder) / f"x{args.text_scale}" / f"seed_{seed}"
-            rewards, tokens, cost = score_texts(args, str(place), table, "the bench", tokens)
+            model_folder = Path(folder) / f"x{args.text_scale}" / f"seed_{seed}"
+            rewards, tokens, cost = score_texts(args, str(model_folder), table, "the bench", tokens)
             labels = {"method": method, "scale": args.text_scale, "seed": seed}
             name = "{method}_x{scale}_seed_{seed}".format(**labels)
-            inputs |= {f"{name}/{k}": path for k, path in loading.weight_files(place).items()}
-            found.append((labels, rewards))
+            inputs |= {
+                f"{name}/{k}": path for k, path in loading.weight_files(model_folder).items()
+            }
+            labelled_rewards.append((labels, rewards))
             read += cost["tokens"]
-    return found, read
+    return labelled_rewards, read

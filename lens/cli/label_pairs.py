@@ -33,14 +33,14 @@ def run(args):
             options = text_pairs.options_by_score(mine, derive_seed(seed, "label_pairs"))
         else:
             options = text_pairs.options_by_preference(source)
-        found = text_pairs.synthetic_pairs(pairs, rows, options, scale=args.scale, seed=seed)
-        made.append(found)
+        synthetic = text_pairs.synthetic_pairs(pairs, rows, options, scale=args.scale, seed=seed)
+        made.append(synthetic)
         by_seed[str(seed)] = {
-            "synthetic_pairs": len(found),
+            "synthetic_pairs": len(synthetic),
             **text_pairs.shortage(pairs.iloc[rows], options, args.scale),
         }
         if annotated is not None:
-            by_seed[str(seed)]["agrees_with_annotator"] = text_pairs.agreement(found, annotated)
+            by_seed[str(seed)]["agrees_with_annotator"] = text_pairs.agreement(synthetic, annotated)
     artifacts.write_table(args.out, pd.concat(made, ignore_index=True))
     inputs = input_files(args, "pairs", "scores", "verdicts", "annotated")
     write_metrics(args, inputs, {"by_seed": by_seed})

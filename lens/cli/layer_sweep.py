@@ -15,6 +15,8 @@ def run(args):
     from lens.paper.cells import read_cells
 
     cells = read_cells(args.cells)
-    each = len(cells) // len(args.layers)
-    by_layer = {layer: cells[i * each : (i + 1) * each] for i, layer in enumerate(args.layers)}
+    per_layer = len(cells) // len(args.layers)
+    by_layer = {
+        layer: cells[i * per_layer : (i + 1) * per_layer] for i, layer in enumerate(args.layers)
+    }
     publish_sweeps(args, {"layer_sweep": ablations.layers(by_layer)}, args.cells)

@@ -115,13 +115,13 @@ def _encoder(args, have):
     from lens.cli.shared.embedding import encoder
     from lens.core.errors import LensError
 
-    found = have.encoder if have is not None and _is_folder(args.have) else encoder(args)
-    if found is None:
+    chosen = have.encoder if have is not None and _is_folder(args.have) else encoder(args)
+    if chosen is None:
         raise LensError(
             f"{args.have}: its embeddings were imported, so the pool needs some of the same model: "
             "--embeddings POOL.npy."
         )
-    return found
+    return chosen
 
 
 def _at_random(have):
@@ -135,6 +135,6 @@ def _at_random(have):
         print("No labels yet: the batch is spread over the pool.")
         return False
     with tqdm(total=FOLDS * ROUNDS, desc="back-test", unit="fold", disable=None) as bar:
-        found = backtest(have, progress=bar.update)
-    print(found)
-    return found.verdict in ("harm", "no difference")
+        result = backtest(have, progress=bar.update)
+    print(result)
+    return result.verdict in ("harm", "no difference")

@@ -44,8 +44,8 @@ def run(args):
 def _embeddings(args):
     from lens.files.embeddings import read_embedded
 
-    _, found = read_embedded(args.responses, args.embeddings)
-    return found["responses"][:]
+    _, embeddings = read_embedded(args.responses, args.embeddings)
+    return embeddings["responses"][:]
 
 
 def _by_embedding(embeddings, path):

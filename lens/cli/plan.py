@@ -37,7 +37,7 @@ def run(args):
 
     if wrong := [path for path in args.out if Path(path).suffix not in (".md", ".json")]:
         raise LensError(f"--out {' '.join(wrong)}: the plan is written as .md or .json.")
-    found = totals.measured(args.check) if args.check else None
+    past = totals.measured(args.check) if args.check else None
     jobs, config = graph.resolve(
         args.snakefile,
         targets=args.targets,
@@ -48,10 +48,10 @@ def run(args):
     )
     # What is compared with a run is not corrected by it.
     plan = totals.plan(jobs, config, args.machine, correct=not args.check)
-    if found is None:
+    if past is None:
         text = "\n".join(render.sections(plan))
     else:
-        plan["check"] = totals.compare(plan, found)
+        plan["check"] = totals.compare(plan, past)
         text = render.check_section(plan["check"])
     for path in args.out:
         if Path(path).suffix == ".json":

@@ -29,34 +29,35 @@ def run(args):
         print("No model or dataset of the Hub is used: nothing to download.")
     elif constants.is_offline_mode():
         raise LensError("HF_HUB_OFFLINE is set, so nothing can be downloaded. Unset it for this.")
-    found, refused = [], []
+    downloads, refused = [], []
     for one in wanted:
         try:
-            found.append(hub.download(one))
+            downloads.append(hub.download(one))
             if one.kind == "dataset":
-                load_hub(one.name, found[-1]["commit"])  # into tables, so that jobs only read
+                load_hub(one.name, downloads[-1]["commit"])  # into tables, so that jobs only read
         except LensError as error:
             refused.append(str(error))
         else:
-            print(line(found[-1]), flush=True)
+            print(line(downloads[-1]), flush=True)
     if refused:
         raise LensError(
             f"{len(refused)} of {len(wanted)} are not there; what was downloaded stays, and the "
             "same command goes on from it.\n" + "\n".join(refused)
         )
-    if found:
-        total = sum(one["bytes"] for one in found)
+    if downloads:
+        total = sum(one["bytes"] for one in downloads)
         print(f"{size(total)} in {constants.HF_HUB_CACHE}. Jobs can run with HF_HUB_OFFLINE=1.")
     if args.out:
-        artifacts.write_json(args.out, found)
+        artifacts.write_json(args.out, downloads)
 
 
-def line(found: dict) -> str:
+def line(download: dict) -> str:
     """What was downloaded, and what to pin where the revision may move."""
-    said = f"{found['kind']} {found['id']}: {size(found['bytes'])}, commit {found['commit']}"
-    if found["revision"] == found["commit"]:
+    size_and_commit = f"{size(download['bytes'])}, commit {download['commit']}"
+    said = f"{download['kind']} {download['id']}: {size_and_commit}"
+    if download["revision"] == download["commit"]:
         return said + " (pinned)"
-    return f"{said} ({found['revision']!r} may move: pin `revision: {found['commit']}`)"
+    return f"{said} ({download['revision']!r} may move: pin `revision: {download['commit']}`)"
 
 
 def size(count: int) -> str:

@@ -38,7 +38,7 @@ def run(args):
     artifacts.write_table(args.out, pairs)
     artifacts.write_table(args.out_prompts, prompts)
     test_places = test_report.places if test_report else {}
-    places = report.places | {f"test-{key}": place for key, place in test_places.items()}
+    places = report.places | {f"test-{key}": where for key, where in test_places.items()}
     inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
     facts = {
         "form": asdict(form),

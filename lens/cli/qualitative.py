@@ -27,12 +27,14 @@ def run(args):
     inputs: dict[str, str] = {}
     picks, tables, frames, seen = {}, {}, [], []
     for i, dataset in enumerate(args.datasets):
-        found, n_pairs, names = read(args, i, inputs)
+        dataset_picks, n_pairs, names = read(args, i, inputs)
         labels = {"dataset": dataset, "model": args.model, "n_pairs": n_pairs}
         title = f"{dataset}, {args.model}, N = {n_pairs:,}"
-        table, rows = summary(found), observations(found)
-        picks[title] = found
-        tables[f"{title}: {len(found.ids):,} prompts, {len(found.seeds)} seeds"] = table
+        table, rows = summary(dataset_picks), observations(dataset_picks)
+        picks[title] = dataset_picks
+        tables[f"{title}: {len(dataset_picks.ids):,} prompts, {len(dataset_picks.seeds)} seeds"] = (
+            table
+        )
         frames.append(table.assign(**labels)[[*labels, *table]])
         seen.append(rows.assign(**labels)[[*labels, *rows]])
     examples = [

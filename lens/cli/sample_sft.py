@@ -28,9 +28,9 @@ def run(args):
     inputs, answers, costs = {"prompts": args.prompts}, [], []
     for seed in args.seeds:
         folder = str(Path(args.models) / f"seed_{seed}")
-        own = Namespace(**{**vars(args), "model": folder, "revision": None, "candidates": 1})
-        own.seed = args.seed + seed
-        texts, _, cost = sampler(own)(prompts)
+        seed_args = Namespace(**{**vars(args), "model": folder, "revision": None, "candidates": 1})
+        seed_args.seed = args.seed + seed
+        texts, _, cost = sampler(seed_args)(prompts)
         answers.append(prompts.assign(candidate=seed, response=[row[0] for row in texts]))
         costs.append(cost)
         files = loading.weight_files(folder)

@@ -13,5 +13,5 @@ def run(args):
     from lens.paper import ablations
     from lens.paper.cells import read_cells
 
-    found = {"scale_sweep": ablations.scales(read_cells(args.cells), read_cells(args.controls))}
-    publish_sweeps(args, found, [*args.cells, *args.controls])
+    sweeps = {"scale_sweep": ablations.scales(read_cells(args.cells), read_cells(args.controls))}
+    publish_sweeps(args, sweeps, [*args.cells, *args.controls])

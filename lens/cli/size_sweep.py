@@ -16,5 +16,5 @@ def run(args):
     from lens.paper.cells import read_cells
 
     textual = [cell for cell in read_cells(args.text_cells) if cell.scale == args.scale]
-    found = {"size_sweep": ablations.sizes([*read_cells(args.cells), *textual])}
-    publish_sweeps(args, found, [*args.cells, *args.text_cells])
+    sweeps = {"size_sweep": ablations.sizes([*read_cells(args.cells), *textual])}
+    publish_sweeps(args, sweeps, [*args.cells, *args.text_cells])

@@ -29,11 +29,11 @@ def run(args):
 
     set_threads(args)
     pairs, votes = _saved(args) if _is_folder(args) else _read(args)
-    found = suspects(pairs, votes=votes, seed=args.seed)
-    shown = found.table.iloc[: args.count]
+    result = suspects(pairs, votes=votes, seed=args.seed)
+    shown = result.table.iloc[: args.count]
     with open_out(args.out) as write:
         write(_rows(shown, votes))
-    print(found.summary(args.count))
+    print(result.summary(args.count))
     print(f"{len(shown)} labels to look at again: {args.out}")
 
 
@@ -74,9 +74,9 @@ def _read(args):
 
 def _rows(table, votes):
     for row in table.itertuples():
-        found = {"id": row.id, "prompt": row.prompt}
-        found |= {"chosen": row.chosen, "rejected": row.rejected}
-        found |= {"other_way": round(float(row.other_way), 4)}
+        fields = {"id": row.id, "prompt": row.prompt}
+        fields |= {"chosen": row.chosen, "rejected": row.rejected}
+        fields |= {"other_way": round(float(row.other_way), 4)}
         if votes.get(row.id):
-            found["annotators"] = {who: "for" if way else "against" for who, way in votes[row.id]}
-        yield found
+            fields["annotators"] = {who: "for" if way else "against" for who, way in votes[row.id]}
+        yield fields

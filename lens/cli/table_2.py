@@ -45,21 +45,21 @@ def run(args):
     from lens.report.reported import is_paper_setting
 
     given = {stage: getattr(args, stage) for stage in STAGES if getattr(args, stage)}
-    found, inputs = [], {}
-    for place, (dataset, model) in enumerate(zip(args.datasets, args.models, strict=True)):
-        folders = {stage: Path(each[place]) for stage, each in given.items()}
+    measures, inputs = [], {}
+    for i, (dataset, model) in enumerate(zip(args.datasets, args.models, strict=True)):
+        folders = {stage: Path(paths[i]) for stage, paths in given.items()}
         stages = {stage: table_2.Stage.read(folder) for stage, folder in folders.items()}
         labels = {"dataset": dataset, "model": model, "n_pairs": args.n_pairs}
         paper = is_paper_setting(args.paper_names, dataset, model)
-        found.append(table_2.measure(stages, labels, args.seeds, args.scale, paper))
+        measures.append(table_2.measure(stages, labels, args.seeds, args.scale, paper))
         for stage, folder in folders.items():
             inputs[f"{dataset}/{model}/{stage}/cost"] = folder / "cost.json"
-    tables, jobs, blocks, rows = zip(*found, strict=True)
+    tables, jobs, blocks, rows = zip(*measures, strict=True)
     publish(
         args,
         table=pd.concat(tables, ignore_index=True),
         observations=pd.concat(jobs, ignore_index=True),
         parts=[table_2.page(list(blocks))],
-        compared=verdicts("table_2", [row for each in rows for row in each], comparable=False),
+        compared=verdicts("table_2", [row for part in rows for row in part], comparable=False),
         inputs=inputs,
     )

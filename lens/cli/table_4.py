@@ -16,13 +16,13 @@ def run(args):
 
     wanted = table_4.methods_at(args.scale)
     cells = [cell for cell in read_cells(args.cells) if (cell.method, cell.scale) in wanted]
-    place = (cells, args.scale, args.paper_names, args.paper_n_pairs)
-    table = table_4.table_4(*place)
+    arguments = (cells, args.scale, args.paper_names, args.paper_n_pairs)
+    table = table_4.table_4(*arguments)
     publish(
         args,
         table=table,
         observations=observations(cells),
         parts=[table_4.printed(table, {cell.model: len(cell.seeds) for cell in cells})],
-        compared=verdicts("table_4", table_4.compared(*place), comparable=args.comparable),
+        compared=verdicts("table_4", table_4.compared(*arguments), comparable=args.comparable),
         inputs=metrics_of(args.cells),
     )

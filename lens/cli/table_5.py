@@ -12,5 +12,5 @@ def run(args):
     from lens.paper.cells import read_cells
 
     cells, controls = read_cells(args.sharing_cells), read_cells(args.controls)
-    found = {"table_5": ablations.sharing(args.sharing, cells, controls)}
-    publish_sweeps(args, found, [*args.sharing_cells, *args.controls], drawn=False)
+    sweeps = {"table_5": ablations.sharing(args.sharing, cells, controls)}
+    publish_sweeps(args, sweeps, [*args.sharing_cells, *args.controls], drawn=False)

@@ -19,7 +19,7 @@ def run(args):
     from lens.theory import proxy
 
     temperature = artifacts.read_json(args.truth)["settings"]["temperature"]
-    found, inputs = {}, {"truth": args.truth}
+    comparisons, inputs = {}, {"truth": args.truth}
     for kind, table, folder in zip(args.kinds, args.pairs, args.points, strict=True):
         metrics = artifacts.read_json(Path(folder) / "metrics.json")
         pairs = artifacts.read_table(table)
@@ -28,8 +28,8 @@ def run(args):
         about = {**metrics["metrics"], "delta": metrics["settings"]["delta"]}
         truth = proxy.true_losses(kind, test, temperature)
         estimation, reconstruction = map(artifacts.read_table, tables)
-        found[kind] = proxy.compare(estimation, reconstruction, about, truth)
+        comparisons[kind] = proxy.compare(estimation, reconstruction, about, truth)
         inputs |= {f"{kind}_{path.stem}": path for path in (Path(table), *tables)}
     out = Path(args.out_dir)
-    files.write_page(out, "theory_proxy", proxy.printed(found))
-    artifacts.write_metrics(out / "theory_proxy.json", settings(args), inputs, found)
+    files.write_page(out, "theory_proxy", proxy.printed(comparisons))
+    artifacts.write_metrics(out / "theory_proxy.json", settings(args), inputs, comparisons)

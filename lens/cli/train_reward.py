@@ -44,7 +44,7 @@ def with_text(args, data, inputs):
     synthetic = read_table(args.synthetic)
     for name in ("synthetic", "responses", "response_embeddings"):
         inputs[name] = getattr(args, name)
-    found = {}
+    sets = {}
     for seed, part in data.items():
         count = (args.scale - 1) * args.n_pairs
         mine = synthetic[synthetic["seed"] == seed].iloc[:count]
@@ -53,8 +53,8 @@ def with_text(args, data, inputs):
                 f"{args.synthetic}: {len(mine)} pairs of seed {seed} are too few for scale "
                 f"{args.scale}. Label pairs again."
             )
-        found[seed] = with_synthetic(part, mine, responses, embeddings["responses"])
-    return found
+        sets[seed] = with_synthetic(part, mine, responses, embeddings["responses"])
+    return sets
 
 
 def train(args, data, inputs):
@@ -112,9 +112,11 @@ def run(args):
             "embeddings": embedding_facts(part),
             "pair_accuracy": accuracies(model, embeddings, part),
         }
-        found = embedding_flags(part) + diagnostics.loss_flags(losses)
-        found += diagnostics.reconstruction_flags(training.metrics.get("vae_variance_explained"))
-        flags += diagnostics.named(found, seed=seed)
+        seed_flags = embedding_flags(part) + diagnostics.loss_flags(losses)
+        seed_flags += diagnostics.reconstruction_flags(
+            training.metrics.get("vae_variance_explained")
+        )
+        flags += diagnostics.named(seed_flags, seed=seed)
     size = sum(value.size for value in trainings[args.seeds[0]].weights.values())
     cost = {"parameters": size, "trained": size}
     write_metrics(args, inputs, {"by_seed": by_seed, "flags": flags}, cost)

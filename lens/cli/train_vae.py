@@ -46,8 +46,8 @@ def run(args):
             "embeddings": embedding_facts(part),
             "parameters": sum(value.numel() for value in vae.parameters()),
         }
-        found = embedding_flags(part) + diagnostics.vae_flags(by_seed[str(seed)]["train"])
-        flags += diagnostics.named(found, seed=seed)
+        seed_flags = embedding_flags(part) + diagnostics.vae_flags(by_seed[str(seed)]["train"])
+        flags += diagnostics.named(seed_flags, seed=seed)
     size = by_seed[str(args.seeds[0])]["parameters"]
     inputs = input_files(args, "pairs", "embeddings")
     cost = {"parameters": size, "trained": size}

@@ -1,5 +1,5 @@
-"""The rows of RewardBench 1 and 2, RM-Bench and JudgeBench as examples, read as every command reads
-rows; and the rewards of their texts."""
+"""Reads rows of RewardBench 1 and 2, RM-Bench and JudgeBench as examples, and splits the rewards of
+their texts."""
 
 import json
 import re
@@ -40,7 +40,7 @@ TIES_ID = re.compile(r"(ref|tied):(\d{1,18})")
 
 @dataclass(frozen=True)
 class Example:
-    """One prompt (JSON messages), its right and wrong responses, and where it stands."""
+    """One prompt (JSON messages), its right and wrong responses, and its place (file and row)."""
 
     place: str
     subset: str
@@ -63,9 +63,8 @@ Item = TypeVar("Item", bound=HasId)
 
 
 def recognise_version(rows: list[Row], columns: dict[str, str] | None = None) -> Bench:
-    """The benchmark that the first row is of: JudgeBench for two answers and a label, RM-Bench for
-    a `domain` without `subset`, 2 if `chosen` is a list of responses, else 1 (text, or messages).
-    """
+    """The benchmark of the first row: JudgeBench for two answers and a label, RM-Bench for a
+    `domain` without `subset`, 2 if `chosen` is a list of responses, else 1 (text or messages)."""
     reading = _reading(rows, columns)
     ((place, row),) = reading.prepare(rows[:1])
     if reading.form == "labelled_pair" and SUBSET["judge-bench"] in row:
@@ -82,7 +81,7 @@ def read_examples(
 ) -> list[Example]:
     """The rows as examples; LensError names the first that does not fit this benchmark.
 
-    Responses stay as they are, blank ones too: the official code scores every row.
+    Responses are unchanged, also blank ones: the official code scores every row.
     """
     reading = _reading(rows, columns)
     examples = []
@@ -98,7 +97,7 @@ def read_examples(
 
 
 def unused(rows: list[Row], columns: dict[str, str] | None = None) -> str | None:
-    """A warning of columns that are not used, but for those of the benchmark's own."""
+    """A warning of unused columns, except the benchmark's own; None if there are none."""
     return unused_warning([name for name in _reading(rows, columns).telling if name not in OWN])
 
 
@@ -189,12 +188,12 @@ def rewards_of_each(examples: list[Example], rewards: np.ndarray) -> list[tuple]
     ends = np.cumsum([len(e.chosen) + len(e.rejected) for e in examples])
     if rewards.shape != (ends[-1],):
         raise LensError(f"{ends[-1]} texts, but rewards of shape {rewards.shape}: one each needed.")
-    found = []
-    for example, some in zip(examples, np.split(rewards, ends[:-1]), strict=True):
-        if not np.isfinite(some).all():
+    split_rewards = []
+    for example, values in zip(examples, np.split(rewards, ends[:-1]), strict=True):
+        if not np.isfinite(values).all():
             raise LensError(f"{example.place}: a reward is not finite. Check the reward model.")
-        found.append((some[: len(example.chosen)], some[len(example.chosen) :]))
-    return found
+        split_rewards.append((values[: len(example.chosen)], values[len(example.chosen) :]))
+    return split_rewards
 
 
 def _check_count(example: Example, told: int | None) -> None:

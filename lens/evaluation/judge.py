@@ -11,7 +11,7 @@ from lens.reward.head import pair_accuracy
 
 
 def with_gold(candidates: pd.DataFrame, gold: pd.DataFrame, source: object) -> pd.DataFrame:
-    """Candidates with their gold scores; LensError unless there is one for each."""
+    """Candidates with their gold scores; LensError unless each has one."""
     keys = ["prompt_id", "candidate"]
     merged = candidates.merge(gold[[*keys, "gold"]], on=keys, how="left", validate="one_to_one")
     keys = merged[keys].to_numpy()
@@ -85,8 +85,8 @@ def summary(
     candidates: pd.DataFrame,
     rewards: Mapping[int, np.ndarray],
 ) -> dict:
-    """Means by seed, beside what a random, a perfect and a length-loving judge would pick; how many
-    pairs and prompts (all candidates of one) have tied rewards; and the `flags` of `health`.
+    """Means per seed, and the gold reward of a random, a perfect and a longest pick; how many pairs
+    and prompts (all candidates) have tied rewards; and `flags`.
 
     `prompts` and `pairs` are from `judge_candidates` and `judge_pairs`, `rewards` those of the
     candidates.
@@ -97,9 +97,9 @@ def summary(
     tied_gold = diagnostics.tied_rows(candidates["gold"].to_numpy().reshape(-1, count))
     flags = diagnostics.named(diagnostics.gold_flags(tied_gold, total))
     for seed, correct in pairs.groupby("seed")["correct"]:
-        found = diagnostics.pair_flags(correct.to_numpy())
-        found += diagnostics.reward_flags(tied[str(seed)], total)
-        flags += diagnostics.named(found, seed=int(seed))
+        seed_flags = diagnostics.pair_flags(correct.to_numpy())
+        seed_flags += diagnostics.reward_flags(tied[str(seed)], total)
+        flags += diagnostics.named(seed_flags, seed=int(seed))
     by_prompt = candidates.groupby("prompt_id", sort=False)
     longest = candidates.loc[
         candidates["response"].str.len().groupby(candidates["prompt_id"], sort=False).idxmax()
@@ -125,7 +125,7 @@ def summary(
 
 
 def describe_gold(scored: pd.DataFrame) -> dict:
-    """Mean and spread of gold scores, how far candidates of one prompt differ, and `flags`."""
+    """Mean and standard deviation of gold scores, also within prompts, and `flags`."""
     gold = scored["gold"].astype("float64")
     by_prompt = gold.groupby(scored["prompt_id"])
     compared = by_prompt.size() > 1

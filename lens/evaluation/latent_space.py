@@ -28,8 +28,9 @@ class Plane:
 
 
 def class_plane(chosen: np.ndarray, rejected: np.ndarray) -> Plane:
-    """x: from the mean of the rejected to the mean of the chosen [n, latent]; y: the first
-    principal component of what is left, its largest loading positive."""
+    """The plane of chosen and rejected latents [n, latent]. x: from the mean of the rejected to
+    that of the chosen; y: the first principal component of the residuals, its largest loading
+    positive. LensError if the means are equal."""
     points = np.concatenate([chosen, rejected]).astype(np.float64)
     centre = points.mean(axis=0)
     x = chosen.mean(axis=0, dtype=np.float64) - rejected.mean(axis=0, dtype=np.float64)
@@ -37,9 +38,9 @@ def class_plane(chosen: np.ndarray, rejected: np.ndarray) -> Plane:
     if not length > 0:
         raise LensError("figure 3: chosen and rejected responses have the same mean in latents.")
     x /= length
-    rest = points - centre
-    rest -= np.outer(rest @ x, x)
-    y = np.linalg.eigh(rest.T @ rest)[1][:, -1]
+    residuals = points - centre
+    residuals -= np.outer(residuals @ x, x)
+    y = np.linalg.eigh(residuals.T @ residuals)[1][:, -1]
     y *= np.sign(y[np.abs(y).argmax()])
     return Plane(centre, np.stack([x, y]))
 
@@ -72,11 +73,11 @@ def orders(
         return pair_accuracy(*(both[side][0].numpy() @ axis for side in SIDES))
 
     x = plane.axes[0]
-    found = {"own_heads": ordered({side: side for side in SIDES}, x)}
+    by_head = {"own_heads": ordered({side: side for side in SIDES}, x)}
     either = [dict.fromkeys(SIDES, head) for head in SIDES]
-    found["same_head"] = np.mean([ordered(heads, x) for heads in either], axis=0)
+    by_head["same_head"] = np.mean([ordered(heads, x) for heads in either], axis=0)
     refitted = [ordered(heads, mean_difference(vae, train, heads)) for heads in either]
-    return found | {"same_head_refitted": np.mean(refitted, axis=0)}
+    return by_head | {"same_head_refitted": np.mean(refitted, axis=0)}
 
 
 def mean_difference(vae: VAE, pairs: dict[str, np.ndarray], heads: dict[str, str]) -> np.ndarray:
@@ -99,6 +100,7 @@ def kl(both: dict) -> float:
 def mean_difference_orders(
     train: dict[str, np.ndarray], held_out: dict[str, np.ndarray]
 ) -> np.ndarray:
-    """The same ordering by the mean difference of the training pairs' embeddings: no VAE at all."""
+    """Whether each held-out pair is in order (1, 1/2, 0) along the mean difference of the training
+    pairs' embeddings, without a VAE."""
     direction = (train["chosen"] - train["rejected"]).mean(axis=0)
     return pair_accuracy(*(held_out[side] @ direction for side in SIDES))

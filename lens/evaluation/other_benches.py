@@ -59,8 +59,8 @@ def _result(
     beginnings: tuple[str, ...],
     summary: Callable[[np.ndarray], dict],
 ) -> dict:
-    """What both have in common: `summary` of the comparisons [n, right, wrong] that were won, by
-    subset and by what the subset's name begins with; `exact_ties` are shares of comparisons."""
+    """The result of either benchmark: `summary` of the won comparisons [n, right, wrong], by subset
+    and by the beginning of the subset's name; `exact_ties` are shares of comparisons."""
     pairs = rewards_of_each(examples, rewards)
     gaps = np.stack([right[:, None] - wrong for right, wrong in pairs])
     names = np.array([example.subset for example in examples])
@@ -68,17 +68,17 @@ def _result(
     sections = {start: summary(gaps[rows] > 0) for start, rows in of_section.items() if rows.any()}
     subsets = {}
     for name in dict.fromkeys(names.tolist()):
-        own = gaps[names == name]
+        subset_gaps = gaps[names == name]
         section = next((start for start in beginnings if name.startswith(start)), None)
-        ties = float((own == 0).mean())
-        subsets[name] = {"section": section, **summary(own > 0), "exact_ties": ties}
+        ties = float((subset_gaps == 0).mean())
+        subsets[name] = {"section": section, **summary(subset_gaps > 0), "exact_ties": ties}
     return {
         "version": version,
         "n": len(examples),
         "exact_ties": float((gaps == 0).mean()),
         "sections": sections,
         "subsets": subsets,
-        "outside_sections": sorted(n for n, each in subsets.items() if each["section"] is None),
+        "outside_sections": sorted(n for n, subset in subsets.items() if subset["section"] is None),
         "missing_sections": [start for start in beginnings if start not in sections],
         "missing_subsets": [],
     }

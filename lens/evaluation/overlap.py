@@ -22,26 +22,28 @@ def overlap(examples: Sequence[Example], training: Iterable[str]) -> dict:
     """
     keys = pd.Series([_key(example.prompt) for example in examples])
     ours, theirs = keys.unique(), pd.Series([_key(prompt) for prompt in training]).unique()
-    found = {ours[i]: (theirs[j], score) for i, (j, score) in near_duplicates(ours, theirs).items()}
+    nearest = {
+        ours[i]: (theirs[j], score) for i, (j, score) in near_duplicates(ours, theirs).items()
+    }
     known = set(theirs)
     table = pd.DataFrame(
         {
             "subset": [example.subset for example in examples],
             EQUAL: keys.isin(known),
-            NEAR: keys.isin(set(found) - known),
+            NEAR: keys.isin(set(nearest) - known),
         }
     )
-    hits = [place for place, key in enumerate(keys) if key in found]
+    hits = [number for number, key in enumerate(keys) if key in nearest]
     return {
         **_counts(table),
         "subsets": {name: _counts(part) for name, part in table.groupby("subset", sort=False)},
         "first": [
             {
-                "example": examples[place].place,
-                "training_prompt": found[keys[place]][0][:200],
-                "similarity": round(found[keys[place]][1], 3),
+                "example": examples[number].place,
+                "training_prompt": nearest[keys[number]][0][:200],
+                "similarity": round(nearest[keys[number]][1], 3),
             }
-            for place in hits[:SHOWN]
+            for number in hits[:SHOWN]
         ],
     }
 
@@ -55,7 +57,7 @@ def _counts(table: pd.DataFrame) -> dict[str, int]:
 
 
 def sentence(count: Mapping) -> str:
-    """The counts in words, none found included."""
+    """The counts as a sentence."""
     return (
         f"Of {count['prompts']:,} prompts of the benchmark, {count[EQUAL]:,} are "
         f"training prompts and {count[NEAR]:,} more are near duplicates of one (first turns; "
@@ -64,5 +66,5 @@ def sentence(count: Mapping) -> str:
 
 
 def flags(count: Mapping) -> list[tuple[str, str]]:
-    """As `lens.core.diagnostics` has flags, where any was found."""
+    """The flag (see `lens.core.diagnostics`) of a benchmark with overlap."""
     return [("benchmark_overlap", sentence(count))] if count[EQUAL] or count[NEAR] else []

@@ -1,4 +1,5 @@
-"""What an augmented reward model picks otherwise than the original, and whether that is better."""
+"""Where an augmented reward model picks differently from the original, and whether that is
+better."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def telling(gap: np.ndarray) -> list[tuple[str, int, int]]:
     """(outcome, percentile, prompt) of the examples, from one seed's gold differences [prompts]: of
     the wins, and of the losses, those at `PERCENTILES` of their size (nearest rank; equal sizes in
     the order of the prompts). The same prompt is shown once."""
-    found = []
+    examples = []
     for outcome, sign in (("win", 1), ("loss", -1)):
         places = np.flatnonzero(sign * gap > 0)
         ordered = places[np.argsort(sign * gap[places], kind="stable")]
@@ -128,6 +129,6 @@ def telling(gap: np.ndarray) -> list[tuple[str, int, int]]:
         for percentile in PERCENTILES if len(ordered) else ():
             prompt = int(ordered[-(-percentile * len(ordered) // 100) - 1])
             if prompt not in shown:
-                found.append((outcome, percentile, prompt))
+                examples.append((outcome, percentile, prompt))
             shown.add(prompt)
-    return found
+    return examples

@@ -118,14 +118,14 @@ def judge(examples: list[Example], rewards: np.ndarray, version: Bench) -> dict:
         by_subset.setdefault(example.subset, []).append(outcome)
     places = {name: key for key, names in SECTIONS[version].items() for name in names}
     subsets = {
-        name: {"section": places.get(name), **_subset(name, some, version)}
-        for name, some in by_subset.items()
+        name: {"section": places.get(name), **_subset(name, of_subset, version)}
+        for name, of_subset in by_subset.items()
     }
     sections, missing_sections, missing_subsets = {}, [], []
     for section, names in SECTIONS[version].items():
-        found = {name: subsets[name] for name in names if name in subsets}
-        if found:
-            sections[section] = _section(section, found)
+        present = {name: subsets[name] for name in names if name in subsets}
+        if present:
+            sections[section] = _section(section, present)
         elif section == PRIOR_SETS:
             continue
         else:
@@ -156,8 +156,8 @@ def section_of(subset: str) -> str:
 
 
 def subset_weights(section: str, sizes: dict[str, int]) -> dict[str, int]:
-    """What each subset counts in its section, by their numbers of examples; math-prm counts as
-    much as all code together.
+    """The weight of each subset in its section, from their numbers of examples; math-prm weighs as
+    much as all code subsets.
 
     `calculate_scores_per_section` in rewardbench/utils.py with EXAMPLE_COUNTS, where math-prm has
     984 = 6 * 164. Prior Sets are a plain mean (analysis/get_benchmark_results.py).
@@ -202,8 +202,8 @@ def ties_score(outcomes: list[Outcome]) -> dict[str, float]:
 
 def _outcomes(examples: list[Example], rewards: np.ndarray) -> list[Outcome]:
     outcomes = []
-    each = zip(examples, rewards_of_each(examples, rewards), strict=True)
-    for example, (right, wrong) in each:
+    scored = zip(examples, rewards_of_each(examples, rewards), strict=True)
+    for example, (right, wrong) in scored:
         best = right.max()
         margin, spread = float(right.min() - wrong.max()), float(best - right.min())
         outcomes.append(Outcome(example.id, margin, spread, int((wrong == best).sum())))

@@ -67,18 +67,18 @@ def nearest(
         if leave_out is not None:
             rows = torch.from_numpy(leave_out[start : start + step]).unsqueeze(1)
             score.scatter_(1, rows, torch.inf)
-        found = score.topk(keep, dim=1, largest=False).indices
+        candidates = score.topk(keep, dim=1, largest=False).indices
         exact = torch.stack(
-            [(part - points[column]).double().norm(dim=1) for column in found.T], dim=1
+            [(part - points[column]).double().norm(dim=1) for column in candidates.T], dim=1
         )
         ordered, order = exact.sort(dim=1, stable=True)
         distances.append(ordered.numpy())
-        places.append(found.gather(1, order).numpy())
+        places.append(candidates.gather(1, order).numpy())
     return np.concatenate(distances), np.concatenate(places)
 
 
 class Spread:
-    """Mean and covariance of embeddings seen part by part."""
+    """Mean and covariance of embeddings that are added part by part."""
 
     def __init__(self, dim: int):
         self.count, self.total = 0, torch.zeros(dim, dtype=torch.float64)
@@ -103,8 +103,8 @@ class Spread:
 
 def rewards(reference: RewardHead, data: TrainingSet, part: torch.Tensor) -> np.ndarray:
     """The reference's rewards [n] of embeddings [n, d] standardised by the training pairs."""
-    own = data.standardiser
-    return reference(part.numpy() * own.scale + own.mean)
+    standardiser = data.standardiser
+    return reference(part.numpy() * standardiser.scale + standardiser.mean)
 
 
 def make_sources(
@@ -121,7 +121,8 @@ def make_sources(
 
 
 def draws(source: Source, count: int, scale: int) -> Iterator[tuple]:
-    """(side, variant, numbers of the training pairs, embeddings) of all synthetic embeddings."""
+    """Yields all synthetic embeddings as (side, variant, numbers of the training pairs,
+    embeddings)."""
     for variant in range(1, synthetic_per_embedding(scale) + 1):
         for side in SIDES:
             for start in range(0, count, ROWS):
@@ -138,7 +139,7 @@ def own_spacing(real: Real) -> np.ndarray:
 
 
 def spread_of(real: Real) -> dict[str, float]:
-    """How spread out the training responses are."""
+    """The spread of the training responses (`Spread.measures`)."""
     spread = Spread(real.points.shape[1])
     for part in real.points.split(ROWS):
         spread.add(part)
@@ -148,21 +149,21 @@ def spread_of(real: Real) -> dict[str, float]:
 def inspect(
     source: Source, data: TrainingSet, real: Real, reference: RewardHead, scale: int
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """(a row per synthetic embedding, how spread out they are)."""
+    """(one row per synthetic embedding, their spread)."""
     spread, parts = Spread(real.points.shape[1]), []
     originals = np.concatenate([rewards(reference, data, p) for p in real.points.split(ROWS)])
     for side, variant, numbers, points in draws(source, len(real.rows), scale):
         spread.add(points)
-        distance, place = (found[:, 0] for found in nearest(points, real.points, 1))
-        own = real.place(side, numbers)
-        moved = (points - real.points[own]).double().norm(dim=1).numpy()
+        distance, nearest_at = (columns[:, 0] for columns in nearest(points, real.points, 1))
+        originals_at = real.place(side, numbers)
+        moved = (points - real.points[originals_at]).double().norm(dim=1).numpy()
         parts.append(
-            _table(real, side, real.rows[numbers], distance, place).assign(
+            _table(real, side, real.rows[numbers], distance, nearest_at).assign(
                 variant=variant,
                 moved=moved,
                 nearest_is_own=moved <= distance,  # or no further than it, where texts repeat
                 reward=rewards(reference, data, points),
-                reward_before=originals[own],
+                reward_before=originals[originals_at],
             )
         )
     return pd.concat(parts, ignore_index=True), spread.measures()
@@ -180,22 +181,24 @@ def inspect_held_out(
     for side in SIDES:
         points = torch.from_numpy(data.standardiser(embeddings[side][rows]))
         spread.add(points)
-        distance, place = (found[:, 0] for found in nearest(points, real.points, 1))
+        distance, nearest_at = (columns[:, 0] for columns in nearest(points, real.points, 1))
         reward = rewards(reference, data, points)
-        parts.append(_table(real, side, rows, distance, place).assign(variant=0, reward=reward))
+        parts.append(
+            _table(real, side, rows, distance, nearest_at).assign(variant=0, reward=reward)
+        )
     return pd.concat(parts, ignore_index=True), spread.measures()
 
 
 def _table(
-    real: Real, side: str, rows: np.ndarray, distance: np.ndarray, place: np.ndarray
+    real: Real, side: str, rows: np.ndarray, distance: np.ndarray, nearest_at: np.ndarray
 ) -> pd.DataFrame:
-    nearest_side = real.side(place)
+    nearest_side = real.side(nearest_at)
     return pd.DataFrame(
         {
             "row": rows,
             "side": side,
             "nearest_distance": distance,
-            "nearest_row": real.row(place),
+            "nearest_row": real.row(nearest_at),
             "nearest_side": nearest_side,
             "nearest_same_side": nearest_side == side,
         }
@@ -218,24 +221,24 @@ def pair_gaps(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def telling(table: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, tuple[int, int]]:
-    """{rule: (row, variant)} of the pairs to look at; a rule that nothing meets is left out."""
+    """{rule: (row, variant)} of the pairs to look at; without rules that no pair fulfils."""
     ordered = table.sort_values(["moved", "row", "variant", "side"])
     flipped = gaps[~gaps["order_kept"]].sort_values(["row", "variant"])
-    found = {
+    by_rule = {
         "median move": ordered.iloc[[(len(ordered) - 1) // 2]],
         "largest move": ordered.iloc[[-1]],
         "first pair of the table whose reward order flipped": flipped.iloc[:1],
     }
     return {
         rule: (int(one["row"].iloc[0]), int(one["variant"].iloc[0]))
-        for rule, one in found.items()
+        for rule, one in by_rule.items()
         if len(one)
     }
 
 
 def look_closely(
     rule: str,
-    place: tuple[int, int],
+    row_and_variant: tuple[int, int],
     source: Source,
     table: pd.DataFrame,
     real: Real,
@@ -243,10 +246,10 @@ def look_closely(
     keep: int = 3,
 ) -> dict:
     """One synthetic pair with its texts and, for each side, the `keep` nearest real responses."""
-    row, variant = place
+    row, variant = row_and_variant
     number = np.flatnonzero(real.rows == row)
-    found, sides = table[(table["row"] == row) & (table["variant"] == variant)], []
-    for seen in found.itertuples():
+    embeddings, sides = table[(table["row"] == row) & (table["variant"] == variant)], []
+    for seen in embeddings.itertuples():
         rows = torch.from_numpy(number)
         with torch.no_grad():
             points = source(seen.side, rows, torch.full_like(rows, variant))

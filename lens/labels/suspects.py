@@ -72,7 +72,9 @@ def suspects(
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("suspects needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")
     rounds = [derive_seed("suspects", seed, number) % 2**31 for number in range(ROUNDS)]
-    margins = np.mean([next(round_margins(pairs, [DEFAULT], each))[1] for each in rounds], axis=0)
+    margins = np.mean(
+        [next(round_margins(pairs, [DEFAULT], round_number))[1] for round_number in rounds], axis=0
+    )
     other_way = sigmoid(-margins / fit_temperature(margins))
     table = pairs.table[pairs.decided].assign(other_way=other_way)
     table = table.sort_values("other_way", ascending=False, kind="stable", ignore_index=True)
@@ -105,5 +107,5 @@ def _by_annotator(
     if not found:
         return pd.DataFrame()
     by = pd.DataFrame(found, columns=["annotator", "chance"]).groupby("annotator")["chance"]
-    each = by.agg(votes="count", expected="sum", share="mean").reset_index()
-    return each.sort_values("share", ascending=False, kind="stable", ignore_index=True)
+    annotators = by.agg(votes="count", expected="sum", share="mean").reset_index()
+    return annotators.sort_values("share", ascending=False, kind="stable", ignore_index=True)

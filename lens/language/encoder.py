@@ -151,21 +151,21 @@ class Encoder:
 
         from lens.language.precision import settle
 
-        found = None
+        sentence_model = None
         if self.pooling == "auto" or self.sentence:
             loading.require_model(self.model)
-            found = read_sentence(self.model, self.revision, self.prompt_name)
-        if self.prompt_name is not None and not found:
+            sentence_model = read_sentence(self.model, self.revision, self.prompt_name)
+        if self.prompt_name is not None and not sentence_model:
             raise LensError(
                 f"{self.model}: --prompt-name names a prompt of a sentence-transformers model that "
                 "is read as it was made; with --pooling, or for another model, there is none."
             )
-        self.sentence = found is not None
-        if found and found.beyond and self.text_style != "chat":
-            return self._library(found)
+        self.sentence = sentence_model is not None
+        if sentence_model and sentence_model.beyond and self.text_style != "chat":
+            return self._library(sentence_model)
         tokenizer, model = loading.load(
             AutoModel,
-            path=found.folder if found else self.model,
+            path=sentence_model.folder if sentence_model else self.model,
             revision=self.revision,
             dtype="float32" if self.dtype == "auto" else self.dtype,
             device=self.device,
@@ -185,15 +185,15 @@ class Encoder:
             ) from error
         if self.dtype == "auto":
             self.dtype = settle(tokenizer, model)
-        if found:
-            self._settle(found, tokenizer)
+        if sentence_model:
+            self._settle(sentence_model, tokenizer)
         elif self.pooling == "auto":
             self.pooling = "mean" if ahead else "last"
-        if not found:
+        if not sentence_model:
             keep_promise(tokenizer, self.model, self.revision)
         if self.text_style == "auto":
-            self.text_style = "chat" if tokenizer.chat_template and not found else "plain"
-        return Loaded(tokenizer, model, prompt=found.prompt if found else "")
+            self.text_style = "chat" if tokenizer.chat_template and not sentence_model else "plain"
+        return Loaded(tokenizer, model, prompt=sentence_model.prompt if sentence_model else "")
 
     def _endpoint(self) -> Loaded:
         from lens.language.readers.endpoint import Endpoint, check_unheard
@@ -211,21 +211,21 @@ class Encoder:
         )
         return Loaded(None, None, endpoint)
 
-    def _settle(self, found: Sentence, tokenizer: Any) -> None:
+    def _settle(self, sentence_model: Sentence, tokenizer: Any) -> None:
         """Takes over what a sentence-transformers model's files say."""
-        if found.beyond:
+        if sentence_model.beyond:
             raise LensError(
-                f"{self.model}: {found.beyond}: such a model reads plain text alone. Leave out "
-                "--text-style chat."
+                f"{self.model}: {sentence_model.beyond}: such a model reads only plain text. "
+                "Leave out --text-style chat."
             )
-        self.normalize = self.normalize or found.normalize
-        self.max_length = self.max_length or found.max_length
-        self.pooling = found.pooling
-        if found.lower_case:
+        self.normalize = self.normalize or sentence_model.normalize
+        self.max_length = self.max_length or sentence_model.max_length
+        self.pooling = sentence_model.pooling
+        if sentence_model.lower_case:
             lower_case(tokenizer)
-        name_promise(tokenizer, found.folder, self.revision)
+        name_promise(tokenizer, sentence_model.folder, self.revision)
 
-    def _library(self, found: Sentence) -> Loaded:
+    def _library(self, sentence_model: Sentence) -> Loaded:
         from lens.language.readers.library import Library
 
         self.dtype = "float32" if self.dtype == "auto" else self.dtype
@@ -235,13 +235,13 @@ class Encoder:
             dtype=self.dtype,
             device=self.device,
             trust_remote_code=self.trust_remote_code,
-            prompt=found.prompt,
-            beyond=str(found.beyond),
+            prompt=sentence_model.prompt,
+            beyond=str(sentence_model.beyond),
             limit=self.max_length,
         )
         self.max_length = library.limit
-        self.text_style, self.pooling = "plain", found.pooling
-        return Loaded(None, None, library, found.prompt)
+        self.text_style, self.pooling = "plain", sentence_model.pooling
+        return Loaded(None, None, library, sentence_model.prompt)
 
     def text(self, prompt: str, response: str) -> str:
         """The model's input text for a prompt (JSON messages) and a response."""
@@ -262,14 +262,14 @@ class Encoder:
         texts = [self.text(*both) for both in zip(prompts, responses, strict=True)]
         if loaded.outside:
             read, cut = loaded.outside.texts(texts, names, self.too_long)
-            found = [list(map(ord, text)) for text in read]
+            tokenised = [list(map(ord, text)) for text in read]
         else:
             limit = loading.context_length(loaded.tokenizer, loaded.model, self.max_length)
             end: list[int] = []
             if self.sentence and self.text_style == "chat":
                 # Not pooled at the line break of a template, but at the token of the tokenizer.
                 texts, end = [text.rstrip() for text in texts], ends(loaded.tokenizer)[1]
-            found, cut = tokenize(
+            tokenised, cut = tokenize(
                 texts,
                 names,
                 loaded.tokenizer,
@@ -278,9 +278,9 @@ class Encoder:
                 too_long=self.too_long,
                 prefix=loaded.prompt,
             )
-            found = [[*ids, *end] for ids in found] if end else found
+            tokenised = [[*ids, *end] for ids in tokenised] if end else tokenised
         self.cut += cut
-        return found, cut
+        return tokenised, cut
 
     def embed_tokens(
         self, token_ids: list, names: Sequence[str], *, progress: bool = True
@@ -291,9 +291,9 @@ class Encoder:
         loaded = self._reader()
         if loaded.outside:
             texts = ["".join(map(chr, ids)) for ids in token_ids]
-            found = loaded.outside.embed(texts, batch_tokens=self.batch_tokens, progress=progress)
+            vectors = loaded.outside.embed(texts, batch_tokens=self.batch_tokens, progress=progress)
         else:
-            found = embed(
+            vectors = embed(
                 loaded.model,
                 token_ids,
                 pooling=self.pooling,
@@ -302,14 +302,14 @@ class Encoder:
                 progress=progress,
             )
         check_finite(
-            found,
+            vectors,
             names.__getitem__,
             f"{self.model}: the embedding",
             "Try precision high; if it stays, look at that text.",
         )
         if self.normalize:
-            found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-        return found
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return vectors
 
     def embed(
         self, prompts: Sequence[str], responses: Sequence[str], *, progress: bool = False

@@ -249,19 +249,19 @@ def _trainer(
 
     import torch
 
-    own = {"max_length", "completion_only_loss"}
+    config_options = {"max_length", "completion_only_loss"}
     processes = int(os.environ.get("WORLD_SIZE", 1))
     if processes == 1 and model.device.type == "cuda" and torch.cuda.device_count() > 1:
         raise LensError(
             f"{torch.cuda.device_count()} GPUs are visible to one process. Start it through "
             "accelerate (`textual.accelerate`), or show it one: CUDA_VISIBLE_DEVICES=0."
         )
-    each = settings.device_batch_size or max(1, settings.batch_size // processes)
-    at_once = each * processes
+    per_device = settings.device_batch_size or max(1, settings.batch_size // processes)
+    at_once = per_device * processes
     if settings.batch_size % at_once:
         raise LensError(
             f"batch_size {settings.batch_size} is not a multiple of {processes} processes x "
-            f"device_batch_size {each}. Change one of them."
+            f"device_batch_size {per_device}. Change one of them."
         )
     warnings.simplefilter("ignore", FutureWarning)  # on names that TRL itself still uses
     config = config_class(
@@ -269,7 +269,7 @@ def _trainer(
         output_dir=tempfile.mkdtemp(prefix="lens-"),
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
-        per_device_train_batch_size=each,
+        per_device_train_batch_size=per_device,
         gradient_accumulation_steps=settings.batch_size // at_once,
         warmup_steps=settings.warmup_share,
         gradient_checkpointing=settings.gradient_checkpointing,
@@ -285,7 +285,7 @@ def _trainer(
         logging_steps=0.1,  # of all steps
         logging_nan_inf_filter=False,
         disable_tqdm=not sys.stderr.isatty(),
-        **{name: options.pop(name) for name in sorted(own & options.keys())},
+        **{name: options.pop(name) for name in sorted(config_options & options.keys())},
     )
     from transformers.trainer_callback import PrinterCallback
 

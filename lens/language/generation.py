@@ -52,9 +52,9 @@ def generate(
     draw = _drawing(temperature, top_p)
 
     def pick(logits: Tensor, of: list[int], steps: list[int]) -> list[int]:
-        own = torch.tensor([seeds[job] for job in of], device=logits.device)
+        job_seeds = torch.tensor([seeds[job] for job in of], device=logits.device)
         at = torch.tensor(steps, device=logits.device)
-        return draw(logits.float(), own, at).tolist()
+        return draw(logits.float(), job_seeds, at).tolist()
 
     if jobs and can_pack(model.base_model):
         rows = [row for row, _ in jobs]
@@ -124,12 +124,12 @@ def _generate(
         batch = order[start : start + batch_size]
         rows = [prompts[jobs[job][0]] for job in batch]
         ids, mask = pad(rows, 0, model.device, left=True)
-        own = torch.tensor([seeds[job] for job in batch], device=model.device)
+        job_seeds = torch.tensor([seeds[job] for job in batch], device=model.device)
         output = model.generate(
             input_ids=ids,
             attention_mask=mask,
             generation_config=settings,
-            logits_processor=LogitsProcessorList([_Drawn(draw, own, ids.shape[1])]),
+            logits_processor=LogitsProcessorList([_Drawn(draw, job_seeds, ids.shape[1])]),
         )
         for job, answer in zip(batch, output[:, ids.shape[1] :].tolist(), strict=True):
             answers[job] = answer

@@ -67,9 +67,9 @@ def _can_pack(model: "Model") -> bool:
     if isinstance(getattr(model, "score", None), torch.nn.Linear):
         ids = torch.tensor(reading.trial_texts()[:1], device=model.device)
         state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
-        own = model(input_ids=ids).logits
+        expected = model(input_ids=ids).logits
         most = reading.most_difference(model)
-        if torch.allclose(model.score(state), own, atol=most, rtol=most):
+        if torch.allclose(model.score(state), expected, atol=most, rtol=most):
             return True
     logging.getLogger(__name__).warning(
         "%s: texts are read whole, without sharing their beginnings (its score is more than a "

@@ -37,8 +37,8 @@ def mean_log_likelihood(
     words = model.config.get_text_config().vocab_size
 
     def run(part: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
-        some = [lengths[place] for place in part]
-        for places in token_batches(some, budget, model.device.type):
+        part_lengths = [lengths[place] for place in part]
+        for places in token_batches(part_lengths, budget, model.device.type):
             yield places, scores([known[part[place]] for place in places])
 
     def scores(rows: list[int]) -> torch.Tensor:
@@ -51,8 +51,8 @@ def mean_log_likelihood(
         return (logs.double() * counted).sum(1) / counted.sum(1)
 
     budget = min(batch_tokens, int(LOGITS / (10 * words)))
-    for places, found in while_memory_lasts(run, len(known), budget):
-        result[[known[place] for place in places]] = found.cpu().numpy()
+    for places, likelihoods in while_memory_lasts(run, len(known), budget):
+        result[[known[place] for place in places]] = likelihoods.cpu().numpy()
         bar.update(len(places))
     bar.close()
     check_finite(

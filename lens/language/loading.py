@@ -110,7 +110,7 @@ def _with_adapter(
     from transformers import AutoTokenizer
 
     base, revision = adapters.base_of(path)
-    found: list = [tokenizer]
+    loaded: list = [tokenizer]
 
     def load_base(base_class: Any, **config: Any) -> "Model":
         try:  # in float32: a small adapter would be lost in a sum of half precision
@@ -120,18 +120,18 @@ def _with_adapter(
                 revision,
                 "float32",
                 trust_remote_code=trust_remote_code,
-                tokenizer=found[0],
+                tokenizer=loaded[0],
                 **config,
             )
         except LensError as error:
             raise adapters.base_error(path, error) from error
-        found[0] = given
+        loaded[0] = given
         return model
 
     if tokenizer is None and has_tokenizer(Path(path)):
-        found[0] = AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
+        loaded[0] = AutoTokenizer.from_pretrained(path, trust_remote_code=trust_remote_code)
     model = adapters.merged(auto_class, path, load_base)
-    return found[0], model.to(getattr(torch, dtype)), []
+    return loaded[0], model.to(getattr(torch, dtype)), []
 
 
 def place(model: "Model", path: str, device: str) -> "Model":

@@ -27,11 +27,11 @@ def lora_config(lora: Lora | None, model: "PreTrainedModel") -> "LoraConfig | No
         return None
     from peft import LoraConfig
 
-    found = {name.rpartition(".")[2] for name, _ in model.named_modules()}
-    if missing := set(lora.targets) - found - {"all-linear"}:
+    layers = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    if missing := set(lora.targets) - layers - {"all-linear"}:
         raise LensError(
             f"LoRA targets {sorted(missing)}: the model has no such layers; it has "
-            f"{', '.join(sorted(filter(None, found)))}. Set `lora_targets`."
+            f"{', '.join(sorted(filter(None, layers)))}. Set `lora_targets`."
         )
     targets = "all-linear" if "all-linear" in lora.targets else list(lora.targets)
     return LoraConfig(

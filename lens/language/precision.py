@@ -60,23 +60,23 @@ class FastLinear(nn.Linear):
         return low if self.units else low.float()
 
     def forward(self, states: Tensor) -> Tensor:
-        found = nn.functional.linear(self._rounded(states), self.weight, self.bias)
-        return (found if self.units else found.to(torch.bfloat16)).float()
+        product = nn.functional.linear(self._rounded(states), self.weight, self.bias)
+        return (product if self.units else product.to(torch.bfloat16)).float()
 
 
 def make_fast(model: "Model", units: bool | None = None) -> list[tuple[nn.Module, str, nn.Linear]]:
     """Puts fast layers in place of a CPU model's linear ones, but for heads that give a score.
     Returns what `undo` needs."""
     units = has_units() if units is None else units
-    found = [
+    layers = [
         (parent, name, layer)
         for parent in list(model.modules())
         for name, layer in parent.named_children()
         if type(layer) is nn.Linear and name not in HEADS
     ]
-    for parent, name, layer in found:
+    for parent, name, layer in layers:
         setattr(parent, name, FastLinear(layer, units))
-    return found
+    return layers
 
 
 def undo(replaced: list[tuple[nn.Module, str, nn.Linear]]) -> None:

@@ -51,8 +51,8 @@ class LoadSettings(Threaded):
             return given
         if "precision" in given or given["dtype"] not in PRECISIONS:
             raise ValueError("give `precision: high` or `precision: fast` in place of `dtype`")
-        rest = {name: value for name, value in given.items() if name != "dtype"}
-        return rest | {"precision": PRECISIONS[given["dtype"]]}
+        others = {name: value for name, value in given.items() if name != "dtype"}
+        return others | {"precision": PRECISIONS[given["dtype"]]}
 
 
 class EmbeddingSettings(Settings):

@@ -171,4 +171,4 @@ def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
     """How many ids the common beginning of the two has."""
     same = (a == b for a, b in zip(first, second, strict=False))
     shorter = min(len(first), len(second))
-    return next((place for place, equal in enumerate(same) if not equal), shorter)
+    return next((i for i, equal in enumerate(same) if not equal), shorter)

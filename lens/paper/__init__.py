@@ -1,1 +1,1 @@
-"""From data frames to the paper's tables and figures, beside the numbers it reported."""
+"""The paper's tables and figures from data frames, compared with the numbers that it reports."""

@@ -1,4 +1,4 @@
-"""The paper's ablations (Figures 2 and 4, Table 5) and those of its reviews, as sweeps."""
+"""The ablations of the paper (Figures 2 and 4, Table 5) and of its reviews, as sweeps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ def setting(
 
 
 def gamma(values: Sequence, cells: Sequence[Cell], controls: Sequence[Cell]) -> Sweep:
-    """Figure 2a: the paper names the best value alone."""
+    """Figure 2a; the paper gives only the best value."""
     return setting("gamma", "weight of the divergence, gamma", values, cells, controls, {})
 
 
@@ -143,8 +143,8 @@ def _top(values: Mapping) -> str:
 
 
 def against_paper(artefact: str, sweeps: Sequence[Sweep], *, comparable: bool) -> pd.DataFrame:
-    """The paper's numbers and claims: its best value above every other; LENS above the original,
-    and above text, at every N; of neighbouring scales the one that it has above."""
+    """The paper's numbers and claims: its best value is above every other; LENS is above the
+    original and above text at every N; neighbouring scales are in the paper's order."""
     best, rows = best_values(), numbers(sweeps)
     for sweep in sweeps:
         if not sweep.claimed:
@@ -161,22 +161,24 @@ def against_paper(artefact: str, sweeps: Sequence[Sweep], *, comparable: bool) -
 
 
 def _steps(sweep: Sweep) -> list[dict]:
-    """Of neighbouring scales the one that the paper has above, above the other."""
-    found = dict(zip(sweep.values, sweep.series["lens"], strict=True))
-    there = [value for value in sweep.values if ("lens", value) in sweep.reported and found[value]]
+    """Claims that neighbouring scales are in the paper's order."""
+    by_value = dict(zip(sweep.values, sweep.series["lens"], strict=True))
+    there = [
+        value for value in sweep.values if ("lens", value) in sweep.reported and by_value[value]
+    ]
     rows = []
     for one, other in zip(there[1:], there, strict=False):
         gap = sweep.reported["lens", one] - sweep.reported["lens", other]
         if gap < 0:
             one, other, gap = other, one, -gap
         what = f"LENS {one}x above {other}x"
-        rows.append(paper_comparison.claim(what, found[one].gold - found[other].gold, gap))
+        rows.append(paper_comparison.claim(what, by_value[one].gold - by_value[other].gold, gap))
     return rows
 
 
 def beside_the_paper(sweep: Sweep, names: Mapping[str, str], paper_n_pairs: int) -> Sweep:
-    """The sweep, without the paper's numbers and claims unless its dataset, model, scale and N are
-    the paper's or stand for them."""
+    """The sweep; without the paper's numbers and claims unless dataset, model, scale and N are the
+    paper's or stand for them."""
     cell = lens_cell(sweep)
     there = is_the_papers(cell, names, scale=None if sweep.name == "scale" else 4)
     if there and (sweep.name == "N" or cell.n_pairs == paper_n_pairs):

@@ -1,4 +1,4 @@
-"""Judged reward models, read back: one cell is a dataset, model, method, scale and N."""
+"""Reads judged reward models; one cell is a dataset, model, method, scale and N."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -106,7 +106,7 @@ def _cell(
 
 
 def _check(file: Path, table: pd.DataFrame, value: str, items: list[str], seeds: list) -> None:
-    """LensError unless each seed in turn has a finite value of the same items in the same order."""
+    """LensError unless every seed has finite values of the same items in the same order."""
     places = table[["seed", *items]].to_numpy()
     diagnostics.check_finite(
         table[value].to_numpy(),
@@ -125,16 +125,16 @@ def _check(file: Path, table: pd.DataFrame, value: str, items: list[str], seeds:
 
 
 def by_place(cells: Iterable[Cell]) -> dict[tuple, list[Cell]]:
-    """The cells by (dataset, model, N), in their order."""
-    found: dict[tuple, list[Cell]] = {}
+    """{(dataset, model, N): its cells}, in order."""
+    cells_by_place: dict[tuple, list[Cell]] = {}
     for cell in cells:
-        found.setdefault(cell.key[:3], []).append(cell)
-    return found
+        cells_by_place.setdefault(cell.key[:3], []).append(cell)
+    return cells_by_place
 
 
 def control_of(cell: Cell, cells: dict[tuple, Cell]) -> Cell | None:
-    """The repeat control at the cell's scale, trained in the cell's way: the reward MLP, full
-    fine-tuning or LoRA. At scale 1 that is `original` itself."""
+    """The cell's repeat control: same scale and kind of training (reward MLP, full fine-tuning or
+    LoRA). At scale 1 it is `original`; None if there is none."""
     method = "original" if cell.scale == 1 else CONTROLS.get(cell.method, "repeat")
     key = (cell.dataset, cell.model, cell.n_pairs, method, cell.scale)
     return None if key == cell.key else cells.get(key)
@@ -153,9 +153,9 @@ def observations(cells: Iterable[Cell]) -> pd.DataFrame:
 
 
 def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
-    """One row per cell: mean and 95 % interval of `measure` ("gold" or "correct"), and of its
-    paired difference (same seed, same item) to the repeat control, with the p-value of no
-    difference, alone and after Holm's correction over these cells."""
+    """One row per cell: mean and 95 % interval of `measure` ("gold" or "correct") and of its paired
+    difference (same seed, same item) to the repeat control, with its p-value, also Holm-corrected
+    over these cells."""
     by_key = {cell.key: cell for cell in cells}
     rows = []
     for cell in cells:
@@ -166,5 +166,5 @@ def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
 
 
 def corrected(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with `corrected_p_value`: Holm's, over all comparisons that it has."""
+    """The table with a column `corrected_p_value`, Holm-corrected over all its comparisons."""
     return table.assign(corrected_p_value=holm(table["p_value"]))

@@ -1,4 +1,4 @@
-"""What a run has cost: the stages' own records, added up by what they were for."""
+"""What a run cost: the stages' cost.json files, summed by purpose."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,17 +66,17 @@ NOTE = (
 
 
 def jobs(results: str | Path) -> pd.DataFrame:
-    """One row for each cost.json below the folder of a run."""
+    """One row per cost.json in the folder of a run."""
     rows = []
     for file in sorted(Path(results).rglob("cost.json")):
-        place, cost = file.parent.relative_to(results), read_json(file)
-        stage = place.parts[0]
+        job, cost = file.parent.relative_to(results), read_json(file)
+        stage = job.parts[0]
         on_gpu = cost["device"] != "cpu"
         rows.append(
             {
                 "group": _group(stage),
                 "stage": stage,
-                "job": place.as_posix(),
+                "job": job.as_posix(),
                 "wall_seconds": cost["wall_seconds"],
                 "cpu_seconds": cost["cpu_seconds"],
                 "gpu_seconds": cost["device_seconds"] if on_gpu else 0.0,
@@ -103,11 +103,11 @@ def _group(stage: str) -> str:
     return next((name for name, stages in GROUPS.items() if stage in stages), OTHER)
 
 
-def printed(found: pd.DataFrame) -> list[list[str]]:
-    """The rows of `HEADER`: each group that has run, then all of them."""
-    groups = [(name, found[found["group"] == name]) for name in (*GROUPS, OTHER)]
+def printed(jobs: pd.DataFrame) -> list[list[str]]:
+    """Rows of text under `HEADER`: one per group of stages, then the total."""
+    groups = [(name, jobs[jobs["group"] == name]) for name in (*GROUPS, OTHER)]
     rows = [_row(name, part) for name, part in groups if len(part)]
-    return [*rows, _row("All", found)]
+    return [*rows, _row("All", jobs)]
 
 
 def _row(name: str, part: pd.DataFrame) -> list[str]:
@@ -123,7 +123,7 @@ def _row(name: str, part: pd.DataFrame) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """In the unit in which it is easily read."""
+    """Seconds as text, in s, min or h."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     if seconds < 100 * 60:
@@ -131,6 +131,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:,.1f} h"
 
 
-def devices(found: pd.DataFrame) -> Mapping[str, int]:
-    """How many jobs ran on which device."""
-    return found["device"].value_counts().to_dict()
+def devices(jobs: pd.DataFrame) -> Mapping[str, int]:
+    """{device: number of jobs}."""
+    return jobs["device"].value_counts().to_dict()

@@ -12,7 +12,7 @@ from lens.report.measured import level, shown
 
 
 def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
-    """Gold reward of the best of n for every n, cell by cell, with 95 % intervals."""
+    """Gold reward of the best of n for every n, with 95 % intervals, one row per cell and n."""
     rows = [
         {**cell.labels, "n": n, "kl_bound": kl_bound(n), **level(cell.gold_curve[:, :, n - 1])}
         for cell in largest_scales(cells)
@@ -22,7 +22,7 @@ def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
 
 
 def best_of_n_observations(cells: list[Cell]) -> pd.DataFrame:
-    """The same for every seed, without intervals."""
+    """Mean gold reward of the best of n, one row per cell, seed and n."""
     rows = [
         {**cell.labels, "seed": seed, "n": n + 1, "gold_reward": value}
         for cell in largest_scales(cells)
@@ -33,7 +33,7 @@ def best_of_n_observations(cells: list[Cell]) -> pd.DataFrame:
 
 
 def largest_scales(cells: list[Cell]) -> list[Cell]:
-    """Of each dataset, model, N and method the cell with the largest scale."""
+    """The cell with the largest scale per dataset, model, N and method."""
     best: dict[tuple, Cell] = {}
     for cell in cells:
         key = (cell.dataset, cell.model, cell.n_pairs, cell.method)
@@ -43,7 +43,7 @@ def largest_scales(cells: list[Cell]) -> list[Cell]:
 
 
 def draw_best_of_n(table: pd.DataFrame) -> Figure:
-    """Gold reward over n, one panel for each dataset, model and N; bars are 95 % intervals."""
+    """Gold reward over n, one panel per dataset, model and N; bars are 95 % intervals."""
     panels = list(table.groupby(["dataset", "model", "n_pairs"], sort=False))
     fig, axes = figures.panels(len(panels), height=2.6)
     for axis, ((dataset, model, n_pairs), panel) in zip(axes, panels, strict=True):
@@ -82,7 +82,7 @@ def learning_table(cells: list[Cell]) -> pd.DataFrame:
 
 
 def draw_learning_curve(table: pd.DataFrame) -> Figure:
-    """Pair accuracy (left) and gold reward (right) over N, a row for each dataset and model."""
+    """Pair accuracy (left) and gold reward (right) over N, one row per dataset and model."""
     panels = list(table.groupby(["dataset", "model"], sort=False))
     fig, axes = figures.figure(len(panels), 2, height=2.2)
     measures = (("pair_accuracy", "held-out pair accuracy"), ("gold_reward", "gold reward"))

@@ -45,7 +45,7 @@ def measure(
 ) -> tuple[dict, dict[str, np.ndarray], pd.DataFrame]:
     """(row of figure_3.csv, held-out measures of each pair [n], a row per training response).
 
-    `ids` name all pairs, `held_out` holds standardised embeddings [n, d] a side.
+    `ids` are the ids of all pairs; `held_out` is {side: standardised embeddings [n, d]}.
     """
     train = {"chosen": data.chosen, "rejected": data.rejected}
     both = latent_space.posteriors(vae, train, OWN_HEADS)
@@ -79,8 +79,8 @@ def measure_all(
     data: Mapping[int, TrainingSet],
     vaes: Mapping[int, Sequence[tuple[float, str]]],
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[float, dict[str, np.ndarray]]]:
-    """(a row per seed and gamma, a row per training response of each, held-out measures [seeds,
-    pairs] by gamma) of the VAEs saved in (gamma, file) of each seed."""
+    """(one row per seed and gamma, one row per training response of each, {gamma: held-out measures
+    [seeds, pairs]}). `vaes` is {seed: [(gamma, file)]}."""
     ids, test = np.asarray(pairs["id"]), held_out_pairs(pairs).index
     rows, points = [], []
     by_gamma: dict[float, list[dict[str, np.ndarray]]] = {}
@@ -92,15 +92,15 @@ def measure_all(
             points.append(drawn.assign(gamma=gamma, seed=seed))
             by_gamma.setdefault(gamma, []).append(by_pair)
     stacked = {
-        gamma: {name: np.stack([one[name] for one in found]) for name in found[0]}
-        for gamma, found in by_gamma.items()
+        gamma: {name: np.stack([one[name] for one in seeds]) for name in seeds[0]}
+        for gamma, seeds in by_gamma.items()
     }
     return pd.DataFrame(rows), pd.concat(points, ignore_index=True), stacked
 
 
 def claims(by_gamma: dict[float, dict[str, np.ndarray]]) -> list[dict]:
-    """A larger gamma moves the sides apart: every gamma against the smallest, held-out measures
-    [seeds, pairs]. That it also orders pairs whose label is not given away is our question."""
+    """Claims that a larger gamma separates the sides: every gamma against the smallest, by held-out
+    measures [seeds, pairs]. The comparison without revealed labels is ours, not the paper's."""
     least, *others = sorted(by_gamma)
     names = {
         "wasserstein2": "distance (W2) between the posteriors of a pair",
@@ -118,7 +118,7 @@ def claims(by_gamma: dict[float, dict[str, np.ndarray]]) -> list[dict]:
 
 
 def printed(table: pd.DataFrame) -> Printed:
-    """A block for each seed, a row for each gamma."""
+    """A table with one block per seed and one row per gamma."""
     rows = [
         (
             f"{row.dataset}, {row.model}, N = {row.n_pairs:,}, seed {row.seed}",
@@ -136,7 +136,7 @@ def printed(table: pd.DataFrame) -> Printed:
 
 
 def draw(table: pd.DataFrame, points: pd.DataFrame) -> Figure:
-    """One panel for each row of the table, with equal axes; points by `gamma` and `side`."""
+    """One panel per row of the table, with equal axes; `points` have columns gamma and side."""
     fig, axes = figures.panels(len(table), 2.6, most=3)
     for axis, row in zip(axes, table.itertuples(), strict=True):
         panel = points[points["gamma"] == row.gamma]
@@ -167,13 +167,13 @@ def draw(table: pd.DataFrame, points: pd.DataFrame) -> Figure:
 
 def _name_sides(axis: Axes, panel: pd.DataFrame) -> None:
     """Direct labels, in opposite corners."""
-    for side, place, align in (
+    for side, corner, align in (
         ("rejected", 0.02, ("left", "top")),
         ("chosen", 0.98, ("right", "bottom")),
     ):
         axis.text(
-            place,
-            1 - place,
+            corner,
+            1 - corner,
             f"{MARKS[side]} {side}",
             color=LOOKS[side]["color"],
             ha=align[0],

@@ -21,12 +21,12 @@ def gather(results: str | Path) -> tuple[pd.DataFrame, int]:
     files, of the pairs' report.json and of the theory's constants.json."""
     rows, looked = [], 0
     for file in _files(Path(results)):
-        stage, *place = file.parent.relative_to(results).parts
+        stage, *job = file.parent.relative_to(results).parts
         values = read_json(file)
         is_theory = file.name == "constants.json"
         flags = list(_theory(values) if is_theory else _stage(values["metrics"]))
         looked += None not in flags
-        rows += [{"stage": stage, "place": "/".join(place)} | flag for flag in flags if flag]
+        rows += [{"stage": stage, "place": "/".join(job)} | flag for flag in flags if flag]
     return pd.DataFrame(rows, columns=COLUMNS), looked
 
 
@@ -83,19 +83,19 @@ def _rows(flags: pd.DataFrame) -> list[list[str]]:
     """One row per flag and measured value; jobs with the same value share a row."""
     rows: dict[tuple, list[str]] = {}
     by = ["flag", "stage", "place", "scale"]
-    for (flag, stage, place, scale), part in flags.groupby(by, sort=False, dropna=False):
+    for (flag, stage, job, scale), part in flags.groupby(by, sort=False, dropna=False):
         seeds = ", ".join(str(int(seed)) for seed in part["seed"].dropna())
         details = part["detail"].tolist()  # seed by seed, where they differ
         measured = details[0] if len(set(details)) == 1 else "; ".join(details)
-        rows.setdefault((words(flag), seeds, measured), []).append(_where(stage, place, scale))
+        rows.setdefault((words(flag), seeds, measured), []).append(_where(stage, job, scale))
     return [
         [flag, _first_ones(jobs), seeds or "-", measured or "-"]
         for (flag, seeds, measured), jobs in rows.items()
     ]
 
 
-def _where(stage: str, place: str, scale: float) -> str:
-    parts = [re.sub(r"^n(\d+)$", r"N = \1", part) for part in place.split("/")]
+def _where(stage: str, job: str, scale: float) -> str:
+    parts = [re.sub(r"^n(\d+)$", r"N = \1", part) for part in job.split("/")]
     parts = [re.sub(r"^x(\d+)$", r"\1x", part) for part in parts]
     parts += [f"{scale:.0f}x"] if scale == scale else []
     return f"{stage.replace('_', '-')}: {', '.join(parts)}"

@@ -49,8 +49,8 @@ NOTE = (
 
 
 def observations(embeddings: pd.DataFrame, far: float) -> pd.DataFrame:
-    """One row per embedding, from `lens inspect-synthetic`, with `far` from the data (beyond it)
-    and, for synthetic ones, whether the pair's order held."""
+    """One row per embedding of `lens inspect-synthetic`: whether its nearest training response is
+    further than `far`, and, for synthetic ones, whether the pair's order held."""
     table = embeddings.assign(far=embeddings["nearest_distance"] > far)
     gaps = pd.concat([_gaps(part).assign(method=m) for m, part in _by_method(table)])
     kept = gaps[["method", "id", "variant", "order_kept"]]
@@ -67,10 +67,9 @@ def _gaps(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_pair(part: pd.DataFrame) -> pd.DataFrame:
-    """Of one method: every measure of each pair, over its sides and variants; NaN where there is
-    none. Indexed by pair."""
-    own = [name for name in MEASURES if name in part]
-    measures = part[own].astype("float64").groupby(part["id"], sort=False).mean()
+    """The measures of one method per pair, averaged over sides and variants; NaN if undefined."""
+    measured = [name for name in MEASURES if name in part]
+    measures = part[measured].astype("float64").groupby(part["id"], sort=False).mean()
     wide = part.pivot(index=["id", "variant"], columns="side", values="reward")
     sides = [wide[side].to_numpy() for side in SIDES]
     pairs = pd.DataFrame(
@@ -83,8 +82,8 @@ def by_pair(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(seen: pd.DataFrame, metrics: dict) -> pd.DataFrame:
-    """One row per method and measure with its 95 % interval over pairs, but for the diversity of
-    all together; shares are from 0 to 1."""
+    """One row per method and measure with its 95 % interval over pairs (none for diversity); shares
+    are from 0 to 1."""
     rows = []
     for method, part in seen.groupby("method", sort=False):
         pairs = by_pair(part)
@@ -132,7 +131,7 @@ def compared(seen: pd.DataFrame, settings: dict, names: dict, comparable: bool) 
 
 
 def printed(table: pd.DataFrame, settings: dict, metrics: dict) -> Printed:
-    """Measures down, methods across."""
+    """A table with one row per measure and one column per method."""
     methods = list(table["method"].drop_duplicates())
     cells = {(row.measure, row.method): row for row in table.itertuples()}
     rows = [
@@ -159,9 +158,9 @@ def name_of(method: str) -> str:
     return "Held out (real)" if method == HELD_OUT else method_name(method)
 
 
-def examples(found: list[dict]) -> list[Example]:
-    """The pairs that `lens inspect-synthetic` picked by rule, with their texts."""
-    return [_example(one) for one in found]
+def examples(pairs: list[dict]) -> list[Example]:
+    """Examples from the pairs that `lens inspect-synthetic` picked by rule."""
+    return [_example(one) for one in pairs]
 
 
 def _example(one: dict) -> Example:

@@ -1,4 +1,4 @@
-"""How methods are called and drawn in tables and figures."""
+"""Names and line styles of methods in tables and figures."""
 
 from lens.report.figures import line_style
 from lens.reward.methods import METHODS, NO_LOOK
@@ -9,10 +9,10 @@ PRINTED |= {name: (row.label, row.look) for name, row in TEXT_METHODS.items()}
 
 
 def method_name(method: str) -> str:
-    """How a method is called in print; one that is not known, by its own name."""
+    """A method's label; for an unknown method its name."""
     return PRINTED[method][0] if method in PRINTED else method.replace("_", " ").capitalize()
 
 
 def look_of(method: str) -> dict[str, str]:
-    """Colour, line and marker of a method; a thin grey for one that is not known."""
+    """Colour, line and marker of a method; thin grey for an unknown one."""
     return line_style(*(PRINTED[method][1] if method in PRINTED else NO_LOOK))

@@ -26,7 +26,7 @@ SHARES = ("differ", "wins", "losses", "even")
 
 
 def printed(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Printed:
-    """A block for each title; `names` are those of the judges."""
+    """A table with one block per title; `names` are {judge: label}."""
     blocks = []
     for title, table in tables.items():
         rows = [
@@ -40,13 +40,13 @@ def printed(tables: Mapping[str, pd.DataFrame], names: Mapping[str, str]) -> Pri
 
 
 def claims(picks: Mapping[str, Picks], names: Mapping[str, str]) -> list[dict]:
-    """A.3 shows better picks with augmentation."""
+    """The claim of A.3 that picks are better with augmentation."""
     return [
         paper_comparison.claim(
             f"{title}: gold of the picks, {names['augmented']} above {names['original']}",
-            found.difference("augmented", "original"),
+            dataset_picks.difference("augmented", "original"),
         )
-        for title, found in picks.items()
+        for title, dataset_picks in picks.items()
     ]
 
 

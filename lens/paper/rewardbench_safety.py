@@ -1,4 +1,4 @@
-"""RewardBench's Safety section, which the reviews asked for: latent space, text, and controls."""
+"""RewardBench's Safety section, as in the reviews: latent space, text, and controls."""
 
 from collections.abc import Mapping
 
@@ -52,7 +52,7 @@ def section_scores(items: pd.DataFrame, section: str) -> dict[tuple[str, int], n
 
 
 def control_at(method: str, scale: int) -> tuple[str, int] | None:
-    """The repeat control of a method at a scale; none for what has no synthetic pairs."""
+    """The repeat control of a method at a scale; None for methods without synthetic pairs."""
     name = CONTROLS.get(method, "repeat")
     return None if method in (*UNAUGMENTED, name) else (name, scale)
 
@@ -60,7 +60,7 @@ def control_at(method: str, scale: int) -> tuple[str, int] | None:
 def safety(
     items: pd.DataFrame, section: str, labels: Mapping[str, object], paper: bool
 ) -> pd.DataFrame:
-    """A row for each section and method, `section` first. `labels`: dataset, model and n_pairs;
+    """One row per section and method, `section` first. `labels`: dataset, model and n_pairs;
     `paper`: whether they are, or stand for, those of the reviews' number."""
     sections = [section, *(name for name in items["section"].unique() if name != section)]
     rows = []
@@ -89,7 +89,8 @@ def told(method: str, scale: int) -> float | None:
 
 
 def compared(items: pd.DataFrame, section: str, paper: bool) -> list[dict]:
-    """The reviews' numbers and claim beside ours, and our own claims, on the section reported."""
+    """The reviews' numbers and claim compared with ours, and our claims, for the reported
+    section."""
     scores, rows = section_scores(items, section), []
     for (method, scale), values in scores.items():
         value = told(method, scale) if paper else None

@@ -1,4 +1,4 @@
-"""One setting varied, the rest as in Table 1: as rows, as claims, and as a panel of a figure."""
+"""Sweeps of one setting, with the others as in Table 1: as rows, claims, and panels of a figure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,9 +31,9 @@ CONTROL = {"full_finetune": "full_finetune_repeat"}
 
 @dataclass(frozen=True)
 class Sweep:
-    """`series` holds cells by method, one for each of `values` (None where there is none), `lines`
-    cells that do not depend on the value; `reported` the paper's numbers by (method, value), and
-    `claimed` whether its claims are made here."""
+    """`series` is {method: one cell or None per value of `values`}, `lines` {method: a cell that
+    does not depend on the value}; `reported` is {(method, value): the paper's number}, and
+    `claimed` says whether the paper's claims are tested."""
 
     name: str
     label: str
@@ -44,7 +44,7 @@ class Sweep:
     claimed: bool = True
 
     def cells(self) -> Iterator[tuple[Any, str, Cell]]:
-        """(value, method, cell) of all series, then of the lines, with value None."""
+        """(value, method, cell) of all series, then of the lines (value None)."""
         for i, value in enumerate(self.values):
             for method, cells in self.series.items():
                 if cell := cells[i]:
@@ -53,7 +53,8 @@ class Sweep:
             yield None, method, cell
 
     def control(self, value: Any, method: str) -> Cell | None:
-        """The repeat control of the method at this value; none for what is not augmented."""
+        """The repeat control of the method at this value; None for methods that are not
+        augmented."""
         if method not in ("lens", "synthetic_only", "full_finetune"):
             return None
         name = CONTROL.get(method, "repeat")
@@ -65,7 +66,7 @@ class Sweep:
 def by_value(
     cells: Sequence[Cell], value_of: Callable[[Cell], Any]
 ) -> tuple[list, dict[str, list[Cell | None]]]:
-    """(values in ascending order, cells by method with one for each value or None)."""
+    """(values in ascending order, {method: one cell or None per value})."""
     values = sorted({value_of(cell) for cell in cells})
     series: dict[str, list] = {}
     for cell in cells:
@@ -80,15 +81,17 @@ def is_the_papers(cell: Cell, names: Mapping[str, str], scale: int | None = 4) -
 
 
 def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:
-    """One row for each cell; differences to the control are one family of comparisons."""
+    """One row per cell; p-values are Holm-corrected over all differences to the control."""
     rows = []
     for sweep in sweeps:
         for value, method, cell in sweep.cells():
             control = sweep.control(value, method)
             pair = (cell.gold, control.gold if control else None)
-            place = {name: getattr(cell, name) for name in ("dataset", "model", "scale", "n_pairs")}
+            labels = {
+                name: getattr(cell, name) for name in ("dataset", "model", "scale", "n_pairs")
+            }
             rows.append(
-                {"sweep": sweep.name, "value": value, "method": method, **place}
+                {"sweep": sweep.name, "value": value, "method": method, **labels}
                 | level(cell.gold)
                 | difference(*pair)
                 | {"p_value": p_value(*pair), "corrected_p_value": np.nan}
@@ -99,7 +102,7 @@ def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:
 
 
 def seen(sweeps: Sequence[Sweep]) -> pd.DataFrame:
-    """One row for each cell and seed."""
+    """One row per cell and seed."""
     parts = []
     for sweep in sweeps:
         for value, method, cell in sweep.cells():
@@ -111,7 +114,7 @@ def seen(sweeps: Sequence[Sweep]) -> pd.DataFrame:
 
 
 def numbers(sweeps: Sequence[Sweep]) -> list[dict]:
-    """The paper's numbers beside ours, those that have none here too."""
+    """The paper's numbers compared with ours, also those that this run lacks."""
     rows = []
     for sweep in sweeps:
         ours = {(m, value): crossed_interval(c.gold) for value, m, c in sweep.cells()}
@@ -122,7 +125,7 @@ def numbers(sweeps: Sequence[Sweep]) -> list[dict]:
 
 
 def claims_of_best(sweep: Sweep, best: Any) -> list[dict]:
-    """That this value is above every other one, in the first series that has them."""
+    """Claims that this value is above every other one, in the first series that has them."""
     there = {}
     for method in reversed(list(sweep.series)):
         for value, cell in zip(sweep.values, sweep.series[method], strict=True):

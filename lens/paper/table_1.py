@@ -1,4 +1,4 @@
-"""Table 1: gold reward of the best of 16 picked by each reward model, against its control."""
+"""Table 1: gold reward of the best of 16 picked by each reward model, compared with its control."""
 
 from collections.abc import Mapping
 
@@ -59,7 +59,7 @@ def table_1(
 
 
 def reported_value(cell: Cell, paper_names: Mapping[str, str], paper_n_pairs: int) -> float | None:
-    """What the paper reports for the cell, under our names of things."""
+    """The paper's number for the cell, found by our names."""
     return table_1_value(
         paper_names.get(cell.dataset),
         paper_names.get(cell.model),
@@ -70,7 +70,7 @@ def reported_value(cell: Cell, paper_names: Mapping[str, str], paper_n_pairs: in
 
 
 def comparisons(gold: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Every difference to a control, with its p-values; `measure` is gold or correct."""
+    """All differences to controls, with p-values; `measure` is gold or correct."""
     names = {
         "difference_to_repeat": "difference",
         "difference_low": "low",
@@ -85,9 +85,9 @@ def comparisons(gold: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
 def against_paper(
     cells: list[Cell], paper_names: Mapping[str, str], paper_n_pairs: int, comparable: bool
 ) -> pd.DataFrame:
-    """The paper's numbers beside ours, and what it claims of them: LENS above the original at every
-    scale and at the largest above the smallest, above every other method at the largest scale; and
-    for each of these methods which of the two ends of its row is above."""
+    """The paper's numbers compared with ours, and its claims: LENS is above the original at every
+    scale, above its smallest scale at the largest, and above every other method at the largest
+    scale; and each of these methods' smallest and largest scale are in the paper's order."""
     rows = []
     by_key = {cell.key: cell for cell in cells}
     value = {cell.key: reported_value(cell, paper_names, paper_n_pairs) for cell in cells}
@@ -96,17 +96,19 @@ def against_paper(
         if told is not None:
             rows.append(paper_comparison.number(_called(cell), told, crossed_interval(cell.gold)))
     places = dict.fromkeys(key[:3] for key in by_key if value[key] is not None)
-    for place in places:
-        here = {key[3:]: cell for key, cell in by_key.items() if key[:3] == place}
+    for setting in places:
+        here = {key[3:]: cell for key, cell in by_key.items() if key[:3] == setting}
         rows += [
             _claim(here[above], here[below], value)
-            for above, below in _claims({key for key in here if value[(*place, *key)] is not None})
+            for above, below in _claims(
+                {key for key in here if value[(*setting, *key)] is not None}
+            )
         ]
     return paper_comparison.verdicts("table_1", rows, comparable=comparable)
 
 
 def _claims(there: set[tuple[str, int]]) -> list[tuple]:
-    """Pairs of (method, scale) that the paper's Table 1 compares, of those that are there."""
+    """Pairs of (method, scale) that the paper's Table 1 compares, if both are there."""
     scales = sorted({scale for _, scale in there if scale > 1})
     if not scales:
         return []
@@ -120,7 +122,7 @@ def _claims(there: set[tuple[str, int]]) -> list[tuple]:
 
 
 def _claim(one: Cell, other: Cell, value: Mapping) -> dict:
-    """The one that the paper has above, above the other."""
+    """The claim that the cell with the paper's larger value is above the other."""
     gap = value[one.key] - value[other.key]
     if gap < 0:
         one, other, gap = other, one, -gap
@@ -137,7 +139,7 @@ def _called(cell: Cell) -> str:
 
 
 def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Printed:
-    """A block of rows for each dataset, model and N, in the order of the cells."""
+    """A table with one block per dataset, model and N, in the order of the cells."""
     explained = any(_explained(cell) == _explained(cell) for cell in cells)
     rows = [
         (
@@ -167,7 +169,7 @@ def _explained(cell: Cell) -> float:
 
 
 def title(cell: Cell) -> str:
-    """What a block of rows has in common, with the picks of judges that need no training."""
+    """The title of a block, with the gold reward of picks that need no training."""
     facts = cell.summary
     return (
         f"{cell.dataset}, {cell.model}, N = {cell.n_pairs:,}: best of "

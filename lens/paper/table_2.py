@@ -1,4 +1,4 @@
-"""Table 2: what synthesis and training cost, as text and in latent space.
+"""Table 2: the cost of synthesis and training, as text and in latent space.
 
 Everything is wall-clock time of one run on one machine, for one reward model (one seed) at the
 largest scale. Jobs that serve several seeds, scales or pairs are divided, see `per_seed`.
@@ -133,7 +133,7 @@ def per_seed(stages: Mapping[str, Stage], seeds: list[int], n_pairs: int, scale:
 
 
 def _timed(stage: Stage, key: str) -> float:
-    """A part of a job, with its equal share of what lies outside all parts."""
+    """Seconds of a part of a job, with its share of the time outside of all parts."""
     parts = stage.cost["seconds"]
     return parts[key] + (stage.cost["wall_seconds"] - sum(parts.values())) / len(parts)
 
@@ -162,17 +162,17 @@ def routes(seconds: pd.DataFrame) -> pd.DataFrame:
     for route, training in TRAINING.items():
         if training not in by_stage:
             continue
-        found = pd.DataFrame(index=by_stage.index)
+        seconds_of = pd.DataFrame(index=by_stage.index)
         if route in GENERATION:
-            found["generation"] = by_stage[list(GENERATION[route])].sum(axis=1)
-        found["training"] = by_stage[training]
-        found["total"] = found.sum(axis=1)
-        found["extraction"] = 0.0 if route in READS_TEXT else by_stage["embed_pairs"]
-        found["total_with_extraction"] = found["total"] + found["extraction"]
+            seconds_of["generation"] = by_stage[list(GENERATION[route])].sum(axis=1)
+        seconds_of["training"] = by_stage[training]
+        seconds_of["total"] = seconds_of.sum(axis=1)
+        seconds_of["extraction"] = 0.0 if route in READS_TEXT else by_stage["embed_pairs"]
+        seconds_of["total_with_extraction"] = seconds_of["total"] + seconds_of["extraction"]
         if route == "textual":
-            found["annotator"] = by_stage["train_annotator"]
-            found["total_with_annotator"] = found["total"] + found["annotator"]
-        long = found.rename_axis(columns="quantity").stack().rename("seconds").reset_index()
+            seconds_of["annotator"] = by_stage["train_annotator"]
+            seconds_of["total_with_annotator"] = seconds_of["total"] + seconds_of["annotator"]
+        long = seconds_of.rename_axis(columns="quantity").stack().rename("seconds").reset_index()
         parts.append(long.assign(route=route))
     return pd.concat(parts, ignore_index=True)[["route", "quantity", "seed", "seconds"]]
 
@@ -180,7 +180,7 @@ def routes(seconds: pd.DataFrame) -> pd.DataFrame:
 def summary(
     long: pd.DataFrame, parameters: Mapping[str, int], scale: int, paper: bool
 ) -> pd.DataFrame:
-    """A row for each route and quantity: mean, least and largest over seeds; parameters have none.
+    """One row per route and quantity: mean, smallest and largest over seeds (not for parameters).
 
     `long` is from `routes`; `parameters` those of the generators "textual" and "latent".
     `paper`: whether dataset and model are the paper's, or stand for them.
@@ -204,7 +204,7 @@ def summary(
 
 
 def _reported(route: str, quantity: str) -> float:
-    """The paper's value in our units; it does not say whether its total has the extraction in."""
+    """The paper's value in our units; it does not say whether its total includes the extraction."""
     keys = {
         "generation": ("generation_hours", 3600),
         "generator": ("generator_parameters", 1),
@@ -248,16 +248,16 @@ def printed(table: pd.DataFrame) -> list[list[str]]:
 
 
 def compared(long: pd.DataFrame, parameters: Mapping[str, int]) -> list[dict]:
-    """Rows beside the paper's: its ratios against ours, and its own numbers."""
+    """The paper's ratios and numbers compared with ours."""
     wide = long.pivot(index="seed", columns=["route", "quantity"], values="seconds")
     paper = reported()["table2"]
     rows = []
     for what, key, ours, theirs in RATIOS:
         mine, other = wide["textual", ours], wide["latent", theirs]
         ratios = mine / other
-        found = Interval(mine.mean() / other.mean(), ratios.min(), ratios.max())
+        interval = Interval(mine.mean() / other.mean(), ratios.min(), ratios.max())
         told = paper[key]["textual"] / paper[key]["latent"]
-        rows.append(paper_comparison.ratio(f"textual / latent, {what}", found, told, WHY))
+        rows.append(paper_comparison.ratio(f"textual / latent, {what}", interval, told, WHY))
     size = parameters["textual"] / parameters["latent"]
     sizes = paper["generator_parameters"]
     what, told = "textual / latent, generator's parameters", sizes["textual"] / sizes["latent"]
@@ -266,16 +266,16 @@ def compared(long: pd.DataFrame, parameters: Mapping[str, int]) -> list[dict]:
         numbers = []
         for quantity, key in (("generation", "generation_hours"), ("total", "total_hours")):
             seen = wide[route, quantity]
-            found = Interval(seen.mean(), seen.min(), seen.max())
-            numbers.append((f"{route} {quantity}, s", paper[key][route] * 3600, found))
+            interval = Interval(seen.mean(), seen.min(), seen.max())
+            numbers.append((f"{route} {quantity}, s", paper[key][route] * 3600, interval))
         millions = Interval(*[parameters[route] / 1e6] * 3)
         numbers.append((f"{route} generator, million parameters", sizes[route] / 1e6, millions))
-        rows += [paper_comparison.number(*each) | {"why": MACHINE} for each in numbers]
+        rows += [paper_comparison.number(*number) | {"why": MACHINE} for number in numbers]
     return rows
 
 
 def title(labels: Mapping, stages: Mapping[str, Stage]) -> str:
-    """What a block has in common: the place, and what it was measured on."""
+    """The title of a block: dataset, model, N, and the devices."""
     devices = sorted({stage.cost["device"] for stage in stages.values()})
     machines = {stage.cost["machine"] for stage in stages.values()}
     mixed = f" of {len(machines)} machines, so ratios mix them" if len(machines) > 1 else ""

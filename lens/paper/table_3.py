@@ -48,7 +48,7 @@ def table_3(
     verdicts: pd.DataFrame,
     paper: bool,
 ) -> pd.DataFrame:
-    """A row for the language model before SFT and one for each reward model.
+    """One row for the language model before SFT and one per reward model.
 
     `gold` holds gold rewards [seeds, prompts] by the name of what picked, `untrained` [prompts]
     those of the model before SFT, `about` each one's method and scale. `verdicts` are on answers of
@@ -59,13 +59,13 @@ def table_3(
     rates = win_rates(verdicts)
     rows = []
     for name, values in {"none": untrained[None], **gold}.items():
-        own: Mapping = {"method": "before SFT", "scale": None} if name == "none" else about[name]
-        control = controls.get(CONTROLS.get(own["method"], "repeat")) if name in gold else None
+        labels: Mapping = {"method": "before SFT", "scale": None} if name == "none" else about[name]
+        control = controls.get(CONTROLS.get(labels["method"], "repeat")) if name in gold else None
         pair = (values, gold[control] if control and name != control else None)
         won = (rates if name == compared[0] else 1 - rates) if name in compared else None
-        told = reported()["table3"][name] if paper and own == PAPER.get(name) else {}
+        told = reported()["table3"][name] if paper and labels == PAPER.get(name) else {}
         rows.append(
-            {"picked_by": name, **own}
+            {"picked_by": name, **labels}
             | level(values)
             | difference(*pair)
             | {"reported": told.get("reward", np.nan)}
@@ -76,8 +76,8 @@ def table_3(
 
 
 def win_rates(verdicts: pd.DataFrame) -> np.ndarray:
-    """[seeds, prompts]: 1 where a is preferred, 0 where b is, 0.5 for a tie. Prompts that lack a
-    verdict at any seed are left out; [seeds, 0] where none is left."""
+    """Wins of a [seeds, prompts]: 1, or 0 if b is preferred, 0.5 for a tie. Prompts without a
+    verdict for any seed are left out; the result may be [seeds, 0]."""
     won = verdicts["preferred"].map(WON)
     wide = verdicts.assign(won=won).pivot(index="candidate", columns="prompt_id", values="won")
     return wide.dropna(axis="columns").to_numpy()
@@ -91,8 +91,8 @@ def against_paper(
     paper: bool,
     comparable: bool,
 ) -> pd.DataFrame:
-    """The paper's numbers, and its claim that picks by LENS are worth more, for the gold model and
-    for the judge. Arguments as for `table_3`."""
+    """The paper's numbers, and its claim that picks by LENS are better, for the gold model and for
+    the judge. Arguments as for `table_3`."""
     there = [name for name in PAPER if paper and about.get(name) == PAPER[name]]
     values = reported()["table3"]
     rows = [
@@ -136,7 +136,7 @@ def printed(title: str, table: pd.DataFrame) -> Printed:
 
 
 def title(labels: Mapping, facts: Mapping, judge: Mapping) -> str:
-    """What the rows have in common, and how the judge stands when answers change places."""
+    """The title of the rows, with the judge's ties and position bias."""
     counts = judge["preferred"]
     text = (
         f"{labels['dataset']}, {labels['model']}: SFT on {facts['sft_prompts']} prompts, judged on "

@@ -1,4 +1,4 @@
-"""Table 4: synthesis as text and in latent space with several language models."""
+"""Table 4: synthesis as text and in latent space, for several language models."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ NOTE = (
 
 
 def methods_at(scale: int) -> list[tuple[str, int]]:
-    """(method, scale) of a model's rows."""
+    """(method, scale) of each row of a model."""
     return [
         ("full_finetune", 1),
         ("full_finetune_repeat", scale),
@@ -45,16 +45,16 @@ def table_4(
     alone. All cells are of one dataset and N; of others that they hold, nothing is shown."""
     by_key = {cell.key: cell for cell in cells}
     rows = []
-    for place in by_place(cells):
-        known = _paper_model(place, paper_names, paper_n_pairs)
+    for setting in by_place(cells):
+        known = _paper_model(setting, paper_names, paper_n_pairs)
         for method, k in methods_at(scale):
-            cell = by_key.get((*place, method, k))
+            cell = by_key.get((*setting, method, k))
             control = control_of(cell, by_key) if cell and k > 1 else None
             pair = (cell.gold if cell else None, control.gold if control else None)
             told = table_4_value(known, method, k)
             rows.append(
-                {"dataset": place[0], "model": place[1], "method": method, "scale": k}
-                | {"n_pairs": place[2]}
+                {"dataset": setting[0], "model": setting[1], "method": method, "scale": k}
+                | {"n_pairs": setting[2]}
                 | level(pair[0])
                 | difference(*pair)
                 | level(cell.correct if cell else None, "pair_accuracy", "accuracy_")
@@ -63,9 +63,10 @@ def table_4(
     return corrected(pd.DataFrame(rows))
 
 
-def _paper_model(place: tuple, names: Mapping[str, str], paper_n_pairs: int) -> str | None:
-    """The paper's name of the model of (dataset, model, N), where dataset and N are the paper's."""
-    dataset, model, n_pairs = place
+def _paper_model(setting: tuple, names: Mapping[str, str], paper_n_pairs: int) -> str | None:
+    """The paper's name for the model of (dataset, model, N); None unless dataset and N are the
+    paper's."""
+    dataset, model, n_pairs = setting
     paper = names.get(dataset) == PAPER_DATASET and n_pairs == paper_n_pairs
     return names.get(model) if paper else None
 
@@ -73,14 +74,14 @@ def _paper_model(place: tuple, names: Mapping[str, str], paper_n_pairs: int) -> 
 def compared(
     cells: list[Cell], scale: int, paper_names: Mapping[str, str], paper_n_pairs: int = N_PAIRS
 ) -> list[dict]:
-    """For each model: the paper's numbers, and its claims and ours about them."""
+    """The paper's numbers per model, the paper's claims and our own."""
     by_key = {cell.key: cell for cell in cells}
     rows = []
     places = list(by_place(cells))
-    for place in places:
-        model, known = place[1], _paper_model(place, paper_names, paper_n_pairs)
+    for setting in places:
+        model, known = setting[1], _paper_model(setting, paper_names, paper_n_pairs)
         told = {row: table_4_value(known, *row) for row in methods_at(scale)}
-        gold = {row: cell.gold for row in told if (cell := by_key.get((*place, *row)))}
+        gold = {row: cell.gold for row in told if (cell := by_key.get((*setting, *row)))}
         rows += [
             paper_comparison.number(f"{model}: {_name(*row)}", value, crossed_interval(gold[row]))
             for row, value in told.items()
@@ -96,7 +97,7 @@ def compared(
 
 
 def _pairs(scale: int) -> list[tuple]:
-    """What is compared: (above, below, whether the comparison is ours and not the paper's)."""
+    """The comparisons: (above, below, whether it is ours and not the paper's)."""
     lens, text = ("lens", scale), ("full_finetune", scale)
     return [
         (lens, ("original", 1), False),
@@ -108,7 +109,7 @@ def _pairs(scale: int) -> list[tuple]:
 
 
 def _absent(rows: list[dict], models: set[str | None], scale: int) -> list[dict]:
-    """The paper's numbers of models that were not run, where it has any of ours."""
+    """The paper's numbers for models that were not run, if it has some of ours."""
     if not any(row["kind"] == "number" for row in rows):
         return []
     return [
@@ -125,7 +126,7 @@ def _name(method: str, scale: int) -> str:
 
 
 def printed(table: pd.DataFrame, seeds: Mapping[str, int]) -> Printed:
-    """A block for each model; `seeds` says how many it has."""
+    """A table with one block per model; `seeds` is {model: number of seeds}."""
     rows = [
         (
             f"{row.dataset}, {row.model}, N = {row.n_pairs:,}; {seeds[row.model]} seeds",

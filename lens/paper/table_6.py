@@ -1,4 +1,4 @@
-"""Table 6: textual synthesis at several sampling temperatures, beside LENS and the control."""
+"""Table 6: textual synthesis at several sampling temperatures, with LENS and the control."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,8 +31,8 @@ def table_6(
     probes: Sequence[Cell],
     paper: bool,
 ) -> pd.DataFrame:
-    """A row for each temperature (its cell), the control of them all, LENS, its own control, and
-    the probes, which need no synthesis."""
+    """One row per temperature (its cell), their control, LENS, its control, and the probes, which
+    need no synthesis."""
     rows = [_row(control, None, None, None)]
     for temperature, cell in sorted(textual.items()):
         value = reported()["table6"]["textual_temperature"].get(f"{temperature:.1f}")
@@ -44,10 +44,10 @@ def table_6(
 
 
 def _row(cell: Cell, control: Cell | None, temperature: float | None, value: float | None) -> dict:
-    place = {name: getattr(cell, name) for name in ("dataset", "model", "method")}
+    labels = {name: getattr(cell, name) for name in ("dataset", "model", "method")}
     pair = (cell.gold, control.gold if control else None)
     return (
-        {**place, "temperature": temperature, "scale": cell.scale, "n_pairs": cell.n_pairs}
+        {**labels, "temperature": temperature, "scale": cell.scale, "n_pairs": cell.n_pairs}
         | level(cell.gold)
         | difference(*pair)
         | level(cell.correct, "pair_accuracy", "accuracy_")
@@ -65,7 +65,7 @@ def observed(textual: Mapping[float, Cell], others: Sequence[Cell]) -> pd.DataFr
 def against_paper(
     textual: Mapping[float, Cell], lens: Cell, paper: bool, comparable: bool
 ) -> pd.DataFrame:
-    """The paper's numbers, and its claims: LENS above every temperature, 1.0 above the others."""
+    """The paper's numbers and claims: LENS is above every temperature, 1.0 above the others."""
     values = reported()["table6"]["textual_temperature"] if paper else {}
     there = {t: cell for t, cell in textual.items() if f"{t:.1f}" in values}
     rows = []

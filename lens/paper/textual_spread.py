@@ -1,4 +1,4 @@
-"""How far results spread over runs: text and latent space, beside the reruns of the reviews."""
+"""The spread of results over runs: text and latent space, compared with the reviews' reruns."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -50,25 +50,25 @@ def spread(values: Iterable[float]) -> Interval:
 def paper_spread(
     dataset: str | None, model: str | None, method: str, scale: int
 ) -> tuple[float, float] | None:
-    """(mean, sd) over the paper's runs, where it gives them; names are the paper's."""
+    """(mean, sd) over the paper's runs, or None; names are the paper's."""
     table = reported()["table1"]
     if model != MODEL_OF_TABLE_1:
         return None
     reruns = table["reviews_full_finetune_reruns"]
     if method == "full_finetune" and dataset in reruns and f"{scale}x" in reruns["scales"]:
-        place = reruns["scales"].index(f"{scale}x")
-        return reruns[dataset]["mean"][place], reruns[dataset]["std"][place]
+        column = reruns["scales"].index(f"{scale}x")
+        return reruns[dataset]["mean"][column], reruns[dataset]["std"][column]
     row = table["rows"]["lens"]
     if method == "lens" and f"{dataset}_std" in row and f"{scale}x" in table["scales"]:
-        place = table["scales"].index(f"{scale}x")
-        return row[dataset][place], row[f"{dataset}_std"][place]
+        column = table["scales"].index(f"{scale}x")
+        return row[dataset][column], row[f"{dataset}_std"][column]
     return None
 
 
 def textual_spread(
     cells: list[Cell], paper_names: Mapping[str, str], paper_n_pairs: int = N_PAIRS
 ) -> pd.DataFrame:
-    """A row for each cell of `METHODS`, block by block in their order."""
+    """One row per cell of `METHODS`, in their order."""
     rows = []
     for part in by_place(cell for cell in cells if cell.method in METHODS).values():
         for cell in sorted(part, key=lambda cell: (METHODS.index(cell.method), cell.scale)):
@@ -93,7 +93,8 @@ def _told(
 
 
 def compared(table: pd.DataFrame) -> list[dict]:
-    """The paper's means and standard deviations beside ours, and whether text spreads further."""
+    """The paper's means and standard deviations compared with ours, and whether text spreads
+    further."""
     rows, lens = [], {}
     for row in table.itertuples():
         what = f"{row.dataset}, {method_name(row.method)} {row.scale}x"

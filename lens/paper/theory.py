@@ -1,4 +1,4 @@
-"""What was measured of the theory: constants, means over seeds, the paper's beside them."""
+"""Measurements of the theory: constants, means over seeds, the comparison with the paper."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from lens.theory.predictions import constants_of
 
 
 def read_theories(folders: Iterable[str | Path]) -> list[dict]:
-    """What `lens fit-theory` left in each folder: constants, with `predictions` beside them."""
+    """The results of `lens fit-theory` per folder: constants, and the table `predictions`."""
     return [
         read_json(Path(folder) / "constants.json")
         | {
@@ -52,15 +52,15 @@ def points(theories: list[dict], name: str) -> pd.DataFrame:
 def constants_table(theories: list[dict], paper_names: Mapping[str, str]) -> pd.DataFrame:
     """One row per dataset, model and constant: estimate, interval, R^2, flags, the paper's value.
 
-    `reported` stands where dataset and model stand for those of B.5.
+    `reported` is set if dataset and model stand for those of B.5.
     """
     rows = []
     for theory in theories:
-        place = {name: theory[name] for name in ("dataset", "model")}
-        told = reported()["theory"] if is_paper_setting(paper_names, **place) else {}
+        labels = {name: theory[name] for name in ("dataset", "model")}
+        told = reported()["theory"] if is_paper_setting(paper_names, **labels) else {}
         for name in NAMES:
             ends = {end: theory[name][end] for end in ("estimate", "low", "high")}
-            row = {**place, "constant": name, **ends, "r_squared": theory["r_squared"].get(name)}
+            row = {**labels, "constant": name, **ends, "r_squared": theory["r_squared"].get(name)}
             flags = " ".join(theory[name]["flags"])
             rows.append(row | {"flags": flags, "reported": told.get(name)})
     columns = ["estimate", "low", "high", "r_squared", "reported"]
@@ -68,8 +68,8 @@ def constants_table(theories: list[dict], paper_names: Mapping[str, str]) -> pd.
 
 
 def over_seeds(table: pd.DataFrame, by: list[str], measures: list[str]) -> pd.DataFrame:
-    """Mean and 95 % interval over seeds of each measure, one row for each group; NaN where a group
-    has no such measure at any seed. LensError where it has one at some seeds alone."""
+    """Mean and 95 % interval over seeds of each measure, one row per group; NaN if a group lacks
+    the measure for all seeds. LensError if it lacks it for some seeds only."""
     rows = []
     for key, part in table.groupby(by, sort=False, dropna=False):
         row = dict(zip(by, key, strict=True))
@@ -88,23 +88,23 @@ def against_paper(
     paper_names: Mapping[str, str],
     comparable: bool,
 ) -> pd.DataFrame:
-    """The paper's constants and what its synthetic pairs keep, beside ours at the largest N; its
-    reconstruction error at N = 1,000 (of `errors`, the points of p)."""
+    """The paper's constants and measures of synthetic pairs, compared with ours at the largest N;
+    its reconstruction error at N = 1,000 (from `errors`, the points of p)."""
     rows = constants_beside(constants)
-    for place, part in _in_the_papers_place(errors, paper_names):
+    for label, part in _in_the_papers_place(errors, paper_names):
         at = part[(part["n_pairs"] == 1000) & (part["budget"] == "epochs")]["observed"]
         ours = crossed_interval(at.to_numpy()[:, None]) if len(at) else None
-        what = f"{place}: reconstruction error, N = 1,000"
+        what = f"{label}: reconstruction error, N = 1,000"
         told = reported()["theory"]["reconstruction_error_n1000"]
         why = {"why": "the paper's unit is not stated"}
         rows.append(paper_comparison.number(what, told, ours) | why)
-    for place, part in _in_the_papers_place(theorem, paper_names):
-        rows += _kept(place, part[part["n_pairs"] == part["n_pairs"].max()])
+    for label, part in _in_the_papers_place(theorem, paper_names):
+        rows += _kept(label, part[part["n_pairs"] == part["n_pairs"].max()])
     return paper_comparison.verdicts(artefact, rows, comparable=comparable)
 
 
 def constants_beside(constants: pd.DataFrame) -> list[dict]:
-    """The paper's constants beside ours; an infinite end of an interval is written as such."""
+    """The paper's constants compared with ours; open intervals have infinite limits."""
     rows = []
     for row in constants.dropna(subset="reported").itertuples():
         ends = [-np.inf if row.low != row.low else row.low]
@@ -115,30 +115,30 @@ def constants_beside(constants: pd.DataFrame) -> list[dict]:
 
 
 def _in_the_papers_place(table: pd.DataFrame, names: Mapping[str, str]) -> list[tuple]:
-    """("dataset, model", its rows) where these stand for the paper's."""
+    """("dataset, model", its rows) for those that stand for the paper's."""
     return [
-        (", ".join(place), part)
-        for place, part in table.groupby(["dataset", "model"], sort=False)
-        if is_paper_setting(names, *place)
+        (", ".join(key), part)
+        for key, part in table.groupby(["dataset", "model"], sort=False)
+        if is_paper_setting(names, *key)
     ]
 
 
-def _kept(place: str, largest: pd.DataFrame) -> list[dict]:
-    """What synthetic pairs keep at the largest N, in the paper and here."""
-    paper, place = reported()["theory"], f"{place}, N = {largest['n_pairs'].iloc[0]:,}"
+def _kept(label: str, largest: pd.DataFrame) -> list[dict]:
+    """Measures of synthetic pairs at the largest N, in the paper and here."""
+    paper, label = reported()["theory"], f"{label}, N = {largest['n_pairs'].iloc[0]:,}"
     columns = {"reward_gap_original": "gap_original", "reward_gap_synthetic": "gap_synthetic"}
     rows = []
     for name, column in (columns | {"order_preserved": "order_kept"}).items():
         ours = crossed_interval(largest[column].to_numpy()[:, None])
-        what = f"{place}: {name.replace('_', ' ')}"
+        what = f"{label}: {name.replace('_', ' ')}"
         rows.append(paper_comparison.number(what, paper[name], ours))
     order = largest["order_kept"].to_numpy()[:, None] - 0.5
-    what = f"{place}: order kept more often than not"
+    what = f"{label}: order kept more often than not"
     return [*rows, paper_comparison.claim(what, order, paper["order_preserved"] - 0.5)]
 
 
 def significant(value: float | None) -> str:
-    """Three significant digits; a dash for nothing."""
+    """Three significant digits; a dash for None or NaN."""
     if value is None or value != value:
         return "-"
     if abs(value) >= 1e7:
@@ -147,7 +147,7 @@ def significant(value: float | None) -> str:
 
 
 def span(low: float | None, high: float | None) -> str:
-    """An interval; None is an open end, NaN an unknown one."""
+    """An interval as text; a limit None is open, NaN unknown."""
     if low != low or high != high:
         return "-"
     ends = ["inf" if value is None else significant(value) for value in (low, high)]
@@ -155,7 +155,8 @@ def span(low: float | None, high: float | None) -> str:
 
 
 def summary(theories: list[dict]) -> list[str]:
-    """One sentence for each dataset and model: both readings of its constants."""
+    """One sentence per dataset and model: the paper's and the corrected reading of the
+    constants."""
     return [_summary(theory) for theory in theories]
 
 

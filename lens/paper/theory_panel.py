@@ -1,4 +1,4 @@
-"""The audit as a page of its own: the algebra in short, and every table of the theory."""
+"""The audit as a separate page: the algebra in short, and every table of the theory."""
 
 from functools import partial
 from html import escape
@@ -62,7 +62,7 @@ dt { font-weight: 600 } dd { margin: 0 0 1em 0 }
 
 
 def html(theories: list[dict], tables: Tables) -> str:
-    """A page that opens without a network; all text from data is escaped."""
+    """A self-contained HTML page; all text from data is escaped."""
     lines = "".join(f"<li>{escape(line)}</li>" for line in summary(theories))
     algebra = "".join(f"<dt>{escape(title)}</dt><dd>{text}</dd>" for title, text in ALGEBRA)
     parts = "".join(

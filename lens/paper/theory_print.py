@@ -15,7 +15,7 @@ Tables = dict[str, Table]
 
 
 def printed(theories: list[dict], theorem: pd.DataFrame, constants: pd.DataFrame) -> Tables:
-    """{title: (header, rows)} of everything that is shown, cells as plain text."""
+    """{title: (header, rows)} of all tables, cells as plain text."""
     return {
         "Constants": _constants(constants),
         "Where some k is predicted to help": _corrected(theories),
@@ -72,7 +72,7 @@ def _corrected(theories: list[dict]) -> Table:
 
 
 def _sure(low: float | None, high: float | None) -> str:
-    """Whether an interval leaves 1 out."""
+    """Whether an interval excludes 1."""
     return "no" if (low or 0) <= 1 and (high is None or high >= 1) else "yes"
 
 
@@ -81,15 +81,15 @@ def _readings(theories: list[dict]) -> Table:
     rows = []
     for theory in theories:
         for name, reading in READINGS.items():
-            found = theory["readings"][name]
-            p, b0, n0 = (found[constant] for constant in ("p", "B0", "N0"))
+            fitted = theory["readings"][name]
+            p, b0, n0 = (fitted[constant] for constant in ("p", "B0", "N0"))
             rows.append(
                 [
                     *(theory[part] for part in PLACE),
                     reading.split(":")[0],
                     significant(p["estimate"]),
                     span(p["low"], p["high"]),
-                    number(found["r_squared"], 3),
+                    number(fitted["r_squared"], 3),
                     significant(b0["estimate"]),
                     significant(n0["estimate"]),
                     span(n0["low"], n0["high"]),
@@ -109,8 +109,8 @@ def _predictions(theories: list[dict]) -> Table:
                 cells += [number(row[name], 3), span(row[f"{name}_low"], row[f"{name}_high"])]
             scale = f"{row['scale']:.0f}" + (" (fitted)" if row["fitted"] else "")
             overlap = {1.0: "yes", 0.0: "no"}.get(row["overlap"], "-")
-            place = [theory[part] for part in PLACE]
-            rows.append([*place, f"{row['n_pairs']:,.0f}", scale, *cells, overlap])
+            labels = [theory[part] for part in PLACE]
+            rows.append([*labels, f"{row['n_pairs']:,.0f}", scale, *cells, overlap])
     return header, rows
 
 
@@ -123,7 +123,7 @@ def _theorem(theorem: pd.DataFrame) -> Table:
         + [f"{paper['reward_gap_synthetic']:.2f}", f"{100 * paper['order_preserved']:.1f}"]
         + ["-"] * 4
     ]
-    for place, mean in _means(theorem):
+    for labels, mean in _means(theorem):
         lipschitz = [
             f"{mean[f'{name}_lipschitz_upper']:.2f} / {mean[f'{name}_lipschitz_seen']:.2f}"
             for name in ("decoder", "reward")
@@ -131,7 +131,7 @@ def _theorem(theorem: pd.DataFrame) -> Table:
         gaps = [number(mean[name], 2) for name in ("gap_original", "gap_synthetic")]
         kept, radius = number(100 * mean["order_kept"], 1), number(mean["t_delta"], 3)
         errors = f"{mean['eps_rec_largest']:.2f} / {mean['eps_rec_root_mean_square']:.2f}"
-        rows.append([*place, *gaps, kept, *lipschitz, radius, errors])
+        rows.append([*labels, *gaps, kept, *lipschitz, radius, errors])
     return header, rows
 
 
@@ -140,8 +140,8 @@ def _bounds(theorem: pd.DataFrame) -> Table:
     for reading in ("as stated", "mildest"):
         header += [f"{reading}: takes off", "holds for % of pairs", "promises order for %"]
     rows = []
-    for place, mean in _means(theorem):
-        row = [*place, number(mean["gap_original"], 2)]
+    for labels, mean in _means(theorem):
+        row = [*labels, number(mean["gap_original"], 2)]
         for name in BOUNDS:
             row.append(number(mean[f"{name}_subtracted"], 2))
             row += [number(100 * mean[f"{name}_{part}"], 1) for part in ("holds", "promises")]

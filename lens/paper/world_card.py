@@ -1,4 +1,4 @@
-"""The offline world in numbers: what only its true reward can tell."""
+"""The offline world in numbers, by its true reward."""
 
 import json
 
@@ -42,7 +42,7 @@ def gold_against_truth(kind: str, scored: pd.DataFrame) -> dict:
 
 
 def printed(truth: dict, sampled: dict[str, dict], curve: pd.DataFrame) -> list[Printed]:
-    """The world card: labels, gold model, and what reward models reach by N."""
+    """The world card: labels, gold model, and reward models by N."""
     header = [
         "set",
         "Bayes accuracy of labels %",
@@ -54,11 +54,11 @@ def printed(truth: dict, sampled: dict[str, dict], curve: pd.DataFrame) -> list[
         [
             kind,
             f"{100 * truth[kind]['bayes_accuracy']:.1f}",
-            f"{100 * found['order_agreement']:.1f}",
-            f"{found['correlation']:.3f}",
-            f"{found['mean_true_reward']:.2f} / {found['best_true_reward']:.2f}",
+            f"{100 * agreement['order_agreement']:.1f}",
+            f"{agreement['correlation']:.3f}",
+            f"{agreement['mean_true_reward']:.2f} / {agreement['best_true_reward']:.2f}",
         ]
-        for kind, found in sampled.items()
+        for kind, agreement in sampled.items()
     ]
     note = "No reward model can pass the Bayes accuracy on held-out labels."
     return [Printed(header, [("The offline world", rows)], note), learning_printed(curve)]

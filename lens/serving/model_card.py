@@ -60,8 +60,8 @@ def _held_out(model: Any) -> list[str]:
         "high."
     )
     bins = [
-        [f"{100 * each['confidence']:.1f}", f"{100 * each['accuracy']:.1f}", str(each["pairs"])]
-        for each in held["reliability"]
+        [f"{100 * part['confidence']:.1f}", f"{100 * part['accuracy']:.1f}", str(part["pairs"])]
+        for part in held["reliability"]
     ]
     return [
         "## Held-out results",

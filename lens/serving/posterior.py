@@ -82,11 +82,14 @@ class FoldErrors:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What `of_arrays` is made of, for a file."""
-        found = {"fold_centres": self.centres}
+        saved = {"fold_centres": self.centres}
         for number, head in enumerate(self.heads):
-            own = head.weights | {"mean": head.standardiser.mean, "scale": head.standardiser.scale}
-            found |= {f"fold_{number}_{name}": array for name, array in own.items()}
-        return found
+            fold_arrays = head.weights | {
+                "mean": head.standardiser.mean,
+                "scale": head.standardiser.scale,
+            }
+            saved |= {f"fold_{number}_{name}": array for name, array in fold_arrays.items()}
+        return saved
 
 
 Errors = Posterior | FoldErrors
@@ -103,9 +106,9 @@ def of_arrays(arrays: dict[str, np.ndarray]) -> Errors | None:
     heads = []
     for number in range(len(arrays["fold_centres"])):
         start = f"fold_{number}_"
-        own = {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
-        standardiser = Standardiser(own.pop("mean"), own.pop("scale"))
-        heads.append(RewardHead(own, standardiser))
+        fold_arrays = {n.removeprefix(start): a for n, a in arrays.items() if n.startswith(start)}
+        standardiser = Standardiser(fold_arrays.pop("mean"), fold_arrays.pop("scale"))
+        heads.append(RewardHead(fold_arrays, standardiser))
     return FoldErrors(heads, arrays["fold_centres"])
 
 

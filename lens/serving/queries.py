@@ -26,13 +26,13 @@ def read_queries(
 ) -> tuple[list[list[dict]], list[str]]:
     """(prompts as messages, responses) of whole texts and, where they are known, the texts of
     their prompts. LensError names the query in which the two cannot be distinguished."""
-    found = []
+    parsed = []
     for number, query in enumerate(queries):
         try:
-            found.append(_read(query, None if prompts is None else prompts[number]))
+            parsed.append(_read(query, None if prompts is None else prompts[number]))
         except InvalidRowError as error:
             raise LensError(f"query {number + 1}: {error}") from error
-    return [prompt for prompt, _ in found], [response for _, response in found]
+    return [prompt for prompt, _ in parsed], [response for _, response in parsed]
 
 
 def _read(query: str, prompt: str | None) -> tuple[list[dict], str]:

@@ -144,16 +144,16 @@ class RewardModel:
             raise LensError(f"{len(prompts)} prompts, but {len(candidates)} lists of candidates.")
         if isinstance(prompts, str):
             raise LensError("prompts are a list: put a single text in brackets.")
-        for number, each in enumerate(candidates, 1):
-            if isinstance(each, str | dict):
+        for number, answers in enumerate(candidates, 1):
+            if isinstance(answers, str | dict):
                 raise LensError(
                     f"the candidates of prompt {number} are one text: a list of answers is needed."
                 )
-            if not len(each):
+            if not len(answers):
                 raise LensError(f"prompt {number} has no candidates.")
-        repeated = [p for p, each in zip(prompts, candidates, strict=True) for _ in each]
-        rewards = self.score(repeated, [text for each in candidates for text in each])
-        ends = np.cumsum([len(each) for each in candidates])[:-1]
+        repeated = [p for p, answers in zip(prompts, candidates, strict=True) for _ in answers]
+        rewards = self.score(repeated, [text for answers in candidates for text in answers])
+        ends = np.cumsum([len(answers) for answers in candidates])[:-1]
         return [int(part.argmax()) for part in np.split(rewards, ends)] if candidates else []
 
     def __call__(self, prompts: Sequence, completions: Sequence, **_: object) -> list[float]:

@@ -164,13 +164,13 @@ def _embedded(model: RewardModel, read: list[tuple[Reading, Texts]]) -> list[np.
 def _errors(model: RewardModel, texts: Texts, embeddings: np.ndarray, alone: bool) -> Any:
     if texts.better is not None:
         better, worse = embeddings[: texts.better], embeddings[texts.better :]
-        found = model.errors.margin_errors(better[:, None], worse[None]).ravel()
+        errors = model.errors.margin_errors(better[:, None], worse[None]).ravel()
     elif texts.winner is not None:
-        found = model.errors.margin_errors(embeddings[:1], embeddings[1:])
+        errors = model.errors.margin_errors(embeddings[:1], embeddings[1:])
     else:
-        found = model.errors.errors(embeddings)
-        return float(found[0]) if alone else found.tolist()
-    return float(found[0]) if len(found) == 1 else found.tolist()
+        errors = model.errors.errors(embeddings)
+        return float(errors[0]) if alone else errors.tolist()
+    return float(errors[0]) if len(errors) == 1 else errors.tolist()
 
 
 def _added(reading: Reading, texts: Texts, rewards: list[float], tally: Tally) -> dict:
@@ -190,14 +190,14 @@ def _added(reading: Reading, texts: Texts, rewards: list[float], tally: Tally) -
 
 def _compared(chosen: list[float], rejected: list[float], tally: Tally) -> dict:
     margins = [better - worse for better in chosen for worse in rejected]
-    found = sigmoid(np.array(margins)).tolist()
-    tally.probabilities += found
+    probabilities = sigmoid(np.array(margins)).tolist()
+    tally.probabilities += probabilities
     tally.ties += sum(margin == 0 for margin in margins)
     one = len(margins) == 1
     return {
         "reward_chosen": chosen[0] if one else chosen,
         "reward_rejected": rejected[0] if one else rejected,
-        "probability": float(np.mean(found)),
+        "probability": float(np.mean(probabilities)),
     }
 
 
@@ -239,4 +239,4 @@ def pick_embedded(
     for `pick_rows`."""
     if embeddings.ndim != 3 or 0 in embeddings.shape:
         raise LensError(f"embeddings have shape {list(embeddings.shape)}, not [N, K, features].")
-    return [_pick(model, each, pessimism) for each in embeddings]
+    return [_pick(model, row, pessimism) for row in embeddings]

@@ -66,8 +66,8 @@ class Unlike:
 
     def farther_out(self, embeddings: np.ndarray) -> np.ndarray:
         """The share [...] of training texts that are farther out than embeddings [..., d]."""
-        found = self.spread.distances(embeddings)
-        return 1 - np.searchsorted(self.known, found.astype(np.float32)) / len(self.known)
+        distances = self.spread.distances(embeddings)
+        return 1 - np.searchsorted(self.known, distances.astype(np.float32)) / len(self.known)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What `of_arrays` is made of, for a file."""
@@ -87,5 +87,5 @@ class Unlike:
         if "unlike_known" not in arrays:
             return None
         names = ("mean", "scale", "axes", "variances", "rest", "known")
-        mean, scale, axes, variances, rest, known = (arrays[f"unlike_{name}"] for name in names)
-        return cls(Spread(Standardiser(mean, scale), axes, variances, rest.item()), known)
+        mean, scale, axes, variances, residual, known = (arrays[f"unlike_{name}"] for name in names)
+        return cls(Spread(Standardiser(mean, scale), axes, variances, residual.item()), known)

@@ -1,7 +1,7 @@
 """The offline world's version of RewardBench: pairs of answers that differ in one fault.
 
-Rows have RewardBench's form (id, prompt, chosen, rejected, subset). Nothing is drawn by chance
-about which answer is better: the true reward of `chosen` is at least a point higher.
+Rows have RewardBench's form (id, prompt, chosen, rejected, subset). The better answer is certain:
+the true reward of `chosen` is at least one point higher.
 """
 
 from random import Random
@@ -12,7 +12,7 @@ SUBSETS = ("wrong_thing", "missing_thing", "rude_remark")
 
 
 def draw_bench(kind: str, count: int, seed: int, taken: set[str]) -> list[dict]:
-    """`count` rows, the subsets by turns, whose prompts are none of `taken` and all different.
+    """`count` rows, alternating the subsets, with distinct prompts that are not in `taken`.
 
     wrong_thing: one thing is named that the prompt does not tell of instead of one that it wants;
     missing_thing: one is left out; rude_remark: both name all, one with a kind remark, the other
@@ -43,7 +43,7 @@ def _two_answers(subset: str, things: list[str], told: set[str], random: Random)
     if subset == "rude_remark":
         kind, rude = random.choice(PHRASES["kind"][1:]), random.choice(PHRASES["rude"])
         return (things, f" . {kind}"), (things, f" . {rude}")
-    place = random.randrange(len(things))
+    faulty = random.randrange(len(things))
     made_up = [random.choice([thing for thing in THINGS if thing not in told])]
     instead = made_up if subset == "wrong_thing" else []
-    return (things, ""), (things[:place] + instead + things[place + 1 :], "")
+    return (things, ""), (things[:faulty] + instead + things[faulty + 1 :], "")

@@ -63,23 +63,23 @@ PATTERNS = {
 
 
 def scan(text: str) -> tuple[list[str], list[tuple[str, str]], int]:
-    """Things, phrases as (feature, phrase), and the number of stray words of any text.
+    """(things, phrases as (feature, phrase), number of stray words) of any text.
 
     Reads from left to right; a word that is no thing, starts no phrase and is no joint is stray.
     """
     words = text.split()
-    things, phrases, stray, place = [], [], 0, 0
-    while place < len(words):
-        word = words[place]
+    things, phrases, stray, i = [], [], 0, 0
+    while i < len(words):
+        word = words[i]
         pattern, feature = PATTERNS.get(word, ((), ""))
-        found = bool(pattern) and words[place : place + len(pattern)] == pattern
-        if found:
+        is_phrase = bool(pattern) and words[i : i + len(pattern)] == pattern
+        if is_phrase:
             phrases.append((feature, " ".join(pattern)))
         elif word in PLURALS:
             things.append(PLURALS[word])
         elif word not in JOINTS:
             stray += 1
-        place += len(pattern) if found else 1
+        i += len(pattern) if is_phrase else 1
     return things, phrases, stray
 
 
@@ -96,7 +96,7 @@ def told_and_wanted(kind: str, prompt: str) -> tuple[set[str], set[str]]:
 
 
 def count_features(kind: str, prompt: str, response: str) -> Counter:
-    """How often the answer does each thing that `WEIGHTS` prices.
+    """How often the answer has each feature of `WEIGHTS`.
 
     right: wanted things named; missing: wanted things left out; wrong: things named that the
     prompt does not tell of; aside: things named that it tells of and nobody asked for; repeated:
@@ -166,7 +166,7 @@ def write_response(kind: str, prompt: str, random: Random) -> str:
 
 
 def _with_manner(sentences: list[str], warmth: float, random: Random) -> str:
-    """The answer with kind words round it, or with a rude remark, or curt; ends in a full stop."""
+    """The answer with kind words, with a rude remark, or plain; it ends in a full stop."""
     if random.random() < warmth * warmth:
         sentences = [*sentences, random.choice(PHRASES["kind"][1:])]
     elif random.random() < 0.3 * (1 - warmth) or not sentences:

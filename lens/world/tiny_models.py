@@ -191,7 +191,8 @@ def optimise(
 
 
 def batches(lengths: Sequence[int], size: int, steps: int, seed: int) -> Iterator[list[int]]:
-    """`steps` batches of row numbers in shuffled passes, of like length to spare padding."""
+    """`steps` batches of row numbers in shuffled passes; rows of one batch have similar lengths,
+    which saves padding."""
     generator = np.random.default_rng(seed)
     sizes = np.asarray(lengths)
     made = 0
@@ -237,7 +238,7 @@ def _order_accuracy(rewards: np.ndarray, scores: np.ndarray) -> float:
 
 
 def save(folder: str | Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    """An ordinary Hugging Face folder, written beside its place and then renamed."""
+    """Saves model and tokenizer as a Hugging Face folder, under a temporary name first."""
     logging.disable_progress_bar()
     with replacing_folder(folder) as temporary:
         model.save_pretrained(temporary)

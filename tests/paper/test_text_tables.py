@@ -111,7 +111,7 @@ def test_table_3_is_printed_with_the_judges_bias_and_markup_escaped(bias):
     facts = {"sft_prompts": 9, "test_prompts": 30, "seeds": 2}
     labels = {"dataset": "<b>d</b>", "model": "a|b"}
     title = table_3.title(labels, facts, JUDGE | {"position_bias": bias})
-    assert ("same place won both times in 25 %" in title) == (bias is not None)
+    assert ("same position won both times in 25 %" in title) == (bias is not None)
     text = table_3.printed(title, made_up(("none",) * 4)).markdown()
     assert "<b>" not in text
     assert "| latent" in text

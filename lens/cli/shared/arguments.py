@@ -16,25 +16,25 @@ def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> Non
         if name in without:
             continue
         kind = section_of(field.annotation)
-        own: dict[str, Any] = {}
+        keywords: dict[str, Any] = {}
         if field.is_required():
-            own["required"] = True
+            keywords["required"] = True
         elif kind is not bool:
-            own["default"] = field.default
+            keywords["default"] = field.default
         if kind is bool:
-            own["action"] = "store_true"
+            keywords["action"] = "store_true"
         elif get_origin(kind) is Literal:
-            own["choices"] = get_args(kind)
+            keywords["choices"] = get_args(kind)
         elif get_origin(kind) is list:
             lengths = [getattr(rule, "max_length", None) for rule in field.metadata]
-            own["nargs"] = next(filter(None, lengths), "+")
-            own["type"] = get_args(kind)[0]
+            keywords["nargs"] = next(filter(None, lengths), "+")
+            keywords["type"] = get_args(kind)[0]
         elif get_origin(kind) is dict:
-            own["type"] = names
+            keywords["type"] = names
         else:
-            own["type"] = kind
+            keywords["type"] = kind
         text = (field.description or "").replace("%", "%%")
-        parser.add_argument(f"--{name.replace('_', '-')}", help=text, **own)
+        parser.add_argument(f"--{name.replace('_', '-')}", help=text, **keywords)
 
 
 def names(text: str) -> dict[str, str]:

@@ -54,12 +54,12 @@ def embed_answers(args, table_path, answer_columns, id_column):
             for key, column in zip(ids, columns, strict=True)
         ]
         token_ids, shortened = reader.token_ids(list(prompts), list(answers), names)
-        found = reader.embed_tokens(token_ids, names)
+        vectors = reader.embed_tokens(token_ids, names)
         tokens = sum(map(len, token_ids))
-        artifacts.check_holds(dtype_of(args), found, names)
+        artifacts.check_holds(dtype_of(args), vectors, names)
         facts = {"texts": len(names), "tokens": tokens, "texts_shortened": shortened}
         used = {"tokens": tokens, "parameters": reader.parameters}
-        return {"texts": found}, facts, used
+        return {"texts": vectors}, facts, used
 
     def whole(blocks):
         about = {"rows_sha256": artifacts.sha256(table_path), "texts_of": answer_columns}

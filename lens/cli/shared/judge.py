@@ -68,11 +68,11 @@ def _write(args, model, tokenizer, texts, limit):
         add_special_tokens=args.text_style == "plain",
         verbose=False,
     )["input_ids"]
-    fits = [place for place, one in enumerate(ids) if len(one) <= limit - args.max_new_tokens]
+    fits = [row for row, one in enumerate(ids) if len(one) <= limit - args.max_new_tokens]
     written = generate(
         model,
         tokenizer,
-        [ids[place] for place in fits],
+        [ids[row] for row in fits],
         fits,
         candidates=1,
         seed=0,
@@ -82,7 +82,7 @@ def _write(args, model, tokenizer, texts, limit):
         batch_size=args.batch_size,
     )
     answers = dict(zip(fits, written, strict=True))
-    return [answers[place][0] if place in answers else None for place in range(len(texts))]
+    return [answers[row][0] if row in answers else None for row in range(len(texts))]
 
 
 def judge_by_endpoint(args, prompts, answers_a, answers_b):

@@ -24,17 +24,17 @@ def read_training_sets(args):
     files = [Path(args.pairs), Path(args.embeddings), *shards]
     stats = [file.stat() for file in files if file.exists()]
     stamps = tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
-    spent = options(args, "n_pairs", "validation_fraction")
-    return _read(args.pairs, args.embeddings, stamps, tuple(args.seeds), **spent)
+    sampling = options(args, "n_pairs", "validation_fraction")
+    return _read(args.pairs, args.embeddings, stamps, tuple(args.seeds), **sampling)
 
 
 @lru_cache(maxsize=1)
-def _read(pairs_path, embeddings_path, stamps, seeds, **spent):
+def _read(pairs_path, embeddings_path, stamps, seeds, **sampling):
     from lens.files.embeddings import read_embedded
     from lens.reward.training_set import training_set
 
     pairs, embeddings = read_embedded(pairs_path, embeddings_path)
-    sets = {seed: training_set(pairs, embeddings, seed=seed, **spent) for seed in seeds}
+    sets = {seed: training_set(pairs, embeddings, seed=seed, **sampling) for seed in seeds}
     return pairs, embeddings, sets
 
 

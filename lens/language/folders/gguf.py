@@ -72,9 +72,9 @@ def read(
     from transformers import AutoTokenizer
 
     reader = check(file)
-    place = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+    source = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     if tokenizer is None:
-        tokenizer = AutoTokenizer.from_pretrained(**place)
+        tokenizer = AutoTokenizer.from_pretrained(**source)
         said = {name: _said(reader, f"tokenizer.ggml.add_{name}_token") for name in ("bos", "eos")}
         add_ends(tokenizer, begin=said["bos"] is True, end=said["eos"] is True)
     head = None
@@ -84,7 +84,7 @@ def read(
         config = {"num_labels": labels, **config}
     with redirect_stderr(StringIO()):  # a bar that nothing turns off
         model, report = auto_class.from_pretrained(
-            **place, dtype=dtype, output_loading_info=True, **config
+            **source, dtype=dtype, output_loading_info=True, **config
         )
     missing = set(report["missing_keys"])
     if head is not None and hasattr(model, "score"):

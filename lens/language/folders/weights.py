@@ -134,10 +134,10 @@ def _without_safetensors(folder: Path) -> str:
         kind = "AutoModel"
     if not str(kind).isidentifier():
         kind = "AutoModel"
-    place = str(folder).replace("'", "\\'")
+    quoted = str(folder).replace("'", "\\'")
     return (
         f"{folder}: its weights are pickled ({', '.join(pickled)}), and only model.safetensors is "
         "read. "
         'If you trust who made them, convert them once: python -c "import transformers; '
-        f"place = '{place}'; transformers.{kind}.from_pretrained(place).save_pretrained(place)\""
+        f"place = '{quoted}'; transformers.{kind}.from_pretrained(place).save_pretrained(place)\""
     )

@@ -69,9 +69,9 @@ class _Bucket:
         longest, most = max(map(len, paths)), max(new)
         count = len(paths)
         keys, queries = torch.zeros(count, longest).long(), torch.zeros(count, most).long()
-        for row, (path, own) in enumerate(zip(paths, new, strict=True)):
+        for row, (path, new_ids) in enumerate(zip(paths, new, strict=True)):
             keys[row, : len(path)] = path
-            queries[row, :own] = path[len(path) - own :]
+            queries[row, :new_ids] = path[len(path) - new_ids :]
         self.keys, self.queries = keys.to(device), queries.to(device)
         self.lengths = torch.tensor(list(map(len, paths)), device=device)
         self.new = torch.tensor(new, device=device)
@@ -79,7 +79,7 @@ class _Bucket:
         self.where = self.queries[self.own]
         self.first = [int(path[0]) for path in paths]
         # A text alone in a stretch of its own needs no index; a plain causal one no mask.
-        self.plain = all(own == len(path) for path, own in zip(paths, new, strict=True))
+        self.plain = all(new_ids == len(path) for path, new_ids in zip(paths, new, strict=True))
         self.stretch = self.plain and count == 1
         self.masks: dict[tuple, Tensor | None] = {}
 
@@ -101,8 +101,8 @@ class _Bucket:
             return
         q = query[0][:, self.queries].transpose(0, 1)
         k, v = (state[0][:, self.keys].transpose(0, 1) for state in (key, value))
-        found, _ = inner(module, q, k, v, mask, **kwargs)
-        output[self.where] = found[self.own]
+        attended, _ = inner(module, q, k, v, mask, **kwargs)
+        output[self.where] = attended[self.own]
 
     def mask(
         self, causal: bool, window: int | None, dtype: torch.dtype, name: str
@@ -139,13 +139,13 @@ def _alike(lengths: Sequence[int], new: Sequence[int]) -> Iterator[list[int]]:
     bucket: list[int] = []
     cells = wide = 0
     for place in sorted(range(len(lengths)), key=lambda place: (-lengths[place], -new[place])):
-        most, own = max(wide, new[place]), cells + lengths[place] * new[place]
+        most, size = max(wide, new[place]), cells + lengths[place] * new[place]
         padded = (len(bucket) + 1) * most * lengths[bucket[0] if bucket else place]
-        if bucket and padded > PADDED * own:
+        if bucket and padded > PADDED * size:
             yield bucket
-            bucket, most, own = [], new[place], lengths[place] * new[place]
+            bucket, most, size = [], new[place], lengths[place] * new[place]
         bucket.append(place)
-        cells, wide = own, most
+        cells, wide = size, most
     if bucket:
         yield bucket
 

@@ -116,8 +116,8 @@ def lay_out(
     positions: list[int] = []
     for row, shared in zip(batch.rows, batch.shared, strict=True):
         text = token_ids[row]
-        own = torch.arange(len(ids), len(ids) + len(text) - shared)
-        paths.append(torch.cat([paths[-1][:shared], own]) if shared else own)
+        new_positions = torch.arange(len(ids), len(ids) + len(text) - shared)
+        paths.append(torch.cat([paths[-1][:shared], new_positions]) if shared else new_positions)
         ids += text[shared:]
         positions += range(shared, len(text))
     return paths, ids, positions

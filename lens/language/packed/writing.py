@@ -84,8 +84,8 @@ class Slots:
         for store, own in zip(self.stored[module], new, strict=True):
             store[: self.used, :, self.column] = own[0].transpose(0, 1)
             seen.append(store[: self.used, :, low : self.column + 1])
-        found, _ = inner(module, query[0].transpose(0, 1)[:, :, None], *seen, mask, **kwargs)
-        return found.transpose(0, 1)
+        attended, _ = inner(module, query[0].transpose(0, 1)[:, :, None], *seen, mask, **kwargs)
+        return attended.transpose(0, 1)
 
 
 class _Prompts:

@@ -84,11 +84,11 @@ class Endpoint:
 
     def embed(self, texts: Sequence[str], *, batch_tokens: int, progress: bool) -> np.ndarray:
         """Embeddings float32 [n, d] in the order of the texts that `texts` has returned."""
-        found = self._known(texts)
-        if absent := [text for text in texts if text not in found]:
+        known = self._known(texts)
+        if absent := [text for text in texts if text not in known]:
             raise LensError(f"{self.kept.path}: {len(absent)} vectors are gone. Run again.")
         try:
-            return np.stack([found[text] for text in texts])
+            return np.stack([known[text] for text in texts])
         except ValueError as error:
             raise LensError(
                 f"{self}: vectors of several lengths are in {self.kept.path}: there is another "
@@ -220,17 +220,17 @@ class Endpoint:
     def _checked(self, reply: object, count: int) -> np.ndarray:
         try:
             rows = sorted(reply.data, key=lambda each: each.index)  # type: ignore[attr-defined]
-            found = np.array([row.embedding for row in rows], np.float32)
-            if found.ndim != 2 or len(found) != count or not found.shape[1]:
-                raise ValueError(f"{found.shape} for {count} texts")
+            vectors = np.array([row.embedding for row in rows], np.float32)
+            if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:
+                raise ValueError(f"{vectors.shape} for {count} texts")
         except (AttributeError, TypeError, ValueError) as error:
             raise LensError(
                 f"{self}: its answer is not a list of {count} embeddings ({error}). Is it a model "
                 "that embeds, and does the address end before /embeddings?"
             ) from error
-        if not np.isfinite(found).all():
+        if not np.isfinite(vectors).all():
             raise LensError(f"{self}: a vector holds numbers that are not finite.")
-        return found
+        return vectors
 
 
 def _distance(first: np.ndarray, second: np.ndarray) -> float:

@@ -63,11 +63,15 @@ class Library:
         self.limit = self._limit(limit)
 
     def _limit(self, asked: int | None) -> int | None:
-        own = self.library.max_seq_length
+        library_limit = self.library.max_seq_length
         transformer = getattr(self.library[0], "auto_model", None)
         if transformer is not None:
-            own = loading.context_length(self.library.tokenizer, transformer, own)
-        found = min((limit for limit in (own, asked) if limit and limit < NO_LIMIT), default=None)
+            library_limit = loading.context_length(
+                self.library.tokenizer, transformer, library_limit
+            )
+        found = min(
+            (limit for limit in (library_limit, asked) if limit and limit < NO_LIMIT), default=None
+        )
         if found is not None and transformer is not None:
             self.library.max_seq_length = found
         return found
@@ -90,7 +94,7 @@ class Library:
         limit = self.limit
         if limit is None:
             return list(texts), 0
-        found, cut = [], 0
+        shortened, cut = [], 0
         for text, name in zip(texts, names, strict=True):
             # A token is a byte at least; what is put around a text has its own.
             near = len((self.prompt + text).encode()) + AROUND > limit
@@ -104,8 +108,8 @@ class Library:
             cut += long
             if long and too_long == "cut_left":
                 text = self._shortened(text, count, limit)
-            found.append(text)
-        return found, cut
+            shortened.append(text)
+        return shortened, cut
 
     def _shortened(self, text: str, count: int, limit: int) -> str:
         while count > limit and text:
@@ -126,10 +130,10 @@ class Library:
                 batch = [texts[rows[place]] for place in places]
                 yield places, self._encode(batch)
 
-        for rows, found in while_memory_lasts(run, len(texts), batch_tokens):
+        for rows, vectors in while_memory_lasts(run, len(texts), batch_tokens):
             if not result.shape[1]:
-                result = np.empty((len(texts), found.shape[1]), np.float32)
-            result[rows] = found.float().cpu().numpy()
+                result = np.empty((len(texts), vectors.shape[1]), np.float32)
+            result[rows] = vectors.float().cpu().numpy()
             bar.update(len(rows))
         bar.close()
         return result
@@ -150,10 +154,10 @@ def _refuse_pickles(model: str, revision: str | None) -> None:
     from transformers.utils import cached_file
 
     for module in model_json(model, revision, "modules.json"):
-        kind, place = module["type"].rpartition(".")[2], module["path"]
+        kind, path = module["type"].rpartition(".")[2], module["path"]
         if kind in WEIGHTLESS:
             continue
-        inside = f"{place}/" if place else ""
+        inside = f"{path}/" if path else ""
         with reading(model, revision):
             found, pickled = (
                 cached_file(

@@ -57,7 +57,7 @@ def read_sentence(model: str, revision: str | None, prompt_name: str | None) -> 
     if listed is None:
         return None
     try:
-        modules = [(each["type"].rpartition(".")[2], each["path"]) for each in listed]
+        modules = [(module["type"].rpartition(".")[2], module["path"]) for module in listed]
     except (TypeError, KeyError, AttributeError) as error:
         raise LensError(
             f"{model}: its modules.json is damaged ({error!r}). Download it again."
@@ -72,16 +72,16 @@ def read_sentence(model: str, revision: str | None, prompt_name: str | None) -> 
     prompt = _prompt(model, about, prompt_name)
     if modules[0][0] != "Transformer":
         return Sentence(model, "mean", False, None, False, prompt, modules[0][0])
-    place, pooling = modules[0][1], _pooling(model, revision, modules)
-    settings = _settings(model, revision, place)
+    path, pooling = modules[0][1], _pooling(model, revision, modules)
+    settings = _settings(model, revision, path)
     beyond = [name for name, _ in modules[1:] if name not in ("Pooling", "Normalize")]
     beyond += [name for name, value in settings.items() if not _plain(name, value)]
     beyond += pooling["beyond"] if not (prompt == "" and pooling["beyond"] == ["prompt"]) else []
-    config = model_json(model, revision, f"{place}/config.json" if place else "config.json") or {}
+    config = model_json(model, revision, f"{path}/config.json" if path else "config.json") or {}
     beyond += ["encoder and decoder"] if config.get("is_encoder_decoder") else []
-    beyond += ["subfolder"] if place and not Path(model).is_dir() else []
+    beyond += ["subfolder"] if path and not Path(model).is_dir() else []
     return Sentence(
-        str(Path(model) / place) if place and Path(model).is_dir() else model,
+        str(Path(model) / path) if path and Path(model).is_dir() else model,
         pooling["mode"],
         any(name == "Normalize" for name, _ in modules),
         settings.get("max_seq_length"),
@@ -105,13 +105,13 @@ def _prompt(model: str, about: dict, name: str | None) -> str:
     return prompts[name] or ""
 
 
-def _settings(model: str, revision: str | None, place: str) -> dict:
+def _settings(model: str, revision: str | None, folder: str) -> dict:
     """Of the module Transformer; empty where no file has any."""
     for name in SETTINGS:
-        path = f"{place}/{name}" if place else name
-        found = model_json(model, revision, path)
-        if found:
-            return found
+        path = f"{folder}/{name}" if folder else name
+        values = model_json(model, revision, path)
+        if values:
+            return values
     return {}
 
 

@@ -50,15 +50,17 @@ class Vectors:
     def get(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
         """The vectors float32 [d] of those texts that have one."""
         keys = {self._key(text): text for text in texts}
-        found: dict[str, np.ndarray] = {}
+        vectors: dict[str, np.ndarray] = {}
         with self._open() as file:
             ordered = list(keys)
             for start in range(0, len(ordered), AT_ONCE):
-                some = ordered[start : start + AT_ONCE]
-                marks = ",".join("?" * len(some))
-                rows = file.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", some)
-                found |= {keys[key]: np.frombuffer(vector, "<f4") for key, vector in rows}
-        return found
+                chunk = ordered[start : start + AT_ONCE]
+                marks = ",".join("?" * len(chunk))
+                rows = file.execute(
+                    f"SELECT key, vector FROM vectors WHERE key IN ({marks})", chunk
+                )
+                vectors |= {keys[key]: np.frombuffer(vector, "<f4") for key, vector in rows}
+        return vectors
 
     def put(self, texts: Sequence[str], vectors: np.ndarray) -> None:
         """Keeps vectors [n, d] of texts."""
