@@ -188,7 +188,7 @@ def test_a_loss_is_called_a_loss_and_chance_is_called_chance():
     assert (
         "by -5.0 points [-8.0, -2.0] against repeat 2x (the same number of steps): a loss" in text
     )
-    assert "augmentation is not recommended" in text
+    assert "do not augment" in text
     assert "Fewer than 100 prompts" in text
     assert "Twice the labels would bring +5.0 points" in text
     assert "No recipe is detectably better than a coin" in text

@@ -151,7 +151,7 @@ def test_arrays_that_do_not_fit_are_refused(workplace, fail, tmp_path):
     holed[7, 1, 2] = np.nan
     assert "the value at [7, 1, 2] is not finite" in message(holed)
     assert "not a .npy file of numbers" in message(np.array([{"a": 1}], dtype=object))
-    assert "an array of numbers is needed" in message(np.array(["a"]))
+    assert "not an array of numbers" in message(np.array(["a"]))
 
 
 def test_a_csv_with_windows_line_ends_gives_the_same_model(workplace, lens, llama_folder, tmp_path):

@@ -128,7 +128,7 @@ def test_a_full_disk_is_said_and_what_was_saved_is_used(pairs, llama_folder, tmp
     assert int(run.stdout.split()[2]) >= 2
     assert "the disk is full. Free some space and run again" in run.stderr
     assert "Traceback" not in run.stderr
-    assert "found whole, not made again" in run.stderr
+    assert "already complete, not made again" in run.stderr
     assert run.stdout.split()[-1] == "0"
     assert kept.read_bytes() == shard_file(tmp_path, 0).read_bytes()
 

@@ -51,7 +51,7 @@ def test_a_model_that_changes_in_the_middle_of_a_shard_is_refused_and_nothing_is
     message = fail(*embed(pairs, model, tmp_path))
     assert "another model than this job uses; the model changed during the run" in message
     assert "model/model.safetensors (" in message
-    assert "Set `revision` to the first commit to go on, or remove the folder" in message
+    assert "Set `revision` to the first commit to resume, or remove the folder" in message
     assert blocks(tmp_path) == before
 
 
