@@ -187,7 +187,8 @@ def test_a_job_out_of_time_goes_on_where_it_was(mishaps):
     assert len(saved) == 2
     log = directory / "logs/slurm/embed_pairs/dialogue/tiny-llama/1.log"
     assert (
-        sorted(re.findall(r"blocks/(\S+): already complete, not made again", log.read_text())) == saved
+        sorted(re.findall(r"blocks/(\S+): already complete, not made again", log.read_text()))
+        == saved
     )
     assert not list(directory.glob("results/slurm/embed_pairs/**/blocks"))
 
