@@ -46,7 +46,7 @@ def run(args):
     facts = {"sft_prompts": picked, "test_prompts": prompts, "seeds": seeds}
     judge = read_json(args.judge)["metrics"]
     title = table_3.title({"dataset": args.dataset, "model": args.model}, facts, judge)
-    seen = [each.assign(picked_by=name) for name, each in scores.items()]
+    seen = [rows.assign(picked_by=name) for name, rows in scores.items()]
     publish(
         args,
         table=table,

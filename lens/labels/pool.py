@@ -71,15 +71,15 @@ def read_pool(
     left_out = {"already labelled": 0, "repeated": 0, "with two equal answers": 0}
     seen: set[tuple] = set()
     read = Readings("candidates", columns).read(rows)
-    for number, ((place, row), (_, found)) in enumerate(zip(rows, read, strict=True)):
-        if len(found.answers) < 2:
+    for number, ((place, row), (_, pool_row)) in enumerate(zip(rows, read, strict=True)):
+        if len(pool_row.answers) < 2:
             raise LensError(
                 f"{place}: one answer. A pool needs two answers per row, or `candidates`, a list."
             )
-        prompt, start = json.dumps(found.prompt, ensure_ascii=False), len(texts)
-        answers = [answer.strip() for answer in found.answers]
+        prompt, start = json.dumps(pool_row.prompt, ensure_ascii=False), len(texts)
+        answers = [answer.strip() for answer in pool_row.answers]
         texts += [(number, at, prompt, answer) for at, answer in enumerate(answers)]
-        group = group_key(found.prompt, group_by)
+        group = group_key(pool_row.prompt, group_by)
         for i, j in combinations(range(len(answers)), 2):
             key = _key(prompt, answers[i], answers[j])
             if answers[i] == answers[j]:

@@ -45,12 +45,12 @@ def score(
         states = reading.last_states(model.base_model, part, layer=-1, budget=budget)
         return ((rows, model.score(state)[:, 0]) for rows, state in states)
 
-    found = np.empty(len(texts), np.float32)
+    rewards = np.empty(len(texts), np.float32)
     with Bar(desc="gold", total=sum(map(len, texts)), unit="token") as bar:
         for rows, logits in while_memory_lasts(run, len(texts), batch_tokens):
-            found[rows] = logits.float().cpu().numpy()
+            rewards[rows] = logits.float().cpu().numpy()
             bar.update(sum(len(texts[row]) for row in rows))
-    scores = found[places]
+    scores = rewards[places]
     check_finite(
         scores,
         lambda row: f"text {row + 1}" if names is None else names[row],

@@ -84,9 +84,9 @@ def read(
     file = gguf.find(path)
     with reading(path, revision):
         if file:
-            found = gguf.read(auto_class, file, getattr(torch, dtype), tokenizer, **config)
+            loaded = gguf.read(auto_class, file, getattr(torch, dtype), tokenizer, **config)
         elif adapters.is_adapter(path):
-            found = _with_adapter(auto_class, path, dtype, trust_remote_code, tokenizer)
+            loaded = _with_adapter(auto_class, path, dtype, trust_remote_code, tokenizer)
         else:
             tokenizer = tokenizer or AutoTokenizer.from_pretrained(path, **common)
             model, report = auto_class.from_pretrained(
@@ -97,9 +97,9 @@ def read(
                 **common,
                 **config,
             )
-            found = tokenizer, model, sorted(report["missing_keys"])
-    check_vocabulary(found[1], found[0], path)
-    return found
+            loaded = tokenizer, model, sorted(report["missing_keys"])
+    check_vocabulary(loaded[1], loaded[0], path)
+    return loaded
 
 
 def _with_adapter(

@@ -37,8 +37,8 @@ class Work(NamedTuple):
 
 def train_vae(job: Stage) -> Work:
     vae = job.config.vae
-    own = job.vae_seconds(job.kept(job.n_pairs), vae, vae.epochs)
-    return Work("torch", own=own, disk=job.seeds * 8 * job.dim * vae.hidden)
+    seconds = job.vae_seconds(job.kept(job.n_pairs), vae, vae.epochs)
+    return Work("torch", own=seconds, disk=job.seeds * 8 * job.dim * vae.hidden)
 
 
 def train_reward(job: Stage) -> Work:
@@ -46,8 +46,8 @@ def train_reward(job: Stage) -> Work:
     method = METHODS.get(job.at.method)
     if method and method.probe:
         return Work("torch", own=job.products(0, 4 * pairs * job.dim * PROBE_PASSES))
-    own = job.reward_seconds(pairs * int(job.at.scale), reward)
-    return Work("torch", own=own, disk=job.seeds * 4 * job.dim * reward.hidden)
+    seconds = job.reward_seconds(pairs * int(job.at.scale), reward)
+    return Work("torch", own=seconds, disk=job.seeds * 4 * job.dim * reward.hidden)
 
 
 def best_of_n(job: Stage) -> Work:
@@ -62,13 +62,13 @@ def theory_points(job: Stage) -> Work:
     vae = VaeSettings(**job.config.vae.given() | theory.vae.given())
     reward = HeadSettings(**job.config.reward.given() | theory.reward.given())
     smaller = [n for n in theory.n_pairs if n < whole]
-    own = job.reward_seconds(job.kept(whole), reward)
+    seconds = job.reward_seconds(job.kept(whole), reward)
     for pairs in map(job.kept, [*smaller, whole]):
         epochs = max(1, round(theory.vae_steps / ceil(pairs / vae.batch_size)))
-        own += job.vae_seconds(pairs, vae, vae.epochs + epochs)
+        seconds += job.vae_seconds(pairs, vae, vae.epochs + epochs)
     scales = (1, *theory.scales, *theory.scales)
-    own += sum(job.reward_seconds(job.kept(n) * k, reward) for n in smaller for k in scales)
-    return Work("torch", own=own)
+    seconds += sum(job.reward_seconds(job.kept(n) * k, reward) for n in smaller for k in scales)
+    return Work("torch", own=seconds)
 
 
 def train_annotator(job: Stage) -> list[Task]:
@@ -147,8 +147,8 @@ def judge_bench(job: Stage) -> list[Task]:
     """Embeddings for the heads, and scores by text reward models at scale 1 and the table's."""
     config, answer = job.config, job.data.answer
     textual = {"full_finetune", "full_finetune_repeat"} & set(config.textual.methods)
-    own = built(config.reward_bench.path)
-    pairs = config.world.bench.count if own else config.plan.bench_pairs
+    is_built = built(config.reward_bench.path)
+    pairs = config.world.bench.count if is_built else config.plan.bench_pairs
     times = max(0, 2 * len(textual) - 1) * job.seeds
     return [job.reading(job.model, pairs, 2, answer), job.scoring(pairs, 2, answer, times)]
 

@@ -50,8 +50,8 @@ class Stage:
 
     def shape(self, load: LoadSettings) -> Architecture:
         if built(load.model):
-            own = self.config.world.base_model
-            return of_the_world(own.hidden, own.layers, own.heads)
+            base_model = self.config.world.base_model
+            return of_the_world(base_model.hidden, base_model.layers, base_model.heads)
         return find(load.model, load.revision)
 
     def task(self, use: str, load: LoadSettings, **more: Any) -> Task:
@@ -66,9 +66,9 @@ class Stage:
         whole, texts = self.data.prompt + length, prompts * answers / self.shards
         most = min(entry.load.max_length or whole, whole)
         more = {"shared": answers > 1 and most == whole, **more}
-        each = self.data.prompt / answers + length if more["shared"] else most
+        per_answer = self.data.prompt / answers + length if more["shared"] else most
         batch = entry.embedding.batch_tokens if isinstance(entry, Model) else entry.batch_tokens
-        given = {"texts": texts, "tokens": texts * each, "batch": batch, **more}
+        given = {"texts": texts, "tokens": texts * per_answer, "batch": batch, **more}
         return self.task("reading", entry.load, **given)
 
     def embedding(self, prompts: float, answers: int, length: float) -> Task:
@@ -112,8 +112,8 @@ class Stage:
 
     def answers(self, texts: float, times: int = 1) -> Task:
         """`times` models write a shard of the answers."""
-        own = self.model.generation or GenerationSettings()
-        return self.writing(self.model.load, own, texts / self.shards, times=times)
+        generation = self.model.generation or GenerationSettings()
+        return self.writing(self.model.load, generation, texts / self.shards, times=times)
 
     def verdicts(self, judge: JudgingSettings, load: LoadSettings, questions: float) -> Task:
         """Questions to a local model, each with a prompt and two answers."""
@@ -155,9 +155,9 @@ class Stage:
 
     def world(self, name: str, head: str) -> Task:
         """A model of the offline world is trained."""
-        own, load = getattr(self.config.world, name), LoadSettings(model="results/")
-        texts = own.steps * own.batch_size
-        more = {"texts": texts, "steps": own.steps, "batch": own.batch_size, "longest": 128}
+        section, load = getattr(self.config.world, name), LoadSettings(model="results/")
+        texts = section.steps * section.batch_size
+        more = {"texts": texts, "steps": section.steps, "batch": section.batch_size, "longest": 128}
         tokens = texts * self.config.plan.world_length
         return self.task("training", load, head=head, tokens=tokens, dtype="float32", **more)
 

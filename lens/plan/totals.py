@@ -88,21 +88,21 @@ def corrections(
     ratios: dict[str, list[tuple[float, float]]] = {}
     for rule, seconds, took in measured:
         ratios.setdefault(rule, []).append((seconds, took or 0))
-    found = {}
+    factors = {}
     for rule, jobs in ratios.items():
         factor = sum(took for _, took in jobs) / sum(seconds for seconds, _ in jobs)
         off = max(exp(abs(log(took / seconds / factor))) for seconds, took in jobs)
-        found[rule] = factor, off if len(jobs) > 1 else MEASURED_ERROR
-    return found
+        factors[rule] = factor, off if len(jobs) > 1 else MEASURED_ERROR
+    return factors
 
 
 def stage_totals(
     costs: Iterable[Cost], factors: Mapping[str, tuple[float, float]]
 ) -> dict[str, dict[str, float]]:
     """{rule: sums over its jobs, and the factor by which their seconds may be off}."""
-    found: dict[str, dict[str, float]] = {}
+    by_stage: dict[str, dict[str, float]] = {}
     for job, work, seconds in costs:
-        row = found.setdefault(job.rule, dict.fromkeys(SUMS, 0))
+        row = by_stage.setdefault(job.rule, dict.fromkeys(SUMS, 0))
         constants = GPU_ERROR if job.gpus else CPU_ERROR
         row["error"] = factors[job.rule][1] if job.rule in factors else constants
         row["jobs"] += 1
@@ -110,7 +110,7 @@ def stage_totals(
         row["gpu_hours"] += job.gpus * seconds / 3600
         row["disk_bytes"] += work.disk
         row["temporary_bytes"] += work.disk if job.temporary else 0
-    return found
+    return by_stage
 
 
 def model_memory(costs: Iterable[Cost]) -> list[dict[str, Any]]:
@@ -158,19 +158,21 @@ def measured(results: str | Path) -> dict[str, tuple[int, float]]:
     """{rule: (jobs, seconds of their last attempts)} of a run's folder, by Snakemake's benchmarks.
     LensError where there are none."""
     root = Path(results) / "benchmarks"
-    found: dict[str, tuple[int, float]] = {}
+    by_stage: dict[str, tuple[int, float]] = {}
     for file in sorted(root.glob("**/*.jsonl")):
         rule = file.relative_to(root).with_suffix("").parts[0]
-        jobs, seconds = found.get(rule, (0, 0.0))
-        found[rule] = jobs + 1, seconds + (seconds_of(file) or 0)
-    if not found:
+        jobs, seconds = by_stage.get(rule, (0, 0.0))
+        by_stage[rule] = jobs + 1, seconds + (seconds_of(file) or 0)
+    if not by_stage:
         raise LensError(
             f"{results}: no benchmarks/**/*.jsonl. Give the folder of a finished run, results/RUN."
         )
-    return found
+    return by_stage
 
 
-def compare(plan: Mapping[str, Any], found: Mapping[str, tuple[int, float]]) -> dict[str, Any]:
+def compare(
+    plan: Mapping[str, Any], measured_stages: Mapping[str, tuple[int, float]]
+) -> dict[str, Any]:
     """Stages that both have, the longest measured first, with their ratios (predicted through
     measured), and the total over them; and what only one of the two has."""
     stages = plan["stages"]
@@ -183,13 +185,13 @@ def compare(plan: Mapping[str, Any], found: Mapping[str, tuple[int, float]]) -> 
             "measured": seconds,
             "ratio": stages[rule]["seconds"] / seconds,
         }
-        for rule, (jobs, seconds) in sorted(found.items(), key=lambda item: -item[1][1])
+        for rule, (jobs, seconds) in sorted(measured_stages.items(), key=lambda item: -item[1][1])
         if rule in stages
     ]
     total = {key: sum(row[key] for row in rows) for key in ("predicted", "measured")}
     return {
         "stages": rows,
         "total": total | {"ratio": total["predicted"] / total["measured"] if rows else None},
-        "only_planned": sorted(set(stages) - set(found)),
-        "only_measured": sorted(set(found) - set(stages)),
+        "only_planned": sorted(set(stages) - set(measured_stages)),
+        "only_measured": sorted(set(measured_stages) - set(stages)),
     }

@@ -211,8 +211,12 @@ def paper_flags(config: Config, wildcards: object) -> Words:
     compared with the paper's in direction alone; so can those of built data or models, or of
     another N, that stand in for the paper's."""
     sources: dict[str, tuple[str | None, str | None]]
-    sources = {name: (each.paper_name, each.pairs.path) for name, each in config.datasets.items()}
-    sources |= {name: (each.paper_name, each.load.model) for name, each in config.models.items()}
+    sources = {
+        name: (dataset.paper_name, dataset.pairs.path) for name, dataset in config.datasets.items()
+    }
+    sources |= {
+        name: (dataset.paper_name, dataset.load.model) for name, dataset in config.models.items()
+    }
     names = {name: paper for name, (paper, _) in sources.items() if paper}
     stand_ins = [name for name in names if built(sources[name][1])]
     same_gold = config.gold is not None and config.gold.load.model == GOLD_MODEL

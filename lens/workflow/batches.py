@@ -67,10 +67,10 @@ def wanted(config: Config) -> dict[At, list[Cell]]:
     """The cells that the artefacts read, by place."""
     made = [ARTEFACTS[name].make(config) for name in config.artefacts if name in ARTEFACTS]
     cells = dict.fromkeys(cell_of(file) for one in made for file in one.inputs)
-    found: dict[At, list[Cell]] = {}
+    by_place: dict[At, list[Cell]] = {}
     for one in filter(None, cells):
-        found.setdefault(one.at, []).append(one)
-    return found
+        by_place.setdefault(one.at, []).append(one)
+    return by_place
 
 
 def batches(config: Config) -> Iterator[Batch]:
@@ -88,8 +88,8 @@ def batches(config: Config) -> Iterator[Batch]:
             if kept := [one for one in known if one not in seen]:
                 yield Batch(at, number, kept)
             seen |= set(kept)
-        if rest := [one for one in cells if one not in seen]:
-            yield Batch(at, max(lists, default=-1) + 1, rest)
+        if left := [one for one in cells if one not in seen]:
+            yield Batch(at, max(lists, default=-1) + 1, left)
 
 
 def to_judge(config: Config, batch: Batch) -> list[str]:

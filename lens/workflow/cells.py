@@ -65,8 +65,8 @@ def with_layers(config: Config) -> Config:
 def layer_model(config: Config, layer: int) -> str:
     """The name of the swept model with this layer."""
     chosen = config.sweeps
-    own = config.models[chosen.model].embedding.layer if chosen.model in config.models else -1
-    return chosen.model if layer == own else f"{chosen.model}.layer_{layer}"
+    usual = config.models[chosen.model].embedding.layer if chosen.model in config.models else -1
+    return chosen.model if layer == usual else f"{chosen.model}.layer_{layer}"
 
 
 FULL = ("full_finetune", "full_finetune_repeat")
@@ -89,13 +89,13 @@ class Inspected(NamedTuple):
 
 def inspected(config: Config) -> Inspected:
     """What `inspection` leaves out is the first that is compared, or the largest scale."""
-    own, compare = config.inspection, config.compare
+    inspection, compare = config.inspection, config.compare
     return Inspected(
-        own.dataset or compare.datasets[0],
-        own.model or compare.models[0],
-        own.n_pairs or compare.n_pairs[0],
-        own.scale or max(compare.scales),
-        compare.seeds[0] if own.seed is None else own.seed,
+        inspection.dataset or compare.datasets[0],
+        inspection.model or compare.models[0],
+        inspection.n_pairs or compare.n_pairs[0],
+        inspection.scale or max(compare.scales),
+        compare.seeds[0] if inspection.seed is None else inspection.seed,
     )
 
 
@@ -133,19 +133,19 @@ def compared_cells(config: Config) -> list[str]:
 
 def table_1_cells(config: Config) -> list[str]:
     """Everything that Table 1 shows."""
-    own, scales = config.textual, config.compare.scales
-    found = compared_cells(config)
-    if "embedding_mlp" in own.methods:
+    textual, scales = config.textual, config.compare.scales
+    table_cells = compared_cells(config)
+    if "embedding_mlp" in textual.methods:
         rows = [("embedding_mlp", scale) for scale in scales]
-        found += cells(config, config.compare.n_pairs, rows, own.datasets, own.models)
-    return found + [
+        table_cells += cells(config, config.compare.n_pairs, rows, textual.datasets, textual.models)
+    return table_cells + [
         text_cell(config, "best_of_n_text", At(dataset, model, n_pairs), method, job)
-        for dataset in own.datasets
-        for model in own.models
+        for dataset in textual.datasets
+        for model in textual.models
         for n_pairs in config.compare.n_pairs
-        for method in own.methods
+        for method in textual.methods
         if TEXT_METHODS[method].training != "mlp"
-        for job in own.jobs
+        for job in textual.jobs
         if scales_of(config, method, job)
     ]
 
@@ -183,8 +183,8 @@ def swept_cell(
 
 def swept_cells(config: Config, key: str) -> list[str]:
     """One for each value of the setting, in order."""
-    own, values = own_value(config, key), getattr(config.sweeps, key)
-    names = ["lens" if value == own else f"{key}_{value}" for value in values]
+    usual, values = own_value(config, key), getattr(config.sweeps, key)
+    names = ["lens" if value == usual else f"{key}_{value}" for value in values]
     return [swept_cell(config, name, config.sweeps.scale) for name in names]
 
 
@@ -258,22 +258,22 @@ def first_places(config: Config, datasets: Iterable[str], models: Iterable[str])
 def text_places(config: Config) -> list[At]:
     """Where reward models are trained on text, at the first N of Table 1; nowhere if nothing of it
     is compared."""
-    own, compare = config.textual, config.compare
-    datasets = [name for name in own.datasets if name in compare.datasets]
-    models = [name for name in own.models if name in compare.models]
+    textual, compare = config.textual, config.compare
+    datasets = [name for name in textual.datasets if name in compare.datasets]
+    models = [name for name in textual.models if name in compare.models]
     return first_places(config, datasets, models)
 
 
 def full_cells(config: Config, places: list[At], scales: Iterable[int]) -> list[str]:
     """Full fine-tuning and its control, judged, where the run trains on text."""
-    own = config.textual
-    jobs = list(dict.fromkeys(job_of(config, k) for k in scales)) if own.methods else []
+    textual = config.textual
+    jobs = list(dict.fromkeys(job_of(config, k) for k in scales)) if textual.methods else []
     return [
         text_cell(config, "best_of_n_text", at, method, job)
         for at in places
-        if at.dataset in own.datasets and at.model in own.models
+        if at.dataset in textual.datasets and at.model in textual.models
         for method in FULL
-        if method in own.methods
+        if method in textual.methods
         for job in jobs
         if scales_of(config, method, job)
     ]

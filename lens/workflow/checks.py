@@ -48,7 +48,7 @@ def check_answers(config: Config) -> None:
 
 def check_built_models(config: Config) -> None:
     """A model that the run builds knows the words of the texts that the run builds, no others."""
-    own = [name for name, dataset in config.datasets.items() if not built(dataset.pairs.path)]
+    not_built = [name for name, dataset in config.datasets.items() if not built(dataset.pairs.path)]
     loads = {
         f"models.{name}": model.load
         for name, model in config.models.items()
@@ -57,10 +57,10 @@ def check_built_models(config: Config) -> None:
     if config.gold:
         loads["gold"] = config.gold.load
     of_the_world = [name for name, load in loads.items() if built(load.model)]
-    if own and of_the_world:
+    if not_built and of_the_world:
         raise LensError(
-            f"config: {of_the_world} would read {own}, but they are the offline world's and know "
-            "its few words alone. Name an encoder or language model of your own under `models` and "
+            f"config: {of_the_world} would read {not_built}, but they are the offline world's "
+            "models and know only its few words. Name another encoder or LLM under `models` and "
             "`compare.models`; for gold scores set `gold.load.model`, or give a `pool` with "
             "`gold: true`."
         )
@@ -79,11 +79,11 @@ def check_textual(config: Config) -> None:
             raise LensError(
                 f"config: textual.methods has {method} but not its control: add {control}."
             )
-    for table, place in (("table_3", config.rejection_sampling), ("table_6", settings.table_6)):
-        at = At(place.dataset, place.model, config.compare.n_pairs[0])
+    for table, section in (("table_3", config.rejection_sampling), ("table_6", settings.table_6)):
+        at = At(section.dataset, section.model, config.compare.n_pairs[0])
         if table in tables and at not in text_places(config):
             raise LensError(
-                f"config: {table} is for {place.dataset} and {place.model}, which are not "
+                f"config: {table} is for {section.dataset} and {section.model}, which are not "
                 "both under `textual` and `compare`. Change its section, or take it out of "
                 "`artefacts`."
             )
@@ -261,8 +261,8 @@ def check_templates(config: Config) -> None:
 def check_folder(config: Config) -> None:
     """LensError where Snakemake's notes, the results or the logs could not be written, or the disk
     is full; Snakemake itself would answer with a traceback."""
-    for place in map(Path, (".snakemake", config.results, f"logs/{config.run}")):
-        folder = next(each for each in (place, *place.parents) if each.is_dir())
+    for path in map(Path, (".snakemake", config.results, f"logs/{config.run}")):
+        folder = next(parent for parent in (path, *path.parents) if parent.is_dir())
         if not os.access(folder, os.W_OK):
             raise LensError(
                 f"{folder.resolve()}: cannot be written (read-only, or another user's). Make it "

@@ -91,9 +91,9 @@ def sampling_flags(config: Config, wildcards: Wildcards) -> Words:
     count = text.responses
     if wildcards.prompts == "held_out":
         count = config.rejection_sampling.candidates
-    own = model.generation.given() if model.generation else {}
+    generation = model.generation.given() if model.generation else {}
     changed = text.sampling[wildcards.sampling].given()
-    return flags(model.load.given() | own | changed | {"candidates": count})
+    return flags(model.load.given() | generation | changed | {"candidates": count})
 
 
 def gold_flags(config: Config, wildcards: Wildcards) -> Words:
@@ -133,21 +133,21 @@ def training_command(config: Config, at: At) -> Words:
     """The command that trains, with the flags that all cells of a place share."""
     index, *_ = embedded(config, "embed_pairs", f"{at.dataset}/{at.model}")
     pairs = f"{config.results}/prepare_pairs/{at.dataset}/pairs.parquet"
-    own = flags({"pairs": pairs, "embeddings": index, "n_pairs": at.n_pairs})
-    return Words(f"train-reward {own} {reward_flags(config, at)}")
+    shared = flags({"pairs": pairs, "embeddings": index, "n_pairs": at.n_pairs})
+    return Words(f"train-reward {shared} {reward_flags(config, at)}")
 
 
 def judging_command(config: Config, at: At) -> Words:
     """Likewise for the command that judges."""
     place = f"{at.dataset}/{at.model}"
-    own = {
+    shared = {
         "pairs": f"{config.results}/prepare_pairs/{at.dataset}/pairs.parquet",
         "pair_embeddings": embedded(config, "embed_pairs", place)[0],
         "candidates": candidate_table(config, at)[0],
         "candidate_embeddings": embedded(config, "embed_candidates", place)[0],
         "gold": gold_table(config, at),
     }
-    words = flags(own | at._asdict() | {"seeds": config.compare.seeds})
+    words = flags(shared | at._asdict() | {"seeds": config.compare.seeds})
     return Words(f"best-of-n {words}")
 
 
@@ -163,34 +163,34 @@ def training_cell_flags(config: Config, wildcards: Wildcards) -> Words:
     place, text = place_of(wildcards), text_files(config, wildcards)[:3]
     vae, variant = vae_files(config, wildcards), variants(config).get(wildcards.method)
     names = ("synthetic", "responses", "response_embeddings")
-    own: dict[str, object] = {"method": method_of(config, wildcards.method)}
-    own |= {"scale": str(wildcards.scale), "vae_dir": str(Path(vae[0]).parent) if vae else None}
-    own |= dict(zip(names, text, strict=bool(text)))
-    own |= variant.own if variant and variant.section == "synthesis" else {}
+    options: dict[str, object] = {"method": method_of(config, wildcards.method)}
+    options |= {"scale": str(wildcards.scale), "vae_dir": str(Path(vae[0]).parent) if vae else None}
+    options |= dict(zip(names, text, strict=bool(text)))
+    options |= variant.own if variant and variant.section == "synthesis" else {}
     out = cell(config, "train_reward", place, wildcards.method, wildcards.scale)
-    return flags(own | {"out_dir": out})
+    return flags(options | {"out_dir": out})
 
 
 def judging_cell_flags(config: Config, wildcards: Wildcards) -> Words:
     """Of one method and scale: its reward models, and where what they pick goes."""
     place, (method, scale) = place_of(wildcards), (wildcards.method, str(wildcards.scale))
     trained, out = (cell(config, s, place, method, scale) for s in ("train_reward", "best_of_n"))
-    own = {"method": method, "scale": scale, "models": seed_files(config, trained)}
-    own |= {"training": f"{trained}/metrics.json"}
-    own |= {"out_prompts": f"{out}/prompts.parquet", "out_pairs": f"{out}/pairs.parquet"}
-    return flags(own | {"metrics": f"{out}/metrics.json"})
+    options = {"method": method, "scale": scale, "models": seed_files(config, trained)}
+    options |= {"training": f"{trained}/metrics.json"}
+    options |= {"out_prompts": f"{out}/prompts.parquet", "out_pairs": f"{out}/pairs.parquet"}
+    return flags(options | {"metrics": f"{out}/metrics.json"})
 
 
 def theory_flags(config: Config, wildcards: Wildcards) -> Words:
     """Of theory-points: its own section, and the pipeline's with what it changes."""
-    own = config.theory.given()
+    theory = config.theory.given()
     parts = {
-        "vae": config.vae.model_dump() | own.pop("vae", {}),
-        "reward": config.reward.model_dump() | own.pop("reward", {}),
+        "vae": config.vae.model_dump() | theory.pop("vae", {}),
+        "reward": config.reward.model_dump() | theory.pop("reward", {}),
         "synthesis": config.synthesis.model_dump(),
     }
-    own.pop("mem_mb", None)
-    return flags(config.training.given() | own | parts)
+    theory.pop("mem_mb", None)
+    return flags(config.training.given() | theory | parts)
 
 
 def inspection_flags(config: Config, wildcards: Wildcards) -> Words:
@@ -204,8 +204,8 @@ def scoring(load: LoadSettings, model: Model) -> dict:
     """For texts to be scored by a reward model trained from this entry of `models`."""
     keys = ("precision", "device", "text_style", "max_length", "too_long", "threads")
     given = load.given()
-    own = {key: given[key] for key in keys if key in given}
-    return own | {"batch_tokens": model.embedding.given().get("batch_tokens")}
+    chosen = {key: given[key] for key in keys if key in given}
+    return chosen | {"batch_tokens": model.embedding.given().get("batch_tokens")}
 
 
 def scoring_flags(config: Config, wildcards: Wildcards) -> Words:
@@ -225,16 +225,16 @@ def annotator_scoring_flags(config: Config, wildcards: Wildcards, input: Wildcar
 
 def finetuning(config: Config, training: str) -> dict:
     """The settings of `finetuning` and of "full" or "lora", which may change them."""
-    own = config.textual.lora if training == "lora" else config.textual.full
-    found = config.textual.finetuning.given() | own.given()
-    return found | ({"lora": True} if training == "lora" else {})
+    training_section = config.textual.lora if training == "lora" else config.textual.full
+    options = config.textual.finetuning.given() | training_section.given()
+    return options | ({"lora": True} if training == "lora" else {})
 
 
 def annotator_flags(config: Config, wildcards: Wildcards) -> Words:
-    own = config.textual.annotator.given()
-    own.pop("model")
-    settings = finetuning(config, "lora" if own.pop("lora", False) else "full")
-    return flags(annotator(config).load.given() | settings | own)
+    options = config.textual.annotator.given()
+    options.pop("model")
+    settings = finetuning(config, "lora" if options.pop("lora", False) else "full")
+    return flags(annotator(config).load.given() | settings | options)
 
 
 def text_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
@@ -263,11 +263,11 @@ def judge_flags(config: Config, wildcards: Wildcards) -> Words:
     """Of the judge of Table 3, a local model or an endpoint."""
     judge = config.rejection_sampling.judge
     apart = {"kind", "compare", "gpu", "load", "endpoint"}
-    own = judge.model_dump(exclude_unset=True, exclude=apart)
+    options = judge.model_dump(exclude_unset=True, exclude=apart)
     if judge.kind == "model":
-        return flags(own | (judge.load.given() if judge.load else {}))
+        return flags(options | (judge.load.given() if judge.load else {}))
     endpoint = judge.endpoint.given() if judge.endpoint else {}
-    return flags(own | endpoint | {"cache": f"{config.results}/judge_answers.jsonl"})
+    return flags(options | endpoint | {"cache": f"{config.results}/judge_answers.jsonl"})
 
 
 def labels_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
@@ -297,18 +297,18 @@ def picking_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Wor
 
 def launch(config: Config, wildcards: Wildcards) -> Words:
     """How a job that trains on text starts: by itself, or through accelerate."""
-    own = config.textual
-    if own.accelerate is None:
+    textual = config.textual
+    if textual.accelerate is None:
         return Words("python -m lens")
-    (file,) = local_files(own.accelerate)
+    (file,) = local_files(textual.accelerate)
     quoted = shlex.quote(file)
-    return Words(f"accelerate launch --config_file {quoted} --num_processes {own.gpus} -m lens")
+    return Words(f"accelerate launch --config_file {quoted} --num_processes {textual.gpus} -m lens")
 
 
 def bench_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
     revision = config.reward_bench.revision
-    own = {"data": list(map(str, input.data))} if input.data else {"data_revision": revision}
-    return Words(f"{flags(own)} {embedding_flags(config, wildcards)}")
+    source = {"data": list(map(str, input.data))} if input.data else {"data_revision": revision}
+    return Words(f"{flags(source)} {embedding_flags(config, wildcards)}")
 
 
 def bench_text_flags(config: Config, wildcards: Wildcards, input: Wildcards) -> Words:
@@ -330,18 +330,18 @@ def hub_downloads(config: Config, wildcards: object) -> Words:
     judge = config.rejection_sampling.judge
     if "table_3" in config.artefacts and judge.kind == "model" and judge.load:
         loads.append(judge.load)
-    found: dict[str, list[str]] = {"models": [], "models_with_code": [], "datasets": []}
+    downloads: dict[str, list[str]] = {"models": [], "models_with_code": [], "datasets": []}
     for load in loads:
         if not model_files(load.model):
             key = "models_with_code" if load.trust_remote_code else "models"
-            found[key].append(_spec(load.model, load.revision))
+            downloads[key].append(_spec(load.model, load.revision))
     for dataset in config.datasets.values():
         if dataset.pairs.hub:
-            found["datasets"].append(_spec(dataset.pairs.hub, dataset.pairs.revision))
+            downloads["datasets"].append(_spec(dataset.pairs.hub, dataset.pairs.revision))
     bench = config.reward_bench
     if "rewardbench_safety" in config.artefacts and not bench.path:
-        found["datasets"].append(_spec(REWARD_BENCH, bench.revision))
-    return flags({key: sorted(set(specs)) for key, specs in found.items() if specs})
+        downloads["datasets"].append(_spec(REWARD_BENCH, bench.revision))
+    return flags({key: sorted(set(specs)) for key, specs in downloads.items() if specs})
 
 
 def _spec(name: str, revision: str | None) -> str:

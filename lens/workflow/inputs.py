@@ -273,10 +273,10 @@ def bench_head_files(config: Config, wildcards: Wildcards) -> list[str]:
 
 
 def bench_text_methods(config: Config, wildcards: Wildcards) -> list[str]:
-    own = config.textual
-    if wildcards.dataset not in own.datasets or wildcards.model not in own.models:
+    textual = config.textual
+    if wildcards.dataset not in textual.datasets or wildcards.model not in textual.models:
         return []
-    return [method for method in FULL if method in own.methods]
+    return [method for method in FULL if method in textual.methods]
 
 
 def bench_texts(config: Config, wildcards: Wildcards) -> list[str]:
@@ -318,14 +318,14 @@ def code(root: Path, command: str, *, trains: bool = True) -> list[str]:
     empty.
     """
     methods = root / "lens/reward/methods.py"
-    found: set[Path] = set()
+    files: set[Path] = set()
     waiting = [root / "lens/cli" / f"{command}.py"]
     while waiting:
         file = waiting.pop()
-        if file not in found and file.is_file():
-            found.add(file)
+        if file not in files and file.is_file():
+            files.add(file)
             waiting += imported(root, file) if trains or file != methods else []
-    return sorted(map(str, found))
+    return sorted(map(str, files))
 
 
 @functools.cache

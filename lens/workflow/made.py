@@ -44,9 +44,9 @@ Maker = Callable[[Config], Made]
 
 def textual(config: Config) -> dict:
     """The section `textual` without what is Table 6's alone."""
-    own = config.textual.given()
-    own.pop("table_6")
-    return own | {"sampling": own["sampling"]["standard"]}
+    section = config.textual.given()
+    section.pop("table_6")
+    return section | {"sampling": section["sampling"]["standard"]}
 
 
 def whole_run(config: Config) -> Made:
@@ -59,8 +59,8 @@ def _swept(config: Config, *keys: str) -> list:
     return [getattr(config.sweeps, key) for key in keys]
 
 
-def _of_cells(folders: list[str], *own: object) -> Made:
-    return Made(judged(folders), {"cells": folders}, own)
+def _of_cells(folders: list[str], *settings: object) -> Made:
+    return Made(judged(folders), {"cells": folders}, settings)
 
 
 def table_1(config: Config) -> Made:
@@ -77,8 +77,8 @@ def learning_curve(config: Config) -> Made:
 
 def table_4(config: Config) -> Made:
     folders, scale = cells.table_4_cells(config), config.table_4.scale
-    own = [textual(config), config.table_4.given()]
-    return Made(judged(folders), {"cells": folders, "scale": scale}, own)
+    settings = [textual(config), config.table_4.given()]
+    return Made(judged(folders), {"cells": folders, "scale": scale}, settings)
 
 
 def textual_spread(config: Config) -> Made:
@@ -207,8 +207,8 @@ def inspector(config: Config) -> Made:
     folder = f"{config.results}/inspect_synthetic/{chosen.dataset}/{chosen.model}"
     files = ("embeddings.parquet", "examples.json", "metrics.json")
     inputs = [f"{folder}/{name}" for name in files]
-    own = [config.inspection.given(), config.theory.given()]
-    return Made(inputs, {"inspected": folder}, own)
+    settings = [config.inspection.given(), config.theory.given()]
+    return Made(inputs, {"inspected": folder}, settings)
 
 
 def qualitative(config: Config) -> Made:

@@ -73,9 +73,9 @@ def table_6(config: Config) -> Made:
     """Textual cells in the order of their temperatures, their control, LENS and its control."""
     chosen, entries = config.textual.table_6, config.textual.sampling
     generation = config.models[chosen.model].generation
-    own = generation.given() if generation else {}
+    options = generation.given() if generation else {}
     names = ["standard", *chosen.others]
-    temperatures = [(own | entries[name].given())["temperature"] for name in names]
+    temperatures = [(options | entries[name].given())["temperature"] for name in names]
     at = At(chosen.dataset, chosen.model, config.compare.n_pairs[0])
     job = job_of(config, chosen.scale)
     swept = [text_cell(config, "best_of_n_text", at, FULL[0], job)]

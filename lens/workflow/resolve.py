@@ -124,14 +124,14 @@ TOO_LONG = 200  # characters of a value
 def refusal(error: ValidationError, raw: object) -> str:
     """One of the errors, unknown keys first: they are what the others often come from."""
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    place = _place(first["loc"], raw)
+    path = _place(first["loc"], raw)
     kind, value, ctx = first["type"], first["input"], first.get("ctx", {})
-    secret = bool(place) and place[-1] in MAY_HOLD_A_SECRET
+    secret = bool(path) and path[-1] in MAY_HOLD_A_SECRET
     shown = "" if secret else f"{_shown(value)}"
     said_by_us = ctx.get("error")  # a ValueError of a validator
     wanted = first["msg"].removeprefix("Input ").removeprefix("should be a valid ")
     if kind == "extra_forbidden":
-        place, said = place[:-1], _unexpected(str(place[-1]), place[:-1])
+        path, said = path[:-1], _unexpected(str(path[-1]), path[:-1])
     elif kind == "missing":
         said = f"{str(first['loc'][-1])!r} is missing; add it"
     elif said_by_us:
@@ -148,15 +148,15 @@ def refusal(error: ValidationError, raw: object) -> str:
         said = f"{shown} {wanted}"
     else:
         said = f"{shown} is not a valid {wanted}"
-    where = "".join(f"[{key!r}]" for key in place)
+    where = "".join(f"[{key!r}]" for key in path)
     return f"Error validating config file.\n{said.strip()}." + f" Place: config{where}" * bool(
         where
     )
 
 
-def _unexpected(key: str, place: list) -> str:
+def _unexpected(key: str, path: list) -> str:
     said = f"{key!r} was unexpected"
-    if known := sorted(_known(place)):
+    if known := sorted(_known(path)):
         said += f"; known here: {', '.join(known)}"
     if any(word in key.lower() for word in ("key", "token", "password", "secret")):
         said += "; keys and tokens are read from the environment alone"
@@ -165,7 +165,7 @@ def _unexpected(key: str, place: list) -> str:
 
 def _place(loc: tuple, raw: object) -> list:
     """The keys down to the value, without what pydantic puts behind them."""
-    place = []
+    path = []
     for key in loc:
         if (isinstance(raw, dict) and key in raw) or (
             isinstance(raw, list) and isinstance(key, int)
@@ -173,9 +173,9 @@ def _place(loc: tuple, raw: object) -> list:
             raw = raw[key]
         else:
             break
-        place.append(key)
+        path.append(key)
     # A bad key is named as a value: its path is the section that it is in.
-    return place[:-1] if loc[-1:] == ("[key]",) else place
+    return path[:-1] if loc[-1:] == ("[key]",) else path
 
 
 def _shown(value: object) -> str:
@@ -189,10 +189,10 @@ def _shown(value: object) -> str:
     return text if len(text) <= TOO_LONG else f"{text[:TOO_LONG]}..."
 
 
-def _known(place: list) -> list[str]:
+def _known(path: list) -> list[str]:
     """The keys that the section at a place may hold."""
     kind: Any = Config
-    for key in place:
+    for key in path:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             kind = section_of(kind.model_fields[key].annotation)
         else:  # a dict: its values

@@ -117,11 +117,11 @@ def text_processes(config: Config, wildcards: Wildcards) -> int:
 
 def texts(config: Config, stage: str, wildcards: Wildcards) -> int:
     """How many texts a stage reads or samples at this place, all shards together."""
-    own = rows(config, wildcards.dataset)
+    dataset_rows = rows(config, wildcards.dataset)
     if stage == "embed_pairs":
-        return 2 * (own.train + own.test)
+        return 2 * (dataset_rows.train + dataset_rows.test)
     if stage in ("generate_candidates", "embed_candidates", "score_candidates"):
-        return own.prompts * candidates(config, wildcards)
+        return dataset_rows.prompts * candidates(config, wildcards)
     prompts, responses = asked(config, wildcards)
     return prompts * responses
 
@@ -134,12 +134,12 @@ def shard_minutes(config: Config, stage: str, wildcards: Wildcards) -> int:
         memory = annotator_memory(config, wildcards)
     else:
         memory = model_memory(config, wildcards)
-    each = READ * memory
+    per_row = READ * memory
     if SHARDED[stage] == "generation":
-        own = config.models[wildcards.model].generation
-        each *= SAMPLED / READ * (own.max_new_tokens if own else 512)
-        each *= VLLM if own and own.engine == "vllm" else 1
-    work = texts(config, stage, wildcards) * each / jobs_of(config, stage)
+        generation = config.models[wildcards.model].generation
+        per_row *= SAMPLED / READ * (generation.max_new_tokens if generation else 512)
+        per_row *= VLLM if generation and generation.engine == "vllm" else 1
+    work = texts(config, stage, wildcards) * per_row / jobs_of(config, stage)
     return int(START + work)
 
 
@@ -159,8 +159,8 @@ def rows(config: Config, name: str) -> Rows:
     """As the section `plan` states them, within the limits of the dataset's section; rows of a
     local JSONL file are counted."""
     stated = config.plan.texts.get(name) or config.plan.texts["other"]
-    own, count = config.datasets[name], stated.pairs
-    pairs, path = own.pairs, own.pairs.path or ""
+    dataset, count = config.datasets[name], stated.pairs
+    pairs, path = dataset.pairs, dataset.pairs.path or ""
     if built(path):
         count = config.world.texts.pairs
     elif path.endswith(".jsonl") and Path(path).is_file():
@@ -172,7 +172,7 @@ def rows(config: Config, name: str) -> Rows:
     return Rows(
         train=min(train, pairs.max_train_pairs or train),
         test=min(test, pairs.max_test_pairs or test),
-        prompts=(stated.pool_prompts or 1000) if own.pool else pairs.test_prompts,
+        prompts=(stated.pool_prompts or 1000) if dataset.pool else pairs.test_prompts,
         prompt=stated.prompt,
         answer=stated.answer,
         written=stated.written,

@@ -21,8 +21,8 @@ def publish_sweeps(args, sweeps, folders, *, drawn=True):
 
     artefact = args.command.replace("-", "_")
     sweeps = {
-        name: ablations.beside_the_paper(each, args.paper_names, args.paper_n_pairs)
-        for name, each in sweeps.items()
+        name: ablations.beside_the_paper(panel, args.paper_names, args.paper_n_pairs)
+        for name, panel in sweeps.items()
     }
     panels = list(sweeps.values())
     table = sweep.table(panels)
@@ -30,8 +30,8 @@ def publish_sweeps(args, sweeps, folders, *, drawn=True):
         args,
         table=table,
         observations=sweep.seen(panels),
-        parts=[sweep.printed(panels, table, [sweep.title(each) for each in panels])],
+        parts=[sweep.printed(panels, table, [sweep.title(panel) for panel in panels])],
         compared=ablations.against_paper(artefact, panels, comparable=args.comparable),
-        drawn={name: sweep.figure(each) for name, each in sweeps.items()} if drawn else None,
+        drawn={name: sweep.figure(panel) for name, panel in sweeps.items()} if drawn else None,
         inputs=metrics_of(folders),
     )
