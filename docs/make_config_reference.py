@@ -18,9 +18,9 @@ def reference() -> str:
     blocks = [
         "# The config",
         "Made from the models of the sections by `python docs/make_config_reference.py`; edit them."
-        " `config.yaml` is the default run's, and what another file gives goes on"
-        " top of it. `{run}`, `{project}` and the names under `paths` may stand in any path. A key"
-        " without a default has to be there; config.yaml has it.",
+        " `config.yaml` is the default run's; other files override its keys. Any path may use"
+        " `{run}`, `{project}` and the names under `paths`. Keys without a default are required;"
+        " config.yaml has them.",
         "## Top",
         table(Config),
     ]

@@ -31,7 +31,7 @@ def reference() -> str:
     ]
     for name in [*ORDER, *(name for name in lens.__all__ if name not in ORDER)]:
         blocks += api_blocks(name, getattr(lens, name))
-    blocks.append("## Commands for your own pairs")
+    blocks.append("## Commands for your pairs")
     for name in own:
         blocks += command_blocks(name, commands[name])
     blocks += ["## Stages of the workflow", "Snakemake runs these; each can be run by hand."]

@@ -16,7 +16,7 @@ from lens.core.errors import message, out_of_memory, shown
 from lens.files import cost
 from lens.files.tracking import tracker
 
-# For your own pairs, in the order of use; the others are stages.
+# For your pairs, in the order of use; the others are stages.
 FIRST = ["check", "advise", "fit", "score", "best_of", "reward_bench", "export", "serve", "embed"]
 FIRST += ["theory", "next", "suspects", "completion"]
 

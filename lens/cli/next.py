@@ -8,7 +8,7 @@ FORMATS = ["jsonl", "labelstudio", "argilla", "csv"]
 
 def add_arguments(parser):
     parser.add_argument(
-        "source", help="two answers a row, or a prompt's candidates: local file or Hub dataset"
+        "source", help="two answers per row, or a prompt's candidates: local file or Hub dataset"
     )
     parser.add_argument(
         "--have", help="labelled pairs: file, Hub dataset, or folder of `lens fit` or `lens advise`"

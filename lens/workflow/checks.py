@@ -60,7 +60,7 @@ def check_built_models(config: Config) -> None:
     if not_built and of_the_world:
         raise LensError(
             f"config: {of_the_world} would read {not_built}, but they are the offline world's "
-            "models and know only its few words. Name another encoder or LLM under `models` and "
+            "models and know only its few words. Name another model under `models` and "
             "`compare.models`; for gold scores set `gold.load.model`, or give a `pool` with "
             "`gold: true`."
         )
