@@ -18,7 +18,7 @@ from lens.data.compared import RULES, compare
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.missing import unrated_lists
 from lens.data.reading.rivals import ratings_of
-from lens.data.reading.several.listed import several, unused_inside, worths
+from lens.data.reading.several.listed import about_other_order, several, unused_inside, worths
 from lens.data.reading.sided.labels import Sides
 from lens.data.reading.sided.words import winning_side
 from lens.data.reading.ties import both_scores, graded, scores_inside
@@ -227,7 +227,7 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
     ranked = how.kind != "ratings"
     report.description = (
         f"`{name}`{f' (their `{how.text}`)' if how.text else ''} are compared by `{how.by}`, "
-        f"{how.better}: {RULES[rule]}"
+        f"{how.better}: {RULES[rule]}{about_other_order(rows, how)}"
     )
     pairs, beside = [], set()
     for place, row in rows:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from lens.core.errors import LensError
+from lens.data.check import check_data, render
 from tests.helpers.pair_rows import read
 
 GOOD, BAD = "Rinse it well, then let it dry.", "No idea about this."
@@ -152,3 +153,65 @@ def test_a_winner_that_says_chosen_is_used():
 def test_numbers_that_may_be_two_are_none(word):
     with pytest.raises(LensError, match="not a number"):
         read(*rated(word, "1"))
+
+
+def steps(*marks, name="labels"):
+    texts = [GOOD, BAD, WORSE][: len(marks)]
+    return {"prompt": f"q{len(marks)}", "completions": texts, name: list(marks)}
+
+
+@pytest.mark.parametrize(
+    "rows", [[steps(True, False)], [steps(True, False), steps(True, False, False)], [steps(1, 0)]]
+)
+def test_steps_of_one_answer_are_no_rivals(rows):
+    with pytest.raises(LensError, match="stepwise supervision") as refused:
+        read(*rows)
+    (named,) = re.findall(r"--columns '(\{.*?\})'", str(refused.value))
+    table, _ = read(*rows, columns=json.loads(named))
+    assert {*table["chosen"]} == {GOOD}
+    table, _ = read(*(steps(*row["labels"], name="ratings") for row in rows))
+    assert {*table["chosen"]} == {GOOD}
+
+
+def ultrafeedback(overall, fine, **beside):
+    return inside(
+        **{"overall_score": overall, "fine-grained_score": fine},
+        **{name: [value, value] for name, value in beside.items()},
+    )[0] | {"prompt": f"q{overall}{fine}"}
+
+
+RAW = {"annotations": {"helpfulness": {"Rating": "4"}}, "critique": "none"}
+
+
+def test_scores_of_ultrafeedback_that_disagree_are_counted_where_its_card_decides():
+    rows = [ultrafeedback((8, 3), (2, 4), **RAW), ultrafeedback((8, 3), (4, 2), **RAW)]
+    table, form = read(*rows)
+    assert ({*table["chosen"]}, len(table)) == ({GOOD}, 2)
+    assert "in 1 of 2 rows (row 1) `fine-grained_score` orders them otherwise" in form.description
+    _, agreed = read(rows[1])
+    assert "otherwise" not in agreed.description
+    with pytest.raises(LensError, match="put the answers in different orders"):
+        read(ultrafeedback((8, 3), (2, 4)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "good", "bad"),
+    [
+        (["q"], [GOOD], [None]),
+        (["q"], [GOOD], None),
+        (["q", "r"], [GOOD, GOOD], [BAD, None]),
+        (["q", "r"], [GOOD, GOOD], [None, BAD]),
+        (["q", "r"], [" ", GOOD], [BAD, BAD]),
+    ],
+)
+def test_an_answer_of_the_arena_that_is_null_is_dropped_and_counted(asked, good, bad):
+    both = [asked, good, bad], [["What now?"] * len(asked), [GOOD] * len(asked), ["None"]]
+    both[1][2] *= len(asked)
+    rows = [
+        dict(zip(("prompt", "response_a", "response_b"), map(json.dumps, texts), strict=True))
+        | {"winner_model_a": 1, "winner_model_b": 0, "winner_tie": 0}
+        for texts in both
+    ]
+    check = check_data([(f"f.csv, row {at}", row) for at, row in enumerate(rows, 1)])
+    assert (check.dropped, check.pairs) == ({"empty_response": 1}, 1)
+    assert "1 empty response (row 1)" in render(check)

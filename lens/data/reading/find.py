@@ -13,11 +13,12 @@ from lens.data.reading.rivals import require_one_rating, require_one_spelling
 from lens.data.reading.scored import pair_scores
 from lens.data.reading.several.families import Families, families, gathered
 from lens.data.reading.several.listed import Listed, find_listed, texts_in, two_lists
+from lens.data.reading.several.steps import require_no_steps
 from lens.data.reading.sided.labels import Sides
 from lens.data.reading.sided.sides import NAMING, find_sides, unjudged_sides
 from lens.data.reading.ties import graded_columns, says_tie, tie_columns, winner_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
-from lens.data.texts.cells import Row, is_empty, listed
+from lens.data.texts.cells import Row, is_empty, lacks_text, listed
 from lens.data.texts.conversations import interleaved, is_whole
 from lens.data.texts.cures import asked, either
 from lens.data.texts.names import (
@@ -83,6 +84,9 @@ class Reading:
         asked = parts.get("prompt")
         if self.parts.get("prompt") not in self.lists or not isinstance(asked, list):
             return parts, answers
+        if any(map(lacks_text, answers)):
+            said = ["" if lacks_text(each) else each[-1:] for each in answers]
+            return parts | {"prompt": asked[-1]}, said
         if len(asked) == 1:
             return parts | {"prompt": asked[0]}, answers
         if all(isinstance(said, list) and len(said) == len(asked) for said in answers):
@@ -120,6 +124,7 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     columns = in_columns.get("responses", ())
     start = int(ending(columns[0])) if columns and ending(columns[0]).isdigit() else None
     named = rename_columns(gathered(flat, in_columns), given)
+    require_no_steps(_names(named, given), named[0][0])
     lists = lists_in(_names(named, given))
     named = expanded(named, lists, ())
     twos = tuple(two_lists(_names(named, given)))
@@ -135,9 +140,8 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     for place, row in named:
         groups.setdefault(tuple(row), []).append((place, row))
     first: Found | None = None
-    whole: Found | None = None
-    if len(groups) > 1:
-        whole = _form_of(_names(named, given, start), named[0][0], scoring)
+    several = len(groups) > 1
+    whole = _form_of(_names(named, given, start), named[0][0], scoring) if several else None
     for group in groups.values():
         reading = _form_of(_names(group, given, start), group[0][0], scoring)
         if reading is None and not _lacks_label(group[0][1], whole):

@@ -178,6 +178,12 @@ def is_empty(value: object) -> bool:
     return value is None or value != value
 
 
+def lacks_text(value: object) -> bool:
+    """Whether a cell holds nothing, or a list in which a text is null or blank."""
+    parts = value if isinstance(value, list) else []
+    return is_empty(value) or any(part is None or not str(part).strip() for part in parts)
+
+
 def number(value: Any, what: str) -> float | None:
     """A rating as a number (true is 1, false 0; also 90 % and 4/5, whose 5 is no part of
     it), None where there is none; NaN is none."""

@@ -8,7 +8,7 @@ from lens.data.reading.rivals import disagree
 from lens.data.reading.several.best import best_labels, best_place
 from lens.data.reading.several.orders import by_order, kind_of
 from lens.data.reading.sided.scores import OF_SCORES
-from lens.data.texts.cells import are_marks, as_list, graded, is_empty, listed, number
+from lens.data.texts.cells import Row, are_marks, as_list, graded, is_empty, listed, number
 from lens.data.texts.cures import command, either
 from lens.data.texts.names import (
     LABELS,
@@ -32,6 +32,7 @@ from lens.data.texts.turns import is_message
 VALUES = (*RANK_LISTS, *ORDERS, *RATING_LISTS)
 INSIDE = ("rank", *RATINGS)
 ULTRAFEEDBACK = ("overall_score", "fine-grained_score")  # of which its card takes the first
+BESIDE_THEM = {"annotations", "critique"}  # what else UltraFeedback's own answers hold
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Listed:
     inside: str | None
     kind: str
     start: int = 1  # the best rank, or the number of the first answer
+    against: str | None = None  # a rating inside that may order the answers otherwise
 
     @property
     def by(self) -> str:
@@ -99,9 +101,21 @@ def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
         best = best_labels(names, responses, names.start)
         found = [Listed(responses, text, n, None, "choice", start) for n, start in best] or found
     found = [replace(each, start=0) if _from_0(names, each) else each for each in found]
+    if [how.inside for how in found[:2]] == [*ULTRAFEEDBACK] and _is_ultrafeedback(items):
+        found = [replace(found[0], against=found[1].inside), *found[2:]]
     if told:
         require_one_order(names, found)
     return found[0] if found else responses
+
+
+def _is_ultrafeedback(items: list) -> bool:
+    """Whether answers have the fields of the raw UltraFeedback set, annotations by aspect too."""
+    return all(
+        isinstance(item, dict)
+        and item.keys() >= BESIDE_THEM
+        and isinstance(item["annotations"], dict)
+        for item in items
+    )
 
 
 def _beside(names: Names) -> list[str]:
@@ -113,21 +127,38 @@ def _beside(names: Names) -> list[str]:
 def require_one_order(names: Names, found: list["Listed"]) -> None:
     """LensError where two ratings, ranks or orders of a list put its answers in different ones."""
     both = ((found[0], other) for other in found[1:])
-    for first, other in (
-        pair for pair in both if (pair[0].inside, pair[1].inside) != ULTRAFEEDBACK
-    ):
+    for first, other in both:
         for where, row in names.rows:
-            items = listed(row.get(first.responses)) or []
-            try:
-                told = [worths(row, items, how, where) for how in (first, other)]
-            except (LensError, TypeError, KeyError):
-                continue
-            if len(told[0]) == len(told[1]) and disagree(*told):
+            if orders_differ(row, first, other, where):
                 meant = {f"`{how.path}` counts": {how.role: how.path} for how in (first, other)}
                 raise LensError(
                     f"{where}: `{first.path}` and `{other.path}` put the answers in different "
                     f"orders. {either(where, meant)}"
                 )
+
+
+def orders_differ(row: dict, first: "Listed", other: "Listed", where: str) -> bool:
+    """Whether two ratings, ranks or orders put a row's answers in different ones."""
+    items = listed(row.get(first.responses)) or []
+    try:
+        told = [worths(row, items, how, where) for how in (first, other)]
+    except (LensError, TypeError, KeyError):
+        return False
+    return len(told[0]) == len(told[1]) and disagree(*told)
+
+
+def about_other_order(rows: list[Row], how: "Listed") -> str:
+    """In which rows the rating that does not count orders the answers otherwise; "" for none."""
+    if how.against is None:
+        return ""
+    other = replace(how, inside=how.against)
+    found = [place for place, row in rows if orders_differ(row, how, other, place)]
+    shown = ", ".join(place.rpartition(", ")[2] for place in found[:5])
+    more = ", ..." * (len(found) > 5)
+    return (
+        f"; in {len(found):,} of {len(rows):,} rows ({shown}{more}) `{other.inside}` orders them "
+        f"otherwise, and `{how.inside}` counts, as the card of UltraFeedback has it"
+    ) * bool(found)
 
 
 def _from_0(names: Names, how: "Listed") -> bool:
