@@ -24,10 +24,10 @@ def crossed_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     bootstrap over seeds covers too rarely; this interval does not. With one seed: items alone.
     Raises LensError if a value is missing or not finite.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     mean, error, freedom = _crossed(values)
-    half = t.ppf(0.5 + level / 2, freedom) * error if error else 0.0
+    half = stdtrit(freedom, 0.5 + level / 2) * error if error else 0.0
     return Interval(float(mean), float(mean - half), float(mean + half))
 
 
@@ -50,12 +50,12 @@ def interval_by_prompt(
 def crossed_p_value(values: np.ndarray) -> float:
     """Two-sided p-value for a mean of 0 of values [seeds, items]: below 0.05 exactly if the 95 %
     interval of `crossed_interval` excludes 0."""
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     mean, error, freedom = _crossed(values)
     if error == 0:
         return float(mean == 0)
-    return float(2 * t.sf(abs(mean) / error, freedom))
+    return float(2 * stdtr(freedom, -abs(mean) / error))
 
 
 def _crossed(values: np.ndarray) -> tuple[float, float, float]:

@@ -18,24 +18,24 @@ READINGS = {
 
 def ratio_of_means(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float, float]:
     """(ratio, low, high) of the means of paired runs [R], by the delta method and Student's t."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     ratio = numerator.mean() / denominator.mean()
     if len(numerator) < 2:
         return float(ratio), float("nan"), float("nan")
     residual = numerator - ratio * denominator
     error = residual.std(ddof=1) / np.sqrt(len(residual)) / abs(denominator.mean())
-    half = t.ppf(0.975, len(residual) - 1) * error
+    half = stdtrit(len(residual) - 1, 0.975) * error
     return float(ratio), float(ratio - half), float(ratio + half)
 
 
 def above_zero(errors: np.ndarray, standard_errors: np.ndarray) -> bool:
     """Whether the mean of estimation errors [R] is clearly above 0: by more than two standard
     errors over test pairs and, if there are several runs, by Student's t over runs."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     mean, count = errors.mean(), len(errors)
-    spread = t.ppf(0.975, count - 1) * errors.std(ddof=1) / np.sqrt(count) if count > 1 else 0.0
+    spread = stdtrit(count - 1, 0.975) * errors.std(ddof=1) / np.sqrt(count) if count > 1 else 0.0
     return bool(mean > 2 * standard_errors.mean() and mean > spread)
 
 
