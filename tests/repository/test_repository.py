@@ -128,6 +128,9 @@ def test_rules_commands_modules_and_logs_share_a_name():
             assert words["command"].startswith(f"{own.replace('_', '-')} ")
             words["command:q"] = words["command"]
         said = rule.shellcmd.replace("{params.launch}", "python -m lens")
+        on_gpus = said.removeprefix("python -m lens.files.gpus {resources.gpu} ")
+        assert ("gpu" in rule.resources) == (on_gpus != said), name
+        said = on_gpus
         said = said.replace("lens each --command", "lens")
         for key in ("command", "command:q", "reads"):
             said = said.replace(f"{{params.{key}}}", words.get(key, ""))
