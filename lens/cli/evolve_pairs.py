@@ -25,9 +25,10 @@ def add_arguments(parser):
 def run(args):
     import pandas as pd
 
+    from lens.core.processes import is_first
     from lens.files import artifacts
     from lens.language import loading
-    from lens.language.finetuning import get_ready, is_first
+    from lens.language.finetuning import get_ready
     from lens.textspace import text_pairs
     from lens.textspace.self_evolved import evolve
 
@@ -79,8 +80,8 @@ def run(args):
 def _train_and_score(args, table, responses, seed, tokens):
     """(scores of the responses by a reward model trained on the table, tokens of all texts, (how
     many were read, parameters))."""
+    from lens.core.processes import from_first
     from lens.core.seeds import derive_seed
-    from lens.language.finetuning import from_first
 
     start, how = derive_seed(seed, "text") % 2**31, finetuning(args)
     model, tokens, facts = train_classifier(

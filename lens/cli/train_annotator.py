@@ -1,5 +1,6 @@
 """Train the annotator, a text reward model on all training pairs, that labels sampled responses."""
 
+from lens.cli.shared.arguments import settings
 from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.text import (
@@ -23,22 +24,28 @@ def add_arguments(parser):
 
 
 def run(args):
+    from pathlib import Path
+
     from lens.core import diagnostics
+    from lens.core.processes import is_first
+    from lens.files import saves
     from lens.language import loading
-    from lens.language.finetuning import get_ready, is_first
+    from lens.language.finetuning import get_ready
 
     get_ready("trl.trainer.reward_trainer", "peft")
     loading.set_threads(args.threads)
     pairs = hard_pairs(args.pairs)
     pairs = pairs[pairs["split"] == "train"]
-    how = {"lora": lora(args), "seed": args.seed, "out": args.out}
+    inputs = {"pairs": args.pairs, **loading.weight_files(args.model)}
+    how = {"lora": lora(args), "seed": args.seed, "out": Path(args.out)}
+    how["checkpoint"] = saves.checkpoint(args.out, settings(args), inputs)
     _, tokens, facts = train_classifier(args, pairs, args.pairs, None, finetuning(args), **how)
     if not is_first():
         return
     flags = diagnostics.named(diagnostics.training_loss_flags(facts["last_loss"]), seed=args.seed)
     write_metrics(
         args,
-        {"pairs": args.pairs, **loading.weight_files(args.model)},
+        inputs,
         {"pairs": len(pairs), "texts_shortened": tokens.shortened, "flags": flags, **facts},
         training_cost(facts),
     )

@@ -2,9 +2,14 @@
 
 from dataclasses import replace
 
+from lens.cli.shared.arguments import settings
 from lens.cli.shared.model import add_model_arguments, model_options
 from lens.cli.shared.outputs import input_files, write_metrics
-from lens.cli.shared.text import add_finetuning_arguments, finetuning, training_cost
+from lens.cli.shared.text import (
+    add_finetuning_arguments,
+    finetuning,
+    training_cost,
+)
 
 
 def add_arguments(parser):
@@ -17,26 +22,32 @@ def add_arguments(parser):
 
 
 def run(args):
-    from pathlib import Path
+    from functools import partial
 
-    from lens.files import artifacts
+    from lens.core.processes import is_first
+    from lens.files import artifacts, saves
     from lens.language import loading
-    from lens.language.finetuning import get_ready, is_first
+    from lens.language.finetuning import get_ready
 
     get_ready("trl.trainer.sft_trainer")
     loading.set_threads(args.threads)
     picks = artifacts.read_table(args.picks)
-    by_seed = {}
-    for seed in args.seeds:
-        by_seed[str(seed)] = facts = train(args, picks, seed, Path(args.out_dir) / f"seed_{seed}")
+    inputs = input_files(args, "picks") | loading.weight_files(args.model)
+    by_seed, seconds = {}, {}
+    with saves.unfinished(args.out_dir, settings(args), inputs) as folder:
+        for seed in args.seeds:
+            name = f"seed_{seed}"
+            facts = saves.piece(folder / name, partial(train, args, picks, seed))
+            seconds[name] = facts.pop("seconds")
+            by_seed[str(seed)] = facts
     if not is_first():
         return
     total = sum(one["tokens"] for one in by_seed.values())
-    inputs = input_files(args, "picks") | loading.weight_files(args.model)
-    write_metrics(args, inputs, {"by_seed": by_seed}, training_cost(facts, tokens=total))
+    cost = training_cost(facts, tokens=total, seconds=seconds)
+    write_metrics(args, inputs, {"by_seed": by_seed}, cost)
 
 
-def train(args, picks, seed, folder):
+def train(args, picks, seed, folder, checkpoint):
     """Trains and saves one seed's model; texts beyond --max-length tokens lose their end."""
     from transformers import AutoModelForCausalLM
 
@@ -58,4 +69,5 @@ def train(args, picks, seed, folder):
         replace(finetuning(args), max_length=limit),
         seed=derive_seed(seed, "sft") % 2**31,
         out=folder,
+        checkpoint=checkpoint,
     )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from lens.cli.shared.arguments import settings
 from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.text import (
@@ -11,6 +12,7 @@ from lens.cli.shared.text import (
     finetuning,
     hard_pairs,
     lora,
+    token_ids,
     train_classifier,
     training_cost,
 )
@@ -32,43 +34,42 @@ def add_arguments(parser):
 
 
 def run(args):
-    import time
-    from pathlib import Path
+    from functools import partial
 
     from lens.core.diagnostics import named, training_loss_flags
-    from lens.files import artifacts
+    from lens.core.processes import is_first
+    from lens.files import artifacts, saves
     from lens.language import loading
-    from lens.language.finetuning import get_ready, is_first
+    from lens.language.finetuning import get_ready
 
     get_ready("trl.trainer.reward_trainer", "peft")
     loading.set_threads(args.threads)
     pairs = hard_pairs(args.pairs)
     synthetic = artifacts.read_table(args.synthetic) if args.synthetic else None
+    inputs = input_files(args, "pairs", "synthetic") | loading.weight_files(args.model)
     by_scale: dict[str, dict] = {}
-    tokens: Any = None
-    flags, seconds, total = [], {}, 0
-    for scale in args.scales:
-        by_seed = by_scale.setdefault(str(scale), {})
-        for seed in args.seeds:
-            folder = Path(args.out_dir) / f"x{scale}" / f"seed_{seed}"
-            begun = time.perf_counter()
-            facts, tokens = train(args, pairs, synthetic, scale, seed, folder, tokens)
-            by_seed[str(seed)] = facts
-            flags += named(training_loss_flags(facts["last_loss"]), scale=scale, seed=seed)
-            seconds[f"x{scale}/seed_{seed}"] = time.perf_counter() - begun
-            total += facts["tokens"]
+    flags, seconds, texts = [], {}, Texts(args)
+    with saves.unfinished(args.out_dir, settings(args), inputs) as folder:
+        for scale in args.scales:
+            by_seed = by_scale.setdefault(str(scale), {})
+            for seed in args.seeds:
+                name = f"x{scale}/seed_{seed}"
+                table, how = training_table(args, pairs, synthetic, scale, seed)
+                texts.tables.append(table)
+                facts = saves.piece(folder / name, partial(train, args, texts, how, seed))
+                seconds[name], shortened = facts.pop("seconds"), facts.pop("texts_shortened")
+                by_seed[str(seed)] = facts
+                flags += named(training_loss_flags(facts["last_loss"]), scale=scale, seed=seed)
     if not is_first():
         return
-    inputs = input_files(args, "pairs", "synthetic") | loading.weight_files(args.model)
+    total = sum(facts["tokens"] for by_seed in by_scale.values() for facts in by_seed.values())
     cost = training_cost(facts, tokens=total, seconds=seconds)
-    facts = {"by_scale": by_scale, "flags": flags, "texts_shortened": tokens.shortened}
+    facts = {"by_scale": by_scale, "flags": flags, "texts_shortened": shortened}
     write_metrics(args, inputs, facts, cost)
 
 
-def train(args, pairs, synthetic, scale, seed, folder, tokens):
-    """Trains and saves the model of one scale and seed; returns what happened, and the tokens of
-    all texts so far."""
-    from lens.core.seeds import derive_seed
+def training_table(args, pairs, synthetic, scale, seed):
+    """(pairs that the model of one scale and seed is trained on, how)."""
     from lens.textspace import text_pairs
 
     rows = text_pairs.seed_rows(pairs, args.n_pairs, seed)
@@ -76,8 +77,38 @@ def train(args, pairs, synthetic, scale, seed, folder, tokens):
     how = finetuning(args)
     if synthetic is None:  # k shuffled passes: copies of a pair do not meet in a batch
         how = replace(how, epochs=how.epochs * scale)
+    return table, how
+
+
+class Texts:
+    """The tables of all models so far, and the tokens of their texts once a model is loaded."""
+
+    def __init__(self, args):
+        self.source, self.tables = args.pairs, []
+        self.tokens: Any = None
+
+    @property
+    def shortened(self):
+        """Distinct texts that were cut, those of models that an earlier attempt trained too."""
+        for table in self.tables:
+            for side in ("chosen", "rejected"):
+                token_ids(self.tokens, table, side, self.source)
+        return self.tokens.shortened
+
+
+def train(args, texts, how, seed, folder, checkpoint):
+    """Trains and saves a model on the last of the tables; returns what happened."""
+    from lens.core.seeds import derive_seed
+
     start = derive_seed(seed, "text") % 2**31  # one for all scales and methods, as for the MLPs
-    _, tokens, facts = train_classifier(
-        args, table, args.pairs, tokens, how, lora=lora(args), seed=start, out=folder
+    _, texts.tokens, facts = train_classifier(
+        args,
+        texts.tables[-1],
+        args.pairs,
+        texts.tokens,
+        how,
+        lora=lora(args),
+        seed=start,
+        out=folder,
     )
-    return facts, tokens
+    return facts | {"texts_shortened": texts.shortened}

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lens.core.errors import LensError
-from lens.files import artifacts, shards
+from lens.files import artifacts, saves, shards
 
 
 class Rows:
@@ -148,6 +148,6 @@ def check_same_model(*paths: str | Path) -> None:
         if model != known[first]:
             raise LensError(
                 f"{path} was made with another model than {first}; the model changed during the "
-                f"run: {shards.difference(model, known[first])}. Pin its `revision`, then remove "
+                f"run: {saves.difference(model, known[first])}. Pin its `revision`, then remove "
                 "the older of the two files and run Snakemake again."
             )

@@ -6,28 +6,17 @@ is computed its blocks are in the folder `blocks/` next to it, each with a JSON 
 hash and its inputs. The finished shard replaces them.
 """
 
-import hashlib
-import json
-import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, TypeAlias
-
-import numpy as np
-import pandas as pd
 
 from lens.core.errors import LensError
-from lens.files import artifacts, cost
+from lens.files import artifacts, cost, saves
+from lens.files.saves import Payload
 from lens.files.tracking import track
 
-Payload: TypeAlias = Mapping[str, np.ndarray] | pd.DataFrame
-Counts = Mapping[str, int]
 IGNORED = {"revision": None}  # settings that may differ: `model` holds the commit
-BLOCK_KEYS = {"metrics", "cost", "model", "seconds"}
-RUN_ONLY = ("out", "metrics", "shard", "shards")  # arguments that do not change the result
 SUMMED = ("wall_seconds", "cpu_seconds", "device_seconds", "tokens", "new_tokens")
 LARGEST = (
     "peak_memory_bytes",
@@ -63,7 +52,7 @@ class Share:
 def run(
     share: Share,
     rows: int,
-    make: Callable[[int, int], tuple[Payload, Counts, Counts]],
+    make: saves.Make,
     whole: Callable[[list[Payload]], None],
     *,
     out: str | Path,
@@ -78,109 +67,26 @@ def run(
     the block, its metrics and its cost (counts for `cost.measured`); metrics and costs are summed.
     whole(blocks) writes the blocks to `out`. Then the report is written and the blocks are removed.
 
-    An earlier block is used if `settings`, `inputs` (files), code and versions are the same.
-    `model` identifies the weights. Raises LensError if a block was made by other weights: the model
-    changed during the run.
+    Other arguments as for `saves.blocks`.
     """
-    settings = {name: value for name, value in settings.items() if name not in RUN_ONLY}
-    hashes = {name: artifacts.sha256(path) for name, path in inputs.items()}
-    keyed = {name: value for name, value in settings.items() if name not in IGNORED}
-    digest = _digest([keyed, hashes, artifacts.versions(), artifacts.code_sha256()])[:16]
-    folder, blocks = Path(out).parent / "blocks", share.blocks(rows)
-    made: list[Payload] = []
-    metrics: dict[str, int] = {}
-    counted: dict[str, Any] = {}
-    earlier = 0.0
-    for first, stop in blocks:
-        path = folder / f"{first:09d}-{stop:09d}.{digest}"
-        payload, about, seconds = _block(path, model, make, first, stop)
-        earlier += seconds
-        made.append(payload)
-        metrics, counted = _added(metrics, about["metrics"]), _added(counted, about["cost"])
-    whole(made)
-    used = cost.measured(**counted)
-    used |= {name: used[name] + earlier for name in ("wall_seconds", "device_seconds")}
+    folder, spans = Path(out).parent / "blocks", share.blocks(rows)
+    made = saves.blocks(folder, spans, make, settings=settings, inputs=inputs, model=model)
+    whole(made.payloads)
     artifacts.write_json(
         report,
         {
-            "metrics": metrics,
-            "settings": settings,
-            "inputs": hashes | dict(model),
+            "metrics": made.metrics,
+            "settings": saves.what(settings),
+            "inputs": made.inputs | dict(model),
             "versions": artifacts.versions(),
-            "cost": used,
+            "cost": cost.measured(**made.cost),
             "model": dict(model),
-            "rows": [blocks[0][0], blocks[-1][1]] if blocks else None,
+            "rows": [spans[0][0], spans[-1][1]] if spans else None,
             "all_rows": rows,
             "sha256": artifacts.sha256(out),
         },
     )
-    _clear(folder, blocks)
-
-
-def _block(
-    path: Path,
-    model: Mapping[str, str],
-    make: Callable[[int, int], tuple[Payload, Counts, Counts]],
-    first: int,
-    stop: int,
-) -> tuple[Payload, dict, float]:
-    """(a block, its record, the seconds that an earlier attempt needed for it, or 0)."""
-    if saved := _find(path, model):
-        return *saved, saved[1]["seconds"]
-    begun = time.perf_counter()
-    payload, facts, counts = make(first, stop)
-    about: dict[str, Any] = {"metrics": dict(facts), "cost": dict(counts), "model": dict(model)}
-    payload = _save(path, payload, about | {"seconds": time.perf_counter() - begun})
-    return payload, about, 0.0
-
-
-def _added(counts: Counts, more: Counts) -> dict[str, int]:
-    """Sums by name; for `parameters` the larger value."""
-    total = dict(counts)
-    for name, value in more.items():
-        old = total.get(name, 0)
-        total[name] = max(old, value) if name == "parameters" else old + value
-    return total
-
-
-def _find(path: Path, model: Mapping[str, str]) -> tuple[Payload, dict] | None:
-    """(a saved block, its record), or None if it is missing or damaged."""
-    record_file = path.with_name(f"{path.name}.json")
-    if not record_file.is_file():
-        return None
-    try:
-        record = artifacts.read_json(record_file)
-        file = path.with_name(record["file"])
-        whole = artifacts.sha256(file) == record["sha256"] and set(record) >= BLOCK_KEYS
-    except (LensError, OSError, KeyError, TypeError):
-        whole = False
-    if not whole:
-        logging.getLogger(__name__).warning("%s is damaged: this block is made again", path)
-        return None
-    if record["model"] != dict(model):
-        raise LensError(
-            f"{path} was made with another model than this job uses; the model changed during the "
-            f"run: {difference(record['model'], model)}. Set `revision` to the first commit to "
-            f"resume, or remove the folder {path.parent} to start again."
-        )
-    logging.getLogger(__name__).warning("%s: already complete, not made again", path)
-    return artifacts.read_block(file), record
-
-
-def _save(path: Path, payload: Payload, about: Mapping) -> Payload:
-    """Saves a block and reads it back, so that an interruption does not change the shard."""
-    file = artifacts.write_block(path, payload)
-    record = {**about, "file": file.name, "sha256": artifacts.sha256(file)}
-    artifacts.write_json(path.with_name(f"{path.name}.json"), record)
-    return artifacts.read_block(file)
-
-
-def _clear(folder: Path, blocks: Sequence[tuple[int, int]]) -> None:
-    """Removes all saved blocks of these rows. The folder stays, because other shards use it."""
-    for file in list(folder.glob("*-*")) if blocks else []:
-        start = file.name.partition("-")[0]
-        if start.isdigit() and blocks[0][0] <= int(start) < blocks[-1][1]:
-            file.unlink(missing_ok=True)
+    saves.clear(folder, spans)
 
 
 def read_reports(shards: Sequence[str]) -> list[dict]:
@@ -195,11 +101,11 @@ def read_reports(shards: Sequence[str]) -> list[dict]:
         if report["model"] != first["model"]:
             raise LensError(
                 f"{shard} was made with another model than {shards[0]}; the model changed during "
-                f"the run: {difference(report['model'], first['model'])}. Pin its `revision`. "
-                f"{again(shard)}"
+                f"the run: {saves.difference(report['model'], first['model'])}. Pin its "
+                f"`revision`. {again(shard)}"
             )
         for what in ("inputs", "settings"):
-            differ = difference(report[what] | IGNORED, first[what] | IGNORED)
+            differ = saves.difference(report[what] | IGNORED, first[what] | IGNORED)
             if differ:
                 raise LensError(
                     f"{shard} and {shards[0]} differ in {what}: {differ}. {again(shard)}"
@@ -239,7 +145,7 @@ def merged(reports: Sequence[dict]) -> tuple[dict, dict]:
     the stage has no rows."""
     facts: dict[str, int] = {}
     for report in reports:
-        facts = _added(facts, report["metrics"])
+        facts = saves.added(facts, report["metrics"])
     if not reports[0]["all_rows"]:
         raise LensError("the stage has no rows: nothing was read, sampled or scored.")
     costs = [report["cost"] for report in reports]
@@ -260,13 +166,3 @@ def write_metrics(
     metrics = {name: reports[0][name] for name in ("settings", "inputs", "versions")}
     artifacts.write_json(path, metrics | {"metrics": facts})
     track(str(Path(path).with_suffix("")), metrics["settings"], facts)
-
-
-def difference(one: Mapping, other: Mapping) -> str:
-    """Where two mappings differ, as text: "name (first value and second value), ..."."""
-    names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
-    return ", ".join(f"{n} ({str(one.get(n))[:40]} and {str(other.get(n))[:40]})" for n in names)
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -8,15 +8,17 @@ import copy
 import gc
 import importlib
 import os
+import shutil
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lens.core.errors import LensError
+from lens.core.processes import is_first
 from lens.files.atomic import replacing_folder
 from lens.language import loading
 from lens.language.gold import unused_id
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase as Tokenizer
     from transformers import Trainer
 
-T = TypeVar("T")
 EXTRA = 'Run `pip install "lens-rm[text]"`, or take the textual methods out of the config.'
 
 
@@ -119,9 +120,11 @@ def train_reward(
     lora: Lora | None,
     seed: int,
     out: str | Path | None,
+    checkpoint: Path | None = None,
 ) -> dict:
     """Trains the classifier on token ids of n pairs with TRL's RewardTrainer (Bradley-Terry loss)
-    and saves it, or its adapter, in the folder `out` if one is given. Returns what happened.
+    and saves it, or its adapter, in the folder `out` if one is given. Returns what happened. With a
+    `checkpoint`, a folder, it saves there where it is, and goes on from what it finds.
 
     LensError where a target of `lora` is not in the model, or the loss is not finite. The model's
     `pad_token_id` is then a token that no text holds: pad with it where texts are scored by the
@@ -149,7 +152,7 @@ def train_reward(
         peft_config=lora_config(lora, model),
     )
     tokens = sum(map(len, chosen_ids)) + sum(map(len, rejected_ids))
-    return _run(trainer, tokenizer, out) | {
+    return _run(trainer, tokenizer, out, checkpoint) | {
         "pairs_per_epoch": len(lengths),
         "tokens": int(tokens * settings.epochs),
     }
@@ -164,12 +167,13 @@ def train_sft(
     *,
     seed: int,
     out: str | Path,
+    checkpoint: Path | None = None,
 ) -> dict:
     """Trains the causal model on texts (prompt and answer) with TRL's SFTTrainer and saves it.
 
     The loss is on the tokens from each text's start of the answer on. A text of more than
     `max_length` tokens loses its end; one whose prompt leaves no room for an answer is left out and
-    counted. LensError where none is left.
+    counted. LensError where none is left. `checkpoint` is as for `train_reward`.
     """
     require("trl")
     from datasets import Dataset
@@ -200,7 +204,7 @@ def train_sft(
         processing_class=tokenizer,
     )
     cut = sum(len(text) > (settings.max_length or len(text)) for text in text_ids)
-    return _run(trainer, tokenizer, out) | {
+    return _run(trainer, tokenizer, out, checkpoint) | {
         "texts": len(kept),
         "texts_shortened": cut,
         "texts_without_room": len(text_ids) - len(kept),
@@ -218,22 +222,6 @@ def padding_token(tokenizer: "Tokenizer", token_ids: Sequence[Sequence[int]]) ->
         if pad >= len(tokenizer):
             raise LensError("the texts use every token of the model, so none is left for padding.")
     return pad
-
-
-def is_first() -> bool:
-    """Whether this is the process that writes, of those that train together."""
-    return int(os.environ.get("RANK", 0)) == 0
-
-
-def from_first(value: T) -> T:
-    """The value that the first of the processes that train together has."""
-    import torch.distributed as together
-
-    if not (together.is_available() and together.is_initialized()):
-        return value
-    box = [value]
-    together.broadcast_object_list(box, src=0)
-    return box[0]
 
 
 def _trainer(
@@ -265,7 +253,7 @@ def _trainer(
         )
     warnings.simplefilter("ignore", FutureWarning)  # on names that TRL itself still uses
     config = config_class(
-        # Nothing is saved during training, but the trainer needs a folder.
+        # lens.language.resuming saves during training, but the trainer needs a folder.
         output_dir=tempfile.mkdtemp(prefix="lens-"),
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
@@ -289,15 +277,23 @@ def _trainer(
     )
     from transformers.trainer_callback import PrinterCallback
 
-    trainer = trainer_class(model=model, args=config, **options)
+    from lens.language.resuming import Resuming
+
+    resuming = type(trainer_class.__name__, (Resuming, trainer_class), {})
+    trainer = resuming(model=model, args=config, **options)
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def _run(trainer: "Trainer", tokenizer: "Tokenizer", out: str | Path | None) -> dict:
-    import shutil
+def _run(
+    trainer: "Trainer",
+    tokenizer: "Tokenizer",
+    out: str | Path | None,
+    checkpoint: Path | None,
+) -> dict:
+    from lens.language.resuming import train
 
-    trainer.train()
+    train(trainer, checkpoint)
     shutil.rmtree(trainer.args.output_dir, ignore_errors=True)
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     if not np.isfinite(losses).all():
@@ -305,6 +301,7 @@ def _run(trainer: "Trainer", tokenizer: "Tokenizer", out: str | Path | None) -> 
     trained = trainer.model
     if out and is_first():
         save(trainer.accelerator.unwrap_model(trained), tokenizer, out)
+        shutil.rmtree(checkpoint or "", ignore_errors=True)
     return {
         "steps": trainer.state.global_step,
         "first_loss": losses[0],

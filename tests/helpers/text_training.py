@@ -1,8 +1,10 @@
 """A reward model of token ids, trained on the spot."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
-from lens.language import finetuning
+from lens.language import finetuning, resuming
 from lens.language.finetuning import Settings
 from tests.helpers.word_models import WORDS
 
@@ -17,7 +19,30 @@ def rows(count, seed=0):
     return texts[:count], texts[count:]
 
 
-def train(folder, out, *, lora=None, seed=0, settings=ONCE, data=None):
+class StoppedError(Exception):
+    """A training that is over before its end."""
+
+
+@contextmanager
+def stopping(steps):
+    """Saves after every step, and ends before the step after `steps`, as a kill would."""
+    every, save = resuming.EVERY, resuming.Saving.save
+
+    def save_and_stop(self, state):
+        save(self, state)
+        if state.global_step == steps:
+            raise StoppedError
+
+    resuming.EVERY, resuming.Saving.save = 0.0, save_and_stop
+    try:
+        yield
+    except StoppedError:
+        pass
+    finally:
+        resuming.EVERY, resuming.Saving.save = every, save
+
+
+def train(folder, out, *, lora=None, seed=0, settings=ONCE, data=None, checkpoint=None):
     tokenizer, model = finetuning.new_classifier(
         str(folder),
         revision=None,
@@ -29,6 +54,14 @@ def train(folder, out, *, lora=None, seed=0, settings=ONCE, data=None):
     before = {name: value.clone() for name, value in model.named_parameters()}
     chosen, rejected = data or rows(8)
     facts = finetuning.train_reward(
-        model, tokenizer, chosen, rejected, settings, lora=lora, seed=seed, out=out
+        model,
+        tokenizer,
+        chosen,
+        rejected,
+        settings,
+        lora=lora,
+        seed=seed,
+        out=out,
+        checkpoint=checkpoint,
     )
     return before, facts

@@ -1,7 +1,5 @@
 """Training on text with TRL: what moves, what is saved, what is refused."""
 
-import os
-import subprocess
 import sys
 from importlib.util import find_spec
 
@@ -15,7 +13,6 @@ from lens.language.finetuning import Lora, Settings
 from lens.language.templates import answer_starts, common_prefix
 from tests.helpers.text_training import ONCE, rows, train
 from tests.helpers.word_models import WORDS, save_tokenizer, shape
-from tests.helpers.workflow_tools import ROOT
 
 pytestmark = pytest.mark.skipif(  # importing them here would take seconds of every run
     not (find_spec("trl") and find_spec("peft")), reason="extra `text` is not installed"
@@ -240,43 +237,6 @@ def test_a_missing_package_is_named_with_the_extra(monkeypatch):
         LensError, match=r'needs peft, which is missing\. Run `pip install "lens-rm'
     ):
         finetuning.require("trl", "peft")
-
-
-ON_SEVERAL = """
-import os, sys
-from pathlib import Path
-from lens.language import finetuning, loading
-from tests.helpers.text_training import Settings, train
-
-loading.set_threads(1)
-train(sys.argv[1], sys.argv[2], settings=Settings(2, 1e-3, 8))
-rank = finetuning.from_first(os.environ["RANK"])
-said = f"{os.environ['WORLD_SIZE']} {finetuning.is_first()} {rank}"
-Path(f"{sys.argv[2]}.{os.environ['RANK']}").write_text(said)
-"""
-
-
-def test_several_processes_share_a_batch(llama_folder, tmp_path):
-    """Two processes on the CPU, each with half of the batch: the same model as by one."""
-    script = tmp_path / "train.py"
-    script.write_text(ON_SEVERAL)
-    launch = f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node 2 {script}"
-    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(
-        [*launch.split(), llama_folder, tmp_path / "two"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, **environment},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert (tmp_path / "two.0").read_text() == "2 True 0"
-    assert (tmp_path / "two.1").read_text() == "2 False 0"
-    train(llama_folder, tmp_path / "one", settings=Settings(2, 1e-3, 8))
-    chosen, _ = rows(8)
-    np.testing.assert_allclose(
-        score(tmp_path / "two", chosen), score(tmp_path / "one", chosen), atol=1e-4
-    )
 
 
 def test_sums_in_bfloat16_leave_the_weights_in_their_type(llama_folder, tmp_path):

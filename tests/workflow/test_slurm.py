@@ -36,8 +36,8 @@ exec {python} "$@"
 STOP = """
 import os, signal, sys
 from lens import cli
-from lens.files import shards
-save, saved = shards._save, []
+from lens.files import saves
+save, saved = saves._save, []
 def stopping(path, *rest):
     payload = save(path, *rest)
     saved.append(path.name)
@@ -46,7 +46,7 @@ def stopping(path, *rest):
             print(*saved, sep="\\n", file=file)
         os.kill(os.getpid(), signal.SIGSTOP)
     return payload
-shards._save = stopping
+saves._save = stopping
 cli.main(sys.argv[1:])
 """
 

@@ -100,16 +100,18 @@ def hard_pairs(path: str):
     return pairs
 
 
-def train_classifier(args, table, source: str, tokens, how, *, lora, seed: int, out):
+def train_classifier(args, table, source: str, tokens, how, *, lora, seed, out, checkpoint=None):
     """Trains a reward model on the pairs (prompt, chosen, rejected) of a table and saves it in
-    `out`: (model, `AnswerTokens` of all texts so far, facts). `tokens` is None at first."""
+    `out`: (model, `AnswerTokens` of all texts so far, facts). `tokens` is None at first. The folder
+    `checkpoint` holds what a stopped training needs to resume."""
     from lens.language.finetuning import new_classifier, train_reward
 
     known = tokens.tokenizer if tokens else None
     tokenizer, model = new_classifier(**model_options(args), seed=seed, tokenizer=known)
     tokens = tokens or answer_tokens(args, tokenizer, model)
     chosen, rejected = (token_ids(tokens, table, side, source) for side in ("chosen", "rejected"))
-    facts = train_reward(model, tokenizer, chosen, rejected, how, lora=lora, seed=seed, out=out)
+    more = {"lora": lora, "seed": seed, "out": out, "checkpoint": checkpoint}
+    facts = train_reward(model, tokenizer, chosen, rejected, how, **more)
     return model, tokens, facts
 
 

@@ -1,0 +1,113 @@
+"""Trainings that are stopped and go on: the same weights, bit for bit, and nothing pickled."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from lens.language import finetuning, gold, loading
+from lens.language.finetuning import Lora, Settings
+from tests.helpers.text_training import rows, stopping, train
+from tests.helpers.workflow_tools import ROOT
+
+pytestmark = pytest.mark.skipif(
+    not (find_spec("trl") and find_spec("peft")), reason="extra `text` is not installed"
+)
+# 3 epochs of 3 steps, each of two parts; the loss is logged at every step (a tenth of 9).
+LONG = Settings(3, 1e-2, 4, device_batch_size=2, warmup_share=0.2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    loading.set_threads(1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "lora", "name"),
+    [
+        (4, None, "model.safetensors"),
+        (6, None, "model.safetensors"),  # the end of an epoch
+        (5, Lora(rank=2, dropout=0.3), "adapter_model.safetensors"),
+    ],
+)
+def test_a_training_that_was_stopped_ends_with_the_same_bytes(
+    llama_folder, tmp_path, steps, lora, name
+):
+    options = {"settings": LONG, "lora": lora, "data": rows(12)}
+    _, expected = train(llama_folder, tmp_path / "whole", **options)
+    checkpoint = tmp_path / "checkpoint"
+    with stopping(steps):
+        train(llama_folder, tmp_path / "m", checkpoint=checkpoint, **options)
+    kept = {file.suffix for file in checkpoint.iterdir()}
+    assert kept == {".safetensors", ".json"}
+    assert not (tmp_path / "m").exists()
+    _, facts = train(llama_folder, tmp_path / "m", checkpoint=checkpoint, **options)
+    assert facts == expected
+    same = [(tmp_path / folder / name).read_bytes() for folder in ("whole", "m")]
+    assert same[0] == same[1]
+    assert not checkpoint.exists()
+
+
+def test_a_training_that_goes_on_does_what_is_left_alone(llama_folder, tmp_path, monkeypatch):
+    """Other texts from step 4 on would be seen: the saved state is used, not made again."""
+    with stopping(4):
+        train(llama_folder, None, checkpoint=tmp_path / "c", settings=LONG, data=rows(12))
+    from transformers import Trainer
+
+    steps, step = [], Trainer.training_step
+    monkeypatch.setattr(
+        Trainer, "training_step", lambda self, *given: steps.append(1) or step(self, *given)
+    )
+    train(llama_folder, None, checkpoint=tmp_path / "c", settings=LONG, data=rows(12))
+    assert len(steps) == 2 * (9 - 4)
+
+
+ON_SEVERAL = """
+import os, sys
+from pathlib import Path
+from lens.core import processes
+from lens.language import loading
+from tests.helpers.text_training import Settings, rows, stopping, train
+
+loading.set_threads(1)
+out, settings = Path(sys.argv[2]), Settings(3, 1e-3, 8)
+train(sys.argv[1], out / "two", settings=settings, data=rows(20))
+with stopping(4):
+    train(sys.argv[1], out / "again", settings=settings, data=rows(20), checkpoint=out / "c")
+train(sys.argv[1], out / "again", settings=settings, data=rows(20), checkpoint=out / "c")
+rank = processes.from_first(os.environ["RANK"])
+said = f"{os.environ['WORLD_SIZE']} {processes.is_first()} {rank}"
+(out / os.environ["RANK"]).write_text(said)
+"""
+
+
+@pytest.mark.slow
+def test_several_processes_share_a_batch_and_go_on_together(llama_folder, tmp_path):
+    """Two processes on the CPU (gloo), each with half of the batch: the same model as by one, and
+    the same bytes where they were stopped."""
+    script = tmp_path / "train.py"
+    script.write_text(ON_SEVERAL)
+    launch = f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node 2 {script}"
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(
+        [*launch.split(), llama_folder, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "0").read_text() == "2 True 0"
+    assert (tmp_path / "1").read_text() == "2 False 0"
+    same = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("two", "again")]
+    assert same[0] == same[1]
+    train(llama_folder, tmp_path / "one", settings=Settings(3, 1e-3, 8), data=rows(20))
+    chosen, _ = rows(8)
+    scores = []
+    for name in ("one", "two"):
+        _, model = finetuning.load_reward(str(tmp_path / name), dtype="float32", device="cpu")
+        scores.append(gold.score(model, chosen, batch_tokens=64))
+    np.testing.assert_allclose(*scores, atol=1e-4)
