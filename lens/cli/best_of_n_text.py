@@ -1,7 +1,10 @@
 """Judge text reward models: gold reward of the best of n candidates, accuracy on held-out pairs."""
 
+from typing import Any
+
 from lens.cli.shared.outputs import input_files, write_metrics
-from lens.cli.shared.text import add_text_reward_arguments, score_texts
+from lens.cli.shared.shards import add_flush_argument, in_blocks
+from lens.cli.shared.text import add_text_reward_arguments, score_with
 
 
 def add_arguments(parser):
@@ -12,6 +15,7 @@ def add_arguments(parser):
     parser.add_argument("--candidates", required=True, help="candidate table")
     parser.add_argument("--gold", required=True, help="gold scores of the candidates")
     add_text_reward_arguments(parser)
+    add_flush_argument(parser, unit="texts", flush=4096)
     for label in ("dataset", "model", "method", "n-pairs"):
         parser.add_argument(f"--{label}", required=True, help="label for tables")
     parser.add_argument("--out-prompts", required=True, help="one row per scale, seed, prompt, n")
@@ -20,13 +24,14 @@ def add_arguments(parser):
 
 
 def run(args):
+    from functools import cache, partial
     from pathlib import Path
 
     import numpy as np
     import pandas as pd
 
     from lens.evaluation import judge
-    from lens.files import artifacts
+    from lens.files import artifacts, saves
     from lens.language import loading
 
     loading.set_threads(args.threads)
@@ -36,18 +41,20 @@ def run(args):
     columns = ["prompt", "response"]
     sides = [held_out.rename(columns={side: "response"}) for side in ("chosen", "rejected")]
     texts = pd.concat([part[columns] for part in (candidates, *sides)], ignore_index=True)
-    prompts, tests, by_scale, tokens, read = [], [], {}, None, 0
-    inputs = input_files(args, "pairs", "candidates", "gold")
+    prompts, tests, by_scale = [], [], {}
+    cost: dict[str, int] = {}
+    inputs = given = input_files(args, "pairs", "candidates", "gold")
+    read = Reader(args, texts)
     for scale in args.scales:
         rewards = {}
         for seed in args.seeds:
             folder = Path(args.models) / f"x{scale}" / f"seed_{seed}"
-            scores, tokens, cost = score_texts(
-                args, str(folder), texts, "candidates and pairs", tokens
-            )
+            make = partial(read, cache(partial(read.load, folder)))
+            of_model = {"model": (str(folder), None), "reward_model": str(folder)}
+            scored, _, used = in_blocks(args, len(texts), make, inputs=given, **of_model)
+            scores, cost = scored["score"].to_numpy(), saves.added(cost, used)
             rewards[seed] = np.split(scores, [len(candidates), len(candidates) + len(held_out)])
-            read += cost["tokens"]
-            inputs |= {
+            inputs = inputs | {
                 f"model_x{scale}_seed_{seed}/{name}": str(path)
                 for name, path in loading.weight_files(folder).items()
             }
@@ -59,4 +66,32 @@ def run(args):
         by_scale[str(scale)] = judge.summary(prompt_rows, more, candidates, of_candidates)
     artifacts.write_table(args.out_prompts, pd.concat(prompts, ignore_index=True))
     artifacts.write_table(args.out_pairs, pd.concat(tests, ignore_index=True))
-    write_metrics(args, inputs, {"by_scale": by_scale}, cost | {"tokens": read})
+    write_metrics(args, inputs, {"by_scale": by_scale}, cost)
+
+
+class Reader:
+    """Blocks of the texts with their rewards; texts become tokens once for all reward models."""
+
+    def __init__(self, args, texts):
+        self.args, self.texts = args, texts
+        self.tokens: Any = None
+
+    def load(self, folder):
+        from lens.cli.shared.model import dtype_of
+        from lens.language.finetuning import load_reward
+
+        known = self.tokens.tokenizer if self.tokens else None
+        return load_reward(
+            str(folder), dtype=dtype_of(self.args), device=self.args.device, tokenizer=known
+        )
+
+    def __call__(self, loaded, first, stop):
+        """(a block, no metrics, what it cost)."""
+        import pandas as pd
+
+        part, source = self.texts.iloc[first:stop], "candidates and pairs"
+        tokenizer, model = loaded()
+        scores, self.tokens, cost = score_with(
+            self.args, tokenizer, model, part, source, self.tokens
+        )
+        return pd.DataFrame({"score": scores}), {}, cost

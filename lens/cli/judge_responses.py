@@ -28,7 +28,7 @@ def run(args):
         for a, b in pairs_to_judge(texts, args.pairs, derive_seed(args.seed, "judge", key)):
             rows.append((key, prompt, texts[a], texts[b]))
     table = pd.DataFrame(rows, columns=["prompt_id", "prompt", "a", "b"])
-    judged, cost = judge_locally(args, table["prompt"], table["a"], table["b"])
-    artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
+    judged, cost = judge_locally(args, table, input_files(args, "responses"))
+    artifacts.write_table(args.out, judged)
     inputs = input_files(args, "responses") | loading.weight_files(args.model)
     write_metrics(args, inputs, {"pairs": len(table), **judging.describe(judged)}, cost)

@@ -28,12 +28,12 @@ def run(args):
 
     a, b = (artifacts.read_table(path) for path in args.answers)
     table = same_questions(a, b)
-    texts = (table["prompt"], table["a"], table["b"])
     inputs = {"a": args.answers[0], "b": args.answers[1]}
     if args.base_url:
-        judged, cost = judge_by_endpoint(args, *texts), {}
+        judged = judge_by_endpoint(args, table["prompt"], table["a"], table["b"])
+        judged, cost = pd.concat([table, judged], axis=1), {}
     else:
-        judged, cost = judge_locally(args, *texts)
+        judged, cost = judge_locally(args, table, inputs)
         inputs |= loading.weight_files(args.model)
     if (judged["preferred"] == "none").all():
         print(
@@ -41,5 +41,5 @@ def run(args):
             "orders. Table 3 will have no win rate: check its prompt and --max-new-tokens.",
             file=sys.stderr,
         )
-    artifacts.write_table(args.out, pd.concat([table, judged], axis=1))
+    artifacts.write_table(args.out, judged)
     write_metrics(args, inputs, {"pairs": len(table), **judging.describe(judged)}, cost)

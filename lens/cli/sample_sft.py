@@ -3,6 +3,7 @@
 from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.sampling import add_sampling_arguments, sampler
+from lens.cli.shared.shards import add_flush_argument, in_blocks
 
 
 def add_arguments(parser):
@@ -11,32 +12,43 @@ def add_arguments(parser):
     parser.add_argument("--prompts", required=True, help="test prompts from prepare-pairs")
     add_model_arguments(parser)
     add_sampling_arguments(parser)
+    add_flush_argument(parser, unit="prompts", flush=128)
     add_stage_outputs(parser, "answers (.parquet); `candidate` is the seed")
 
 
 def run(args):
     from argparse import Namespace
+    from functools import partial
     from pathlib import Path
 
     import pandas as pd
 
     from lens.data.candidates import COLUMNS
-    from lens.files import artifacts
+    from lens.files import artifacts, saves
     from lens.language import loading
 
     prompts = artifacts.read_table(args.prompts)
-    inputs, answers, costs = {"prompts": args.prompts}, [], []
+    given, answers = {"prompts": args.prompts}, []
+    total: dict[str, int] = {}
+    inputs = dict(given)
     for seed in args.seeds:
         folder = str(Path(args.models) / f"seed_{seed}")
         seed_args = Namespace(**{**vars(args), "model": folder, "revision": None, "candidates": 1})
         seed_args.seed = args.seed + seed
-        texts, _, cost = sampler(seed_args)(prompts)
-        answers.append(prompts.assign(candidate=seed, response=[row[0] for row in texts]))
-        costs.append(cost)
+        make = partial(answered, prompts, sampler(seed_args), seed)
+        table, _, cost = in_blocks(seed_args, len(prompts), make, inputs=given)
+        answers.append(table)
+        total = saves.added(total, cost)
         files = loading.weight_files(folder)
         inputs |= {f"seed_{seed}/{name}": path for name, path in files.items()}
     table = pd.concat(answers, ignore_index=True)[COLUMNS]
     artifacts.write_table(args.out, table)
     facts = {"answers": len(table), "empty_answers": int((table["response"] == "").sum())}
-    total = {name: sum(cost[name] for cost in costs) for name in ("tokens", "new_tokens")}
-    write_metrics(args, inputs, facts, total | {"parameters": costs[0]["parameters"]})
+    write_metrics(args, inputs, facts, total)
+
+
+def answered(prompts, sample, seed, first, stop):
+    """A block of prompts with their answers, no metrics, and what they cost."""
+    part = prompts.iloc[first:stop]
+    texts, _, cost = sample(part)
+    return part.assign(candidate=seed, response=[row[0] for row in texts]), {}, cost

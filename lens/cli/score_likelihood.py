@@ -2,27 +2,55 @@
 
 from lens.cli.shared.model import add_model_arguments, model_options
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
+from lens.cli.shared.shards import add_flush_argument, in_blocks
 
 
 def add_arguments(parser):
     parser.add_argument("--responses", required=True, help="from sample-responses")
     add_model_arguments(parser)
     parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+    add_flush_argument(parser, unit="rows", flush=4096)
     add_stage_outputs(parser, "responses with their score (.parquet)")
 
 
 def run(args):
+    from functools import cache
+
     import numpy as np
-    from transformers import AutoModelForCausalLM
 
     from lens.files import artifacts
+    from lens.language import loading
+
+    loading.set_threads(args.threads)
+    table = artifacts.read_table(args.responses)
+
+    @cache
+    def loaded():
+        from transformers import AutoModelForCausalLM
+
+        return loading.load(AutoModelForCausalLM, **model_options(args))
+
+    def make(first, stop):
+        return score(args, loaded(), table.iloc[first:stop])
+
+    inputs = input_files(args, "responses")
+    scored, facts, cost = in_blocks(args, len(table), make, inputs=inputs)
+    artifacts.write_table(args.out, scored)
+    scores = scored["score"].to_numpy()
+    facts |= {
+        "without_score": int(np.isnan(scores).sum()),
+        "mean": float(np.nanmean(scores)) if np.isfinite(scores).any() else None,
+    }
+    write_metrics(args, inputs | loading.weight_files(args.model), facts, cost)
+
+
+def score(args, loaded, table):
+    """(responses with their score, facts, cost)."""
     from lens.language import loading
     from lens.language.likelihood import mean_log_likelihood
     from lens.language.templates import answer_starts, cut_left
 
-    loading.set_threads(args.threads)
-    tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
-    table = artifacts.read_table(args.responses)
+    tokenizer, model = loaded
     ids, starts = answer_starts(table["prompt"], table["response"], tokenizer, args.text_style)
     limit = loading.context_length(tokenizer, model, args.max_length)
     kept = [cut_left(text, limit, tokenizer) for text in ids]
@@ -34,13 +62,7 @@ def run(args):
         for text, start in zip(table["response"], starts, strict=True)
     ]
     scores = mean_log_likelihood(model, kept, starts, batch_tokens=args.batch_tokens)
-    artifacts.write_table(args.out, table.assign(score=scores))
-    facts = {
-        "responses": len(table),
-        "texts_shortened": sum(len(text) > limit for text in ids),
-        "without_score": int(np.isnan(scores).sum()),
-        "mean": float(np.nanmean(scores)) if np.isfinite(scores).any() else None,
-    }
+    shortened = sum(len(text) > limit for text in ids)
+    facts = {"responses": len(table), "texts_shortened": shortened}
     cost = {"tokens": sum(map(len, kept)), "parameters": model.num_parameters()}
-    inputs = input_files(args, "responses") | loading.weight_files(args.model)
-    write_metrics(args, inputs, facts, cost)
+    return table.assign(score=scores), facts, cost

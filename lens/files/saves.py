@@ -168,7 +168,7 @@ def unfinished(
 
 def piece(path: Path, make: Callable[[Path, Path], dict]) -> dict:
     """The facts that make(path, checkpoint) returns about a piece of an unfinished folder, saved at
-    `path`, with the `seconds` that it took; those of an earlier attempt that finished the piece."""
+    `path`, with the `seconds` that it took; those of an earlier attempt that finished it."""
     note = path.with_name(f"{path.name}.piece.json")
     if note.is_file():
         logging.getLogger(__name__).warning("%s: already complete, not made again", path)

@@ -126,6 +126,8 @@ def test_a_text_reward_model_is_judged_the_right_way_round(
     pool = candidates(tmp_path / "c.parquet", ["w1", "w1 w2 w3 w4"])
     scored = pd.read_parquet(pool)[["prompt_id", "candidate"]].assign(gold=[0.0, 5.0] * 3)
     scored.to_parquet(tmp_path / "g.parquet")
+    (tmp_path / "x2").mkdir()
+    (tmp_path / "x2/seed_0").symlink_to(llama_folder)
     from lens.cli import main
 
     main(

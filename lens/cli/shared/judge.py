@@ -2,6 +2,8 @@
 
 from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.outputs import input_files
+from lens.cli.shared.shards import add_flush_argument, in_blocks
 
 
 def add_judge_arguments(parser):
@@ -9,6 +11,7 @@ def add_judge_arguments(parser):
 
     add_model_arguments(parser)
     add_settings(parser, JudgingSettings)
+    add_flush_argument(parser, unit="pairs", flush=256)
 
 
 def add_endpoint_arguments(parser):
@@ -19,28 +22,51 @@ def add_endpoint_arguments(parser):
     add_settings(parser, EndpointSettings, without=("base_url", "model"))
 
 
-def judge_locally(args, prompts, answers_a, answers_b):
-    """(verdicts in both orders, what it cost) by the model of the arguments."""
-    from transformers import AutoModelForCausalLM
+def judge_locally(args, table, inputs):
+    """(the table's pairs a and b of answers to a prompt with their verdicts in both orders, what it
+    cost) by the model of the arguments, in blocks."""
+    from functools import cache
+
+    import pandas as pd
 
     from lens.language import loading
     from lens.textspace import judging
 
     loading.set_threads(args.threads)
-    tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
     template = judging.read_template(args.template)
-    limit = loading.context_length(tokenizer, model, args.max_length)
-    texts = judging.both_orders(template, prompts, answers_a, answers_b)
-    read = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+
+    @cache
+    def loaded():
+        from transformers import AutoModelForCausalLM
+
+        tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
+        return tokenizer, model, loading.context_length(tokenizer, model, args.max_length)
+
+    def make(first, stop):
+        part = table.iloc[first:stop].reset_index(drop=True)
+        pairs = part["prompt"], part["a"], part["b"]
+        judged, cost = _judge(args, loaded(), template, pairs)
+        return pd.concat([part, judged], axis=1), {}, cost
+
+    inputs = inputs | input_files(args, "template")
+    judged, _, cost = in_blocks(args, len(table), make, inputs=inputs)
+    return judged, cost
+
+
+def _judge(args, loaded, template, pairs):
+    """(verdicts in both orders, what they cost)."""
+    from lens.textspace import judging
+
+    tokenizer, model, limit = loaded
+    texts = judging.both_orders(template, *pairs)
+    read = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else []
     cost = {"tokens": sum(map(len, read)), "parameters": model.num_parameters()}
     if args.verdict == "probability":
         judged = judging.judge_by_probability(
             model,
             tokenizer,
             template,
-            prompts,
-            answers_a,
-            answers_b,
+            *pairs,
             labels=tuple(args.labels),
             opening=args.opening,
             style=args.text_style,
@@ -52,7 +78,7 @@ def judge_locally(args, prompts, answers_a, answers_b):
     def ask(texts):
         return _write(args, model, tokenizer, texts, limit)
 
-    return judging.judge_pairs(ask, template, prompts, answers_a, answers_b), cost
+    return judging.judge_pairs(ask, template, *pairs), cost
 
 
 def _write(args, model, tokenizer, texts, limit):

@@ -15,10 +15,12 @@ def input_files(args, *names: str) -> dict[str, str]:
 
 def write_metrics(args, inputs, metrics, cost=None) -> None:
     """Writes metrics.json with the command's settings to `--metrics` or `--out-dir`, and cost.json
-    next to it."""
+    next to it; then removes saved blocks."""
     from pathlib import Path
+    from shutil import rmtree
 
     from lens.files import artifacts
 
     path = getattr(args, "metrics", None) or Path(args.out_dir) / "metrics.json"
     artifacts.write_metrics(path, settings(args), inputs, metrics, cost or {})
+    rmtree(Path(path).parent / "blocks", ignore_errors=True)

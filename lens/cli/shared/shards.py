@@ -11,17 +11,51 @@ def add_shard_arguments(parser, *, out: str, unit: str, flush: int) -> None:
     parser.add_argument("--metrics", required=True, help="report of the shard (.json)")
 
 
+def add_flush_argument(parser, *, unit: str, flush: int) -> None:
+    parser.add_argument("--flush", type=int, default=flush, help=f"{unit} between two saves")
+
+
+def in_blocks(args, rows, make, *, inputs, model=None, **own):
+    """(table, metrics, cost) of a stage of one job by `saves.blocks`: what an earlier attempt has
+    left is not made again. `model` is as for `run_shard`; what is made with several of them says
+    which by `own` settings."""
+    import pandas as pd
+
+    from lens.files import saves, shards
+
+    made = saves.blocks(
+        blocks_of(args),
+        shards.Share(0, 1, args.flush).blocks(rows) or [(0, 0)],
+        make,
+        settings=settings(args) | own,
+        inputs=inputs,
+        model=identity_of(args, model),
+    )
+    return pd.concat(made.payloads, ignore_index=True), made.metrics, made.cost
+
+
+def blocks_of(args):
+    """The folder of the blocks of a stage of one job, which goes when its metrics are written."""
+    from pathlib import Path
+
+    return Path(args.metrics).parent / "blocks"
+
+
+def identity_of(args, model=None) -> dict[str, str]:
+    """Which weights a model has."""
+    from lens.language import loading
+
+    if url := getattr(args, "base_url", None):
+        # Whether it still gives the same vectors is tried as they are asked for.
+        return {"endpoint": url, "model": args.model}
+    return loading.identity(*(model or (args.model, args.revision, args.trust_remote_code)))
+
+
 def run_shard(args, rows, make, whole, *, inputs, model=None) -> None:
     """`shards.run` for these arguments; `model` is (path, revision, trust_remote_code), by default
     from the arguments."""
     from lens.files import shards
-    from lens.language import loading
 
-    url = getattr(args, "base_url", None)
-    if url:  # whether it still gives the same vectors is tried as they are asked for
-        identity = {"endpoint": url, "model": args.model}
-    else:
-        identity = loading.identity(*(model or (args.model, args.revision, args.trust_remote_code)))
     shards.run(
         shards.Share(args.shard, args.shards, args.flush),
         rows,
@@ -31,7 +65,7 @@ def run_shard(args, rows, make, whole, *, inputs, model=None) -> None:
         report=args.metrics,
         settings=settings(args),
         inputs=inputs,
-        model=identity,
+        model=identity_of(args, model),
     )
 
 
