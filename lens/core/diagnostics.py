@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from lens.core.chunks import chunks
 from lens.core.errors import LensError
 
 COIN = math.log(2)  # nats: the Bradley-Terry loss of a model that gives every pair 1/2
@@ -122,7 +123,9 @@ def is_constant(spread: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 def identical_pairs(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
     """Which pairs [n] have two embeddings [n, d] that are equal up to rounding."""
-    return np.abs(chosen - rejected).max(axis=1) <= 1e-6 * np.abs(chosen).max(initial=0)
+    largest = max(chosen.max(initial=0), -chosen.min(initial=0))
+    gaps = [np.abs(chosen[some] - rejected[some]).max(axis=1) for some in chunks(len(chosen))]
+    return np.concatenate([*gaps, np.empty(0, np.float32)]) <= 1e-6 * largest
 
 
 def embedding_flags(constant: int, dim: int, identical: int, pairs: int) -> Found:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
+from lens.core.chunks import chunks
 from lens.core.errors import LensError
 from lens.files import artifacts, saves, shards
 
@@ -42,10 +43,13 @@ class Rows:
 
     def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> np.ndarray:
         rows = self.texts[index]
-        vectors = np.empty((*rows.shape, self.shape[1]), np.float32)
+        vectors, flat = np.empty((rows.size, self.shape[1]), np.float32), np.ravel(rows)
         for part, start, stop in zip(self.parts, self.starts, self.starts[1:], strict=False):
-            in_part = (rows >= start) & (rows < stop)
-            vectors[in_part] = artifacts.as_float32(part[rows[in_part] - start])
+            in_part = np.flatnonzero((flat >= start) & (flat < stop))
+            for some in chunks(len(in_part)):
+                places = in_part[some]
+                vectors[places] = artifacts.as_float32(part[flat[places] - start])
+        vectors = vectors.reshape(*rows.shape, self.shape[1])
         bad = ~np.isfinite(vectors).all(axis=-1)
         if bad.any():
             row = int(np.arange(len(self))[index][bad].flat[0])

@@ -74,7 +74,7 @@ def what(settings: Mapping) -> dict:
 
 
 def digest(settings: Mapping, hashes: Mapping[str, str]) -> str:
-    """A hash of settings (without the revision: a block's record has the commit), inputs and code."""
+    """A hash of settings (without the revision: records have the commit), inputs and code."""
     settings = {name: value for name, value in what(settings).items() if name != "revision"}
     value = [settings, hashes, artifacts.versions(), artifacts.code_sha256()]
     text = json.dumps(value, sort_keys=True, default=str)

@@ -1,6 +1,6 @@
 """What one seed trains on: N pairs, a validation part of them, one scale for every method."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lens.core import diagnostics
+from lens.core.chunks import chunks
 from lens.core.errors import LensError
 from lens.data.pairs import hold_out, sample_rows
 from lens.files.embeddings import Embeddings
@@ -32,13 +33,23 @@ class Standardiser:
         return ((embeddings - self.mean) / self.scale).astype(np.float32)
 
 
-def _fitted(embeddings: np.ndarray) -> tuple[Standardiser, np.ndarray]:
-    """A standardiser, and which features [d] of embeddings [n, d] are constant."""
-    scale = embeddings.std(axis=0, dtype=np.float64)
-    mean = embeddings.mean(axis=0, dtype=np.float64)
+def _fitted(*parts: np.ndarray) -> tuple[Standardiser, np.ndarray]:
+    """A standardiser, and which features [d] of embeddings [n, d] in parts are constant."""
+    mean = _mean(parts, lambda rows: rows)
+    scale = np.sqrt(_mean(parts, lambda rows: np.square(rows - mean)))
     constant = diagnostics.is_constant(scale, mean)
     scale[constant] = 1.0
     return Standardiser(mean.astype(np.float32), scale.astype(np.float32)), constant
+
+
+def _mean(parts: Sequence[np.ndarray], function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Of a function of all rows, in float64: as NumPy adds them, but a few at a time."""
+    total = np.zeros((1, parts[0].shape[1]))
+    for part in parts:
+        for some in chunks(len(part)):
+            rows = function(part[some].astype(np.float64))
+            total = np.add.reduce(np.concatenate([total, rows]), axis=0, keepdims=True)
+    return total[0] / sum(map(len, parts))
 
 
 @dataclass
@@ -171,8 +182,10 @@ def training_set_of(
     held = hold_out(groups, validation_fraction, seed)
     chosen, rejected = embeddings["chosen"][rows], embeddings["rejected"][rows]
     identical = int(diagnostics.identical_pairs(chosen, rejected).sum())
-    standardiser, constant = _fitted(np.concatenate([chosen, rejected]))
-    chosen, rejected = standardiser(chosen), standardiser(rejected)
+    standardiser, constant = _fitted(chosen, rejected)
+    for side in (chosen, rejected):
+        side -= standardiser.mean
+        side /= standardiser.scale
     gap = None
     if covariates is not None:
         chosen, rejected, gap = _controlled(chosen, rejected, covariates[rows])

@@ -14,13 +14,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lens.core.chunks import ROWS, chunks
 from lens.latent.synthesis import lens_latents
 from lens.latent.vae import SIDES, VAE
 from lens.reward.head import RewardHead
 from lens.reward.training_set import Standardiser, TrainingSet
 from lens.theory.bounds import noise_radius
-
-CHUNK = 4096
 
 
 @dataclass
@@ -40,7 +39,7 @@ def decoder_lipschitz(vae: VAE, side: str, latents: Tensor, units: Tensor) -> Li
     out = units.unsqueeze(1) * last.weight
     upper = torch.linalg.matrix_norm(out, 2) * torch.linalg.matrix_norm(first.weight, 2)
     gram, seen = out.T @ out, 0.0
-    for part in latents.split(CHUNK):
+    for part in latents.split(ROWS):
         inner = (first(part) > 0).to(part.dtype).unsqueeze(2) * first.weight  # [n, h, latent]
         squared = torch.linalg.eigvalsh(inner.mT @ gram @ inner)[:, -1]
         seen = max(seen, squared.clamp_min(0).max().sqrt().item())
@@ -56,8 +55,8 @@ def reward_lipschitz(model: RewardHead, features: np.ndarray) -> Lipschitz:
         return Lipschitz(norm, norm)
     upper = float(np.linalg.norm(weights["w1"], 2) * np.linalg.norm(weights["w2"]))
     gram, seen = weights["w1"] @ weights["w1"].T, 0.0
-    for start in range(0, len(features), CHUNK):
-        active = features[start : start + CHUNK] @ weights["w1"].T + weights["b1"] > 0
+    for some in chunks(len(features)):
+        active = features[some] @ weights["w1"].T + weights["b1"] > 0
         outer = active * weights["w2"]
         seen = max(seen, float(np.einsum("nh,hk,nk->n", outer, gram, outer).max()) ** 0.5)
     return Lipschitz(upper, seen)
@@ -98,24 +97,26 @@ def check(
     options: dict[str, Any] = {"keep": 1, "candidates_per_kept": candidates_per_kept, "seed": seed}
     moved = lens_latents(vae, *sides, noise_variance=noise_variance, **options)
     still = lens_latents(vae, *sides, noise_variance=0.0, **options)
-    points, errors, decoders, radii = [], [], [], []
+    errors, decoders, radii, seen = [], [], [], 0.0
     rewards: dict[str, list[np.ndarray]] = {"original": [], "synthetic": []}
     for side, embeddings in zip(SIDES, sides, strict=True):
         before, after = still[side][:, 0], moved[side][:, 0]
-        features = {
-            "original": embeddings * units + shift,
-            "synthetic": vae.decode(after, side) * units + shift,
-        }
-        decoded = vae.decode(before, side) * units + shift
-        errors.append((decoded - features["original"]).norm(dim=1))
+        for some in chunks(len(embeddings)):
+            features = {
+                "original": embeddings[some] * units + shift,
+                "synthetic": vae.decode(after[some], side) * units + shift,
+            }
+            decoded = vae.decode(before[some], side) * units + shift
+            errors.append((decoded - features["original"]).norm(dim=1))
+            for kind, values in features.items():
+                rewards[kind].append(reference.score_standardised(values.numpy()))
+                seen = max(seen, reward_lipschitz(reference, values.numpy()).seen)
         radii.append((after - before).norm(dim=1))
         decoders.append(decoder_lipschitz(vae, side, torch.cat([before, after]), units))
-        for kind, values in features.items():
-            points.append(values.numpy())
-            rewards[kind].append(reference.score_standardised(values.numpy()))
-    gaps = {kind: chosen - rejected for kind, (chosen, rejected) in rewards.items()}
+    by_side = {kind: np.split(np.concatenate(parts), 2) for kind, parts in rewards.items()}
+    gaps = {kind: chosen - rejected for kind, (chosen, rejected) in by_side.items()}
     decoder = Lipschitz(max(d.upper for d in decoders), max(d.seen for d in decoders))
-    reward = reward_lipschitz(reference, np.concatenate(points))
+    reward = Lipschitz(reward_lipschitz(reference, sides[0][:1].numpy()).upper, seen)
     radius = noise_radius(noise_variance, vae.shape["latent"], delta)
     error = torch.cat(errors)
     largest, root_mean_square = error.max().item(), error.square().mean().sqrt().item()

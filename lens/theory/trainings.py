@@ -18,6 +18,7 @@ from lens.reward.training_set import Standardiser, TrainingSet, training_set
 from lens.theory import theorem_1
 
 TABLES = ("estimation", "reconstruction", "theorem_1", "theorem_1_pairs")
+TOGETHER = 20_000  # pairs of all seeds that train side by side; of more a seed trains alone
 
 
 def check_sizes(sizes: list[int], available: int) -> list[int]:
@@ -179,25 +180,22 @@ class Sweep:
         delta: float,
     ) -> dict[str, list[dict] | pd.DataFrame]:
         """{table of `TABLES`: its rows at one size}; `variants` are (method, scale)."""
-        data = self.sets(n_pairs, seeds)
-        vaes = self.train_vaes(data, self.vae)
-        options = equal_steps(self.vae, len(data[seeds[0]].chosen), vae_steps)
-        controls = self.train_vaes(data, options)
-        summaries, checked = self.theorem_1(data, vaes, delta)
-        return {
-            "reconstruction": [
-                {"budget": budget, **row}
-                for budget, trained in (("epochs", vaes), ("equal_steps", controls))
-                for row in self.reconstruction(data, trained)
-            ],
-            "theorem_1": summaries,
-            "theorem_1_pairs": pd.concat(checked),
-            "estimation": [
-                row
-                for method, scale in variants
-                for row in self.estimation(method, scale, data, vaes)
-            ],
-        }
+        found: dict[str, list] = {name: [] for name in TABLES}
+        together = max(1, TOGETHER // n_pairs)
+        for first in range(0, len(seeds), together):
+            data = self.sets(n_pairs, seeds[first : first + together])
+            vaes = self.train_vaes(data, self.vae)
+            options = equal_steps(self.vae, len(next(iter(data.values())).chosen), vae_steps)
+            controls = self.train_vaes(data, options)
+            for budget, trained in (("epochs", vaes), ("equal_steps", controls)):
+                rows = self.reconstruction(data, trained)
+                found["reconstruction"] += [{"budget": budget, **row} for row in rows]
+            summaries, checked = self.theorem_1(data, vaes, delta)
+            found["theorem_1"] += summaries
+            found["theorem_1_pairs"] += checked
+            for method, scale in variants:
+                found["estimation"] += self.estimation(method, scale, data, vaes)
+        return {**found, "theorem_1_pairs": pd.concat(found["theorem_1_pairs"])}
 
 
 def measure(
