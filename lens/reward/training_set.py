@@ -180,7 +180,9 @@ def training_set_of(
         if (labels == 0.5).all():
             raise LensError(f"all of {len(rows)} pairs are ties. Add pairs that differ.")
     held = hold_out(groups, validation_fraction, seed)
-    chosen, rejected = embeddings["chosen"][rows], embeddings["rejected"][rows]
+    # Copies, which are standardised in place: there may be gigabytes of them.
+    chosen = embeddings["chosen"][rows].astype(np.float32, copy=False)
+    rejected = embeddings["rejected"][rows].astype(np.float32, copy=False)
     identical = int(diagnostics.identical_pairs(chosen, rejected).sum())
     standardiser, constant = _fitted(chosen, rejected)
     for side in (chosen, rejected):
