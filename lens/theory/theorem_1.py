@@ -102,13 +102,11 @@ def check(
     for side, embeddings in zip(SIDES, sides, strict=True):
         before, after = still[side][:, 0], moved[side][:, 0]
         for some in chunks(len(embeddings)):
-            features = {
-                "original": embeddings[some] * units + shift,
-                "synthetic": vae.decode(after[some], side) * units + shift,
-            }
+            original = embeddings[some] * units + shift
+            synthetic = vae.decode(after[some], side) * units + shift
             decoded = vae.decode(before[some], side) * units + shift
-            errors.append((decoded - features["original"]).norm(dim=1))
-            for kind, values in features.items():
+            errors.append((decoded - original).norm(dim=1))
+            for kind, values in (("original", original), ("synthetic", synthetic)):
                 rewards[kind].append(reference.score_standardised(values.numpy()))
                 seen = max(seen, reward_lipschitz(reference, values.numpy()).seen)
         radii.append((after - before).norm(dim=1))
