@@ -106,7 +106,7 @@ def draw_learning_curve(table: pd.DataFrame) -> Figure:
             axis.set_ylabel(label)
             axis.set_title(f"{dataset}, {model}")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    fig.legend(handles, labels, loc="outside lower center", ncols=3)
     return fig
 
 
