@@ -214,7 +214,7 @@ def _embed_new(
 ) -> np.ndarray:
     """Embeddings [n, d] of tokenised texts, those known from the cache."""
     texts, places = distinct(token_ids)
-    cache = Cache(_identity(encoder))
+    cache = Cache(identity(encoder))
     known = cache.find(texts)
     new = [place for place in range(len(texts)) if place not in known]
     if known:
@@ -225,14 +225,14 @@ def _embed_new(
     if new:
         first = dict(zip(reversed(places), reversed(names), strict=True))
         new_texts, new_names = [texts[place] for place in new], [first[place] for place in new]
-        estimate(_seconds(encoder, new_texts, new_names), len(new))
+        estimate(seconds_to_embed(encoder, new_texts, new_names), len(new))
         vectors = encoder.embed_tokens(new_texts, new_names)
         cache.add(new_texts, vectors)
     made = known | dict(zip(new, vectors, strict=True))
     return np.stack([made[place] for place in places])
 
 
-def _identity(encoder: Encoder) -> dict:
+def identity(encoder: Encoder) -> dict:
     """What decides an embedding of token ids, once "auto" is settled."""
     of_text = ("text_style", "max_length", "too_long")
     request = {k: v for k, v in encoder_request(encoder).items() if k not in of_text}
@@ -298,7 +298,7 @@ def kept(folder: str | Path, pairs: Preferences, encoder: Encoder) -> EmbeddedPa
     return found
 
 
-def _seconds(encoder: Encoder, token_ids: list[list[int]], names: list[str]) -> float:
+def seconds_to_embed(encoder: Encoder, token_ids: list[list[int]], names: list[str]) -> float:
     """What embedding all texts should take, from some of them."""
     by_tokens = sorted(token_ids)  # so that neighbours share what they share in the whole
     step = max(1, len(by_tokens) // SAMPLE) * NEIGHBOURS

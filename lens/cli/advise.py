@@ -1,4 +1,7 @@
-"""Say whether latent augmentation helps on your pairs, and which recipe is best."""
+"""Say whether latent augmentation helps on your pairs, and which recipe is best.
+
+With several models or layers: which of these encoders to keep.
+"""
 
 from lens.cli.shared.your_data import (
     add_data_arguments,
@@ -11,7 +14,7 @@ from lens.cli.shared.your_data import (
 
 def add_arguments(parser):
     parser.add_argument("source", help="pairs, ratings or rankings: a local file or a Hub dataset")
-    add_encoder_arguments(parser)
+    add_encoder_arguments(parser, several=True)
     parser.add_argument("--embeddings", help="instead of --model: .npy [pairs, 2, features]")
     add_data_arguments(parser, compares=True)
     add_sample_argument(parser)
@@ -31,6 +34,15 @@ def add_arguments(parser):
 
 
 def run(args):
+    encoders = each_encoder(args)
+    if len(encoders) > 1:
+        compare(args, encoders)
+    else:
+        advise_with_one(encoders[0])
+
+
+def advise_with_one(args):
+    """What does best with one encoder, or with embeddings that are given."""
     import sys
     import time
     from pathlib import Path
@@ -78,9 +90,8 @@ def run(args):
     data.save(args.out)
     if data.note:
         tell(data.note)
-    asked = options(args, "scales", "rounds", "baseline")
     left = args.minutes - (time.perf_counter() - start) / 60
-    advice = advise(data, minutes=left, tell=tell, **asked)
+    advice = advise(data, minutes=left, tell=tell, **options(args, "scales", "rounds", "baseline"))
     folder, values = Path(args.out), as_json(advice)
     text = f"{advice}\n\nNext: lens fit --advice {args.out} --out REWARD_MODEL"
     about = {"settings": settings(args), "versions": artifacts.versions()}
@@ -90,3 +101,48 @@ def run(args):
     track(str(folder / "advice"), about["settings"], values)
     print(text)
     tell(f"Also in {folder}: advice.txt, advice.json, advice.png, and the embeddings for `fit`.")
+
+
+def each_encoder(args):
+    """The arguments of every model with every layer."""
+    import argparse
+
+    return [
+        argparse.Namespace(**vars(args) | {"model": model, "layer": layer})
+        for model in args.model or [None]
+        for layer in args.layer or [-1]
+    ]
+
+
+def compare(args, encoders):
+    """Which of several encoders to keep."""
+    import shlex
+    import sys
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from lens.advice.encoders import compare_encoders, names_of
+    from lens.advice.own_pairs import claim
+    from lens.cli.shared.arguments import settings
+    from lens.cli.shared.embedding import encoder
+    from lens.cli.shared.your_data import preferences, set_threads
+    from lens.core.errors import LensError
+    from lens.files import artifacts
+
+    if args.embeddings or not args.model:
+        raise LensError("several layers or models: give --model, and no --embeddings.")
+    set_threads(args)
+    claim(Path(args.out), args.source)
+    pairs, readers = preferences(args, args.source), [encoder(each) for each in encoders]
+    given = dict(zip(names_of(readers), encoders, strict=True))
+    found = compare_encoders(
+        pairs, readers, rounds=args.rounds or 3, tell=lambda text: print(text, file=sys.stderr)
+    )
+    keep = given[found.keep]
+    layer = [] if keep.layer == -1 else ["--layer", str(keep.layer)]
+    command = ["lens", "advise", args.source, "--model", keep.model, *layer, "--out", args.out]
+    text = f"{found}\n\nNext: {shlex.join(command)}"
+    about = {"settings": settings(args), "versions": artifacts.versions()}
+    artifacts.write_text(Path(args.out) / "encoders.txt", text + "\n")
+    artifacts.write_json(Path(args.out) / "encoders.json", asdict(found) | about)
+    print(text)

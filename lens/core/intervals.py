@@ -40,11 +40,21 @@ def interval_by_prompt(
     numbers of pairs, and is linearised, so that prompts of unequal size add no spread of their own.
     No end lies outside [least, 1].
     """
+    found = crossed_interval(_by_prompt(values, groups), level)
+    return Interval(found.mean, max(found.low, least), min(found.high, 1.0))
+
+
+def p_value_by_prompt(values: np.ndarray, groups: np.ndarray) -> float:
+    """`crossed_p_value` of what `interval_by_prompt` is the interval of."""
+    return crossed_p_value(_by_prompt(values, groups))
+
+
+def _by_prompt(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Values [rounds, prompts] whose mean is that of values [rounds, N], linearised."""
     _, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     sums = np.stack([np.bincount(which, weights=row, minlength=len(sizes)) for row in values])
     mean = values.mean()
-    found = crossed_interval(mean + (sums - mean * sizes) * len(sizes) / len(groups), level)
-    return Interval(found.mean, max(found.low, least), min(found.high, 1.0))
+    return mean + (sums - mean * sizes) * len(sizes) / len(groups)
 
 
 def crossed_p_value(values: np.ndarray) -> float:

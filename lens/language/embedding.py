@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
 
 
+Layer = int | tuple[int, ...]
+
+
 def last_token(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """State [n, d] at the last position where the mask is 1, whatever the padding side or token.
 
@@ -51,14 +54,15 @@ def embed(
     token_ids: Sequence[Sequence[int]],
     *,
     pooling: str,
-    layer: int,
+    layer: Layer,
     batch_tokens: int,
     progress: bool = True,
 ) -> np.ndarray:
     """Embeddings float32 [n, d] of tokenised texts, in their order.
 
     `layer` -1 is the model's final hidden state (after its last norm), 0 the input embeddings,
-    i > 0 the output of block i. Raises LensError naming the row of a text without tokens.
+    i > 0 the output of block i; of several layers, features stand beside one another. Raises
+    LensError naming the row of a text without tokens.
     """
     empty = next((row for row, ids in enumerate(token_ids) if len(ids) == 0), None)
     if empty is not None:
@@ -66,8 +70,10 @@ def embed(
             f"text {empty + 1} of {len(token_ids)} has no token, so it has no embedding."
         )
     depth = model.config.get_text_config().num_hidden_layers
-    if not -1 <= layer <= depth:
-        raise LensError(f"layer {layer}: the model has layers 0 to {depth}, or -1 for the last.")
+    for each in layer if isinstance(layer, tuple) else (layer,):
+        if -1 <= each <= depth:
+            continue
+        raise LensError(f"layer {each}: the model has layers 0 to {depth}, or -1 for the last.")
     texts, places = distinct(token_ids)
     packed = bool(texts) and reading.can_pack(model)
 
@@ -88,7 +94,7 @@ def embed(
 
 
 def _packed_texts(
-    model: "Model", token_ids: Sequence[Sequence[int]], pooling: str, layer: int, budget: int
+    model: "Model", token_ids: Sequence[Sequence[int]], pooling: str, layer: Layer, budget: int
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
     """(rows, their pooled states [n, d]) batch by batch, without padding."""
     for rows, paths, states in reading.text_states(model, token_ids, layer=layer, budget=budget):
@@ -100,11 +106,10 @@ def _packed_texts(
 
 
 def _padded_texts(
-    model: "Model", token_ids: Sequence[Sequence[int]], pool: Callable, layer: int, budget: int
+    model: "Model", token_ids: Sequence[Sequence[int]], pool: Callable, layer: Layer, budget: int
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
     """(rows, their pooled states [n, d]) batch by batch."""
     for rows in token_batches(list(map(len, token_ids)), budget, model.device.type):
         ids, mask = pad([token_ids[row] for row in rows], 0, model.device)
         output = model(input_ids=ids, attention_mask=mask, output_hidden_states=layer != -1)
-        hidden = output.last_hidden_state if layer == -1 else output.hidden_states[layer]
-        yield rows, pool(hidden, mask)
+        yield rows, pool(reading.states_at(output, layer), mask)

@@ -32,6 +32,9 @@ class Loaded(NamedTuple):
     prompt: str = ""
 
 
+SETTLED = ("dtype", "pooling", "text_style", "max_length", "normalize", "sentence")
+
+
 @dataclass
 class Encoder:
     """Embeddings of (prompt, response) texts by one model; loaded at first use.
@@ -282,25 +285,47 @@ class Encoder:
         self.cut += cut
         return tokenised, cut
 
+    def share(self, other: "Encoder") -> None:
+        """Reads with the model that another encoder, which differs in its layer alone, has loaded,
+        and takes over what it settled."""
+        self._loaded = other._reader()
+        for name in SETTLED:
+            setattr(self, name, getattr(other, name))
+
     def embed_tokens(
         self, token_ids: list, names: Sequence[str], *, progress: bool = True
     ) -> np.ndarray:
         """Embeddings float32 [n, d] of tokenised texts; LensError if one is not finite."""
-        from lens.language.embedding import embed
-
         loaded = self._reader()
         if loaded.outside:
             texts = ["".join(map(chr, ids)) for ids in token_ids]
             vectors = loaded.outside.embed(texts, batch_tokens=self.batch_tokens, progress=progress)
         else:
-            vectors = embed(
-                loaded.model,
-                token_ids,
-                pooling=self.pooling,
-                layer=self.layer,
-                batch_tokens=self.batch_tokens,
-                progress=progress,
-            )
+            vectors = self._embed(token_ids, self.layer, progress)
+        return self._checked(vectors, names)
+
+    def embed_layers(
+        self, token_ids: list, names: Sequence[str], layers: Sequence[int]
+    ) -> list[np.ndarray]:
+        """As `embed_tokens`, of several layers in one pass."""
+        self.load()  # LensError where it is not our own engine
+        found = np.split(self._embed(token_ids, tuple(layers), True), len(layers), axis=1)
+        return [self._checked(np.ascontiguousarray(each), names) for each in found]
+
+    def _embed(self, token_ids: list, layer: int | tuple[int, ...], progress: bool) -> np.ndarray:
+        from lens.language.embedding import embed
+
+        return embed(
+            self._reader().model,
+            token_ids,
+            pooling=self.pooling,
+            layer=layer,
+            batch_tokens=self.batch_tokens,
+            progress=progress,
+        )
+
+    def _checked(self, vectors: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Embeddings [n, d], normalised if they are to be; LensError if one is not finite."""
         check_finite(
             vectors,
             names.__getitem__,

@@ -21,11 +21,11 @@ ALLOWED = {
     ("clock", "lens/advice/budget.py", "spent"): "the same",
     ("clock", "lens/advice/advise.py", "_plan"): "the same",
     ("clock", "lens/advice/advise.py", "_cross_validate"): "the same",
-    ("clock", "lens/cli/advise.py", "run"): "what is left of that budget",
+    ("clock", "lens/cli/advise.py", "advise_with_one"): "what is left of that budget",
     (
         "clock",
         "lens/advice/own_pairs.py",
-        "_seconds",
+        "seconds_to_embed",
     ): "tells the user how long embedding will take",
     ("folder", "lens/files/hub.py", "download"): "files by name, of which a sum is taken",
     ("folder", "lens/files/hub.py", "_check_model"): "a set of names",

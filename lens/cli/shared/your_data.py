@@ -83,11 +83,15 @@ def add_sample_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-pairs", type=positive, help="use a random sample of this many")
 
 
-def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments on which model embeds texts, and how."""
+def add_encoder_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Arguments on which model embeds texts, and how; with `several`, lists of either."""
+    again = ". Several are compared: give it again" if several else ""
+    many: dict = {"action": "append"} if several else {}
     parser.add_argument(
         "--model",
-        help="the embedding model: a folder, a Hub id, a GGUF file, or a name at --base-url",
+        help="the embedding model: a folder, a Hub id, a GGUF file, or a name at --base-url"
+        + again,
+        **many,
     )
     parser.add_argument("--revision", help="of the model on the Hub")
     add_endpoint_arguments(parser)
@@ -120,7 +124,12 @@ def add_encoder_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["auto", "last", "mean", "first"],
         help="which token's state; auto: what the model is made for",
     )
-    parser.add_argument("--layer", type=int, default=-1, help="-1: final hidden state")
+    parser.add_argument(
+        "--layer",
+        type=int,
+        help="-1: final hidden state" + again,
+        **many or {"default": -1},
+    )
     parser.add_argument("--max-length", type=positive, help="tokens, below the model's own limit")
     parser.add_argument(
         "--too-long",

@@ -8,7 +8,7 @@ at a token do not depend on what follows. An encoder's do, so its texts share no
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -88,7 +88,7 @@ def text_states(
     model: "Model",
     token_ids: Sequence[Sequence[int]],
     *,
-    layer: int,
+    layer: int | tuple[int, ...],
     budget: int,
 ) -> Iterator[tuple[list[int], list[Tensor], Tensor]]:
     """(rows, the places [n] of each one's tokens among the states, the states [t, d]) batch by
@@ -103,7 +103,7 @@ def text_states(
                 position_ids=torch.tensor([positions], device=model.device),
                 output_hidden_states=layer != -1,
             )
-        hidden = output.last_hidden_state if layer == -1 else output.hidden_states[layer]
+        hidden = states_at(output, layer)
         yield batch.rows, [path.to(model.device) for path in paths], hidden[0]
 
 
@@ -124,6 +124,13 @@ def lay_out(
 
 
 @torch.inference_mode()
+def states_at(output: Any, layer: int | tuple[int, ...]) -> Tensor:
+    """States [..., d] of a layer, or those of several beside one another."""
+    if isinstance(layer, tuple):
+        return torch.cat([states_at(output, each) for each in layer], dim=-1)
+    return output.last_hidden_state if layer == -1 else output.hidden_states[layer]
+
+
 def last_states(
     model: "Model", token_ids: Sequence[Sequence[int]], *, layer: int, budget: int
 ) -> Iterator[tuple[list[int], Tensor]]:

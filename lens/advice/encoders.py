@@ -1,0 +1,212 @@
+"""Encoders and their layers compared on the same pairs and folds: which to keep, at what cost."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, groupby
+from pathlib import Path
+
+import numpy as np
+
+from lens.advice.crossval import correct, round_margins
+from lens.advice.own_pairs import (
+    SIDES,
+    EmbeddedPairs,
+    Preferences,
+    embed_pairs,
+    identity,
+    seconds_to_embed,
+)
+from lens.advice.result import bracket, percent, points
+from lens.core.errors import LensError
+from lens.core.intervals import Interval, holm, interval_by_prompt, p_value_by_prompt
+from lens.files.embedding_cache import Cache
+from lens.language.batching import distinct
+from lens.language.encoder import Encoder
+from lens.reward.recipes import Recipe
+
+RECIPE = Recipe("evidence_probe")
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An encoder's accuracy on held-out prompts, its features, and seconds for 1,000 texts."""
+
+    name: str
+    accuracy: Interval
+    features: int
+    seconds: float
+
+    @property
+    def cost(self) -> tuple[float, int]:
+        """Layers of one model cost the same: then features decide."""
+        return self.seconds, self.features
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`first` minus `second` in held-out accuracy, with its p-value, corrected (Holm) for all
+    comparisons."""
+
+    first: str
+    second: str
+    difference: Interval
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Encoders on the same pairs, and the one to `keep`: the cheapest that is not detectably worse
+    than the most accurate one."""
+
+    candidates: list[Candidate]
+    differences: list[Difference]
+    keep: str
+    reason: str
+    pairs: int
+    rounds: int
+
+    def __str__(self) -> str:
+        width = max(len(each.name) for each in self.candidates)
+        lines = [
+            f"{self.pairs:,} pairs, {RECIPE}, {self.rounds} round{'s' * (self.rounds > 1)} of "
+            "5-fold cross-validation by prompt, the same folds for all",
+            "",
+            f"  {'encoder':<{width}}  {'held-out accuracy':<22}{'features':>9}  s per 1,000 texts",
+        ]
+        for each in sorted(self.candidates, key=lambda c: -c.accuracy.mean):
+            shown = f"{percent(each.accuracy.mean)} {bracket(each.accuracy)}"
+            lines.append(
+                f"  {each.name:<{width}}  {shown:<22}{each.features:>9,}  {each.seconds:.3g}"
+            )
+        lines += ["", "differences, 95 % intervals; p corrected for all comparisons (Holm):"]
+        lines += [
+            f"  {each.first} - {each.second}: {points(each.difference)}, p = {each.p_value:.2g}"
+            for each in self.differences
+        ]
+        return "\n".join([*lines, "", f"Keep {self.keep}: {self.reason}"])
+
+
+def compare_encoders(
+    pairs: Preferences,
+    encoders: Sequence[Encoder],
+    *,
+    rounds: int = 3,
+    tell: Callable[[str], object] = lambda message: None,
+) -> Comparison:
+    """Embeds the pairs with each encoder, and compares the evidence probe's held-out accuracy on
+    the same folds, pair by pair. Encoders that differ in their layer alone, one behind the other,
+    read each text once. LensError for fewer than two encoders, or for one that is there twice."""
+    names = names_of(encoders)
+    if len(encoders) < 2 or len(set(names)) < len(names):
+        raise LensError("comparing encoders needs two or more that differ in model or layer.")
+    right: list[np.ndarray] = []
+    costs, features = [], []
+    for _, layers in groupby(encoders, lambda each: str(replace(each, layer=-1))):
+        same = [*layers]
+        tell(f"Embedding with {names[len(right)]}" + f" and {len(same) - 1} more" * (len(same) > 1))
+        embedded = embed_layers(pairs, same)
+        seconds = _seconds_per_thousand(pairs, same[0])
+        for data in embedded:
+            found = [
+                values for n in range(rounds) for _, values in round_margins(data, [RECIPE], n)
+            ]
+            right.append(correct(np.stack(found)))
+            features.append(data.chosen.shape[1])
+            costs.append(seconds)
+    groups = embedded[0].groups[embedded[0].decided]
+    return conclude(names, right, groups, features, costs)
+
+
+def conclude(
+    names: Sequence[str],
+    right: Sequence[np.ndarray],
+    groups: np.ndarray,
+    features: Sequence[int],
+    seconds: Sequence[float],
+) -> Comparison:
+    """From whether each pair is ordered rightly [rounds, N] with each encoder."""
+    candidates = [
+        Candidate(name, interval_by_prompt(values, groups), size, cost)
+        for name, values, size, cost in zip(names, right, features, seconds, strict=True)
+    ]
+    order = sorted(range(len(names)), key=lambda i: -candidates[i].accuracy.mean)
+    both = [*combinations(order, 2)]
+    gaps = [right[i] - right[j] for i, j in both]
+    corrected = holm([p_value_by_prompt(gap, groups) for gap in gaps])
+    differences = [
+        Difference(names[i], names[j], interval_by_prompt(gap, groups, least=-1), float(p))
+        for (i, j), gap, p in zip(both, gaps, corrected, strict=True)
+    ]
+    best = candidates[order[0]]
+    worse = {each.second for each in differences if each.first == best.name} & {
+        each.second for each in differences if each.first == best.name and each.p_value < LEVEL
+    }
+    keep = min((each for each in candidates if each.name not in worse), key=lambda c: c.cost)
+    return Comparison(
+        candidates,
+        differences,
+        keep.name,
+        _reason(keep, best, worse, candidates),
+        *right[0].shape[::-1],
+    )
+
+
+def _reason(
+    keep: Candidate, best: Candidate, worse: set[str], candidates: Sequence[Candidate]
+) -> str:
+    if keep is not best:
+        return f"no detectable difference to {best.name}, and it is the cheaper."
+    if len(worse) == len(candidates) - 1:
+        return "clearly better than all others."
+    return "the most accurate, and none that could be as good is cheaper."
+
+
+def names_of(encoders: Sequence[Encoder]) -> list[str]:
+    """The models' names, with their layers where these differ."""
+    several = len({encoder.layer for encoder in encoders}) > 1
+    return [Path(encoder.model).name + f", layer {encoder.layer}" * several for encoder in encoders]
+
+
+def embed_layers(pairs: Preferences, encoders: Sequence[Encoder]) -> list[EmbeddedPairs]:
+    """Pairs embedded by encoders that differ in their layer alone; texts go through the model once
+    for all layers, and not at all if every layer is in the cache."""
+    if len(encoders) == 1:
+        return [embed_pairs(pairs, encoders[0])]
+    first = encoders[0]
+    token_ids, _, cut = tokens(pairs, first)
+    for other in encoders[1:]:
+        other.share(first)
+    texts, places = distinct(token_ids)
+    caches = [Cache(identity(each)) for each in encoders]
+    known = [cache.find(texts) for cache in caches]
+    new = [row for row in range(len(texts)) if any(row not in found for found in known)]
+    if new:
+        some = [texts[row] for row in new]
+        numbers = [f"text {row + 1}" for row in new]
+        made = first.embed_layers(some, numbers, [each.layer for each in encoders])
+        for cache, found, vectors in zip(caches, known, made, strict=True):
+            cache.add(some, vectors)
+            found.update(zip(new, vectors, strict=True))
+    report = pairs.report | {"texts_cut": cut}
+    embedded = []
+    for encoder, found in zip(encoders, known, strict=True):
+        both = np.stack([found[place] for place in places])
+        chosen, rejected = both.reshape(2, len(pairs.table), -1)
+        embedded.append(EmbeddedPairs(pairs.table, chosen, rejected, encoder, report))
+    return embedded
+
+
+def tokens(pairs: Preferences, encoder: Encoder) -> tuple[list[list[int]], list[str], int]:
+    """(token ids of all chosen answers, then of all rejected ones; their names; texts cut)."""
+    prompts = [*pairs.table["prompt"]] * 2
+    answers = [*pairs.table["chosen"], *pairs.table["rejected"]]
+    names = [f"pair {key}, {side}" for side in SIDES for key in pairs.table["id"]]
+    token_ids, cut = encoder.token_ids(prompts, answers, names)
+    return token_ids, names, cut
+
+
+def _seconds_per_thousand(pairs: Preferences, encoder: Encoder) -> float:
+    token_ids, names, _ = tokens(pairs, encoder)
+    texts, _ = distinct(token_ids)
+    return 1000 * seconds_to_embed(encoder, texts, names) / len(texts)
