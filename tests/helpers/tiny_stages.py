@@ -54,7 +54,8 @@ def embed(table, out, columns):
     artifacts.write_arrays(out, arrays, {"rows_sha256": artifacts.sha256(table)})
 
 
-def prepare():
+def prepare(more=""):
+    """`more`: flags of prepare-pairs."""
     run(
         "prepare-candidates --path pool.jsonl --out results/pool.parquet "
         "--metrics results/pool/metrics.json"
@@ -65,7 +66,7 @@ def prepare():
     )
     run(
         "prepare-pairs --path pairs.jsonl --pool results/pool.parquet --out results/pairs.parquet "
-        "--out-prompts results/prompts.parquet --report results/pairs/report.json"
+        f"--out-prompts results/prompts.parquet --report results/pairs/report.json {more}"
     )
     embed(
         "results/pairs.parquet",
