@@ -28,7 +28,7 @@ STATE = "trainer_state.json"  # as the Trainer looks for it
 
 
 class Resuming:
-    """Takes the place of what a Trainer reads with torch.load; first among its base classes."""
+    """Takes the place of what a Trainer would unpickle; first among its base classes."""
 
     model: Any
     optimizer: Any
