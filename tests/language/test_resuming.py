@@ -74,6 +74,7 @@ from tests.helpers.text_training import Settings, rows, stopping, train
 
 loading.set_threads(1)
 out, settings = Path(sys.argv[2]), Settings(3, 1e-3, 8)
+train(sys.argv[1], out / "shared", settings=Settings(3, 1e-3, 8), data=rows(8))
 train(sys.argv[1], out / "two", settings=settings, data=rows(20))
 with stopping(4):
     train(sys.argv[1], out / "again", settings=settings, data=rows(20), checkpoint=out / "c")
@@ -86,8 +87,8 @@ said = f"{os.environ['WORLD_SIZE']} {processes.is_first()} {rank}"
 
 @pytest.mark.slow
 def test_several_processes_share_a_batch_and_go_on_together(llama_folder, tmp_path):
-    """Two processes on the CPU (gloo), each with half of the batch: the same model as by one, and
-    the same bytes where they were stopped."""
+    """Two processes on the CPU (gloo), each with half of the batch: the same model as by one where
+    all pairs are one batch, and the same bytes where they were stopped."""
     script = tmp_path / "train.py"
     script.write_text(ON_SEVERAL)
     launch = f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node 2 {script}"
@@ -104,10 +105,10 @@ def test_several_processes_share_a_batch_and_go_on_together(llama_folder, tmp_pa
     assert (tmp_path / "1").read_text() == "2 False 0"
     same = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("two", "again")]
     assert same[0] == same[1]
-    train(llama_folder, tmp_path / "one", settings=Settings(3, 1e-3, 8), data=rows(20))
+    train(llama_folder, tmp_path / "one", settings=Settings(3, 1e-3, 8), data=rows(8))
     chosen, _ = rows(8)
     scores = []
-    for name in ("one", "two"):
+    for name in ("one", "shared"):
         _, model = finetuning.load_reward(str(tmp_path / name), dtype="float32", device="cpu")
         scores.append(gold.score(model, chosen, batch_tokens=64))
     np.testing.assert_allclose(*scores, atol=1e-4)
