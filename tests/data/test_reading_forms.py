@@ -54,7 +54,7 @@ def test_conversations_that_part_after_the_first_answer_are_compared_as_a_whole(
 
 
 def test_lists_of_questions_and_answers_are_conversations():
-    row = {"prompt": '["q", "more"]', "response_a": '["w", "x"]', "response_b": '["y", null]'}
+    row = {"prompt": '["q", "more"]', "response_a": '["w", "x"]', "response_b": '["y", "z"]'}
     table, _ = read(row | {"winner": "A"})
     assert prompt_of(table) == ASKED
     assert [turn["content"] for turn in json.loads(table["chosen"][0])] == ["w", "more", "x"]

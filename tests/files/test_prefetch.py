@@ -196,7 +196,8 @@ def test_all_refusals_are_told_at_once_and_the_rest_stays(hub, lens_with, tmp_pa
     assert "4 of 5 are not there" in message
     assert "model org/gated (revision main) is gated. Accept its licence at " in message
     assert "https://huggingface.co/org/gated and" in message
-    assert "environment variable HF_TOKEN (it is set, but" in message
+    assert "environment variable HF_TOKEN" in message
+    assert "(it is set, but" in message
     assert "no such model. Check the name at https://huggingface.co/org/missing;" in message
     assert "no such dataset. Check the name at https://huggingface.co/datasets/org/n" in message
     assert "no such revision. Choose one of https://huggingface.co/org/open/commits/" in message

@@ -21,6 +21,7 @@ def opened(report):
         )
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         context.set_offline(True)
+        context.set_default_timeout(180_000)  # a busy machine shows a page late
         page, troubles = context.new_page(), []
 
         def asked(dialog):
@@ -51,6 +52,7 @@ def reached(page):
         page.locator("nav li a", has=page.get_by_text(category, exact=True)).click()
         toggles = page.locator("nav fieldset label").all() or [None]
         for toggle in toggles:
+            page.locator("nav tbody tr").first.wait_for()
             for i in range(page.locator("nav tbody tr").count()):
                 if toggle:  # it falls back whenever a caption is looked at
                     toggle.click()

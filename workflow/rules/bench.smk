@@ -52,6 +52,6 @@ rule judge_bench:
         texts=told(flags.bench_text_flags),
         seeds=CONFIG.compare.seeds,
     shell:
-        "python -m lens.files.gpus {resources.gpu} python -m lens judge-bench {params.settings} --pairs {input.pairs:q}"
+        "python -m lens.files.gpus {resources.gpu:q} python -m lens judge-bench {params.settings} --pairs {input.pairs:q}"
         " --heads {params.heads:q} {params.texts} --seeds {params.seeds:q}"
         " --out {output.judged:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"

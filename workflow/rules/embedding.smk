@@ -23,7 +23,7 @@ rule embed_pairs:
         settings=told(flags.embedding_flags),
         shard=told(flags.shard_flags, "embed_pairs"),
     shell:
-        "python -m lens.files.gpus {resources.gpu} python -m lens {params.reads} {input.rows:q} {params.settings} {params.shard}"
+        "python -m lens.files.gpus {resources.gpu:q} python -m lens {params.reads} {input.rows:q} {params.settings} {params.shard}"
         " --out {output.shard:q} --metrics {output.report:q} 2>&1 | tee {log:q}"
 
 

@@ -24,7 +24,7 @@ rule pick_responses:
         models=told(inputs.picking_paths),
         settings=told(flags.picking_flags),
     shell:
-        "python -m lens.files.gpus {resources.gpu} python -m lens pick-responses --responses {input.responses:q} --seeds {params.seeds:q}"
+        "python -m lens.files.gpus {resources.gpu:q} python -m lens pick-responses --responses {input.responses:q} --seeds {params.seeds:q}"
         " --models {params.models:q} {params.settings}"
         " --out {output.picks:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
@@ -54,7 +54,7 @@ rule train_sft:
         seeds=CONFIG.compare.seeds,
         settings=told(flags.sft_flags),
     shell:
-        "python -m lens.files.gpus {resources.gpu} {params.launch} train-sft --picks {input.picks:q} --seeds {params.seeds:q} {params.settings}"
+        "python -m lens.files.gpus {resources.gpu:q} {params.launch} train-sft --picks {input.picks:q} --seeds {params.seeds:q} {params.settings}"
         " --out-dir {output.models:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
@@ -82,7 +82,7 @@ rule sample_sft:
         seeds=CONFIG.compare.seeds,
         settings=told(flags.generation_flags),
     shell:
-        "python -m lens.files.gpus {resources.gpu} python -m lens sample-sft --models {input.models:q} --seeds {params.seeds:q}"
+        "python -m lens.files.gpus {resources.gpu:q} python -m lens sample-sft --models {input.models:q} --seeds {params.seeds:q}"
         " --prompts {input.prompts:q} {params.settings}"
         " --out {output.answers:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 

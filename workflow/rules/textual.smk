@@ -66,7 +66,7 @@ rule train_annotator:
         launch=told(flags.launch),
         settings=told(flags.annotator_flags),
     shell:
-        "python -m lens.files.gpus {resources.gpu} {params.launch} train-annotator --pairs {input.pairs:q} {params.settings}"
+        "python -m lens.files.gpus {resources.gpu:q} {params.launch} train-annotator --pairs {input.pairs:q} {params.settings}"
         " --out {output.annotator:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
@@ -94,7 +94,7 @@ rule score_likelihood:
         reads="score-likelihood --responses",
         settings=told(flags.likelihood_flags),
     shell:
-        "python -m lens.files.gpus {resources.gpu} python -m lens {params.reads} {input.rows:q} {params.settings}"
+        "python -m lens.files.gpus {resources.gpu:q} python -m lens {params.reads} {input.rows:q} {params.settings}"
         " --out {output.table:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
@@ -177,7 +177,7 @@ rule evolve_pairs:
         scales=CONFIG.compare.scales,
         settings=told(flags.evolving_flags),
     shell:
-        "python -m lens.files.gpus {resources.gpu} {params.launch} evolve-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
+        "python -m lens.files.gpus {resources.gpu:q} {params.launch} evolve-pairs --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
         " --seeds {params.seeds:q} --scales {params.scales:q} --responses {input.responses:q}"
         " --annotated {input.annotated:q} {params.settings}"
         " --out {output.pairs:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
@@ -214,7 +214,7 @@ rule train_text:
         scales=told(cells.job_scales),
         settings=told(flags.text_flags),
     shell:
-        "python -m lens.files.gpus {resources.gpu} {params.launch} train-text --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
+        "python -m lens.files.gpus {resources.gpu:q} {params.launch} train-text --pairs {input.pairs:q} --n-pairs {wildcards.n_pairs:q}"
         " --seeds {params.seeds:q} --scales {params.scales:q} {params.settings}"
         " --out-dir {output.models:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
@@ -247,7 +247,7 @@ rule best_of_n_text:
         scales=told(cells.job_scales),
         load=told(flags.scoring_flags),
     shell:
-        "python -m lens.files.gpus {resources.gpu} python -m lens best-of-n-text --models {input.models:q} --seeds {params.seeds:q}"
+        "python -m lens.files.gpus {resources.gpu:q} python -m lens best-of-n-text --models {input.models:q} --seeds {params.seeds:q}"
         " --scales {params.scales:q} --pairs {input.pairs:q} --candidates {input.candidates:q}"
         " --gold {input.gold:q} {params.load} --dataset {wildcards.dataset:q}"
         " --model {wildcards.model:q} --method {wildcards.method:q} --n-pairs {wildcards.n_pairs:q}"
