@@ -128,7 +128,7 @@ def test_rules_commands_modules_and_logs_share_a_name():
             assert words["command"].startswith(f"{own.replace('_', '-')} ")
             words["command:q"] = words["command"]
         said = rule.shellcmd.replace("{params.launch}", "python -m lens")
-        on_gpus = said.removeprefix("python -m lens.files.gpus {resources.gpu} ")
+        on_gpus = said.removeprefix("python -m lens.files.gpus {resources.gpu:q} ")
         assert ("gpu" in rule.resources) == (on_gpus != said), name
         said = on_gpus
         said = said.replace("lens each --command", "lens")
