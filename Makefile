@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile workflow/configs/demo.yaml
 	@cat results/demo/paper/table_1.md
-	@echo "The tables and figures lie in results/demo/paper, the reward models in results/demo/train_reward."
+	@echo "The tables and figures are in results/demo/paper, the reward models in results/demo/train_reward."
 
 # Human pairs and real language models: hours on two cores without a GPU. DATA is a folder with
 # hh_rlhf/pairs.jsonl.gz and bon16/pool.jsonl.gz (docs/results.md); WEIGHTS=hub takes the models in
