@@ -19,7 +19,8 @@ def run(args):
     paper = (args.paper_names, args.paper_n_pairs)
     gold, accuracy = table_1.table_1(cells, *paper), aggregate(cells, "correct")
     write_table(out / "table_1_pair_accuracy.csv", accuracy)
-    write_table(out / "table_1_comparisons.csv", table_1.comparisons(gold, accuracy))
+    compared = table_1.comparisons(gold=gold, matched=aggregate(cells, "matched"), correct=accuracy)
+    write_table(out / "table_1_comparisons.csv", compared)
     publish(
         args,
         table=gold.drop(columns=["p_value", "corrected_p_value"]),

@@ -38,6 +38,29 @@ def _mean_over_ties(sorted_proxy: np.ndarray, ranked: np.ndarray) -> np.ndarray:
     return (np.bincount(group, weights=ranked) / sizes)[group]
 
 
+def length_matched(gold: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Gold reward without what goes along with length: float64 [prompts, N], of `gold` and
+    `lengths` [prompts, N].
+
+    Candidates are compared with those that have the same rank by length among their prompt's: the
+    gold that a rank is worth, beside a prompt's mean, is that of least squares over all prompts,
+    and is taken off. Candidates of one length share the worth of their ranks. Who picks by length,
+    in whichever direction, then has the gold of a random pick on average, for every n; and a random
+    pick has the gold that it had.
+    """
+    count = gold.shape[1]
+    order = np.argsort(lengths, axis=1, kind="stable")
+    ranks = np.zeros((*gold.shape, count))
+    for rank, row, by_length in zip(ranks, lengths, order, strict=True):
+        _, group = np.unique(row[by_length], return_inverse=True)
+        same = group[:, None] == group
+        rank[by_length] = same / same.sum(axis=1)
+    centred = gold - gold.mean(axis=1, keepdims=True, dtype=np.float64)
+    flat = ranks.reshape(-1, count)
+    worth = np.linalg.lstsq(flat, centred.ravel(), rcond=None)[0]
+    return gold - (flat @ worth).reshape(gold.shape)
+
+
 def kl_bound(n: int) -> float:
     """log n - (n - 1) / n: an upper bound on KL(best-of-n policy || base policy), in nats."""
     return log(n) - (n - 1) / n

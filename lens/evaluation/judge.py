@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lens.core import diagnostics
-from lens.evaluation.best_of_n import best_of_n
+from lens.evaluation.best_of_n import best_of_n, length_matched
 from lens.reward.head import pair_accuracy
 
 
@@ -25,7 +25,8 @@ def with_gold(candidates: pd.DataFrame, gold: pd.DataFrame, source: object) -> p
 
 
 def judge_candidates(rewards: Mapping[int, np.ndarray], candidates: pd.DataFrame) -> pd.DataFrame:
-    """Expected gold reward of the best of n: one row per seed, prompt and n (n = 1 ... N).
+    """Expected gold reward of the best of n, and the same without what goes along with length
+    (`length_matched`): one row per seed, prompt and n (n = 1 ... N).
 
     `rewards` holds each seed's reward of every candidate, [len(candidates)]; every prompt has the
     same number N of candidates, in consecutive rows. LensError where a reward is not finite.
@@ -35,6 +36,8 @@ def judge_candidates(rewards: Mapping[int, np.ndarray], candidates: pd.DataFrame
     prompt_ids = candidates["prompt_id"].drop_duplicates().to_numpy()
     count = len(candidates) // len(prompt_ids)
     gold = candidates["gold"].to_numpy().reshape(-1, count)
+    lengths = candidates["response"].str.len().to_numpy().reshape(-1, count)
+    matched = length_matched(gold, lengths)
     tables = [
         pd.DataFrame(
             {
@@ -42,6 +45,7 @@ def judge_candidates(rewards: Mapping[int, np.ndarray], candidates: pd.DataFrame
                 "prompt_id": np.repeat(prompt_ids, count),
                 "n": np.tile(np.arange(1, count + 1), len(prompt_ids)),
                 "gold_reward": best_of_n(reward.reshape(-1, count), gold).ravel(),
+                "length_matched_gold": best_of_n(reward.reshape(-1, count), matched).ravel(),
             }
         )
         for seed, reward in rewards.items()

@@ -28,7 +28,8 @@ class Cell:
     """Per-item results of one cell, each with a row per seed.
 
     `gold_curve` [seeds, prompts, n] is the gold reward of the best of 1 ... N candidates,
-    `correct` [seeds, test pairs] whether a held-out pair is ordered as labelled.
+    `matched_curve` the same without what goes along with length, `correct` [seeds, test pairs]
+    whether a held-out pair is ordered as labelled.
     """
 
     dataset: str
@@ -38,6 +39,7 @@ class Cell:
     n_pairs: int
     seeds: list[int]
     gold_curve: np.ndarray
+    matched_curve: np.ndarray
     correct: np.ndarray
     summary: dict
 
@@ -49,6 +51,11 @@ class Cell:
     def gold(self) -> np.ndarray:
         """Gold reward [seeds, prompts] of the best of all N candidates."""
         return self.gold_curve[:, :, -1]
+
+    @property
+    def matched(self) -> np.ndarray:
+        """As `gold`, without what goes along with length."""
+        return self.matched_curve[:, :, -1]
 
     @property
     def labels(self) -> dict:
@@ -90,7 +97,10 @@ def _cell(
     summary: dict,
 ) -> Cell:
     seeds, candidates = labels["seeds"], int(prompts["n"].max())
-    _check(folder / "prompts.parquet", prompts, "gold_reward", ["prompt_id", "n"], seeds)
+    curves = {}
+    for value in ("gold_reward", "length_matched_gold"):
+        _check(folder / "prompts.parquet", prompts, value, ["prompt_id", "n"], seeds)
+        curves[value] = prompts[value].to_numpy().reshape(len(seeds), -1, candidates)
     _check(folder / "pairs.parquet", pairs, "correct", ["id"], seeds)
     return Cell(
         labels["dataset"],
@@ -99,7 +109,8 @@ def _cell(
         scale,
         int(labels["n_pairs"]),
         seeds,
-        prompts["gold_reward"].to_numpy().reshape(len(seeds), -1, candidates),
+        curves["gold_reward"],
+        curves["length_matched_gold"],
         pairs["correct"].to_numpy().reshape(len(seeds), -1),
         summary,
     )
@@ -107,6 +118,8 @@ def _cell(
 
 def _check(file: Path, table: pd.DataFrame, value: str, items: list[str], seeds: list) -> None:
     """LensError unless every seed has finite values of the same items in the same order."""
+    if value not in table:
+        raise LensError(f"{file}: has no column {value}: an earlier version made it. {AGAIN}")
     places = table[["seed", *items]].to_numpy()
     diagnostics.check_finite(
         table[value].to_numpy(),
@@ -153,9 +166,9 @@ def observations(cells: Iterable[Cell]) -> pd.DataFrame:
 
 
 def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
-    """One row per cell: mean and 95 % interval of `measure` ("gold" or "correct") and of its paired
-    difference (same seed, same item) to the repeat control, with its p-value, also Holm-corrected
-    over these cells."""
+    """One row per cell: mean and 95 % interval of `measure` ("gold", "matched" or "correct") and of
+    its paired difference (same seed, same item) to the repeat control, with its p-value, also
+    Holm-corrected over these cells."""
     by_key = {cell.key: cell for cell in cells}
     rows = []
     for cell in cells:

@@ -12,9 +12,11 @@ from lens.report.measured import level, shown
 
 
 def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
-    """Gold reward of the best of n for every n, with 95 % intervals, one row per cell and n."""
+    """Gold reward of the best of n for every n, also length-matched, with 95 % intervals, one row
+    per cell and n."""
     rows = [
         {**cell.labels, "n": n, "kl_bound": kl_bound(n), **level(cell.gold_curve[:, :, n - 1])}
+        | level(cell.matched_curve[:, :, n - 1], "length_matched", "length_matched_")
         for cell in largest_scales(cells)
         for n in range(1, cell.gold_curve.shape[2] + 1)
     ]

@@ -9,7 +9,7 @@ from lens.paper.cells import Cell, aggregate
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.measured import blocks, shown, shown_difference
+from lens.report.measured import blocks, level, shown, shown_difference
 from lens.report.render import number
 from lens.report.reported import N_PAIRS, table_1_value
 
@@ -20,7 +20,8 @@ BASE_OF = {  # what the paper's textual rows are at 1x
     "self_evolved": ("full_finetune", 1),
     "ipo": ("full_finetune", 1),
 }
-HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %", "vs repeat"]
+HEADER = ["method", "scale", "gold reward", "vs repeat", "length-matched", "paper"]
+HEADER += ["pair accuracy %", "vs repeat"]
 EXPLAINED = "VAE explains %"
 NOTE = (
     "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate that the "
@@ -28,7 +29,10 @@ NOTE = (
     "control, the same training (reward MLP, full fine-tuning or LoRA) on the original pairs "
     "repeated k times, so with the same number of steps (LENS+: at most half as many; at 1x: to "
     "Original). * marks a significant difference (5 %, Holm-corrected over the column; intervals "
-    "are not corrected). paper: the paper's value for its dataset and model. On other data or "
+    "are not corrected). length-matched: the gold reward without what a candidate's rank by length "
+    "among its prompt's candidates is worth by itself, so that picking by length, the longest or "
+    "the shortest, gets the gold of a random pick; intervals are in table_1.csv. "
+    "paper: the paper's value for its dataset and model. On other data or "
     "with another gold model, compare it only in direction."
 )
 EXPLAINS = (
@@ -45,7 +49,8 @@ FLAGGED = (
 def table_1(
     cells: list[Cell], paper_names: Mapping[str, str], paper_n_pairs: int = N_PAIRS
 ) -> pd.DataFrame:
-    """Aggregates of gold reward, with the paper's number where one exists.
+    """Aggregates of gold reward, the same without what goes along with length, and the paper's
+    number where one exists.
 
     `paper_names` maps our names of datasets and models to the paper's; `paper_n_pairs` is the N
     that stands for the paper's 1,000.
@@ -55,7 +60,8 @@ def table_1(
     table["vae_variance_explained"] = [_explained(cell) for cell in cells]
     numbers = ["reported", "vae_variance_explained"]
     table[numbers] = table[numbers].astype("float64")
-    return table
+    matched = [level(cell.matched, "length_matched", "length_matched_") for cell in cells]
+    return table.assign(**pd.DataFrame(matched))
 
 
 def reported_value(cell: Cell, paper_names: Mapping[str, str], paper_n_pairs: int) -> float | None:
@@ -69,17 +75,17 @@ def reported_value(cell: Cell, paper_names: Mapping[str, str], paper_n_pairs: in
     )
 
 
-def comparisons(gold: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame:
-    """All differences to controls, with p-values; `measure` is gold or correct."""
+def comparisons(**aggregates: pd.DataFrame) -> pd.DataFrame:
+    """All differences to controls, with p-values, by `measure` (gold, matched or correct)."""
     names = {
         "difference_to_repeat": "difference",
         "difference_low": "low",
         "difference_high": "high",
     }
-    both = pd.concat([gold.assign(measure="gold"), accuracy.assign(measure="correct")])
-    both = both.drop(columns=["low", "high"]).rename(columns=names).dropna(subset="difference")
+    every = pd.concat([part.assign(measure=name) for name, part in aggregates.items()])
+    every = every.drop(columns=["low", "high"]).rename(columns=names).dropna(subset="difference")
     columns = ["dataset", "model", "method", "scale", "n_pairs", "measure", "difference"]
-    return both[[*columns, "low", "high", "p_value", "corrected_p_value"]]
+    return every[[*columns, "low", "high", "p_value", "corrected_p_value"]]
 
 
 def against_paper(
@@ -149,6 +155,7 @@ def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Pr
                 f"{cell.scale}x",
                 shown(g, 3),
                 shown_difference(g, 3),
+                number(g.length_matched, 3),
                 number(g.reported, 2),
                 shown(a, 1, factor=100),
                 shown_difference(a, 1, factor=100),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lens.evaluation.best_of_n import best_of_n, kl_bound
+from lens.evaluation.best_of_n import best_of_n, kl_bound, length_matched
 
 
 def enumerated(proxy, gold, n):
@@ -67,3 +67,29 @@ def test_a_perfect_proxy_never_falls_with_n():
 def test_kl_bound():
     assert kl_bound(1) == 0
     assert kl_bound(16) == pytest.approx(log(16) - 15 / 16)
+
+
+@pytest.mark.parametrize("most", [4, 1000])  # many candidates of one length, and hardly any
+@pytest.mark.parametrize("sign", [1, -1])
+def test_picking_by_length_has_the_gold_of_a_random_pick(most, sign):
+    rng = np.random.default_rng(most)
+    lengths = rng.integers(1, most, size=(30, 8))
+    gold = rng.normal(size=(30, 1)) + np.sqrt(lengths) + rng.normal(size=lengths.shape)
+    plain, matched = (best_of_n(sign * lengths, g) for g in (gold, length_matched(gold, lengths)))
+    np.testing.assert_allclose(matched.mean(axis=0), gold.mean(), atol=1e-9)
+    assert sign * (plain.mean(axis=0)[-1] - gold.mean()) > 0.3
+    np.testing.assert_allclose(matched[:, 0], gold.mean(axis=1))
+
+
+def test_what_length_does_not_say_of_gold_is_left():
+    """Two prompts: gold is 1 per rank by length, and 3 more or less in an order of its own, which
+    is at right angles to it."""
+    lengths = np.array([[10, 20, 30, 40], [400, 5, 60, 30]])
+    ranks = np.array([[0, 1, 2, 3], [3, 0, 2, 1]])
+    apart = 3.0 * np.array([[1, -1, -1, 1], [-1, -1, 1, 1]])
+    gold = np.array([[5.0], [-2.0]]) + ranks + apart
+    expected = np.array([[5.0], [-2.0]]) + 1.5 + apart
+    np.testing.assert_allclose(length_matched(gold, lengths), expected)
+    better = best_of_n(gold, length_matched(gold, lengths))[:, -1]
+    np.testing.assert_allclose(better, [9.5, 2.5])  # of the candidates that are best by gold
+    np.testing.assert_allclose(length_matched(gold, lengths * 7 + 1), expected)  # other units

@@ -42,6 +42,18 @@ def test_judge_candidates_by_hand():
     assert set(table["seed"]) == {7}
 
 
+def test_judge_candidates_beside_length():
+    """Of two prompts, the longest has 4 and 0, the middle 2 and 1, the shortest 1 and 5: beside the
+    prompts' means 7/3 and 2, ranks are worth -1/6, -2/3 and 5/6 on average."""
+    by_length = candidates()["response"].str.len().to_numpy().astype(float)
+    for pick in (by_length, -by_length):
+        best = judge.judge_candidates({0: pick}, candidates()).query("n == 3")
+        assert best["length_matched_gold"].mean() == pytest.approx(13 / 6)
+    gold = candidates()["gold"].to_numpy()
+    best = judge.judge_candidates({0: gold}, candidates()).query("n == 3")
+    assert list(best["length_matched_gold"]) == pytest.approx([4 + 1 / 6, 5 - 5 / 6])
+
+
 def test_judge_pairs_uses_the_test_split_alone():
     pairs = pd.DataFrame({"id": ["p", "q", "r"], "split": ["train", "test", "test"]})
     embeddings = {
@@ -105,7 +117,7 @@ def test_aggregates_pair_each_method_with_its_control(cell_folders):
 def test_a_star_needs_the_corrected_p_value(cell_folders):
     cells = read_cells(cell_folders[0])
     gold, accuracy = aggregate(cells, "gold"), aggregate(cells, "correct")
-    gold["reported"], held = np.nan, gold["p_value"].notna()
+    gold[["reported", "length_matched"]], held = np.nan, gold["p_value"].notna()
     for corrected, stars in ((0.2, 0), (0.01, 2)):
         gold.loc[held, ["p_value", "corrected_p_value"]] = (0.01, corrected)
         text = table_1.printed(gold, accuracy, cells).markdown()
@@ -129,6 +141,9 @@ def test_table_1_has_the_promised_columns(cell_folders, tmp_path):
         "difference_high",
         "reported",
         "vae_variance_explained",
+        "length_matched",
+        "length_matched_low",
+        "length_matched_high",
     ]
     assert dict(zip(table["method"], table["reported"], strict=True))["lens"] == 1.94
     assert list(observations(cells)) == [
@@ -148,9 +163,15 @@ def test_table_1_has_the_promised_columns(cell_folders, tmp_path):
     text = table_1.printed(table, aggregate(cells, "correct"), cells).markdown()
     assert "LENS" in text
     assert "+2.000 [+2.000, +2.000]*" in text
-    compared = table_1.comparisons(table, aggregate(cells, "correct"))
+    compared = table_1.comparisons(gold=table, matched=aggregate(cells, "matched"))
     assert len(compared[compared["measure"] == "gold"]) == 2  # lens, linear_probe
     assert set(compared[compared["measure"] == "gold"]["difference"].round(6)) == {2.0}
+    assert set(compared[compared["measure"] == "matched"]["difference"].round(6)) == {1.0}
+    shown = table.set_index("method").loc["lens"]
+    assert shown["length_matched"] == pytest.approx((cell_folders[1].mean() + 3) / 2)
+    assert table_1.HEADER[4] == "length-matched"
+    [(_, rows)] = table_1.printed(table, aggregate(cells, "correct"), cells).blocks
+    assert next(row for row in rows if row[0] == "LENS")[4] == f"{shown['length_matched']:.3f}"
 
 
 def test_what_the_vae_explains_stands_beside_lens_alone(cell_folders):

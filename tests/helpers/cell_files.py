@@ -17,6 +17,7 @@ def write_cell(folder, method, scale, gold, correct, n_pairs=1000, flags=()):
                 "prompt_id": np.tile(np.repeat(names, 2), seeds),
                 "n": np.tile([1, 2], seeds * prompts),
                 "gold_reward": np.stack([np.zeros_like(gold), gold], axis=-1).ravel(),
+                "length_matched_gold": np.stack([np.zeros_like(gold), gold / 2], axis=-1).ravel(),
             }
         ),
     )

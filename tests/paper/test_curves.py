@@ -21,6 +21,7 @@ def test_best_of_n_curve_has_a_row_for_every_n(cell_folders, tmp_path):
     assert list(table["kl_bound"][:2]) == [0.0, kl_bound(2)]
     lens = table[(table["method"] == "lens") & (table["n"] == 2)]
     assert lens["mean"].item() == pytest.approx(base.mean() + 3)
+    assert lens["length_matched"].item() == pytest.approx((base.mean() + 3) / 2)
     figures.save(curves.draw_best_of_n(table), tmp_path, "curve")
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "curve.pdf").read_bytes().startswith(b"%PDF")

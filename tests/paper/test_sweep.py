@@ -16,7 +16,7 @@ NOISE = np.random.default_rng(2)
 def cell(method, level, scale=4, n_pairs=1000):
     own = 0.01 * NOISE.normal(size=BASE.shape)
     gold = np.concatenate([np.zeros_like(BASE), BASE + level + own], axis=-1)
-    return Cell("d", "m", method, scale, n_pairs, [0, 1, 2], gold, np.ones((3, 5)), {})
+    return Cell("d", "m", method, scale, n_pairs, [0, 1, 2], gold, gold, np.ones((3, 5)), {})
 
 
 def controls():

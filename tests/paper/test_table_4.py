@@ -18,7 +18,7 @@ def cell(method, scale, shift, model="m", dataset="d", sd=0.0):
     base -= base.mean(axis=(1, 2), keepdims=True)
     gold = base + shift + sd * np.array([-1.0, 0.0, 1.0]).reshape(3, 1, 1)
     gold = np.concatenate([np.zeros_like(gold), gold], axis=-1)
-    return Cell(dataset, model, method, scale, 300, [0, 1, 2], gold, np.ones((3, 5)), {})
+    return Cell(dataset, model, method, scale, 300, [0, 1, 2], gold, gold, np.ones((3, 5)), {})
 
 
 CELLS = [

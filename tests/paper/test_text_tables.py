@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 def cell(method, scale, shift, n_pairs=500):
     base = np.random.default_rng(1).normal(size=(3, 20, 1))
     gold = np.concatenate([np.zeros_like(base), base + shift], axis=-1)
-    return Cell("d", "m", method, scale, n_pairs, [0, 1, 2], gold, np.ones((3, 5)), {})
+    return Cell("d", "m", method, scale, n_pairs, [0, 1, 2], gold, gold, np.ones((3, 5)), {})
 
 
 def test_a_textual_method_is_held_against_repeats_trained_in_its_own_way():
