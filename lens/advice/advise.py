@@ -22,18 +22,21 @@ from lens.core.diagnostics import named, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import Interval, interval_by_prompt
 from lens.core.progress import Bar
-from lens.evaluation.parts import parts_of
+from lens.evaluation.parts import parts_of, without_control
 from lens.reward import methods
-from lens.reward.recipes import Recipe, train
+from lens.reward.recipes import CONTROLLED, Recipe, train
 
 SCALES = (4,)
 LEAST_ROUNDS, ROUNDS = 3, 5
 
 
-def recipes_for(scales: Sequence[int], *, soft: bool = False) -> list[Recipe]:
-    """What is compared: plain recipes first, on soft labels as well if there are any, then each
-    augmentation behind its control."""
+def recipes_for(scales: Sequence[int], *, soft: bool = False, control: str = "") -> list[Recipe]:
+    """What is compared: plain recipes first, also with a `control` (a recipe's covariate) where
+    that is possible, all of them on soft labels as well if there are any; then each augmentation
+    behind its control."""
     plain = [Recipe(method) for method in ("original", *methods.PROBES)]
+    if control:
+        plain += [Recipe(method, covariate=control) for method in CONTROLLED]
     if soft:
         plain += [replace(recipe, labels="soft") for recipe in plain]
     if not scales:
@@ -49,6 +52,7 @@ def advise(
     rounds: int | None = None,
     minutes: float = 10.0,
     baseline: str | None = None,
+    control: str = "",
     tell: Callable[[str], object] = lambda message: None,
 ) -> Advice:
     """Compares recipes on held-out prompts and recommends one.
@@ -58,8 +62,9 @@ def advise(
     judging. Without `rounds`, 3 to 5 rounds run, as many as fit into `minutes`. If time is short,
     large scales are skipped first, then rounds down to one, then all augmentation; a round that
     would not finish in time is skipped, and the advice reports it. `baseline` is "length" or a file
-    of scores (`lens.advice.baseline`). `tell` is called with the time estimate before the work
-    begins. LensError if there are too few prompts.
+    of scores (`lens.advice.baseline`). With `control` "length" a linear recipe is recommended that
+    leaves length out (a recipe's covariate), and the advice reports what that costs. `tell` is
+    called with the time estimate before the work begins. LensError if there are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("advise needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")
@@ -70,14 +75,14 @@ def advise(
     if baseline:
         score_gaps(pairs.table, baseline)  # scores that are missing are found before the work
     budget = Budget(minutes * 60 if rounds is None else None)
-    recipes, count, done = _plan(pairs, sorted(scales), rounds, budget, tell)
+    recipes, count, done = _plan(pairs, sorted(scales), rounds, budget, tell, control)
     found = _cross_validate(pairs, recipes, count, budget, done)
     kept = [recipe for recipe in recipes if recipe in found.margins]
     stacked = {recipe: np.stack(found.margins[recipe]) for recipe in kept}
     advice = conclude(pairs, stacked)
     advice.flags = found.flags + advice.flags
     advice.stopped = found.stopped
-    advice.curve = _curve(pairs, _curve_recipe(advice.accuracy), advice.rounds, budget)
+    advice.curve = _curve(pairs, _best_probe(advice.accuracy), advice.rounds, budget)
     advice.choice = _choice(pairs, budget)
     if baseline:
         probe = advice.curve.recipe
@@ -144,13 +149,15 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
     The best probe is recommended, unless the best MLP beats it by an interval that leaves out 0, or
     a synthetic recipe beats every plain one, its control among them. To beat all is an
     intersection-union test, which needs no correction for their number; that several synthetic
-    recipes try does.
+    recipes try does. Where recipes with a covariate were tried, the best of these is recommended.
     """
     right = {recipe: correct(values) for recipe, values in margins.items()}
     groups = pairs.groups[pairs.decided]
     accuracy = {recipe: interval_by_prompt(values, groups) for recipe, values in right.items()}
-    plain = [recipe for recipe in right if not recipe.synthetic]
-    best = _best_plain(plain, right, accuracy, groups)
+    controlled = [recipe for recipe in right if recipe.covariate]
+    plain = [recipe for recipe in right if not recipe.synthetic and not recipe.covariate]
+    probe = _best_probe(accuracy)
+    best = probe if controlled else _best_plain(plain, probe, right, accuracy, groups)
     synthetic = [recipe for recipe in right if recipe.synthetic]
     level = 1 - 0.05 / max(1, len(synthetic))
 
@@ -166,12 +173,14 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
     winners = [
         recipe
         for recipe in synthetic
-        if all(each.corrected.low > 0 for each in comparisons if each.recipe == recipe)
+        if not controlled
+        and all(each.corrected.low > 0 for each in comparisons if each.recipe == recipe)
     ]
     recommended = max(winners, key=lambda recipe: accuracy[recipe].mean, default=best)
-    rivals = [r for r in right if r.method in methods.PROBES or r == recommended]
+    rivals = controlled or [r for r in right if r.method in methods.PROBES or r == recommended]
     bonus = winners_bonus(np.stack([right[recipe] for recipe in rivals]), groups)
     rounds, count = next(iter(margins.values())).shape
+    table, other = pairs.table[pairs.decided], right[replace(recommended, covariate="")]
     return Advice(
         pairs=count,
         prompts=len(np.unique(groups)),
@@ -189,7 +198,8 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         ],
         flags=pairs.flags + _tie_flags(margins),
         margins=margins,
-        parts=parts_of(pairs.table[pairs.decided], right[recommended]),
+        parts=parts_of(table, right[recommended]),
+        without_control=without_control(table, right[recommended], other) if controlled else None,
     )
 
 
@@ -201,19 +211,21 @@ def _tie_flags(margins: dict[Recipe, np.ndarray]) -> list[dict]:
     ]
 
 
-def _best_plain(plain: list[Recipe], right: dict, accuracy: dict, groups: np.ndarray) -> Recipe:
-    """The probe with the highest accuracy, or an MLP that is told from it by its interval."""
-    probe = _curve_recipe(accuracy)
+def _best_plain(
+    plain: list[Recipe], probe: Recipe, right: dict, accuracy: dict, groups: np.ndarray
+) -> Recipe:
+    """The best probe, or an MLP that is told from it by its interval."""
     networks = [recipe for recipe in plain if recipe.method not in methods.PROBES]
     best = max(networks, key=lambda recipe: accuracy[recipe].mean)
     gain = interval_by_prompt(right[best] - right[probe], groups, least=-1)
     return best if gain.low > 0 else probe
 
 
-def _curve_recipe(accuracy: dict[Recipe, Interval]) -> Recipe:
-    """The best of the probes: they train in moments at any size."""
+def _best_probe(accuracy: dict[Recipe, Interval]) -> Recipe:
+    """The most accurate probe, of those with a covariate if there are any."""
     probes = [recipe for recipe in accuracy if recipe.method in methods.PROBES]
-    return max(probes, key=lambda recipe: accuracy[recipe].mean)
+    controlled = [recipe for recipe in probes if recipe.covariate]
+    return max(controlled or probes, key=lambda recipe: accuracy[recipe].mean)
 
 
 def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int, budget: Budget) -> Curve:
@@ -249,6 +261,7 @@ def _plan(
     rounds: int | None,
     budget: Budget,
     tell: Callable[[str], object],
+    control: str,
 ) -> tuple[list[Recipe], int, dict[Recipe, np.ndarray]]:
     """(recipes, rounds, margins of the first round's plain recipes): what fits into the budget by
     the trainings of the latter, which say what each recipe should take; all of it where `rounds`
@@ -266,7 +279,7 @@ def _plan(
     wanted, most = [rounds] if rounds else [LEAST_ROUNDS, 1], len(scales)
 
     def plan(kept: Sequence[int]) -> tuple[list[Recipe], float]:
-        chosen = recipes_for(kept, soft=pairs.graded)
+        chosen = recipes_for(kept, soft=pairs.graded, control=control)
         budget.expected = expectations(chosen, times["original"], times)
         return chosen, sum(budget.expected.values()) + budget.curve()
 

@@ -104,18 +104,18 @@ def round_margins(
 ) -> Iterator[tuple[Recipe, np.ndarray]]:
     """(recipe, its held-out margins [N]) of one round, recipe by recipe; a VAE serves them all, and
     its flags are added to `flags`. N leaves ties out."""
-    cuts: dict[str, Round] = {}
-    vaes: dict[str, dict] = {}
+    cuts: dict[tuple[str, str], Round] = {}
+    vaes: dict[tuple[str, str], dict] = {}
     for recipe in recipes:
-        labels = recipe.labels
-        if labels not in cuts:
-            cuts[labels] = make_round(pairs, seed, labels=labels)
-        if recipe.needs_vae and labels not in vaes:
-            vaes[labels] = train_seed_vaes(cuts[labels].data)
+        how = recipe.labels, recipe.covariate
+        if how not in cuts:
+            cuts[how] = make_round(pairs, seed, 1.0, *how)
+        if recipe.needs_vae and how not in vaes:
+            vaes[how] = train_seed_vaes(cuts[how].data)
             if flags is not None:
-                flags += vae_flags(cuts[labels].data, vaes[labels])
-        cut = cuts[labels]
-        yield recipe, cut.margins(pairs, train(recipe, cut.data, vaes.get(labels)))
+                flags += vae_flags(cuts[how].data, vaes[how])
+        cut = cuts[how]
+        yield recipe, cut.margins(pairs, train(recipe, cut.data, vaes.get(how)))
 
 
 def correct(margins: np.ndarray) -> np.ndarray:

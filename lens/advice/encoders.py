@@ -24,7 +24,7 @@ from lens.language.batching import distinct
 from lens.language.encoder import Encoder
 from lens.reward.recipes import Recipe
 
-RECIPE = Recipe("evidence_probe")
+METHOD = "evidence_probe"
 LEVEL = 0.05
 
 
@@ -56,9 +56,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Encoders on the same pairs, and the one to `keep`: the cheapest that is not detectably worse
-    than the most accurate one."""
+    """Encoders on the same pairs with the same `recipe`, and the one to `keep`: the cheapest that
+    is not detectably worse than the most accurate one."""
 
+    recipe: str
     candidates: list[Candidate]
     differences: list[Difference]
     keep: str
@@ -69,7 +70,7 @@ class Comparison:
     def __str__(self) -> str:
         width = max(len(each.name) for each in self.candidates)
         lines = [
-            f"{self.pairs:,} pairs, {RECIPE}, {self.rounds} round{'s' * (self.rounds > 1)} of "
+            f"{self.pairs:,} pairs, {self.recipe}, {self.rounds} round{'s' * (self.rounds > 1)} of "
             "5-fold cross-validation by prompt, the same folds for all",
             "",
             f"  {'encoder':<{width}}  {'held-out accuracy':<22}{'features':>9}  s per 1,000 texts",
@@ -92,14 +93,17 @@ def compare_encoders(
     encoders: Sequence[Encoder],
     *,
     rounds: int = 3,
+    control: str = "",
     tell: Callable[[str], object] = lambda message: None,
 ) -> Comparison:
     """Embeds the pairs with each encoder, and compares the evidence probe's held-out accuracy on
-    the same folds, pair by pair. Encoders that differ in their layer alone, one behind the other,
+    the same folds, pair by pair; with `control` "length", the probe's that leaves length out.
+    Encoders that differ in their layer alone, one behind the other,
     read each text once. LensError for fewer than two encoders, or for one that is there twice."""
     names = names_of(encoders)
     if len(encoders) < 2 or len(set(names)) < len(names):
         raise LensError("comparing encoders needs two or more that differ in model or layer.")
+    recipe = Recipe(METHOD, covariate=control)
     right: list[np.ndarray] = []
     costs, features = [], []
     for _, layers in groupby(encoders, lambda each: str(replace(each, layer=-1))):
@@ -109,13 +113,13 @@ def compare_encoders(
         seconds = _seconds_per_thousand(pairs, same[0])
         for data in embedded:
             found = [
-                values for n in range(rounds) for _, values in round_margins(data, [RECIPE], n)
+                values for n in range(rounds) for _, values in round_margins(data, [recipe], n)
             ]
             right.append(correct(np.stack(found)))
             features.append(data.chosen.shape[1])
             costs.append(seconds)
     groups = embedded[0].groups[embedded[0].decided]
-    return conclude(names, right, groups, features, costs)
+    return conclude(names, right, groups, features, costs, str(recipe))
 
 
 def conclude(
@@ -124,6 +128,7 @@ def conclude(
     groups: np.ndarray,
     features: Sequence[int],
     seconds: Sequence[float],
+    recipe: str,
 ) -> Comparison:
     """From whether each pair is ordered rightly [rounds, N] with each encoder."""
     candidates = [
@@ -144,6 +149,7 @@ def conclude(
     }
     keep = min((each for each in candidates if each.name not in worse), key=lambda c: c.cost)
     return Comparison(
+        recipe,
         candidates,
         differences,
         keep.name,

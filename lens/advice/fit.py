@@ -10,7 +10,7 @@ from lens.core.diagnostics import named, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import interval_by_prompt
 from lens.core.seeds import derive_seed
-from lens.evaluation.parts import parts_of
+from lens.evaluation.parts import parts_of, without_control
 from lens.files import artifacts
 from lens.reward.head import RewardHead
 from lens.reward.recipes import VALIDATION, Recipe, train, train_seed_vaes, vae_flags
@@ -113,13 +113,7 @@ def _where_right(
     if not recipe.covariate:
         return {"parts": parts}
     plain = correct(_cross_validate(pairs, replace(recipe, covariate=""), rounds).margins)
-    groups = table["group"].to_numpy()
-    without = {
-        "accuracy": vars(interval_by_prompt(plain, groups)),
-        "costs": vars(interval_by_prompt(plain - right, groups, least=-1)),
-        "parts": [part.as_dict() for part in parts_of(table, plain)],
-    }
-    return {"parts": parts, "without_control": without}
+    return {"parts": parts, "without_control": without_control(table, right, plain).as_dict()}
 
 
 def _errors(

@@ -34,7 +34,7 @@ def curve_round(pairs: EmbeddedPairs, recipe: Recipe, seed: int) -> tuple[np.nda
     share of the prompts."""
     sizes, found = [], []
     for share in SHARES:
-        cut = make_round(pairs, seed, share, recipe.labels)
+        cut = make_round(pairs, seed, share, recipe.labels, recipe.covariate)
         sizes.append(np.mean([len(p.rows) + len(p.validation_rows) for p in cut.data.values()]))
         found.append(correct(cut.margins(pairs, train(recipe, cut.data))))
     return np.array(sizes), np.stack(found)

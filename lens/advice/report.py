@@ -27,6 +27,7 @@ def as_json(advice: Advice) -> dict:
         "recommended": advice.recommended.as_dict(),
         **({"expected_accuracy": vars(advice.expected)} if advice.expected else {}),
         "parts": [part.as_dict() for part in advice.parts],
+        **({"without_control": advice.without_control.as_dict()} if advice.without_control else {}),
         "augmentation_recommended": advice.recommended.synthetic,
         "learning_curve": {
             "recipe": advice.curve.recipe.as_dict(),

@@ -1,6 +1,6 @@
 """The result of cross-validation, and what it means in plain words."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from lens.advice.baseline import Baseline
 from lens.advice.learning_curve import Curve
 from lens.core.diagnostics import sentences
 from lens.core.intervals import Interval
-from lens.evaluation.parts import Part, as_lines
+from lens.evaluation.parts import Part, WithoutControl, depends_on_length
 from lens.reward.recipes import HEAD_SETTINGS, SYNTHESIS_SETTINGS, VAE_SETTINGS, Recipe
 
 CHANCE = 0.5
@@ -34,7 +34,7 @@ class Advice:
     compares plain recipes on soft and on hard labels, `choice` chosen labels with random ones,
     `baseline` scores without labels with the same plus a probe. `stopped` is what was skipped for
     time; `expected` is the recommended recipe's accuracy minus its selection bias; `parts` shows
-    where it is right."""
+    where it is right, and `without_control` what leaving length out costs, if that was asked."""
 
     pairs: int
     prompts: int
@@ -54,6 +54,7 @@ class Advice:
     baseline: Baseline | None = None
     expected: Interval | None = None
     parts: list[Part] = field(default_factory=list)
+    without_control: WithoutControl | None = None
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -119,19 +120,30 @@ def table(advice: Advice) -> str:
 
 
 def by_part(advice: Advice) -> list[str]:
-    """A paragraph on where the recommended recipe is right, or none."""
-    lines = as_lines(advice.parts)
-    return ["\n".join([f"{advice.recommended} is right in", *lines])] if lines else []
+    """A paragraph on where the recommended recipe is right, and one on what it is right in where
+    nothing is controlled for, if that was asked."""
+    told = [(str(advice.recommended), advice.parts)]
+    if advice.without_control:
+        other = replace(advice.recommended, covariate="")
+        told.append((f"without control, {other}", advice.without_control.parts))
+    found = [
+        "\n".join([f"{name} is right in", *(f"  {part}" for part in parts)])
+        for name, parts in told
+        if parts
+    ]
+    if depends_on_length(advice.parts) and not advice.recommended.covariate:
+        found[0] += "\n  It goes by length: `--control length` trains a reward without it."
+    return found
 
 
 def verdict(advice: Advice) -> str:
     """The answer: what to use, and what augmentation did."""
     best = advice.accuracy[advice.recommended]
-    plain = (
-        "synthetic pairs help here"
-        if advice.recommended.synthetic
-        else "do not augment, because no synthetic recipe clearly beats all plain ones"
-    )
+    plain = "do not augment, because no synthetic recipe clearly beats all plain ones"
+    if advice.recommended.synthetic:
+        plain = "synthetic pairs help here"
+    elif advice.without_control:
+        plain = "only linear rewards can leave length out"
     sentences = [
         f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}); {plain}."
     ]
@@ -140,6 +152,7 @@ def verdict(advice: Advice) -> str:
             "It was picked as the best of several, so expect a little less on new prompts: "
             f"{percent(advice.expected.mean)} {bracket(advice.expected)}."
         )
+    sentences += filter(None, [about_control(advice)])
     sentences += [about(advice, method) for method in ("lens", "lens_plus")]
     sentences += filter(None, [about_labels(advice)])
     if not advice.comparisons:
@@ -175,6 +188,18 @@ def about(advice: Advice, method: str) -> str:
             f"{_meaning(rival)}."
         )
     return text
+
+
+def about_control(advice: Advice) -> str | None:
+    """What it costs to leave length out, against the same recipe with it."""
+    without = advice.without_control
+    if without is None:
+        return None
+    return (
+        f"Leaving length out costs {points(without.costs)} of held-out accuracy: "
+        f"{replace(advice.recommended, covariate='')} reaches {percent(without.accuracy.mean)} "
+        f"{bracket(without.accuracy)}."
+    )
 
 
 def about_labels(advice: Advice) -> str | None:
@@ -226,7 +251,11 @@ def next_step(advice: Advice) -> str:
     recipe = advice.recommended
     scale = f" --scale {recipe.scale}" if recipe.scale > 1 else ""
     labels = " --labels soft" if recipe.labels == "soft" else ""
-    return f"Settings it would use: --method {recipe.method}{scale}{labels}; {settings_of(recipe)}."
+    control = f" --control {recipe.covariate}" if recipe.covariate else ""
+    return (
+        f"Settings it would use: --method {recipe.method}{scale}{labels}{control}; "
+        f"{settings_of(recipe)}."
+    )
 
 
 def settings_of(recipe: Recipe) -> str:

@@ -4,6 +4,7 @@ With several models or layers: which of these encoders to keep.
 """
 
 from lens.cli.shared.your_data import (
+    add_control_argument,
     add_data_arguments,
     add_encoder_arguments,
     add_sample_argument,
@@ -29,6 +30,7 @@ def add_arguments(parser):
         help="scores that need no labels: `length`, or a file with `id` or `prompt` and the scores "
         "`chosen` and `rejected` of a public reward model or a judge",
     )
+    add_control_argument(parser)
     parser.add_argument("--scales", type=scale, nargs="+", default=[4], help="2, 4, ...")
     parser.add_argument("--out", default="advice", help="folder for text, JSON and picture")
 
@@ -51,15 +53,11 @@ def advise_with_one(args):
     from lens.advice.crossval import fold_of_each
     from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, kept
     from lens.advice.preferences import decided
-    from lens.advice.report import as_json, draw
     from lens.advice.result import duration
-    from lens.cli.shared.arguments import options, settings
+    from lens.cli.shared.arguments import options
     from lens.cli.shared.embedding import encoder
     from lens.cli.shared.your_data import preferences, set_threads
     from lens.core.errors import LensError
-    from lens.files import artifacts
-    from lens.files.tracking import track
-    from lens.report import figures
 
     if bool(args.model) == bool(args.embeddings):
         raise LensError("give either --model (which embeds the texts) or --embeddings (a .npy).")
@@ -91,16 +89,37 @@ def advise_with_one(args):
     if data.note:
         tell(data.note)
     left = args.minutes - (time.perf_counter() - start) / 60
-    advice = advise(data, minutes=left, tell=tell, **options(args, "scales", "rounds", "baseline"))
+    how = options(args, "scales", "rounds", "baseline", "control")
+    advice = advise(data, minutes=left, tell=tell, **how)
+    write(args, advice)
+
+
+def write(args, advice):
+    """Prints an advice and saves it with its picture."""
+    import shlex
+    import sys
+    from pathlib import Path
+
+    from lens.advice.report import as_json, draw
+    from lens.cli.shared.arguments import settings
+    from lens.files import artifacts
+    from lens.files.tracking import track
+    from lens.report import figures
+
     folder, values = Path(args.out), as_json(advice)
-    text = f"{advice}\n\nNext: lens fit --advice {args.out} --out REWARD_MODEL"
+    control = ["--control", args.control] if args.control else []
+    command = ["lens", "fit", "--advice", args.out, *control, "--out", "REWARD_MODEL"]
+    text = f"{advice}\n\nNext: {shlex.join(command)}"
     about = {"settings": settings(args), "versions": artifacts.versions()}
     figures.save(draw(advice), folder, "advice")
     artifacts.write_text(folder / "advice.txt", text + "\n")
     artifacts.write_json(folder / "advice.json", values | about)
     track(str(folder / "advice"), about["settings"], values)
     print(text)
-    tell(f"Also in {folder}: advice.txt, advice.json, advice.png, and the embeddings for `fit`.")
+    print(
+        f"Also in {folder}: advice.txt, advice.json, advice.png, and the embeddings for `fit`.",
+        file=sys.stderr,
+    )
 
 
 def each_encoder(args):
@@ -136,13 +155,35 @@ def compare(args, encoders):
     pairs, readers = preferences(args, args.source), [encoder(each) for each in encoders]
     given = dict(zip(names_of(readers), encoders, strict=True))
     found = compare_encoders(
-        pairs, readers, rounds=args.rounds or 3, tell=lambda text: print(text, file=sys.stderr)
+        pairs,
+        readers,
+        rounds=args.rounds or 3,
+        control=args.control,
+        tell=lambda text: print(text, file=sys.stderr),
     )
-    keep = given[found.keep]
-    layer = [] if keep.layer == -1 else ["--layer", str(keep.layer)]
-    command = ["lens", "advise", args.source, "--model", keep.model, *layer, "--out", args.out]
-    text = f"{found}\n\nNext: {shlex.join(command)}"
+    text = f"{found}\n\nNext: {shlex.join(['lens', 'advise', *given_again(given[found.keep])])}"
     about = {"settings": settings(args), "versions": artifacts.versions()}
     artifacts.write_text(Path(args.out) / "encoders.txt", text + "\n")
     artifacts.write_json(Path(args.out) / "encoders.json", asdict(found) | about)
     print(text)
+
+
+def given_again(args):
+    """These arguments as words of a command line, without those that are the default."""
+    import json
+
+    from lens.cli import build_parser
+
+    defaults = vars(build_parser().parse_args(["advise", args.source]))
+    words = [args.source]
+    for name, value in vars(args).items():
+        if name in ("run", "command", "source", "rounds") or value in (defaults[name], -1):
+            continue
+        flag = "--" + name.replace("_", "-")
+        if name == "columns":
+            words += [flag, json.dumps(value)]
+        elif isinstance(value, list):
+            words += [flag, *map(str, value)]
+        else:
+            words += [flag] if value is True else [flag, str(value)]
+    return words

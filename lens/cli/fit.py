@@ -2,6 +2,7 @@
 
 from lens.cli.shared.arguments import options
 from lens.cli.shared.your_data import (
+    add_control_argument,
     add_data_arguments,
     add_encoder_arguments,
     add_sample_argument,
@@ -31,13 +32,7 @@ def add_arguments(parser):
         "lens_plus, synthetic_only, direct_perturbation or gaussian_sampling",
     )
     parser.add_argument("--scale", type=positive, help="pairs in training per labelled pair")
-    parser.add_argument(
-        "--control",
-        choices=["length"],
-        default="",
-        help="train a linear reward beside the answers' difference in length, and leave that out "
-        "when scoring; says what it costs",
-    )
+    add_control_argument(parser)
     parser.add_argument("--seed", type=int, default=0, help="of folds, weights and synthesis")
     parser.add_argument("--out", required=True, help="folder for the reward model; must be new")
 

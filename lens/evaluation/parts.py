@@ -62,9 +62,29 @@ def depends_on_length(parts: Sequence[Part]) -> bool:
     return by_name["longer answer"].low > by_name["shorter answer"].high
 
 
-def as_lines(parts: Sequence[Part]) -> list[str]:
-    """Parts as lines, and what follows where length decides."""
-    lines = [f"  {part}" for part in parts]
-    if depends_on_length(parts):
-        lines.append("  It goes by length: `lens fit --control length` trains a reward without it.")
-    return lines
+@dataclass(frozen=True)
+class WithoutControl:
+    """The same recipe where nothing is controlled for: its accuracy, what of it the control
+    `costs`, and its parts."""
+
+    accuracy: Interval
+    costs: Interval
+    parts: list[Part]
+
+    def as_dict(self) -> dict:
+        return {
+            "accuracy": vars(self.accuracy),
+            "costs": vars(self.costs),
+            "parts": [part.as_dict() for part in self.parts],
+        }
+
+
+def without_control(table: pd.DataFrame, right: np.ndarray, without: np.ndarray) -> WithoutControl:
+    """From whether the pairs [N] that are no ties are ordered rightly [rounds, N] with a control,
+    and on the same folds `without` it."""
+    groups = table["group"].to_numpy()
+    return WithoutControl(
+        interval_by_prompt(without, groups),
+        interval_by_prompt(without - right, groups, least=-1),
+        parts_of(table, without),
+    )

@@ -267,7 +267,9 @@ def test_the_curve_trains_on_the_shares_that_it_names(monkeypatch):
 def test_the_curve_is_of_the_best_probe():
     accuracy = {Recipe("linear_probe"): 0.6, Recipe("evidence_probe"): 0.7, Recipe("original"): 0.9}
     intervals = {recipe: Interval(value, 0, 1) for recipe, value in accuracy.items()}
-    assert advising._curve_recipe(intervals) == Recipe("evidence_probe")
+    assert advising._best_probe(intervals) == Recipe("evidence_probe")
+    controlled = Recipe("linear_probe", covariate="length")
+    assert advising._best_probe(intervals | {controlled: Interval(0.5, 0, 1)}) == controlled
 
 
 def test_embeddings_that_tell_nothing_apart_are_refused():

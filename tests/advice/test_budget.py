@@ -37,7 +37,7 @@ def clock(monkeypatch):
 def planned(limit, scales=(2, 4, 8), rounds=None):
     """(scales kept, rounds, what was told)."""
     told = []
-    recipes, count, _ = advising._plan(embedded(), scales, rounds, Budget(limit), told.append)
+    recipes, count, _ = advising._plan(embedded(), scales, rounds, Budget(limit), told.append, "")
     return sorted({r.scale for r in recipes} - {1}), count, told[-1]
 
 

@@ -1,6 +1,7 @@
 """Encoders compared: which to keep where the answer is known, and layers of one pass."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def test_the_cheaper_one_is_kept_where_no_difference_is_detectable():
     groups = np.arange(400).astype(str)
     names, features = ["large", "small", "bad"], [768, 384, 384]
     outcomes = [right(0.71, seed=1), right(0.70, seed=2), right(0.5, seed=3)]
-    found = conclude(names, outcomes, groups, features, [20.0, 2.0, 1.0])
+    found = conclude(names, outcomes, groups, features, [20.0, 2.0, 1.0], "p")
     assert found.keep == "small"
     assert "no detectable difference to large" in found.reason
     worse = {(d.first, d.second): d.p_value < 0.05 for d in found.differences}
@@ -38,7 +39,7 @@ def test_the_cheaper_one_is_kept_where_no_difference_is_detectable():
 def test_the_dearer_one_is_kept_where_it_is_clearly_better():
     groups = np.arange(400).astype(str)
     found = conclude(
-        ["large", "small"], [right(0.8), right(0.6, seed=1)], groups, [768, 384], [20.0, 2.0]
+        ["large", "small"], [right(0.8), right(0.6, seed=1)], groups, [768, 384], [20.0, 2.0], "p"
     )
     assert found.keep == "large"
     assert found.reason == "clearly better than all others."
@@ -47,7 +48,7 @@ def test_the_dearer_one_is_kept_where_it_is_clearly_better():
 def test_layers_of_one_cost_are_told_apart_by_features_and_p_values_are_holms():
     groups = np.arange(400).astype(str)
     outcomes = [right(0.70, seed=i) for i in range(3)]
-    found = conclude(["a", "b", "c"], outcomes, groups, [64, 16, 32], [1.0, 1.0, 1.0])
+    found = conclude(["a", "b", "c"], outcomes, groups, [64, 16, 32], [1.0, 1.0, 1.0], "p")
     assert found.keep == "b"
     raw = sorted(
         p_value_by_prompt(outcomes["abc".index(d.first)] - outcomes["abc".index(d.second)], groups)
@@ -84,9 +85,23 @@ def test_layers_of_one_pass_are_those_of_one_each(llama_folder, monkeypatch):
 def test_the_command_says_which_to_keep(tmp_path, llama_folder, lens, capsys):
     source, out = jsonl(tmp_path / "pairs.jsonl", some_rows(60)), tmp_path / "out"
     how = ("--model", llama_folder, "--rounds", "1", "--device", "cpu", "--out", out)
+    how += ("--columns", '{"prompt": "prompt"}', "--scales", "2", "--control", "length")
     lens("advise", source, *how, "--layer", "1", "--layer", "-1")
     printed = capsys.readouterr().out
-    assert "Next: lens advise" in printed
+    assert "evidence probe, length controlled, 1 round of" in printed
+    (command,) = (line for line in printed.splitlines() if line.startswith("Next: lens advise"))
+    kept = shlex.split(command)[3:]
+    assert kept[0] == str(source)
+    again = dict(zip(kept[1::2], kept[2::2], strict=True))
+    assert again.pop("--layer", "-1") in ("1", "-1")
+    assert again == {
+        "--model": str(llama_folder),
+        "--device": "cpu",
+        "--out": str(out),
+        "--columns": '{"prompt": "prompt"}',
+        "--scales": "2",
+        "--control": "length",
+    }
     saved = json.loads((out / "encoders.json").read_text())
     assert f"Keep {saved['keep']}" in printed
     assert len(saved["candidates"]) == 2

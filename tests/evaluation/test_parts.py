@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lens.advice.fit import fit
-from lens.evaluation.parts import Part, as_lines, depends_on_length, parts_of
+from lens.evaluation.parts import Part, depends_on_length, parts_of
 from lens.reward.recipes import Recipe
 from lens.serving.model_card import model_card, results_text
 from tests.helpers.length_world import by_length
@@ -28,7 +28,6 @@ def test_a_reward_that_goes_by_length_is_found_out():
     assert found["shorter answer"] == (30, 0.0)
     assert found["first answer"] == (60, pytest.approx(0.75))
     assert depends_on_length(parts)
-    assert "--control length" in as_lines(parts)[-1]
     assert [Part.of_dict(part.as_dict()) for part in parts] == parts
 
 
@@ -38,7 +37,7 @@ def test_parts_of_few_prompts_and_sides_that_nobody_knows_are_left_out():
     assert not depends_on_length(parts_of(table(36), right))
     even = parts_of(table(200), np.ones((3, 200)))
     assert not depends_on_length(even)
-    assert len(as_lines(even)) == 4
+    assert len(even) == 4
 
 
 @pytest.mark.slow

@@ -36,6 +36,16 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, compares: bool = Fals
     )
 
 
+def add_control_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--control",
+        choices=["length"],
+        default="",
+        help="train a linear reward beside the answers' difference in length, and leave that out "
+        "when scoring; says what it costs",
+    )
+
+
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments on how rows to be scored are read."""
     parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
