@@ -1,7 +1,7 @@
 """What jobs read: files of the results and files that the config names, by a job's wildcards."""
 
-import ast
 import functools
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -28,6 +28,11 @@ from lens.workflow.paths import (
     text_cell,
 )
 
+IMPORTS = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<module>[\w.]+)[ \t]+)?import[ \t]+"
+    r"(?:\((?P<several>[^)]*)\)|(?P<one>[^\n#]*))",
+    re.MULTILINE,
+)
 # What replaces the annotator's labels: the stage, and what its file is called.
 STAGE_OF_LABELS = {
     "annotator": ("score_responses", "scores"),
@@ -329,12 +334,12 @@ def code(root: Path, command: str, *, trains: bool = True) -> list[str]:
 
 
 @functools.cache
-def imported(root: Path, file: Path) -> list[Path]:
-    """Where the modules of lens that a source file imports would lie."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            names += [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [root / f"{name.replace('.', '/')}.py" for name in names if name.startswith("lens.")]
+def imported(root: Path, file: Path) -> set[Path]:
+    """Where the modules of lens that a source file imports would lie. Found by pattern: parsing 260
+    files took a third of what `snakemake -n` takes."""
+    names: set[str] = set()
+    for match in IMPORTS.finditer(file.read_text(encoding="utf-8")):
+        module, listed = match["module"], match["several"] or match["one"]
+        here = re.findall(r"(?<!as )\b[\w.]+", listed)
+        names |= {module} | {f"{module}.{name}" for name in here} if module else set(here)
+    return {root / f"{name.replace('.', '/')}.py" for name in names if name.startswith("lens.")}

@@ -148,7 +148,7 @@ def test_the_report_of_a_finished_run(finished):
         words = page.locator(".prose").inner_text()
         assert "Run small" in words
         assert "Latent space: VAEs" in words
-        assert "N = 200 labelled pairs of dialogue" in words
+        assert "N = 200 labelled pairs, with 3 seeds" in words
         assert "not above chance" in words  # three epochs on so few pairs teach nothing
         names = page.evaluate("Object.values(results).map((result) => result.name)")
         assert {"table_1.html", "table_1.csv", "figure_5.png", "overview.png"} <= set(names)

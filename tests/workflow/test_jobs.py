@@ -1,5 +1,6 @@
 """What the rules ask of lens.workflow: cells, inputs, flags, artefacts, without Snakemake."""
 
+import ast
 import shlex
 from pathlib import Path
 from types import SimpleNamespace as Job
@@ -144,6 +145,21 @@ def test_code_is_a_command_and_all_that_it_imports():
     assert synthesis in inputs.code(ROOT, "train_reward")
     for command in ("train_reward", "embed_pairs", "table_1", "overview"):
         assert not [file for file in inputs.code(ROOT, command) if "/lens/workflow/" in file]
+
+
+@pytest.mark.slow
+def test_imports_are_found_as_python_finds_them():
+    for file in ROOT.glob("lens/**/*.py"):
+        names = set()
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        below = {ROOT / f"{name.replace('.', '/')}.py" for name in names if "lens." in name}
+        assert {path for path in inputs.imported(ROOT, file) if path.is_file()} == {
+            path for path in below if path.is_file()
+        }
 
 
 def test_tables_depend_on_the_names_of_methods_not_on_what_trains_them():
