@@ -5,15 +5,22 @@ candidates of 100 prompts: by the reward (c = 0), by its lower bounds, and by th
 that are not flagged as unlike the training texts. Gold is in standard deviations among like
 candidates. Worlds: `linear`, `bent` and `hinge` as in study.py; `far`, a linear one in which every
 tenth candidate is four times as far out as the others; `strange`, where these are also two standard
-deviations worse than a mean one, at least. `--pool` takes real candidates with gold scores: half of
-the prompts make labelled pairs, the other half judge.
+deviations worse than a mean one, at least.
+
+`--cell` takes a folder of the workflow's `best_of_n` stage: the probe is trained on the N pairs of
+each seed, and judged on the run's candidates with their gold rewards. `--pool` takes candidates
+with gold rewards alone: half of the prompts make labelled pairs, the other half judge, and the
+other way round.
 
     python benchmarks/pessimism.py --seeds 20 --out-dir results/pessimism
+    python benchmarks/pessimism.py --cell results/RUN/best_of_n/DATASET/MODEL/n300/repeat/x4
     python benchmarks/pessimism.py --pool NAME CANDIDATES.npy GOLD.npy --n-pairs 300
 """
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +30,14 @@ from tqdm import tqdm
 
 from lens.core.intervals import crossed_interval
 from lens.core.seeds import derive_seed
+from lens.evaluation import judge
 from lens.evaluation.best_of_n import best_of_n
 from lens.files import artifacts
+from lens.files.embeddings import read_embedded
 from lens.report import figures
 from lens.reward import evidence
-from lens.reward.training_set import Standardiser
+from lens.reward.recipes import VALIDATION
+from lens.reward.training_set import Standardiser, training_set
 from lens.serving.posterior import posterior
 from lens.serving.unlike import FLAGGED, Unlike
 
@@ -36,14 +46,27 @@ PESSIMISM = (0.0, 0.5, 1.0, 2.0)
 UNLIKE = "unlike left out"
 RULES = (*(f"c = {c:g}" for c in PESSIMISM), UNLIKE)
 COLOURS = ("#000000", "#56B4E9", "#0072B2", "#009E73", "#D55E00")
+DASHES = ("-", "--", "-.", ":", "-")
 FEATURES, PROMPTS, CANDIDATES = 64, 100, 64
 SHARE, FAR, WORSE = 0.1, 4.0, 2.0
-Draw = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def known_world(kind: str, n_pairs: int, seed: int) -> Draw:
-    """(chosen [N, d], rejected [N, d], candidates [prompts, n, d], gold [prompts, n]), labels by
-    Bradley-Terry with reward gaps of standard deviation 2."""
+@dataclass
+class Draw:
+    """Labelled pairs, `chosen` and `rejected` [N, d] with the `groups` [N] of their prompts; and
+    what judges: `candidates` [prompts, n, d] with their `gold` [prompts, n], and the prompts'
+    `numbers` [prompts]."""
+
+    chosen: np.ndarray
+    rejected: np.ndarray
+    groups: np.ndarray
+    candidates: np.ndarray
+    gold: np.ndarray
+    numbers: np.ndarray
+
+
+def known_world(kind: str, n_pairs: int, seed: int) -> list[Draw]:
+    """One draw with labels by Bradley-Terry, reward gaps having a standard deviation of 2."""
     rng = np.random.default_rng(derive_seed("pessimism", kind, seed))
     spectrum = np.arange(1, FEATURES + 1) ** -0.5
     sides = rng.normal(size=(2, n_pairs, FEATURES)) * spectrum
@@ -59,14 +82,29 @@ def known_world(kind: str, n_pairs: int, seed: int) -> Draw:
     if kind == "strange":
         gold[far] = np.minimum(gold[far], 0) - WORSE
     chosen, rejected = (np.where(wins[:, None], *pair) for pair in (sides, sides[::-1]))
-    return chosen, rejected, pool, gold
+    return [Draw(chosen, rejected, np.arange(n_pairs), pool, gold, np.arange(PROMPTS))]
 
 
-def real_pool(candidates: np.ndarray, gold: np.ndarray, n_pairs: int, seed: int) -> Draw:
-    """As `known_world`: pairs of two candidates that differ in gold, of one half of the prompts."""
+def real_pool(candidates: np.ndarray, gold: np.ndarray, n_pairs: int, seed: int) -> list[Draw]:
+    """Two draws: pairs of one half of the prompts, the other half judges, and the other way
+    round."""
     rng = np.random.default_rng(derive_seed("pool", seed))
-    prompts = rng.permutation(len(gold))
-    train, test = np.array_split(prompts, 2)
+    halves = np.array_split(rng.permutation(len(gold)), 2)
+    return [
+        _of_half(candidates, gold, train, test, n_pairs, rng)
+        for train, test in (halves[::-1], halves)
+    ]
+
+
+def _of_half(
+    candidates: np.ndarray,
+    gold: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    n_pairs: int,
+    rng: np.random.Generator,
+) -> Draw:
+    """Pairs of two candidates that differ in gold, of the prompts `train`."""
     pairs = [
         (prompt, *sorted(two, key=lambda place: -gold[prompt, place]))
         for prompt in train
@@ -76,63 +114,110 @@ def real_pool(candidates: np.ndarray, gold: np.ndarray, n_pairs: int, seed: int)
         if gold[prompt, two[0]] != gold[prompt, two[1]]
     ]
     rows = np.array(pairs)[rng.permutation(len(pairs))[:n_pairs]]
-    size = gold.std(axis=1).mean()
-    return (
-        candidates[rows[:, 0], rows[:, 1]],
-        candidates[rows[:, 0], rows[:, 2]],
-        candidates[test],
-        (gold[test] - gold[test].mean(axis=1, keepdims=True)) / size,
-    )
+    sides = (candidates[rows[:, 0], rows[:, column]] for column in (1, 2))
+    return Draw(*sides, rows[:, 0], candidates[test], in_deviations(gold)[test], test)
+
+
+def in_deviations(gold: np.ndarray) -> np.ndarray:
+    """Gold [prompts, n] minus each prompt's mean, in standard deviations among its candidates."""
+    return (gold - gold.mean(axis=1, keepdims=True)) / gold.std(axis=1).mean()
+
+
+def of_cell(folder: str) -> tuple[str, int, list[int], Callable[[int], list[Draw]]]:
+    """(name, N, seeds, draw of a seed) of a folder that the workflow's `best_of_n` made: N pairs of
+    its training split, and its candidates."""
+    place = Path(folder).resolve()
+    about = artifacts.read_json(place / "metrics.json")["settings"]
+    root = Path(str(place / "prompts.parquet").removesuffix(about["out_prompts"]))
+    paths = {name: root / about[name] for name in about if isinstance(about[name], str)}
+    pairs, sides = read_embedded(paths["pairs"], paths["pair_embeddings"])
+    table, embedded = read_embedded(paths["candidates"], paths["candidate_embeddings"])
+    table = judge.with_gold(table, artifacts.read_table(paths["gold"]), paths["gold"])
+    prompts, n_pairs = table["prompt_id"].nunique(), int(about["n_pairs"])
+    gold = in_deviations(table["gold"].to_numpy(np.float64).reshape(prompts, -1))
+    candidates = embedded["candidates"][:].reshape(*gold.shape, -1)
+    groups = np.unique(pairs["group"], return_inverse=True)[1]
+
+    def draw(seed: int) -> list[Draw]:
+        found = training_set(
+            pairs, sides, n_pairs=n_pairs, seed=seed, validation_fraction=VALIDATION
+        )
+        rows = np.sort(np.concatenate([found.rows, found.validation_rows]))
+        both = (sides[side][rows] for side in ("chosen", "rejected"))
+        return [Draw(*both, groups[rows], candidates, gold, np.arange(prompts))]
+
+    return f"{about['dataset']}, {about['model']}", n_pairs, about["seeds"], draw
 
 
 def curves(draw: Draw) -> np.ndarray:
-    """Mean gold [rules, n] of the best of n = 1, 2, ..."""
-    chosen, rejected, pool, gold = draw
+    """Gold [rules, prompts, n] of the best of n = 1, 2, ..."""
+    chosen, rejected, pool = draw.chosen, draw.rejected, draw.candidates
     standardiser = Standardiser.fit(np.concatenate([chosen, rejected]))
     better, worse = standardiser(chosen), standardiser(rejected)
-    weights = evidence.fit(better, worse, np.arange(len(better))).weights
+    weights = evidence.fit(better, worse, draw.groups).weights
     found = posterior(better - worse, standardiser, weights)
     reward, error = standardiser(pool) @ weights, found.errors(pool)
-    folds = np.arange(len(chosen)) % 5
+    folds = np.unique(draw.groups, return_inverse=True)[1] % 5
     unlike = Unlike.fit(chosen, rejected, folds).farther_out(pool.astype(np.float32)) < FLAGGED
     scores = [reward - c * error for c in PESSIMISM]
     scores.append(np.where(unlike, reward - 1e6, reward))
-    return np.stack([best_of_n(score, gold).mean(axis=0) for score in scores])
+    return np.stack([best_of_n(score, draw.gold) for score in scores])
 
 
-def measure(name: str, draw: Callable[[int], Draw], seeds: int, n_pairs: int) -> pd.DataFrame:
-    """Gold of the best of n, for each rule and n, and its gain over c = 0, over seeds."""
-    found = np.stack([curves(draw(seed)) for seed in tqdm(range(seeds), desc=name, disable=None)])
+def measure(
+    name: str, draw: Callable[[int], list[Draw]], seeds: list[int], n_pairs: int, *, same: bool
+) -> pd.DataFrame:
+    """Gold of the best of n, for each rule and n, and its gain over c = 0. Intervals are over
+    seeds, and over prompts as well where all seeds judge the `same` ones."""
+    drawn = []
+    for seed in tqdm(seeds, desc=name, disable=None):
+        parts = draw(seed)
+        order = np.argsort(np.concatenate([part.numbers for part in parts]))
+        drawn.append(np.concatenate([*map(curves, parts)], axis=1)[:, order])
+    found = np.stack(drawn)  # [seeds, rules, prompts, n]
+    if not same:
+        found = found.mean(axis=2).transpose(1, 0, 2)[None]
     rows = []
     for place, rule in enumerate(RULES):
-        for n in range(1, found.shape[2] + 1):
-            own = found[:, place, n - 1]
-            gain = crossed_interval((own - found[:, 0, n - 1])[None])
+        for n in range(1, found.shape[3] + 1):
+            own = found[:, place, :, n - 1]
+            gain = crossed_interval(own - found[:, 0, :, n - 1])
             row = {"world": name, "n_pairs": n_pairs, "rule": rule, "n": n}
-            row |= vars(crossed_interval(own[None]))
+            row |= vars(crossed_interval(own))
             rows.append(row | {f"gain_{end}": value for end, value in vars(gain).items()})
     return pd.DataFrame(rows)
 
 
 def draw_curves(table: pd.DataFrame):
-    """Gold over n, a panel for each world and N."""
-    panels = list(table.groupby(["world", "n_pairs"], sort=False))
-    fig, axes = figures.panels(len(panels), height=2.2)
-    for axis, ((world, n_pairs), panel) in zip(axes, panels, strict=True):
-        for colour, (rule, line) in zip(COLOURS, panel.groupby("rule", sort=False), strict=True):
-            axis.plot(line["n"], line["mean"], color=colour, label=rule)
+    """Gold over n, a row for each world, a column for each N."""
+    worlds, sizes = table["world"].unique(), sorted(table["n_pairs"].unique())
+    fig, axes = figures.figure(len(worlds), len(sizes), height=1.5)
+    for row in axes:
+        for axis in row[1:]:
+            axis.sharey(row[0])
+    for (world, n_pairs), panel in table.groupby(["world", "n_pairs"]):
+        axis = axes[list(worlds).index(world), sizes.index(n_pairs)]
+        looks = zip(COLOURS, DASHES, panel.groupby("rule", sort=False), strict=True)
+        for colour, dash, (rule, line) in looks:
+            axis.plot(line["n"], line["mean"], dash, color=colour, label=rule)
             axis.fill_between(line["n"], line["low"], line["high"], color=colour, alpha=0.12)
-        axis.set_xscale("log", base=2)
+        axis.set_xscale("log")
+        most = int(panel["n"].max())
+        ticks = [*(n for n in (1, 2, 4, 8, 16, 32) if n < most), most]
+        axis.set_xticks(ticks, labels=map(str, ticks))
+        axis.minorticks_off()
         axis.set_title(f"{world}, N = {n_pairs:,}")
+    for axis in axes[-1]:
         axis.set_xlabel("n candidates")
-        axis.set_ylabel("gold of the pick, SD")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    fig.supylabel("gold of the pick, standard deviations", fontsize=8)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return fig
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--world", nargs="*", choices=WORLDS)
+    parser.add_argument("--cell", nargs="*", default=[], help="folders that `best_of_n` made")
     parser.add_argument(
         "--pool",
         nargs=3,
@@ -145,14 +230,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--out-dir", default="results/pessimism")
     args = parser.parse_args()
-    worlds = args.world if args.world is not None else [] if args.pool else WORLDS
+    worlds = args.world if args.world is not None else [] if args.pool or args.cell else WORLDS
     pools = {name: [artifacts.read_npy(path) for path in paths] for name, *paths in args.pool}
-    tables = []
+    seeds, tables = [*range(args.seeds)], []
     for n in args.n_pairs:
         for name in worlds:
-            tables.append(measure(name, lambda s: known_world(name, n, s), args.seeds, n))  # noqa: B023
+            tables.append(measure(name, partial(known_world, name, n), seeds, n, same=False))
         for name, pool in pools.items():
-            tables.append(measure(name, lambda s: real_pool(*pool, n, s), args.seeds, n))  # noqa: B023
+            tables.append(measure(name, partial(real_pool, *pool, n), seeds, n, same=True))
+    for folder in args.cell:
+        name, n, own, draw = of_cell(folder)
+        tables.append(measure(name, draw, own, n, same=True))
     table, out = pd.concat(tables), Path(args.out_dir)
     artifacts.write_table(out / "pessimism.csv", table)
     figures.save(draw_curves(table), out, "pessimism")

@@ -38,9 +38,9 @@ class Candidate:
     seconds: float
 
     @property
-    def cost(self) -> tuple[float, int]:
-        """Layers of one model cost the same: then features decide."""
-        return self.seconds, self.features
+    def cost(self) -> tuple[float, int, float]:
+        """Layers of one model cost the same: then features decide, and then accuracy."""
+        return self.seconds, self.features, -self.accuracy.mean
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,9 @@ def test_layers_of_one_cost_are_told_apart_by_features_and_p_values_are_holms():
     outcomes = [right(0.70, seed=i) for i in range(3)]
     found = conclude(["a", "b", "c"], outcomes, groups, [64, 16, 32], [1.0, 1.0, 1.0], "p")
     assert found.keep == "b"
+    alike = [right(share, seed=i) for i, share in enumerate((0.68, 0.71, 0.70))]
+    equal = conclude(["a", "b", "c"], alike, groups, [16, 16, 16], [1.0, 2.0, 1.0], "p")
+    assert equal.keep == "c"  # b is the most accurate, and dearer; a costs as much as c
     raw = sorted(
         p_value_by_prompt(outcomes["abc".index(d.first)] - outcomes["abc".index(d.second)], groups)
         for d in found.differences
