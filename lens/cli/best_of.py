@@ -1,6 +1,11 @@
 """Pick the best of several responses per prompt with a reward model: JSONL in, JSONL out."""
 
-from lens.cli.shared.your_data import add_reading_arguments, add_reward_model_arguments, positive
+from lens.cli.shared.your_data import (
+    add_reading_arguments,
+    add_reward_model_arguments,
+    finite,
+    positive,
+)
 
 
 def add_arguments(parser):
@@ -16,7 +21,7 @@ def add_arguments(parser):
     parser.add_argument("--chunk", type=positive, default=8, help="rows read at a time")
     parser.add_argument(
         "--pessimism",
-        type=float,
+        type=finite,
         default=0.0,
         help="standard errors by which a reward is lowered before the best is picked",
     )

@@ -163,3 +163,10 @@ def test_a_trainer_may_ask_for_the_lower_bound(model):
     careful = model.pessimistic(1.5)
     np.testing.assert_allclose(careful(prompts, texts), rewards - 1.5 * errors, atol=1e-5)
     np.testing.assert_allclose(model(prompts, texts), rewards, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "much"])
+def test_pessimism_is_a_finite_number(text, lens, capsys):
+    with pytest.raises(SystemExit):
+        lens("best-of", "reward", "pool.jsonl", "--pessimism", text)
+    assert f"'{text}' is not a finite number" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Arguments of the commands that take your data, an encoder or a reward model that you saved."""
 
 import argparse
+import math
 import os
 from functools import partial
 
@@ -80,6 +81,17 @@ def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def finite(text: str) -> float:
+    """A number that is not NaN or infinite, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
 
 
 def scale(text: str) -> int:
