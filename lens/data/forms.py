@@ -15,6 +15,7 @@ from lens.core.errors import LensError
 from lens.data.annotations.exports import opened
 from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.compared import RULES, compare
+from lens.data.reading import offered
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.missing import unrated_lists
 from lens.data.reading.rivals import ratings_of
@@ -28,8 +29,8 @@ from lens.data.sources import Row, row_id, row_number
 from lens.data.texts import threads
 from lens.data.texts.cells import as_list, in_words, number
 from lens.data.texts.conversations import PARTS, conversation, is_whole
-from lens.data.texts.cures import asked, command, contradicted, placeholders, scored_below
-from lens.data.texts.names import is_rank
+from lens.data.texts.cures import asked, contradicted, either, look, placeholders, scored_below
+from lens.data.texts.names import Names, is_rank
 from lens.data.texts.turns import InvalidRowError
 
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
@@ -122,13 +123,18 @@ def _all_alike(rows: list[Row], reading: Reading, report: FormReport) -> LensErr
         f"rated differently ({report.responses} responses, {report.unrated} unrated, "
         f"{report.ties} ties). Add responses that differ to the same prompts"
     )
+    place, names = rows[0][0], Names(list(rows[0][1]), rows)
     by = (reading.listed.by,) if reading.listed else reading.sides.judges if reading.sides else ()
-    if not report.ties or not by:
-        return LensError(f"{message}.")
-    named = {"ratings": "COLUMN"} if reading.listed else {"winner": "COLUMN"}
+    if reading.sides:
+        others = offered.labels(names, reading.sides.both, *by)
+    else:
+        others = offered.of_lists(names, reading.columns["responses"]) if reading.listed else {}
+    others = {said: named for said, named in others.items() if {*named.values()}.isdisjoint(by)}
+    if not report.ties or not by or not others:
+        return LensError(f"{message}. {look(place)}")
     return LensError(
-        f"{message}, or, if `{'` and `'.join(by)}` only holds the place of a rating, name the "
-        f"column that says which is better: {command(rows[0][0], named)}"
+        f"{message}, or, if `{'` and `'.join(by)}` only holds the place of a rating, name what "
+        f"says which is better. {either(place, others)}"
     )
 
 
@@ -317,11 +323,12 @@ def _require_prompt(rows: list[Row], reading: Reading) -> None:
     if any(map(_may_have_prompt, answers)):
         return
     place, row = rows[0]
-    column = reading.unused[0] if len(reading.unused) == 1 else "COLUMN"
+    left = offered.texts(Names(list(row), rows), reading.used)
+    meant = {f"`{name}` is": {"prompt": name} for name in left[: offered.MOST]}
     raise LensError(
         f"{place}: there is no prompt: no column of {sorted(map(str, row))} is one, and the "
         'answers are no conversations that repeat it ("\\n\\nHuman: ...\\n\\nAssistant: ..."). '
-        f"Rename yours: {command(place, {'prompt': column})}"
+        f"{either(place, meant) if meant else look(place)}"
     )
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from lens.core.errors import LensError
 from lens.data.reading.find import Reading, find_form
+from lens.data.reading.missing import needed
 from lens.data.reading.several.listed import several
 from lens.data.sources import Row
 from lens.data.texts.conversations import conversations
-from lens.data.texts.cures import needed
 from lens.data.texts.turns import InvalidRowError
 from lens.serving.calibration import reliability
 from lens.serving.reward_model import RewardModel, sigmoid
@@ -117,7 +117,7 @@ def _texts(reading: Reading, place: str, row: dict) -> Texts:
         prompt, texts = conversations(parts, answers)
     except InvalidRowError as error:
         if error.reason == "no_prompt":
-            raise needed(place, row) from error
+            raise needed([(place, row)]) from error
         raise LensError(f"{place}: {error}") from error
     return Texts(prompt, texts, better, winner if isinstance(winner, int) else None)
 
@@ -214,7 +214,7 @@ def pick_rows(
     read = (readings or Readings("candidates")).read(rows)
     for item, (reading, _) in zip(rows, read, strict=True):
         if reading.form in ("response", "rated_rows"):
-            raise needed(*item)
+            raise needed([item])
     picked = []
     for (_, row), (_, texts), embeddings in zip(rows, read, _embedded(model, read), strict=True):
         chosen = _pick(model, embeddings, pessimism)

@@ -33,24 +33,39 @@ def winners(rows, columns=None):
 @pytest.mark.parametrize(
     ("label", "values", "asked"),
     [
-        ("opinion", ["a", "b"], "opinion"),
-        ("Which one?", ["Response A", "B"], "Which one?"),
-        ("likert", [1, 7], "likert"),
-        ("b_is_worse", [True, False], "b_is_worse"),
-        ("loser", ["b", "a"], "COLUMN"),
-        ("worse", ["response_b", "response_a"], "COLUMN"),
+        ("opinion", ["a", "b"], [{"winner": "opinion"}]),
+        ("Which one?", ["Response A", "B"], [{"winner": "Which one?"}]),
+        ("likert", [1, 7], [{"winner": "likert"}]),
+        ("worst", [0, 1], [{"first_is_better": "worst"}, {"second_is_better": "worst"}]),
+        ("bad one", ["x", "y"], []),
     ],
 )
 def test_of_two_answers_the_label_is_asked_for_and_never_taken_from_their_order(
     label, values, asked
 ):
-    assert commands(refusal(judged("letters", label, *values))) == [{"winner": asked}]
+    assert commands(refusal(judged("letters", label, *values))) == asked
+
+
+@pytest.mark.parametrize(
+    ("label", "values"),
+    [
+        ("loser", ["b", "a"]),
+        ("worse", ["response_b", "response_a"]),
+        ("rejected", ["B", "A"]),
+        ("b_is_worse", [True, False]),
+        ("a_rejected", [0, 1]),
+    ],
+)
+def test_what_names_the_worse_answer_is_read_so(label, values):
+    assert winners(judged("letters", label, *values)) == ["first", "second"]
 
 
 @pytest.mark.parametrize("more", [{"person_1": "a", "person_2": "a"}, {"remark": "w " * 40}])
 def test_no_column_is_offered_as_the_label_that_may_be_none(more):
     rows = [row | more for row in judged("letters", "id", 1, 2)]
-    assert commands(refusal(rows)) == [{"winner": "COLUMN"}]
+    message = refusal(rows)
+    assert commands(message) == []
+    assert "Look at it: python -c " in message
 
 
 def test_of_one_answer_a_row_the_rating_is_asked_for():
@@ -58,11 +73,19 @@ def test_of_one_answer_a_row_the_rating_is_asked_for():
     assert commands(refusal(rows)) == [{"rating": "thumbs"}]
 
 
+@pytest.mark.parametrize("values", [(1, 2), (0, 1), (1, 0)])
+def test_a_rating_of_unknown_direction_is_asked_for_with_both(values):
+    rows = [{"prompt": "q", "response": f"r {value}", "place": value} for value in values]
+    assert commands(refusal(rows)) == [{"rating": "place"}, {"rank": "place"}]
+
+
 @pytest.mark.parametrize("names", [("gpt", "llama"), ("response_j", "response_k"), ("old", "new")])
-def test_texts_of_unknown_kind_are_not_offered_as_better_and_worse(names):
+def test_texts_of_unknown_kind_may_be_better_or_worse(names):
     rows = [dict.fromkeys(names, f"text {i}") | {"prompt": f"q{i}"} for i in range(2)]
+    one, two = names
     assert commands(refusal(rows)) == [
-        {"prompt": "prompt", "chosen": "BETTER", "rejected": "WORSE"}
+        {"chosen": one, "rejected": two},
+        {"chosen": two, "rejected": one},
     ]
 
 
@@ -97,9 +120,10 @@ def test_alpaca_eval_grades_from_1_to_2(tie):
 @pytest.mark.parametrize("values", [[1, 7], [2, 6], [0, 5, 10], [1, 4, 5]])
 @pytest.mark.parametrize("label", ["preference", "winner", "score"])
 def test_a_scale_without_a_sign_is_not_read_as_one_with_a_sign(label, values):
-    assert commands(refusal(judged("numbers", label, *values))) == [
-        {"preference_strength": "COLUMN"}
-    ]
+    rows = judged("numbers", label, *values)
+    assert commands(refusal(rows)) == [{"low_is_first": label}, {"high_is_first": label}]
+    for columns, better in zip(commands(refusal(rows)), ("first", "second"), strict=True):
+        assert winners(rows, columns)[0] == better
 
 
 @pytest.mark.parametrize(
@@ -177,15 +201,18 @@ def test_ranks_and_orders_may_count_from_0_or_1(name, answers, values):
     ("rows", "asked"),
     [
         (
-            [row | {"score_A": 0, "score_B": 0} for row in judged("letters", "id", 1, 2)],
-            {"winner": "COLUMN"},
+            [row | {"score_A": 0, "score_B": 0} for row in judged("letters", "choices made", 1, 2)],
+            {"winner": "choices made"},
         ),
-        ([{"prompt": "q", "responses": TEN, "ratings": [0] * 10}] * 2, {"ratings": "COLUMN"}),
+        (
+            [{"prompt": "q", "responses": TEN, "ratings": [0] * 10, "stars": [*range(10)]}] * 2,
+            {"ratings": "stars"},
+        ),
     ],
 )
 def test_scores_that_only_hold_a_place_are_named(rows, asked):
     message = refusal(rows)
-    assert commands(message) == [asked]
+    assert commands(message)[0] == asked
     assert "only holds the place of a rating" in message
 
 

@@ -42,7 +42,7 @@ def test_the_explanation_names_columns_labels_and_an_example():
         "  answer 1: first 0",
         "  answer 2: second 0",
         "Warning: Not used: `critique`. If part of the prompt, an answer or a label is there, "
-        'name it with --columns (such as \'{"system": "COLUMN"}\').',
+        'name it with --columns (such as \'{"system": "critique"}\').',
     ]
 
 

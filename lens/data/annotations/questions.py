@@ -10,11 +10,11 @@ from itertools import combinations
 
 from lens.core.errors import LensError
 from lens.data.annotations.answers import STRONGEST, find_verdict, position, rating, sign, words
-from lens.data.reading.sided.sides import WORSE
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row
 from lens.data.texts.cells import is_unjudged
 from lens.data.texts.cures import command, either
+from lens.data.texts.names import WORSE
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
 TURNED = "worse"  # the name of a question, if given, that asks which answer is worse

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from lens.core.errors import LensError
 from lens.data.reading.naming import answer_named
@@ -73,7 +74,10 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
         inner = {ours: _inside(row, columns[ours]) for ours, name in found.items() if name is None}
         absent = [columns[ours] for ours, cells in inner.items() if cells is None]
         if absent:
-            there = {ours: name or "COLUMN" for ours, name in found.items()}
+            there = {
+                ours: name or get_close_matches(columns[ours], [*map(str, row)], 1, 0)[0]
+                for ours, name in found.items()
+            }
             raise LensError(
                 f"{place}: no column {absent}; found {shown(row)}. Fix `columns`, such as: "
                 + command(place, there)

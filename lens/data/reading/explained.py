@@ -1,5 +1,7 @@
 """How rows are read, in words: which column is what, what labels mean, what is not used."""
 
+import json
+
 from lens.core.errors import printable
 from lens.data.reading.find import Reading
 from lens.data.texts.cells import Row
@@ -57,7 +59,7 @@ def unused_warning(named: list[str]) -> str | None:
     said = ", ".join(f"`{name}`" for name in named)
     return (
         f"Not used: {said}. If part of the prompt, an answer or a label is there, name it with "
-        '--columns (such as \'{"system": "COLUMN"}\').'
+        f"--columns (such as '{json.dumps({'system': named[0]}, ensure_ascii=False)}')."
     )
 
 

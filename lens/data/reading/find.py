@@ -85,7 +85,8 @@ class Reading:
         if self.parts.get("prompt") not in self.lists or not isinstance(asked, list):
             return parts, answers
         if any(map(lacks_text, answers)):
-            said = ["" if lacks_text(each) else each[-1:] for each in answers]
+            said = ["" if lacks_text(each) else each for each in answers]
+            said = [each[-1:] if isinstance(each, list) else each for each in said]
             return parts | {"prompt": asked[-1]}, said
         if len(asked) == 1:
             return parts | {"prompt": asked[0]}, answers
@@ -145,13 +146,13 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     for group in groups.values():
         reading = _form_of(_names(group, given, start), group[0][0], scoring)
         if reading is None and not _lacks_label(group[0][1], whole):
-            raise no_form(group[0], scoring)
+            raise no_form(group, scoring)
         first = first or reading
         if first and reading and not _are_alike(reading, first):
             raise _mixed(group[0][0], reading, first)
     found = whole or first
     if found is None:
-        raise no_form(named[0], scoring)
+        raise no_form(named, scoring)
     form, roles, more = found
     parts = {role: column for role, column in roles.items() if role in PART_NAMES}
     how = Reading(

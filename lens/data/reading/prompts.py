@@ -34,6 +34,7 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
     parts = names.fixed & {"history", "context", "input"}  # named as parts, beside a prompt
     given = [n for n in names.all(p for p in PROMPTS if p not in parts) if n not in taken]
     given = given or [name for name in names.all(PROMPTS) if name not in taken]
+    given = given or [name for name in names.all(("text",)) if name not in taken]
     filled = [name for name in given if not names.is_empty(name) and _may_ask(names, name)]
     tools = next((name for name in names.all(TOOLS) if _are_tools(names, name)), None)
     found |= {"tools": tools} if tools else {}
@@ -89,7 +90,8 @@ def filled_later(
         if (called == "input" or called in CONTEXTS) and asked in ASKING:
             part = "input" if asked == "instruction" else "context"
         if not part or part in parts or part in found:
-            whole = {"prompt": parts.get("prompt", "COLUMN"), "context": name}
+            main = parts.get("prompt")
+            whole = {"prompt": main, "context": name} if main else {"prompt": name}
             raise LensError(
                 f"{place}: `{name}` holds something here, but nothing in the rows from which the "
                 f"reading was found. {either(place, {'it is part of the prompt': whole})}"

@@ -138,10 +138,13 @@ def graded_columns(names: Names, taken: set[str], pair: tuple[str, str]) -> dict
     if "label" in given and _all_within(names, given["label"], 0, 1):
         _require_none_below(names, given["label"], 0.5, pair, "first_share")
         return {"share": given["label"]}
-    strength = next((given[called] for called in STRENGTHS if called in given), None)
+    strength = next((given[called] for called in (*STRENGTHS, "label") if called in given), None)
     if strength is None or not names.is_numeric(strength):
         return {}
-    _require_none_below(names, strength, 0, pair, "margin")
+    if any((number(value, "") or 0) < 0 for value in names.values(strength)):
+        _require_none_below(names, strength, 0, pair, "margin")
+    elif strength == given.get("label"):
+        return {}
     scale = {"scale": given["scale"]} if "scale" in given else {}
     return {"strength": strength} | scale
 

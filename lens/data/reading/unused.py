@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from lens.core.errors import LensError
+from lens.data.texts.cells import listed
 from lens.data.texts.cures import either
 from lens.data.texts.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of
 from lens.data.texts.turns import InvalidRowError, as_turns
@@ -93,7 +94,8 @@ def _lost_turns(names: Names, name: str, used: set[str], answers: list[str]) -> 
 
 
 def _answers(row: dict, answers: Iterable[str]) -> list[str]:
-    return [said for name in answers if len((said := text_of(row.get(name)).strip()).split()) > 2]
+    found = [each for name in answers for each in listed(row.get(name)) or [row.get(name)]]
+    return [said for each in found if len((said := text_of(each).strip()).split()) > 2]
 
 
 def _turns(value: object) -> list[dict] | None:

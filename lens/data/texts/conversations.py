@@ -36,6 +36,8 @@ MARKUP = re.compile(
     r"|\W|_|s)*",
     re.IGNORECASE,
 )
+ASKS = re.compile(r"^(?:Human|User):\s*(?!.*^(?:AI|Assistant|Bot):)", re.DOTALL | re.MULTILINE)
+ANSWERS = re.compile(r"^\s*Assistant:\s*")
 END_MARKS: tuple[str, ...] = (
     "<|im_end|>",
     "<|eot_id|>",
@@ -56,7 +58,8 @@ def as_messages(prompt: object) -> list[dict]:
         raise InvalidRowError("wrong_type", f"the prompt is a {kind(prompt)}, not text.")
     messages = as_turns(prompt)
     if messages is None:
-        return [{"role": "user", "content": whole(str(prompt)).strip()}]
+        text = whole(str(prompt)).strip()
+        return [{"role": "user", "content": ASKS.sub("", text)}]
     if messages and messages[-1] == {"role": "assistant", "content": ""}:
         messages.pop()  # "...\n\nAssistant:" only asks for the answer
     return messages
@@ -148,7 +151,7 @@ def interleaved(asked: list[str], said: list[str | None]) -> list[dict]:
 
 def answer(value: object) -> str:
     """An answer as text: a string, or an assistant's message or messages (or their JSON), without
-    the marks with which a chat template ends a turn."""
+    the speaker before it and the marks with which a chat template ends a turn."""
     text = _answer(value)
     rest = text.rstrip()
     while "<s>" not in text and rest.endswith(END_MARKS):
@@ -163,7 +166,7 @@ def _answer(value: object) -> str:
         return whole(texts[0])
     turns = as_turns(value) if not isinstance(value, str) or decoded(value) is not value else None
     if isinstance(value, str) and turns is None:
-        return whole(value)
+        return ANSWERS.sub("", whole(value))
     if turns and _is_one_answer(turns):
         return answer_text(turns)
     raise InvalidRowError(

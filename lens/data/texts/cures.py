@@ -1,6 +1,7 @@
 """Commands that settle how a file is to be read, as they can be pasted."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,20 +10,33 @@ from contextvars import ContextVar
 from lens.core.errors import LensError
 from lens.data.texts.cells import Row
 
+STDIN = "standard input"
+PLACE = re.compile(r".*?, row \d+")
+COMMAND = re.compile(r"lens check data |python -c |lens\.read_pairs\(|--columns ")
 _asked: ContextVar[dict[str, str] | None] = ContextVar("columns that were named", default=None)
 
 
 @contextmanager
 def asked(columns: dict[str, str]) -> Iterator[None]:
-    """Commands printed inside keep these columns, which the user named; the outermost counts."""
+    """Commands printed inside keep these columns, which the user named; the outermost counts.
+    Refusals without a command get one that shows the row."""
     if _asked.get() is not None:
         yield
         return
     token = _asked.set(columns)
     try:
         yield
+    except LensError as error:
+        error.args = (_with_command(str(error)),)
+        raise
     finally:
         _asked.reset(token)
+
+
+def _with_command(message: str) -> str:
+    place = PLACE.match(message)
+    shows = "" if COMMAND.search(message) or place is None else look(place[0])
+    return f"{message} {shows}" if shows else message
 
 
 def _with_asked(columns: dict[str, str]) -> dict[str, str]:
@@ -44,6 +58,8 @@ def command(place: str, columns: dict[str, str]) -> str:
     source = file_of(place)
     if source is None:
         return f"lens.read_pairs(rows, columns={given})"
+    if source == STDIN:
+        return f"--columns {shlex.quote(given)}"
     hub, _, split = source.rpartition("[")
     if hub and split.endswith("]"):
         hub, _, revision = hub.partition("@")
@@ -61,17 +77,27 @@ def either(place: str, readings: dict[str, dict[str, str]]) -> str:
     return "Say which (any command that reads data takes --columns). " + " -- ".join(said)
 
 
+def look(place: str) -> str:
+    """The command that shows a row; "" for rows that were handed over."""
+    source, row = file_of(place), place.rpartition(", ")[2]
+    if source in (None, STDIN):
+        return ""
+    split, revision = "", ""
+    hub, _, named = source.rpartition("[")
+    if hub and named.endswith("]"):
+        source, _, revision = hub.partition("@")
+        split = f", split={json.dumps(named[:-1])}"
+        revision = f", revision={json.dumps(revision)}" if revision else ""
+    code = (
+        "import sys; from lens.data.sources import read_source; "
+        f"print(*[row for place, row in read_source(sys.argv[1]{split}{revision}) "
+        f"if place.endswith({json.dumps(', ' + row)})])"
+    )
+    return f"Look at it: python -c {shlex.quote(code)} {shlex.quote(source)}"
+
+
 def names(found: Iterable) -> str:
     return str(sorted(map(str, found)))
-
-
-def needed(place: str, row: dict) -> LensError:
-    """That a row has no texts that could be scored."""
-    return LensError(
-        f"{place}: needs `prompt` and `response`, or `chosen` and `rejected`, or a list "
-        f"`candidates` that is not empty; found {names(row)}. Name the columns, with --columns as "
-        f"in: {command(place, {'prompt': 'COLUMN', 'response': 'COLUMN'})}"
-    )
 
 
 def placeholders(rows: list[Row], names: list[str], value: float) -> LensError:

@@ -19,7 +19,8 @@ SYSTEMS: Words = (
     "sys_prompt",
     "system_instruction",
 )
-SYSTEMS += ("system_instructions", "developer_message")
+SYSTEMS += ("system_instructions", "developer_message", "system_role", "system_msg", "sys")
+SYSTEMS += ("system_prompt_text", "system_content", "developer_prompt", "developer", "persona")
 TOOLS: Words = ("tools", "functions", "available_tools")
 HISTORIES: Words = (
     "history",
@@ -93,6 +94,7 @@ LABELS: Words = (
     "better",
 )
 LABELS += ("better_response_id", "preference_strength", "overall_preference")
+LABELS += ("low_is_first", "high_is_first")
 LABELS += ("first_is_better", "second_is_better", "first_share", "second_share", "verdict")
 LABELS += ("preferred_response", "better_response", "best_response", "human_preference")
 LABELS += ("human_label", "preference_label", "selected", "chosen", "vote", "best", "judgement")
@@ -110,6 +112,9 @@ GRADES: Words = (
     "probability",
     "share",
 )
+# What names the worse answer, or may do so.
+LOST = {"loser", "worse", "worst", "rejected", "loses", "lost"}
+WORSE = LOST | {"loss", "bad"}
 GOOD_BAD: Twos = (
     ("chosen", "rejected"),
     ("preferred", "non_preferred"),
@@ -143,7 +148,7 @@ ASIDE = {"metadata", "meta", "extra", "info_extra", "annotations"}
 BOOKKEEPING = re.compile(
     r"(.*_)?(id|ids|uuid|source|sources|dataset|subset|split|index|idx|model|models|lang|language"
     r"|domain|category|created|timestamp|date|time|annotator|worker|batch|user|turns|turn|hash|url"
-    r"|policy|subreddit|version|annotator_id|lead_time|project|status|tags)(_[ab012])?|(model|policy)_.*"
+    r"|group|policy|subreddit|version|annotator_id|lead_time|project|status|tags)(_[ab012])?|(model|policy)_.*"
     r"|unnamed:.*|level_\d|_*index_level_\d_*|[a-z]id"
 )
 

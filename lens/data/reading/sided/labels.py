@@ -9,12 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lens.core.errors import LensError
-from lens.data.reading.sided.words import NO, YES, named_side, not_a_side, told_apart, word_of
+from lens.data.reading import offered
+from lens.data.reading.sided.words import NO, YES, ends_of, named_side, not_a_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
-from lens.data.texts.cures import command, either
-from lens.data.texts.names import GRADES, LISTS, Names, canonical, text_of, tokens_of
+from lens.data.texts.cures import either, look
+from lens.data.texts.names import GRADES, LISTS, Names, canonical, text_of
 
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
+HELPSTEER = 3.0  # the largest strength on its cards
+UNSIGNED = {"low_is_first": 0, "high_is_first": 1}  # whose lowest value means that side, if named
 
 
 # (0 or 1 for the better side, None for a tie, "" where nobody judged; how strongly, where told)
@@ -53,14 +56,6 @@ class Sides:
         return self.first, self.second
 
 
-def ends_of(columns: tuple[str, str], names: Names) -> list[str]:
-    tokens = [tokens_of(canonical(name)) for name in told_apart(columns)]
-    if len(tokens[0]) != len(tokens[1]):
-        return ["", ""]
-    differ = [pair for pair in zip(*tokens, strict=True) if pair[0] != pair[1]]
-    return list(differ[0]) if len(differ) == 1 else ["", ""]
-
-
 def labelled(
     columns: tuple[str, str],
     label: str,
@@ -74,10 +69,14 @@ def labelled(
             return "", None
         found = meaning(value, row)
         if found is None:
-            another = command(where, {"winner": "COLUMN"})
-            cure = f" Fix the label, or name the column that is the label: {another}"
-            raise LensError(not_a_side(value, columns, f"{where}: `{label}`", cure))
+            raise LensError(not_a_side(value, columns, f"{where}: `{label}`", _cure(row, where)))
         return found
+
+    def _cure(row: dict, where: str) -> str:
+        others = offered.labels(Names(list(row), [(where, row)]), columns, label)
+        return f" Fix the label{', or name another: ' * bool(others)}" + (
+            either(where, others) if others else f". {look(where)}"
+        )
 
     told = told or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
     return Sides(columns[0], columns[1], (label,), judge, told, scale)
@@ -101,9 +100,13 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
         raise LensError(not_a_side(row.get(label), columns, f"{first}: `{label}`"))
     found = {_number(value, label) for value in values}
     name, ends = canonical(label), ends_of(columns, names)
+    if name in UNSIGNED:
+        return _on_a_scale(columns, label, (min(found), max(found)), UNSIGNED[name])
+    if name in SIGNED and name not in names.fixed and _seems_unsigned(found):
+        raise _without_zero(columns, label, found, place)
     if name in SIGNED or (name == "margin" and name in names.fixed):
         sign = 1 if name == "margin" else -1
-        scale = max(3.0, *map(abs, found)) if name in SIGNED else None
+        scale = max(HELPSTEER, *map(abs, found)) if name in SIGNED else None
         said = "positive" if sign == 1 else "negative"
         told = f"a {said} `{label}` means that `{columns[0]}` is better, 0 a tie"
         return labelled(columns, label, lambda v, _: _signed(_number(v, label) * sign), told, scale)
@@ -201,7 +204,7 @@ def _ambiguous(
         elif min(found) >= 1 and max(found) <= 2:
             meant = {f"1 means `{a}`, 2 means `{b}`, 1.5 a tie": {"winner": label}}
         elif min(found) >= 0:
-            raise _without_zero(names, columns, label, found, place)
+            raise _without_zero(columns, label, found, place)
         else:
             meant = {f"negative means that `{a}` is better": {"preference_strength": label}}
             meant |= {f"positive means that `{a}` is better": {"margin": label}}
@@ -226,17 +229,39 @@ def _ambiguous(
     )
 
 
-def _without_zero(
-    names: Names, columns: tuple[str, str], label: str, found: set[float], place: str
-) -> LensError:
-    """That a scale such as 1 to 7 does not say where its middle is."""
-    low, high = min(found), max(found)
-    cure = command(place, {"preference_strength": "COLUMN"})
+def _seems_unsigned(found: set[float]) -> bool:
+    """Whether a scale that should have a sign is one from 1 up, whose middle is the tie."""
+    return min(found) > 0 and (max(found) > HELPSTEER or len(found) > 2)
+
+
+def _on_a_scale(columns: tuple[str, str], label: str, ends: tuple[float, float], low: int) -> Sides:
+    """A scale without a sign, at whose lowest value the answer `low` is best; its middle: a tie."""
+    middle, half = sum(ends) / 2, (ends[1] - ends[0]) / 2
+    told = f"{_of_scale(columns, ends, low)} by `{label}`"
+
+    def meaning(value: object, _: dict) -> tuple:
+        side, steps = _signed((middle - _number(value, label)) * (1 - 2 * low))
+        return side, steps
+
+    return labelled(columns, label, meaning, told, half or None)
+
+
+def _of_scale(columns: tuple[str, str], ends: tuple[float, float], low: int) -> str:
+    said = [
+        f"{value:g} means `{columns[side]}`"
+        for value, side in zip(ends, (low, 1 - low), strict=True)
+    ]
+    return f"{', '.join(said)}, {sum(ends) / 2:g} a tie"
+
+
+def _without_zero(columns: tuple[str, str], label: str, found: set[float], place: str) -> LensError:
+    """That a scale such as 1 to 7 does not say which end means which answer."""
+    ends = min(found), max(found)
+    meant = {_of_scale(columns, ends, low): {role: label} for role, low in UNSIGNED.items()}
     return LensError(
-        f"{place}: `{label}` grades `{columns[0]}` and `{columns[1]}` from {low:g} to {high:g}, "
-        "and no sign says which is better. Write a column that is negative where the first answer "
-        f"is better, 0 for a tie and positive where the second is (as `{label}` less the middle "
-        f"of its scale), and name it: {cure}"
+        f"{place}: `{label}` grades `{columns[0]}` and `{columns[1]}` from {ends[0]:g} to "
+        f"{ends[1]:g}, and no sign says which is better (if its middle is another number, subtract "
+        f"that, and name the difference `preference_strength`). {either(place, meant)}"
     )
 
 
@@ -327,6 +352,8 @@ def _by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) ->
         said = [text_of(row.get(column)).strip() for column in columns]
         if found is None and said.count(str(value).strip()) == 1:  # the better answer's text
             return said.index(str(value).strip()), None
-        return (by.index(value), None) if found is None and by.count(value) == 1 else found
+        if by.count(value) == 1 and found != (by.index(value), None):
+            return None if found else (by.index(value), None)
+        return found
 
     return meaning

@@ -1,8 +1,8 @@
 """A score for each of two answers, such as `score_0` and `score_1`."""
 
 from lens.core.errors import LensError
-from lens.data.reading.sided.labels import Judged, Sides, ends_of
-from lens.data.reading.sided.words import quoted, swapped
+from lens.data.reading.sided.labels import Judged, Sides
+from lens.data.reading.sided.words import ends_of, quoted, swapped
 from lens.data.texts.cells import number
 from lens.data.texts.cures import either
 from lens.data.texts.names import SCORED, STEMS, Names, canonical, tokens_of, words_of

@@ -5,16 +5,26 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from lens.core.errors import LensError
-from lens.data.reading.sided.labels import Judged, Sides, ends_of, labelled, read_label
+from lens.data.reading.sided.labels import Judged, Sides, labelled, read_label
 from lens.data.reading.sided.scores import side_scores
 from lens.data.reading.sided.votes import find_votes
-from lens.data.reading.sided.words import NO, WORDS, YES, quoted, swapped, word_of
-from lens.data.texts.cells import number
+from lens.data.reading.sided.words import (
+    NO,
+    WORDS,
+    YES,
+    ends_of,
+    named_side,
+    quoted,
+    swapped,
+    word_of,
+)
+from lens.data.texts.cells import is_unjudged, number
 from lens.data.texts.cures import either
 from lens.data.texts.names import (
     GRADES,
     LABELS,
     LISTS,
+    LOST,
     MORE_ENDS,
     NO_ANSWER,
     SIDE_ENDS,
@@ -26,8 +36,7 @@ from lens.data.texts.names import (
     words_of,
 )
 
-NAMING = {"winner", "preferred", "prefer", "preference", "verdict", "label", "better"}
-WORSE = {"loser", "worse", "worst", "rejected", "loses", "lost", "loss", "bad"}
+NAMING = {"winner", "preferred", "prefer", "preference", "pref", "verdict", "label", "better"}
 BETTER = {"better", "preferred", "wins", "win", "won", "winner", "chosen", "best", "accepted"}
 
 
@@ -164,11 +173,12 @@ def _flags(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
         at = [i for token in tokens for i in (0, 1) if token == ends[i]]
         end = _end(name)
         at = at or ([] if end is None else [end])
-        if not (BETTER & set(tokens) and at) or "not" in tokens or canonical(name) in LABELS:
+        lost = bool(LOST & set(tokens))
+        if not (lost or BETTER & set(tokens)) or not at or "not" in tokens:
             continue
         column = names.known[name]
-        if {_flag(value) for value in names.values(column)} <= {"1", "0"}:
-            found.setdefault(at[0], column)
+        if canonical(name) not in LABELS and {_flag(v) for v in names.values(column)} <= {"1", "0"}:
+            found.setdefault(1 - at[0] if lost else at[0], column)
     if len(found) == 2:
         return _two_flags(columns, (found[0], found[1]))
     for side, column in found.items():
@@ -205,7 +215,11 @@ def _labels(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
             if NAMING & {*re.findall(r"\w+", " ".join(words_of(name)))}
             and not names.is_empty(names.known[name])
         ]
+    if not given and (loser := _loser(names, columns)):
+        return loser
     given = given or [name for name in names.all(GRADES) if names.is_numeric(name)][:1]
+    overall = [name for name in given if "overall" in words_of(name)]
+    given = overall if len(overall) == 1 and overall[0] not in names.all(LABELS) else given
     readings, failed = {}, None
     for name in given:
         try:
@@ -222,6 +236,28 @@ def _labels(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
         }
     _require_agreement(names, readings, place)
     return next(iter(readings.values()), None)
+
+
+def _loser(names: Names, columns: tuple[str, str]) -> Sides | None:
+    """A column that names the worse answer, such as `loser`, in words or by 1 and 2."""
+    for name in (names.known[called] for called in _others(names, columns)):
+        ends = ends_of(columns, names)
+        values = [value for value in names.values(name) if not is_unjudged(value)]
+        numbers = names.is_numeric(name) and not (ends == ["1", "2"] and _are_1_or_2(values))
+        if LOST & {*words_of(name)} and values and not numbers:
+            sides = [named_side(value, columns) for value in values]
+            if None not in sides:
+                told = f"`{name}` says which of `{columns[0]}` and `{columns[1]}` is worse"
+                return labelled(columns, name, lambda v, _: _turned(named_side(v, columns)), told)
+    return None
+
+
+def _are_1_or_2(values: list) -> bool:
+    return {word_of(value) for value in values} <= {"1", "2"}
+
+
+def _turned(said: tuple | None) -> tuple | None:
+    return said if said is None or said[0] is None else (1 - said[0], said[1])
 
 
 def _require_no_rival(names: Names, others: list[str], readings: dict, place: str) -> None:

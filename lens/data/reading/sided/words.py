@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from lens.core.errors import LensError
 from lens.data.texts.cells import is_tie
+from lens.data.texts.names import Names, canonical, tokens_of
 
 YES, NO = {"true", "yes", "win", "won", "1"}, {"false", "no", "loss", "lose", "lost", "0"}
 WORDS = [{"a", "left", "first", "one", "l"}, {"b", "right", "second", "two", "r"}]
@@ -25,6 +26,14 @@ def told_apart(columns: tuple[str, str]) -> tuple[str, ...]:
     names = [str(name).rpartition(".") for name in columns]
     leaves = tuple(leaf for *_, leaf in names)
     return leaves if leaves[0] != leaves[1] else tuple(root for root, *_ in names)
+
+
+def ends_of(columns: tuple[str, str], names: Names) -> list[str]:
+    tokens = [tokens_of(canonical(name)) for name in told_apart(columns)]
+    if len(tokens[0]) != len(tokens[1]):
+        return ["", ""]
+    differ = [pair for pair in zip(*tokens, strict=True) if pair[0] != pair[1]]
+    return list(differ[0]) if len(differ) == 1 else ["", ""]
 
 
 def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, float | None] | None:
