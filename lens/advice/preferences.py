@@ -58,8 +58,9 @@ def read_pairs(
     else:
         rows, name = _rows(source), "rows given"
     pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
-    if warning := unused_warning([*form.telling, *form.inside]):
-        warnings.warn(printable(f"{name}: {warning}"), stacklevel=2)
+    for warning in (unused_warning([*form.telling, *form.inside]), form.overruled):
+        if warning:
+            warnings.warn(printable(f"{name}: {warning}"), stacklevel=2)
     used = settled(pairs, labels)
     table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
     usable = len(table)

@@ -13,7 +13,8 @@ from lens.data.beware import (
     is_biased,
     longer_wins,
 )
-from lens.data.forms import FormReport, to_pairs
+from lens.data.form_report import FormReport
+from lens.data.forms import to_pairs
 from lens.data.near_duplicates import THRESHOLD, WIDTH, repeated
 from lens.data.pairs import normalise_pairs
 from lens.data.reading.explained import meanings, roles, unused_warning
@@ -144,6 +145,7 @@ def warnings(check: DataCheck) -> list[str]:
             f"In {check.form.contradictions} pairs the chosen answer is scored below the rejected "
             "one; the label was kept."
         )
+    found += [check.form.overruled] if check.form.overruled else []
     if warning := unused_warning([*check.form.telling, *check.form.inside]):
         found.append(warning)
     if check.contradicting_pairs:

@@ -7,14 +7,15 @@ holds one form. Whether the texts are usable is for `lens.data.pairs` to check.
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
 from itertools import combinations, islice
 from typing import cast
 
 from lens.core.errors import LensError
+from lens.data.annotations.alone import rated_alone
 from lens.data.annotations.exports import opened
 from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.compared import RULES, compare
+from lens.data.form_report import FormReport
 from lens.data.reading import offered
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.missing import unrated_lists
@@ -34,35 +35,6 @@ from lens.data.texts.names import Names, is_rank
 from lens.data.texts.turns import InvalidRowError
 
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
-
-
-@dataclass
-class FormReport:
-    """What was seen, and what no pair could be made of.
-
-    `ties` are pairs dropped because both sides are rated alike, `contradictions` pairs kept
-    although their scores speak against the label; `unrated` responses have no rating, `unjudged`
-    rows no label. `prompts_without_pair` counts only in forms with several responses to a prompt,
-    `judgements` only in exports of labelling tools. `inside` are fields of listed responses with
-    prompts, texts or ratings that are not read, `telling` those of the columns `unread` that say
-    more than where a row comes from. `columns` says which column is what, `meanings` what
-    each label means and in how many rows.
-    """
-
-    form: str
-    description: str = ""
-    unread: list[str] = field(default_factory=list)
-    telling: list[str] = field(default_factory=list)
-    inside: list[str] = field(default_factory=list)
-    responses: int = 0
-    unrated: int = 0
-    unjudged: int = 0
-    ties: int = 0
-    prompts_without_pair: int = 0
-    contradictions: int = 0
-    columns: dict[str, str] = field(default_factory=dict)
-    meanings: dict[str, dict] = field(default_factory=dict, compare=False)
-    judgements: dict[str, int] = field(default_factory=dict)
 
 
 def to_pairs(
@@ -90,6 +62,7 @@ def _to_pairs(
     rows: list[Row], pair_rule: str, columns: dict[str, str] | None, graded: bool
 ) -> tuple[list[Row], FormReport]:
     rows = threads.opened(rows) or opened(rows)
+    rows = rated_alone(rows, columns or {}) or rows
     select = None if pair_rule == "all" else lambda worths: compare(worths, pair_rule)[0]
     if judged := judged_rows(rows, columns or {}, select):
         rows, columns = judged.rows, judged.columns
@@ -110,6 +83,7 @@ def _to_pairs(
         raise _all_alike(rows, reading, report)
     _require_prompt(rows, reading)
     report.description += "; " + _about_prompt(reading.parts, pairs[0][1])
+    report.use_names_of_file(reading.given)
     if not graded:
         pairs = [(place, pair) for place, pair in pairs if "tie" not in pair]
         pairs = [(place, {n: v for n, v in pair.items() if n != "gap"}) for place, pair in pairs]
@@ -233,8 +207,9 @@ def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport
     ranked = how.kind != "ratings"
     report.description = (
         f"`{name}`{f' (their `{how.text}`)' if how.text else ''} are compared by `{how.by}`, "
-        f"{how.better}: {RULES[rule]}{about_other_order(rows, how)}"
+        f"{how.better}: {RULES[rule]}"
     )
+    report.overruled = about_other_order(rows, how)
     pairs, beside = [], set()
     for place, row in rows:
         parts, texts = reading.texts(row, place)

@@ -117,9 +117,11 @@ def test_ultrafeedback_rows_work_unchanged():
     assert report.unread == ["models", "source"]
     assert report.description == (
         "`completions` (their `response`) are compared by `overall_score`, higher is better: "
-        "every two responses that differ make a pair; in 1 of 3 rows (row 3) `fine-grained_score` "
-        "orders them otherwise, and `overall_score` counts, as the card of UltraFeedback has it; "
-        "the prompt is `instruction`"
+        "every two responses that differ make a pair; the prompt is `instruction`"
+    )
+    assert report.overruled == (
+        "In 1 of 3 rows (row 3) `fine-grained_score` orders the answers otherwise than "
+        "`overall_score`, which counts, as the card of UltraFeedback has it."
     )
 
 

@@ -209,7 +209,10 @@ def test_several_controls_are_refused_until_one_is_named():
 def test_answers_with_names_of_their_own_are_asked_for():
     data = {"question": "What now?", "gpt": BAD, "llama": GOOD}
     row = task(picks("right"), data=data)
-    with pytest.raises(LensError, match=r"lens check data f --columns '\{.response_a.: .COLUMN."):
+    with pytest.raises(
+        LensError,
+        match=r"lens check data f --columns '\{.response_a.: .gpt., .response_b.: .llama.",
+    ):
         read(row)
     pair, _ = only(row, columns={"response_a": "gpt", "response_b": "llama"})
     assert (pair["chosen"], pair["prompt"]) == (GOOD, "What now?")

@@ -69,6 +69,6 @@ def test_score_explains_on_standard_error(tmp_path, lens, model, capsys):
     columns = '{"prompt": "q", "response": "a"}'
     lens("score", "none", path, "--columns", columns, "--explain")
     said = capsys.readouterr()
-    assert "columns: `prompt` is the prompt; `response` is the answer" in said.err
+    assert "columns: `q` is the prompt; `a` is the answer" in said.err
     assert len(said.out.splitlines()) == 3
     assert "3 rows scored" in said.err

@@ -187,9 +187,9 @@ def test_scores_of_ultrafeedback_that_disagree_are_counted_where_its_card_decide
     rows = [ultrafeedback((8, 3), (2, 4), **RAW), ultrafeedback((8, 3), (4, 2), **RAW)]
     table, form = read(*rows)
     assert ({*table["chosen"]}, len(table)) == ({GOOD}, 2)
-    assert "in 1 of 2 rows (row 1) `fine-grained_score` orders them otherwise" in form.description
+    assert "In 1 of 2 rows (row 1) `fine-grained_score` orders the answers" in form.overruled
     _, agreed = read(rows[1])
-    assert "otherwise" not in agreed.description
+    assert agreed.overruled == ""
     with pytest.raises(LensError, match="put the answers in different orders"):
         read(ultrafeedback((8, 3), (2, 4)))
 

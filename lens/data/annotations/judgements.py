@@ -31,9 +31,11 @@ from lens.data.annotations.questions import (
     margins_of,
     worth_of,
 )
+from lens.data.reading import offered
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row, row_id
-from lens.data.texts.cures import command
+from lens.data.texts.cures import either, look
+from lens.data.texts.names import PROMPTS, Names
 
 LISTED = STEMS | {"item", "items", "option", "options", "results"}
 ADDED = ("response_a", "response_b", "winner")
@@ -158,10 +160,14 @@ def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
         found = [[(name, row.get(name)) for name in columns] for _, row in rows]
         return [each[:2] + [one for one in each[2:] if one[1]] for each in found], columns
     if len(meant) != 1:
+        left = offered.texts(Names(fields, rows), [*PROMPTS])
+        either_of = {
+            f"`{a}` and `{b}` are the answers": {"response_a": a, "response_b": b}
+            for a, b in [*combinations(left, 2)][: offered.MOST]
+        }
         raise LensError(
-            f"{place}: annotators compared answers, but none are found among {sorted(fields)}. Say "
-            "which columns hold them: "
-            + command(place, {"response_a": "COLUMN", "response_b": "COLUMN"})
+            f"{place}: annotators compared answers, but none are found among {sorted(fields)}. "
+            f"{either(place, either_of) if either_of else look(place)}"
         )
     return [listed_answers(row[meant[0]]) or [] for _, row in rows], meant
 

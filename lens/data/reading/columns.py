@@ -114,7 +114,23 @@ def _inside(row: dict, wanted: str) -> object:
     keys = {canonical(key): key for item in items if isinstance(item, dict) for key in item}
     if canonical(field) not in keys:
         return None
+    items = _as_others(row, name, items)
     return [x.get(keys[canonical(field)]) if isinstance(x, dict) else None for x in items]
+
+
+def _as_others(row: dict, name: str | None, items: list) -> list:
+    """Objects with a `model` in the order in which another list of the row has the models."""
+    models = _models(items)
+    for other in row if models else ():
+        wanted = _models(listed(row[other]) or []) if other != name else []
+        if wanted and sorted(wanted) == sorted(models):
+            return [items[models.index(model)] for model in wanted]
+    return items
+
+
+def _models(items: list) -> list[str]:
+    found = [str(item.get("model", "")) for item in items if isinstance(item, dict)]
+    return found if len({*found} - {""}) == len(items) else []
 
 
 def lists_in(names: Names) -> tuple[str, ...]:

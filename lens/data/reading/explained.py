@@ -42,6 +42,13 @@ def roles(columns: dict[str, str]) -> str:
     )
 
 
+def in_the_file(text: str, given: dict[str, str]) -> str:
+    """A text with columns called as the file does, where others were `given` for them."""
+    for ours, theirs in given.items():
+        text = text.replace(f"`{ours}`", f"`{theirs}`") if theirs else text
+    return text
+
+
 def meanings(found: dict[str, dict]) -> str:
     """What each value of a label means, with its rows."""
     return "; ".join(
@@ -81,4 +88,4 @@ def explanation(reading: Reading, rows: list[Row]) -> str:
     lines += [f"  answer {number}: {value}" for number, value in enumerate(answers, 1)]
     if warning := unused_warning([*reading.telling]):
         lines.append(f"Warning: {warning}")
-    return "\n".join(printable(line, 1000) for line in lines)
+    return "\n".join(printable(in_the_file(line, reading.given), 1000) for line in lines)

@@ -6,12 +6,16 @@ from typing import Any
 from lens.core.errors import LensError
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
 from lens.data.reading.missing import no_form
-from lens.data.reading.naming import column_named, list_of_answers, named_columns
+from lens.data.reading.naming import (
+    answers_that_labels_name,
+    list_of_answers,
+    named_columns,
+)
 from lens.data.reading.paired import pair_columns
 from lens.data.reading.prompts import empty_parts, filled_later, instead, prompt_columns
 from lens.data.reading.rivals import require_one_rating, require_one_spelling
 from lens.data.reading.scored import pair_scores
-from lens.data.reading.several.families import Families, families, gathered
+from lens.data.reading.several.families import Families, families, gathered, rated_beside
 from lens.data.reading.several.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.several.steps import require_no_steps
 from lens.data.reading.sided.labels import Sides
@@ -27,6 +31,7 @@ from lens.data.texts.names import (
     RATINGS,
     TEXTS,
     Names,
+    column_named,
     ending,
     words_of,
 )
@@ -122,6 +127,12 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     free = [name for name in _names(flat, given).names if name not in {*given, *given.values()}]
     if not named_columns(Names(free, flat))[0]:
         in_columns = families(_names(flat, {}), given.values())
+        answers = answers_that_labels_name(_names(flat, {}), flat[0][0]) if not in_columns else ()
+        if len(answers) > 2:
+            in_columns = {"responses": answers}
+        elif answers and given.keys().isdisjoint(("first", "second")):
+            given = given | dict(zip(("first", "second"), answers, strict=True))
+    given = given | rated_beside(_names(flat, given), given)
     columns = in_columns.get("responses", ())
     start = int(ending(columns[0])) if columns and ending(columns[0]).isdigit() else None
     named = rename_columns(gathered(flat, in_columns), given)

@@ -1,15 +1,22 @@
 """Columns such as `chosen` and `rejected` that name an answer's column or model, and hold none."""
 
-from collections.abc import Iterable
-
 from lens.core.errors import LensError
 from lens.data.reading.sided.sides import side_columns
 from lens.data.reading.sided.words import named_side
-from lens.data.texts.cells import is_empty, is_number
+from lens.data.texts.cells import is_empty, is_tie, is_unjudged
 from lens.data.texts.cures import either
-from lens.data.texts.names import GOOD_BAD, LISTS, STEMS, Names, canonical, text_of, words_of
-
-LONGEST = 60  # characters of a name
+from lens.data.texts.names import (
+    GOOD_BAD,
+    LABELS,
+    LISTS,
+    LONGEST_NAME,
+    PROMPTS,
+    STEMS,
+    Names,
+    canonical,
+    column_named,
+    text_of,
+)
 
 
 def name_answers(names: Names, pair: tuple[str, str], place: str) -> bool:
@@ -30,7 +37,7 @@ def name_answers(names: Names, pair: tuple[str, str], place: str) -> bool:
         for name in pair
         if not is_empty(row.get(name))
     ]
-    if any(said in answers or len(said) > LONGEST for said, answers in told):
+    if any(said in answers or len(said) > LONGEST_NAME for said, answers in told):
         return False
     named = all(named_side(said, sides) for said, _ in told)
     distinct = {said for said, _ in told}
@@ -100,16 +107,25 @@ def list_of_answers(row: dict) -> str | None:
     return lists[0] if len(lists) == 1 else None
 
 
-def column_named(row: dict, value: object, but: Iterable[str]) -> str | None:
-    """The one other column of a row that a cell names, with a text in it."""
-    if not isinstance(value, str | int) or len(str(value)) > LONGEST:
-        return None
-    said = words_of(value)
-    texts = [name for name in row if name not in but and isinstance(row[name], str | list)]
-    exact = [name for name in texts if words_of(name) == said]
-    ending = [n for n in texts if words_of(n)[-1:] == said and STEMS & {*words_of(n)[:-1]}]
-    found = exact or ending
-    return found[0] if len(found) == 1 and not is_number(row[found[0]]) else None
+def answers_that_labels_name(names: Names, place: str) -> tuple[str, ...]:
+    """The columns with answers, where a label's cells are their names, such as those of models."""
+    if side_columns(names, place) or {"chosen", "rejected"} <= names.known.keys():
+        return ()
+    for label in names.all(LABELS):
+        told = [(row, value) for _, row in names.rows if _names_one(value := row.get(label))]
+        found = [column_named(row, value, (label, *names.all(PROMPTS))) for row, value in told]
+        columns = tuple(name for name in names.names if name in found and names.is_text(name))
+        if (
+            len(columns) > 1
+            and None not in found
+            and {*columns} >= {*found} - {*names.all(PROMPTS)}
+        ):
+            return columns
+    return ()
+
+
+def _names_one(value: object) -> bool:
+    return not (is_empty(value) or is_tie(value) or is_unjudged(value))
 
 
 def require_no_other(names: Names, pair: tuple[str, str], place: str) -> None:

@@ -15,8 +15,10 @@ LONGEST_LABEL = 40  # characters
 def labels(names: Names, sides: tuple[str, str], *but: str) -> Readings:
     """What may say which of two answers is better: a value for each of them, or a column that names
     one, `but` for some. How a name sounds decides nothing."""
-    free = _free(names, (*sides, *but))
-    found, judged = _values_of_sides(names, sides, free), set[str]()
+    free = _free(names, (*sides, *but, *names.all(("text",))))
+    voted = [path for name in free for path in _votes(name, names.values(name), sides)]
+    found = {f"`{path}` are votes": {"votes": path} for path in voted}
+    found, judged = found | _values_of_sides(names, sides, free), set[str]()
     for columns in found.values():
         judged.update(columns.values())
     said = {name: [named_side(value, sides) for value in names.values(name)] for name in free}
@@ -27,7 +29,6 @@ def labels(names: Names, sides: tuple[str, str], *but: str) -> Readings:
             continue
         if not any(_holds_more(value) for value in values):
             found |= _label(name, names, {text_of(value).casefold() for value in values})
-        found |= {f"`{path}` are votes": {"votes": path} for path in _votes(name, values, sides)}
     return dict([*found.items()][:MOST])
 
 

@@ -112,6 +112,7 @@ GRADES: Words = (
     "probability",
     "share",
 )
+LONGEST_NAME = 60  # characters
 # What names the worse answer, or may do so.
 LOST = {"loser", "worse", "worst", "rejected", "loses", "lost"}
 WORSE = LOST | {"loss", "bad"}
@@ -172,6 +173,25 @@ def ending(value: object) -> str:
 def words_of(name: object) -> tuple[str, ...]:
     """The words of a column's name, those of an object and of its field alike."""
     return tokens_of(canonical(name).replace(".", "_"))
+
+
+def column_named(row: dict, value: object, but: Iterable[str]) -> str | None:
+    """The one other column of a row that a cell names, with a text in it."""
+    if not isinstance(value, str | int) or len(str(value)) > LONGEST_NAME:
+        return None
+    said = words_of(value)
+    texts = [name for name in row if name not in but and isinstance(row[name], str | list)]
+    exact = [name for name in texts if words_of(name) == said]
+    besides = [n for n in texts if said and _without_stem(n) == said]
+    ending = [n for n in texts if words_of(n)[-1:] == said and STEMS & {*words_of(n)[:-1]}]
+    found = exact or besides or ending
+    return found[0] if len(found) == 1 and not is_number(row[found[0]]) else None
+
+
+def _without_stem(name: object) -> tuple[str, ...]:
+    """The words of `gpt4_response` or `response_gpt4` besides the one for an answer."""
+    said = words_of(name)
+    return tuple(word for word in said if word not in STEMS) if STEMS & {*said} else ()
 
 
 def is_rank(name: object) -> bool:

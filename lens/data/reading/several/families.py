@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from lens.data.reading.several.listed import VALUES, rated_by
 from lens.data.reading.sided.scores import OF_SCORES
 from lens.data.reading.sided.words import swapped
-from lens.data.texts.cells import Row, is_empty
+from lens.data.texts.cells import Row, is_empty, listed
 from lens.data.texts.names import (
+    LABELS,
     LISTS,
     NO_ANSWER,
     SCORED,
     STEMS,
     Names,
+    column_named,
     words_of,
 )
 
@@ -69,8 +72,35 @@ def gathered(rows: Sequence[Row], found: Families) -> list[Row]:
     for place, row in rows:
         lists = {name: [row.get(each) for each in columns] for name, columns in found.items()}
         filled = [at for at, text in enumerate(lists["responses"], 1) if not is_empty(text)]
-        kept = {name: value for name, value in row.items() if name not in taken}
+        kept = {
+            name: _answer_named(value, row, found["responses"])
+            for name, value in row.items()
+            if name not in taken
+        }
         made.append(
             (place, kept | {n: each[: max(filled, default=0)] for n, each in lists.items()})
         )
     return made
+
+
+def _answer_named(value: object, row: dict, columns: tuple[str, ...]) -> object:
+    """The answer whose column a cell names, where it is told by its text; else the cell."""
+    texts = {column: row.get(column) for column in columns}
+    text = texts.get(column_named(texts, value, ()) or "")
+    return text if text is not None and [*texts.values()].count(text) == 1 else value
+
+
+def rated_beside(names: Names, given: Iterable[str]) -> dict[str, str]:
+    """{"ratings": "annotations.rating"} where a list of objects beside one of answers rates them,
+    and nothing else does."""
+    answers = names.first(LISTS)
+    if answers is None or names.first(VALUES) or {*given} & {*VALUES, *LABELS}:
+        return {}
+    items = [item for value in names.values(answers) for item in listed(value) or []]
+    for name in [name for name in names.names if name != answers and not rated_by(items)]:
+        both = [(listed(row.get(name)), listed(row.get(answers))) for _, row in names.rows]
+        objects = [item for each, _ in both for item in each or []]
+        if objects and all(each and said and len(each) == len(said) for each, said in both):
+            for field, kind in rated_by(objects)[:1]:
+                return {kind: f"{name}.{field}"}
+    return {}

@@ -156,8 +156,8 @@ def about_other_order(rows: list[Row], how: "Listed") -> str:
     shown = ", ".join(place.rpartition(", ")[2] for place in found[:5])
     more = ", ..." * (len(found) > 5)
     return (
-        f"; in {len(found):,} of {len(rows):,} rows ({shown}{more}) `{other.inside}` orders them "
-        f"otherwise, and `{how.inside}` counts, as the card of UltraFeedback has it"
+        f"In {len(found):,} of {len(rows):,} rows ({shown}{more}) `{other.inside}` orders the "
+        f"answers otherwise than `{how.inside}`, which counts, as the card of UltraFeedback has it."
     ) * bool(found)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lens.core.errors import LensError
-from lens.data.texts.cells import is_empty, listed, number
+from lens.data.texts.cells import in_words, is_empty, listed, number
 from lens.data.texts.cures import either
 from lens.data.texts.names import ORDERS, RANK_LISTS, Names, canonical, ending, is_rank
 
@@ -14,7 +14,8 @@ def kind_of(names: Names, responses: str, values: str) -> str:
     both are possible and differ."""
     called = canonical(values)
     if called in ORDERS:
-        return "order"
+        items = [item for value in names.values(values) for item in listed(value) or []]
+        return "ratings" if in_words(items) else "order"  # "chosen", "rejected"
     if called not in ("ranking", "rankings") or called in names.fixed:
         return "ranks" if called in RANK_LISTS or is_rank(values) else "ratings"
     found = {_possible(row, responses, values) for _, row in names.rows} - {None}

@@ -10,14 +10,20 @@ from dataclasses import dataclass
 
 from lens.core.errors import LensError
 from lens.data.reading import offered
+from lens.data.reading.sided.ambiguous import (
+    HELPSTEER,
+    UNSIGNED,
+    ambiguous,
+    of_scale,
+    seems_unsigned,
+    without_zero,
+)
 from lens.data.reading.sided.words import NO, YES, ends_of, named_side, not_a_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
 from lens.data.texts.cures import either, look
-from lens.data.texts.names import GRADES, LISTS, Names, canonical, text_of
+from lens.data.texts.names import LISTS, Names, canonical, column_named, text_of
 
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
-HELPSTEER = 3.0  # the largest strength on its cards
-UNSIGNED = {"low_is_first": 0, "high_is_first": 1}  # whose lowest value means that side, if named
 
 
 # (0 or 1 for the better side, None for a tie, "" where nobody judged; how strongly, where told)
@@ -102,8 +108,8 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
     name, ends = canonical(label), ends_of(columns, names)
     if name in UNSIGNED:
         return _on_a_scale(columns, label, (min(found), max(found)), UNSIGNED[name])
-    if name in SIGNED and name not in names.fixed and _seems_unsigned(found):
-        raise _without_zero(columns, label, found, place)
+    if name in SIGNED and name not in names.fixed and seems_unsigned(found):
+        raise without_zero(columns, label, found, place)
     if name in SIGNED or (name == "margin" and name in names.fixed):
         sign = 1 if name == "margin" else -1
         scale = max(HELPSTEER, *map(abs, found)) if name in SIGNED else None
@@ -120,7 +126,7 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
         return labelled(columns, label, lambda v, _: _from_1_to_2(_number(v, label)), told, "share")
     index = _index(name, found, [] if true_false else ends, columns, names)
     if index is None:
-        raise _ambiguous(names, columns, label, found, [] if true_false else ends, place)
+        raise ambiguous(names, columns, label, found, [] if true_false else ends, place)
     return labelled(
         columns, label, lambda v, _: (None, None) if is_tie(v) else index.get(_number(v, label))
     )
@@ -181,88 +187,16 @@ def _is_shp(name: str, columns: tuple[str, str], names: Names) -> bool:
     return name in names.fixed or canonical(columns[0]).startswith("human_ref")
 
 
-def _ambiguous(
-    names: Names,
-    columns: tuple[str, str],
-    label: str,
-    found: set[float],
-    ends: list[str],
-    place: str,
-) -> LensError:
-    a, b = columns
-    shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
-    codes = found <= {-1, 0, 1, 2, 3} and canonical(label) not in GRADES
-    if codes and found & {2, 3} and found != {1, 2} and (found >= {1, 2} or min(found) == 0):
-        meant = {f"1 means `{a}`, 2 means `{b}`, others a tie": {"winner": label}}
-        if 0 in found:
-            from_0 = f"0 means `{a}`, 1 means `{b}`, others a tie"
-            meant |= {from_0: {"better_response_id": label}}
-    elif min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
-        if min(found) >= 0 and max(found) <= 1:
-            meant = {f"the share that prefers `{a}`": {"first_share": label}}
-            meant |= {f"the share that prefers `{b}`": {"second_share": label}}
-        elif min(found) >= 1 and max(found) <= 2:
-            meant = {f"1 means `{a}`, 2 means `{b}`, 1.5 a tie": {"winner": label}}
-        elif min(found) >= 0:
-            raise _without_zero(columns, label, found, place)
-        else:
-            meant = {f"negative means that `{a}` is better": {"preference_strength": label}}
-            meant |= {f"positive means that `{a}` is better": {"margin": label}}
-            if codes and found == {-1, 0, 1}:
-                unjudged = f"0 means `{a}`, 1 means `{b}`, -1 that nobody judged"
-                meant |= {unjudged: {"better_response_id": label}}
-    elif 2 in found:
-        meant = {f"1 means `{a}`, 2 means `{b}`": {"winner": label}}
-        meant |= {f"a scale on which positive means `{b}`": {"preference_strength": label}}
-    elif ends == ["1", "2"]:
-        meant = {f"1 means `{a}`": {"winner" if found == {1} else "first_is_better": label}}
-        meant |= {f"1 means `{b}`": {"second_is_better": label}}
-    else:
-        meant = {f"1 means `{a}`": {"first_is_better": label}}
-        meant |= {f"1 means `{b}`": {"second_is_better": label}}
-    where, value = next(
-        (where, row[label]) for where, row in names.rows if not is_empty(row.get(label))
-    )
-    return LensError(
-        f"{not_a_side(value, columns, f'{where}: `{label}`', '')} Its values ({shown}) may mean "
-        f"either. {either(place, meant)}"
-    )
-
-
-def _seems_unsigned(found: set[float]) -> bool:
-    """Whether a scale that should have a sign is one from 1 up, whose middle is the tie."""
-    return min(found) > 0 and (max(found) > HELPSTEER or len(found) > 2)
-
-
 def _on_a_scale(columns: tuple[str, str], label: str, ends: tuple[float, float], low: int) -> Sides:
     """A scale without a sign, at whose lowest value the answer `low` is best; its middle: a tie."""
     middle, half = sum(ends) / 2, (ends[1] - ends[0]) / 2
-    told = f"{_of_scale(columns, ends, low)} by `{label}`"
+    told = f"{of_scale(columns, ends, low)} by `{label}`"
 
     def meaning(value: object, _: dict) -> tuple:
         side, steps = _signed((middle - _number(value, label)) * (1 - 2 * low))
         return side, steps
 
     return labelled(columns, label, meaning, told, half or None)
-
-
-def _of_scale(columns: tuple[str, str], ends: tuple[float, float], low: int) -> str:
-    said = [
-        f"{value:g} means `{columns[side]}`"
-        for value, side in zip(ends, (low, 1 - low), strict=True)
-    ]
-    return f"{', '.join(said)}, {sum(ends) / 2:g} a tie"
-
-
-def _without_zero(columns: tuple[str, str], label: str, found: set[float], place: str) -> LensError:
-    """That a scale such as 1 to 7 does not say which end means which answer."""
-    ends = min(found), max(found)
-    meant = {_of_scale(columns, ends, low): {role: label} for role, low in UNSIGNED.items()}
-    return LensError(
-        f"{place}: `{label}` grades `{columns[0]}` and `{columns[1]}` from {ends[0]:g} to "
-        f"{ends[1]:g}, and no sign says which is better (if its middle is another number, subtract "
-        f"that, and name the difference `preference_strength`). {either(place, meant)}"
-    )
 
 
 def _number(value: object, label: str) -> float:
@@ -345,8 +279,8 @@ def _by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) ->
     theirs = [names.theirs.get(canonical(column), column) for column in columns]
 
     def meaning(value: object, row: dict) -> tuple | None:
-        if value in theirs and theirs[0] != theirs[1]:
-            return theirs.index(value), None
+        if named := column_named(dict.fromkeys(theirs, ""), value, ()):
+            return theirs.index(named), None
         found = named_side(value, called)
         by = [row.get(model) for model in models]
         said = [text_of(row.get(column)).strip() for column in columns]

@@ -1,0 +1,62 @@
+"""Exports with one answer in each record, which annotators rated: plain rows with ratings."""
+
+from lens.core.errors import LensError
+from lens.data.annotations.answers import answer_columns, listed_answers, words
+from lens.data.annotations.questions import FAULTS, Question
+from lens.data.sources import Row
+from lens.data.texts.cells import graded
+from lens.data.texts.cures import either
+from lens.data.texts.names import TEXTS, Names
+
+
+def rated_alone(rows: list[Row], given: dict[str, str]) -> list[Row] | None:
+    """Rows whose questions are columns with the mean of what annotators said, `rating` where only
+    one rates; None where records hold several answers or nothing rates them. `given` are columns
+    that the user named, {"ours": "theirs"}. LensError where two questions may count."""
+    if not rows:
+        return None
+    questions = [name for name, value in rows[0][1].items() if isinstance(value, Question)]
+    fields = [name for name in rows[0][1] if name not in questions]
+    answers = Names(fields, rows).all(TEXTS)
+    if not questions or len(answers) != 1 or _has_several(rows, fields):
+        return None
+    ratings = {name: found for name in questions if (found := _means(rows, name)) is not None}
+    if not ratings:
+        return None
+    place, counts = rows[0][0], {*given.values()} & ratings.keys() or {*ratings} & {"rating"}
+    if len(ratings) > 1 and not counts:
+        meant = {f"`{name}` counts": {"rating": name} for name in ratings}
+        raise LensError(
+            f"{place}: annotators rated answers in more than one way. {either(place, meant)}"
+        )
+    alone = next(iter(counts or ratings))
+    called = alone if alone in given.values() or FAULTS & {*words(alone)} else "rating"
+    made = []
+    for at, (where, row) in enumerate(rows):
+        said = {n: "; ".join(str(x.value) for x in row[n].said) for n in questions if n != alone}
+        plain = {name: value for name, value in row.items() if name not in questions}
+        made.append((where, plain | said | {called: ratings[alone][at]}))
+    return made
+
+
+def _has_several(rows: list[Row], fields: list[str]) -> bool:
+    """Whether records hold several answers, in columns of one kind or in a list."""
+    try:
+        columns = answer_columns(fields, "")
+    except LensError:
+        return True
+    return bool(columns) or any(listed_answers(row.get(n)) for _, row in rows for n in fields)
+
+
+def _means(rows: list[Row], name: str) -> list[float | None] | None:
+    """The mean rating of each row, in numbers or in words of one scale; None for other words."""
+    said = [[one.value for one in row[name].said] for _, row in rows]
+    try:
+        found = iter(graded([value for values in said for value in values], ""))
+    except LensError:
+        return None
+    means: list[float | None] = []
+    for values in said:
+        told = [mark for mark in (next(found) for _ in values) if mark is not None]
+        means.append(sum(told) / len(told) if told else None)
+    return None if not any(said) else means
