@@ -13,7 +13,7 @@ from lens.data.annotations.answers import STRONGEST, find_verdict, position, rat
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row
 from lens.data.texts.cells import is_unjudged
-from lens.data.texts.cures import command, either
+from lens.data.texts.cures import either, look
 from lens.data.texts.names import WORSE
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
@@ -72,11 +72,16 @@ def choose(rows: list[Row], answers: list[Answers], given: set[str]) -> dict[str
     if rated := _ratings(rows, answers, names, given):
         return rated
     seen = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
+    numbers = {
+        f"1 in `{name}` means the first answer, 2 the second": {"preference": name}
+        for name, value in seen.items()
+        if value in (1, 2)
+    }
     raise LensError(
         f"{place}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
         f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
-        "needs the answers' names, left and right, a ranking, or a rating for each answer. If 1 "
-        f"means the first answer, 2 the second: {command(place, {'preference': names[0]})}"
+        "needs the answers' names, left and right, a ranking, or a rating for each answer. "
+        + (either(place, numbers) if numbers else look(place))
     )
 
 

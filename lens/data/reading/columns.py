@@ -80,7 +80,7 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
             }
             raise LensError(
                 f"{place}: no column {absent}; found {shown(row)}. Fix `columns`, such as: "
-                + command(place, there)
+                + command(place, there, renamed=False)
             )
         cells = {ours: row[name] for ours, name in found.items() if name is not None} | inner
         gone = taken | {*found.values()}

@@ -127,11 +127,10 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     free = [name for name in _names(flat, given).names if name not in {*given, *given.values()}]
     if not named_columns(Names(free, flat))[0]:
         in_columns = families(_names(flat, {}), given.values())
-        answers = answers_that_labels_name(_names(flat, {}), flat[0][0]) if not in_columns else ()
-        if len(answers) > 2:
-            in_columns = {"responses": answers}
-        elif answers and given.keys().isdisjoint(("first", "second")):
-            given = given | dict(zip(("first", "second"), answers, strict=True))
+        unnamed = not in_columns and given.keys().isdisjoint((*SIDES, "response_a", "chosen"))
+        answers = answers_that_labels_name(_names(flat, {}), flat[0][0]) if unnamed else ()
+        in_columns = {"responses": answers} if len(answers) > 2 else in_columns
+        given = given | dict(zip(SIDES, answers, strict=True)) if len(answers) == 2 else given
     given = given | rated_beside(_names(flat, given), given)
     columns = in_columns.get("responses", ())
     start = int(ending(columns[0])) if columns and ending(columns[0]).isdigit() else None
@@ -190,6 +189,7 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
 
 # (form, {role: column}, what else the reading needs)
 Found = tuple[str, dict[str, str], dict[str, Any]]
+SIDES = ("first", "second")
 PART_NAMES = ("system", "tools", "history", "context", "prompt", "input")
 
 

@@ -109,7 +109,11 @@ def list_of_answers(row: dict) -> str | None:
 
 def answers_that_labels_name(names: Names, place: str) -> tuple[str, ...]:
     """The columns with answers, where a label's cells are their names, such as those of models."""
-    if side_columns(names, place) or {"chosen", "rejected"} <= names.known.keys():
+    try:
+        sides = side_columns(names, place)
+    except LensError:
+        return ()
+    if sides or {"chosen", "rejected"} <= names.known.keys():
         return ()
     for label in names.all(LABELS):
         told = [(row, value) for _, row in names.rows if _names_one(value := row.get(label))]

@@ -52,9 +52,10 @@ def file_of(place: str) -> str | None:
     return name if mark else None
 
 
-def command(place: str, columns: dict[str, str]) -> str:
-    """The command that reads the file with these columns, {"ours": "theirs"}."""
-    given = json.dumps(_with_asked(columns), ensure_ascii=False)
+def command(place: str, columns: dict[str, str], *, renamed: bool = True) -> str:
+    """The command that reads the file with these columns, {"ours": "theirs"}; theirs are names that
+    columns have once `renamed` as the user asked, or else those of the file."""
+    given = json.dumps(_with_asked(columns) if renamed else columns, ensure_ascii=False)
     source = file_of(place)
     if source is None:
         return f"lens.read_pairs(rows, columns={given})"
