@@ -16,11 +16,11 @@ from lens.data.annotations.exports import opened
 from lens.data.annotations.judgements import ADDED, Judged, judged_rows
 from lens.data.compared import RULES, compare
 from lens.data.form_report import FormReport
-from lens.data.reading import offered
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.missing import unrated_lists
 from lens.data.reading.rivals import ratings_of
 from lens.data.reading.several.listed import about_other_order, several, unused_inside, worths
+from lens.data.reading.sided import offered
 from lens.data.reading.sided.labels import Sides
 from lens.data.reading.sided.words import winning_side
 from lens.data.reading.ties import both_scores, graded, scores_inside

@@ -149,7 +149,7 @@ def test_choices_without_grades_have_none():
 
 
 def test_choices_that_name_no_answer_are_refused_with_what_was_said():
-    with pytest.raises(LensError, match=r"`pw` says 'not A'.*--columns"):
+    with pytest.raises(LensError, match=r"`pw` says 'not A'.*python -c"):
         read(task(annotation({"choices": ["not A"]}, "choices")))
 
 

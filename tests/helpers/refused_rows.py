@@ -161,4 +161,4 @@ SHOWN |= {
     "normalise_pairs: prompts differ",
     "normalise_pairs: alike",
 }
-COLUMNS = {"rename_columns": {"prompt": "promt"}}
+COLUMNS = {"rename_columns": {"prompt": "prompts"}}

@@ -31,7 +31,7 @@ from lens.data.annotations.questions import (
     margins_of,
     worth_of,
 )
-from lens.data.reading import offered
+from lens.data.reading.sided import offered
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row, row_id
 from lens.data.texts.cures import either, look

@@ -1,8 +1,8 @@
 """What is missing in rows that cannot be read, and the commands that name it."""
 
 from lens.core.errors import LensError
-from lens.data.reading import offered
 from lens.data.reading.several.listed import INSIDE, text_field
+from lens.data.reading.sided import offered
 from lens.data.reading.sided.sides import side_columns
 from lens.data.texts.cells import Row, listed
 from lens.data.texts.cures import either, look

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lens.core.errors import LensError
-from lens.data.reading import offered
+from lens.data.reading.sided import offered
 from lens.data.reading.sided.ambiguous import (
     HELPSTEER,
     UNSIGNED,
