@@ -31,7 +31,7 @@ from lens.data.texts import threads
 from lens.data.texts.cells import as_list, in_words, number
 from lens.data.texts.conversations import PARTS, conversation, is_whole
 from lens.data.texts.cures import asked, contradicted, either, look, placeholders, scored_below
-from lens.data.texts.names import Names, is_rank
+from lens.data.texts.names import is_rank, names_of
 from lens.data.texts.turns import InvalidRowError
 
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
@@ -97,7 +97,7 @@ def _all_alike(rows: list[Row], reading: Reading, report: FormReport) -> LensErr
         f"rated differently ({report.responses} responses, {report.unrated} unrated, "
         f"{report.ties} ties). Add responses that differ to the same prompts"
     )
-    place, names = rows[0][0], Names(list(rows[0][1]), rows)
+    place, names = rows[0][0], names_of(rows)
     by = (reading.listed.by,) if reading.listed else reading.sides.judges if reading.sides else ()
     if reading.sides:
         others = offered.labels(names, reading.sides.both, *by)
@@ -298,7 +298,7 @@ def _require_prompt(rows: list[Row], reading: Reading) -> None:
     if any(map(_may_have_prompt, answers)):
         return
     place, row = rows[0]
-    left = offered.texts(Names(list(row), rows), reading.used)
+    left = offered.texts(names_of(rows), reading.used)
     meant = {f"`{name}` is": {"prompt": name} for name in left[: offered.MOST]}
     raise LensError(
         f"{place}: there is no prompt: no column of {sorted(map(str, row))} is one, and the "

@@ -64,9 +64,11 @@ def unused_warning(named: list[str]) -> str | None:
     if not named:
         return None
     said = ", ".join(f"`{name}`" for name in named)
+    plain = [name for name in named if "." not in name]
+    such = f" (such as '{json.dumps({'system': plain[0]}, ensure_ascii=False)}')" if plain else ""
     return (
         f"Not used: {said}. If part of the prompt, an answer or a label is there, name it with "
-        f"--columns (such as '{json.dumps({'system': named[0]}, ensure_ascii=False)}')."
+        f"--columns{such}."
     )
 
 

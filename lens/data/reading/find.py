@@ -7,7 +7,6 @@ from lens.core.errors import LensError
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
 from lens.data.reading.missing import no_form
 from lens.data.reading.naming import (
-    answers_that_labels_name,
     list_of_answers,
     named_columns,
 )
@@ -15,7 +14,7 @@ from lens.data.reading.paired import pair_columns
 from lens.data.reading.prompts import empty_parts, filled_later, instead, prompt_columns
 from lens.data.reading.rivals import require_one_rating, require_one_spelling
 from lens.data.reading.scored import pair_scores
-from lens.data.reading.several.families import Families, families, gathered, rated_beside
+from lens.data.reading.several.families import Families, columns_of_answers, gathered
 from lens.data.reading.several.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.several.steps import require_no_steps
 from lens.data.reading.sided.labels import Sides
@@ -33,6 +32,7 @@ from lens.data.texts.names import (
     Names,
     column_named,
     ending,
+    names_of,
     words_of,
 )
 
@@ -123,24 +123,16 @@ def find_form(
 def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading:
     objects = objects_in(rows)
     flat = flattened(rows, objects)
-    in_columns: Families = {}
-    free = [name for name in _names(flat, given).names if name not in {*given, *given.values()}]
-    if not named_columns(Names(free, flat))[0]:
-        in_columns = families(_names(flat, {}), given.values())
-        unnamed = not in_columns and given.keys().isdisjoint((*SIDES, "response_a", "chosen"))
-        answers = answers_that_labels_name(_names(flat, {}), flat[0][0]) if unnamed else ()
-        in_columns = {"responses": answers} if len(answers) > 2 else in_columns
-        given = given | dict(zip(SIDES, answers, strict=True)) if len(answers) == 2 else given
-    given = given | rated_beside(_names(flat, given), given)
+    in_columns, given = columns_of_answers(flat, given)
     columns = in_columns.get("responses", ())
     start = int(ending(columns[0])) if columns and ending(columns[0]).isdigit() else None
     named = rename_columns(gathered(flat, in_columns), given)
-    require_no_steps(_names(named, given), named[0][0])
-    lists = lists_in(_names(named, given))
+    require_no_steps(names_of(named, given), named[0][0])
+    lists = lists_in(names_of(named, given))
     named = expanded(named, lists, ())
-    twos = tuple(two_lists(_names(named, given)))
+    twos = tuple(two_lists(names_of(named, given)))
     named = expanded(named, (), twos)
-    naming, first_number = named_columns(_names(named, given))
+    naming, first_number = named_columns(names_of(named, given))
     by_name = {
         str(column_named(row, row.get(name), naming) or list_of_answers(row))
         for _, row in named
@@ -152,9 +144,9 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
         groups.setdefault(tuple(row), []).append((place, row))
     first: Found | None = None
     several = len(groups) > 1
-    whole = _form_of(_names(named, given, start), named[0][0], scoring) if several else None
+    whole = _form_of(names_of(named, given, start), named[0][0], scoring) if several else None
     for group in groups.values():
-        reading = _form_of(_names(group, given, start), group[0][0], scoring)
+        reading = _form_of(names_of(group, given, start), group[0][0], scoring)
         if reading is None and not _lacks_label(group[0][1], whole):
             raise no_form(group, scoring)
         first = first or reading
@@ -169,17 +161,17 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
         form, roles, parts, given, objects, lists, twos, naming, in_columns, first_number, **more
     )
     if form in ("pair", "labelled_pair"):
-        ties = tie_columns(_names(named, given), how.used)
+        ties = tie_columns(names_of(named, given), how.used)
         how = replace(how, ties=ties, columns=roles | ({"tie": ties[0]} if ties else {}))
     if form == "pair":
         both = (roles["chosen"], roles["rejected"])
-        won = winner_columns(_names(named, given), how.used, both)
+        won = winner_columns(names_of(named, given), how.used, both)
         more = {"label": won[0]} if won else {}
         how = replace(how, ties=(*how.ties, *won), columns=how.columns | more)
     if form == "pair" and not ties and "score_chosen" not in roles:
-        grades = graded_columns(_names(named, given), how.used, both)
+        grades = graded_columns(names_of(named, given), how.used, both)
         how = replace(how, grades=grades, columns=how.columns | grades)
-    names = _names(named, given)
+    names = names_of(named, given)
     how = replace(how, instead=instead(names, parts.get("prompt"), how.used))
     require_one_spelling(names, roles, how.used, named[0][0])
     require_turns_read(names, parts, how.used, named[0][0])
@@ -189,14 +181,7 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
 
 # (form, {role: column}, what else the reading needs)
 Found = tuple[str, dict[str, str], dict[str, Any]]
-SIDES = ("first", "second")
 PART_NAMES = ("system", "tools", "history", "context", "prompt", "input")
-
-
-def _names(rows: list[Row], given: dict[str, str], start: int | None = None) -> Names:
-    columns = dict.fromkeys(name for _, row in rows for name in row)
-    named = {ours: theirs for ours, theirs in given.items() if theirs}
-    return Names(list(columns), rows, named, start)
 
 
 def _lacks_label(row: dict, whole: Found | None) -> bool:

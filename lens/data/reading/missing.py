@@ -7,13 +7,13 @@ from lens.data.reading.sided.sides import side_columns
 from lens.data.texts.cells import Row, listed
 from lens.data.texts.cures import either, look
 from lens.data.texts.cures import names as shown
-from lens.data.texts.names import PROMPTS, RANK_LISTS, RATING_LISTS, TEXTS, Names
+from lens.data.texts.names import PROMPTS, RANK_LISTS, RATING_LISTS, TEXTS, Names, names_of
 
 
 def no_form(rows: list[Row], scoring: str) -> LensError:
     """That rows fit no form, and what would make them one."""
     place, row = rows[0]
-    names = Names(list(row), rows)
+    names = names_of(rows)
     if scoring:
         return needed(rows)
     return LensError(
@@ -44,7 +44,7 @@ def _one_of(readings: offered.Readings, place: str) -> str:
 
 def needed(rows: list[Row]) -> LensError:
     """That rows have no texts that could be scored."""
-    place, names = rows[0][0], Names(list(rows[0][1]), rows)
+    place, names = rows[0][0], names_of(rows)
     found = offered.texts(names)
     prompt = next((name for name in names.all(PROMPTS) if name in found), None)
     lead = prompt or (found[0] if len(found) > 1 else None)
@@ -62,7 +62,7 @@ def needed(rows: list[Row]) -> LensError:
 
 def unrated_lists(rows: list[Row], name: str) -> LensError:
     """That the responses of a list have no text or no ratings, and where they may be."""
-    place, names = rows[0][0], Names(list(rows[0][1]), rows)
+    place, names = rows[0][0], names_of(rows)
     items = [item for _, row in rows for item in listed(row.get(name)) or []]
     found = sorted(items[0]) if items and isinstance(items[0], dict) else f"{items[:1]!r:.80}"
     readings = offered.of_lists(names, name)

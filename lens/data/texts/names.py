@@ -275,3 +275,11 @@ def text_of(value: object) -> str:
         return str(value.get("content", value.get("value", "")))
     items = None if isinstance(value, str) else listed(value)
     return str(value) if items is None else "\n".join(map(text_of, items))
+
+
+def names_of(
+    rows: Sequence[Row], given: Mapping[str, str] | None = None, start: int | None = None
+) -> Names:
+    """The columns of all rows; `given` and `start` as for `Names`, "" for a role of no column."""
+    columns = dict.fromkeys(name for _, row in rows for name in row)
+    return Names(list(columns), rows, {o: t for o, t in (given or {}).items() if t}, start)

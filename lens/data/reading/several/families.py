@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from lens.data.reading.naming import answers_that_labels_name, named_columns
 from lens.data.reading.several.listed import VALUES, rated_by
 from lens.data.reading.sided.scores import OF_SCORES
 from lens.data.reading.sided.words import swapped
@@ -15,11 +16,29 @@ from lens.data.texts.names import (
     STEMS,
     Names,
     column_named,
+    names_of,
     words_of,
 )
 
 SERIES = [[str(n + start) for n in range(20)] for start in (0, 1)] + [list("abcdefghijklmnopqrst")]
+SIDES = ("first", "second")
 Families = dict[str, tuple[str, ...]]
+
+
+def columns_of_answers(flat: list[Row], given: dict[str, str]) -> tuple[Families, dict[str, str]]:
+    """(columns that become lists, the columns that are `given` and those that names and values
+    tell): answers numbered or named in a label, and ratings in a list beside one of answers."""
+    names = names_of(flat)
+    named = {*given, *given.values()}
+    free = [name for name in names.names if name not in named]
+    found: Families = {}
+    if not named_columns(Names(free, flat))[0]:
+        found = families(names, given.values())
+        unnamed = not found and given.keys().isdisjoint((*SIDES, "response_a", "chosen"))
+        answers = answers_that_labels_name(names, flat[0][0]) if unnamed else ()
+        found = {"responses": answers} if len(answers) > 2 else found
+        given = given | dict(zip(SIDES, answers, strict=True)) if len(answers) == 2 else given
+    return found, given | rated_beside(names_of(flat, given), given)
 
 
 def families(names: Names, given: Iterable[str]) -> Families:

@@ -21,7 +21,7 @@ from lens.data.reading.sided.ambiguous import (
 from lens.data.reading.sided.words import NO, YES, ends_of, named_side, not_a_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
 from lens.data.texts.cures import either, look
-from lens.data.texts.names import LISTS, Names, canonical, column_named, text_of
+from lens.data.texts.names import LISTS, Names, canonical, column_named, names_of, text_of
 
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
 
@@ -79,7 +79,7 @@ def labelled(
         return found
 
     def _cure(row: dict, where: str) -> str:
-        others = offered.labels(Names(list(row), [(where, row)]), columns, label)
+        others = offered.labels(names_of([(where, row)]), columns, label)
         return f" Fix the label{', or name another: ' * bool(others)}" + (
             either(where, others) if others else f". {look(where)}"
         )
@@ -279,7 +279,10 @@ def _by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) ->
     theirs = [names.theirs.get(canonical(column), column) for column in columns]
 
     def meaning(value: object, row: dict) -> tuple | None:
-        if named := column_named(dict.fromkeys(theirs, ""), value, ()):
+        if value in theirs and theirs[0] != theirs[1]:
+            return theirs.index(value), None
+        named = None if theirs == [*columns] else column_named(dict.fromkeys(theirs, ""), value, ())
+        if named:
             return theirs.index(named), None
         found = named_side(value, called)
         by = [row.get(model) for model in models]
