@@ -65,7 +65,7 @@ def _values_of_sides(names: Names, sides: tuple[str, str], free: list[str]) -> R
 def _votes(name: str, values: list, sides: tuple[str, str]) -> list[str]:
     """A column of lists that name sides, or the fields of its objects that do."""
     items = [item for value in values for item in listed(value) or []]
-    fields = {key for item in items if isinstance(item, dict) for key in item}
+    fields = dict.fromkeys(key for item in items if isinstance(item, dict) for key in item)
     said = {f"{name}.{key}": [x.get(key) for x in items if isinstance(x, dict)] for key in fields}
     said[name] = items
     return sorted(
