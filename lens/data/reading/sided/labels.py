@@ -107,8 +107,8 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
     found = {_number(value, label) for value in values}
     name, ends = canonical(label), ends_of(columns, names)
     if name in UNSIGNED:
-        lowest, highest = min(found), max(found)
-        return _on_a_scale(columns, label, (lowest, highest), UNSIGNED[name])
+        steps = sorted(found)
+        return _on_a_scale(columns, label, (steps[0], steps[-1]), UNSIGNED[name])
     if name in SIGNED and name not in names.fixed and seems_unsigned(found):
         raise without_zero(columns, label, found, place)
     if name in SIGNED or (name == "margin" and name in names.fixed):
