@@ -8,9 +8,15 @@ from multiprocessing.process import BaseProcess
 import pytest
 import torch
 
+from tests.helpers import warm
 from tests.helpers.word_models import save_tokenizer, shape
 
 os.environ["LENS_CACHE"] = "off"  # no test finds embeddings of another, or of whoever runs it
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        warm.announce()
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,10 @@
 """The tutorial's commands, run in their order as a reader would."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.helpers.pages import blocks
+from tests.helpers.pages import blocks, run
 from tests.helpers.workflow_tools import ROOT
 
 TUTORIAL = (ROOT / "docs/tutorial.md").read_text()
@@ -18,16 +14,10 @@ TUTORIAL = (ROOT / "docs/tutorial.md").read_text()
 def outputs(tmp_path_factory):
     """What every sh and python block prints, by its first line."""
     folder = tmp_path_factory.mktemp("tutorial")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     found = {}
     for language, code in blocks(TUTORIAL):
         if language in ("sh", "python"):
-            command = [sys.executable, "-c", code] if language == "python" else ["sh", "-ec", code]
-            done = subprocess.run(
-                command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True
-            )
-            assert done.returncode == 0, f"{code}\n{done.stderr}"
-            found[code.splitlines()[0]] = done.stdout
+            found[code.splitlines()[0]] = run(language, code, folder)
     return found
 
 

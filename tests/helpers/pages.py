@@ -1,7 +1,12 @@
 """The code on a page of the documentation."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
+
+from tests.helpers import warm
 
 OPERATORS = set("();<>|&")
 
@@ -9,6 +14,15 @@ OPERATORS = set("();<>|&")
 def blocks(text):
     """(language, code) of the fenced blocks, in order."""
     return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def run(language, code, folder):
+    """What a block of a page prints, run in a folder."""
+    command = [sys.executable, "-c", code] if language == "python" else ["sh", "-ec", code]
+    environment = os.environ | {"PATH": warm.path()}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{code}\n{done.stderr}"
+    return done.stdout
 
 
 def commands(text):

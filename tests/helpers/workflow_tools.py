@@ -4,9 +4,11 @@ import functools
 import json
 import os
 import re
+import shutil
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.helpers import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = ("--workflow-profile", ROOT / "workflow/profiles/local")
@@ -18,7 +20,7 @@ SWEEPS = ROOT / "tests/sweeps.yaml"
 def snakemake(*arguments, directory, **environment):
     """Runs Snakemake on the project's Snakefile in another folder."""
     command = [
-        sys.executable,
+        "python",
         "-m",
         "snakemake",
         "--snakefile",
@@ -27,9 +29,9 @@ def snakemake(*arguments, directory, **environment):
         directory,
         *arguments,
     ]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the rules' `python`
+    path = warm.path()
     return subprocess.run(
-        list(map(str, command)),
+        [shutil.which("python", path=path), *map(str, command[1:])],
         capture_output=True,
         text=True,
         timeout=900,

@@ -1,16 +1,12 @@
 """The loop of docs/labels.md, its commands run as they stand with a tiny encoder."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from lens.advice.extend import saved_pairs
 from lens.data.sources import read_rows
-from tests.helpers.pages import blocks
+from tests.helpers.pages import blocks, run
 from tests.helpers.workflow_tools import ROOT
 
 PAGE = (ROOT / "docs/labels.md").read_text()
@@ -20,15 +16,9 @@ PAGE = (ROOT / "docs/labels.md").read_text()
 def workplace(tmp_path_factory, llama_folder):
     folder = tmp_path_factory.mktemp("loop")
     (folder / "encoder").symlink_to(llama_folder)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for language, code in blocks(PAGE.split("## How")[0]):
-        if language == "text":
-            continue
-        command = [sys.executable, "-c", code] if language == "python" else ["sh", "-ec", code]
-        done = subprocess.run(
-            command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{code}\n{done.stderr}"
+        if language != "text":
+            run(language, code, folder)
     return folder
 
 
