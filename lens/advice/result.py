@@ -195,8 +195,9 @@ def about_control(advice: Advice) -> str | None:
     without = advice.without_control
     if without is None:
         return None
+    detected = "no detectable cost; " * (without.costs.low <= 0 <= without.costs.high)
     return (
-        f"Leaving length out costs {points(without.costs)} of held-out accuracy: "
+        f"Leaving length out costs {points(without.costs)} of held-out accuracy: {detected}"
         f"{replace(advice.recommended, covariate='')} reaches {percent(without.accuracy.mean)} "
         f"{bracket(without.accuracy)}."
     )

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lens.advice.advise import advise, conclude, recipes_for
-from lens.advice.crossval import correct, make_round, round_margins
+from lens.advice.crossval import correct, make_round, round_margins, winners_bonus
 from lens.advice.fit import fit
 from lens.advice.report import as_json
-from lens.advice.result import as_text, by_part
+from lens.advice.result import about_control, as_text, by_part
 from lens.core.errors import LensError
 from lens.core.intervals import interval_by_prompt
 from lens.reward.recipes import CONTROLLED, Recipe, train
@@ -59,6 +59,11 @@ def test_the_best_recipe_without_length_is_recommended_and_says_what_that_costs(
     right = [correct(margins[Recipe("evidence_probe")]), correct(margins[CONTROL])]
     assert costs.mean == pytest.approx(0.06)
     assert costs == interval_by_prompt(right[0] - right[1], pairs.groups, least=-1)
+    assert "length out costs +6.0 points" in about_control(advice)
+    assert "no detectable cost" not in about_control(advice)
+    tried = np.stack([correct(values) for r, values in margins.items() if r.covariate])
+    bonus = winners_bonus(tried, pairs.groups)  # the choice was among these
+    assert advice.expected.mean == pytest.approx(0.64 - bonus)
     without = {r: m for r, m in margins.items() if not r.covariate}
     assert conclude(pairs, without).recommended == Recipe("lens", 2)
     assert conclude(pairs, without).without_control is None
@@ -69,7 +74,11 @@ def test_only_a_reward_that_goes_by_length_is_told_of_the_control():
     gap = np.tile(pairs.lengths[:, 0] - pairs.lengths[:, 1], (3, 1))
     margins = {Recipe("original"): -gap, Recipe("evidence_probe"): gap}
     assert "It goes by length: `--control length`" in by_part(conclude(pairs, margins))[0]
-    controlled = by_part(conclude(pairs, margins | {CONTROL: gap}))
+    same = conclude(pairs, margins | {CONTROL: gap})
+    assert "costs +0.0 points [+0.0, +0.0] of held-out accuracy: no detectable" in about_control(
+        same
+    )
+    controlled = by_part(same)
     assert "It goes by length" not in "".join(controlled)
     assert controlled[1].startswith("without control, evidence probe is right in")
 
