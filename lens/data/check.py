@@ -35,7 +35,8 @@ class DataCheck:
     `duplicates` are exact copies of earlier pairs, `contradicting_pairs` those whose two answers
     stand elsewhere the other way round; in `longer_answer_wins` equal lengths count 1/2.
     `first_answer_wins` is None where sides are not known; `labels` counts pairs with a label below
-    1 (`graded`) and those of 1/2 (`ties`), None where all are 1.
+    1 (`graded`) and those of 1/2 (`ties`), None where all are 1. In `prompt_repeated` pairs both
+    answers begin with what is asked.
     """
 
     form: FormReport
@@ -57,6 +58,7 @@ class DataCheck:
     example: dict[str, str]
     first_answer_wins: Share | None
     labels: dict[str, int] | None
+    prompt_repeated: int = 0
 
     def as_dict(self) -> dict:
         return {**asdict(self), "warnings": warnings(self)}
@@ -113,7 +115,13 @@ def check_data(
         },
         first_answer_wins=first_answer_wins(table),
         labels=label_counts(given),
+        prompt_repeated=sum(map(_repeats, messages, table["chosen"], table["rejected"])),
     )
+
+
+def _repeats(messages: list[dict], *answers: str) -> bool:
+    """Whether all answers begin with the last turn of their prompt."""
+    return all(answer.startswith(messages[-1]["content"]) for answer in answers)
 
 
 def warnings(check: DataCheck) -> list[str]:
@@ -144,6 +152,11 @@ def warnings(check: DataCheck) -> list[str]:
         found.append(
             f"In {check.form.contradictions} pairs the chosen answer is scored below the rejected "
             "one; the label was kept."
+        )
+    if check.prompt_repeated > check.pairs / 2:
+        found.append(
+            f"In {check.prompt_repeated:,} pairs both answers begin with the text of the prompt, "
+            "and are read as they stand. If it is not part of the answers, cut it off."
         )
     found += [check.form.overruled] if check.form.overruled else []
     if warning := unused_warning([*check.form.telling, *check.form.inside]):

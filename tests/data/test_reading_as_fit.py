@@ -51,6 +51,16 @@ FORMS |= {
     "system and label": judged("letters", "winner", "B")[0] | {"system": "s"},
     "list with system": {"system": "s", **LISTS["ratings"]},
     "RewardBench 2": {"prompt": "q", "chosen": '["a"]', "rejected": '["b", "c"]'},
+    "named after models": {"prompt": "q", "gpt-4": "x", "llama 3": "y", "winner": "llama 3"},
+    "answers of models": {"prompt": "q", "gpt4_response": "x", "llama_response": "y"}
+    | {"winner": "gpt4"},
+    "MultiPref": {"text": "q", "completion_a": "x", "completion_b": "y"}
+    | {"overall_pref": "A-is-clearly-better"},
+    "a loser": judged("letters", "loser", "B")[0],
+    "CodeUltraFeedback": {"instruction": "q", "responses": ["x", "y"]}
+    | {"annotations": [{"rating": 4}, {"rating": 1}]},
+    "speakers of HH": {"prompt": "\n\nHuman: q", "chosen": "\n\nAssistant: x"}
+    | {"rejected": "\n\nAssistant: y"},
     "lists of turns": {"prompt": ["q", "r"], "response_a": ["w", "x"], "response_b": ["y", "z"]}
     | {"winner": "A"},
 }

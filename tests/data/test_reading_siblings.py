@@ -190,3 +190,21 @@ def test_a_system_turn_goes_by_many_names(name):
     row = {"prompt": "q", "chosen": GOOD, "rejected": BAD, name: "Be brief."}
     prompt = json.loads(read(row)[0]["prompt"][0])
     assert [turn["role"] for turn in prompt] == ["system", "user"]
+
+
+def test_fields_of_messages_that_are_not_read_are_warned_of():
+    thought = "First I think about it for long."
+    turns = {
+        side: [{"role": "assistant", "content": text, "reasoning_content": thought}]
+        for side, text in (("chosen", GOOD), ("rejected", BAD))
+    }
+    _, form = read({"prompt": "q"} | turns)
+    assert form.telling == ["chosen.reasoning_content", "rejected.reasoning_content"]
+
+
+def test_answers_that_repeat_their_prompt_are_warned_of():
+    row = {"prompt": "What now?", "chosen": f"What now?\n{GOOD}", "rejected": f"What now? {BAD}"}
+    said = check_data([("f, row 1", row)]).as_dict()["warnings"]
+    assert any("begin with the text of the prompt" in warning for warning in said)
+    said = check_data([("f, row 1", row | {"rejected": BAD})]).as_dict()["warnings"]
+    assert not any("begin with the text of the prompt" in warning for warning in said)

@@ -3,6 +3,7 @@
 from lens.core.errors import LensError
 from lens.data.reading.sided.sides import side_columns
 from lens.data.reading.sided.words import named_side
+from lens.data.reading.unused import is_bookkeeping
 from lens.data.texts.cells import is_empty, is_tie, is_unjudged
 from lens.data.texts.cures import either
 from lens.data.texts.names import (
@@ -115,15 +116,15 @@ def answers_that_labels_name(names: Names, place: str) -> tuple[str, ...]:
         return ()
     if sides or {"chosen", "rejected"} <= names.known.keys():
         return ()
+    prompts = names.all(PROMPTS)
     for label in names.all(LABELS):
         told = [(row, value) for _, row in names.rows if _names_one(value := row.get(label))]
-        found = [column_named(row, value, (label, *names.all(PROMPTS))) for row, value in told]
-        columns = tuple(name for name in names.names if name in found and names.is_text(name))
-        if (
-            len(columns) > 1
-            and None not in found
-            and {*columns} >= {*found} - {*names.all(PROMPTS)}
-        ):
+        found = [column_named(row, value, (label, *prompts)) for row, value in told]
+        texts = [name for name in names.names if name not in (label, *prompts)]
+        texts = [name for name in texts if names.is_text(name) and not is_bookkeeping(name)]
+        both = len(texts) == 2 and len({*found}) == 1
+        columns = tuple(texts if both else filter(found.count, texts))
+        if len(columns) > 1 and {*columns} >= {*found}:
             return columns
     return ()
 

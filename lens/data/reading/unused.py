@@ -6,8 +6,17 @@ from lens.core.errors import LensError
 from lens.data.texts.cells import listed
 from lens.data.texts.cures import either
 from lens.data.texts.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of
-from lens.data.texts.turns import InvalidRowError, as_turns
+from lens.data.texts.turns import (
+    CONTENT_KEYS,
+    ROLE_KEYS,
+    TOOL_KEYS,
+    InvalidRowError,
+    as_turns,
+    is_message,
+)
 
+SOME = 50  # rows in which fields of messages are looked for
+READ = {*ROLE_KEYS, *CONTENT_KEYS, *TOOL_KEYS}
 WORDY = 4  # words from which on a cell says more than where its row comes from
 
 
@@ -22,7 +31,20 @@ def unused_columns(names: Names, used: set[str]) -> tuple[tuple[str, ...], tuple
         if name not in used and name != "id" and not names.is_empty(name):
             more = says_more(names, name) and not _is_repeated(names, name, used)
             left[shown_as] = left.get(shown_as, False) or more
+    left |= dict.fromkeys((path for name in used for path in _beside_content(names, name)), True)
     return tuple(sorted(left)), tuple(sorted(name for name, more in left.items() if more))
+
+
+def _beside_content(names: Names, name: str) -> list[str]:
+    """The fields of a column's messages, such as `reasoning_content`, with texts of their own."""
+    cells = (listed(value) or [value] for value in names.values(name)[:SOME])
+    messages = (message for cell in cells for message in cell if is_message(message))
+    return [
+        f"{name}.{field}"
+        for message in messages
+        for field, text in message.items()
+        if field not in READ and isinstance(text, str) and len(text.split()) >= WORDY
+    ]
 
 
 def is_bookkeeping(name: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from lens.data.reading.sided.words import ends_of, named_side, swapped
 from lens.data.reading.unused import is_bookkeeping
 from lens.data.texts.cells import graded, is_number, listed
-from lens.data.texts.names import PROMPTS, WORSE, Names, text_of, words_of
+from lens.data.texts.names import LABELS, PROMPTS, WORSE, Names, text_of, words_of
 
 Readings = dict[str, dict[str, str]]
 MOST = 4  # readings that a refusal prints
@@ -122,7 +122,7 @@ def texts(names: Names, used: Iterable[str] = ()) -> list[str]:
 
 def answers(names: Names, prompt: str | None) -> Readings:
     """What two texts of unknown kind may be: compared by a label, or the better and the worse."""
-    found = texts(names, {prompt} if prompt else ())
+    found = texts(names, (*([prompt] if prompt else ()), *names.all(LABELS)))
     lead = {} if prompt or len(found) < 3 else {"prompt": found.pop(0)}
     if len(found) < 2:
         return {}
