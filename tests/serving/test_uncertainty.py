@@ -9,6 +9,7 @@ from error_coverage import coverage
 
 from lens.advice.fit import fit
 from lens.core.errors import LensError
+from lens.reward.recipes import Recipe
 from lens.reward.training_set import Standardiser
 from lens.serving import posterior as module
 from lens.serving.posterior import FoldErrors, jackknife, posterior
@@ -17,6 +18,7 @@ from lens.serving.reward_model import RewardModel
 from lens.serving.scoring import pick_embedded
 from lens.serving.unlike import FLAGGED, Spread, Unlike
 from tests.helpers.embedded_pairs import embedded
+from tests.helpers.length_world import by_length
 
 
 @pytest.mark.slow
@@ -170,3 +172,22 @@ def test_pessimism_is_a_finite_number(text, lens, capsys):
     with pytest.raises(SystemExit):
         lens("best-of", "reward", "pool.jsonl", "--pessimism", text)
     assert f"'{text}' is not a finite number" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_errors_cover_a_reward_that_leaves_length_out():
+    """Labels go by 1.5 times feature 0 and by length. Between answers of unknown length that is a
+    log-odds of 1.5 times feature 0, less by the root of 1 + pi/8 of the variance of what length
+    does (the usual approximation); the mean training text's is taken off."""
+    rng, covered = np.random.default_rng(6), []
+    for seed in range(3):
+        pairs = by_length(count=300, seed=seed, longer=1.0)
+        model = fit(pairs, Recipe("evidence_probe", covariate="length"))
+        variance = np.square(np.subtract(*pairs.lengths.T)).mean()
+        slope = 1.5 / np.sqrt(1 + np.pi / 8 * variance)
+        mean = np.concatenate([pairs.chosen, pairs.rejected]).mean(axis=0)
+        others = mean + rng.normal(size=(500, 4)).astype(np.float32)
+        rewards, errors = model.score_embeddings(others, uncertainty=True)
+        off = rewards - model.score_embeddings(mean) - slope * (others - mean)[:, 0]
+        covered.append((np.abs(off) < 2 * errors).mean())
+    assert np.mean(covered) > 0.85, covered
