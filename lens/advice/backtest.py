@@ -157,22 +157,29 @@ def _round(
     right = np.empty((BATCHES + BATCHES + 1 + len(BEYOND), len(pairs)))
     sizes = []
     for pool, held in splitter.split(pairs.chosen, groups=pairs.groups):
-        pool = np.random.default_rng(seed).permutation(pool)
-        first, half = max(10, len(pool) // 6), len(pool) // 2
-        counts = [*np.linspace(first, half, BATCHES + 1).astype(int)]
-        counts += [int(share * len(pool)) for share in BEYOND]
+        counts, right[:, held] = compare(pairs, np.random.default_rng(seed).permutation(pool), held)
         sizes.append(counts)
-        picked = pool[:first]
-        for place, (before, after) in enumerate(pairwise(counts[: BATCHES + 1])):
-            rest = np.setdiff1d(pool, picked)
-            sides = np.stack([pairs.chosen[rest], pairs.rejected[rest]], axis=1)
-            new = choose(part(pairs, np.sort(picked)), sides, after - before)
-            picked = np.concatenate([picked, rest[new]])
-            right[place, held] = _right(pairs, picked, held)
-        for place, count in enumerate(counts, BATCHES):
-            right[place, held] = _right(pairs, pool[:count], held)
         progress()
     return np.mean(sizes, axis=0), right
+
+
+def compare(
+    pairs: EmbeddedPairs, pool: np.ndarray, held: np.ndarray
+) -> tuple[list[int], np.ndarray]:
+    """(sizes of chance, from the start on; whether each pair at `held` is ordered rightly: after
+    each chosen batch, then by chance at every size), chance being the order of `pool`."""
+    first, half = max(10, len(pool) // 6), len(pool) // 2
+    counts = [*np.linspace(first, half, BATCHES + 1).astype(int)]
+    counts += [int(share * len(pool)) for share in BEYOND]
+    picked, right = pool[:first], []
+    for before, after in pairwise(counts[: BATCHES + 1]):
+        rest = np.setdiff1d(pool, picked)
+        sides = np.stack([pairs.chosen[rest], pairs.rejected[rest]], axis=1)
+        new = choose(part(pairs, np.sort(picked)), sides, after - before)
+        picked = np.concatenate([picked, rest[new]])
+        right.append(_right(pairs, picked, held))
+    right += [_right(pairs, pool[:count], held) for count in counts]
+    return counts, np.array(right)
 
 
 def _right(pairs: EmbeddedPairs, rows: np.ndarray, held: np.ndarray) -> np.ndarray:
