@@ -1,7 +1,7 @@
 """Does choosing which pairs to label beat random picks? Each rule against random, paired by seed.
 
-Every four seeds cut a set into four folds by prompt, each the test of one. The rest is the pool: all
-rules begin with the same 40 random pairs of it, and grow to the next of SIZES; at each size the
+Every four seeds cut a set into four folds by prompt, each the test of one. The rest is the pool:
+all rules begin with the same 40 random pairs of it, and grow to the next of SIZES; at each size the
 evidence probe of what is labelled is judged on the test. A set is a folder as `lens advise`,
 `lens fit` or word_features.py leave it.
 
@@ -17,6 +17,7 @@ that lies above 0, and harms where it lies below.
 import argparse
 import os
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -33,12 +34,13 @@ from lens.reward.training_set import Standardiser
 
 FOLDS = 4
 SIZES = (40, 100, 160, 240, 300)
+MOST = 0.6  # of the pool that may be labelled
 
 
-def greedy(by: str, sure: bool) -> Callable:
-    """Picks by the `variance` of a pair's margin or by the `fall` of the pool's mean variance that
-    its label would bring; with what a label tells at the probe's margin, p (1 - p), where `sure`
-    pairs count less, and at a margin of 0 otherwise. The posterior is updated after each pick."""
+def variance(sure: bool) -> Callable:
+    """Picks by the variance of a pair's margin times what a label tells: p (1 - p) at the probe's
+    margin where `sure` pairs count less, and that of a margin of 0 otherwise. The posterior is
+    updated after each pick."""
 
     def rule(x, known, w, count, rng):
         def weigh(rows):
@@ -47,18 +49,16 @@ def greedy(by: str, sure: bool) -> Callable:
         h, size = weigh(x), np.square(x).sum(axis=1).mean()
         prior = np.eye(x.shape[1]) * size
         covariance = np.linalg.inv(prior + (known * weigh(known)[:, None]).T @ known)
-        pool, picks = x.T @ x / len(x), []
+        left, picks = ((x @ covariance) * x).sum(axis=1), []
         for _ in range(count):
-            through = x @ covariance
-            variance = (through * x).sum(axis=1)
-            worth = h * variance
-            if by == "fall":
-                worth = h * ((through @ pool) * through).sum(axis=1) / (1 + worth)
+            worth = h * left
             worth[picks] = -1
             best = int(worth.argmax())
             picks.append(best)
-            share = h[best] / (1 + h[best] * variance[best])
-            covariance -= share * np.outer(through[best], through[best])
+            along = covariance @ x[best]
+            share = h[best] / (1 + h[best] * (along @ x[best]))
+            left -= share * np.square(x @ along)
+            covariance -= share * np.outer(along, along)
         return picks
 
     return rule
@@ -89,10 +89,8 @@ def random(x, known, w, count, rng):
 
 RULES = {
     "random": random,
-    "variance": greedy("variance", False),
-    "variance, p (1 - p)": greedy("variance", True),
-    "fall": greedy("fall", False),
-    "fall, p (1 - p)": greedy("fall", True),
+    "variance": variance(sure=False),
+    "variance, p (1 - p)": variance(sure=True),
     "largest difference": longest,
     "uncertainty": uncertain,
     "core-set": core_set,
@@ -103,28 +101,32 @@ def run(pairs, rule: str, seed: int, draw: int = 0) -> list[dict]:
     """Accuracy at every size, of one rule ("lens next" is the library's, one pair a prompt)."""
     splitter = GroupKFold(FOLDS, shuffle=True, random_state=seed // FOLDS)
     pool, test = [*splitter.split(pairs.chosen, groups=pairs.groups)][seed % FOLDS]
-    order = np.random.default_rng([seed, 0]).permutation(pool)
-    labelled, rng, rows = order[: SIZES[0]], np.random.default_rng([seed, draw, 1]), []
-    for size in SIZES:
-        if size > 0.6 * len(pool):
-            break
-        if size > len(labelled):
-            rest, count = np.setdiff1d(pool, labelled), size - len(labelled)
-            if rule == "lens next":
-                sides = np.stack([pairs.chosen[rest], pairs.rejected[rest]], axis=1)
-                have = part(pairs, np.sort(labelled))
-                new = choose(have, sides, count, groups=pairs.groups[rest])
-            else:
-                new = RULES[rule](x[rest], x[labelled], w, count, rng)
-            labelled = np.concatenate([labelled, rest[new]])
-        sides = np.concatenate([pairs.chosen[labelled], pairs.rejected[labelled]])
-        scale = Standardiser.fit(sides).scale
-        x = (pairs.chosen - pairs.rejected) / scale
-        chosen, rejected = np.split(sides / scale, 2)
-        w = evidence.fit(chosen, rejected, pairs.groups[labelled]).weights
+    rng, rows = np.random.default_rng([seed, draw, 1]), []
+    labelled = np.random.default_rng([seed, 0]).permutation(pool)[: SIZES[0]]
+    for size, following in pairwise((*SIZES, len(pairs.table))):
+        x, w = fitted(pairs, labelled)
         accuracy = correct(x[test] @ w).mean()
         rows.append({"rule": rule, "seed": seed, "pairs": size, "accuracy": accuracy})
+        if following > MOST * len(pool):
+            break
+        rest = np.setdiff1d(pool, labelled)
+        if rule == "lens next":
+            sides = np.stack([pairs.chosen[rest], pairs.rejected[rest]], axis=1)
+            have = part(pairs, np.sort(labelled))
+            new = choose(have, sides, following - size, groups=pairs.groups[rest])
+        else:
+            new = RULES[rule](x[rest], x[labelled], w, following - size, rng)
+        labelled = np.concatenate([labelled, rest[new]])
     return rows
+
+
+def fitted(pairs, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(all differences, standardised by the labelled `rows`; the evidence probe of these)."""
+    sides = np.concatenate([pairs.chosen[rows], pairs.rejected[rows]])
+    scale = Standardiser.fit(sides).scale
+    chosen, rejected = np.split(sides / scale, 2)
+    w = evidence.fit(chosen, rejected, pairs.groups[rows]).weights
+    return (pairs.chosen - pairs.rejected) / scale, w
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:

@@ -1,29 +1,31 @@
 """Which unlabelled pairs would teach a linear reward most: a batch, pick by pick.
 
 A pair's difference of standardised embeddings x has the margin w . x. Before any label w is
-Gaussian, so that margins have a standard deviation of TAU on average; a label tells about w what a
-logistic likelihood tells at a margin of 0, so that w's covariance S is that of
+Gaussian, so that margins have a standard deviation of TAU on average. The labels' likelihood is
+logistic; at its most probable w, a label of x tells h = p (1 - p), p = sigmoid(w . x), and w's
+covariance S is that of
 
-    S^-1 = a / TAU^2 I + 1/4 sum of x x' over labelled pairs,   a = mean of |x|^2 over the pool.
+    S^-1 = a / TAU^2 I + sum of h x x' over labelled pairs,   a = mean of |x|^2 over the pool
 
-A label of the pair x lowers the mean variance of the pool's margins by
+(Laplace's approximation). A label of the pair x lowers the mean variance of the pool's margins by
 
-    1/4 x' S C S x / (1 + 1/4 x' S x),   C = mean of x x' over the pool.
+    h x' S C S x / (1 + h x' S x),   C = mean of x x' over the pool.
 
 The pair that lowers it most is picked, S is updated as if it had been labelled, and so on: a greedy
-transductive design (Yu, Bi and Tresp, 2006). What labels say plays no part, nor do signs of x, so
-the order of a pair's sides does not matter. docs/labels.md says what else was tried.
+transductive design (Yu, Bi and Tresp, 2006). Signs of x play no part, so the order of a pair's
+sides does not matter. docs/labels.md says what else was tried.
 """
 
 import numpy as np
+from scipy.special import expit
 
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
+from lens.reward.logistic import decompose, solve
 
 TAU = 1.0  # standard deviation of a margin before any label
-INFORMATION = 0.25  # p (1 - p) of a margin of 0
 WIDEST = 512  # features; more are projected at random, which keeps lengths and angles
 CHUNK = 2048  # pairs held in full width at a time
 SCALED_BY = 4096  # pairs of the pool that say how far features spread
@@ -54,7 +56,8 @@ def choose(
     check_pool(have, pool, count)
     known, candidates = differences(have, pool)
     order = None if at_random is None else np.random.default_rng(at_random)
-    return pick(known, candidates, count, groups=groups, order=order)
+    labels = None if have is None else have.labels
+    return pick(known, candidates, count, labels=labels, groups=groups, order=order)
 
 
 def check_pool(have: EmbeddedPairs | None, pool: np.ndarray, count: int) -> None:
@@ -121,12 +124,13 @@ def pick(
     x: np.ndarray,
     count: int,
     *,
+    labels: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     order: np.random.Generator | None = None,
 ) -> list[int]:
-    """Positions of `count` of the differences x [n, k] beside the known ones [N, k], by what
-    their labels promise or, with a generator, by chance."""
-    design = Design(known, x)
+    """Positions of `count` of the differences x [n, k] beside the known ones [N, k] with labels
+    [N] (all 1 if there are none), by what their labels promise or, with a generator, by chance."""
+    design = Design(known, x, labels)
     luck = None if order is None else order.random(len(x))
     lengths, known = np.linalg.norm(x, axis=1), _directions(known)
     free, taken = np.ones(len(x), bool), np.zeros(len(x), bool)
@@ -156,35 +160,51 @@ def _directions(x: np.ndarray) -> np.ndarray:
 
 class Design:
     """By how much a label of each candidate would lower the mean variance of all their margins
-    (`promise` [n]), given which pairs have labels."""
+    (`promise` [n]), given the labels of known pairs."""
 
-    def __init__(self, known: np.ndarray, x: np.ndarray):
+    def __init__(self, known: np.ndarray, x: np.ndarray, labels: np.ndarray | None = None):
         if len(known) + len(x) < x.shape[1]:  # as many coordinates say all of them
             every = np.asarray(np.linalg.qr(np.concatenate([known, x]).T, mode="r")).T
             known, x = np.split(every, [len(known)])
         self.x, features = x, x.shape[1]
         self.second_moments = (x.T @ x).astype(np.float64) / len(x)
         size = max(float(np.trace(self.second_moments)), np.finfo(float).tiny)
-        precision = np.eye(features) * size / TAU**2
-        precision += INFORMATION * (known.T @ known)
-        self.covariance = np.linalg.inv(precision)
+        w = most_probable(known, labels, size / TAU**2)
+        told = (known * _told(known @ w)[:, None]).T @ known
+        self.covariance = np.linalg.inv(np.eye(features) * size / TAU**2 + told)
+        self.told = _told(x @ w)
         self.variance = _squares(x, self.covariance)
         self.fall = _squares(x, self.covariance @ self.second_moments @ self.covariance)
 
     @property
     def promise(self) -> np.ndarray:
-        return INFORMATION * self.fall / (1 + INFORMATION * self.variance)
+        return self.told * self.fall / (1 + self.told * self.variance)
 
     def learn(self, place: int) -> None:
         """Updates the posterior as if the candidate at `place` had been labelled."""
         along = self.covariance @ self.x[place]
         seen = self.second_moments @ along
-        share = INFORMATION / (1 + INFORMATION * float(along @ self.x[place]))
+        told = float(self.told[place])
+        share = told / (1 + told * float(along @ self.x[place]))
         both = np.stack([along, self.covariance @ seen], axis=1).astype(np.float32)
         own, through = (self.x @ both).T.astype(np.float64)
         self.fall += share * own * (share * float(along @ seen) * own - 2 * through)
         self.variance -= share * own**2
         self.covariance -= share * np.outer(along, along)
+
+
+def most_probable(known: np.ndarray, labels: np.ndarray | None, precision: float) -> np.ndarray:
+    """w [k] of the highest posterior, of labelled differences [N, k] and a prior's precision."""
+    if not known.any():
+        return np.zeros(known.shape[1], np.float32)
+    x = decompose(known)
+    penalty, all_pairs = np.array([precision / len(known)]), np.ones((1, len(known)))
+    return (solve(x, penalty, all_pairs, labels)[:, 0] @ x.right).astype(np.float32)
+
+
+def _told(margins: np.ndarray) -> np.ndarray:
+    """p (1 - p): what a label tells about a margin."""
+    return expit(margins) * expit(-margins)
 
 
 def _squares(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:

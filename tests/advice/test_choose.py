@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from lens import next_pairs
 from lens.advice import choose
@@ -36,20 +37,28 @@ def test_positions_are_distinct_repeatable_and_blind_to_sides(have):
     assert next_pairs(have, pool, 10) == picks[:10]
 
 
-def test_a_promise_is_the_fall_of_the_mean_variance_after_every_pick():
+@pytest.mark.parametrize("labels", [None, np.linspace(0.1, 1, 40)], ids=["hard", "soft"])
+def test_a_promise_is_the_fall_of_the_mean_variance_after_every_pick(labels):
     """Against posteriors from scratch, in closed form."""
     known, x = choose.differences(labelled(), world())
-    design = choose.Design(known, x)
-    precision = np.eye(24) * np.square(x).sum(axis=1).mean() / choose.TAU**2 + known.T @ known / 4
+    design = choose.Design(known, x, labels)
+    prior = np.square(x).sum(axis=1).mean() / choose.TAU**2
+    w = choose.most_probable(known, labels, prior)
+    targets = 1 if labels is None else labels
+    np.testing.assert_allclose(known.T @ (targets - expit(known @ w)), prior * w, atol=1e-3)
+
+    def told(rows):
+        return expit(rows @ w) * (1 - expit(rows @ w))
 
     def mean_variance(precision):
         return np.einsum("ij,jk,ik->i", x, np.linalg.inv(precision), x).mean()
 
+    precision = np.eye(24) * prior + (known * told(known)[:, None]).T @ known
     for pick in (7, 7, 130):
-        more = precision + np.outer(x[pick], x[pick]) / 4
+        more = precision + told(x[pick]) * np.outer(x[pick], x[pick])
         fall = mean_variance(precision) - mean_variance(more)
         assert design.promise[pick] == pytest.approx(fall, rel=1e-3)
-        np.testing.assert_allclose(design.covariance, np.linalg.inv(precision), atol=1e-8)
+        np.testing.assert_allclose(design.covariance, np.linalg.inv(precision), atol=1e-7)
         design.learn(pick)
         precision = more
 
@@ -93,10 +102,22 @@ def test_what_is_known_is_asked_no_more():
     assert next_pairs(have, pool, 1)[0] % 2 == 1
 
 
-def test_labels_play_no_part():
+def test_turning_all_labels_changes_nothing():
     have, pool = labelled(), world()
     turned = of_sides(have.rejected, have.chosen)
     assert next_pairs(turned, pool, 20) == next_pairs(have, pool, 20)
+
+
+def test_what_is_sure_is_asked_less():
+    """Two features with as many labels: of the first all agree, of the second half."""
+    known = np.repeat(np.eye(2, dtype=np.float32), 60, axis=0)
+    known[60::2] *= -1
+    design = choose.Design(known, np.eye(2, dtype=np.float32))
+    assert design.told[0] < 0.15
+    assert design.told[1] == pytest.approx(0.25)
+    assert choose.pick(known, 3 * np.eye(2, dtype=np.float32), 1) == [1]
+    ties = choose.Design(known, np.eye(2, dtype=np.float32), np.full(120, 0.5))
+    np.testing.assert_allclose(ties.told, 0.25)
 
 
 def test_groups_are_asked_once_each_while_there_are_enough():
