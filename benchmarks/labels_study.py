@@ -11,7 +11,8 @@ The final comparison, as set down before it was run: the rule chosen on seeds be
 then), on seeds 100 to 119, of four sets: HH harmless-base and PandaLM (SmolLM2-135M-Instruct), HH
 helpful-base and the judged pool (features of words). The gain is the difference in accuracy, as a
 mean over 100 to 300 labels; its 95 % interval is Student's over the 20 seeds. Choosing pays where
-that lies above 0, and harms where it lies below.
+that lies above 0, and harms where it lies below. (Seeds share a set's pairs. The last column, added
+afterwards, takes prompts as random, too: `interval_by_prompt`, each four seeds a round.)
 """
 
 import argparse
@@ -29,6 +30,7 @@ from lens.advice.backtest import part
 from lens.advice.choose import choose
 from lens.advice.crossval import correct
 from lens.advice.extend import saved_pairs
+from lens.core.intervals import interval_by_prompt
 from lens.reward import evidence
 from lens.reward.training_set import Standardiser
 
@@ -97,16 +99,18 @@ RULES = {
 }
 
 
-def run(pairs, rule: str, seed: int, draw: int = 0) -> list[dict]:
-    """Accuracy at every size, of one rule ("lens next" is the library's, one pair a prompt)."""
+def run(pairs, rule: str, seed: int, draw: int = 0) -> tuple[list[dict], np.ndarray]:
+    """Accuracy at every size, of one rule ("lens next" is the library's, one pair a prompt), and
+    how often each pair [N] is ordered rightly from the second size on, NaN if not of the test."""
     splitter = GroupKFold(FOLDS, shuffle=True, random_state=seed // FOLDS)
     pool, test = [*splitter.split(pairs.chosen, groups=pairs.groups)][seed % FOLDS]
-    rng, rows = np.random.default_rng([seed, draw, 1]), []
+    rng, rows, outcomes = np.random.default_rng([seed, draw, 1]), [], []
     labelled = np.random.default_rng([seed, 0]).permutation(pool)[: SIZES[0]]
     for size, following in pairwise((*SIZES, len(pairs.table))):
         x, w = fitted(pairs, labelled)
-        accuracy = correct(x[test] @ w).mean()
-        rows.append({"rule": rule, "seed": seed, "pairs": size, "accuracy": accuracy})
+        right = correct(x[test] @ w)
+        outcomes.append(right)
+        rows.append({"rule": rule, "seed": seed, "pairs": size, "accuracy": right.mean()})
         if following > MOST * len(pool):
             break
         rest = np.setdiff1d(pool, labelled)
@@ -117,7 +121,9 @@ def run(pairs, rule: str, seed: int, draw: int = 0) -> list[dict]:
         else:
             new = RULES[rule](x[rest], x[labelled], w, following - size, rng)
         labelled = np.concatenate([labelled, rest[new]])
-    return rows
+    often = np.full(len(pairs.table), np.nan)
+    often[test] = np.mean(outcomes[1:], axis=0)
+    return rows, often
 
 
 def fitted(pairs, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -149,22 +155,40 @@ def main() -> None:
     parser.add_argument("--set", nargs=2, required=True, metavar=("NAME", "FOLDER"))
     parser.add_argument("--rules", nargs="+", default=[*RULES, "lens next"])
     parser.add_argument(
-        "--seeds", type=int, nargs=2, default=[0, 8], help="first and past the last"
+        "--seeds", type=int, nargs=2, default=[0, 8], help="first and past the last, in fours"
     )
     parser.add_argument("--draws", type=int, default=2, help="of random picks, per seed")
     parser.add_argument("--out", required=True, help="rows (.csv), added to those that are there")
     args = parser.parse_args()
     name, folder = args.set
     pairs = saved_pairs(folder)
+    often: dict[str, list[np.ndarray]] = {rule: [] for rule in args.rules}
     for seed in range(*args.seeds):
         rows = []
         for rule in args.rules:
-            for draw in range(args.draws if rule == "random" else 1):
-                rows += run(pairs, rule, seed, draw)
+            draws = range(args.draws if rule == "random" else 1)
+            found = [run(pairs, rule, seed, draw) for draw in draws]
+            rows += [row for of_draw, _ in found for row in of_draw]
+            often[rule].append(np.mean([of_draw for _, of_draw in found], axis=0))
         new = pd.DataFrame(rows).assign(set=name)
         new.to_csv(args.out, mode="a", index=False, header=not os.path.exists(args.out))
     found = pd.read_csv(args.out)
-    print(name, summary(found[found["set"] == name]).to_string(), sep="\n")
+    table = summary(found[found["set"] == name])
+    table["prompts, too"] = pd.Series(by_prompt(pairs, often))
+    print(name, table.fillna("").to_string(), sep="\n")
+
+
+def by_prompt(pairs, often: dict[str, list[np.ndarray]]) -> dict[str, str]:
+    """Gains with intervals over rounds and prompts, of the whole rounds that were run."""
+    rounds = {
+        rule: np.nansum(np.reshape(seeds, (-1, FOLDS, len(pairs.table))), axis=1)
+        for rule, seeds in often.items()
+    }
+    lines = {}
+    for rule, values in rounds.items():
+        gain = interval_by_prompt(values - rounds["random"], pairs.groups, least=-1)
+        lines[rule] = f"{100 * gain.mean:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    return lines
 
 
 if __name__ == "__main__":
