@@ -185,7 +185,7 @@ def test_ratings_that_another_one_contradicts_are_warned_of():
         read_pairs(rows)
 
 
-@pytest.mark.parametrize("name", ["system_msg", "sys", "developer", "persona", "System Role"])
+@pytest.mark.parametrize("name", ["system_msg", "sys", "Developer prompt", "System Role"])
 def test_a_system_turn_goes_by_many_names(name):
     row = {"prompt": "q", "chosen": GOOD, "rejected": BAD, name: "Be brief."}
     prompt = json.loads(read(row)[0]["prompt"][0])

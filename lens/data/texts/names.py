@@ -20,7 +20,7 @@ SYSTEMS: Words = (
     "system_instruction",
 )
 SYSTEMS += ("system_instructions", "developer_message", "system_role", "system_msg", "sys")
-SYSTEMS += ("system_prompt_text", "system_content", "developer_prompt", "developer", "persona")
+SYSTEMS += ("system_prompt_text", "system_content", "developer_prompt")
 TOOLS: Words = ("tools", "functions", "available_tools")
 HISTORIES: Words = (
     "history",
