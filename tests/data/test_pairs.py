@@ -109,7 +109,9 @@ def test_messages_name_place_reason_and_remedy(row, words):
     with pytest.raises(LensError) as error:
         pairs_of(plain("q"), row)
     remedy = "Fix or remove the rows, or set `invalid_rows: drop` to drop and count them."
-    assert str(error.value) == f"f, row 2: {words} {remedy}"
+    said, _, shows = str(error.value).partition(" Look at it: ")
+    assert said == f"f, row 2: {words} {remedy}"
+    assert shows.startswith("python -c ")
 
 
 @pytest.mark.parametrize("chosen", [[], said("a") * 2])
