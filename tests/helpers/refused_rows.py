@@ -130,6 +130,8 @@ REFUSED = {
     "_require_none_below: label": pairs(label=[1, -1]),
     "_require_none_below: share": pairs(label=[1, 0]),
     "require_turns_read": pairs(previous_turns=[EARLIER] * 2),
+    "judge: scales": both(score_a=["4/5", "1/5"], score_b=["7/10", "2/10"]),
+    "graded: scales": rated(rating=["4/5", "70 %"]),
     "number": rated(rating=["gut", "schlecht"]),
     "as_list": listed(ratings=["good", "bad"]),
     "placeholders": pairs(score_chosen=[0, 0], score_rejected=[0, 0]),
@@ -161,4 +163,5 @@ SHOWN |= {
     "normalise_pairs: prompts differ",
     "normalise_pairs: alike",
 }
+SHOWN |= {"judge: scales", "graded: scales"}
 COLUMNS = {"rename_columns": {"prompt": "prompts"}}

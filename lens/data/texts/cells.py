@@ -19,6 +19,7 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 WRITTEN = re.compile(r"(?P<number>-?\d+(?:[.,]\d+)?)\s*(?:%|/\s*(?:5|7|10|100))?")
+SCALE = re.compile(r"^-?[\d.,]+\s*(%|/\s*\d+)$")
 DECIMAL = re.compile(r"-?(?:\d+,\d{1,2}|0,\d+)")  # no comma between thousands
 # Words that rate an answer, a line for each worth, from the worst on.
 _DEGREES = """terrible awful horrible verybad verypoor
@@ -207,11 +208,22 @@ def number(value: Any, what: str) -> float | None:
 
 def graded(values: list, what: str) -> list[float | None]:
     """Ratings as numbers, also where all of them are words of one of `SCALES`."""
+    require_one_scale(values, what)
     given = [_plain(value) for value in values if not is_empty(value)]
     for scale in SCALES:
         if given and scale.keys() >= {*given}:
             return [None if is_empty(value) else float(scale[_plain(value)]) for value in values]
     return [number(value, what) for value in values]
+
+
+def require_one_scale(values: list, what: str) -> None:
+    """LensError where numbers to be compared are written on different scales: 4/5 and 7/10."""
+    said = [match[1] for value in values if (match := SCALE.search(str(value).strip()))]
+    if len({*said}) > 1:
+        raise LensError(
+            f"{what} is on different scales: {', '.join(dict.fromkeys(said))}. Write plain numbers "
+            "on one scale."
+        )
 
 
 def are_marks(values: list) -> bool:

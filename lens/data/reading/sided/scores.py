@@ -3,7 +3,7 @@
 from lens.core.errors import LensError
 from lens.data.reading.sided.labels import Judged, Sides
 from lens.data.reading.sided.words import ends_of, quoted, swapped
-from lens.data.texts.cells import number
+from lens.data.texts.cells import number, require_one_scale
 from lens.data.texts.cures import either
 from lens.data.texts.names import SCORED, STEMS, Names, canonical, tokens_of, words_of
 
@@ -58,6 +58,7 @@ def side_scores(names: Names, columns: tuple[str, str], place: str) -> Sides | N
         )
 
     def judge(row: dict, where: str) -> Judged:
+        require_one_scale([row.get(name) for name in judges], f"{where}: `{judges[0]}`")
         values = [number(row.get(name), f"{where}: `{name}`") for name in judges]
         told = [value for value in values if value is not None]
         if len(told) < 2:
