@@ -9,7 +9,7 @@ import sys
 # Variables that nothing reads while it is imported; where any other differs, Python starts anew.
 HARMLESS = {
     *("PATH", "PWD", "OLDPWD", "SHLVL", "_", "PYTEST_CURRENT_TEST", "LENS_CACHE"),
-    *("TMPDIR", "TMP", "TEMPDIR", "TEMP"),
+    *("TMPDIR", "TMP", "TEMPDIR", "TEMP", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
     *("OMP_NUM_THREADS", "GOTO_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
     *("NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "THREADS", "RAYON_NUM_THREADS"),
 }
