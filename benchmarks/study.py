@@ -3,7 +3,9 @@
 Each seed splits a set anew by prompt (40 % test), draws N training pairs, and trains every method
 on them; study_report.py makes tables of what this writes. Sets are embedded pairs (files from
 prepare-pairs and embed-pairs, any number joined in one), with their own labels or with labels drawn
-from a known reward on the same embeddings, and Gaussian embeddings with such labels.
+from a known reward on the same embeddings, and Gaussian embeddings with such labels. With --active
+every method trains a second time, "active", on as many pairs of which the last 60 % were chosen by
+`lens.next_pairs` from a pool of 10 N.
 
     python benchmarks/study.py --set NAME PAIRS.parquet EMBEDDINGS.safetensors --world bent \
         --n-pairs 100 300 1000 --seeds 12 --out-dir results/study
@@ -18,6 +20,8 @@ import pandas as pd
 from generators import METHODS as BEYOND
 from tqdm import tqdm
 
+from lens.advice.choose import choose
+from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.data.pairs import split_by_group
@@ -34,6 +38,7 @@ HEAD, VAE = dict(HEAD_SETTINGS), dict(VAE_SETTINGS)
 SYNTHESIS = SYNTHESIS_SETTINGS | {"perturbation_variance": 0.25, "mixed_differences": 16}
 ALL = METHODS | BEYOND
 TEST, LARGEST = 0.4, 0.59  # shares of the pairs: for test, and the most that N can be
+AT_RANDOM = 0.4  # of the pairs that a choice begins with
 CENTRED, FAST = {"centred": True}, {"centred": True, "learning_rate": 5e-4}
 # name -> (method, changes to HEAD, changes to SYNTHESIS)
 MAIN = {
@@ -134,7 +139,29 @@ def join(name: str, files: list[str]) -> tuple[pd.DataFrame, dict]:
     }
 
 
-def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range) -> pd.DataFrame:
+def chosen_split(split: pd.DataFrame, embeddings: dict, n_pairs: int, seed: int) -> pd.DataFrame:
+    """A split of whose training pairs only N remain: some at random, the rest chosen from a pool of
+    10 N, or of all there are."""
+    train = np.flatnonzero(split["split"] == "train")
+    pool = np.random.default_rng(derive_seed(seed, "pool")).permutation(train)[: 10 * n_pairs]
+    first = round(AT_RANDOM * n_pairs)
+    have, rest = (np.sort(part) for part in (pool[:first], pool[first:]))
+    sides = {side: embeddings[side][:] for side in ("chosen", "rejected")}
+    known = EmbeddedPairs(split.iloc[have], *(sides[side][have] for side in sides), None, {})
+    picks = choose(
+        known,
+        np.stack([sides[side][rest] for side in sides], axis=1),
+        n_pairs - first,
+        groups=split["group"].to_numpy()[rest],
+    )
+    kept = np.concatenate([have, rest[picks]])
+    unused = np.setdiff1d(train, kept)
+    return split.assign(split=split["split"].where(~np.isin(np.arange(len(split)), unused), ""))
+
+
+def measure(
+    pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range, active: bool = False
+) -> pd.DataFrame:
     """Accuracy on held-out pairs of every variant trained on N pairs: a row for each seed.
 
     `seconds` is processor time of one seed's share of the training, with that of its VAE where one
@@ -145,6 +172,8 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
         held = split_by_group(pairs["group"], TEST, derive_seed("study", seed) % 2**31)
         split = pairs.assign(split=np.where(held, "test", "train"))
         tests[seed] = np.flatnonzero(held)
+        if active:
+            split = chosen_split(split, embeddings, n_pairs, seed)
         data[seed] = training_set(
             split, embeddings, n_pairs=n_pairs, seed=seed, validation_fraction=0.1
         )
@@ -171,7 +200,7 @@ def measure(pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range)
             sides = [model(embeddings[side][tests[seed]]) for side in ("chosen", "rejected")]
             rows.append(
                 {
-                    "variant": name,
+                    "variant": f"{name}, active" if active else name,
                     "seed": seed,
                     "accuracy": pair_accuracy(*sides).mean(),
                     "seconds": seconds / len(data),
@@ -210,6 +239,7 @@ def main() -> None:
         metavar="NAME",
         help="measure these alone, of: " + ", ".join([*MAIN, *GENERATORS]),
     )
+    parser.add_argument("--active", action="store_true", help="train on chosen pairs, too")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out-dir", default="results/study")
     args = parser.parse_args()
@@ -233,8 +263,9 @@ def main() -> None:
             if n_pairs > LARGEST * len(pairs):
                 print(f"{name}: too few pairs for N = {n_pairs:,}", flush=True)
                 continue
-            found = measure(pairs, embeddings, variants, n_pairs, args.scale, seeds)
-            tables.append(found.assign(set=name))
+            for active in [False, True] if args.active else [False]:
+                found = measure(pairs, embeddings, variants, n_pairs, args.scale, seeds, active)
+                tables.append(found.assign(set=name))
             artifacts.write_table(out / "study.csv", pd.concat(tables))
             print(f"{name}, N = {n_pairs:,}: {out / 'study.csv'}", flush=True)
 
