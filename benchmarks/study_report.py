@@ -152,6 +152,12 @@ def main() -> None:
     parts = [f"Points of accuracy against {CONTROL}.", against(table, variants, CONTROL)]
     for control in (*(name for name in NEIGHBOURS if name in variants), BETTER):
         parts += [f"LENS+ against {control}.", against(table, ["LENS+"], control)]
+    for name in (CONTROL, *variants):
+        if f"{name}, active" in variants:
+            parts += [
+                f"{name}: chosen against random pairs.",
+                against(table, [f"{name}, active"], name),
+            ]
     parts += ["Processor seconds of training for one seed.", seconds(table, [CONTROL, *variants])]
     artifacts.write_text(Path(args.out_dir) / "study.md", "\n\n".join(parts))
     figures.save(draw(table), args.out_dir, "study")
