@@ -75,8 +75,8 @@ def points(interval: Interval) -> str:
 
 def as_text(advice: Advice) -> str:
     """What was measured, what it means, what more labels would bring, what to do next."""
-    answer = [heading(advice), verdict(advice), *beware(advice)]
-    answer += [table(advice), *by_part(advice)]
+    answer = [heading(advice), verdict(advice), table(advice)]
+    answer += [*beware(advice), *by_part(advice)]
     return "\n\n".join([*answer, more_labels(advice), next_step(advice)])
 
 
@@ -122,35 +122,35 @@ def table(advice: Advice) -> str:
 def by_part(advice: Advice) -> list[str]:
     """A paragraph on where the recommended recipe is right, and one on what it is right in where
     nothing is controlled for, if that was asked."""
-    told = [(str(advice.recommended), advice.parts)]
+    parts_of = [(str(advice.recommended), advice.parts)]
     if advice.without_control:
         other = replace(advice.recommended, covariate="")
-        told.append((f"without control, {other}", advice.without_control.parts))
-    found = [
+        parts_of.append((f"without control, {other}", advice.without_control.parts))
+    paragraphs = [
         "\n".join([f"{name} is right in", *(f"  {part}" for part in parts)])
-        for name, parts in told
+        for name, parts in parts_of
         if parts
     ]
     if depends_on_length(advice.parts) and not advice.recommended.covariate:
-        found[0] += "\n  It goes by length: `--control length` trains a reward without it."
-    return found
+        paragraphs[0] += "\n  It goes by length: `--control length` trains a reward without it."
+    return paragraphs
 
 
 def verdict(advice: Advice) -> str:
     """The answer: what to use, and what augmentation did."""
     best = advice.accuracy[advice.recommended]
-    plain = "do not augment, because no synthetic recipe clearly beats all plain ones"
+    reason = "Do not augment: no synthetic recipe clearly beats all plain ones."
     if advice.recommended.synthetic:
-        plain = "synthetic pairs help here"
+        reason = "Synthetic pairs help here."
     elif advice.without_control:
-        plain = "only linear rewards can leave length out"
+        reason = "Only linear rewards can leave length out."
     sentences = [
-        f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}); {plain}."
+        f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}). {reason}"
     ]
     if advice.expected:
         sentences.append(
-            "It was picked as the best of several, so expect a little less on new prompts: "
-            f"{percent(advice.expected.mean)} {bracket(advice.expected)}."
+            f"Expect a little less on new prompts, {percent(advice.expected.mean)} "
+            f"{bracket(advice.expected)}, because it was picked as the best of several."
         )
     sentences += filter(None, [about_control(advice)])
     sentences += [about(advice, method) for method in ("lens", "lens_plus")]
@@ -159,11 +159,11 @@ def verdict(advice: Advice) -> str:
         sentences.append("Augmentation was not tried: the time budget was too short.")
     if best.low <= CHANCE:
         sentences.append(
-            "No recipe is detectably better than a coin flip. Get more labels, or try another "
-            "embedding model, before you choose a method."
+            f"{advice.recommended} is not detectably better than a coin flip. Get more labels, or "
+            "try another encoder, before you choose a method."
         )
     if advice.prompts < FEW:
-        sentences.append(f"Fewer than {FEW} prompts: the intervals are wide, so be careful.")
+        sentences.append(f"Fewer than {FEW} prompts, so the intervals are wide.")
     return "\n".join(filter(None, sentences))
 
 
@@ -179,12 +179,12 @@ def about(advice: Advice, method: str) -> str:
     rival = max(comparisons, key=lambda c: advice.accuracy[c.control].mean)
     steps = "half as many steps" if method == "lens_plus" else "the same number of steps"
     text = (
-        f"On these {advice.pairs:,} pairs {recipe} changes held-out accuracy by "
-        f"{points(control.difference)} against {control.control} ({steps}): {_meaning(control)}."
+        f"{recipe} against {control.control} ({steps}): {points(control.difference)}, "
+        f"{_meaning(control)}."
     )
     if rival is not control:
         text += (
-            f" Against the best plain recipe, {rival.control}: {points(rival.difference)}, "
+            f" Against the best plain recipe ({rival.control}): {points(rival.difference)}, "
             f"{_meaning(rival)}."
         )
     return text
