@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +15,8 @@ from lens.data.reading.explained import unused_warning
 from lens.data.reading.find import Reading, find_form
 from lens.data.sources import Row
 from lens.data.texts.conversations import conversations
+from lens.data.texts.cures import command
+from lens.data.texts.cures import names as shown
 from lens.data.texts.turns import InvalidRowError, is_message
 
 Bench = Literal[1, 2, "rm-bench", "judge-bench"]
@@ -109,9 +112,12 @@ def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:
             needed = ("prompt", "subset", "chosen", "rejected")
             missing = [name for name in needed if name not in row]
             if missing and len(missing) < len(needed) and not columns:
+                theirs = {
+                    name: get_close_matches(name, [*map(str, row)], 1, 0)[0] for name in missing
+                }
                 raise LensError(
-                    f"{place}: column {' and '.join(missing)} missing. If yours are called "
-                    'otherwise, say so: --columns \'{"chosen": "COLUMN"}\''
+                    f"{place}: column {' and '.join(missing)} missing; found {shown(row)}. If "
+                    f"yours are called otherwise, say so, such as: {command(place, theirs)}"
                 ) from None
         raise
 

@@ -185,12 +185,12 @@ JSON = {
     "names with spaces": (
         "x.jsonl",
         lines({" chosen ": "a", "rejected": "b"}),
-        Refused(r"row 1: .*' chosen '.*Rename"),
+        Refused(r"row 1: there is no prompt: .*' chosen '"),
     ),
     "names in capitals": (
         "x.jsonl",
         lines({"Chosen": "a", "Rejected": "b"}),
-        Refused(r"row 1: .*'Chosen'.*Rename"),
+        Refused(r"row 1: there is no prompt: .*'Chosen'"),
     ),
     "names in wide letters": (
         "x.jsonl",

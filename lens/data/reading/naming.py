@@ -11,6 +11,7 @@ from lens.data.texts.names import (
     LABELS,
     LISTS,
     LONGEST_NAME,
+    LOST,
     PROMPTS,
     STEMS,
     Names,
@@ -117,7 +118,8 @@ def answers_that_labels_name(names: Names, place: str) -> tuple[str, ...]:
     if sides or {"chosen", "rejected"} <= names.known.keys():
         return ()
     prompts = names.all(PROMPTS)
-    for label in names.all(LABELS):
+    worse = [name for called, name in names.known.items() if called in LOST]
+    for label in [*names.all(LABELS), *worse]:
         told = [(row, value) for _, row in names.rows if _names_one(value := row.get(label))]
         found = [column_named(row, value, (label, *prompts)) for row, value in told]
         texts = [name for name in names.names if name not in (label, *prompts)]

@@ -1,5 +1,7 @@
 """Which columns are the prompt, and which hold a part of it, such as a system turn or an input."""
 
+import re
+
 from lens.core.errors import LensError
 from lens.data.texts.cells import is_empty
 from lens.data.texts.conversations import described_tools, earlier_turns
@@ -18,6 +20,7 @@ from lens.data.texts.names import (
 )
 from lens.data.texts.turns import InvalidRowError, as_turns
 
+MODEL = re.compile(r"[A-Z\d]|[\w./:@-]{2,}", re.ASCII)  # as models' names are, in one word
 ASKING = ("question", "query", "instruction")  # which a context goes with
 
 
@@ -31,6 +34,8 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
         given = [name for name in names.all(wanted) if name not in taken]
         if filled := [name for name in given if not names.is_empty(name)]:
             found[part] = _only(names, part, filled, place)
+    if "system" in found:
+        _require_turn(names, found["system"], place)
     parts = names.fixed & {"history", "context", "input"}  # named as parts, beside a prompt
     given = [n for n in names.all(p for p in PROMPTS if p not in parts) if n not in taken]
     given = given or [name for name in names.all(PROMPTS) if name not in taken]
@@ -68,6 +73,19 @@ def _only(names: Names, part: str, filled: list[str], place: str) -> str:
                 f"not the same. {either(place, meant)}"
             )
     return filled[0]
+
+
+def _require_turn(names: Names, system: str, place: str) -> None:
+    """LensError where a column `system` holds single words, as names of what answered are."""
+    if canonical(system) != "system" or "system" in names.fixed:
+        return
+    said = [text_of(value).strip() for value in names.values(system)]
+    if all(map(MODEL.fullmatch, said)):
+        meant = {"it is a system turn": {"system": system}, "it is none": {system: ""}}
+        raise LensError(
+            f"{place}: `{system}` (such as {said[0]!r:.40}) may be a system turn or name what "
+            f"answered. {either(place, meant)}"
+        )
 
 
 def empty_parts(names: Names, used: set[str]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from lens.data.texts.turns import (
     decoded,
     is_message,
     is_transcript,
+    joined,
     kind,
     opens_as_hh,
     whole,
@@ -72,7 +73,9 @@ def prompt_messages(parts: dict) -> list[dict] | None:
     prompt = parts.get("prompt")
     if prompt is None and not given.keys() & {"history", "input"}:
         return None
-    before, after = ([_text(given[name])] if name in given else [] for name in ("context", "input"))
+    before, after = (
+        [joined(given[name])] if name in given else [] for name in ("context", "input")
+    )
     messages = as_messages("" if prompt is None else prompt)
     if before or after:
         last = messages[-1] if messages else {"content": ""}
@@ -85,18 +88,10 @@ def prompt_messages(parts: dict) -> list[dict] | None:
     return _with_system(messages, parts.get("system"))
 
 
-def _text(value: object) -> str:
-    """Part of a prompt as text; a list of texts has a line for each."""
-    texts = [value] if isinstance(value, str) else listed(value)
-    if texts is None or not all(isinstance(text, str) for text in texts):
-        raise InvalidRowError("wrong_type", f"a part of the prompt is a {kind(value)}, not text.")
-    return whole("\n\n".join(texts)).strip()
-
-
 def _with_system(messages: list[dict], system: object) -> list[dict]:
     if is_empty(system):
         return messages
-    turn = {"role": "system", "content": _text(system)}
+    turn = {"role": "system", "content": joined(system)}
     if messages and messages[0]["role"] == "system":
         if messages[0] != turn:
             raise InvalidRowError(
@@ -253,7 +248,9 @@ def conversations(parts: dict, values: list) -> tuple[list[dict], list[str]]:
         return prompts[0], answers
     if parts.get("side") and (found := _side_by_side(prompts, answers)):
         return found
-    raise InvalidRowError("prompts_differ", "the two sides have different prompts.")
+    asked = [[turn for turn in prompt if turn["role"] != "system"] for prompt in prompts]
+    what = "system turns" if all(each == asked[0] for each in asked) else "prompts"
+    raise InvalidRowError("prompts_differ", f"the two sides have different {what}.")
 
 
 def _side_by_side(prompts: list[list[dict]], answers: list[str]) -> tuple | None:

@@ -272,7 +272,8 @@ def text_of(value: object) -> str:
     except InvalidRowError:
         return str(value)
     if isinstance(value, dict):
-        return str(value.get("content", value.get("value", "")))
+        said = value.get("content", value.get("value"))
+        return "\n".join(map(str, value.values())) if said is None else str(said)
     items = None if isinstance(value, str) else listed(value)
     return str(value) if items is None else "\n".join(map(text_of, items))
 

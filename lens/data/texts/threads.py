@@ -1,5 +1,6 @@
 """Threads of messages with ranks, as in OpenAssistant: trees, or one message per row."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -7,6 +8,8 @@ from lens.core.errors import LensError
 from lens.data.texts.cells import Row, parse_cell
 from lens.data.texts.turns import ROLES
 
+REPLIES = ("replies", "children")
+TREE = re.compile(r"\s*\{.*\b(replies|children)\b", re.DOTALL)
 FLAT = {"message_id", "parent_id", "text", "role"}
 
 
@@ -16,18 +19,19 @@ def opened(rows: list[Row]) -> list[Row] | None:
     if not are_threads(rows):
         return None
     names = _names(rows)
-    if "replies" not in names and names >= FLAT:
+    if not names & {*REPLIES} and names >= FLAT:
         return _ranked(rows, _of_rows(rows))
-    trees = [(place, row if "replies" in row else _tree(row)) for place, row in rows]
+    trees = [(place, row if row.keys() & {*REPLIES} else _tree(row)) for place, row in rows]
     return _ranked(rows, _of_trees(trees))
 
 
 def are_threads(rows: list[Row]) -> bool:
     """Whether rows are messages of threads, or trees of them."""
     names = _names(rows)
-    flat = names >= FLAT and "rank" in names and "replies" not in names
+    replies = names & {*REPLIES}
+    flat = names >= FLAT and "rank" in names and not replies
     tree = "prompt" in names and _is_tree(_tree(rows[0][1]))
-    return flat or {"replies", "text"} <= names or tree
+    return flat or bool(replies and names >= {"text", "role"}) or tree
 
 
 def _names(rows: list[Row]) -> set[str]:
@@ -37,7 +41,11 @@ def _names(rows: list[Row]) -> set[str]:
 def _tree(row: dict) -> Any:
     """The tree of a row, which tables keep as text."""
     value = row.get("prompt", {})
-    if isinstance(value, str) and value.lstrip().startswith("{") and "replies" in value:
+    if (
+        isinstance(value, str)
+        and value.lstrip().startswith("{")
+        and any(name in value for name in REPLIES)
+    ):
         try:
             return parse_cell(value)
         except ValueError:
@@ -46,7 +54,7 @@ def _tree(row: dict) -> Any:
 
 
 def _is_tree(value: object) -> bool:
-    return isinstance(value, dict) and "text" in value and "replies" in value
+    return isinstance(value, dict) and "text" in value and bool(value.keys() & {*REPLIES})
 
 
 def _of_rows(rows: list[Row]) -> Iterator[tuple[str, list[dict], list[dict]]]:
@@ -67,7 +75,7 @@ def _of_rows(rows: list[Row]) -> Iterator[tuple[str, list[dict], list[dict]]]:
 def _of_trees(trees: list[Row]) -> Iterator[tuple[str, list[dict], list[dict]]]:
     waiting = [(place, [tree]) for place, tree in trees if _is_tree(tree)]
     for place, path in waiting:
-        replies = path[-1].get("replies")
+        replies = next((path[-1][name] for name in REPLIES if name in path[-1]), None)
         replies = [reply for reply in replies if isinstance(reply, dict)] if replies else []
         yield place, path, replies
         waiting += [(place, [*path, reply]) for reply in replies]

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from lens.data.texts.cells import as_list, parse_cell
+from lens.data.texts.cells import as_list, listed, parse_cell
 
 ROLES = {"human": "user", "user": "user", "prompter": "user"}
 ROLES |= dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "ai", "model"), "assistant")
@@ -18,6 +18,7 @@ ROLES |= dict.fromkeys(("system", "developer"), "system")
 ROLES |= dict.fromkeys(("tool", "function", "observation", "ipython"), "tool")
 SPEAKERS = ROLES | {"h": "user", "a": "assistant", "[inst]": "user", "[/inst]": "assistant"}
 ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text")
+BODIES = ("text", "content", "contents", "passage", "body")  # of a document
 TOOL_KEYS = ("tool_calls", "name", "tool_call_id")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # (how a transcript opens, what parts its turns): HH's, with or without its leading line breaks,
@@ -249,3 +250,19 @@ def whole(text: str) -> str:
 def is_blank(text: str) -> bool:
     """Whether there is nothing to be seen: spaces, control and zero-width characters alone."""
     return all(char.isspace() or unicodedata.category(char) in ("Cc", "Cf") for char in text)
+
+
+def joined(value: object) -> str:
+    """Part of a prompt as text; a list of texts, or of documents, has a paragraph for each."""
+    texts = [value] if isinstance(value, str) else listed(value)
+    texts = texts and [_of_document(each) for each in texts]
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        raise InvalidRowError("wrong_type", f"a part of the prompt is a {kind(value)}, not text.")
+    return whole("\n\n".join(texts)).strip()
+
+
+def _of_document(value: object) -> object:
+    """The text of an object with `text` (or the like), below its `title`; others as they are."""
+    if not isinstance(value, dict) or len(value.keys() & BODIES) != 1:
+        return value
+    return "\n".join(str(value[name]) for name in ("title", *BODIES) if value.get(name))

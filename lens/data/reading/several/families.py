@@ -9,6 +9,7 @@ from lens.data.reading.sided.scores import OF_SCORES
 from lens.data.reading.sided.words import swapped
 from lens.data.texts.cells import Row, is_empty, listed
 from lens.data.texts.names import (
+    GOOD_BAD,
     LABELS,
     LISTS,
     NO_ANSWER,
@@ -20,7 +21,8 @@ from lens.data.texts.names import (
     words_of,
 )
 
-SERIES = [[str(n + start) for n in range(20)] for start in (0, 1)] + [list("abcdefghijklmnopqrst")]
+NUMBERED = [[str(n + start) for n in range(20)] for start in (0, 1)]
+SERIES = [*NUMBERED, list("abcdefghijklmnopqrst")]
 SIDES = ("first", "second")
 Families = dict[str, tuple[str, ...]]
 
@@ -45,7 +47,11 @@ def families(names: Names, given: Iterable[str]) -> Families:
     """{name of a list: its columns} where three or more hold answers, such as `response_1` and on,
     and of the scores and ranks beside them; none where one of these columns is `given`. Scores of
     several kinds, or of an unknown one, go by their columns' name with a star."""
-    if names.first(LISTS) or {"chosen", "rejected"} <= names.known.keys():
+    if {"chosen", "rejected"} <= names.known.keys():
+        return {}
+    if both := _several_each(names, given):
+        return both
+    if names.first(LISTS):
         return {}
     by_words = {words_of(called): name for called, name in names.known.items()}
     runs = {stem: run for words in by_words for stem, run in _runs(words, by_words)}
@@ -72,6 +78,29 @@ def families(names: Names, given: Iterable[str]) -> Families:
     return found
 
 
+def _several_each(names: Names, given: Iterable[str]) -> Families:
+    """{"chosen": its columns, "rejected": its columns} where either is numbered, as `chosen_1`."""
+    by_words = {words_of(called): name for called, name in names.known.items()}
+    for pair in GOOD_BAD:
+        if {*pair} <= names.known.keys():
+            continue
+        found: Families = {}
+        for side, word in zip(("chosen", "rejected"), pair, strict=True):
+            series = [[(word, end) for end in ends] for ends in NUMBERED] + [[(word,)]]
+            runs = ([*takewhile(by_words.__contains__, each)] for each in series)
+            run = [by_words[each] for each in next(filter(None, runs), [])]
+            found[side] = tuple(name for name in run if _says_words(names, name))
+        if all(found.values()) and {*found["chosen"], *found["rejected"]}.isdisjoint(given):
+            return found
+    return {}
+
+
+def _says_words(names: Names, name: str) -> bool:
+    """Whether a column holds texts of several words, and not just names of answers."""
+    values = names.values(name)
+    return any(isinstance(v, list) or (isinstance(v, str) and " " in v.strip()) for v in values)
+
+
 def _runs(words: tuple[str, ...], by_words: dict) -> Iterable[tuple[tuple, list[str]]]:
     for at, word in enumerate(words):
         for series in SERIES:
@@ -90,12 +119,13 @@ def gathered(rows: Sequence[Row], found: Families) -> list[Row]:
     made = []
     for place, row in rows:
         lists = {name: [row.get(each) for each in columns] for name, columns in found.items()}
+        kept = {name: value for name, value in row.items() if name not in taken}
+        if "responses" not in found:
+            both = {n: [each for each in cells if not is_empty(each)] for n, cells in lists.items()}
+            made.append((place, kept | both))
+            continue
         filled = [at for at, text in enumerate(lists["responses"], 1) if not is_empty(text)]
-        kept = {
-            name: _answer_named(value, row, found["responses"])
-            for name, value in row.items()
-            if name not in taken
-        }
+        kept = {n: _answer_named(value, row, found["responses"]) for n, value in kept.items()}
         made.append(
             (place, kept | {n: each[: max(filled, default=0)] for n, each in lists.items()})
         )

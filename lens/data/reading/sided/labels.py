@@ -98,7 +98,7 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
     true_false = all(word_of(value) in YES | NO for value in values)
     true_false = true_false and not all(map(_is_plain_number, values))
     if not (true_false or all(map(_is_plain_number, values))):
-        return labelled(columns, label, _by_name(names, columns, _counted(columns, values)))
+        return labelled(columns, label, by_name(names, columns, _counted(columns, values)))
     if not values and not names.is_empty(label):
         return labelled(columns, label, lambda value, _: (None, None) if is_tie(value) else None)
     if not values:
@@ -268,7 +268,7 @@ def _share(value: float, side: int) -> tuple | None:
     return (None if value == 0.5 else side if value > 0.5 else 1 - side), max(value, 1 - value)
 
 
-def _by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) -> Callable:
+def by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) -> Callable:
     """Labels that name a side in words (columns as they are `called`), or give the name of the
     model that answered."""
     models = [

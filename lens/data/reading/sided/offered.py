@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from lens.core.errors import LensError
 from lens.data.reading.sided.words import ends_of, named_side, swapped
 from lens.data.reading.unused import is_bookkeeping
 from lens.data.texts.cells import graded, is_number, listed
@@ -94,7 +95,7 @@ def both_ways(name: str, up: str = "rating", down: str = "rank") -> Readings:
 def _are_graded(values: list) -> bool:
     try:
         return bool(graded(values, ""))
-    except ValueError:
+    except LensError:
         return False
 
 
@@ -106,7 +107,8 @@ def of_lists(names: Names, responses: str) -> Readings:
         if all(a and b and len(a) == len(b) and all(map(is_number, a)) for a, b in both):
             found |= both_ways(name, "ratings", "ranks")
     items = [item for value in names.values(responses) for item in listed(value) or []]
-    fields = dict.fromkeys(key for item in items if isinstance(item, dict) for key in item)
+    items = [item for item in items if isinstance(item, dict)]
+    fields = dict.fromkeys(key for item in items for key in item)
     numeric = [key for key in fields if all(is_number(item.get(key)) for item in items)]
     for key in numeric:
         found |= both_ways(f"{responses}.{key}", "ratings", "ranks")

@@ -3,7 +3,7 @@
 from lens.core.errors import LensError
 from lens.data.reading.sided.labels import Judged, Sides
 from lens.data.reading.sided.words import ends_of, quoted, swapped
-from lens.data.texts.cells import number, require_one_scale
+from lens.data.texts.cells import graded, in_words, is_number, number
 from lens.data.texts.cures import either
 from lens.data.texts.names import SCORED, STEMS, Names, canonical, tokens_of, words_of
 
@@ -27,7 +27,12 @@ def side_scores(names: Names, columns: tuple[str, str], place: str) -> Sides | N
         for at, token in enumerate(tokens):
             other = by_words.get(swapped(tokens, at, ends[1]))
             stem = {*swapped(tokens, at, "")}
-            if token == ends[0] and other and stem & SCORED and names.is_numeric(other):
+            if (
+                token == ends[0]
+                and other
+                and stem & SCORED
+                and _are_grades(names, names.known[name], other)
+            ):
                 found[names.known[name], other] = "rank" in stem and len(stem & SCORED) == 1
                 open_to_both = open_to_both or bool(
                     {word for word in stem if word.isalpha()} - SCORED - OF_SCORES
@@ -47,19 +52,10 @@ def side_scores(names: Names, columns: tuple[str, str], place: str) -> Sides | N
         raise LensError(f"{place}: several scores may judge the answers. {either(place, listed)}")
     (judges, ranked), *_ = found.items()
     if open_to_both:
-        a, b = judges
-        listed = {
-            f"{better} is better": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
-            for better, called in (("higher", "score"), ("lower", "rank"))
-        }
-        raise LensError(
-            f"{place}: `{a}` and `{b}` may judge the answers, with higher or with lower as the "
-            f"better. {either(place, listed)}"
-        )
+        raise _either_way(judges, ends, place)
 
     def judge(row: dict, where: str) -> Judged:
-        require_one_scale([row.get(name) for name in judges], f"{where}: `{judges[0]}`")
-        values = [number(row.get(name), f"{where}: `{name}`") for name in judges]
+        values = graded([row.get(name) for name in judges], f"{where}: `{judges[0]}`")
         told = [value for value in values if value is not None]
         if len(told) < 2:
             return "", None
@@ -68,10 +64,28 @@ def side_scores(names: Names, columns: tuple[str, str], place: str) -> Sides | N
         strength = (max(told) + even / 2) / (sum(told) + even) if votes and gap else abs(gap)
         return (None if gap == 0 else 0 if gap > 0 else 1), strength
 
-    counts = [number(value, f"`{name}`") or 0 for name in judges for value in names.values(name)]
-    tied = names.first(TIED)
-    votes = "votes" in tokens_of(canonical(judges[0])) and min(counts, default=0) >= 0
-    told = f"{quoted(judges)} say which is better, {'lower' if ranked else 'higher'} is better"
+    said, tied = [value for name in judges for value in names.values(name)], names.first(TIED)
+    votes = "votes" in tokens_of(canonical(judges[0])) and all(map(is_number, said))
+    votes = votes and all((number(value, "") or 0) >= 0 for value in said)
+    which = "lower" if ranked else "higher"
+    told = f"{quoted(judges)} say which is better, {which} is better{in_words(said)}"
     if votes and tied:
         return Sides(*columns, (*judges, tied), judge, told, "share")
     return Sides(*columns, judges, judge, told, "share" if votes else None)
+
+
+def _are_grades(names: Names, one: str, other: str) -> bool:
+    """Whether two columns hold numbers, or words of one scale."""
+    return names.is_numeric(other) or bool(in_words([*names.values(one), *names.values(other)]))
+
+
+def _either_way(judges: tuple[str, str], ends: list[str], place: str) -> LensError:
+    a, b = judges
+    listed = {
+        f"{better} is better": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
+        for better, called in (("higher", "score"), ("lower", "rank"))
+    }
+    return LensError(
+        f"{place}: `{a}` and `{b}` may judge the answers, with higher or with lower as the "
+        f"better. {either(place, listed)}"
+    )

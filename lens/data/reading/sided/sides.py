@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from lens.core.errors import LensError
-from lens.data.reading.sided.labels import Judged, Sides, labelled, read_label
+from lens.data.reading.sided.labels import Judged, Sides, by_name, labelled, read_label
 from lens.data.reading.sided.scores import side_scores
 from lens.data.reading.sided.votes import find_votes
 from lens.data.reading.sided.words import (
@@ -13,7 +13,6 @@ from lens.data.reading.sided.words import (
     WORDS,
     YES,
     ends_of,
-    named_side,
     quoted,
     swapped,
     word_of,
@@ -240,15 +239,15 @@ def _labels(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
 
 def _loser(names: Names, columns: tuple[str, str]) -> Sides | None:
     """A column that names the worse answer, such as `loser`, in words or by 1 and 2."""
+    ends, meaning = ends_of(columns, names), by_name(names, columns, columns)
     for name in (names.known[called] for called in _others(names, columns)):
-        ends = ends_of(columns, names)
         values = [value for value in names.values(name) if not is_unjudged(value)]
         numbers = names.is_numeric(name) and not (ends == ["1", "2"] and _are_1_or_2(values))
         if LOST & {*words_of(name)} and values and not numbers:
-            sides = [named_side(value, columns) for value in values]
-            if None not in sides:
+            given = [row for _, row in names.rows if row.get(name) in values]
+            if all(meaning(row[name], row) for row in given):
                 told = f"`{name}` says which of `{columns[0]}` and `{columns[1]}` is worse"
-                return labelled(columns, name, lambda v, _: _turned(named_side(v, columns)), told)
+                return labelled(columns, name, lambda v, row: _turned(meaning(v, row)), told)
     return None
 
 

@@ -18,6 +18,7 @@ VERDICT = re.compile(
     rf"(?:(?:is|was)?(?P<how>{HOW})?"
     rf"(?P<better>better|preferred|best|wins|won)(?:than(?:{BEFORE})?(?:{SIDE}))?)?"
 )
+BRACKETED = re.compile(r"\[\[[^\[\]]+\]\]")  # at the end of what a judge writes
 SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
 
 
@@ -38,6 +39,8 @@ def ends_of(columns: tuple[str, str], names: Names) -> list[str]:
 
 def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, float | None] | None:
     """(0 or 1 for the side that a label names, None for a tie; its strength, where it tells)."""
+    verdicts = {*BRACKETED.findall(str(value))}
+    value = verdicts.pop() if len(verdicts) == 1 else value
     word = word_of(value)
     if is_tie(value):
         return None, None
