@@ -6,11 +6,13 @@ import signal
 import socket
 import sys
 
-# Variables that nothing reads while it is imported; where any other differs, Python starts anew.
+# Variables that nothing reads while it is imported, or that imports set themselves; where any
+# other differs, Python starts anew.
 HARMLESS = {
     *("PATH", "PWD", "OLDPWD", "SHLVL", "_", "PYTEST_CURRENT_TEST", "LENS_CACHE"),
     *("TMPDIR", "TMP", "TEMPDIR", "TEMP", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
     *("OMP_NUM_THREADS", "GOTO_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+    *("COLUMNS", "LINES", "TOKENIZERS_PARALLELISM", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),
     *("NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "THREADS", "RAYON_NUM_THREADS"),
 }
 MODULES = {"lens", "snakemake"}
