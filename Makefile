@@ -5,6 +5,8 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/local
 
 # The rules call `python`: the environment's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Each module is compiled once, not by every job and test worker anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo real check test torture lint types study bench docs
 

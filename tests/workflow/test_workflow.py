@@ -1,6 +1,7 @@
 """The workflow: the config fits the commands, and a run does what its config says."""
 
 import argparse
+import functools
 import re
 from typing import get_args, get_origin
 
@@ -102,15 +103,27 @@ def test_training_on_text_without_its_packages_names_the_extra(tmp_path):
     assert run.returncode == 0, run.stderr
 
 
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory):
+    """What `snakemake -n` prints of a config in an empty folder, where every job is to be run."""
+
+    @functools.cache
+    def listing(name):
+        config = ROOT / f"workflow/configs/{name}.yaml"
+        return snakemake(
+            "-n", "--configfile", config, directory=tmp_path_factory.mktemp(name)
+        ).stdout
+
+    return listing
+
+
 @pytest.mark.slow
-def test_paper_config_runs_what_the_paper_ran(tmp_path):
-    config = ROOT / "workflow/configs/paper.yaml"
-    run = snakemake("-n", "--quiet", "rules", "--configfile", config, directory=tmp_path)
-    counts = dict(re.findall(r"^(\w+) +(\d+)$", run.stdout, re.MULTILINE))
-    shards = yaml.safe_load(config.read_text())["shards"]["embedding"]["jobs"]
+def test_paper_config_runs_what_the_paper_ran(listed):
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", listed("paper"), re.MULTILINE))
+    settings = yaml.safe_load((ROOT / "workflow/configs/paper.yaml").read_text())
+    shards = settings["shards"]["embedding"]["jobs"]
     assert int(counts["embed_pairs"]) == 15 * shards  # six models, two datasets, three more layers
     assert counts["train_vae"] == "30"  # so too; and gamma 3, beta 4, sharing 2, N 6
-    settings = yaml.safe_load(config.read_text())
     for name, model in settings["models"].items():
         assert model["paper_name"] == name
         assert re.fullmatch("[0-9a-f]{40}", model["load"]["revision"])
@@ -118,24 +131,18 @@ def test_paper_config_runs_what_the_paper_ran(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "most"), [("paper", 500), ("demo", 60)])
-def test_runs_have_few_jobs(tmp_path, name, most):
-    config = ROOT / f"workflow/configs/{name}.yaml"
-    given = ["-n", "--forceall", "--quiet", "rules", "--configfile", config]
-    run = snakemake(*given, directory=tmp_path)
-    total = re.search(r"^total +(\d+)$", run.stdout, re.MULTILINE)
+def test_runs_have_few_jobs(listed, name, most):
+    total = re.search(r"^total +(\d+)$", listed(name), re.MULTILINE)
     assert 30 < int(total[1]) <= most
 
 
 @pytest.mark.slow
-def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(tmp_path):
+def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(listed):
     """Of the profile as shipped: GPU jobs where there are GPUs, the others where there are none."""
-    listing = snakemake(
-        "-n", "--configfile", ROOT / "workflow/configs/paper.yaml", directory=tmp_path
-    ).stdout
     file = ROOT / "workflow/profiles/slurm/partitions.yaml"
     partitions = yaml.safe_load(file.read_text())["partitions"]
     asked = set()
-    for line in re.findall("^    resources: (.*)$", listing, re.MULTILINE):
+    for line in re.findall("^    resources: (.*)$", listed("paper"), re.MULTILINE):
         one = dict(part.split("=", 1) for part in line.split(", "))
         if "runtime" in one:  # rules beside Snakemake itself have none
             asked.add((int(one.get("gpu", 0)), int(one["mem_mb"]), int(one["runtime"])))
