@@ -68,13 +68,13 @@ def sentence(found: Backtest) -> str:
     """What the back-test says, in one line."""
     if found.stopped:
         return (
-            "Whether choosing which pairs to label pays was not tested: the time budget was used "
+            "Whether choosing which pairs to label helps was not tested: the time budget was used "
             "up. `lens next` tests it."
         )
     if found.difference is None:
         return (
-            f"Choosing which pairs to label cannot be tested on {found.pairs:,} pairs (from "
-            f"{LEAST} on): what paid on public data is used."
+            f"Choosing which pairs to label cannot be tested on {found.pairs:,} pairs "
+            f"({LEAST} are needed): `lens next` chooses as did best on public data."
         )
     points = (
         f"{100 * found.difference.mean:+.1f} points [{100 * found.difference.low:+.1f}, "
@@ -91,8 +91,8 @@ def sentence(found: Backtest) -> str:
         "harm": f"{start}, chosen labels do worse than random ones ({points}): label at random.",
         "no difference": f"{start}, no difference is detectable between chosen and random labels "
         f"({points}): label at random.",
-        "too few": f"{start}, there are too few labels to tell whether choosing pays ({points}): "
-        "what paid on public data is used.",
+        "too few": f"{start}, there are too few labels to tell whether choosing helps "
+        f"({points}): `lens next` chooses as did best on public data.",
     }[found.verdict]
 
 

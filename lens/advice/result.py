@@ -147,7 +147,7 @@ def verdict(advice: Advice) -> str:
     sentences = [
         f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}). {reason}"
     ]
-    if advice.expected:
+    if advice.expected and advice.expected.mean < best.mean:
         sentences.append(
             f"Expect a little less on new prompts, {percent(advice.expected.mean)} "
             f"{bracket(advice.expected)}, because it was picked as the best of several."
