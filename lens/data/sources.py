@@ -25,6 +25,7 @@ Row = cells.Row
 parse_json = cells.parse_json
 JSON_LINES = (".jsonl", ".jsonl.gz")
 SUFFIXES = (*JSON_LINES, ".json", ".parquet", ".csv", ".tsv")
+UNPACKED = {"gz": "gzip -dc", "zst": "zstd -dc", "bz2": "bzip2 -dc", "xz": "xz -dc"}
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -61,18 +62,28 @@ def read_rows(path: str | Path) -> list[Row]:
         rows = list(_table(path, place))
     else:
         raise LensError(
-            f"{place}: unknown file type. Use {', '.join(SUFFIXES)} "
-            f"(from Excel: save as CSV UTF-8). {_from_excel(place) if 'xls' in path.suffix else ''}"
+            f"{place}: unknown file type. Use {', '.join(SUFFIXES)}. {_other_type(place)}".rstrip()
         )
     if not rows:
         raise LensError(f"{place}: the file has no rows.")
     return rows
 
 
-def _from_excel(name: str) -> str:
+def _other_type(name: str) -> str:
+    """The command that makes one of the types that are read of a file of another one."""
+    stem, _, ending = name.rpartition(".")
+    if ending in UNPACKED:
+        return f"Unpack it: {UNPACKED[ending]} {shlex.quote(name)} > {shlex.quote(stem)}"
+    if ending in ("ndjson", "jsonlines"):
+        return f"If it holds JSON lines: cp {shlex.quote(name)} {shlex.quote(f'{stem}.jsonl')}"
+    if not ending.startswith(("xls", "ods")):
+        return ""
     code = "import pandas, sys; pandas.read_excel(sys.argv[1]).to_csv(sys.argv[2], index=False)"
-    source, new = shlex.quote(name), shlex.quote(name.rpartition(".")[0] + ".csv")
-    return f"With pandas and openpyxl: python -c {shlex.quote(code)} {source} {new}"
+    source, new = shlex.quote(name), shlex.quote(f"{stem}.csv")
+    return (
+        "From Excel: save as CSV UTF-8, or with pandas and openpyxl: "
+        f"python -c {shlex.quote(code)} {source} {new}"
+    )
 
 
 def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
@@ -171,8 +182,8 @@ def _json_object(line: str, place: str) -> dict:
         value = parse_json(line)
     except ValueError as error:
         raise LensError(
-            f"{place}: not valid JSON ({error}). Each line must be one object. Objects over "
-            f"several lines become lines by: {_rewritten(place, 'jq -c .')}"
+            f"{place}: not valid JSON ({error}). Each line must be one object. "
+            f"{_cure(line, error, place)}"
         ) from error
     if not isinstance(value, dict):
         listed = f" One list of objects is read as .json: {_rewritten(place, 'cat', '.json')}"
@@ -183,11 +194,29 @@ def _json_object(line: str, place: str) -> dict:
     return value
 
 
+def _cure(line: str, error: ValueError, place: str) -> str:
+    """The command that makes JSON lines of a file with this line, or shows it."""
+    if line.startswith(("#", "//")):
+        how = r"grep -vE '^[[:space:]]*(#|//)'"
+        return f"Without lines of comments: {_rewritten(place, how)}"
+    if line.endswith(","):
+        how = "sed 's/,[[:space:]]*$//'"
+        return f"Without commas behind the objects: {_rewritten(place, how)}"
+    if "is used twice" in str(error):
+        shows = f"sed -n {row_number(place)}p {shlex.quote(file_of(place) or place)}"
+        return f"Look at it: {shows}"
+    by = _rewritten(place, "jq -c .")
+    return f"Objects over several lines, or several in one, become lines by: {by}"
+
+
 def _rewritten(place: str, how: str, suffix: str = ".jsonl") -> str:
     """The command that writes a file of rows anew, beside it."""
     name = file_of(place) or place
     stem = name.removesuffix(".gz").rpartition(".")[0]
-    return f"{how} {shlex.quote(name)} > {shlex.quote(f'{stem}.new{suffix}')}"
+    source, new = shlex.quote(name), shlex.quote(f"{stem}.new{suffix}")
+    return (
+        f"gzip -dc {source} | {how} > {new}" if name.endswith(".gz") else f"{how} {source} > {new}"
+    )
 
 
 def _json_file(path: Path, name: str) -> list[Row]:

@@ -1,6 +1,9 @@
 """Files of JSON as pandas and people write them: read, or refused with the command to mend them."""
 
+import bz2
+import gzip
 import json
+import lzma
 import re
 import subprocess
 import sys
@@ -88,3 +91,31 @@ def test_objects_of_objects_without_numbers_are_refused_with_both_readings(tmp_p
     path = tmp_path / "x.json"
     path.write_text(json.dumps({"a": {"x": 1}, "b": {"x": 2}}))
     assert re.search(r'columns: python -c .*orient="columns".*orient="index"', refusal(path))
+
+
+LINES = "".join(f"{json.dumps(row)}\n" for row in ROWS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "written", "mark"),
+    [
+        ("x.jsonl", f"# ours\n{LINES}  // the end\n".encode(), "of comments: "),
+        ("x.jsonl", LINES.replace("}\n", "},\n").encode(), "behind the objects: "),
+        ("x.jsonl.gz", gzip.compress(f"# ours\n{LINES}".encode()), "of comments: "),
+        ("x.json.gz", gzip.compress(json.dumps(ROWS).encode()), "Unpack it: "),
+        ("x.jsonl.bz2", bz2.compress(LINES.encode()), "Unpack it: "),
+        ("my x.jsonl.xz", lzma.compress(LINES.encode()), "Unpack it: "),
+        ("x.ndjson", LINES.encode(), "JSON lines: "),
+    ],
+)
+def test_the_command_of_a_refused_file_of_lines_mends_it(name, written, mark, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(written)
+    assert mended(refusal(path).split(mark)[1], path) == ROWS
+
+
+def test_a_name_that_is_used_twice_is_shown_and_not_dropped(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"prompt": "q", "chosen": "a", "chosen": "b", "rejected": "c"}\n')
+    assert refusal(path).endswith(f"Look at it: sed -n 1p {path}")

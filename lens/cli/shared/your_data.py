@@ -59,6 +59,7 @@ def read_ahead(args, scoring: str):
     """(how the rows of `args.source` are read, the rows), found from the first of them."""
     import sys
 
+    from lens.data.annotations import exports
     from lens.data.reading.explained import explanation
     from lens.data.streams import ahead, stream_rows
     from lens.data.texts import threads
@@ -66,9 +67,10 @@ def read_ahead(args, scoring: str):
 
     live = args.source == "-"
     first, stream = ahead(stream_rows(args.source), args.chunk if live else 1000)
-    if not live and threads.are_threads(first):
-        stream = iter(threads.opened([*stream]) or [])
-        first, stream = ahead(stream, 1000)
+    is_thread = threads.are_threads(first)
+    if not live and (is_thread or exports.without_questions(first)):
+        whole = threads.opened([*stream]) if is_thread else exports.without_questions([*stream])
+        first, stream = ahead(whole or [], 1000)
     readings = Readings(scoring, args.columns).learn(first)
     for columns, reading in readings.known.items() if args.explain else ():
         rows = [item for item in first if tuple(item[1]) == columns]

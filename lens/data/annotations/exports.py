@@ -2,6 +2,7 @@
 
 from lens.data.annotations import argilla, labelstudio
 from lens.data.annotations.judgements import has_questions
+from lens.data.annotations.questions import Question
 from lens.data.sources import Row
 from lens.data.texts.cells import parse_cell
 
@@ -13,6 +14,17 @@ def opened(rows: list[Row]) -> list[Row]:
         return rows
     rows = _unpacked(rows)
     return labelstudio.opened(rows) or argilla.opened(rows) or rows
+
+
+def without_questions(rows: list[Row]) -> list[Row] | None:
+    """The data that an export's annotators saw, as rows to be scored; None if it is no export."""
+    rows = opened(rows)
+    if not rows or not has_questions(rows[0][1]):
+        return None
+    return [
+        (place, {name: v for name, v in row.items() if not isinstance(v, Question)})
+        for place, row in rows
+    ]
 
 
 def _unpacked(rows: list[Row]) -> list[Row]:
