@@ -26,6 +26,13 @@ READ = {
         "response_a", "response_b", rating_a=("good", "poor"), rating_b=("bad", "excellent")
     ),
     "a loser by its column's name": two("gpt", "llama", loser=("llama", "gpt")),
+    "a letter with marks round it": beside("label", "(A)", "**B.**"),
+    "models in columns that end so": two(
+        *("response_1", "response_2"),
+        response_1_model=("gpt", "gpt"),
+        response_2_model=("llama", "llama"),
+        winner=("gpt", "llama"),
+    ),
     "numbered sides": [
         {"prompt": "q", "chosen_1": GOOD, "chosen_2": f"{GOOD} too", "rejected_1": BAD}
     ],
@@ -73,6 +80,25 @@ def test_a_system_that_may_be_a_model_is_asked_for(name):
     for columns, turns in (({"system": "system"}, 2), ({"system": ""}, 1)):
         (prompt, *_) = read(*rows, columns=columns)[0]["prompt"]
         assert len(json.loads(prompt)) == turns
+
+
+def test_a_share_may_be_in_percent():
+    for values in ((73, 20), ("73%", "20 %"), (0.73, 0.2)):
+        rows = list(enumerate(beside("win_rate", *values)))
+        places = [(f"f, row {at}", row) for at, row in rows]
+        with pytest.raises(LensError, match="the share that prefers `response_a`"):
+            to_pairs(places)
+        pairs, _ = to_pairs(places, columns={"first_share": "win_rate"}, graded=True)
+        assert [pair["label"] for _, pair in pairs] == pytest.approx([0.73, 0.8])
+        assert all(pair["chosen"] == GOOD for _, pair in pairs)
+
+
+def test_all_parts_of_an_instruction_are_joined():
+    row = {"instruction": "q", "input": "it", "context": "c", "chosen": GOOD, "rejected": BAD}
+    assert json.loads(read(row)[0]["prompt"][0])[-1]["content"] == "c\n\nq\n\nit"
+    row = {"question": "q", "context": "c", "document": "d", "chosen": GOOD, "rejected": BAD}
+    with pytest.raises(LensError, match="`context` and `document` may both be"):
+        read(row)
 
 
 def test_verdicts_that_differ_are_no_verdict():

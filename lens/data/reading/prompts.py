@@ -146,7 +146,8 @@ def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
     if called == "input" and asked == "instruction":
         found["input"] = other
     elif called in CONTEXTS and asked in ASKING and not _is_dialogue(names, other):
-        found["input" if asked == "instruction" else "context"] = other
+        part = "input" if asked == "instruction" and "input" not in found else "context"
+        found[part] = _only(names, part, [*filter(None, [found.get(part)]), other], place)
     elif called in CONTEXTS + HISTORIES and _is_dialogue(names, other):
         found["history"] = other
     elif called in ALTERNATIVES + CONTEXTS and _is_wordy(names, other):

@@ -7,6 +7,7 @@ from lens.data.texts.cures import either
 from lens.data.texts.names import GRADES, Names, canonical
 
 HELPSTEER = 3.0  # the largest strength on its cards
+SHARES = {"win_rate", "probability", "share"}  # also in percent
 UNSIGNED = {"low_is_first": 0, "high_is_first": 1}  # whose lowest value means that side, if named
 
 
@@ -28,7 +29,7 @@ def ambiguous(
             from_0 = f"0 means `{a}`, 1 means `{b}`, others a tie"
             meant |= {from_0: {"better_response_id": label}}
     elif min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
-        if min(found) >= 0 and max(found) <= 1:
+        if min(found) >= 0 and (max(found) <= 1 or canonical(label) in SHARES):
             meant = {f"the share that prefers `{a}`": {"first_share": label}}
             meant |= {f"the share that prefers `{b}`": {"second_share": label}}
         elif min(found) >= 1 and max(found) <= 2:

@@ -119,8 +119,11 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
         return labelled(columns, label, lambda v, _: _signed(_number(v, label) * sign), told, scale)
     if name in ("first_share", "second_share"):
         side = 0 if name == "first_share" else 1
-        told = f"`{label}` is the share that prefers `{columns[side]}`"
-        return labelled(columns, label, lambda v, _: _share(_number(v, label), side), told, "share")
+        whole, unit = (100, " in percent") if any(value > 1 for value in found) else (1, "")
+        told = f"`{label}` is the share{unit} that prefers `{columns[side]}`"
+        return labelled(
+            columns, label, lambda v, _: _share(_number(v, label) / whole, side), told, "share"
+        )
     between = all(value == 0 or 1 <= value <= 2 for value in found) and not found <= {1, 2}
     if between and (_is_alpaca(name, columns, ends) or (name in names.fixed and 0 not in found)):
         told = f"`{label}` is 1 where `{columns[0]}` is better, 2 where `{columns[1]}` is"
@@ -274,6 +277,8 @@ def by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) -> 
     models = [
         names.known.get(re.sub(r"^.*(?=_[^_]+$)", "model", canonical(column))) for column in columns
     ]
+    if None in models:
+        models = [names.known.get(f"{canonical(column)}_model") for column in columns]
     if None in models:
         models = [names.known.get(f"model_{end}") for end in ends_of(columns, names)]
 

@@ -41,7 +41,7 @@ def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, flo
     """(0 or 1 for the side that a label names, None for a tie; its strength, where it tells)."""
     verdicts = {*BRACKETED.findall(str(value))}
     value = verdicts.pop() if len(verdicts) == 1 else value
-    word = word_of(value)
+    word = word_of(value).strip("().:,;*\"'`")
     if is_tie(value):
         return None, None
     short = told_apart(columns)
