@@ -36,7 +36,7 @@ class DataCheck:
     stand elsewhere the other way round; in `longer_answer_wins` equal lengths count 1/2.
     `first_answer_wins` is None where sides are not known; `labels` counts pairs with a label below
     1 (`graded`) and those of 1/2 (`ties`), None where all are 1. In `prompt_repeated` pairs both
-    answers begin with what is asked.
+    answers begin with what is asked. `ties_kept` says whether ties are among the pairs.
     """
 
     form: FormReport
@@ -58,6 +58,7 @@ class DataCheck:
     example: dict[str, str]
     first_answer_wins: Share | None
     labels: dict[str, int] | None
+    ties_kept: bool
     prompt_repeated: int = 0
 
     def as_dict(self) -> dict:
@@ -90,6 +91,7 @@ def check_data(
     return DataCheck(
         form=form,
         pair_rule=pair_rule,
+        ties_kept=labels == "soft",
         rows=len(rows),
         pairs_made=report.read,
         pairs=report.kept,
@@ -185,7 +187,8 @@ def render(check: DataCheck) -> str:
         "not read": ", ".join(form.unread) or "-",
         "rows": f"{check.rows:,} ({form.responses:,} responses, {form.unrated:,} unrated)",
         "pairs": (
-            f"{check.pairs:,} usable of {check.pairs_made:,} made; {form.ties:,} ties dropped, "
+            f"{check.pairs:,} usable of {check.pairs_made:,} made; {form.ties:,} ties "
+            f"{'kept' if check.ties_kept else 'dropped'}, "
             f"{form.prompts_without_pair:,} prompts without a pair"
             + (f", {form.unjudged:,} rows that nobody judged" if form.unjudged else "")
         ),

@@ -105,7 +105,9 @@ def test_check_says_what_soft_labels_would_bring():
     text = render(check)
     assert "soft labels  3 of 4 below 1, 1 ties (--labels soft trains on them)" in text
     assert "judgements   4 annotators, 10 votes" in text
-    assert (check.pairs, check_data(rows, labels="soft").pairs) == (3, 4)
+    soft = check_data(rows, labels="soft")
+    assert (check.pairs, soft.pairs) == (3, 4)
+    assert ("1 ties dropped" in text, "1 ties kept" in render(soft)) == (True, True)
     json.dumps(check.as_dict())
 
 
