@@ -1,6 +1,7 @@
 """Trainings that are stopped and go on: the same weights, bit for bit, and nothing pickled."""
 
 import os
+import socket
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -85,22 +86,45 @@ said = f"{os.environ['WORLD_SIZE']} {processes.is_first()} {rank}"
 """
 
 
+def one_node(script):
+    return [f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node 2 {script}"]
+
+
+def two_nodes(script):
+    """As docs/cluster.md starts it, one launcher a node, with a process each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = "--multi_gpu --num_machines 2 --num_processes 2 --main_process_ip 127.0.0.1"
+    launch = f"{sys.executable} -m accelerate.commands.launch {words} --main_process_port {port}"
+    return [f"{launch} --machine_rank {rank} {script}" for rank in range(2)]
+
+
 @pytest.mark.slow
-def test_several_processes_share_a_batch_and_go_on_together(llama_folder, tmp_path):
+@pytest.mark.parametrize("launchers", [one_node, two_nodes])
+def test_several_processes_share_a_batch_and_go_on_together(llama_folder, tmp_path, launchers):
     """Two processes on the CPU (gloo), each with half of the batch: the same model as by one where
     all pairs are one batch, and the same bytes where they were stopped."""
     script = tmp_path / "train.py"
     script.write_text(ON_SEVERAL)
-    launch = f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node 2 {script}"
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(
-        [*launch.split(), llama_folder, tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, **environment},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    started = [
+        subprocess.Popen(
+            [*launch.split(), llama_folder, tmp_path],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        for launch in launchers(script)
+    ]
+    try:
+        for process in started:
+            error = process.communicate(timeout=300)[1]
+            assert process.returncode == 0, error[-3000:]
+    finally:
+        for process in started:
+            process.kill()
     assert (tmp_path / "0").read_text() == "2 True 0"
     assert (tmp_path / "1").read_text() == "2 False 0"
     same = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("two", "again")]
