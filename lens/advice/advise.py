@@ -76,12 +76,12 @@ def advise(
         score_gaps(pairs.table, baseline)  # scores that are missing are found before the work
     budget = Budget(minutes * 60 if rounds is None else None)
     recipes, count, done = _plan(pairs, sorted(scales), rounds, budget, tell, control)
-    found = _cross_validate(pairs, recipes, count, budget, done)
-    kept = [recipe for recipe in recipes if recipe in found.margins]
-    stacked = {recipe: np.stack(found.margins[recipe]) for recipe in kept}
+    results = _cross_validate(pairs, recipes, count, budget, done)
+    kept = [recipe for recipe in recipes if recipe in results.margins]
+    stacked = {recipe: np.stack(results.margins[recipe]) for recipe in kept}
     advice = conclude(pairs, stacked)
-    advice.flags = found.flags + advice.flags
-    advice.stopped = found.stopped
+    advice.flags = results.flags + advice.flags
+    advice.stopped = results.stopped
     advice.curve = _curve(pairs, _best_probe(advice.accuracy), advice.rounds, budget)
     advice.choice = _choice(pairs, budget)
     if baseline:
@@ -110,15 +110,15 @@ def _cross_validate(
 ) -> _Rounds:
     """All rounds, or as many whole ones as the budget allows; of the first one, what the plan has
     not `done`: plain recipes whatever the clock says, and others while there is time."""
-    found = _Rounds({})
+    results = _Rounds({})
     bar = Bar(total=rounds * len(recipes), unit="recipe", desc="cross-validate")
     for seed in range(rounds):
         if seed and not budget.has_time_for(recipes, seed + 1):
-            found.stopped = f"{seed} of {rounds} planned rounds: the time budget was used up."
+            results.stopped = f"{seed} of {rounds} planned rounds: the time budget was used up."
             break
         current = {} if seed else dict(done)
         ahead = recipes[len(current) :]
-        trained = round_margins(pairs, ahead, seed, flags=found.flags if not seed else None)
+        trained = round_margins(pairs, ahead, seed, flags=results.flags if not seed else None)
         bar.update(len(current))
         for recipe in ahead:
             needed = not seed and not (recipe.synthetic or recipe.scale > 1)
@@ -129,18 +129,18 @@ def _cross_validate(
             budget.took(recipe, time.perf_counter() - begun)
             bar.update()
         if seed and len(current) < len(recipes):
-            found.stopped = (
+            results.stopped = (
                 f"{seed} of {rounds} planned rounds: the time budget was used up in the next one."
             )
             break
         for recipe, margins in current.items():
-            found.margins.setdefault(recipe, []).append(margins)
+            results.margins.setdefault(recipe, []).append(margins)
         if len(current) < len(recipes):
             left_out = ", ".join(str(recipe) for recipe in recipes[len(current) :])
-            found.stopped = f"one round, without {left_out}: the time budget was used up."
+            results.stopped = f"one round, without {left_out}: the time budget was used up."
             break
     bar.close()
-    return found
+    return results
 
 
 def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
@@ -173,8 +173,7 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
     winners = [
         recipe
         for recipe in synthetic
-        if not controlled
-        and all(each.corrected.low > 0 for each in comparisons if each.recipe == recipe)
+        if not controlled and all(c.corrected.low > 0 for c in comparisons if c.recipe == recipe)
     ]
     recommended = max(winners, key=lambda recipe: accuracy[recipe].mean, default=best)
     rivals = controlled or [r for r in right if r.method in methods.PROBES or r == recommended]
@@ -232,8 +231,8 @@ def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int, budget: Budget) ->
     """The learning curve of as many rounds as the budget has left time for, at least one."""
     sizes, outcomes, begun = [], [], budget.spent
     for seed in Bar(range(rounds), unit="round", desc="learning curve"):
-        each = (budget.spent - begun) / max(1, seed)
-        if seed and budget.limit is not None and budget.spent + each > budget.limit:
+        per_round = (budget.spent - begun) / max(1, seed)
+        if seed and budget.limit is not None and budget.spent + per_round > budget.limit:
             break
         size, outcome = curve_round(pairs, recipe, seed)
         sizes.append(size)
@@ -291,8 +290,8 @@ def _plan(
         if least * plan(scales[:kept])[1] + extra <= left
     ]
     kept, least = fits[0] if fits else (0, LEAST_ROUNDS)
-    recipes, each = plan(scales[:kept])
-    count = rounds or max(1, min(ROUNDS if least > 1 else 1, int((left - extra) // each)))
+    recipes, per_round = plan(scales[:kept])
+    count = rounds or max(1, min(ROUNDS if least > 1 else 1, int((left - extra) // per_round)))
     left_out = ""
     if kept < most:
         left_out = f"; skipped, not enough time: scales {', '.join(map(str, scales[kept:]))}"
@@ -302,6 +301,6 @@ def _plan(
             plan([])
     tell(
         f"Cross-validating {len(recipes)} recipes, {count} round{'s' * (count > 1)} of 5 folds: "
-        f"about {duration(count * each + extra)}{left_out}."
+        f"about {duration(count * per_round + extra)}{left_out}."
     )
     return recipes, count, done

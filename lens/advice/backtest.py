@@ -64,27 +64,27 @@ class Backtest:
         return asdict(self) | {"verdict": self.verdict}
 
 
-def sentence(found: Backtest) -> str:
+def sentence(result: Backtest) -> str:
     """What the back-test says, in one line."""
-    if found.stopped:
+    if result.stopped:
         return (
             "Whether choosing which pairs to label helps was not tested: the time budget was used "
             "up. `lens next` tests it."
         )
-    if found.difference is None:
+    if result.difference is None:
         return (
-            f"Choosing which pairs to label cannot be tested on {found.pairs:,} pairs "
+            f"Choosing which pairs to label cannot be tested on {result.pairs:,} pairs "
             f"({LEAST} are needed): `lens next` chooses as did best on public data."
         )
     points = (
-        f"{100 * found.difference.mean:+.1f} points [{100 * found.difference.low:+.1f}, "
-        f"{100 * found.difference.high:+.1f}] against random ones"
+        f"{100 * result.difference.mean:+.1f} points [{100 * result.difference.low:+.1f}, "
+        f"{100 * result.difference.high:+.1f}] against random ones"
     )
-    start = f"On your {found.pairs:,} pairs"
-    if found.verdict == "choose" and found.random is not None:
-        low, high = found.random.low, found.random.high
+    start = f"On your {result.pairs:,} pairs"
+    if result.verdict == "choose" and result.random is not None:
+        low, high = result.random.low, result.random.high
         return (
-            f"{start}, {found.chosen:,} chosen labels do as well as {found.random.mean:,.0f} "
+            f"{start}, {result.chosen:,} chosen labels do as well as {result.random.mean:,.0f} "
             f"[{low:,.0f}, {high:,.0f}] random ones ({points})."
         )
     return {
@@ -93,7 +93,7 @@ def sentence(found: Backtest) -> str:
         f"({points}): label at random.",
         "too few": f"{start}, there are too few labels to tell whether choosing helps "
         f"({points}): `lens next` chooses as did best on public data.",
-    }[found.verdict]
+    }[result.verdict]
 
 
 def backtest(

@@ -47,11 +47,11 @@ class Round:
     def margins(self, pairs: EmbeddedPairs, heads: dict) -> np.ndarray:
         """r(chosen) - r(rejected) [N] of every pair that is no tie, from the model that did not see
         it."""
-        found = np.empty(len(self.folds))
+        margins = np.empty(len(self.folds))
         for fold, head in enumerate(heads.values()):
             held = self.folds == fold
-            found[held] = head(pairs.chosen[held]) - head(pairs.rejected[held])
-        return found[pairs.decided]
+            margins[held] = head(pairs.chosen[held]) - head(pairs.rejected[held])
+        return margins[pairs.decided]
 
 
 def folds_of(pairs: EmbeddedPairs, seed: int) -> np.ndarray:
@@ -78,17 +78,17 @@ def make_round(
     sides = {"chosen": pairs.chosen, "rejected": pairs.rejected}
     data = {}
     for fold in range(FOLDS):
-        own = derive_seed(seed, "fold", fold) % 2**31
+        fold_seed = derive_seed(seed, "fold", fold) % 2**31
         rows = np.flatnonzero((folds != fold) & usable)
         if size < 1:
             prompts = np.unique(pairs.groups[rows])
-            kept = prompts[sample_rows(len(prompts), max(4, round(size * len(prompts))), own)]
+            kept = prompts[sample_rows(len(prompts), max(4, round(size * len(prompts))), fold_seed)]
             rows = rows[np.isin(pairs.groups[rows], kept)]
-        data[own] = training_set_of(
+        data[fold_seed] = training_set_of(
             rows,
             pairs.groups,
             sides,
-            seed=own,
+            seed=fold_seed,
             validation_fraction=VALIDATION,
             labels=pairs.labels if labels == "soft" else None,
             covariates=pairs.lengths if covariate else None,
@@ -133,10 +133,10 @@ def winners_bonus(values: np.ndarray, groups: np.ndarray) -> float:
     of it; recipes that order pairs alike owe little.
     """
     _, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    each = values.mean(axis=1)
-    sums = np.stack([np.bincount(which, weights=row, minlength=len(sizes)) for row in each])
+    means = values.mean(axis=1)
+    sums = np.stack([np.bincount(which, weights=row, minlength=len(sizes)) for row in means])
     rng = np.random.default_rng(0)
     counts = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=RESAMPLES)
     drawn = counts @ sums.T / (counts @ sizes)[:, None]
     best = drawn.argmax(axis=1)
-    return float((drawn.max(axis=1) - each.mean(axis=1)[best]).mean())
+    return float((drawn.max(axis=1) - means.mean(axis=1)[best]).mean())

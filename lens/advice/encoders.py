@@ -68,22 +68,24 @@ class Comparison:
     rounds: int
 
     def __str__(self) -> str:
-        width = max(len(each.name) for each in self.candidates)
+        width = max(len(candidate.name) for candidate in self.candidates)
         lines = [
             f"{self.pairs:,} pairs, {self.recipe}, {self.rounds} round{'s' * (self.rounds > 1)} of "
             "5-fold cross-validation by prompt, the same folds for all",
             "",
             f"  {'encoder':<{width}}  {'held-out accuracy':<22}{'features':>9}  s per 1,000 texts",
         ]
-        for each in sorted(self.candidates, key=lambda c: -c.accuracy.mean):
-            shown = f"{percent(each.accuracy.mean)} {bracket(each.accuracy)}"
+        for candidate in sorted(self.candidates, key=lambda c: -c.accuracy.mean):
+            shown = f"{percent(candidate.accuracy.mean)} {bracket(candidate.accuracy)}"
             lines.append(
-                f"  {each.name:<{width}}  {shown:<22}{each.features:>9,}  {each.seconds:.3g}"
+                f"  {candidate.name:<{width}}  {shown:<22}{candidate.features:>9,}  "
+                f"{candidate.seconds:.3g}"
             )
         lines += ["", "differences, 95 % intervals; p corrected for all comparisons (Holm):"]
         lines += [
-            f"  {each.first} - {each.second}: {points(each.difference)}, p = {each.p_value:.2g}"
-            for each in self.differences
+            f"  {difference.first} - {difference.second}: {points(difference.difference)}, "
+            f"p = {difference.p_value:.2g}"
+            for difference in self.differences
         ]
         return "\n".join([*lines, "", f"Keep {self.keep}: {self.reason}"])
 
@@ -106,16 +108,16 @@ def compare_encoders(
     recipe = Recipe(METHOD, covariate=control)
     right: list[np.ndarray] = []
     costs, features = [], []
-    for _, layers in groupby(encoders, lambda each: str(replace(each, layer=-1))):
+    for _, layers in groupby(encoders, lambda encoder: str(replace(encoder, layer=-1))):
         same = [*layers]
         tell(f"Embedding with {names[len(right)]}" + f" and {len(same) - 1} more" * (len(same) > 1))
         embedded = embed_layers(pairs, same)
         seconds = _seconds_per_thousand(pairs, same[0])
         for data in embedded:
-            found = [
+            margins = [
                 values for n in range(rounds) for _, values in round_margins(data, [recipe], n)
             ]
-            right.append(correct(np.stack(found)))
+            right.append(correct(np.stack(margins)))
             features.append(data.chosen.shape[1])
             costs.append(seconds)
     groups = embedded[0].groups[embedded[0].decided]
@@ -144,10 +146,14 @@ def conclude(
         for (i, j), gap, p in zip(both, gaps, corrected, strict=True)
     ]
     best = candidates[order[0]]
-    worse = {each.second for each in differences if each.first == best.name} & {
-        each.second for each in differences if each.first == best.name and each.p_value < LEVEL
+    worse = {difference.second for difference in differences if difference.first == best.name} & {
+        difference.second
+        for difference in differences
+        if difference.first == best.name and difference.p_value < LEVEL
     }
-    keep = min((each for each in candidates if each.name not in worse), key=lambda c: c.cost)
+    keep = min(
+        (candidate for candidate in candidates if candidate.name not in worse), key=lambda c: c.cost
+    )
     return Comparison(
         recipe,
         candidates,
@@ -184,20 +190,20 @@ def embed_layers(pairs: Preferences, encoders: Sequence[Encoder]) -> list[Embedd
     for other in encoders[1:]:
         other.share(first)
     texts, places = distinct(token_ids)
-    caches = [Cache(identity(each)) for each in encoders]
+    caches = [Cache(identity(encoder)) for encoder in encoders]
     known = [cache.find(texts) for cache in caches]
-    new = [row for row in range(len(texts)) if any(row not in found for found in known)]
+    new = [row for row in range(len(texts)) if any(row not in vectors_of for vectors_of in known)]
     if new:
         some = [texts[row] for row in new]
         numbers = [f"text {row + 1}" for row in new]
-        made = first.embed_layers(some, numbers, [each.layer for each in encoders])
-        for cache, found, vectors in zip(caches, known, made, strict=True):
+        made = first.embed_layers(some, numbers, [encoder.layer for encoder in encoders])
+        for cache, vectors_of, vectors in zip(caches, known, made, strict=True):
             cache.add(some, vectors)
-            found.update(zip(new, vectors, strict=True))
+            vectors_of.update(zip(new, vectors, strict=True))
     report = pairs.report | {"texts_cut": cut}
     embedded = []
-    for encoder, found in zip(encoders, known, strict=True):
-        both = np.stack([found[place] for place in places])
+    for encoder, vectors_of in zip(encoders, known, strict=True):
+        both = np.stack([vectors_of[place] for place in places])
         chosen, rejected = both.reshape(2, len(pairs.table), -1)
         embedded.append(EmbeddedPairs(pairs.table, chosen, rejected, encoder, report))
     return embedded

@@ -17,12 +17,12 @@ PAIRS = "pairs"  # in a reward model's folder: its pairs, for the next fit
 def saved_pairs(folder: str | Path, *, model: str | None = None, **how: object) -> EmbeddedPairs:
     """The pairs that `lens fit` or `lens advise` left in a folder. `model` says where the encoder
     is now, if it was moved; `how` as for `EmbeddedPairs.load`. LensError where there are none."""
-    for place in (Path(folder) / PAIRS, Path(folder)):
-        if (place / "pairs.parquet").is_file():
-            found = EmbeddedPairs.load(place, **how)  # type: ignore[arg-type]
-            if model and found.encoder:
-                found.encoder = replace(found.encoder, model=model)
-            return found
+    for candidate in (Path(folder) / PAIRS, Path(folder)):
+        if (candidate / "pairs.parquet").is_file():
+            pairs = EmbeddedPairs.load(candidate, **how)  # type: ignore[arg-type]
+            if model and pairs.encoder:
+                pairs.encoder = replace(pairs.encoder, model=model)
+            return pairs
     raise LensError(
         f"{folder}: holds no embedded pairs. Give the folder of a `lens fit` or `lens advise`."
     )
@@ -76,7 +76,7 @@ def _keys(table: pd.DataFrame) -> list[tuple]:
 
 def _distinct(ids: pd.Series) -> list[str]:
     """Ids, those that stand twice (row numbers of two files, for instance) with a count added."""
-    taken, found = set(ids), []
+    taken, distinct = set(ids), []
     seen: set[str] = set()
     for name in ids:
         count, new = 1, name
@@ -84,8 +84,8 @@ def _distinct(ids: pd.Series) -> list[str]:
             count += 1
             new = f"{name}+{count}" if f"{name}+{count}" not in taken else new
         seen.add(new)
-        found.append(new)
-    return found
+        distinct.append(new)
+    return distinct
 
 
 def _embedded(before: EmbeddedPairs, new: Preferences) -> EmbeddedPairs:
@@ -104,8 +104,8 @@ def _embedded(before: EmbeddedPairs, new: Preferences) -> EmbeddedPairs:
         prompts, answers = map(list, zip(*missing, strict=True))
         names = [f"new text {number}" for number in range(1, len(missing) + 1)]
         token_ids, cut = encoder.token_ids(prompts, answers, names)
-        found = encoder.embed_tokens(token_ids, names)
-        known.update(zip(missing, found, strict=True))
+        vectors = encoder.embed_tokens(token_ids, names)
+        known.update(zip(missing, vectors, strict=True))
         report["texts_cut"] = before.report.get("texts_cut", 0) + cut
         report["tokens"] = before.report.get("tokens", 0) + sum(map(len, token_ids))
     chosen, rejected = (np.stack([known[text] for text in texts]) for texts in sides.values())

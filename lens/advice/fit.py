@@ -51,23 +51,23 @@ def fit(
     rounds = [1000 * (seed + 1) + number for number in range(ROUNDS)]  # not those of an advice
     tried = _cross_validate(pairs, recipe, rounds)
     margins = tried.margins
-    folds = np.stack([fold_of_each(groups, each) for each in rounds])
-    own = derive_seed(seed, "fit") % 2**31
+    folds = np.stack([fold_of_each(groups, round_seed) for round_seed in rounds])
+    head_seed = derive_seed(seed, "fit") % 2**31
     data = training_set_of(
         np.flatnonzero(usable),
         pairs.groups,
         {"chosen": pairs.chosen, "rejected": pairs.rejected},
-        seed=own,
+        seed=head_seed,
         validation_fraction=VALIDATION,
         labels=soft,
         covariates=pairs.lengths if recipe.covariate else None,
     )
-    vaes = train_seed_vaes({own: data}) if recipe.needs_vae else {}
-    head = train(recipe, {own: data}, vaes)[own]
+    by_seed = {head_seed: data}
+    vaes = train_seed_vaes(by_seed) if recipe.needs_vae else {}
+    head = train(recipe, by_seed, vaes)[head_seed]
     every = None if judged is None else np.tile(judged, ROUNDS)
     temperature = fit_temperature(margins.ravel(), every)
-    held = held_out(margins, folds, groups, judged)
-    held |= _where_right(pairs, recipe, rounds, margins)
+    held = held_out(margins, folds, groups, judged) | _where_right(pairs, recipe, rounds, margins)
     card = {
         "recipe": recipe.as_dict(),
         "linear": "w1" not in head.weights,
@@ -75,7 +75,7 @@ def fit(
         "chosen_among": chosen_among,
         "temperature": temperature,
         "held_out": held,
-        "flags": [*pairs.flags, *vae_flags({own: data}, vaes), *named(of_held_out(margins, held))],
+        "flags": [*pairs.flags, *vae_flags(by_seed, vaes), *named(of_held_out(margins, held))],
         "data": pairs.report | _trained_on(pairs, usable) | {"sha256": pairs.sha256},
         "command": command,
         "versions": artifacts.versions(),
@@ -99,7 +99,7 @@ class _Tried:
 def _cross_validate(pairs: EmbeddedPairs, recipe: Recipe, rounds: list[int]) -> _Tried:
     cuts = [make_round(pairs, n, 1.0, recipe.labels, recipe.covariate) for n in rounds]
     models = [train(recipe, cut.data) for cut in cuts]
-    margins = [cut.margins(pairs, each) for cut, each in zip(cuts, models, strict=True)]
+    margins = [cut.margins(pairs, heads) for cut, heads in zip(cuts, models, strict=True)]
     return _Tried(np.stack(margins), [*models[0].values()], cuts[0].folds)
 
 
@@ -126,8 +126,8 @@ def _errors(
         differences, labels = chosen - rejected, data.all_labels()
         return posterior(differences, data.standardiser, head.weights["w"], labels)
     texts = np.concatenate([chosen, rejected]) * data.standardiser.scale + data.standardiser.mean
-    heads = [calibrated(each, temperature) for each in fold_heads]
-    return FoldErrors(heads, np.array([each(texts).mean() for each in heads]))
+    heads = [calibrated(head, temperature) for head in fold_heads]
+    return FoldErrors(heads, np.array([head(texts).mean() for head in heads]))
 
 
 def _trained_on(pairs: EmbeddedPairs, usable: np.ndarray) -> dict:
@@ -162,18 +162,20 @@ def held_out(
         for held in np.unique(fold):
             rest, known = values[fold != held], None if labels is None else labels[fold != held]
             scaled[number, fold == held] = values[fold == held] / fit_temperature(rest, known)
-    found = [reliability(sigmoid(values)) for values in scaled]
-    shown = found[0]
+    reliabilities = [reliability(sigmoid(values)) for values in scaled]
+    shown = reliabilities[0]
     return {
         "rounds": len(margins),
         "accuracy": vars(interval_by_prompt(correct(margins), groups)),
         "log_loss": log_loss(scaled, labels),
         "log_loss_uncalibrated": log_loss(margins, labels),
-        "calibration_error": float(np.mean([each.error for each in found])),
+        "calibration_error": float(np.mean([measured.error for measured in reliabilities])),
         "calibration_error_uncalibrated": float(
             np.mean([reliability(sigmoid(values)).error for values in margins])
         ),
-        "calibration_error_by_chance": float(np.mean([each.by_chance for each in found])),
+        "calibration_error_by_chance": float(
+            np.mean([measured.by_chance for measured in reliabilities])
+        ),
         "reliability": [
             {"confidence": float(stated), "accuracy": float(seen), "pairs": int(count)}
             for stated, seen, count in zip(

@@ -32,12 +32,12 @@ class Curve:
 def curve_round(pairs: EmbeddedPairs, recipe: Recipe, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(pairs in training [S], whether each held-out pair is then ordered rightly [S, N]) for each
     share of the prompts."""
-    sizes, found = [], []
+    sizes, ordered_right = [], []
     for share in SHARES:
         cut = make_round(pairs, seed, share, recipe.labels, recipe.covariate)
         sizes.append(np.mean([len(p.rows) + len(p.validation_rows) for p in cut.data.values()]))
-        found.append(correct(cut.margins(pairs, train(recipe, cut.data))))
-    return np.array(sizes), np.stack(found)
+        ordered_right.append(correct(cut.margins(pairs, train(recipe, cut.data))))
+    return np.array(sizes), np.stack(ordered_right)
 
 
 def fit_curve(
@@ -61,22 +61,25 @@ def _resamples(outcomes: np.ndarray, groups: np.ndarray) -> np.ndarray:
     _, which = np.unique(groups, return_inverse=True)
     count, rounds = which.max() + 1, len(outcomes)
     by_prompt = np.stack(
-        [[np.bincount(which, weights=row, minlength=count) for row in each] for each in outcomes]
+        [
+            [np.bincount(which, weights=row, minlength=count) for row in round_outcomes]
+            for round_outcomes in outcomes
+        ]
     )  # [rounds, S, prompts]
     pairs_of = np.bincount(which, minlength=count)
-    found = []
+    resampled = []
     for _ in range(RESAMPLES):
         prompts = rng.integers(count, size=count)
         chosen_rounds = rng.integers(rounds, size=rounds)
         sums = by_prompt[chosen_rounds][:, :, prompts].sum(axis=(0, 2))
-        found.append(sums / (rounds * pairs_of[prompts].sum()))
-    return np.array(found)
+        resampled.append(sums / (rounds * pairs_of[prompts].sum()))
+    return np.array(resampled)
 
 
 def extrapolate(sizes: np.ndarray, accuracies: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     """Accuracies [B, A] at `ahead` [A] for those at `sizes` [B, S], by the least squares law."""
     best = np.full(len(accuracies), np.inf)
-    found = np.zeros((len(accuracies), len(ahead)))
+    predicted = np.zeros((len(accuracies), len(ahead)))
     mean = accuracies.mean(axis=1)
     for exponent in EXPONENTS:
         x = -(sizes**-exponent)
@@ -90,8 +93,8 @@ def extrapolate(sizes: np.ndarray, accuracies: np.ndarray, ahead: np.ndarray) ->
         better = errors < best
         best[better] = errors[better]
         law = top[:, None] - slope[:, None] * ahead**-exponent
-        found[better] = law[better]
-    return found
+        predicted[better] = law[better]
+    return predicted
 
 
 def _intervals(draws: np.ndarray) -> list[Interval]:

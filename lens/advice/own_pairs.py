@@ -103,8 +103,8 @@ class EmbeddedPairs:
         (`lens.core.diagnostics`)."""
         constant = constant_features(np.concatenate([self.chosen, self.rejected]))
         alike = int(identical_pairs(self.chosen, self.rejected).sum())
-        found = diagnostics.embedding_flags(int(constant.sum()), len(constant), alike, len(self))
-        return diagnostics.named([*pair_flags(self.table), *found])
+        flags = diagnostics.embedding_flags(int(constant.sum()), len(constant), alike, len(self))
+        return diagnostics.named([*pair_flags(self.table), *flags])
 
     @property
     def sha256(self) -> str:
@@ -271,8 +271,8 @@ def encoder_request(encoder: Encoder) -> dict:
         stamps: dict = {n: [s.st_size, s.st_mtime_ns] for n, s in zip(names, stats, strict=True)}
     else:
         revision = encoder.revision or "main"
-        found = try_to_load_from_cache(encoder.model, "config.json", revision=revision)
-        stamps = {"commit": Path(found).parent.name if isinstance(found, str) else None}
+        config_file = try_to_load_from_cache(encoder.model, "config.json", revision=revision)
+        stamps = {"commit": Path(config_file).parent.name if isinstance(config_file, str) else None}
     return encoder.as_dict() | {"files": stamps}
 
 
@@ -283,7 +283,7 @@ def kept(folder: str | Path, pairs: Preferences, encoder: Encoder) -> EmbeddedPa
     if not (folder / "pairs.json").is_file():
         return None
     try:
-        found = EmbeddedPairs.load(
+        saved = EmbeddedPairs.load(
             folder,
             device=encoder.device,
             batch_tokens=encoder.batch_tokens,
@@ -291,11 +291,11 @@ def kept(folder: str | Path, pairs: Preferences, encoder: Encoder) -> EmbeddedPa
         )
     except LensError:  # an earlier run was stopped while it wrote
         return None
-    same = found.report.get("asked") == encoder_request(encoder) and found.table.equals(pairs.table)
+    same = saved.report.get("asked") == encoder_request(encoder) and saved.table.equals(pairs.table)
     if not same:
         return None
-    found.report = pairs.report | {name: found.report[name] for name in OF_EMBEDDING}
-    return found
+    saved.report = pairs.report | {name: saved.report[name] for name in OF_EMBEDDING}
+    return saved
 
 
 def seconds_to_embed(encoder: Encoder, token_ids: list[list[int]], names: list[str]) -> float:

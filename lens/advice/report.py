@@ -22,8 +22,12 @@ def as_json(advice: Advice) -> dict:
         "seconds": round(advice.seconds, 1),
         **({"stopped": advice.stopped} if advice.stopped else {}),
         "accuracy": [recipe.as_dict() | vars(value) for recipe, value in advice.accuracy.items()],
-        "comparisons": [_comparison(each) for each in advice.comparisons],
-        **({"soft_labels": [_comparison(each) for each in advice.soft]} if advice.soft else {}),
+        "comparisons": [_comparison(comparison) for comparison in advice.comparisons],
+        **(
+            {"soft_labels": [_comparison(comparison) for comparison in advice.soft]}
+            if advice.soft
+            else {}
+        ),
         "recommended": advice.recommended.as_dict(),
         **({"expected_accuracy": vars(advice.expected)} if advice.expected else {}),
         "parts": [part.as_dict() for part in advice.parts],
@@ -41,11 +45,11 @@ def as_json(advice: Advice) -> dict:
     }
 
 
-def _comparison(each: Comparison) -> dict:
-    return each.recipe.as_dict() | {
-        "control": each.control.as_dict(),
-        "difference": vars(each.difference),
-        "corrected": vars(each.corrected),
+def _comparison(comparison: Comparison) -> dict:
+    return comparison.recipe.as_dict() | {
+        "control": comparison.control.as_dict(),
+        "difference": vars(comparison.difference),
+        "corrected": vars(comparison.corrected),
     }
 
 
@@ -60,11 +64,11 @@ def draw(advice: Advice) -> "Figure":
     fig, axes = figures.figure(1, 2, height=2.6)
     left, right = axes[0]
     rows = sorted(advice.accuracy.items(), key=lambda item: item[1].mean)
-    for place, (recipe, value) in enumerate(rows):
+    for height, (recipe, value) in enumerate(rows):
         look = figures.line_style(*METHODS[recipe.method].look)
         left.errorbar(
             100 * value.mean,
-            place,
+            height,
             xerr=[[100 * (value.mean - value.low)], [100 * (value.high - value.mean)]],
             color=look["color"],
             marker=look["marker"],

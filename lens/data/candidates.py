@@ -45,25 +45,25 @@ def normalise_pool(
         try:
             messages = as_messages(row["prompt"])
             check_turns(messages)
-            found = [
+            candidates = [
                 *_candidate_rows(row, messages, place, response_field, gold_field, max_candidates)
             ]
         except InvalidRowError as error:
             raise LensError(f"{place}: {error} Fix or remove the row.") from error
-        size = size or len(found)
-        if len(found) != size or size < 2:
+        size = size or len(candidates)
+        if len(candidates) != size or size < 2:
             raise LensError(
-                f"{place}: {len(found)} candidates. Every prompt needs the same number of "
+                f"{place}: {len(candidates)} candidates. Every prompt needs the same number of "
                 "candidates, at least 2. Cut longer pools with `max_candidates`."
             )
-        prompt_id = found[0][0]
+        prompt_id = candidates[0][0]
         if prompt_id in places:
             raise LensError(
                 f"{place}: the id {prompt_id!r:.80} is used twice, first in row "
                 f"{places[prompt_id]}. Make ids unique or remove them."
             )
         places[prompt_id] = row_number(place)
-        table += found
+        table += candidates
     return pd.DataFrame(table, columns=[*COLUMNS, "gold"] if gold_field else COLUMNS)
 
 

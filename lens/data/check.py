@@ -81,9 +81,9 @@ def check_data(
     made = settled(given, labels)
     table, report = normalise_pairs(made, group_by=group_by, invalid_rows="drop")
     messages = table["prompt"].map(json.loads)
-    turns = messages.map(lambda said: sum(message["role"] == "user" for message in said))
+    turns = messages.map(lambda chat: sum(message["role"] == "user" for message in chat))
     lengths = {
-        "prompt": messages.map(lambda said: sum(len(message["content"]) for message in said)),
+        "prompt": messages.map(lambda chat: sum(len(message["content"]) for message in chat)),
         "chosen": table["chosen"].str.len(),
         "rejected": table["rejected"].str.len(),
     }
@@ -111,7 +111,9 @@ def check_data(
         longer_answer_wins=longer_wins(table),
         example={
             "place": report.places[first["id"]],
-            "prompt": "\n\n".join(f"{said['role']}: {said['content']}" for said in messages[0]),
+            "prompt": "\n\n".join(
+                f"{message['role']}: {message['content']}" for message in messages[0]
+            ),
             "chosen": first["chosen"],
             "rejected": first["rejected"],
         },
@@ -128,55 +130,55 @@ def _repeats(messages: list[dict], *answers: str) -> bool:
 
 def warnings(check: DataCheck) -> list[str]:
     """What may spoil results or mislead, each in a sentence or two."""
-    found = []
+    texts = []
     if check.pairs < FEW_PAIRS:
-        found.append(f"Few pairs ({check.pairs}): intervals will be wide.")
+        texts.append(f"Few pairs ({check.pairs}): intervals will be wide.")
     share = check.most_pairs_per_prompt / check.pairs
     if check.prompts == 1:
-        found.append("All pairs share one prompt, so none can be held out for a test.")
+        texts.append("All pairs share one prompt, so none can be held out for a test.")
     elif share > LARGE_SHARE:
-        found.append(
+        texts.append(
             f"One prompt holds {share:.0%} of the pairs: pairs of one prompt stay on one side of "
             "a split, and what is learned leans on it."
         )
     longer = check.longer_answer_wins
     if not LENGTH_BIAS[0] <= longer <= LENGTH_BIAS[1]:
-        found.append(
+        texts.append(
             f"The longer answer wins in {longer:.0%} of the pairs: a model may learn length "
             "rather than quality."
         )
     if is_biased(check.first_answer_wins):
-        found.append(
+        texts.append(
             f"The first answer wins in {check.first_answer_wins}: annotators may lean to a side. "
             "Show the answers in random order, and look at the labels."
         )
     if check.form.contradictions:
-        found.append(
+        texts.append(
             f"In {check.form.contradictions} pairs the chosen answer is scored below the rejected "
             "one; the label was kept."
         )
     if check.prompt_repeated > check.pairs / 2:
-        found.append(
+        texts.append(
             f"In {check.prompt_repeated:,} pairs both answers begin with the text of the prompt, "
             "and are read as they stand. If it is not part of the answers, cut it off."
         )
-    found += [check.form.overruled] if check.form.overruled else []
+    texts += [check.form.overruled] if check.form.overruled else []
     if warning := unused_warning([*check.form.telling, *check.form.inside]):
-        found.append(warning)
+        texts.append(warning)
     if check.contradicting_pairs:
-        found.append(
+        texts.append(
             f"{check.contradicting_pairs} pairs contradict one another: the same two answers to "
             "the same prompt, labelled both ways."
         )
     if check.near_duplicates:
-        found.append(
+        texts.append(
             f"{check.near_duplicates:,} of {check.prompts:,} prompts are near duplicates of an "
             f"earlier one (Jaccard {THRESHOLD} or more of {WIDTH}-character pieces). A split keeps "
             "equal prompts together, but not these, and a test on them flatters."
         )
     if check.duplicates:
-        found.append(f"{check.duplicates} pairs are exact copies of earlier ones.")
-    return found
+        texts.append(f"{check.duplicates} pairs are exact copies of earlier ones.")
+    return texts
 
 
 def render(check: DataCheck) -> str:

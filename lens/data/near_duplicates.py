@@ -62,17 +62,17 @@ def template(texts: Sequence[str]) -> np.ndarray:
     if len(texts) < FEWEST:
         return np.empty(0, np.uint64)
     some = texts[:: max(1, len(texts) // SAMPLE)]
-    found, counts = np.unique(np.concatenate([pieces(text) for text in some]), return_counts=True)
+    hashes, counts = np.unique(np.concatenate([pieces(text) for text in some]), return_counts=True)
     common = 2 * counts > len(some)
     enough = counts[common].sum() >= TEMPLATE_SHARE * counts.sum()
-    return found[common] if enough else np.empty(0, np.uint64)
+    return hashes[common] if enough else np.empty(0, np.uint64)
 
 
 def own_pieces(text: str, common: np.ndarray) -> np.ndarray:
     """A text's pieces without the common ones, or all where nothing else is left."""
     every = pieces(text)
-    own = np.setdiff1d(every, common, assume_unique=True) if len(common) else every
-    return own if len(own) else every
+    distinctive = np.setdiff1d(every, common, assume_unique=True) if len(common) else every
+    return distinctive if len(distinctive) else every
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
@@ -83,7 +83,7 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
 
 class Index:
     """Texts to be found again by one that nearly says the same, less the pieces in `common`. Holds
-    at most `size`, at places from 0 on; memory grows with them, some 10 KB each."""
+    at most `size`, numbered from 0 on; memory grows with them, some 10 KB each."""
 
     def __init__(self, size: int, common: np.ndarray):
         from datasketch import MinHash, MinHashLSH
@@ -98,86 +98,88 @@ class Index:
 
     def sketch(self, text: str) -> tuple:
         """(pieces, their MinHash) of a text, which `add` and `near` take."""
-        own, hashed = own_pieces(text, self._common), self._empty.copy()
-        hashed.update_batch((own >> np.uint64(32)).tolist())
-        return own, hashed
+        text_pieces, hashed = own_pieces(text, self._common), self._empty.copy()
+        hashed.update_batch((text_pieces >> np.uint64(32)).tolist())
+        return text_pieces, hashed
 
-    def add(self, place: int, sketch: tuple) -> None:
-        own, hashed = sketch
-        self._buckets.insert(place, hashed)
-        self._pieces[place], self._sizes[place] = own, len(own)
-        self._values[place] = hashed.hashvalues
+    def add(self, number: int, sketch: tuple) -> None:
+        text_pieces, hashed = sketch
+        self._buckets.insert(number, hashed)
+        self._pieces[number], self._sizes[number] = text_pieces, len(text_pieces)
+        self._values[number] = hashed.hashvalues
 
-    def remove(self, place: int) -> None:
-        self._buckets.remove(place)
-        del self._pieces[place]
+    def remove(self, number: int) -> None:
+        self._buckets.remove(number)
+        del self._pieces[number]
 
     def near(self, sketch: tuple) -> Iterator[tuple[int, float]]:
-        """(place, similarity) of the near duplicates held, by place."""
-        own, hashed = sketch
+        """(number, similarity) of the near duplicates held, by number."""
+        text_pieces, hashed = sketch
         proposed = np.array(sorted(self._buckets.query(hashed)), np.int64)
         if not len(proposed):
             return
         sizes = self._sizes[proposed]
-        within = np.minimum(sizes, len(own)) >= THRESHOLD * np.maximum(sizes, len(own))
+        within = np.minimum(sizes, len(text_pieces)) >= THRESHOLD * np.maximum(
+            sizes, len(text_pieces)
+        )
         proposed = proposed[within]
         agree = (self._values[proposed] == hashed.hashvalues).mean(axis=1)
-        for place in proposed[agree >= AGREEMENT].tolist():
-            score = similarity(own, self._pieces[place])
+        for number in proposed[agree >= AGREEMENT].tolist():
+            score = similarity(text_pieces, self._pieces[number])
             if score >= THRESHOLD:
-                yield place, score
+                yield number, score
 
 
 def near_duplicates(texts: Sequence[str], among: Sequence[str]) -> dict[int, tuple[int, float]]:
     """{i: (j, similarity)}: the texts with a near duplicate (or an equal) among others, and the
     first of those. Holds `texts` in memory and goes through `among`, so let the first be fewer."""
-    index, found = Index(len(texts), template([*texts, *among])), {}
-    for place, text in enumerate(texts):
-        index.add(place, index.sketch(text))
+    index, matches = Index(len(texts), template([*texts, *among])), {}
+    for number, text in enumerate(texts):
+        index.add(number, index.sketch(text))
     for other, text in enumerate(among):
-        for place, score in index.near(index.sketch(text)):
-            found[place] = (other, score)
-            index.remove(place)
-    return dict(sorted(found.items()))
+        for number, score in index.near(index.sketch(text)):
+            matches[number] = (other, score)
+            index.remove(number)
+    return dict(sorted(matches.items()))
 
 
 def repeated(texts: Sequence[str]) -> dict[int, tuple[int, float]]:
     """{i: (j, similarity)}: the texts that nearly say what one before them does, and the first."""
-    index, found = Index(len(texts), template(texts)), {}
-    for place, text in enumerate(texts):
+    index, matches = Index(len(texts), template(texts)), {}
+    for number, text in enumerate(texts):
         sketch = index.sketch(text)
         near = next(index.near(sketch), None)
         if near:
-            found[place] = near
-        index.add(place, sketch)
-    return found
+            matches[number] = near
+        index.add(number, sketch)
+    return matches
 
 
 def counted(prompts: Mapping[str, str], training: Mapping[str, str]) -> dict:
     """How many of the prompts {place: text} have a near duplicate among the training prompts, and
     where the first ones stand, as JSON values."""
     places, others = list(prompts), list(training)
-    found = near_duplicates(list(prompts.values()), list(training.values()))
+    matches = near_duplicates(list(prompts.values()), list(training.values()))
     return {
         "prompts": len(places),
-        "near_duplicates": len(found),
-        "share": len(found) / len(places) if places else 0.0,
+        "near_duplicates": len(matches),
+        "share": len(matches) / len(places) if places else 0.0,
         "first": [
             {"prompt": places[i], "training_prompt": others[j], "similarity": round(score, 3)}
-            for i, (j, score) in list(found.items())[:SHOWN]
+            for i, (j, score) in list(matches.items())[:SHOWN]
         ],
     }
 
 
 def flag(count: Mapping, what: str) -> list[tuple[str, str]]:
     """As `core.diagnostics` has flags, where `counted` found some; `what` says which prompts."""
-    found, prompts = count["near_duplicates"], count["prompts"]
-    if not found:
+    duplicates, prompts = count["near_duplicates"], count["prompts"]
+    if not duplicates:
         return []
     return [
         (
             "near_duplicate_prompts",
-            f"{found:,} of {prompts:,} {what} ({100 * count['share']:.1f} %), Jaccard {THRESHOLD} "
-            f"or more of {WIDTH}-character pieces",
+            f"{duplicates:,} of {prompts:,} {what} ({100 * count['share']:.1f} %), Jaccard "
+            f"{THRESHOLD} or more of {WIDTH}-character pieces",
         )
     ]

@@ -33,8 +33,8 @@ def of_strength(strength: float | None, scale: float | str | None) -> dict:
     probability `label`."""
     if scale == "share":
         return {"label": strength}
-    found = {} if strength is None else {"strength": strength}
-    return found | ({} if scale is None else {"scale": scale})
+    fields = {} if strength is None else {"strength": strength}
+    return fields | ({} if scale is None else {"scale": scale})
 
 
 def settled(pairs: Iterable[Row], labels: str) -> list[Row]:
@@ -52,9 +52,9 @@ def settled(pairs: Iterable[Row], labels: str) -> list[Row]:
 
 def label_counts(pairs: Iterable[Row]) -> dict[str, int] | None:
     """How many pairs there are, with a label below 1 (`graded`) and ties; None where all are 1."""
-    found = [pair["label"] for _, pair in settled(pairs, "soft")]
-    counts = {"pairs": len(found), "graded": sum(label < 1 for label in found)}
-    return counts | {"ties": found.count(0.5)} if counts["graded"] else None
+    values = [pair["label"] for _, pair in settled(pairs, "soft")]
+    counts = {"pairs": len(values), "graded": sum(label < 1 for label in values)}
+    return counts | {"ties": values.count(0.5)} if counts["graded"] else None
 
 
 def label_of(pair: dict, most: float = 0.0) -> float:
@@ -75,5 +75,5 @@ def label_of(pair: dict, most: float = 0.0) -> float:
 
 
 def _strength(pair: dict) -> float | None:
-    found = pair.get("strength", pair.get("gap"))
-    return None if found is None else abs(found)
+    size = pair.get("strength", pair.get("gap"))
+    return None if size is None else abs(size)

@@ -89,11 +89,11 @@ def near_duplicates_of_training(
         split: {places[row.id]: row.group for row in part.drop_duplicates("group").itertuples()}
         for split, part in pairs.groupby("split")
     }
-    found = {"test": counted(of_split["test"], of_split["train"])}
+    counts = {"test": counted(of_split["test"], of_split["train"])}
     if pool is not None:
         prompts = {f"prompt {key}": text for key, text in pool_groups(pool, group_by).items()}
-        found["pool"] = counted(prompts, of_split["train"])
-    return found
+        counts["pool"] = counted(prompts, of_split["train"])
+    return counts
 
 
 def _limit(pairs: pd.DataFrame, most: int | None, seed: int) -> pd.DataFrame:

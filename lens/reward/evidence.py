@@ -152,17 +152,17 @@ def _left_out(left: np.ndarray, kept: np.ndarray, y: np.ndarray, groups: np.ndar
     left': y - (I - H)^-1 (y - H y) on the prompt's block."""
     residual = y - (kept * (left.T @ y)) @ left.T
     _, of_pair, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    found = np.empty_like(residual)
+    left_out = np.empty_like(residual)
     alone = counts[of_pair] == 1
     leverage = kept @ np.square(left[alone]).T
-    found[:, alone] = y[alone] - residual[:, alone] / (1 - leverage)
+    left_out[:, alone] = y[alone] - residual[:, alone] / (1 - leverage)
     order = np.argsort(of_pair, kind="stable")
     for rows in np.split(order, np.cumsum(counts)[:-1]):
         if len(rows) > 1:
             part = left[rows]
             blocks = np.eye(len(rows)) - (part * kept[:, None]) @ part.T
-            found[:, rows] = y[rows] - np.linalg.solve(blocks, residual[:, rows, None])[..., 0]
-    return found
+            left_out[:, rows] = y[rows] - np.linalg.solve(blocks, residual[:, rows, None])[..., 0]
+    return left_out
 
 
 def posterior(evidence: np.ndarray) -> np.ndarray:
@@ -215,11 +215,11 @@ def linear_solutions(
 
 def joined(parts: Iterable[Shrunken]) -> Shrunken:
     """All solutions of several."""
-    found = list(parts)
+    solutions = list(parts)
     return Shrunken(
-        np.concatenate([each.parameters for each in found]),
-        np.concatenate([each.evidence for each in found]),
-        np.concatenate([each.margins for each in found]),
+        np.concatenate([solution.parameters for solution in solutions]),
+        np.concatenate([solution.evidence for solution in solutions]),
+        np.concatenate([solution.margins for solution in solutions]),
     )
 
 
@@ -241,13 +241,13 @@ def fit(
     targets = targets_of(len(groups), labels)
     if covariate is not None:
         targets = targets - covariate * (covariate @ targets) / (covariate @ covariate)
-    found = linear_solutions(chosen, rejected, groups, targets, weighed)
-    chances = posterior(found.evidence)
-    margins = chances @ found.margins
+    solutions = linear_solutions(chosen, rejected, groups, targets, weighed)
+    chances = posterior(solutions.evidence)
+    margins = chances @ solutions.margins
     length = length_of(margins, labels)
     by_prior = chances.reshape(len(weighed), len(EXPONENTS), len(SHRINKAGES)).sum(axis=0)
     return LinearReward(
-        (length * chances @ found.parameters).astype(np.float32),
+        (length * chances @ solutions.parameters).astype(np.float32),
         length * margins,
         float(np.exp(by_prior[0] @ np.log(SHRINKAGES) / by_prior[0].sum())),
         float(by_prior[1].sum()),
@@ -268,14 +268,14 @@ def of_all(data: TrainingSet) -> LinearReward:
 
 def evidence_probe(data: TrainingSet) -> Training:
     """The probe r(e) = w . e with `fit`'s w, from all N pairs."""
-    found, labels = data.once(of_all), data.all_labels()
+    reward, labels = data.once(of_all), data.all_labels()
     return Training(
-        {"w": found.weights},
+        {"w": reward.weights},
         {
-            "pairs_per_epoch": len(found.margins),
-            "shrinkage": found.shrinkage,
-            "spectral_prior": found.spectral,
-            "text_noise": found.text_noise,
-            "left_out_loss": float(cross_entropy(found.margins, labels).mean()),
+            "pairs_per_epoch": len(reward.margins),
+            "shrinkage": reward.shrinkage,
+            "spectral_prior": reward.spectral,
+            "text_noise": reward.text_noise,
+            "left_out_loss": float(cross_entropy(reward.margins, labels).mean()),
         },
     )

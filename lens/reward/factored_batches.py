@@ -120,13 +120,13 @@ class Batches:
         if not isinstance(pairs, Moved):
             return pairs.rewards(start)
         hidden = []
-        for place, run in enumerate(pairs.runs):
+        for index, run in enumerate(pairs.runs):
             if run not in self.fixed:
-                source, weight = self.lines[run], cast(Linear, start[0]).weight[place]
+                source, weight = self.lines[run], cast(Linear, start[0]).weight[index]
                 parts = [*source.originals.values(), source.line.unsqueeze(0)]
                 self.fixed[run] = torch.cat([part @ weight.T for part in parts])
-            known, far = self.fixed[run], pairs.amounts[place].unsqueeze(1)
-            hidden.append(known[pairs.places[place]] + far * known[-1])
+            known, far = self.fixed[run], pairs.amounts[index].unsqueeze(1)
+            hidden.append(known[pairs.places[index]] + far * known[-1])
         return _after_first(start, torch.stack(hidden))
 
     def _moved(
@@ -167,11 +167,11 @@ class Batches:
         if self.held != tuple(runs) or self.room.shape[1] < count + originals:
             self.held = tuple(runs)
             self.room = vectors.new_zeros(len(runs), count + new.shape[1], dim)
-            for place, run in enumerate(runs):
-                self.room[place, :count] = self.factors[run][0]
+            for index, run in enumerate(runs):
+                self.room[index, :count] = self.factors[run][0]
         embeddings = self.room[:, : count + originals]
         synthetic = vectors.new_zeros(len(runs), int(new.sum(dim=1).max()), count)
-        for place, (run, r, v) in enumerate(zip(runs, rows, variants, strict=True)):
+        for index, (run, r, v) in enumerate(zip(runs, rows, variants, strict=True)):
             weights = self.factors[run][1]
             old = own = 0
             for i, side in enumerate(SIDES):
@@ -181,9 +181,9 @@ class Batches:
                     self.decoded[run].originals[side],
                     0,
                     kept,
-                    out=embeddings[place, count + old : count + old + len(kept)],
+                    out=embeddings[index, count + old : count + old + len(kept)],
                 )
-                synthetic[place, own : own + len(made)] = weights[side][made, v[is_new, i] - 1]
+                synthetic[index, own : own + len(made)] = weights[side][made, v[is_new, i] - 1]
                 old, own = old + len(kept), own + len(made)
         order = torch.where(new, originals + new.cumsum(dim=1), (~new).cumsum(dim=1)) - 1
         return Factored(embeddings, synthetic, order)

@@ -49,12 +49,12 @@ def train(
         seed: leave_out(part, seed, passes=head["epochs"] * scale // 2, noise=noise)
         for seed, part in data.items()
     }
-    runs = [fold.run for each in folds.values() for fold in each]
+    runs = [fold.run for seed_folds in folds.values() for fold in seed_folds]
     options = {"epochs": 1, "patience": 1, "learning_rate": LEARNING_RATE, "centred": True}
     trained = iter(train_mlps(runs, **head | options))
     return {
-        seed: _combine(data[seed], each, [next(trained) for _ in each])
-        for seed, each in folds.items()
+        seed: _combine(data[seed], seed_folds, [next(trained) for _ in seed_folds])
+        for seed, seed_folds in folds.items()
     }
 
 
@@ -71,7 +71,7 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
     draws = max(1, passes * len(part.chosen) // ((count - 1) * len(chosen)))
     folds = []
     for fold, (kept, held) in enumerate(GroupKFold(count).split(chosen, groups=groups)):
-        own = TrainingSet(
+        fold_data = TrainingSet(
             chosen[kept],
             rejected[kept],
             chosen[held],
@@ -84,14 +84,18 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
             labels=None if labels is None else labels[kept],
             validation_labels=None if labels is None else labels[held],
         )
-        line = noise * spread(own.chosen, own.rejected, own.groups, own.labels)
+        line = noise * spread(
+            fold_data.chosen, fold_data.rejected, fold_data.groups, fold_data.labels
+        )
         source = Along(
-            *map(torch.from_numpy, (own.chosen, own.rejected, line)),
+            *map(torch.from_numpy, (fold_data.chosen, fold_data.rejected, line)),
             seed=derive_seed(seed, "synthesis", fold),
         )
         variants = torch.arange(1, 1 + draws)  # never without noise
         composition = variants[None, :, None].expand(len(kept), -1, 2)
-        folds.append(Fold(Run(own, source, composition, derive_seed(seed, "head", fold)), held))
+        folds.append(
+            Fold(Run(fold_data, source, composition, derive_seed(seed, "head", fold)), held)
+        )
     return folds
 
 
@@ -179,11 +183,11 @@ def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> T
         model = RewardHead(training.weights, part.standardiser)
         margins[fold.held] = model.score_standardised(chosen[fold.held])
         margins[fold.held] -= model.score_standardised(rejected[fold.held])
-    found = shares(first.margins, margins, labels, groups)
-    weights = {"w": np.float32(found.first) * first.weights["w"]}
-    networks = [(found.first, first.weights)] if "w1" in first.weights else []
-    if found.networks > 0:
-        networks += [(found.networks / len(trained), training.weights) for training in trained]
+    combined = shares(first.margins, margins, labels, groups)
+    weights = {"w": np.float32(combined.first) * first.weights["w"]}
+    networks = [(combined.first, first.weights)] if "w1" in first.weights else []
+    if combined.networks > 0:
+        networks += [(combined.networks / len(trained), training.weights) for training in trained]
     if networks:
         weights |= _sum(networks)
     return Training(
@@ -193,9 +197,9 @@ def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> T
             "steps": sum(training.metrics["steps"] for training in trained),
             "closed_form_network": first.network,
             "text_noise": first.text_noise,
-            "first_share": found.first,
-            "network_share": found.networks,
-            "network_z": found.z,
+            "first_share": combined.first,
+            "network_share": combined.networks,
+            "network_z": combined.z,
         },
     )
 

@@ -52,15 +52,15 @@ def solve(
     """
     share = (kept / kept.sum(axis=1, keepdims=True)).T
     targets = np.ones(len(x.left)) if labels is None else np.asarray(labels, np.float64)
-    found = np.zeros((len(x.singular), len(penalties)))
+    minima = np.zeros((len(x.singular), len(penalties)))
     live, points = np.arange(len(penalties)), _Points(x)
     for _ in range(NEWTON_STEPS):
-        step = _Step(points, found[:, live], share[:, live], penalties[live], targets[:, None])
+        step = _Step(points, minima[:, live], share[:, live], penalties[live], targets[:, None])
         live, going = live[step.going], step.going
         if not len(live):
             break
-        found[:, live] = step.end(going)
-    return found
+        minima[:, live] = step.end(going)
+    return minima
 
 
 class _Points:

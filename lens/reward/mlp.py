@@ -117,8 +117,8 @@ def _labels(runs: Sequence[Run], live: Sequence[int], rows: Sequence[Tensor]) ->
     """The labels [R, b] of a batch of the runs that go on; None if they have none."""
     if runs[0].data.labels is None:
         return None
-    found = [torch.from_numpy(runs[run].data.labels)[r] for run, r in zip(live, rows, strict=True)]
-    return torch.stack(found)
+    labels = [torch.from_numpy(runs[run].data.labels)[r] for run, r in zip(live, rows, strict=True)]
+    return torch.stack(labels)
 
 
 class _Watch:
@@ -173,13 +173,13 @@ class _Watch:
 def _arrays(state: dict[str, Tensor], start: dict[str, Tensor] | None) -> dict[str, np.ndarray]:
     """Weights as `RewardHead` has them; with those of the start, r(e) - r_0(e) as one MLP."""
     names = {"w1": "0.weight", "b1": "0.bias", "w2": "2.weight", "b2": "2.bias"}
-    own = {name: state[key].numpy() for name, key in names.items()}
+    arrays = {name: state[key].numpy() for name, key in names.items()}
     if start:
         before = {name: start[key].numpy() for name, key in names.items()}
-        own = {
-            "w1": np.concatenate([own["w1"], before["w1"]]),
-            "b1": np.concatenate([own["b1"], before["b1"]]),
-            "w2": np.concatenate([own["w2"], -before["w2"]], axis=1),
-            "b2": own["b2"] - before["b2"],
+        arrays = {
+            "w1": np.concatenate([arrays["w1"], before["w1"]]),
+            "b1": np.concatenate([arrays["b1"], before["b1"]]),
+            "w2": np.concatenate([arrays["w2"], -before["w2"]], axis=1),
+            "b2": arrays["b2"] - before["b2"],
         }
-    return own | {"w2": own["w2"][0], "b2": own["b2"][0]}
+    return arrays | {"w2": arrays["w2"][0], "b2": arrays["b2"][0]}

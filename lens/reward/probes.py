@@ -67,8 +67,8 @@ def fit_penalties(
     of mean `cross_entropy` of w . x + penalty |w|^2 / 2."""
     x, count = decompose(differences), len(penalties)
     rows = np.concatenate([np.ones((1, len(differences)), bool), kept])
-    found = solve(x, np.tile(penalties, len(rows)), np.repeat(rows, count, axis=0), labels)
-    whole, *parts = (found.T @ x.right).reshape(len(rows), count, -1)
+    coefficients = solve(x, np.tile(penalties, len(rows)), np.repeat(rows, count, axis=0), labels)
+    whole, *parts = (coefficients.T @ x.right).reshape(len(rows), count, -1)
     return whole, np.array(parts)
 
 
@@ -77,5 +77,5 @@ def fit_logistic(
 ) -> np.ndarray:
     """w [d] that minimises mean `cross_entropy` of w . x + penalty |w|^2 / 2 over rows x [n, d]."""
     x = decompose(differences)
-    found = solve(x, np.array([penalty]), np.ones((1, len(differences))), labels)
-    return (found[:, 0] @ x.right).astype(np.float32)
+    coefficients = solve(x, np.array([penalty]), np.ones((1, len(differences))), labels)
+    return (coefficients[:, 0] @ x.right).astype(np.float32)

@@ -35,12 +35,12 @@ class Network:
     def kernel(self, chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
         """J J' [N, N] for J the gradients of r(chosen) - r(rejected) of N pairs."""
         hidden, gates = zip(self.states(chosen), self.states(rejected), strict=True)
-        found = (hidden[0] - hidden[1]) @ (hidden[0] - hidden[1]).T
+        kernel = (hidden[0] - hidden[1]) @ (hidden[0] - hidden[1]).T
         sides = ((chosen, gates[0], 1), (rejected, gates[1], -1))
         for one, on, sign in sides:
             for other, also, turned in sides:
-                found += sign * turned * (one @ other.T + 1) * ((on * self.w2**2) @ also.T)
-        return found.astype(np.float64)
+                kernel += sign * turned * (one @ other.T + 1) * ((on * self.w2**2) @ also.T)
+        return kernel.astype(np.float64)
 
     def moved(
         self, chosen: np.ndarray, rejected: np.ndarray, coefficients: np.ndarray
@@ -141,13 +141,13 @@ def _without_network(linear: evidence.LinearReward) -> Reward:
 
 def evidence_network(data: TrainingSet) -> Training:
     """The same as a trained model."""
-    found, labels = data.once(of_all), data.all_labels()
+    reward, labels = data.once(of_all), data.all_labels()
     return Training(
-        found.weights,
+        reward.weights,
         {
-            "pairs_per_epoch": len(found.margins),
-            "network": found.network,
-            "text_noise": found.text_noise,
-            "left_out_loss": float(evidence.cross_entropy(found.margins, labels).mean()),
+            "pairs_per_epoch": len(reward.margins),
+            "network": reward.network,
+            "text_noise": reward.text_noise,
+            "left_out_loss": float(evidence.cross_entropy(reward.margins, labels).mean()),
         },
     )

@@ -138,7 +138,7 @@ def training_set(
     """
     pool = np.flatnonzero(pairs["split"] == "train")
     rows = pool[sample_rows(len(pool), n_pairs, seed)]
-    found = training_set_of(
+    data = training_set_of(
         rows,
         pairs["group"].to_numpy(),
         embeddings,
@@ -146,17 +146,17 @@ def training_set(
         validation_fraction=validation_fraction,
         labels=pairs["label"].to_numpy() if "label" in pairs else None,
     )
-    if found.constant_features == found.chosen.shape[1]:
+    if data.constant_features == data.chosen.shape[1]:
         raise LensError(
-            f"none of {found.constant_features} features varies over the embeddings of {n_pairs} "
+            f"none of {data.constant_features} features varies over the embeddings of {n_pairs} "
             "pairs. Look at the model, its layer and its pooling."
         )
-    if found.identical_pairs == n_pairs:
+    if data.identical_pairs == n_pairs:
         raise LensError(
             f"chosen and rejected answers have the same embeddings in all of {n_pairs} pairs. Is "
             "the text cut too short (`max_length`), or does the tokenizer not know these words?"
         )
-    return found
+    return data
 
 
 def training_set_of(
