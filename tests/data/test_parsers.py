@@ -148,6 +148,7 @@ def folder(tmp_path_factory):
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(files)
+@example((".jsonl", b'{"00": [""], "": {"": ":", "0": 0}}\n'))
 def test_any_file_is_read_or_refused_in_words(folder, file):
     check_any_file(folder, *file)
 

@@ -57,7 +57,7 @@ def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, flo
     match = VERDICT.fullmatch(word)
     if match is None:
         return None
-    side, ends = match["side"], [word_of(column)[-1] for column in short]
+    side, ends = match["side"], [word_of(column)[-1:] for column in short]
     said = match["how"] or match["before"]
     how: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(said, 3.0)
     if said is None:
@@ -86,7 +86,7 @@ def word_of(value: object) -> str:
 def not_a_side(
     value: object, columns: tuple[str, str], what: str, cure: str = " Fix the label."
 ) -> str:
-    ends = [str(column)[-1] for column in columns]
+    ends = [str(column)[-1:] for column in columns]
     return (
         f"{what} is {value!r:.80}. It must name a side ({columns[0]!r} or {columns[1]!r}, or just "
         f"{ends[0]!r} or {ends[1]!r}) or a tie ('tie', 'same', 'draw').{cure}"
