@@ -43,7 +43,7 @@ $(REAL)/gold/config.json: $(REAL)/report.json $(if $(filter hub,$(WEIGHTS)),,$(R
 	  --group-by first_turn --method linear_probe --device cpu --out $(REAL)/gold_head
 	$(BIN)/lens export $(REAL)/gold_head --device cpu --out $(REAL)/gold
 
-# Within a minute on two cores, once mypy and ruff have their caches.
+# About 80 seconds on two cores, once mypy and ruff have their caches.
 check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not torture" -n 2
 
