@@ -102,7 +102,9 @@ def first_table(run):
     rows = [[cell.strip("\N{DAGGER}") for cell in row] for row in cells]
     of_row = {(row[0], row[1]): row for row in rows}
     chosen = [rows[0], *(of_row[method_name(method), f"{scale}x"] for method, scale in ROWS)]
-    header, *rows = [[row[place] for place in (0, 1, 5, 6, 2, 3)] for row in chosen]
+    pairs, gold = (rows[0].index(name) for name in ("pair accuracy %", "gold reward"))
+    shown = (0, 1, pairs, pairs + 1, gold, gold + 1)
+    header, *rows = [[row[column] for column in shown] for row in chosen]
     return markdown_table(header, rows)
 
 
