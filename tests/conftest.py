@@ -19,6 +19,11 @@ def pytest_configure(config):
         warm.announce()
 
 
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        warm.withdraw()
+
+
 @pytest.fixture(scope="session")
 def llama_folder(tmp_path_factory):
     """A random causal LM whose logits are far from even."""

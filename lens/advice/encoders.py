@@ -146,7 +146,7 @@ def conclude(
         for (i, j), gap, p in zip(both, gaps, corrected, strict=True)
     ]
     best = candidates[order[0]]
-    worse = {difference.second for difference in differences if difference.first == best.name} & {
+    worse = {
         difference.second
         for difference in differences
         if difference.first == best.name and difference.p_value < LEVEL

@@ -7,6 +7,7 @@ look at is run by an ordinary Python: see `client.py`.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,14 @@ HERE = Path(__file__).parent
 def announce():
     """In pytest's first process, whose workers then share one server; it ends with that process."""
     os.environ.setdefault(VARIABLE, f"{tempfile.mkdtemp(prefix='lens-warm-')}:{os.getpid()}")
+
+
+def withdraw():
+    """Removes what `announce` made in this process."""
+    folder, owner = os.environ[VARIABLE].rsplit(":", 1)
+    if owner == str(os.getpid()):
+        shutil.rmtree(folder)
+        del os.environ[VARIABLE]
 
 
 def path():
