@@ -303,7 +303,7 @@ def _require_prompt(rows: list[Row], reading: Reading) -> None:
     raise LensError(
         f"{place}: there is no prompt: no column of {sorted(map(str, row))} is one, and the "
         'answers are no conversations that repeat it ("\\n\\nHuman: ...\\n\\nAssistant: ..."). '
-        f"{either(place, meant) if meant else look(place)}"
+        f"{either(place, meant)}"
     )
 
 

@@ -34,7 +34,7 @@ from lens.data.annotations.questions import (
 from lens.data.reading.sided import offered
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row, row_id
-from lens.data.texts.cures import either, look
+from lens.data.texts.cures import either
 from lens.data.texts.names import PROMPTS, Names
 
 LISTED = STEMS | {"item", "items", "option", "options", "results"}
@@ -167,7 +167,7 @@ def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
         }
         raise LensError(
             f"{place}: annotators compared answers, but none are found among {sorted(fields)}. "
-            f"{either(place, either_of) if either_of else look(place)}"
+            f"{either(place, either_of)}"
         )
     return [listed_answers(row[meant[0]]) or [] for _, row in rows], meant
 

@@ -13,7 +13,7 @@ from lens.data.annotations.answers import STRONGEST, find_verdict, position, rat
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row
 from lens.data.texts.cells import is_unjudged
-from lens.data.texts.cures import either, look
+from lens.data.texts.cures import either
 from lens.data.texts.names import WORSE
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
@@ -81,7 +81,7 @@ def choose(rows: list[Row], answers: list[Answers], given: set[str]) -> dict[str
         f"{place}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
         f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
         "needs the answers' names, left and right, a ranking, or a rating for each answer. "
-        + (either(place, numbers) if numbers else look(place))
+        + either(place, numbers)
     )
 
 

@@ -72,8 +72,10 @@ def command(place: str, columns: dict[str, str], *, renamed: bool = True) -> str
 
 
 def either(place: str, readings: dict[str, dict[str, str]]) -> str:
-    """What each reading means, with the command that asks for it; all other commands that read
-    data take the same --columns."""
+    """What each reading means, with the command that asks for it (all other commands that read
+    data take the same --columns); without any, the command that shows the row."""
+    if not readings:
+        return look(place)
     said = [f"{meaning}: {command(place, columns)}" for meaning, columns in readings.items()]
     return "Say which (any command that reads data takes --columns). " + " -- ".join(said)
 

@@ -20,7 +20,7 @@ from lens.data.reading.sided.ambiguous import (
 )
 from lens.data.reading.sided.words import NO, YES, ends_of, named_side, not_a_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
-from lens.data.texts.cures import either, look
+from lens.data.texts.cures import either
 from lens.data.texts.names import LISTS, Names, canonical, column_named, names_of, text_of
 
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
@@ -80,9 +80,7 @@ def labelled(
 
     def _cure(row: dict, where: str) -> str:
         others = offered.labels(names_of([(where, row)]), columns, label)
-        return f" Fix the label{', or name another: ' * bool(others)}" + (
-            either(where, others) if others else f". {look(where)}"
-        )
+        return f" Fix the label{', or name another:' if others else '.'} {either(where, others)}"
 
     told = told or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
     return Sides(columns[0], columns[1], (label,), judge, told, scale)
