@@ -24,6 +24,14 @@ def pytest_unconfigure(config):
         warm.withdraw()
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bytes give a test no name: a compressed file holds the second it was made in.
+
+    Workers that name the same test differently refuse to run at all.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def llama_folder(tmp_path_factory):
     """A random causal LM whose logits are far from even."""
