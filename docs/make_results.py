@@ -10,13 +10,15 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
 
+import pandas as pd
 import yaml
 
-from lens.files.artifacts import read_json, versions, write_text
+from lens.files.artifacts import read_json, versions, write_table, write_text
 from lens.paper.method_names import method_name
 from lens.report.render import markdown_table
 
@@ -38,26 +40,25 @@ def settings_stamp(runs, root=ROOT):
     return hashlib.sha256(json.dumps([configs, sizes]).encode()).hexdigest()[:12]
 
 
-def cost_table(runs):
-    """CPU minutes of each stage's jobs, start-up and stopped ones included."""
+def cost_line(runs):
+    """CPU minutes of each stage's jobs, start-up and stopped ones included; short stages in sum."""
     spent = defaultdict(float)
     for run in runs:
         for file in sorted((RESULTS / run).rglob("cost.json")):
             stage = file.relative_to(RESULTS / run).parts[0]
-            spent[run, stage] += read_json(file)["cpu_seconds"] / 60
-    rows = [[run, f"`{stage}`", f"{minutes:.1f}"] for (run, stage), minutes in spent.items()]
-    return markdown_table(["run", "stage", "CPU minutes"], rows)
+            spent[stage] += read_json(file)["cpu_seconds"] / 60
+    long = [f"`{stage}` {minutes:.0f}" for stage, minutes in spent.items() if minutes >= 1]
+    return f"CPU minutes: {sum(spent.values()):.0f} in total; {', '.join(long)}."
 
 
-def texts(runs):
+def text_lines(runs):
     """How many texts each model read, and how many of them were cut."""
-    rows = []
     for run in runs:
         for file in sorted((RESULTS / run).glob("embed_*/*/*/metrics.json")):
             stage, dataset, model = file.relative_to(RESULTS / run).parts[:3]
-            counts = [f"{read_json(file)['metrics'][key]:,}" for key in COUNTED]
-            rows.append([run, f"`{stage}`", dataset, model, *counts])
-    return markdown_table(["run", "stage", "data", "model", "texts", "tokens", "cut"], rows)
+            metrics = read_json(file)["metrics"]
+            texts, tokens, cut = (f"{metrics[key]:,}" for key in COUNTED)
+            yield f"- `{stage}`, {dataset}, {model}: {texts} texts, {tokens} tokens, {cut} cut."
 
 
 COUNTED = ("texts", "tokens", "texts_shortened")
@@ -82,30 +83,68 @@ def page(runs):
         f"{platform.machine()}, Python {own['python']}, torch {own['torch']}, transformers "
         f"{own['transformers']}.",
         *([gold_line()] if "real" in runs else []),
-        cost_table(runs),
-        texts(runs),
+        cost_line(runs),
+        "\n".join(text_lines(runs)),
     ]
     for run in runs:
-        paper = RESULTS / run / "paper"
-        tables = [file for name in TABLES if (file := paper / f"{name}.md").is_file()]
-        parts += [f"### {run}.yaml", *(file.read_text(encoding="utf-8").strip() for file in tables)]
-    return "\n\n".join(parts)
+        parts.append(f"### {run}.yaml")
+        for title, table in blocks(run):
+            parts += [f"**{title}**", markdown_table(*columns(at_largest_scale(table)))]
+        parts.append(f"[All scales and columns](results_{run}.csv).")
+    return "\n\n".join(part.strip() for part in parts)
+
+
+def blocks(run, names=TABLES):
+    """(title, rows of cells, the header first) of each block of the run's tables."""
+    for name in names:
+        if (file := RESULTS / run / f"paper/{name}.md").is_file():
+            yield from parsed(file.read_text(encoding="utf-8"))
+
+
+def parsed(text):
+    """(title, rows of cells, the header first) of each titled table of a Markdown text."""
+    for title, lines in re.findall(r"^\*\*(.+?)\*\*\n\n((?:\|.*\n)+)", text, re.MULTILINE):
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines.split("\n")]
+        yield title, [row for row in rows[:-1] if not row[0].startswith(":--")]
+
+
+def at_largest_scale(table):
+    """The header, and rows of the largest scale and of methods without synthesis."""
+    header, *rows = table
+    largest = max((row[1] for row in rows), key=lambda scale: int(scale.strip("x")))
+    return [header, *(row for row in rows if row[1] in ("1x", largest))]
+
+
+def columns(table):
+    """The header and the rows: method, scale, pair accuracy, gold reward and their differences."""
+    pairs, gold = (table[0].index(name) for name in ("pair accuracy %", "gold reward"))
+    shown = (0, 1, pairs, pairs + 1, gold, gold + 1)
+    header, *rows = [[row[column] for column in shown] for row in table]
+    return header, rows
+
+
+def all_rows(run):
+    """The run's tables whole: each difference is named after the column before it."""
+    tables = []
+    for title, (header, *rows) in blocks(run):
+        names = [
+            f"{header[i - 1]} {name}" if name == "vs repeat" else name
+            for i, name in enumerate(header)
+        ]
+        setting = title.split(":")[0]
+        tables.append(pd.DataFrame(rows, columns=names).assign(setting=setting))
+    return pd.concat(tables).set_index("setting").reset_index()
 
 
 def first_table(run):
     """The five rows of README.md, of Table 1's first model at its largest N."""
-    blocks = (RESULTS / run / "paper/table_1.md").read_text(encoding="utf-8").split("\n**")
-    model = blocks[0].split(", ")[1]
-    block = [block for block in blocks if block.split(", ")[1:2] == [model]][-1]
-    lines = [line for line in block.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    rows = [[cell.strip("\N{DAGGER}") for cell in row] for row in cells]
-    of_row = {(row[0], row[1]): row for row in rows}
-    chosen = [rows[0], *(of_row[method_name(method), f"{scale}x"] for method, scale in ROWS)]
-    pairs, gold = (rows[0].index(name) for name in ("pair accuracy %", "gold reward"))
-    shown = (0, 1, pairs, pairs + 1, gold, gold + 1)
-    header, *rows = [[row[column] for column in shown] for row in chosen]
-    return markdown_table(header, rows)
+    tables = list(blocks(run, ["table_1"]))
+    model = tables[0][0].split(", ")[1]
+    table = [table for title, table in tables if title.split(", ")[1] == model][-1]
+    plain = [[cell.strip("\N{DAGGER}") for cell in row] for row in table]
+    by_name = {(row[0], row[1]): row for row in plain}
+    rows = [by_name[method_name(method), f"{scale}x"] for method, scale in ROWS]
+    return markdown_table(*columns([plain[0], *rows]))
 
 
 def put(page, block):
@@ -117,6 +156,8 @@ def put(page, block):
 
 def main(*runs):
     put(ROOT / "docs/results.md", page(runs))
+    for run in runs:
+        write_table(ROOT / f"docs/results_{run}.csv", all_rows(run))
     put(ROOT / "README.md", first_table(runs[0]))
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shutil
 
+from lens.files.artifacts import read_table
 from tests.helpers.workflow_tools import ROOT
 
 
@@ -59,3 +60,40 @@ def test_the_readme_s_rows_are_the_page_s():
     assert len(first) == 5
     for row in first:
         assert any(set(row) <= set(other) for other in page), row
+
+
+def test_the_page_s_rows_are_those_of_the_whole_table():
+    shown = [row for row in rows(made("docs/results.md")) if len(row) == 6]
+    whole = read_table(ROOT / "docs/results_real_pool.csv")
+    kept = ["method", "scale", "pair accuracy %", "gold reward"]
+    known = {tuple(cell.replace("\N{DAGGER}", "") for cell in row) for row in whole[kept].values}
+    assert len(shown) == 22
+    assert {(row[0], row[1], row[2], row[4]) for row in shown} <= known
+
+
+def test_the_page_shows_the_largest_scale_and_the_file_all(tmp_path, monkeypatch):
+    table = """**a, m, N = 9: best of 3**
+
+| method | scale | gold reward | vs repeat | pair accuracy % | vs repeat |
+| :----- | ----: | ----------: | --------: | --------------: | --------: |
+| plain  |    1x |           1 |         - |              51 |         - |
+| lens   |    4x |           2 |        +2 |              52 |        +3 |
+| lens   |   16x |           3 |        +4 |              53 |        +5 |
+
+Mean.
+"""
+    (tmp_path / "r/paper").mkdir(parents=True)
+    (tmp_path / "r/paper/table_1.md").write_text(table)
+    own = script()
+    monkeypatch.setattr(own, "RESULTS", tmp_path)
+    [(title, cells)] = own.blocks("r")
+    assert title == "a, m, N = 9: best of 3"
+    header, *shown = own.at_largest_scale(cells)
+    assert own.columns([header, *shown])[1] == [
+        ["plain", "1x", "51", "-", "1", "-"],
+        ["lens", "16x", "53", "+5", "3", "+4"],
+    ]
+    whole = own.all_rows("r")
+    assert whole["setting"].unique().tolist() == ["a, m, N = 9"]
+    assert whole["pair accuracy % vs repeat"].tolist() == ["-", "+3", "+5"]
+    assert whole["gold reward vs repeat"].tolist() == ["-", "+2", "+4"]
