@@ -15,6 +15,7 @@ from lens.data.pairs import normalise_pairs, sample_rows
 from lens.data.reading.explained import unused_warning
 from lens.data.soft_labels import label_counts, settled
 from lens.data.sources import read_source
+from lens.data.texts.cures import asked
 
 
 @dataclass
@@ -57,12 +58,13 @@ def read_pairs(
         rows, name = read_source(str(source), split=split, revision=revision), str(source)
     else:
         rows, name = _rows(source), "rows given"
-    pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
+    with asked(columns or {}):
+        pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
+        used = settled(pairs, labels)
+        table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
     for warning in (unused_warning([*form.telling, *form.inside]), form.overruled):
         if warning:
             warnings.warn(printable(f"{name}: {warning}"), stacklevel=2)
-    used = settled(pairs, labels)
-    table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
     usable = len(table)
     if max_pairs is not None and max_pairs < usable:
         table = table.iloc[sample_rows(usable, max_pairs, 0)].reset_index(drop=True)

@@ -15,11 +15,13 @@ from lens.core.errors import LensError
 from lens.data.pairs import group_key
 from lens.data.sources import Row, row_id, row_number
 from lens.data.texts.conversations import answer, as_messages
+from lens.data.texts.cures import asked
 from lens.data.texts.turns import InvalidRowError, check_turns, whole
 
 COLUMNS = ["prompt_id", "prompt", "group", "candidate", "response"]
 
 
+@asked({})
 def normalise_pool(
     rows: Iterable[Row],
     *,

@@ -21,6 +21,7 @@ from lens.data.reading.explained import meanings, roles, unused_warning
 from lens.data.soft_labels import label_counts, settled
 from lens.data.sources import Row
 from lens.data.splits import contradicting_pairs
+from lens.data.texts.cures import asked
 
 FEW_PAIRS = 50
 LARGE_SHARE = 0.2
@@ -77,9 +78,10 @@ def check_data(
 
     Raises LensError if the form is unknown or no usable pair is left.
     """
-    given, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
-    made = settled(given, labels)
-    table, report = normalise_pairs(made, group_by=group_by, invalid_rows="drop")
+    with asked(columns or {}):
+        given, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
+        made = settled(given, labels)
+        table, report = normalise_pairs(made, group_by=group_by, invalid_rows="drop")
     messages = table["prompt"].map(json.loads)
     turns = messages.map(lambda chat: sum(message["role"] == "user" for message in chat))
     lengths = {

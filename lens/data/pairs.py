@@ -18,7 +18,7 @@ import pandas as pd
 from lens.core.errors import LensError
 from lens.data.sources import Row, row_id, row_number
 from lens.data.texts.conversations import conversations
-from lens.data.texts.cures import command, look
+from lens.data.texts.cures import asked, command, look
 from lens.data.texts.turns import InvalidRowError, check_turns, is_blank, whole
 
 COLUMNS = ["id", "prompt", "chosen", "rejected", "group", "split"]
@@ -58,6 +58,7 @@ class Report:
         }
 
 
+@asked({})
 def normalise_pairs(
     rows: Iterable[Row],
     *,
@@ -83,7 +84,7 @@ def normalise_pairs(
                 continue
         except InvalidRowError as error:
             if invalid_rows != "drop":
-                raise LensError(f"{place}: {error} {REMEDY} {look(place)}".rstrip()) from error
+                raise LensError(f"{place}: {error} {REMEDY}") from error
             report.drop(error.reason, place)
             first = first or f" The first: {place}: {error}"
             continue
@@ -104,7 +105,7 @@ def normalise_pairs(
     if not pairs:
         shows = look(next(iter(report.first_places.values()), [""])[0])
         counts = f"no usable pair among {report.read} rows: {dict(report.dropped)}."
-        raise LensError(f"{counts}{first} {shows}".rstrip())
+        raise LensError(f"{counts}{first} {shows}")
     known = {name: values for name, values in more.items() if set(values) != {None}}
     return pd.DataFrame(pairs, columns=COLUMNS[:-1]).assign(**known), report
 

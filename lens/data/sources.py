@@ -16,7 +16,7 @@ from typing import Any
 from lens.core.errors import LensError, printable
 from lens.data.texts import cells
 from lens.data.texts.cells import require_distinct
-from lens.data.texts.cures import file_of
+from lens.data.texts.cures import STDIN, file_of, read_from
 from lens.data.texts.objects import rows_in
 from lens.data.texts.tables import table_rows
 from lens.files.artifacts import require_file
@@ -26,6 +26,7 @@ parse_json = cells.parse_json
 JSON_LINES = (".jsonl", ".jsonl.gz")
 SUFFIXES = (*JSON_LINES, ".json", ".parquet", ".csv", ".tsv")
 UNPACKED = {"gz": "gzip -dc", "zst": "zstd -dc", "bz2": "bzip2 -dc", "xz": "xz -dc"}
+UNPACKED |= {"zip": "unzip -p"}
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -39,9 +40,10 @@ def read_source(source: str, *, split: str = "train", revision: str | None = Non
         return read_rows(path)
     if path.is_dir() or HUB_ID.fullmatch(str(source)):
         return read_hub_rows(str(source), revision, split)
-    raise LensError(
-        f"{source}: no such file, and no Hub dataset id (organisation/name). Check the path."
-    )
+    with read_from(str(source)):
+        raise LensError(
+            f"{source}: no such file, and no Hub dataset id (organisation/name). Check the path."
+        )
 
 
 def read_rows(path: str | Path) -> list[Row]:
@@ -50,7 +52,11 @@ def read_rows(path: str | Path) -> list[Row]:
     Reads .jsonl, .jsonl.gz, .json (a list), .parquet, .csv and .tsv. Raises LensError naming file
     and row when something cannot be read.
     """
-    path = require_file(path)
+    with read_from(str(path)):
+        return _file_rows(require_file(path))
+
+
+def _file_rows(path: Path) -> list[Row]:
     place, name = printable(str(path)), path.name.lower()
     if name.endswith(JSON_LINES):
         rows = list(jsonl_rows(path))
@@ -74,7 +80,7 @@ def _other_type(name: str) -> str:
     stem, _, ending = name.rpartition(".")
     if ending in UNPACKED:
         return f"Unpack it: {UNPACKED[ending]} {shlex.quote(name)} > {shlex.quote(stem)}"
-    if ending in ("ndjson", "jsonlines"):
+    if ending in ("ndjson", "jsonlines", "txt"):
         return f"If it holds JSON lines: cp {shlex.quote(name)} {shlex.quote(f'{stem}.jsonl')}"
     if not ending.startswith(("xls", "ods")):
         return ""
@@ -92,7 +98,8 @@ def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
     Read from the cache alone where HF_HUB_OFFLINE is set. Raises LensError.
     """
     pinned = f"{hub}@{revision}" if revision else hub
-    return _numbered(f"{pinned}[{split}]", list(load_hub(hub, revision, split)))
+    with read_from(hub, f"Download it: lens prefetch --datasets {shlex.quote(pinned)}"):
+        return _numbered(f"{pinned}[{split}]", list(load_hub(hub, revision, split)))
 
 
 def load_hub(hub: str, revision: str | None, split: str | None = None) -> Any:
@@ -128,7 +135,7 @@ def _numbered(name: object, rows: list[dict]) -> list[Row]:
 
 def jsonl_rows(path: Path) -> Iterator[Row]:
     """(place, row) of a .jsonl or .jsonl.gz file, one after another."""
-    with _open(path) as file:
+    with read_from(str(path)), _open(path) as file:
         yield from json_rows(file, printable(str(path)))
 
 
@@ -183,7 +190,7 @@ def _json_object(line: str, place: str) -> dict:
     except ValueError as error:
         raise LensError(
             f"{place}: not valid JSON ({error}). Each line must be one object. "
-            f"{_cure(line, error, place)}"
+            f"{_cure(line, error, place)}".rstrip()
         ) from error
     if not isinstance(value, dict):
         listed = f" One list of objects is read as .json: {_rewritten(place, 'cat', '.json')}"
@@ -203,8 +210,7 @@ def _cure(line: str, error: ValueError, place: str) -> str:
         how = "sed 's/,[[:space:]]*$//'"
         return f"Without commas behind the objects: {_rewritten(place, how)}"
     if "is used twice" in str(error):
-        shows = f"sed -n {row_number(place)}p {shlex.quote(file_of(place) or place)}"
-        return f"Look at it: {shows}"
+        return ""
     by = _rewritten(place, "jq -c .")
     return f"Objects over several lines, or several in one, become lines by: {by}"
 
@@ -212,6 +218,8 @@ def _cure(line: str, error: ValueError, place: str) -> str:
 def _rewritten(place: str, how: str, suffix: str = ".jsonl") -> str:
     """The command that writes a file of rows anew, beside it."""
     name = file_of(place) or place
+    if name == STDIN:
+        return how
     stem = name.removesuffix(".gz").rpartition(".")[0]
     source, new = shlex.quote(name), shlex.quote(f"{stem}.new{suffix}")
     return (
@@ -225,9 +233,10 @@ def _json_file(path: Path, name: str) -> list[Row]:
     try:
         return _numbered(name, rows_in(parse_json(text), name))
     except ValueError as error:
+        lines = f" One object a line is read as .jsonl: {_rewritten(name, 'cat')}"
         raise LensError(
-            f"{name}: not valid JSON ({error}). A list of objects is needed; one object a line: "
-            f"name it .jsonl: {_rewritten(name, 'cat')}"
+            f"{name}: not valid JSON ({error}). A list of objects is needed."
+            f"{lines if 'Extra data' in str(error) else ''}"
         ) from error
 
 

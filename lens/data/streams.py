@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import TextIO
 
 from lens.data.sources import JSON_LINES, Row, json_rows, jsonl_rows, read_rows
+from lens.data.texts.cures import STDIN, read_from
 from lens.files.artifacts import require_file
 from lens.files.atomic import replacing
 
@@ -15,9 +16,11 @@ from lens.files.atomic import replacing
 def stream_rows(source: str) -> Iterator[Row]:
     """(place, row) of a file, or of JSON lines from standard input where `source` is "-"."""
     if source == "-":
-        yield from json_rows(sys.stdin.buffer, "standard input")
+        with read_from(STDIN):
+            yield from json_rows(sys.stdin.buffer, STDIN)
     else:
-        path = require_file(source)
+        with read_from(source):
+            path = require_file(source)
         lines = path.name.lower().endswith(JSON_LINES)
         yield from jsonl_rows(path) if lines else read_rows(path)
 

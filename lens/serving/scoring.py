@@ -12,6 +12,7 @@ from lens.data.reading.missing import needed
 from lens.data.reading.several.listed import several
 from lens.data.sources import Row
 from lens.data.texts.conversations import conversations
+from lens.data.texts.cures import asked
 from lens.data.texts.turns import InvalidRowError
 from lens.serving.calibration import reliability
 from lens.serving.reward_model import RewardModel, sigmoid
@@ -35,9 +36,9 @@ class Tally:
         if not self.unlike:
             return self._scored(model)
         return (
-            f"{self._scored(model)}\nUnlike the training texts: {self.unlike:,} rows "
-            f"({100 * self.unlike / self.rows:.0f} %). Of texts like them, {100 * FLAGGED:.0f} % "
-            "would be. Rewards and their standard errors say little there."
+            f"{self._scored(model)}\nUnlike the training texts: {self.unlike:,} of "
+            f"{self.rows:,} rows ({100 * self.unlike / self.rows:.0f} %). Of texts like them, "
+            f"{100 * FLAGGED:.0f} % would be. Rewards and their standard errors say little there."
         )
 
     def _scored(self, model: RewardModel) -> str:
@@ -92,7 +93,8 @@ class Readings:
     def read(self, rows: Sequence[Row]) -> list[tuple[Reading, Texts]]:
         """The texts of rows; LensError naming the row that has none."""
         self.learn(rows)
-        return [self._read(place, row) for place, row in rows]
+        with asked(self.columns or {}):
+            return [self._read(place, row) for place, row in rows]
 
     def _read(self, place: str, row: dict) -> tuple[Reading, Texts]:
         reading = self.known[tuple(row)]

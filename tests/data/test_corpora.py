@@ -47,6 +47,7 @@ def test_what_cannot_be_read_is_refused_and_earlier_results_stay(tmp_path, fail,
         text = fail(*command)
         check_message(text, path)
         assert re.search(outcome.reason, text), text
+        assert not text.rstrip().endswith("."), "no command"
     assert contents(tmp_path) == before
     assert capsys.readouterr().out == ""
 
@@ -70,6 +71,7 @@ def test_what_can_be_read_is_kept_and_the_rest_counted(tmp_path, fail, lens, cap
         check_message(text, path)
         assert any(f"{places[0]}: " in text for places in report["first_dropped"].values())
         assert "invalid_rows: drop" in text
+        assert "Look at it: python -c" in text
         assert contents(tmp_path) == before
 
 

@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 from lens.core.errors import LensError
 from lens.data.texts.cells import Row
 
 STDIN = "standard input"
-PLACE = re.compile(r".*?, row \d+")
-COMMAND = re.compile(r"lens check data |python -c |lens\.read_pairs\(|--columns ")
+PLACE = re.compile(r"(?:.*?, )?row (?P<number>\d+)", re.DOTALL)
 _asked: ContextVar[dict[str, str] | None] = ContextVar("columns that were named", default=None)
 
 
@@ -27,16 +27,44 @@ def asked(columns: dict[str, str]) -> Iterator[None]:
     try:
         yield
     except LensError as error:
-        error.args = (_with_command(str(error)),)
+        place = PLACE.match(str(error))
+        _end_in_a_command(error, look(place[0]) if place else "")
         raise
     finally:
         _asked.reset(token)
 
 
-def _with_command(message: str) -> str:
-    place = PLACE.match(message)
-    shows = "" if COMMAND.search(message) or place is None else look(place[0])
-    return f"{message} {shows}" if shows else message
+@contextmanager
+def read_from(source: str, shows: str = "") -> Iterator[None]:
+    """Refusals to read a file, or what `shows` something of, end in a command: their own one, or
+    one that shows what is there."""
+    try:
+        yield
+    except LensError as error:
+        _end_in_a_command(error, shows or _glance(source, PLACE.match(str(error))))
+        raise
+
+
+def _end_in_a_command(error: LensError, shows: str) -> None:
+    """Adds a command to a message that ends in a sentence."""
+    message = str(error)
+    error.args = (f"{message} {shows}".rstrip() if message.endswith(".") else message,)
+
+
+def _glance(source: str, place: re.Match | None) -> str:
+    """The command that shows what is in a file, or what is there in its place."""
+    path, name = Path(source), shlex.quote(source)
+    shows = f"sed -n {place['number']}p" if place else "head -c 300"
+    if source == STDIN:
+        return f"Look at it: {shows}"
+    if not path.exists():
+        there = next(folder for folder in path.parents if folder.exists())
+        return f"Look there: ls {shlex.quote(str(there))}"
+    ending = path.suffix.lower()
+    if path.is_file() and ending == ".gz":
+        return f"Look at it: gzip -dc {name} | {shows}"
+    text = path.is_file() and ending in (".jsonl", ".json", ".csv", ".tsv")
+    return f"Look at it: {shows} {name}" if text else f"Look at it: ls -l {name}"
 
 
 def _with_asked(columns: dict[str, str]) -> dict[str, str]:
@@ -81,10 +109,15 @@ def either(place: str, readings: dict[str, dict[str, str]]) -> str:
 
 
 def look(place: str) -> str:
-    """The command that shows a row; "" for rows that were handed over."""
-    source, row = file_of(place), place.rpartition(", ")[2]
-    if source in (None, STDIN):
+    """The command that shows a row."""
+    found = PLACE.match(place)
+    if found is None:
         return ""
+    source, number = file_of(found[0]), found["number"]
+    if source is None:
+        return f"Look at it: print(rows[{int(number) - 1}:{number}])"
+    if source == STDIN:
+        return f"Look at it: sed -n {number}p"
     split, revision = "", ""
     hub, _, named = source.rpartition("[")
     if hub and named.endswith("]"):
@@ -94,7 +127,7 @@ def look(place: str) -> str:
     code = (
         "import sys; from lens.data.sources import read_source; "
         f"print(*[row for place, row in read_source(sys.argv[1]{split}{revision}) "
-        f"if place.endswith({json.dumps(', ' + row)})])"
+        f"if place.endswith({json.dumps(f', row {number}')})])"
     )
     return f"Look at it: python -c {shlex.quote(code)} {shlex.quote(source)}"
 
