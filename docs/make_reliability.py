@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 from lens.files.artifacts import read_json, versions, write_text
-from lens.report.render import markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reliability.md"
@@ -66,15 +65,11 @@ def kills(found):
 
 
 def disturbances(found):
-    rows = [
-        [
-            name,
-            f"{one['jobs_before']} + {one['jobs_after']} of {one['jobs_due']}",
-            str(len(one["different"])),
-        ]
-        for name, one in sorted(found.items())
-    ]
-    return markdown_table(["disturbance", "jobs before + after", "files that differ"], rows)
+    different = sum(len(one["different"]) for one in found.values())
+    return (
+        f"**Disturbances.** {', '.join(sorted(found)).capitalize()}: each run was then finished. "
+        f"Files that differ: {different}."
+    )
 
 
 def determinism(found):
@@ -84,15 +79,11 @@ def determinism(found):
 
 
 def mutation(found):
-    header = ["module", "changes", "noticed", "share"]
-    rows = [
-        [name, str(one["mutants"]), str(one["killed"]), f"{one['share']:.1%}"]
-        for name, one in [*found["modules"].items(), ("all", found["total"])]
-    ]
+    total, modules = found["total"], found["modules"]
+    worst = min(modules, key=lambda name: modules[name]["share"])
     return (
-        f"**Changes of the code**, in {found['total']['seconds']:.0f} s "
-        "(`tests/mutation/survivors.toml` explains those that no test notices):\n\n"
-        + markdown_table(header, rows)
+        f"**Changes of the code.** Tests noticed {total['killed']} of {total['mutants']} "
+        f"({total['share']:.1%}), fewest in `{worst}` ({modules[worst]['share']:.1%})."
     )
 
 
