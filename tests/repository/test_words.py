@@ -1,4 +1,5 @@
-"""Plain English: phrases that readers stumbled over stay out of the pages, docstrings included."""
+"""Plain English: phrases that readers stumbled over stay out of the pages, docstrings included,
+and the pages short."""
 
 import re
 
@@ -7,6 +8,7 @@ import pytest
 from tests.helpers.workflow_tools import ROOT
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
+GENERATED = {"reference.md", "config.md"}
 
 # What not to write: what to write.
 WORDS = {
@@ -31,6 +33,24 @@ def prose(page):
     """A page without its code, which shows what commands print."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     return re.sub(r"`[^`\n]*`|\s+", " ", text)
+
+
+def test_the_pages_are_short_enough_to_read():
+    counts = {
+        page.name: len(page.read_text(encoding="utf-8").split())
+        for page in PAGES
+        if page.name not in GENERATED
+    }
+    assert sum(counts.values()) <= 20_000, counts
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 800
+
+
+def test_both_first_pages_tell_the_same_finding():
+    found = {
+        " ".join(re.search(r"\*\*What we found: (.+?)\*\*", path.read_text(), re.DOTALL)[1].split())
+        for path in (ROOT / "README.md", ROOT / "docs/index.md")
+    }
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
