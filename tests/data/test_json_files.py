@@ -86,7 +86,7 @@ LINES = "".join(f"{json.dumps(row)}\n" for row in ROWS)
 @pytest.mark.parametrize(
     ("name", "written", "mark"),
     [
-        ("x.json", LINES.strip().encode(), "name it .jsonl: "),
+        ("x.json", LINES.strip().encode(), "is read as .jsonl: "),
         ("x.jsonl", json.dumps(ROWS).encode(), "is read as .json: "),
         ("x.jsonl", f"# ours\n{LINES}  // the end\n".encode(), "of comments: "),
         ("x.jsonl", LINES.replace("}\n", "},\n").encode(), "behind the objects: "),
