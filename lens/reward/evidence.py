@@ -13,6 +13,7 @@ it. docs/study.md has the derivation and how well it works.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -27,22 +28,21 @@ MARGIN_SCALES = np.geomspace(0.02, 50, 60)
 
 @dataclass
 class Noise:
-    """Pairs' noise up to its size: `root` [N, N] is the lower Cholesky factor of its covariance,
-    None for noise of each pair's own; `share` is that of texts."""
+    """Pairs' noise up to its size: `root` [N, N] is the lower Cholesky factor of its covariance and
+    `inverse` that of the root, None for noise of each pair's own; `share` is that of texts."""
 
     share: float = 0.0
-    root: np.ndarray | None = None
+    root: Any = None  # sparse: pairs of different prompts share nothing
+    inverse: Any = None
 
     @property
     def log_size(self) -> float:
         """Logarithm of the determinant of the root."""
-        return 0.0 if self.root is None else float(np.log(np.diag(self.root)).sum())
+        return 0.0 if self.root is None else float(np.log(self.root.diagonal()).sum())
 
     def whiten(self, values: np.ndarray) -> np.ndarray:
         """Values [N, ...] of pairs whose noise becomes independent."""
-        from scipy.linalg import solve_triangular
-
-        return values if self.root is None else solve_triangular(self.root, values, lower=True)
+        return values if self.root is None else self.inverse @ values
 
     def colour(self, values: np.ndarray) -> np.ndarray:
         """The way back."""
@@ -50,11 +50,7 @@ class Noise:
 
     def colour_transposed(self, values: np.ndarray) -> np.ndarray:
         """What coefficients [N, ...] of whitened pairs are in those of pairs."""
-        from scipy.linalg import solve_triangular
-
-        if self.root is None:
-            return values
-        return solve_triangular(self.root, values, lower=True, trans="T")
+        return values if self.root is None else self.inverse.T @ values
 
 
 def noises(chosen: np.ndarray, rejected: np.ndarray, groups: np.ndarray) -> list[Noise]:
@@ -64,20 +60,40 @@ def noises(chosen: np.ndarray, rejected: np.ndarray, groups: np.ndarray) -> list
     known: dict[bytes, int] = {}
     texts = np.array([known.setdefault(row.tobytes(), len(known)) for row in both])
     first, second = texts.reshape(2, -1)
-    if len(texts) == texts.max() + 1:
-        return [Noise()]
-    same = groups[:, None] == groups[None, :]
-    shared = (first[:, None] == first) * 1.0 + (second[:, None] == second)
-    shared -= (first[:, None] == second) * 1.0 + (second[:, None] == first)
-    shared = np.where(same, shared, 0) / 2
-    np.fill_diagonal(shared, 1.0)
-    if not (np.abs(shared).sum(axis=1) > 1).any():
-        return [Noise()]
-    eye = np.eye(len(groups))
-    return [
-        Noise(share, np.linalg.cholesky((1 - share) * eye + share * shared) if share else None)
-        for share in TEXT_SHARES
+    _, of_pair, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    blocks = []
+    for rows in np.split(np.argsort(of_pair, kind="stable"), np.cumsum(counts)[:-1]):
+        one, other = first[rows], second[rows]
+        shared = (one[:, None] == one) * 1.0 + (other[:, None] == other)
+        shared -= (one[:, None] == other) * 1.0 + (other[:, None] == one)
+        np.fill_diagonal(shared, 2.0)
+        if (np.abs(shared).sum(axis=1) > 2).any():
+            blocks.append((rows, shared / 2))
+    return [_noise(share, blocks, len(groups)) for share in (TEXT_SHARES if blocks else (0.0,))]
+
+
+def _noise(share: float, blocks: Sequence[tuple[np.ndarray, np.ndarray]], count: int) -> Noise:
+    """That of `count` pairs for such a share of texts, whose correlations are in blocks (rows [b],
+    matrix [b, b])."""
+    if not share:
+        return Noise()
+    roots = [
+        np.linalg.cholesky((1 - share) * np.eye(len(rows)) + share * shared)
+        for rows, shared in blocks
     ]
+    factors = roots, [np.linalg.inv(root) for root in roots]
+    return Noise(share, *(_unit_beside([rows for rows, _ in blocks], f, count) for f in factors))
+
+
+def _unit_beside(rows: Sequence[np.ndarray], parts: Sequence[np.ndarray], count: int) -> Any:
+    """The sparse unit matrix [count, count] in which `parts` [b, b] are at `rows` [b]."""
+    from scipy.sparse import csr_array
+
+    alone = np.setdiff1d(np.arange(count), np.concatenate(rows))
+    values = np.concatenate([np.ones(len(alone)), *(part.ravel() for part in parts)])
+    across = np.concatenate([alone, *(np.repeat(r, len(r)) for r in rows)])
+    down = np.concatenate([alone, *(np.tile(r, len(r)) for r in rows)])
+    return csr_array((values, (across, down)), shape=(count, count))
 
 
 def cross_entropy(margins: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:

@@ -19,6 +19,7 @@ from lens.latent.synthesis import Along, Decoded, Source, amounts
 from lens.latent.vae import SIDES
 
 WIDE = 4  # times as wide as the decoder's hidden layer, embeddings are not written out
+KEPT = 2**26  # numbers of all embeddings of all runs: up to so many are made once, not every epoch
 
 
 @dataclass
@@ -82,10 +83,16 @@ def _after_first(module: nn.Sequential, products: Tensor) -> Tensor:
 
 
 class Batches:
-    """Pairs of batches for the sources of all runs."""
+    """Pairs of batches for the sources of all runs, of embeddings [n, dim]; `compositions`
+    [n, k, 2] are all pairs that there will be."""
 
-    def __init__(self, sources: Sequence[Source]):
+    def __init__(self, sources: Sequence[Source], compositions: Sequence[Tensor], dim: int):
         self.sources = sources
+        self.counts = [len(composition) for composition in compositions]
+        tops = torch.stack([composition.flatten(0, 1).amax(dim=0) for composition in compositions])
+        self.widths = (1 + tops.amax(dim=0)).tolist()  # variants of each side, with the original
+        self.keeps = sum(self.widths) * sum(self.counts) * dim <= KEPT
+        self.table: Tensor | None = None
         self.decoded = [
             source
             for source in sources
@@ -108,11 +115,34 @@ class Batches:
             return self._factored(runs, rows, variants)
         if len(self.lines) == len(self.sources):
             return self._moved(runs, rows, variants)
+        if self.keeps:
+            return self._looked_up(runs, rows, variants)
         pairs = [
             torch.cat([self.sources[run](side, r, v[:, i]) for i, side in enumerate(SIDES)])
             for run, r, v in zip(runs, rows, variants, strict=True)
         ]
         return Written(torch.stack(pairs))
+
+    def _looked_up(
+        self, runs: Sequence[int], rows: Sequence[Tensor], variants: Sequence[Tensor]
+    ) -> Written:
+        """Pairs from a table of all embeddings, run by run, side by side, variant by variant."""
+        if self.table is None:
+            self.table = torch.cat(
+                [
+                    source(side, torch.arange(count), torch.full((count,), variant))
+                    for source, count in zip(self.sources, self.counts, strict=True)
+                    for side, width in zip(SIDES, self.widths, strict=True)
+                    for variant in range(width)
+                ]
+            )
+        starts = [sum(self.widths) * sum(self.counts[:run]) for run in runs]
+        counts = torch.tensor([self.counts[run] for run in runs]).view(-1, 1, 1)
+        sides = torch.tensor([[0], [self.widths[0]]])
+        places = sides + torch.stack(list(variants)).mT
+        places = places * counts + torch.stack(list(rows)).unsqueeze(1)
+        places += torch.tensor(starts).view(-1, 1, 1)
+        return Written(self.table[places.flatten()].view(len(runs), -1, self.table.shape[1]))
 
     @torch.no_grad()
     def before(self, start: nn.Sequential, pairs: Written | Factored | Moved) -> Tensor:

@@ -64,7 +64,8 @@ def train_mlps(
     it starts at 0 everywhere; its weights are those of an MLP twice as wide. Either all runs have
     labels or none; a synthetic pair has the label of the pair that it is made of.
     """
-    make = partial(_mlp, runs[0].data.chosen.shape[1], hidden)
+    dim = runs[0].data.chosen.shape[1]
+    make = partial(_mlp, dim, hidden)
     models = [seeded(make, run.seed) for run in runs]
     stack = Stack(models, learning_rate)
     start = Stack(models, learning_rate) if centred else None
@@ -74,7 +75,7 @@ def train_mlps(
         _Watch(run.data, patience, start.state(i) if start else None, models[i])
         for i, run in enumerate(runs)
     ]
-    make_pairs = Batches([run.source for run in runs])
+    make_pairs = Batches([run.source for run in runs], [run.composition for run in runs], dim)
     live = list(range(len(runs)))
     for epoch in Bar(range(1, epochs + 1), desc="reward", unit="epoch", leave=False):
         sizes, sources = [counts[i] for i in live], [generators[i] for i in live]

@@ -64,19 +64,18 @@ class Network:
             "b2": np.zeros((), np.float32),
         }
 
-    def spectrum(
-        self, chosen: np.ndarray, rejected: np.ndarray, noise: evidence.Noise
-    ) -> evidence.Spectrum:
-        """That of the network's rewards; parameters are coefficients [S, N]."""
-        kernel = noise.whiten(noise.whiten(self.kernel(chosen, rejected)).T)
-        power, left = np.linalg.eigh(kernel)
-        real = power > 1e-9 * power[-1]
-        power, left = power[real], left[:, real]
 
-        def back(fitted: np.ndarray) -> np.ndarray:
-            return noise.colour_transposed(left @ (fitted / power).T).T
+def spectrum(kernel: np.ndarray, noise: evidence.Noise) -> evidence.Spectrum:
+    """That of a network's rewards, whose kernel [N, N] this is; parameters are coefficients
+    [S, N]."""
+    power, left = np.linalg.eigh(noise.whiten(noise.whiten(kernel).T))
+    real = power > 1e-9 * power[-1]
+    power, left = power[real], left[:, real]
 
-        return evidence.Spectrum(left, power / len(kernel), back)
+    def back(fitted: np.ndarray) -> np.ndarray:
+        return noise.colour_transposed(left @ (fitted / power).T).T
+
+    return evidence.Spectrum(left, power / len(kernel), back)
 
 
 @dataclass
@@ -103,9 +102,10 @@ def fit(
     targets, dim = evidence.targets_of(len(groups), labels), chosen.shape[1]
     weighed, network = evidence.noises(chosen, rejected, groups), Network(dim)
     linear = evidence.linear_solutions(chosen, rejected, groups, targets, weighed)
+    kernel = network.kernel(chosen, rejected)
     bent = evidence.joined(
         evidence.shrink(
-            network.spectrum(chosen, rejected, noise),
+            spectrum(kernel, noise),
             noise,
             targets,
             groups,

@@ -10,7 +10,7 @@ import torch
 
 from lens.core import stacked
 from lens.core.seeds import derive_seed
-from lens.latent.synthesis import Along, Decoded, lens_latents
+from lens.latent.synthesis import Along, Decoded, compose, direct_perturbation, lens_latents
 from lens.latent.vae import SHARING, VAE, loss_terms, train_vaes
 from lens.reward import factored_batches, methods
 from lens.reward.factored_batches import Batches, Factored, Moved, Written
@@ -35,6 +35,10 @@ def test_products_and_their_gradients(monkeypatch, large):
     assert gradient.is_contiguous()
 
 
+def compositions(sources, scale=9):
+    return [compose(len(source.originals["chosen"]), scale, seed=0) for source in sources]
+
+
 def decoded_sources(sharing, counts=(20, 20, 11), keep=2):
     sources = []
     for seed, count in enumerate(counts):
@@ -53,7 +57,7 @@ def test_rewards_of_originals_along_a_line_equal_those_written_out():
         Along(*torch.randn(2, count, DIM), torch.randn(DIM), seed=seed)
         for seed, count in enumerate((20, 20, 11))
     ]
-    batches = Batches(sources)
+    batches = Batches(sources, compositions(sources), DIM)
     shapes = ((3, 5, DIM), (3, 5), (3, 1, 5), (3, 1))
     first, start = ([torch.randn(shape) for shape in shapes] for _ in range(2))
     rng = np.random.default_rng(0)
@@ -96,7 +100,7 @@ def stacked_head(arrays):
 def test_rewards_without_synthetic_embeddings_equal_those_with(sharing):
     """The same pairs, factored and written out: rewards and gradients, as runs come to an end."""
     sources = decoded_sources(sharing)
-    batches = Batches(sources)
+    batches = Batches(sources, compositions(sources), DIM)
     head = torch.nn.Sequential(stacked.Linear(DIM, 5), torch.nn.ReLU(), stacked.Linear(5, 1))
     rng = np.random.default_rng(0)
     for live in ((0, 1, 2), (0, 2), (2,)):
@@ -135,7 +139,41 @@ def test_narrow_embeddings_are_written_out():
     options = {"keep": 1, "candidates_per_kept": 1, "noise_variance": 0.1, "seed": 0}
     source = Decoded(vae, *sides, lens_latents(vae, *sides, **options))
     row = torch.zeros(1, dtype=torch.int64)
-    assert isinstance(Batches([source])([0], [row], [torch.zeros(1, 2).long()]), Written)
+    batches = Batches([source], compositions([source], scale=2), 3 * HIDDEN)
+    assert isinstance(batches([0], [row], [torch.zeros(1, 2).long()]), Written)
+
+
+@pytest.mark.parametrize("kept", [0, factored_batches.KEPT])
+def test_pairs_are_the_sources_own_whether_kept_or_made_anew(monkeypatch, kept):
+    """As runs of different sizes come to an end; those that are kept are made once."""
+    monkeypatch.setattr(factored_batches, "KEPT", kept)
+    torch.manual_seed(0)
+    sides, asked = [torch.randn(2, count, DIM) for count in (20, 11)], []
+
+    def source_of(run):
+        inner = direct_perturbation(*sides[run], noise_variance=0.5, seed=run)
+
+        def source(side, rows, variants):
+            asked.append(rows)
+            return inner(side, rows, variants)
+
+        return source
+
+    sources = [source_of(run) for run in range(2)]
+    batches = Batches(sources, [compose(count, 9, seed=0) for count in (20, 11)], DIM)
+    rng = np.random.default_rng(0)
+    for live in ([0, 1], [1]):
+        rows = [torch.from_numpy(rng.integers(0, 11, size=9)) for _ in live]
+        variants = [torch.from_numpy(rng.integers(0, 3, size=(9, 2))) for _ in live]
+        found = batches(live, rows, variants).embeddings
+        before = len(asked)
+        expected = [
+            torch.cat([sources[run](side, r, v[:, i]) for i, side in enumerate(SIDES)])
+            for run, r, v in zip(live, rows, variants, strict=True)
+        ]
+        assert torch.equal(found, torch.stack(expected))
+    made = before - 4  # but for the four that were expected of the first batch
+    assert made == (2 * 2 * 3 if kept else 4 + 2)
 
 
 @pytest.mark.slow

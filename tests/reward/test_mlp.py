@@ -12,7 +12,7 @@ import torch
 from lens.core import stacked
 from lens.core.errors import LensError
 from lens.latent import synthesis
-from lens.reward import methods, mlp
+from lens.reward import factored_batches, methods, mlp
 from lens.reward.head import RewardHead
 from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world, train, train_mlp
 
@@ -69,7 +69,8 @@ def test_a_bar_of_epochs_on_terminals_alone(monkeypatch, capsys):
     assert screen.getvalue().endswith(" \r")  # wiped: there are many trainings
 
 
-def test_every_pair_is_seen_once_an_epoch():
+def test_every_pair_is_seen_once_an_epoch(monkeypatch):
+    monkeypatch.setattr(factored_batches, "KEPT", 0)
     data, _ = linear_world(count=20, validation=4)
     seen = []
 

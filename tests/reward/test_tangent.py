@@ -56,7 +56,7 @@ def test_margins_are_those_of_refits_without_the_prompt():
     network = tangent.Network(5, width=16)
     kernel = network.kernel(chosen, rejected)
     found = evidence.shrink(
-        network.spectrum(chosen, rejected, noise),
+        tangent.spectrum(kernel, noise),
         noise,
         np.ones(10),
         groups,
