@@ -164,7 +164,7 @@ JSON = {
         json.dumps({"data": good()}).encode(),
         Refused("list of objects.*'data'"),
     ),
-    "lines named as a list": ("x.json", among(), Refused(r"not valid JSON.*name it \.jsonl")),
+    "lines named as a list": ("x.json", among(), Refused(r"not valid JSON.*is read as \.jsonl")),
     "a list with a text": (
         "x.json",
         json.dumps([*good(), "more"]).encode(),
