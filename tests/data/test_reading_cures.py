@@ -117,12 +117,27 @@ def test_alpaca_eval_grades_from_1_to_2(tie):
     assert winners(rows) == ["first", "second"]
 
 
-@pytest.mark.parametrize("values", [[1, 7], [2, 6], [0, 5, 10], [1, 4, 5]])
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ([1, 7], [(1, 7)]),
+        ([2, 6], [(1, 7)]),
+        ([0, 5, 10], [(0, 10)]),
+        ([1, 4, 5], [(1, 5)]),
+        ([1, 3, 4], [(1, 4), (1, 5)]),
+        ([0.5, 3], [(0, 5)]),
+        ([2, 150], [(1, 150)]),
+    ],
+)
 @pytest.mark.parametrize("label", ["preference", "winner", "score"])
-def test_a_scale_without_a_sign_is_not_read_as_one_with_a_sign(label, values):
+def test_a_scale_without_a_sign_is_not_read_as_one_with_a_sign(label, values, ends):
     rows = judged("numbers", label, *values)
-    assert commands(refusal(rows)) == [{"low_is_first": label}, {"high_is_first": label}]
-    for columns, better in zip(commands(refusal(rows)), ("first", "second"), strict=True):
+    sides = [("first", "second"), ("second", "first")]
+    asked = [
+        {f"{low}_is_{one}_{high}_is_{other}": label} for low, high in ends for one, other in sides
+    ]
+    assert commands(refusal(rows)) == asked
+    for columns, better in zip(asked, ("first", "second") * 2, strict=False):
         assert winners(rows, columns)[0] == better
 
 

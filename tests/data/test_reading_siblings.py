@@ -141,14 +141,18 @@ def test_names_of_models_that_are_those_of_sides_are_refused_where_they_differ()
         read(*(row | {"model_a": "B", "model_b": "A"} for row in rows))
 
 
-@pytest.mark.parametrize(("low", "first"), [("low_is_first", "good"), ("high_is_first", "bad")])
-def test_a_scale_without_a_sign_has_its_tie_in_the_middle(low, first):
-    rows = [*beside("likert", 1, 7), *beside("likert", 4, 4), *beside("likert", 3, 5)]
-    found = read_pairs(rows, columns={low: "likert"}, labels="soft")
+@pytest.mark.parametrize(
+    ("ends", "first"), [("1_is_first_7_is_second", "good"), ("1_is_second_7_is_first", "bad")]
+)
+def test_a_scale_without_a_sign_has_its_tie_in_the_middle_of_its_ends(ends, first):
+    rows = [*beside("likert", 1, 6), *beside("likert", 4, 4), *beside("likert", 3, 5)]
+    found = read_pairs(rows, columns={ends: "likert"}, labels="soft")
     assert found.report["form"]["ties"] == 2
     labels = found.table["label"].tolist()
-    assert sorted(labels) == pytest.approx([0.5, 0.5, 2 / 3, 2 / 3, 1, 1])
+    assert sorted(labels) == pytest.approx([0.5, 0.5, 2 / 3, 2 / 3, 5 / 6, 1])
     assert found.table["chosen"][0].startswith(first)
+    with pytest.raises(LensError, match=r"holds 1 to 6.*Look at it"):
+        read_pairs(rows, columns={"1_is_first_5_is_second": "likert"})
 
 
 def test_several_ratings_of_one_answer_are_asked_about():

@@ -118,6 +118,7 @@ REFUSED = {
     "ambiguous: codes": both(1, 2, 3, winner=[1, 2, 3]),
     "without_zero": both(preference=[1, 7]),
     "without_zero: HelpSteer's name": both(preference_strength=[1, 7]),
+    "by_shown_order": both(winner=["a", "b"], swapped=[True, False]),
     "_require_counts": both(votes=[[1, 2], [2, 2]]),
     "side_scores": both(score_a=[1, 2], score_b=[2, 1], rating_a=[1, 2], rating_b=[2, 1]),
     "_either_way": both(toxicity_score_a=[1, 2], toxicity_score_b=[2, 1]),

@@ -18,6 +18,7 @@ from lens.data.reading.several.families import Families, columns_of_answers, gat
 from lens.data.reading.several.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.several.steps import require_no_steps
 from lens.data.reading.sided.labels import Sides
+from lens.data.reading.sided.shown import by_shown_order
 from lens.data.reading.sided.sides import NAMING, find_sides, unjudged_sides
 from lens.data.reading.ties import graded_columns, says_tie, tie_columns, winner_columns
 from lens.data.reading.unused import require_turns_read, unused_columns
@@ -243,6 +244,7 @@ def _sides(names: Names, place: str, scoring: str) -> Found | None:
         isinstance(value, list | dict) for name in labels for value in names.values(name)
     )
     sides = None if exported else find_sides(names, place)
+    sides = by_shown_order(names, sides, place) if sides else None
     sides = sides or (unjudged_sides(names, place) if scoring else None)
     if not sides:
         return None

@@ -94,7 +94,6 @@ LABELS: Words = (
     "better",
 )
 LABELS += ("better_response_id", "preference_strength", "overall_preference")
-LABELS += ("low_is_first", "high_is_first")
 LABELS += ("first_is_better", "second_is_better", "first_share", "second_share", "verdict")
 LABELS += ("preferred_response", "better_response", "best_response", "human_preference")
 LABELS += ("human_label", "preference_label", "selected", "chosen", "vote", "best", "judgement")
@@ -111,6 +110,10 @@ GRADES: Words = (
     "win_rate",
     "probability",
     "share",
+)
+# A scale without a sign, called by users after the answers that its ends are for.
+ENDS = re.compile(
+    r"(?P<low>\d+)_is_(?P<best>first|second)_(?P<high>\d+)_is_(?!(?P=best))(first|second)"
 )
 LONGEST_NAME = 60  # characters
 # What names the worse answer, or may do so.
@@ -236,6 +239,11 @@ class Names:
 
     def first(self, wanted: Iterable[str]) -> str | None:
         return next(iter(self.all(wanted)), None)
+
+    def labels_given(self) -> list[str]:
+        """The names of labels and grades that the user gave to columns."""
+        known = {*map(canonical, LABELS), *GRADES}
+        return sorted(name for name in self.fixed if name in known or ENDS.fullmatch(name))
 
     def values(self, name: str) -> list:
         """What the column holds, cells that hold nothing left out."""

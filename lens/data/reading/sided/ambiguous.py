@@ -1,14 +1,17 @@
 """Labels in numbers whose meaning is open: what each of them may say of two answers."""
 
+import math
+
 from lens.core.errors import LensError
 from lens.data.reading.sided.words import not_a_side
 from lens.data.texts.cells import is_empty
 from lens.data.texts.cures import either
 from lens.data.texts.names import GRADES, Names, canonical
 
+SIDES = ("first", "second")
 HELPSTEER = 3.0  # the largest strength on its cards
 SHARES = {"win_rate", "probability", "share"}  # also in percent
-UNSIGNED = {"low_is_first": 0, "high_is_first": 1}  # whose lowest value means that side, if named
+TOPS = (5, 7, 9, 10, 100)  # of scales from 0 or 1 on
 
 
 def ambiguous(
@@ -75,11 +78,19 @@ def of_scale(columns: tuple[str, str], ends: tuple[float, float], low: int) -> s
 
 
 def without_zero(columns: tuple[str, str], label: str, found: set[float], place: str) -> LensError:
-    """That a scale such as 1 to 7 does not say which end means which answer."""
-    ends = min(found), max(found)
-    meant = {of_scale(columns, ends, low): {role: label} for role, low in UNSIGNED.items()}
+    """That a scale such as 1 to 7 does not say where it ends, nor which end means which answer."""
+    low, high = int(min(found) >= 1), max(found)
+    tops = [top for top in TOPS if top >= high][:1] or [math.ceil(high)]
+    tops = [int(high), *tops] if min(found) == low and high == int(high) else tops
+    meant = {
+        of_scale(columns, (low, top), side): {
+            f"{low}_is_{SIDES[side]}_{top}_is_{SIDES[1 - side]}": label
+        }
+        for top in dict.fromkeys(tops)
+        for side in (0, 1)
+    }
     return LensError(
-        f"{place}: `{label}` grades `{columns[0]}` and `{columns[1]}` from {ends[0]:g} to "
-        f"{ends[1]:g}, and no sign says which is better (if its middle is another number, subtract "
-        f"that, and name the difference `preference_strength`). {either(place, meant)}"
+        f"{place}: `{label}` grades `{columns[0]}` and `{columns[1]}` by {min(found):g} to "
+        f"{high:g}, and nothing says where the scale ends and which end is for which answer. "
+        f"If it ends elsewhere, put its ends in place of these. {either(place, meant)}"
     )

@@ -12,7 +12,6 @@ from lens.core.errors import LensError
 from lens.data.reading.sided import offered
 from lens.data.reading.sided.ambiguous import (
     HELPSTEER,
-    UNSIGNED,
     ambiguous,
     of_scale,
     seems_unsigned,
@@ -21,7 +20,7 @@ from lens.data.reading.sided.ambiguous import (
 from lens.data.reading.sided.words import NO, YES, ends_of, named_side, not_a_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
 from lens.data.texts.cures import either
-from lens.data.texts.names import LISTS, Names, canonical, column_named, names_of, text_of
+from lens.data.texts.names import ENDS, LISTS, Names, canonical, column_named, names_of, text_of
 
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
 
@@ -104,9 +103,8 @@ def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -
         raise LensError(not_a_side(row.get(label), columns, f"{first}: `{label}`"))
     found = {_number(value, label) for value in values}
     name, ends = canonical(label), ends_of(columns, names)
-    if name in UNSIGNED:
-        steps = sorted(found)
-        return _on_a_scale(columns, label, (steps[0], steps[-1]), UNSIGNED[name])
+    if ends_given := ENDS.fullmatch(name):
+        return _on_a_scale(columns, label, ends_given, found, place)
     if name in SIGNED and name not in names.fixed and seems_unsigned(found):
         raise without_zero(columns, label, found, place)
     if name in SIGNED or (name == "margin" and name in names.fixed):
@@ -189,8 +187,14 @@ def _is_shp(name: str, columns: tuple[str, str], names: Names) -> bool:
     return name in names.fixed or canonical(columns[0]).startswith("human_ref")
 
 
-def _on_a_scale(columns: tuple[str, str], label: str, ends: tuple[float, float], low: int) -> Sides:
-    """A scale without a sign, at whose lowest value the answer `low` is best; its middle: a tie."""
+def _on_a_scale(
+    columns: tuple[str, str], label: str, given: re.Match, found: set[float], place: str
+) -> Sides:
+    """A scale without a sign, whose ends the user told; its middle is a tie."""
+    ends, low = (int(given["low"]), int(given["high"])), ("first", "second").index(given["best"])
+    if not ends[0] <= min(found) <= max(found) <= ends[1] or ends[0] == ends[1]:
+        seen = f"{min(found):g} to {max(found):g}"
+        raise LensError(f"{place}: `{label}` holds {seen}. Name ends that enclose these.")
     middle, half = sum(ends) / 2, (ends[1] - ends[0]) / 2
     told = f"{of_scale(columns, ends, low)} by `{label}`"
 
@@ -198,7 +202,7 @@ def _on_a_scale(columns: tuple[str, str], label: str, ends: tuple[float, float],
         side, steps = _signed((middle - _number(value, label)) * (1 - 2 * low))
         return side, steps
 
-    return labelled(columns, label, meaning, told, half or None)
+    return labelled(columns, label, meaning, told, half)
 
 
 def _number(value: object, label: str) -> float:

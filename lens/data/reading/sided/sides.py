@@ -204,8 +204,7 @@ def _flag(value: object) -> str:
 
 def _labels(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
     """The label column, where there is one that can be read. Of several, they must agree."""
-    told = [name for name in GRADES if name in names.fixed]
-    given = [name for name in names.all(told or LABELS) if name not in columns]
+    given = [n for n in names.all(names.labels_given() or LABELS) if n not in columns]
     given = [name for name in given if not names.is_empty(name)] or given[:1]
     if not given:
         given = [

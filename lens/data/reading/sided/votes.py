@@ -7,7 +7,7 @@ from functools import partial
 from lens.data.reading.sided.labels import Judged, Sides
 from lens.data.reading.sided.words import named_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_unjudged, listed
-from lens.data.texts.names import LABELS, Names, canonical, words_of
+from lens.data.texts.names import Names, canonical, words_of
 
 WHO = re.compile(
     r"(annotator|rater|worker|judge|labell?er|expert|voter?|reviewer|evaluator|coder|crowd|human)s?"
@@ -21,7 +21,7 @@ NUMBERED = {"votes": 1, "better_response_id": 0}  # if the user names them: the 
 def find_votes(names: Names, columns: tuple[str, str]) -> Sides | None:
     """A column for each annotator, told by their names, whose cells name sides, or a column of
     lists of sides: each word is a vote, the answer with more of them is better."""
-    told = names.fixed & {*map(canonical, LABELS)}
+    told = names.labels_given()
     for family in [] if told else _families(names, columns):
         if all(_are_votes(names.values(name), columns) for name in family):
             return _counted(columns, family, partial(_words_in, family))
