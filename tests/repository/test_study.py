@@ -11,6 +11,7 @@ import study_report
 
 from lens.core.errors import LensError
 from lens.files import artifacts
+from tests.helpers.workflow_tools import ROOT
 
 
 @pytest.mark.parametrize("kind", study.REWARDS)
@@ -181,18 +182,20 @@ def observations(seeds=3):
 
 def test_report_compares_with_the_control_and_with_the_better_probe():
     table = observations()
-    place = {variant: i for i, variant in enumerate(study.MAIN)}
-    assert place["mean difference"] < place["linear probe"]  # so the linear probe is the better
-    (line,) = study_report.against(table, ["LENS", "LENS+"], "repeat").splitlines()[2:]
+    ranks = {variant: i for i, variant in enumerate(study.MAIN)}
+    assert ranks["mean difference"] < ranks["linear probe"]  # so the linear probe is the better
+    compared = study_report.differences(table, ["LENS", "LENS+"], "repeat")
+    (line,) = study_report.against(compared).splitlines()[2:]
     assert "50.0" in line
-    assert f"**+{place['LENS']}.0 ± 0.0**" in line
+    assert f"**+{ranks['LENS']}.0 ± 0.0**" in line
     half = 4.302653 * 0.1 / 3**0.5
-    assert f"**+{place['LENS+'] + 0.1:.1f} ± {half:.1f}**" in line
-    (line,) = study_report.against(table, ["LENS+"], "better probe").splitlines()[2:]
-    assert f"**+{place['LENS+'] - place['linear probe'] + 0.1:.1f} ± {half:.1f}**" in line
-    assert study_report.cell(0.4, 0.5, False) == "+0.4 ± 0.5"
-    assert study_report.cell(-0.6, 0.5, False) == "**-0.6 ± 0.5**"
-    assert study_report.cell(-0.6, 0.5, True) == r"**-0.6 ± 0.5**\*"
+    assert f"**+{ranks['LENS+'] + 0.1:.1f} ± {half:.1f}**" in line
+    compared = study_report.differences(table, ["LENS+"], "better probe")
+    (line,) = study_report.against(compared).splitlines()[2:]
+    assert f"**+{ranks['LENS+'] - ranks['linear probe'] + 0.1:.1f} ± {half:.1f}**" in line
+    assert study_report.cell(0.4, 0.5, False, False) == "+0.4 ± 0.5"
+    assert study_report.cell(-0.6, 0.5, True, False) == "**-0.6 ± 0.5**"
+    assert study_report.cell(-0.6, 0.5, True, True) == r"**-0.6 ± 0.5**\*"
     assert "| 2.00 |      - |" in study_report.seconds(
         pd.concat([table, table.assign(n_pairs=9, variant="LENS")]), ["LENS", "repeat"]
     )
@@ -209,9 +212,51 @@ def test_many_comparisons_are_corrected():
     assert study_report.p_value(values, control) == pytest.approx(ttest_rel(values, control).pvalue)
 
 
-def test_the_figure_shows_every_setting():
-    fewer = observations().query("variant != 'LENS'").assign(n_pairs=1000)
-    fig = study_report.draw(pd.concat([observations(), fewer]))
-    labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
-    assert labels == ["s, N = 100", "s, N = 1,000"]
+def test_the_figure_has_a_panel_for_each_size_and_a_row_for_each_set():
+    fewer = observations().query("variant != 'LENS'").assign(n_pairs=1000, set="other")
+    simulated = observations().assign(set="Gaussian, linear")
+    table = pd.concat([observations(), fewer, simulated])
+    compared = study_report.differences(table, [*study_report.DRAWN], "repeat")
+    fig = study_report.draw(compared)
+    assert [axis.get_title() for axis in fig.axes] == ["N = 100", "N = 1,000"]
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["s", "other"]
     assert {text.get_text() for text in fig.legends[0].get_texts()} == set(study_report.DRAWN)
+
+
+def test_the_page_counts_what_its_file_holds():
+    page = (ROOT / "docs/study.md").read_text(encoding="utf-8")
+    page = " ".join(page.split())
+    compared = pd.read_csv(ROOT / "docs/study.csv")
+    clear = compared[compared["excludes_0"]]
+    counts = {
+        key: (len(part), (part["mean"] < 0).sum(), (part["mean"] > 0).sum())
+        for key, part in clear.groupby(["control", "variant"])
+    }
+    tried = compared.groupby(["control", "variant"]).size()
+    assert counts["repeat", "LENS"] == (14, 14, 0)
+    assert "in 14 of 30 settings and above in none" in page
+    assert tried["repeat", "LENS"] == 30
+    assert counts["repeat", "LENS+"] == (25, 0, 25)
+    assert "below it by its interval in none, above it in 25" in page
+    assert counts["better probe", "LENS+"] == (8, 1, 7)
+    assert "above by its interval in 7 settings, below in one (not after" in page
+    assert counts["repeat, centred, fast", "LENS+"] == (22, 1, 21)
+    assert "above in 21 settings, below in one" in page
+
+
+def test_the_page_s_rows_are_those_of_its_file():
+    page = (ROOT / "docs/study.md").read_text(encoding="utf-8")
+    compared = pd.read_csv(ROOT / "docs/study.csv")
+    whole = {
+        (row.set, f"{row.n_pairs:,}", row.control, row.variant): study_report.cell(
+            row.mean, row.half, row.excludes_0, row.after_holm
+        ).replace(" ", "")
+        for row in compared.itertuples()
+    }
+    lines = page.split("| set | N | seeds | repeat |")[1].split("\n\n")[0].splitlines()[2:]
+    names = ["repeat, centred, fast", "LENS", "linear probe", "evidence probe", "LENS+"]
+    columns = [("repeat", name) for name in names] + [("better probe", "LENS+")]
+    assert len(lines) == 7
+    for line in lines:
+        name, size, _, _, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert cells == [whole.get((name, size, *column), "-") for column in columns]
