@@ -246,14 +246,15 @@ def test_the_group_is_its_own_group_and_knows_no_case_or_spacing(text, group_by)
 
 OPENINGS = ["", "User: a", "System: a", "USER: a", "<s>", "[INST] a [/INST]", "[", '{"role"']
 OPENINGS += ["<|im_start|>user\n", "<|begin_of_text|>", "<start_of_turn>user\n", "<|user|>\n"]
+OPENINGS += ["### Instruction:\na", "Below is an", "A chat between a", "<|a|>" * 50, "[|a|]user\n"]
 OPENINGS += ["### Human: a", "a<extra_id_1>Assistant\n", '{"role": "user", "content"']
 
 
 def seconds(count):
     started = process_time()
     for opening in OPENINGS:
-        for blank in " \n":
-            for ending in ("", "ssistant:", "<|im_start|>", "ASSISTANT"):
+        for blank in (" ", "\n", "<s>"):
+            for ending in ("", "ssistant:", "<|im_start|>", "ASSISTANT", "Response:"):
                 text = opening + blank * count + ending
                 with suppress(InvalidRowError):
                     is_whole(text)

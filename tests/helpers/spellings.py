@@ -115,6 +115,42 @@ MARKED = {
     "Gemma": ("{}<end_of_turn>\n", "<start_of_turn>user\nq<end_of_turn>\n<start_of_turn>model\n"),
     "Zephyr": ("{}</s>", "<|user|>\nq</s>\n<|assistant|>\n"),
     "Phi": ("{}<|end|>", "<|user|>\nq<|end|>\n<|assistant|>\n"),
+    "Phi 4": (
+        "{}<|im_end|>",
+        "<|im_start|>user<|im_sep|>q<|im_end|><|im_start|>assistant<|im_sep|>",
+    ),
+    "OLMo": ("{}<|endoftext|>", "<|endoftext|><|user|>\nq\n<|assistant|>\n"),
+    "OpenAssistant": ("{}<|endoftext|>", "<|prompter|>q<|endoftext|><|assistant|>"),
+    "DeepSeek": (
+        "{}<\uff5cend\u2581of\u2581sentence\uff5c>",
+        "<\uff5cbegin\u2581of\u2581sentence\uff5c><\uff5cUser\uff5c>q<\uff5cAssistant\uff5c>",
+    ),
+    "Command R": (
+        "{}<|END_OF_TURN_TOKEN|>",
+        "<BOS_TOKEN><|START_OF_TURN_TOKEN|><|USER_TOKEN|>q<|END_OF_TURN_TOKEN|>"
+        "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
+    ),
+    "gpt-oss": (
+        "{}<|return|>",
+        "<|start|>user<|message|>q<|end|><|start|>assistant<|channel|>final<|message|>",
+    ),
+    "Llama 4": (
+        "{}<|eot|>",
+        "<|begin_of_text|><|header_start|>user<|header_end|>\n\nq<|eot|>"
+        "<|header_start|>assistant<|header_end|>\n\n",
+    ),
+    "Granite": (
+        "{}<|end_of_text|>",
+        "<|start_of_role|>user<|end_of_role|>q<|end_of_text|>\n"
+        "<|start_of_role|>assistant<|end_of_role|>",
+    ),
+    "Exaone": ("{}[|endofturn|]", "[|user|]q\n[|assistant|]"),
+    "Nemotron": ("{}", "<extra_id_0>System\n\n<extra_id_1>User\nq\n<extra_id_1>Assistant\n"),
+    "Alpaca": (
+        "{}",
+        "Below is an instruction. Answer it.\n\n### Instruction:\nq\n\n### Response:\n",
+    ),
+    "Vicuna": ("{}</s>", "USER: q ASSISTANT: "),
 }
 for _name, (_answer, _prompt) in MARKED.items():
     _sides = {"chosen": _answer.format(GOOD), "rejected": _answer.format(BAD)}

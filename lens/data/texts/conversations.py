@@ -26,6 +26,7 @@ from lens.data.texts.turns import (
     kind,
     opens_as_hh,
     whole,
+    without_end,
 )
 
 PARTS = ("system", "history", "context", "prompt", "input")
@@ -38,15 +39,12 @@ MARKUP = re.compile(
     re.IGNORECASE,
 )
 ASKS = re.compile(r"^(?:Human|User):\s*(?!.*^(?:AI|Assistant|Bot):)", re.DOTALL | re.MULTILINE)
-ANSWERS = re.compile(r"^\s*Assistant:\s*")
-END_MARKS: tuple[str, ...] = (
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<|end|>",
-    "<|end_of_text|>",
+ANSWERS = re.compile(r"^\s*Assistant:\s*", re.IGNORECASE)
+END_MARK = re.compile(  # with which chat templates end a turn
+    r"(?:<[|\uff5c][^<>|\uff5c\s]{0,20}(?:end|eot|eom|return)[^<>|\uff5c\s]{0,20}[|\uff5c]>|\[\|endofturn\|\]"
+    r"|<end_of_turn>|</s>|<eos>)$",
+    re.IGNORECASE,
 )
-END_MARKS += ("<|endoftext|>", "<end_of_turn>", "</s>", "<eos>")
 ANSWER_MESSAGES = re.compile(r'\[\{"role": "assistant", "content": ".*\}\]', re.DOTALL)
 
 
@@ -148,11 +146,7 @@ def answer(value: object) -> str:
     """An answer as text: a string, or an assistant's message or messages (or their JSON), without
     the speaker before it and the marks with which a chat template ends a turn."""
     text = _answer(value)
-    rest = text.rstrip()
-    while "<s>" not in text and rest.endswith(END_MARKS):
-        mark = next(filter(rest.endswith, END_MARKS))
-        text = rest = rest.removesuffix(mark).rstrip()
-    return text
+    return text if "<s>" in text else without_end(text, END_MARK).rstrip()
 
 
 def _answer(value: object) -> str:

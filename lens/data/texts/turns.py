@@ -17,13 +17,32 @@ ROLES |= dict.fromkeys(("assistant", "gpt", "chatgpt", "bot", "ai", "model"), "a
 ROLES |= dict.fromkeys(("system", "developer"), "system")
 ROLES |= dict.fromkeys(("tool", "function", "observation", "ipython"), "tool")
 SPEAKERS = ROLES | {"h": "user", "a": "assistant", "[inst]": "user", "[/inst]": "assistant"}
+SPEAKERS |= {"chatbot": "assistant", "instruction": "user", "response": "assistant"}
+SPEAKERS |= {"input": "input"}  # what an instruction is about
 ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text")
 BODIES = ("text", "content", "contents", "passage", "body")  # of a document
 TOOL_KEYS = ("tool_calls", "name", "tool_call_id")
 SURROGATE = re.compile("[\ud800-\udfff]")
+# The marks of chat templates, and those before a turn, which name its speaker.
+MARK = (
+    r"(?:<[|\uff5c][^<>|\uff5c\s]{1,30}[|\uff5c]>|\[\|\w{1,30}\|\]|</?s>|<(?:bos|eos)(?:_token)?>"
+)
+MARK += r"|<(?:start|end)_of_turn>|<extra_id_\d>)"
+SPOKEN = "system|developer|user|human|prompter|assistant|chatbot|model|tool|ipython|observation"
+
+
+def _turn_mark(speakers: str) -> str:
+    channel = "(?:analysis|commentary|final)"
+    return (
+        rf"(?:<[|\uff5c]({speakers})(?:_token)?[|\uff5c]>|\[\|({speakers})\|\]"
+        rf"|{MARK}({speakers})(?:(?:{MARK}{channel})?{MARK}|\n|$))"
+    )
+
+
 # (how a transcript opens, what parts its turns): HH's, with or without its leading line breaks,
 # Guanaco's, and HelpSteer's, which opens with the user's words. No two repeats in a row may match
 # the same blanks, or long runs of them take time that grows with the square of their length.
+HELPSTEER = re.compile(r"\n?<extra_id_1>(User|Assistant)\n")
 TRANSCRIPTS = [
     (re.compile(r"\n\nHuman:"), re.compile(r"\n\n(Human|Assistant):")),
     (
@@ -38,43 +57,40 @@ TRANSCRIPTS = [
         re.compile(r"\s*### ?(?:Human|User): ?.*?### ?Assistant:", re.DOTALL),
         re.compile(r"### ?(Human|User|Assistant):"),
     ),
-    (
-        re.compile(r"(?>.*?<extra_id_1>Assistant\n).*<extra_id_1>User\n", re.DOTALL),
-        re.compile(r"\n?<extra_id_1>(User|Assistant)\n"),
-    ),
+    (re.compile(r"(?>.*?<extra_id_1>Assistant\n).*<extra_id_1>User\n", re.DOTALL), HELPSTEER),
     (re.compile(r"\n\nH: .*?\n\nA:", re.DOTALL), re.compile(r"\n\n(H|A):")),
     (
         re.compile(r"\s*(?:System|SYSTEM): .*?\n[^\S\n]*(?:Human|User|USER): .*?", re.DOTALL),
         re.compile(r"(?:^\s*|\n[^\S\n]*)(System|Human|User|Assistant|SYSTEM|USER|ASSISTANT):"),
     ),
     (
-        re.compile(r"\s*USER: .*?\s(?:ASSISTANT):", re.DOTALL),
+        re.compile(r"\s*(?:Below is an .*?)?### ?Instruction:.*?\n### ?Response:", re.DOTALL),
+        re.compile(r"(?:^|\n)### ?(Instruction|Input|Response):"),
+    ),
+]
+TEMPLATES = [
+    (
+        re.compile(r"\s*(?:A chat between [^\n]*?\.\s+)?USER: .*?\s(?:ASSISTANT):", re.DOTALL),
         re.compile(r"(?:^|\s)(USER|ASSISTANT):"),
     ),
     (
-        re.compile(r"\s*<\|im_start\|>(?:system|user)\n"),
-        re.compile(r"<\|im_start\|>(system|user|assistant|tool)(?:\n|$)"),
+        re.compile(
+            rf"\s*(?:{MARK}\s*)*?{_turn_mark('system|developer|user|human|prompter')}", re.I
+        ),
+        re.compile(_turn_mark(SPOKEN), re.I),
     ),
     (
-        re.compile(r"\s*(?:<\|begin_of_text\|>)?<\|start_header_id\|>(?:system|user)"),
-        re.compile(r"<\|start_header_id\|>(system|user|assistant|ipython)<\|end_header_id\|>"),
-    ),
-    (
-        re.compile(r"\s*(?:<bos>)?<start_of_turn>(?:system|user)\n"),
-        re.compile(r"<start_of_turn>(system|user|model)(?:\n|$)"),
-    ),
-    (
-        re.compile(r"\s*<\|(?:system|user)\|>\n"),
-        re.compile(r"<\|(system|user|assistant)\|>(?:\n|$)"),
+        re.compile(r"\s*<\uff5cbegin▁of▁sentence\uff5c>[^<]*<\uff5cUser\uff5c>"),
+        re.compile(r"<\uff5c(User|Assistant)\uff5c>"),
     ),
     (re.compile(r"\s*(?:<s>\s*)?\[INST\].*\[/INST\]", re.DOTALL), re.compile(r"(\[/?INST\])")),
 ]
-OPENING = re.compile(r"\s*(?:<s>|<bos>|<\|begin_of_text\|>)")  # marks before a turn
-ENDINGS = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<|end_of_text|>", "<end_of_turn>", "<s>", "</s>")
+TRANSCRIPTS += TEMPLATES
+MARKS_BEFORE, MARK_AT_END = re.compile(rf"\s*(?:{MARK}\s*)*"), re.compile(rf"{MARK}$")
+ALPACA = re.compile(r"Below is an [^\n]*$")  # what its template says before the instruction
 LLAMA_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
-WORDS: tuple[str, ...] = ("ssistant:", "ASSISTANT", "<|im_start|>", "[/INST]", "\n\nA:")
-WORDS += ("ystem:", "SYSTEM:", "<extra_id_1>")
-WORDS += ("<|user|>", "<|system|>", "<|start_header_id|>", "<start_of_turn>")
+WORDS: tuple[str, ...] = ("ssistant:", "ASSISTANT", "[/INST]", "\n\nA:", "ystem:", "SYSTEM:")
+WORDS += ("<|", "<\uff5c", "[|", "<extra_id_1>", "<start_of_turn>", "Response:")
 LIKE_MESSAGES = re.compile(
     r"""\s*(?:array\()?(?:\[\s*)?\{\s*['"](?:role|from|speaker|content|value|text)['"]\s*:"""
     r""".*['"](?:role|from|speaker|content|value|text)['"]\s*:""",
@@ -191,26 +207,37 @@ def is_transcript(text: str) -> bool:
 def transcript_messages(text: str) -> list[dict]:
     """The turns of a transcript ("\\n\\nHuman: ...\\n\\nAssistant: ...")."""
     turn = next(turn for opening, turn in TRANSCRIPTS if opening.match(text))
-    marked = re.search(r"<\\\||of_turn|INST", turn.pattern)
-    parts = turn.split(_unmarked(text) if marked else text)
-    if parts[0].strip():
-        parts = ["", "User", *parts]
-    turns = [
-        (SPEAKERS[speaker.casefold()], whole(_unmarked(content) if marked else content).strip())
-        for speaker, content in zip(parts[1::2], parts[2::2], strict=True)
-    ]
+    marked = any(turn is known for _, known in TEMPLATES)
+    found = [*turn.finditer(text)]
+    ends = [*(match.start() for match in found[1:]), len(text)]
+    said = [(_speaker(m), text[m.end() : end]) for m, end in zip(found, ends, strict=True)]
+    if _unmarked(text[: found[0].start()]).strip():
+        said.insert(0, ("user" if turn is HELPSTEER else "system", text[: found[0].start()]))
+    turns = [(who, whole(_unmarked(words) if marked else words).strip()) for who, words in said]
+    if turns[1:] and (turns[0] == ("system", "") or ALPACA.match(turns[0][1])):
+        turns = turns[1:]
     system = LLAMA_SYSTEM.match(turns[0][1]) if marked else None
     if system:
         turns[:1] = [("system", system[1].strip()), ("user", turns[0][1][system.end() :].strip())]
+    if turns[1:] and turns[1][0] == "input":
+        turns[:2] = [("user", f"{turns[0][1]}\n\n{turns[1][1]}")]
     return [{"role": role, "content": content} for role, content in turns]
+
+
+def _speaker(match: re.Match) -> str:
+    return SPEAKERS[next(filter(None, match.groups())).casefold()]
 
 
 def _unmarked(text: str) -> str:
     """A turn's text without the marks before and after it."""
-    opening = OPENING.match(text)
-    text = text[opening.end() if opening else 0 :].rstrip()
-    while text.endswith(ENDINGS):
-        text = text.removesuffix(next(filter(text.endswith, ENDINGS))).rstrip()
+    before = MARKS_BEFORE.match(text)
+    return without_end(text[before.end() if before else 0 :], MARK_AT_END)
+
+
+def without_end(text: str, mark: re.Pattern) -> str:
+    """A text without the marks, of some 30 characters at most, in which it ends."""
+    while found := mark.search(rest := text.rstrip(), max(0, len(rest) - 40)):
+        text = rest[: found.start()]
     return text
 
 
