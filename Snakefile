@@ -24,7 +24,7 @@ wildcard_constraints:
     model=one_of(CONFIG.models),
     source=one_of([*CONFIG.models, "pool"]),
     method=one_of(cells.variants(CONFIG), "[a-z_]+"),
-    vae=one_of(["standard", *cells.variants(CONFIG)]),
+    vae=one_of(["standard", cells.ACTIVE, *cells.variants(CONFIG)]),
     scale="[0-9]+",
     shard="[0-9]+",
     n_pairs="[0-9]+",

@@ -24,6 +24,7 @@ from lens.core.seeds import derive_seed
 from lens.latent import synthesis, vae
 from lens.latent.vae import SIDES, VAE
 from lens.reward import factored_batches, methods, mlp
+from lens.reward.method import Given
 
 SIZES, SCALE = (200, 1000), 8
 NEVER = 10**9  # times as wide as the hidden layer: no embedding is
@@ -83,7 +84,7 @@ def plain_mlps(data: dict, vaes: dict, epochs: int) -> None:
     for seed, part in data.items():
         sides = [torch.from_numpy(getattr(part, side)) for side in SIDES]
         drawn = derive_seed(seed, "synthesis")
-        given = methods.Given(part, SCALE, vaes[seed], CONFIG["synthesis"], drawn)
+        given = Given(part, SCALE, vaes[seed], CONFIG["synthesis"], drawn)
         source = methods.METHODS["lens"].make_source(given)
         count = len(part.chosen)
         variants = synthesis.compose(count, SCALE, seed)

@@ -20,8 +20,6 @@ import pandas as pd
 from generators import METHODS as BEYOND
 from tqdm import tqdm
 
-from lens.advice.choose import choose
-from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.data.pairs import split_by_group
@@ -29,6 +27,7 @@ from lens.files import artifacts
 from lens.files.embeddings import read_embedded
 from lens.language import loading
 from lens.latent.vae import train_vaes
+from lens.reward.design import active_rows
 from lens.reward.head import RewardHead, pair_accuracy
 from lens.reward.methods import METHODS
 from lens.reward.recipes import HEAD_SETTINGS, SYNTHESIS_SETTINGS, VAE_SETTINGS
@@ -38,7 +37,6 @@ HEAD, VAE = dict(HEAD_SETTINGS), dict(VAE_SETTINGS)
 SYNTHESIS = SYNTHESIS_SETTINGS | {"perturbation_variance": 0.25, "mixed_differences": 16}
 ALL = METHODS | BEYOND
 TEST, LARGEST = 0.4, 0.59  # shares of the pairs: for test, and the most that N can be
-AT_RANDOM = 0.4  # of the pairs that a choice begins with
 CENTRED, FAST = {"centred": True}, {"centred": True, "learning_rate": 5e-4}
 # name -> (method, changes to HEAD, changes to SYNTHESIS)
 MAIN = {
@@ -139,26 +137,6 @@ def join(name: str, files: list[str]) -> tuple[pd.DataFrame, dict]:
     }
 
 
-def chosen_split(split: pd.DataFrame, embeddings: dict, n_pairs: int, seed: int) -> pd.DataFrame:
-    """A split of whose training pairs only N remain: some at random, the rest chosen from a pool of
-    10 N, or of all there are."""
-    train = np.flatnonzero(split["split"] == "train")
-    pool = np.random.default_rng(derive_seed(seed, "pool")).permutation(train)[: 10 * n_pairs]
-    first = round(AT_RANDOM * n_pairs)
-    have, rest = (np.sort(part) for part in (pool[:first], pool[first:]))
-    sides = {side: embeddings[side][:] for side in ("chosen", "rejected")}
-    known = EmbeddedPairs(split.iloc[have], *(sides[side][have] for side in sides), None, {})
-    picks = choose(
-        known,
-        np.stack([sides[side][rest] for side in sides], axis=1),
-        n_pairs - first,
-        groups=split["group"].to_numpy()[rest],
-    )
-    kept = np.concatenate([have, rest[picks]])
-    unused = np.setdiff1d(train, kept)
-    return split.assign(split=split["split"].where(~np.isin(np.arange(len(split)), unused), ""))
-
-
 def measure(
     pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range, active: bool = False
 ) -> pd.DataFrame:
@@ -172,10 +150,9 @@ def measure(
         held = split_by_group(pairs["group"], TEST, derive_seed("study", seed) % 2**31)
         split = pairs.assign(split=np.where(held, "test", "train"))
         tests[seed] = np.flatnonzero(held)
-        if active:
-            split = chosen_split(split, embeddings, n_pairs, seed)
+        rows = active_rows(split, embeddings, n_pairs, seed) if active else None
         data[seed] = training_set(
-            split, embeddings, n_pairs=n_pairs, seed=seed, validation_fraction=0.1
+            split, embeddings, n_pairs=n_pairs, seed=seed, validation_fraction=0.1, rows=rows
         )
     start, vaes, rows = time.process_time(), [], []
     if any(ALL[name].needs_vae for name, *_ in variants.values()):

@@ -13,7 +13,8 @@ from generators import conditional, directed, flow, mixing, mixup, residual
 from lens.core.seeds import derive_seed
 from lens.latent.synthesis import Source
 from lens.reward import mlp
-from lens.reward.methods import Given, Method, decoded
+from lens.reward.method import Given, Method
+from lens.reward.methods import decoded
 from lens.reward.training_set import Training, TrainingSet
 
 

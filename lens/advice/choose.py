@@ -1,35 +1,10 @@
-"""Which unlabelled pairs would teach a linear reward most: a batch, pick by pick.
-
-A pair's difference of standardised embeddings x has the margin w . x. Before any label w is
-Gaussian, so that margins have a standard deviation of TAU on average. The labels' likelihood is
-logistic; at its most probable w, a label of x tells h = p (1 - p), p = sigmoid(w . x), and w's
-covariance S is that of
-
-    S^-1 = a / TAU^2 I + sum of h x x' over labelled pairs,   a = mean of |x|^2 over the pool
-
-(Laplace's approximation). A label of the pair x lowers the mean variance of the pool's margins by
-
-    h x' S C S x / (1 + h x' S x),   C = mean of x x' over the pool.
-
-The pair that lowers it most is picked, S is updated as if it had been labelled, and so on: a greedy
-transductive design (Yu, Bi and Tresp, 2006). Signs of x play no part, so the order of a pair's
-sides does not matter. docs/labels.md says what else was tried.
-"""
+"""Which unlabelled pairs to label next: a batch by `lens.reward.design`."""
 
 import numpy as np
-from scipy.special import expit
 
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
-from lens.core.seeds import derive_seed
-from lens.reward.logistic import decompose, solve
-
-TAU = 1.0  # standard deviation of a margin before any label
-WIDEST = 512  # features; more are projected at random, which keeps lengths and angles
-CHUNK = 2048  # pairs held in full width at a time
-SCALED_BY = 4096  # pairs of the pool that say how far features spread
-COPY = 0.95  # cosine of two differences from which one pair is a near copy of the other
+from lens.reward.design import differences, pick
 
 
 def next_pairs(have: EmbeddedPairs | None, pool: np.ndarray, count: int) -> list[int]:
@@ -54,7 +29,8 @@ def choose(
     """As `next_pairs`; of pairs of one group [n] a batch holds one, as far as there are enough.
     With a seed, `at_random`, pairs are drawn by chance, near copies and groups apart."""
     check_pool(have, pool, count)
-    known, candidates = differences(have, pool)
+    sides = None if have is None else np.stack([have.chosen, have.rejected], axis=1)
+    known, candidates = differences(sides, pool)
     order = None if at_random is None else np.random.default_rng(at_random)
     labels = None if have is None else have.labels
     return pick(known, candidates, count, labels=labels, groups=groups, order=order)
@@ -81,134 +57,3 @@ def check_pool(have: EmbeddedPairs | None, pool: np.ndarray, count: int) -> None
         raise LensError(f"count {count}: a whole number from 1 is needed.")
     if count > len(pool):
         raise LensError(f"{count} pairs asked for, but the pool has {len(pool)}. Ask for fewer.")
-
-
-def differences(have: EmbeddedPairs | None, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Differences of the labelled pairs [N, k] and of the pool's [n, k], standardised and, if wide,
-    projected; goes through the pool once, in chunks."""
-    features, scale = pool.shape[2], _scale(have, pool)
-    project = None
-    if features > WIDEST:
-        rng = np.random.default_rng(derive_seed("project", features))
-        project = rng.standard_normal((features, WIDEST), np.float32) / np.float32(WIDEST**0.5)
-
-    def narrow(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        wide = (one - other) / scale
-        return wide if project is None else wide @ project
-
-    def name(row: int) -> str:
-        return f"pair {start + row + 1}"
-
-    found = np.empty((len(pool), min(features, WIDEST)), np.float32)
-    for start in range(0, len(pool), CHUNK):
-        wide = pool[start : start + CHUNK].astype(np.float32, copy=False)
-        check_finite(wide, name, "the embedding", "Embed again in float32, or remove the pair.")
-        found[start : start + CHUNK] = narrow(wide[:, 0], wide[:, 1])
-    if have is None:
-        return np.empty((0, found.shape[1]), np.float32), found
-    return narrow(have.chosen, have.rejected), found
-
-
-def _scale(have: EmbeddedPairs | None, pool: np.ndarray) -> np.ndarray:
-    """Standard deviations [d] of texts, from sums and differences of sides: blind to order."""
-    sample = pool[:: -(-len(pool) // SCALED_BY)].astype(np.float64)
-    if have is not None:
-        sample = np.concatenate([sample, np.stack([have.chosen, have.rejected], axis=1)])
-    middle, half = sample.mean(axis=1), (sample[:, 0] - sample[:, 1]) / 2
-    spread = np.sqrt(middle.var(axis=0) + np.square(half).mean(axis=0))
-    return np.where(np.isfinite(spread) & (spread > 0), spread, 1).astype(np.float32)
-
-
-def pick(
-    known: np.ndarray,
-    x: np.ndarray,
-    count: int,
-    *,
-    labels: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-    order: np.random.Generator | None = None,
-) -> list[int]:
-    """Positions of `count` of the differences x [n, k] beside the known ones [N, k] with labels
-    [N] (all 1 if there are none), by what their labels promise or, with a generator, by chance."""
-    design = Design(known, x, labels)
-    luck = None if order is None else order.random(len(x))
-    lengths, known = np.linalg.norm(x, axis=1), _directions(known)
-    free, taken = np.ones(len(x), bool), np.zeros(len(x), bool)
-    picks: list[int] = []
-    while len(picks) < count:
-        is_open = free & ~taken
-        if not is_open.any():
-            free, known = ~taken, known[:0]  # only near copies are left, or groups a second time
-            continue
-        best = int(np.where(is_open, design.promise if luck is None else luck, -np.inf).argmax())
-        if len(known) and np.abs(known @ x[best]).max() > COPY * lengths[best] > 0:
-            free[best] = False
-            continue
-        picks.append(best)
-        taken[best] = True
-        free &= np.abs(x @ x[best]) <= COPY * lengths * lengths[best]
-        if groups is not None:
-            free &= groups != groups[best]
-        design.learn(best)
-    return picks
-
-
-def _directions(x: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    return x / np.where(lengths > 0, lengths, 1)
-
-
-class Design:
-    """By how much a label of each candidate would lower the mean variance of all their margins
-    (`promise` [n]), given the labels of known pairs."""
-
-    def __init__(self, known: np.ndarray, x: np.ndarray, labels: np.ndarray | None = None):
-        if len(known) + len(x) < x.shape[1]:  # as many coordinates say all of them
-            every = np.asarray(np.linalg.qr(np.concatenate([known, x]).T, mode="r")).T
-            known, x = np.split(every, [len(known)])
-        self.x, features = x, x.shape[1]
-        self.second_moments = (x.T @ x).astype(np.float64) / len(x)
-        size = max(float(np.trace(self.second_moments)), np.finfo(float).tiny)
-        w = most_probable(known, labels, size / TAU**2)
-        told = (known * _told(known @ w)[:, None]).T @ known
-        self.covariance = np.linalg.inv(np.eye(features) * size / TAU**2 + told)
-        self.told = _told(x @ w)
-        self.variance = _squares(x, self.covariance)
-        self.fall = _squares(x, self.covariance @ self.second_moments @ self.covariance)
-
-    @property
-    def promise(self) -> np.ndarray:
-        return self.told * self.fall / (1 + self.told * self.variance)
-
-    def learn(self, place: int) -> None:
-        """Updates the posterior as if the candidate at `place` had been labelled."""
-        along = self.covariance @ self.x[place]
-        seen = self.second_moments @ along
-        told = float(self.told[place])
-        share = told / (1 + told * float(along @ self.x[place]))
-        both = np.stack([along, self.covariance @ seen], axis=1).astype(np.float32)
-        own, through = (self.x @ both).T.astype(np.float64)
-        self.fall += share * own * (share * float(along @ seen) * own - 2 * through)
-        self.variance -= share * own**2
-        self.covariance -= share * np.outer(along, along)
-
-
-def most_probable(known: np.ndarray, labels: np.ndarray | None, precision: float) -> np.ndarray:
-    """w [k] of the highest posterior, of labelled differences [N, k] and a prior's precision."""
-    if not known.any():
-        return np.zeros(known.shape[1], np.float32)
-    x = decompose(known)
-    penalty, all_pairs = np.array([precision / len(known)]), np.ones((1, len(known)))
-    return (solve(x, penalty, all_pairs, labels)[:, 0] @ x.right).astype(np.float32)
-
-
-def _told(margins: np.ndarray) -> np.ndarray:
-    """p (1 - p): what a label tells about a margin."""
-    return expit(margins) * expit(-margins)
-
-
-def _squares(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """x' M x of every row of x [n, k], in chunks."""
-    half = matrix.astype(np.float32)
-    parts = np.array_split(x, -(-len(x) // CHUNK))
-    return np.concatenate([np.einsum("ij,ij->i", p @ half, p, dtype=np.float64) for p in parts])

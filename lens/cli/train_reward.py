@@ -95,7 +95,8 @@ def run(args):
     from lens.reward import methods
     from lens.reward.head import RewardHead
 
-    _, embeddings, data = read_training_sets(args)
+    table_row = methods.METHODS.get(args.method)  # embedding_mlp is none of them
+    _, embeddings, data = read_training_sets(args, active=bool(table_row and table_row.active))
     inputs = input_files(args, "pairs", "embeddings")
     if args.method in methods.PROBES:
         loading.set_numpy_threads(args.threads)

@@ -17,6 +17,7 @@ def add_arguments(parser):
 
     add_training_set_arguments(parser)
     add_settings(parser, VaeSettings)
+    parser.add_argument("--active", action="store_true", help="on pairs that are chosen, not drawn")
     parser.add_argument("--out-dir", required=True, help="gets seed_S.safetensors and metrics.json")
 
 
@@ -30,7 +31,7 @@ def run(args):
     from lens.latent.vae import diagnose, save_vae, train_vaes
 
     loading.set_threads(args.threads)
-    _, _, data = read_training_sets(args)
+    _, _, data = read_training_sets(args, active=args.active)
     vaes = train_vaes(
         [(part.chosen, part.rejected) for part in data.values()],
         seeds=[derive_seed(seed, "vae") for seed in data],

@@ -17,7 +17,8 @@ from lens.core.seeds import derive_seed
 from lens.latent.synthesis import Source, synthetic_per_embedding
 from lens.latent.vae import SIDES, VAE
 from lens.reward.head import RewardHead
-from lens.reward.methods import METHODS, Given
+from lens.reward.method import Given
+from lens.reward.methods import METHODS
 from lens.reward.training_set import TrainingSet
 
 BLOCK = 2**24  # distances held at once

@@ -12,6 +12,7 @@ from lens.core.errors import LensError
 from lens.core.intervals import holm
 from lens.files.artifacts import read_json, read_table
 from lens.report.measured import difference, level, p_value
+from lens.reward.methods import METHODS
 from lens.textspace import methods
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
@@ -146,9 +147,13 @@ def by_place(cells: Iterable[Cell]) -> dict[tuple, list[Cell]]:
 
 
 def control_of(cell: Cell, cells: dict[tuple, Cell]) -> Cell | None:
-    """The cell's repeat control: same scale and kind of training (reward MLP, full fine-tuning or
-    LoRA). At scale 1 it is `original`; None if there is none."""
+    """The cell's repeat control: same scale, pairs and kind of training (reward MLP, full
+    fine-tuning or LoRA). At scale 1 it is `original`; None if there is none. On chosen pairs, these
+    controls are compared with themselves on drawn pairs."""
     method = "original" if cell.scale == 1 else CONTROLS.get(cell.method, "repeat")
+    row = METHODS.get(cell.method)
+    if row and row.active and not row.is_control:
+        method = f"active_{method}"
     key = (cell.dataset, cell.model, cell.n_pairs, method, cell.scale)
     return None if key == cell.key else cells.get(key)
 

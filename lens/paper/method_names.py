@@ -1,7 +1,8 @@
 """Names and line styles of methods in tables and figures."""
 
 from lens.report.figures import line_style
-from lens.reward.methods import METHODS, NO_LOOK
+from lens.reward.method import NO_LOOK
+from lens.reward.methods import METHODS
 from lens.textspace.methods import TEXT_METHODS
 
 PRINTED = {name: (method.label, method.look) for name, method in METHODS.items()}

@@ -12,6 +12,7 @@ from lens.report.files import Printed
 from lens.report.measured import blocks, level, shown, shown_difference
 from lens.report.render import number
 from lens.report.reported import N_PAIRS, table_1_value
+from lens.reward.methods import METHODS
 
 BASE_OF = {  # what the paper's textual rows are at 1x
     "full_finetune": ("full_finetune", 1),
@@ -38,6 +39,11 @@ NOTE = (
 EXPLAINS = (
     f" {EXPLAINED}: the share of the variance of held-out embeddings that the VAE reconstructs, "
     "mean over seeds. A VAE that explains little decodes nearly the same vector for all pairs."
+)
+CHOSEN = (
+    " Active: 40 % of the N pairs are drawn, and 60 % chosen by the criterion of `lens next` from "
+    "a pool of 10 N pairs, or of all there are. vs repeat then compares original and repeat with "
+    "the same on drawn pairs, and other methods with the control on chosen pairs."
 )
 FLAGGED = (
     " \N{DAGGER} For at least one seed the reward model is not detectably better than a coin flip "
@@ -165,8 +171,10 @@ def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Pr
         for g, a, cell in zip(gold.itertuples(), accuracy.itertuples(), cells, strict=True)
     ]
     flagged = any(cell.summary["flags"] for cell in cells)
+    active = any(cell.method in METHODS and METHODS[cell.method].active for cell in cells)
     header = HEADER + [EXPLAINED] * explained
-    return Printed(header, blocks(rows), NOTE + EXPLAINS * explained + FLAGGED * flagged)
+    note = NOTE + EXPLAINS * explained + CHOSEN * active + FLAGGED * flagged
+    return Printed(header, blocks(rows), note)
 
 
 def _explained(cell: Cell) -> float:

@@ -7,12 +7,13 @@ themselves: the workflow reads this table, and must not wait for torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
+from lens.reward.method import Given, Method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,142 +21,6 @@ if TYPE_CHECKING:
     from lens.latent.synthesis import Source
     from lens.latent.vae import VAE
     from lens.reward.training_set import Training, TrainingSet
-
-NO_LOOK = ("#999999", "-", ".")
-
-
-@dataclass(frozen=True)
-class Given:
-    """What synthetic pairs of one seed are made of.
-
-    `scale` counts pairs in training per labelled pair; `vae` is there for methods that need one;
-    `settings` is the section `synthesis` of the configuration.
-    """
-
-    data: TrainingSet
-    scale: int
-    vae: VAE | None
-    settings: Mapping[str, Any]
-    seed: int
-
-    @property
-    def chosen(self) -> Tensor:
-        """Standardised embeddings [n, d]."""
-        import torch
-
-        return torch.from_numpy(self.data.chosen)
-
-    @property
-    def rejected(self) -> Tensor:
-        """Standardised embeddings [n, d]."""
-        import torch
-
-        return torch.from_numpy(self.data.rejected)
-
-    def trained_vae(self) -> VAE:
-        """The VAE; LensError without one."""
-        if self.vae is None:
-            raise LensError("decoding latents needs a VAE: give the method `needs_vae=True`.")
-        return self.vae
-
-
-@dataclass(frozen=True)
-class Method:
-    """A method, with one of three functions that say how it trains.
-
-    `source` makes synthetic embeddings for the reward MLP (see `lens.latent.synthesis`), and
-    `compose` (count, scale, seed) says which of them make up the pairs, as `synthesis.compose` does
-    by default; `probe` fits a reward to one training set; `trainer` takes what `train` takes.
-
-    `augments`: whether it has scales above 1. `is_control`: whether it trains on the labelled pairs
-    alone and is there to compare with. `look` is colour, line and marker; `label` the name in
-    tables and figures, `phrase` the name within a sentence: by default both follow from `name`.
-    """
-
-    name: str
-    label: str = ""
-    phrase: str = ""
-    look: tuple[str, str, str] = NO_LOOK
-    augments: bool = True
-    needs_vae: bool = False
-    is_control: bool = False
-    source: Callable[[Given], Source] | None = None
-    compose: Callable[[int, int, int], Tensor] | None = None
-    probe: Callable[[TrainingSet], Training] | None = None
-    trainer: Callable[..., dict[int, Training]] | None = None
-
-    def __post_init__(self) -> None:
-        words = self.name.replace("_", " ")
-        object.__setattr__(self, "label", self.label or words.capitalize())
-        object.__setattr__(self, "phrase", self.phrase or words)
-
-    @property
-    def is_synthetic(self) -> bool:
-        """Whether the recipe trains on synthetic pairs."""
-        return self.augments and not self.is_control
-
-    @property
-    def keeps_responses(self) -> bool:
-        """Whether each synthetic embedding belongs to one response: the inspector compares them."""
-        return self.is_synthetic and self.source is not None and self.compose is None
-
-    def make_source(self, given: Given) -> Source:
-        """The method's embeddings; LensError if it has none to make."""
-        if self.source is None:
-            raise LensError(f"method {self.name} makes no embeddings: it has no `source`.")
-        return self.source(given)
-
-    def train(
-        self,
-        data: Mapping[int, TrainingSet],
-        *,
-        scale: int,
-        vaes: Mapping[int, VAE],
-        settings: Mapping[str, Any],
-        head: dict[str, Any],
-    ) -> dict[int, Training]:
-        """Trains the reward models of one scale, one for each seed in `data`.
-
-        `vaes` holds each seed's VAE where the method needs one; `settings` is the section
-        `synthesis` of the configuration, `head` goes to `train_mlps`. Everything random follows the
-        seed; initial weights and the order of triplets do not depend on the method, so that methods
-        can be compared seed by seed.
-        """
-        if not self.augments and scale != 1:
-            raise LensError(
-                f"method {self.name} adds no pairs, so its scale is 1. Larger scales of the "
-                "original pairs are called repeat."
-            )
-        if self.probe:
-            return {seed: self.probe(part) for seed, part in data.items()}
-        if self.trainer:
-            return self.trainer(data, scale=scale, vaes=vaes, settings=settings, head=head)
-
-        from lens.files import cost
-        from lens.latent import synthesis
-        from lens.reward.mlp import Run, train_mlps
-
-        compose, runs = self.compose or synthesis.compose, []
-        with cost.part("drawing"):
-            for seed, part in data.items():
-                drawn = derive_seed(seed, "synthesis")
-                given = Given(part, scale, vaes.get(seed), settings, drawn)
-                composition = compose(len(part.chosen), scale, derive_seed(seed, "compose"))
-                start = derive_seed(seed, "head")
-                runs.append(Run(part, self.make_source(given), composition, start))
-        trained = dict(zip(data, train_mlps(runs, **head), strict=True))
-        for run, training in zip(runs, trained.values(), strict=True):
-            if isinstance(run.source, synthesis.Decoded):
-                training.metrics["vae_variance_explained"] = explained(run.source.vae, run.data)
-        return trained
-
-
-def explained(vae: VAE, data: TrainingSet) -> float | None:
-    """The share of the variance of held-out embeddings that the VAE's reconstructions explain."""
-    from lens.latent.vae import diagnose
-
-    held_out = data.validation_chosen, data.validation_rejected
-    return diagnose(vae, *held_out)["variance_explained"]
 
 
 def originals(given: Given) -> Source:
@@ -268,6 +133,19 @@ def lens_plus(
     return lens_plus.train(data, scale=scale, noise=settings["complement_noise"], head=head)
 
 
+def active(method: Method) -> Method:
+    """The same on pairs that are chosen (`lens.reward.design.active_rows`) and not drawn."""
+    colour, line, _ = method.look
+    return replace(
+        method,
+        name=f"active_{method.name}",
+        label=f"Active: {method.label}",
+        phrase=f"{method.phrase} on chosen pairs",
+        look=(colour, line, "2"),
+        active=True,
+    )
+
+
 METHODS = {
     method.name: method
     for method in (
@@ -331,6 +209,11 @@ METHODS = {
             trainer=lens_plus,
         ),
     )
+}
+METHODS |= {
+    method.name: method
+    for method in map(active, list(METHODS.values()))
+    if method.name in ("active_original", "active_repeat", "active_lens", "active_lens_plus")
 }
 PROBES = tuple(name for name, method in METHODS.items() if method.probe)
 

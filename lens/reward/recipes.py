@@ -34,7 +34,14 @@ class Recipe:
     covariate: str = ""
 
     def __post_init__(self) -> None:
-        scaled = methods.named(self.method).augments
+        method = methods.named(self.method)
+        if method.active:
+            plain = self.method.removeprefix("active_")
+            raise LensError(
+                f"method {self.method} chooses among pairs that all have labels, in the workflow "
+                f"alone. Choose which to label with `lens next`, then train with --method {plain}."
+            )
+        scaled = method.augments
         if scaled and self.scale < 2:
             raise LensError(f"method {self.method} needs a scale of 2 or more, 4 for instance.")
         if not scaled and self.scale != 1:

@@ -130,14 +130,17 @@ def training_set(
     n_pairs: int,
     seed: int,
     validation_fraction: float,
+    rows: np.ndarray | None = None,
 ) -> TrainingSet:
-    """N pairs of the training split drawn by seed, divided by prompt, standardised on all N.
+    """N pairs of the training split, divided by prompt, standardised on all N.
 
-    `embeddings` holds "chosen" and "rejected", [len(pairs), d], in the table's order. LensError
-    where they tell nothing apart: no feature varies, or no answer from its pair's other one.
+    They are drawn by seed, or are those at the positions `rows` [N]. `embeddings` holds "chosen"
+    and "rejected", [len(pairs), d], in the table's order. LensError where they tell nothing
+    apart: no feature varies, or no answer from its pair's other one.
     """
-    pool = np.flatnonzero(pairs["split"] == "train")
-    rows = pool[sample_rows(len(pool), n_pairs, seed)]
+    if rows is None:
+        pool = np.flatnonzero(pairs["split"] == "train")
+        rows = pool[sample_rows(len(pool), n_pairs, seed)]
     data = training_set_of(
         rows,
         pairs["group"].to_numpy(),

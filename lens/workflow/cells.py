@@ -10,6 +10,8 @@ from lens.workflow.paths import At, Wildcards, cell, text_cell
 
 SWEPT = {"gamma": "vae", "beta": "vae", "sharing": "vae", "noise_variance": "synthesis"}
 
+ACTIVE = "active"  # the VAE of chosen pairs
+
 
 class Variant(NamedTuple):
     """The section that it differs in, and what differs there."""
@@ -39,7 +41,9 @@ def method_of(config: Config, name: str) -> str:
 
 
 def vae_of(config: Config, name: str) -> str:
-    """Which VAE a method decodes with: its own where the VAE's settings differ."""
+    """Which VAE a method decodes with: its own where the VAE's settings or its pairs differ."""
+    if name in METHODS and METHODS[name].active:
+        return ACTIVE
     variant = variants(config).get(name)
     return name if variant and variant.section == "vae" else "standard"
 

@@ -9,7 +9,7 @@ from typing import NewType
 from lens.core.errors import LensError
 from lens.language.settings import LoadSettings
 from lens.textspace.methods import TEXT_METHODS
-from lens.workflow.cells import inspected, method_of, variants
+from lens.workflow.cells import ACTIVE, inspected, method_of, variants
 from lens.workflow.config import Config
 from lens.workflow.inputs import (
     SHARDED,
@@ -120,7 +120,8 @@ def world_flags(config: Config, part: str, wildcards: Wildcards) -> Words:
 
 def vae_flags(config: Config, wildcards: Wildcards) -> Words:
     variant = variants(config).get(wildcards.vae)
-    return flags(config.training.given() | config.vae.given() | (variant.own if variant else {}))
+    own = variant.own if variant else {"active": wildcards.vae == ACTIVE}
+    return flags(config.training.given() | config.vae.given() | own)
 
 
 def reward_flags(config: Config, wildcards: object) -> Words:

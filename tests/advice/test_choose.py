@@ -1,27 +1,13 @@
-"""Which pairs to label next: against closed forms, by invariances, and for what it must refuse."""
+"""Which pairs to label next: by invariances, and for what it must refuse."""
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from lens import next_pairs
 from lens.advice import choose
 from lens.core.errors import LensError
 from tests.helpers.embedded_pairs import of_sides
-
-
-def world(n=400, d=24, seed=0):
-    """Pairs whose differences vary more along the first features: a pool [n, 2, d]."""
-    rng = np.random.default_rng(seed)
-    return (rng.normal(size=(n, 2, d)) * np.arange(1, d + 1) ** -0.5).astype(np.float32)
-
-
-def labelled(n=40, d=24, seed=1):
-    sides = world(n, d, seed)
-    wins = sides[:, 0, 0] > sides[:, 1, 0]
-    chosen = np.where(wins[:, None], sides[:, 0], sides[:, 1])
-    rejected = np.where(wins[:, None], sides[:, 1], sides[:, 0])
-    return of_sides(chosen, rejected)
+from tests.helpers.pools import labelled, world
 
 
 @pytest.mark.parametrize("have", [None, labelled(1), labelled(40)], ids=["none", "one", "40"])
@@ -35,45 +21,6 @@ def test_positions_are_distinct_repeatable_and_blind_to_sides(have):
     swapped = np.where(turned[:, None, None], pool[:, ::-1], pool)
     assert next_pairs(have, swapped, 25) == picks
     assert next_pairs(have, pool, 10) == picks[:10]
-
-
-@pytest.mark.parametrize("labels", [None, np.linspace(0.1, 1, 40)], ids=["hard", "soft"])
-def test_a_promise_is_the_fall_of_the_mean_variance_after_every_pick(labels):
-    """Against posteriors from scratch, in closed form."""
-    known, x = choose.differences(labelled(), world())
-    design = choose.Design(known, x, labels)
-    prior = np.square(x).sum(axis=1).mean() / choose.TAU**2
-    w = choose.most_probable(known, labels, prior)
-    targets = 1 if labels is None else labels
-    np.testing.assert_allclose(known.T @ (targets - expit(known @ w)), prior * w, atol=1e-3)
-
-    def told(rows):
-        return expit(rows @ w) * (1 - expit(rows @ w))
-
-    def mean_variance(precision):
-        return np.einsum("ij,jk,ik->i", x, np.linalg.inv(precision), x).mean()
-
-    precision = np.eye(24) * prior + (known * told(known)[:, None]).T @ known
-    for pick in (7, 7, 130):
-        more = precision + told(x[pick]) * np.outer(x[pick], x[pick])
-        fall = mean_variance(precision) - mean_variance(more)
-        assert design.promise[pick] == pytest.approx(fall, rel=1e-3)
-        np.testing.assert_allclose(design.covariance, np.linalg.inv(precision), atol=1e-7)
-        design.learn(pick)
-        precision = more
-
-
-def test_a_batch_leaves_less_variance_than_random_ones():
-    known, x = choose.differences(None, world())
-    prior = np.eye(24) * np.square(x).sum(axis=1).mean() / choose.TAU**2
-
-    def left(rows):
-        covariance = np.linalg.inv(prior + x[rows].T @ x[rows] / 4)
-        return np.einsum("ij,jk,ik->i", x, covariance, x).mean()
-
-    rng = np.random.default_rng(0)
-    drawn = [left(rng.choice(400, 25, replace=False)) for _ in range(50)]
-    assert left(choose.pick(known, x, 25)) < min(drawn)
 
 
 def test_near_copies_come_last():
@@ -108,18 +55,6 @@ def test_turning_all_labels_changes_nothing():
     assert next_pairs(turned, pool, 20) == next_pairs(have, pool, 20)
 
 
-def test_what_is_sure_is_asked_less():
-    """Two features with as many labels: of the first all agree, of the second half."""
-    known = np.repeat(np.eye(2, dtype=np.float32), 60, axis=0)
-    known[60::2] *= -1
-    design = choose.Design(known, np.eye(2, dtype=np.float32))
-    assert design.told[0] < 0.15
-    assert design.told[1] == pytest.approx(0.25)
-    assert choose.pick(known, 3 * np.eye(2, dtype=np.float32), 1) == [1]
-    ties = choose.Design(known, np.eye(2, dtype=np.float32), np.full(120, 0.5))
-    np.testing.assert_allclose(ties.told, 0.25)
-
-
 def test_groups_are_asked_once_each_while_there_are_enough():
     groups = np.arange(400) // 20
     picks = choose.choose(None, world(), 20, groups=groups)
@@ -132,13 +67,6 @@ def test_by_chance_there_are_no_near_copies_either():
     picks = choose.choose(None, pool, 30, at_random=1)
     assert sorted(pick // 30 for pick in picks) == list(range(30))
     assert picks != choose.choose(None, pool, 30, at_random=2)
-
-
-def test_wide_embeddings_are_projected(monkeypatch):
-    monkeypatch.setattr(choose, "WIDEST", 12)
-    known, x = choose.differences(labelled(), world())
-    assert (known.shape, x.shape) == ((40, 12), (400, 12))
-    assert len(set(next_pairs(labelled(), world(), 20))) == 20
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,19 @@ def test_names_and_controls():
     assert str(Recipe("linear_probe")) == "linear probe"
     assert str(Recipe("original")) == "original pairs"
     unscaled = {"original", *methods.PROBES}
-    recipes = [Recipe(m) if m in unscaled else Recipe(m, 2) for m in methods.METHODS]
+    recipes = [
+        Recipe(m) if m in unscaled else Recipe(m, 2)
+        for m, row in methods.METHODS.items()
+        if not row.active
+    ]
     assert {r.method for r in recipes if not r.synthetic} == unscaled | {"repeat"}
+
+
+@pytest.mark.parametrize("name", [m for m, row in methods.METHODS.items() if row.active])
+def test_recipes_do_not_choose_pairs(name):
+    plain = name.removeprefix("active_")
+    with pytest.raises(LensError, match=f"`lens next`, then train with --method {plain}\\."):
+        Recipe(name, 2 if methods.METHODS[name].augments else 1)
 
 
 @pytest.mark.slow

@@ -15,9 +15,10 @@ def add_training_set_arguments(parser):
     add_settings(parser, TrainingSettings)
 
 
-def read_training_sets(args):
-    """(pair table, its embeddings, {seed: its TrainingSet}) for the arguments above. Commands of
-    one process (`lens each`) share them and what training caches with them."""
+def read_training_sets(args, active=False):
+    """(pair table, its embeddings, {seed: its TrainingSet}) for the arguments above. `active`: of N
+    pairs that are chosen and not drawn. Commands of one process (`lens each`) share them and what
+    training caches with them."""
     from pathlib import Path
 
     shards = sorted(Path(args.embeddings).parent.glob("shards/*"))
@@ -25,16 +26,22 @@ def read_training_sets(args):
     stats = [file.stat() for file in files if file.exists()]
     stamps = tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
     sampling = options(args, "n_pairs", "validation_fraction")
-    return _read(args.pairs, args.embeddings, stamps, tuple(args.seeds), **sampling)
+    return _read(args.pairs, args.embeddings, stamps, tuple(args.seeds), active, **sampling)
 
 
 @lru_cache(maxsize=1)
-def _read(pairs_path, embeddings_path, stamps, seeds, **sampling):
+def _read(pairs_path, embeddings_path, stamps, seeds, active, n_pairs, **sampling):
     from lens.files.embeddings import read_embedded
+    from lens.reward.design import active_rows
     from lens.reward.training_set import training_set
 
     pairs, embeddings = read_embedded(pairs_path, embeddings_path)
-    sets = {seed: training_set(pairs, embeddings, seed=seed, **sampling) for seed in seeds}
+    sets = {}
+    for seed in seeds:
+        rows = active_rows(pairs, embeddings, n_pairs, seed) if active else None
+        sets[seed] = training_set(
+            pairs, embeddings, n_pairs=n_pairs, seed=seed, rows=rows, **sampling
+        )
     return pairs, embeddings, sets
 
 
