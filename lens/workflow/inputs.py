@@ -322,14 +322,14 @@ def code(root: Path, command: str, *, trains: bool = True) -> list[str]:
     what that imports they depend on nothing. Packages' own `__init__.py` are not followed: they are
     empty.
     """
-    methods = root / "lens/reward/methods.py"
+    methods = {root / f"lens/reward/{name}.py" for name in ("method", "methods")}
     files: set[Path] = set()
     waiting = [root / "lens/cli" / f"{command}.py"]
     while waiting:
         file = waiting.pop()
         if file not in files and file.is_file():
             files.add(file)
-            waiting += imported(root, file) if trains or file != methods else []
+            waiting += imported(root, file) if trains or file not in methods else []
     return sorted(map(str, files))
 
 

@@ -42,7 +42,7 @@ def test_the_rule_writes_the_plan_of_its_own_config(tmp_path):
     assert done.returncode == 0, done.stderr
     plan = json.loads((tmp_path / "results/other/plan.json").read_text())
     assert plan["run"] == "other"
-    assert plan["stages"]["train_vae"]["jobs"] == 2
+    assert plan["stages"]["train_vae"]["jobs"] == 4
     assert "plan" not in plan["stages"]
     assert (tmp_path / "results/other/plan.md").read_text().startswith("## Run other on cpu")
     assert not (tmp_path / "results/other/build_world").exists()

@@ -61,7 +61,7 @@ def test_jobs_are_those_of_a_dry_run(small, tmp_path):
     assert [job.rule for job in jobs] == sorted(job.rule for job in jobs)
     rewards = [job for job in jobs if job.rule == "train_reward"]
     assert [(len(job.cells), sorted(job.wildcards)) for job in rewards] == [
-        (11, ["dataset", "model", "n_pairs"])
+        (15, ["dataset", "model", "n_pairs"])
     ] * 2
     assert all(list(job.after) == sorted(job.after) for job in jobs)
     stages = totals.plan(*small)["stages"]
