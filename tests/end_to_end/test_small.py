@@ -53,27 +53,41 @@ def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path):
     assert "--unlock" in result.stderr
 
 
+CONTROLS = {
+    "lens": "repeat",
+    "mean_difference": "original",
+    "active_original": "original",
+    "active_repeat": "repeat",
+    "active_lens": "active_repeat",
+    "active_lens_plus": "active_repeat",
+}
+
+
 def test_table_1_is_complete(finished):
     table = pd.read_csv(paper(finished) / "table_1.csv")
     explained = table.groupby("method")["vae_variance_explained"].count()
-    assert set(explained[explained > 0].index) == {"lens", "lens_converged"}
+    assert set(explained[explained > 0].index) == {"lens", "lens_converged", "active_lens"}
     augmented = {"repeat", "lens", "lens_converged", "lens_plus"}
     augmented |= {"direct_perturbation", "gaussian_sampling"}
+    augmented |= {"active_repeat", "active_lens", "active_lens_plus"}
     for _, block in table.groupby("dataset"):
         got = set(zip(block["method"], block["scale"], strict=True))
         assert got == {(m, 4) for m in augmented} | {
             ("original", 1),
+            ("active_original", 1),
             ("mean_difference", 1),
             ("linear_probe", 1),
             ("evidence_probe", 1),
             ("evidence_network", 1),
         }
-        lens = block[block["method"] == "lens"]
-        assert lens["difference_to_repeat"].notna().all()
+        gold = block.set_index("method")
+        for method, control in CONTROLS.items():
+            difference = gold["mean"][method] - gold["mean"][control]
+            assert gold["difference_to_repeat"][method] == pytest.approx(difference, abs=1e-6)
         assert (block["low"] <= block["mean"]).all()
         assert (block["mean"] <= block["high"]).all()
     seen = pd.read_csv(paper(finished) / "table_1_observations.csv")
-    assert len(seen) == 2 * 11 * 3
+    assert len(seen) == 2 * 15 * 3
     means = seen.groupby(["dataset", "method", "scale"])["gold_reward"].mean()
     expected = table.set_index(["dataset", "method", "scale"])["mean"]
     pd.testing.assert_series_equal(means, expected.sort_index(), check_names=False)
