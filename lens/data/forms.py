@@ -187,11 +187,12 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
         if isinstance(winner, str):
             report.unjudged += 1
         else:
-            report.ties += winner is None
             parts, both = reading.texts(row, place)
             pair = _pair(row, parts, both[winner or 0], both[1 - (winner or 0)])
             pair |= {"side": ("first", "second")[winner or 0]}
-            pair |= {"tie": True} if winner is None else of_strength(strength, sides.scale)
+            known = of_strength(strength, sides.scale) | graded(row, reading.grades, place)
+            pair |= {"tie": True} if winner is None else known
+            report.ties += "tie" in pair
             pairs.append((place, pair))
     report.meanings = sides.meanings(seen)
     told = any(name in sides.judges for name in reading.given)

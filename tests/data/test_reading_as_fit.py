@@ -48,8 +48,8 @@ FORMS |= {
     "label": judged("letters", "winner", "B")[0],
     "scale": judged("numbers", "preference_strength", -2)[0],
     "scores of sides": judged("letters", "score_a", 1)[0] | {"score_b": 2},
-    "system and label": judged("letters", "winner", "B")[0] | {"system": "s"},
-    "list with system": {"system": "s", **LISTS["ratings"]},
+    "system and label": judged("letters", "winner", "B")[0] | {"system": "Be so."},
+    "list with system": {"system": "Be so.", **LISTS["ratings"]},
     "RewardBench 2": {"prompt": "q", "chosen": '["a"]', "rejected": '["b", "c"]'},
     "named after models": {"prompt": "q", "gpt-4": "x", "llama 3": "y", "winner": "llama 3"},
     "answers of models": {"prompt": "q", "gpt4_response": "x", "llama_response": "y"}
@@ -95,7 +95,7 @@ def test_one_answer_is_read_as_the_side_of_a_pair(row):
 @pytest.mark.parametrize(
     "row",
     [
-        {"system": "s", "history": [["a", "b"]], "prompt": "q", "response": "good"},
+        {"system": "Be so.", "history": [["a", "b"]], "prompt": "q", "response": "good"},
         {"messages": [*FULL, GOOD]},
         {"prompt": FULL, "response": [*ASKED, GOOD]},
     ],

@@ -183,7 +183,7 @@ def test_hashes_of_answers_are_no_answers_and_ids_count_from_0():
 def test_a_row_without_a_key_is_read_without_it():
     first, second, third = judged("letters", "winner", "A", "B", "A")
     del third["winner"]
-    table, form = read(first, second | {"system": "s", "history": [["a", "b"]]}, third)
+    table, form = read(first, second | {"system": "Be so.", "history": [["a", "b"]]}, third)
     assert [text.split()[0] for text in table["chosen"]] == ["first", "second"]
     assert [len(json.loads(prompt)) for prompt in table["prompt"]] == [1, 4]
     assert form.unjudged == 1

@@ -116,7 +116,7 @@ REFUSED = {
         "only text can be read",
     ),
     "two system turns": (
-        {"system": "t", "prompt": [system("s"), user("q")], "chosen": "a", "rejected": "b"},
+        {"system": "Be it.", "prompt": [system("s"), user("q")], "chosen": "a", "rejected": "b"},
         "system column and the prompt's system turn differ",
     ),
 }

@@ -120,6 +120,6 @@ def test_ranks_of_one_answer_a_row_are_lower_for_better():
 def test_answers_to_one_question_in_other_contexts_are_not_compared():
     rows = [
         {"system": system, "prompt": "q", "response": response, "rating": rating}
-        for system, response, rating in [("s", "a", 1), ("s", "b", 2), ("t", "c", 3)]
+        for system, response, rating in [("Be so.", "a", 1), ("Be so.", "b", 2), ("Be it.", "c", 3)]
     ]
     assert pairs_of(*rows)[0] == [("b", "a")]

@@ -27,7 +27,7 @@ HH = "\n\nHuman: q\n\nAssistant:"
 ASKED = [user("q")]
 
 
-FULL = [system("s"), user("a"), said("b"), user("q")]
+FULL = [system("Be so."), user("a"), said("b"), user("q")]
 
 
 def read(*rows, columns=None, rule="all"):
@@ -65,7 +65,7 @@ PAIRS = {
     "ShareGPT": (
         {
             "conversations": [
-                {"from": "system", "value": "s"},
+                {"from": "system", "value": "Be so."},
                 {"from": "human", "value": "a"},
                 {"from": "gpt", "value": "b"},
                 {"from": "human", "value": "q"},
@@ -77,7 +77,10 @@ PAIRS = {
     ),
     "OpenAI's preference file": (
         {
-            "input": {"messages": [{"role": "developer", "content": "s"}, *FULL[1:]], "tools": []},
+            "input": {
+                "messages": [{"role": "developer", "content": "Be so."}, *FULL[1:]],
+                "tools": [],
+            },
             "preferred_output": [GOOD],
             "non_preferred_output": [BAD],
         },
@@ -87,7 +90,7 @@ PAIRS = {
     "ms-swift, messages": ({"messages": [*FULL, GOOD], "rejected_messages": [*FULL, BAD]}, FULL),
     "ms-swift, query": (
         {
-            "system": "s",
+            "system": "Be so.",
             "history": [["a", "b"]],
             "query": "q",
             "response": "good",
@@ -97,7 +100,7 @@ PAIRS = {
     ),
     "LLaMA-Factory": (
         {
-            "system": "s",
+            "system": "Be so.",
             "history": [["a", "b"]],
             "instruction": "q",
             "input": "",
@@ -119,8 +122,12 @@ PAIRS = {
         ASKED,
     ),
     "the system turn in the prompt alone": (
-        {"prompt": [system("s"), user("q")], "chosen": [*ASKED, GOOD], "rejected": [*ASKED, BAD]},
-        [system("s"), user("q")],
+        {
+            "prompt": [system("Be so."), user("q")],
+            "chosen": [*ASKED, GOOD],
+            "rejected": [*ASKED, BAD],
+        },
+        [system("Be so."), user("q")],
     ),
     "earlier turns in the prompt alone": (
         {"prompt": FULL, "chosen": [*ASKED, GOOD], "rejected": [*ASKED, BAD]},
@@ -140,8 +147,8 @@ PAIRS = {
         ASKED,
     ),
     "a system column": (
-        {"system": "s", "question": "q", "chosen": "good", "rejected": "bad"},
-        [system("s"), user("q")],
+        {"system": "Be so.", "question": "q", "chosen": "good", "rejected": "bad"},
+        [system("Be so."), user("q")],
     ),
     "context and question": (
         {"context": "c", "question": "q", "chosen": "good", "rejected": "bad"},

@@ -122,6 +122,18 @@ REFUSED = {
     "_require_counts": both(votes=[[1, 2], [2, 2]]),
     "side_scores": both(score_a=[1, 2], score_b=[2, 1], rating_a=[1, 2], rating_b=[2, 1]),
     "_either_way": both(toxicity_score_a=[1, 2], toxicity_score_b=[2, 1]),
+    "_require_no_judge": pairs(
+        prompt=["Which is better: good one, really; bad one, sorry?"] * 2,
+        orig_prompt=["q", "r"],
+        chosen=["good one, really"] * 2,
+        rejected=["bad one, sorry"] * 2,
+    ),
+    "_require_prompt_once": pairs(
+        prompt=["How are you?"] * 2,
+        chosen=["Q: How are you? A: good"] * 2,
+        rejected=["Q: How are you? A: bad"] * 2,
+    ),
+    "require_no_media": pairs(image=[{"path": "a.png"}] * 2),
     "_require_turn": pairs(system=["gpt-4", "llama-2"]),
     "side_columns": both(output_1=TWO, output_2=TWO[::-1], winner=["a", "b"]),
     "_require_no_rival": both(preference=["a", "b"], label=[1, 0]),

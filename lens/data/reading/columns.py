@@ -87,7 +87,8 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
         kept = {
             name: value
             for name, value in row.items()
-            if name not in gone and canonical(name) not in left_out
+            if name not in gone
+            and left_out.isdisjoint((canonical(name), canonical(str(name).partition(".")[0])))
         }
         renamed.append((place, kept | cells))
     return renamed

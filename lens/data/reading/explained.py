@@ -20,6 +20,7 @@ ROLES = {
     "first": "the first answer",
     "second": "the second answer",
     "label": "says which answer is better",
+    "turn": "says which turn was judged",
     "tie": "says which rows are ties",
     "share": "the share that prefers the better answer",
     "votes_for": "votes for the better answer",

@@ -12,16 +12,24 @@ from lens.data.reading.naming import (
 )
 from lens.data.reading.paired import pair_columns
 from lens.data.reading.prompts import empty_parts, filled_later, instead, prompt_columns
+from lens.data.reading.repeated import require_texts_once
 from lens.data.reading.rivals import require_one_rating, require_one_spelling
 from lens.data.reading.scored import pair_scores
 from lens.data.reading.several.families import Families, columns_of_answers, gathered
 from lens.data.reading.several.listed import Listed, find_listed, texts_in, two_lists
 from lens.data.reading.several.steps import require_no_steps
+from lens.data.reading.sided.judged_turn import first_turns, judged_turn
 from lens.data.reading.sided.labels import Sides
 from lens.data.reading.sided.shown import by_shown_order
 from lens.data.reading.sided.sides import NAMING, find_sides, unjudged_sides
-from lens.data.reading.ties import graded_columns, says_tie, tie_columns, winner_columns
-from lens.data.reading.unused import require_turns_read, unused_columns
+from lens.data.reading.ties import (
+    graded_columns,
+    says_tie,
+    tie_columns,
+    unsigned_strength,
+    winner_columns,
+)
+from lens.data.reading.unused import require_no_media, require_turns_read, unused_columns
 from lens.data.texts.cells import Row, is_empty, lacks_text, listed
 from lens.data.texts.conversations import interleaved, is_whole
 from lens.data.texts.cures import asked, either
@@ -87,6 +95,8 @@ class Reading:
         else:
             roles = ("chosen", "rejected", "first", "second", "response")
             answers = [row.get(self.columns[role]) for role in roles if role in self.columns]
+        if "turn" in self.columns:
+            answers = [first_turns(each, row.get(self.columns["turn"])) for each in answers]
         asked = parts.get("prompt")
         if self.parts.get("prompt") not in self.lists or not isinstance(asked, list):
             return parts, answers
@@ -161,23 +171,34 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     how = Reading(
         form, roles, parts, given, objects, lists, twos, naming, in_columns, first_number, **more
     )
-    if form in ("pair", "labelled_pair"):
-        ties = tie_columns(names_of(named, given), how.used)
-        how = replace(how, ties=ties, columns=roles | ({"tie": ties[0]} if ties else {}))
-    if form == "pair":
-        both = (roles["chosen"], roles["rejected"])
-        won = winner_columns(names_of(named, given), how.used, both)
-        more = {"label": won[0]} if won else {}
-        how = replace(how, ties=(*how.ties, *won), columns=how.columns | more)
-    if form == "pair" and not ties and "score_chosen" not in roles:
-        grades = graded_columns(names_of(named, given), how.used, both)
-        how = replace(how, grades=grades, columns=how.columns | grades)
+    how = _with_grades(how, names_of(named, given))
     names = names_of(named, given)
     how = replace(how, instead=instead(names, parts.get("prompt"), how.used))
     require_one_spelling(names, roles, how.used, named[0][0])
     require_turns_read(names, parts, how.used, named[0][0])
+    require_texts_once(names, how.columns, given)
+    require_no_media(names, how.used, named[0][0])
     unused, telling = unused_columns(names, how.used | by_name)
     return replace(how, unused=unused, telling=telling, empty=empty_parts(names, how.used))
+
+
+def _with_grades(how: Reading, names: Names) -> Reading:
+    """With what says of two answers how clearly one is better, or that both are equally good."""
+    if how.form not in ("pair", "labelled_pair"):
+        return how
+    ties = tie_columns(names, how.used)
+    how = replace(how, ties=ties, columns=how.columns | ({"tie": ties[0]} if ties else {}))
+    if how.sides:
+        grades = {} if how.sides.scale else unsigned_strength(names, how.used)
+        return replace(how, grades=grades, columns=how.columns | grades)
+    both = (how.columns["chosen"], how.columns["rejected"])
+    won = winner_columns(names, how.used, both)
+    more = {"label": won[0]} if won else {}
+    how = replace(how, ties=(*how.ties, *won), columns=how.columns | more)
+    if ties or "score_chosen" in how.columns:
+        return how
+    grades = graded_columns(names, how.used, both)
+    return replace(how, grades=grades, columns=how.columns | grades)
 
 
 # (form, {role: column}, what else the reading needs)
@@ -250,6 +271,7 @@ def _sides(names: Names, place: str, scoring: str) -> Found | None:
         return None
     columns = {"first": sides.first, "second": sides.second}
     label = {"label": sides.judges[0]} if sides.judges else {}
+    label |= judged_turn(names, sides.both)
     taken = {*sides.both, *sides.judges}
     prompt = prompt_columns(names, taken, place)
     return "labelled_pair", prompt | columns | label, {"sides": sides}

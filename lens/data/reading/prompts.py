@@ -1,11 +1,12 @@
 """Which columns are the prompt, and which hold a part of it, such as a system turn or an input."""
 
+import json
 import re
 
 from lens.core.errors import LensError
-from lens.data.texts.cells import is_empty
+from lens.data.texts.cells import is_empty, listed
 from lens.data.texts.conversations import described_tools, earlier_turns
-from lens.data.texts.cures import either
+from lens.data.texts.cures import anew, either
 from lens.data.texts.names import (
     ALTERNATIVES,
     CONTEXTS,
@@ -20,7 +21,7 @@ from lens.data.texts.names import (
 )
 from lens.data.texts.turns import InvalidRowError, as_turns
 
-MODEL = re.compile(r"[A-Z\d]|[\w./:@-]{2,}", re.ASCII)  # as models' names are, in one word
+MODEL = re.compile(r"[\w./:@-]+", re.ASCII)  # as models' names are, in one word
 ASKING = ("question", "query", "instruction")  # which a context goes with
 
 
@@ -36,6 +37,8 @@ def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
             found[part] = _only(names, part, filled, place)
     if "system" in found:
         _require_turn(names, found["system"], place)
+    if "history" in found:
+        _require_speakers(names, found["history"], place)
     parts = names.fixed & {"history", "context", "input"}  # named as parts, beside a prompt
     given = [n for n in names.all(p for p in PROMPTS if p not in parts) if n not in taken]
     given = given or [name for name in names.all(PROMPTS) if name not in taken]
@@ -86,6 +89,21 @@ def _require_turn(names: Names, system: str, place: str) -> None:
             f"{place}: `{system}` (such as {said[0]!r:.40}) may be a system turn or name what "
             f"answered. {either(place, meant)}"
         )
+
+
+def _require_speakers(names: Names, history: str, place: str) -> None:
+    """LensError where earlier turns are plain texts, and nothing says whose they are."""
+    for value in names.values(history):
+        texts = listed(value)
+        if texts and all(isinstance(text, str) for text in texts):
+            name = json.dumps(history)
+            turn = '{"role": ["user", "assistant"][at % 2], "content": text}'
+            turns = f"[{turn} for at, text in enumerate(listed(row[{name}]))]"
+            raise LensError(
+                f"{place}: `{history}` lists texts (such as {texts[0]!r:.40}), and nothing says "
+                "who said them. If the user began and both took turns: "
+                + anew(place, f"row | {{{name}: {turns}}}")
+            )
 
 
 def empty_parts(names: Names, used: set[str]) -> tuple[str, ...]:

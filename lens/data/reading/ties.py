@@ -149,6 +149,17 @@ def graded_columns(names: Names, taken: set[str], pair: tuple[str, str]) -> dict
     return {"strength": strength} | scale
 
 
+def unsigned_strength(names: Names, taken: set[str]) -> dict[str, str]:
+    """{"strength": the column that says how clearly the better one of two answers is better},
+    where it has no sign, which would be a label of its own."""
+    given = [names.known[called] for called in STRENGTHS if called in names.known]
+    for name in given:
+        values = [number(value, "") or 0 for value in names.values(name) if is_number(value)]
+        if name not in taken and values and names.is_numeric(name) and min(values) >= 0:
+            return {"strength": name}
+    return {}
+
+
 def _require_more_votes(names: Names, counts: dict[str, str], pair: tuple[str, str]) -> None:
     """LensError where more votes are for the rejected answer of a row."""
     both = counts["votes_for"], counts["votes_against"]

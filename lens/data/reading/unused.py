@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from lens.core.errors import LensError
 from lens.data.texts.cells import listed
-from lens.data.texts.cures import either
-from lens.data.texts.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of
+from lens.data.texts.cures import command, either
+from lens.data.texts.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of, words_of
 from lens.data.texts.turns import (
     CONTENT_KEYS,
     ROLE_KEYS,
@@ -15,6 +15,10 @@ from lens.data.texts.turns import (
     is_message,
 )
 
+MEDIA = {"image", "img", "picture", "photo", "screenshot", "video", "audio", "sound", "pixel"}
+FILED = {"path", "url", "file", "filename", "name", "byte", "base64", "b64", "value", "data", "id"}
+LEFT_OUT = {"rejected", "discarded", "invalid", "deleted", "cancelled", "canceled", "draft"}
+LEFT_OUT |= {"excluded", "spam", "failed", "skipped", "flagged"}  # of rows, by their status
 SOME = 50  # rows in which fields of messages are looked for
 READ = {*ROLE_KEYS, *CONTENT_KEYS, *TOOL_KEYS}
 WORDY = 4  # words from which on a cell says more than where its row comes from
@@ -54,11 +58,13 @@ def is_bookkeeping(name: str) -> bool:
 
 def says_more(names: Names, name: str) -> bool:
     """Whether a column is no bookkeeping by its name, or names other columns, such as the answer
-    that an annotator prefers, or holds turns or whole sentences."""
+    that an annotator prefers, or says of rows that they do not count, or holds whole sentences."""
     if not is_bookkeeping(str(name)) and not is_bookkeeping(str(name).split(".")[0]):
         return True
     values = names.values(name)
     if any(isinstance(value, str) and canonical(value) in names.known for value in values):
+        return True
+    if any(canonical(value) in LEFT_OUT for value in values):
         return True
     wordy = [len(text_of(value).split()) >= WORDY for value in values]
     return sum(wordy) > len(values) / 2
@@ -70,6 +76,19 @@ def _is_repeated(names: Names, name: str, used: set[str]) -> bool:
         any(text_of(row.get(name)).strip() in text_of(row.get(other)) for other in used)
         for _, row in names.rows
     )
+
+
+def require_no_media(names: Names, used: set[str], place: str) -> None:
+    """LensError where a column holds images, sounds or the like, which are no part of a text."""
+    for name in names.names:
+        root = str(name).partition(".")[0]
+        words = {word.rstrip("s") for word in words_of(root)}
+        if words & MEDIA and words <= MEDIA | FILED and name not in used and names.values(name):
+            without = command(place, {root: ""})
+            raise LensError(
+                f"{place}: `{root}` seems to hold what the prompt or the answers show or play, and "
+                f"only texts are read. If the texts say enough without it: {without}"
+            )
 
 
 def require_turns_read(names: Names, parts: dict[str, str], used: set[str], place: str) -> None:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from lens.core.errors import LensError
 from lens.data.texts.cells import Row
@@ -113,23 +113,43 @@ def look(place: str) -> str:
     found = PLACE.match(place)
     if found is None:
         return ""
-    source, number = file_of(found[0]), found["number"]
+    number, source = int(found["number"]), file_of(found[0])
     if source is None:
-        return f"Look at it: print(rows[{int(number) - 1}:{number}])"
+        return f"Look at it: print(rows[{number - 1}:{number}])"
     if source == STDIN:
         return f"Look at it: sed -n {number}p"
-    split, revision = "", ""
-    hub, _, named = source.rpartition("[")
-    if hub and named.endswith("]"):
-        source, _, revision = hub.partition("@")
-        split = f", split={json.dumps(named[:-1])}"
-        revision = f", revision={json.dumps(revision)}" if revision else ""
+    rows, name = _rows_of(source)
+    row = f"[row for place, row in {rows} if place.endswith({json.dumps(f', row {number}')})]"
+    code = f"import sys; from lens.data.sources import read_source; print(*{row})"
+    return f"Look at it: python -c {shlex.quote(code)} {shlex.quote(name)}"
+
+
+def anew(place: str, change: str) -> str:
+    """The command that writes all rows anew; `change` is what a `row` becomes, as Python."""
+    source = file_of(place)
+    if source is None:
+        return f"rows = [{change} for row in rows]"
+    rows, name = _rows_of(source)
+    stem = name.removesuffix(".gz").rpartition(".")[0] or PurePath(name).name
+    given, out = shlex.quote(name), shlex.quote(f"{stem}.new.jsonl")
+    if source == STDIN:
+        rows, given, out = "enumerate(map(json.loads, sys.stdin))", "", ""
     code = (
-        "import sys; from lens.data.sources import read_source; "
-        f"print(*[row for place, row in read_source(sys.argv[1]{split}{revision}) "
-        f"if place.endswith({json.dumps(f', row {number}')})])"
+        "import json, sys; from lens.data.sources import read_source; "
+        f"{'from lens.data.texts.cells import listed; ' * ('listed(' in change)}"
+        f"print(*[json.dumps({change}) for _, row in {rows}], sep=chr(10))"
     )
-    return f"Look at it: python -c {shlex.quote(code)} {shlex.quote(source)}"
+    return f"python -c {shlex.quote(code)} {given} > {out}".removesuffix("  > ")
+
+
+def _rows_of(source: str) -> tuple[str, str]:
+    """(the call that reads a file or a split of a Hub dataset, its name)."""
+    hub, _, split = source.rpartition("[")
+    if not (hub and split.endswith("]")):
+        return "read_source(sys.argv[1])", source
+    name, _, revision = hub.partition("@")
+    pinned = f", revision={json.dumps(revision)}" if revision else ""
+    return f"read_source(sys.argv[1], split={json.dumps(split[:-1])}{pinned})", name
 
 
 def names(found: Iterable) -> str:

@@ -42,9 +42,9 @@ PROMPTS: Words = (
 )
 PROMPTS += ("user_message", "user_query", "problem", "post", "request", "input", "context")
 PROMPTS += ("history", "conversations", "conversation", "messages", "dialogue", "dialog")
-PROMPTS += ("human", "task", "anchor")
+PROMPTS += ("human", "task", "anchor", "contents")
 PROMPTS += CONTEXTS[1:]
-DIALOGUES: Words = ("messages", "conversations", "conversation", "dialogue", "dialog")
+DIALOGUES: Words = ("messages", "conversations", "conversation", "dialogue", "dialog", "contents")
 ALTERNATIVES: Words = PROMPTS[
     : PROMPTS.index("history") + 1
 ]  # that could well be (part of) the prompt

@@ -107,7 +107,12 @@ def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict
             "quotes doubled inside quotes, or as JSON lines. Look at it: "
             f"sed -n {number},{number + 1}p {shlex.quote(name)}"
         ) from error
-    return rows
+    return rows[2:] if len(rows) > 2 and all(map(_is_import_id, rows[1][1].values())) else rows
+
+
+def _is_import_id(cell: str) -> bool:
+    """Whether a cell is of the line that Qualtrics writes below the names and the questions."""
+    return re.fullmatch(r'\{"ImportId":\s*".*\}', cell.strip()) is not None
 
 
 def _require_header(names: list[str], name: str) -> None:

@@ -19,7 +19,7 @@ ROLES |= dict.fromkeys(("tool", "function", "observation", "ipython"), "tool")
 SPEAKERS = ROLES | {"h": "user", "a": "assistant", "[inst]": "user", "[/inst]": "assistant"}
 SPEAKERS |= {"chatbot": "assistant", "instruction": "user", "response": "assistant"}
 SPEAKERS |= {"input": "input"}  # what an instruction is about
-ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text")
+ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text", "parts")
 BODIES = ("text", "content", "contents", "passage", "body")  # of a document
 TOOL_KEYS = ("tool_calls", "name", "tool_call_id")
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -92,8 +92,8 @@ LLAMA_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 WORDS: tuple[str, ...] = ("ssistant:", "ASSISTANT", "[/INST]", "\n\nA:", "ystem:", "SYSTEM:")
 WORDS += ("<|", "<\uff5c", "[|", "<extra_id_1>", "<start_of_turn>", "Response:")
 LIKE_MESSAGES = re.compile(
-    r"""\s*(?:array\()?(?:\[\s*)?\{\s*['"](?:role|from|speaker|content|value|text)['"]\s*:"""
-    r""".*['"](?:role|from|speaker|content|value|text)['"]\s*:""",
+    r"""\s*(?:array\()?(?:\[\s*)?\{\s*['"](?:role|from|speaker|content|value|text|parts)['"]\s*:"""
+    r""".*['"](?:role|from|speaker|content|value|text|parts)['"]\s*:""",
     re.DOTALL,
 )
 
@@ -281,15 +281,17 @@ def is_blank(text: str) -> bool:
 
 def joined(value: object) -> str:
     """Part of a prompt as text; a list of texts, or of documents, has a paragraph for each."""
-    texts = [value] if isinstance(value, str) else listed(value)
-    texts = texts and [_of_document(each) for each in texts]
-    if texts is None or not all(isinstance(text, str) for text in texts):
+    given = [value] if isinstance(value, str | dict) else listed(value)
+    texts = [_of_document(each) for each in given or []]
+    if given is None or not all(isinstance(text, str) for text in texts):
         raise InvalidRowError("wrong_type", f"a part of the prompt is a {kind(value)}, not text.")
-    return whole("\n\n".join(texts)).strip()
+    return whole("\n\n".join(map(str, texts))).strip()
 
 
 def _of_document(value: object) -> object:
     """The text of an object with `text` (or the like), below its `title`; others as they are."""
+    if is_message(value):
+        return _message(value)["content"]
     if not isinstance(value, dict) or len(value.keys() & BODIES) != 1:
         return value
     return "\n".join(str(value[name]) for name in ("title", *BODIES) if value.get(name))
