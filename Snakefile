@@ -53,6 +53,11 @@ include: "workflow/rules/prefetch.smk"
 report: "workflow/report/workflow.rst"
 
 
+onstart:
+    if workflow.local_exec:
+        server.start()
+
+
 onerror:
     inputs.set_damaged_aside(CONFIG)
 

@@ -21,8 +21,9 @@ FIRST = ["check", "advise", "fit", "score", "best_of", "reward_bench", "export",
 FIRST += ["theory", "next", "suspects", "completion"]
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser with every subcommand of this folder."""
+def build_parser(command: str = "") -> argparse.ArgumentParser:
+    """The parser with every subcommand of this folder; with one alone where it is known which, as
+    making all takes as long as many a stage."""
     names = [info.name for info in pkgutil.iter_modules(__path__) if not info.ispkg]
     stages = [name for name in names if name not in FIRST]
     parser = argparse.ArgumentParser(
@@ -34,13 +35,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lens {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in (*FIRST, *stages):
+    wanted = command.replace("-", "_")
+    for name in [wanted] if wanted in names else [*FIRST, *stages]:
         module = importlib.import_module(f"{__name__}.{name}")
         about = module.__doc__ or ""
         listed: dict[str, Any] = {"help": about.splitlines()[0]} if name in FIRST else {}
-        command = commands.add_parser(name.replace("_", "-"), description=about, **listed)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        added = commands.add_parser(name.replace("_", "-"), description=about, **listed)
+        module.add_arguments(added)
+        added.set_defaults(run=module.run)
     return parser
 
 
@@ -60,7 +62,8 @@ def program() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Runs a command; exits with status 1 and one clear message if the input is wrong."""
-    args = build_parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser(argv[0] if argv else "").parse_args(argv)
     cost.start()
     try:
         tracker()

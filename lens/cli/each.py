@@ -17,7 +17,8 @@ def run(args):
     from lens.cli import build_parser
     from lens.files import artifacts, cost
 
-    parser, shared = build_parser(), shlex.split(args.shared)
+    shared = shlex.split(args.shared)
+    parser = build_parser(shared[0])
     names: list[str] = []
     for cell in args.cells:
         name, *arguments = shlex.split(cell)

@@ -15,6 +15,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from lens.core.errors import LensError
+from lens.warm import server
 from lens.workflow import artefacts, batches, cells, checks, flags, inputs, resources
 from lens.workflow.artefacts import ARTEFACTS, DRAWN
 from lens.workflow.resources import grows, lasts

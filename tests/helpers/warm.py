@@ -1,27 +1,28 @@
 """Commands that start in a tenth of a second, for tests that run a whole workflow.
 
-Half of what a small world costs is the import of torch and transformers by each of its jobs. Here
-one process imports them once for the session, and runs each `python -m lens` or `python -m
-snakemake` in a fork of its own. A command whose environment differs in anything that imports may
-look at is run by an ordinary Python: see `client.py`.
+One server (`lens.warm.server`) for the session runs each `python -m lens` or `python -m snakemake`
+in a fork. A command that it does not take is run by an ordinary Python: see `warm_python.py`.
 """
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from filelock import FileLock
 
+from lens.warm import server
+
 VARIABLE = "LENS_TEST_WARM"
-HERE = Path(__file__).parent
+CLIENT = Path(__file__).with_name("warm_python.py")
 
 
 def announce():
     """In pytest's first process, whose workers then share one server; it ends with that process."""
     os.environ.setdefault(VARIABLE, f"{tempfile.mkdtemp(prefix='lens-warm-')}:{os.getpid()}")
+    os.environ[server.VARIABLE] = ""  # no workflow starts another
 
 
 def withdraw():
@@ -37,27 +38,21 @@ def path():
     folder, owner = os.environ[VARIABLE].rsplit(":", 1)
     with FileLock(f"{folder}/lock"):
         if not Path(folder, "bin").exists():
-            _start(Path(folder), owner)
+            _start(Path(folder), int(owner))
     return os.pathsep.join([f"{folder}/bin", str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 def _start(folder, owner):
-    with (folder / "log.txt").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, HERE / "server.py", folder, owner],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-            cwd=HERE.parents[2],
-        )
-    assert server.stdout
-    assert server.stdout.readline() == b"ready\n", (folder / "log.txt").read_text()
+    server.launch(str(folder), owner, "datasets", "snakemake.cli", "lens.cli")
+    end = time.monotonic() + 120
+    while not (folder / "ready.json").exists():
+        assert time.monotonic() < end, "the server did not start: python -m lens.warm.server"
+        time.sleep(0.05)
     half = folder / "half"
     half.mkdir()
     for name, words in (("python", ""), ("lens", "-m lens")):
         script = half / name
-        run = f'exec "{sys.executable}" -ISE "{HERE}/client.py" "{folder}"'
+        run = f'exec "{sys.executable}" -ISE "{CLIENT}" "{folder}"'
         script.write_text(f'#!/bin/sh\n{run} {words} "$@"\n')
         script.chmod(0o755)
     half.rename(folder / "bin")
