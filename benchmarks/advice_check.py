@@ -20,7 +20,7 @@ from lens.core.seeds import derive_seed
 from lens.data.pairs import split_by_group
 from lens.files import artifacts
 from lens.reward.recipes import VALIDATION, Recipe, train
-from lens.reward.training_set import training_set_of
+from lens.reward.training_set import build_training_set
 
 TEST = 0.35
 
@@ -33,7 +33,7 @@ def part(pairs: EmbeddedPairs, rows: np.ndarray) -> EmbeddedPairs:
 def accuracy(pairs: EmbeddedPairs, recipe: Recipe, rows, test, seed: int) -> float:
     """Of the recipe trained on `rows`, on the pairs at `test`."""
     sides = {"chosen": pairs.chosen, "rejected": pairs.rejected}
-    data = training_set_of(rows, pairs.groups, sides, seed=seed, validation_fraction=VALIDATION)
+    data = build_training_set(rows, pairs.groups, sides, seed=seed, validation_fraction=VALIDATION)
     head = train(recipe, {seed: data})[seed]
     return correct(head(pairs.chosen[test]) - head(pairs.rejected[test])).mean()
 

@@ -19,7 +19,7 @@ from lens.core.seeds import derive_seed
 from lens.latent.vae import VAE
 from lens.reward import methods
 from lens.reward import probes as linear
-from lens.reward.recipes import train_vae_of_each
+from lens.reward.recipes import train_seed_vaes
 from lens.reward.training_set import Standardiser, TrainingSet, training_set
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
@@ -78,7 +78,7 @@ def training(rows: list, runs: int) -> None:
 
     def ours(warm):
         some = small if warm else data
-        found["ours"] = trained_rewards("lens", some, 8, train_vae_of_each(some))
+        found["ours"] = trained_rewards("lens", some, 8, train_seed_vaes(some))
 
     def plain(warm):
         found["plain"] = plain_training.train(
@@ -212,7 +212,7 @@ def whole_sweep() -> None:
     """LENS's way: the runs of a size side by side."""
     for size in SIZES:
         data = training_sets(size, SWEEP_DIM, count=max(SIZES))
-        train_vae_of_each(data)
+        train_seed_vaes(data)
         trained_rewards("original", data, 1, {})
 
 

@@ -22,7 +22,7 @@ from lens.core.diagnostics import named, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import Interval, interval_by_prompt
 from lens.core.progress import Bar
-from lens.evaluation.parts import parts_of, without_control
+from lens.evaluation.parts import judged_parts, without_control
 from lens.reward import methods
 from lens.reward.recipes import CONTROLLED, Recipe, train
 
@@ -77,8 +77,8 @@ def advise(
     budget = Budget(minutes * 60 if rounds is None else None)
     recipes, count, done = _plan(pairs, sorted(scales), rounds, budget, tell, control)
     results = _cross_validate(pairs, recipes, count, budget, done)
-    kept = [recipe for recipe in recipes if recipe in results.margins]
-    stacked = {recipe: np.stack(results.margins[recipe]) for recipe in kept}
+    tried = [recipe for recipe in recipes if recipe in results.margins]
+    stacked = {recipe: np.stack(results.margins[recipe]) for recipe in tried}
     advice = conclude(pairs, stacked)
     advice.flags = results.flags + advice.flags
     advice.stopped = results.stopped
@@ -106,17 +106,17 @@ def _cross_validate(
     recipes: list[Recipe],
     rounds: int,
     budget: Budget,
-    done: dict[Recipe, np.ndarray],
+    first_round: dict[Recipe, np.ndarray],
 ) -> _Rounds:
     """All rounds, or as many whole ones as the budget allows; of the first one, what the plan has
-    not `done`: plain recipes whatever the clock says, and others while there is time."""
+    not `first_round`: plain recipes whatever the clock says, and others while there is time."""
     results = _Rounds({})
     bar = Bar(total=rounds * len(recipes), unit="recipe", desc="cross-validate")
     for seed in range(rounds):
         if seed and not budget.has_time_for(recipes, seed + 1):
             results.stopped = f"{seed} of {rounds} planned rounds: the time budget was used up."
             break
-        current = {} if seed else dict(done)
+        current = {} if seed else dict(first_round)
         ahead = recipes[len(current) :]
         trained = round_margins(pairs, ahead, seed, flags=results.flags if not seed else None)
         bar.update(len(current))
@@ -197,7 +197,7 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         ],
         flags=pairs.flags + _tie_flags(margins),
         margins=margins,
-        parts=parts_of(table, right[recommended]),
+        parts=judged_parts(table, right[recommended]),
         without_control=without_control(table, right[recommended], other) if controlled else None,
     )
 
@@ -275,27 +275,27 @@ def _plan(
     if backtest.is_possible(pairs):
         budget.choice = backtest.LEAST_ROUNDS * CHOICE * times["evidence_probe"]
     extra = budget.choice - sum(times.values())  # beside rounds, the first of which has begun
-    wanted, most = [rounds] if rounds else [LEAST_ROUNDS, 1], len(scales)
+    round_counts, most = [rounds] if rounds else [LEAST_ROUNDS, 1], len(scales)
 
-    def plan(kept: Sequence[int]) -> tuple[list[Recipe], float]:
-        chosen = recipes_for(kept, soft=pairs.graded, control=control)
+    def plan(tried_scales: Sequence[int]) -> tuple[list[Recipe], float]:
+        chosen = recipes_for(tried_scales, soft=pairs.graded, control=control)
         budget.expected = expectations(chosen, times["original"], times)
         return chosen, sum(budget.expected.values()) + budget.curve()
 
     left = float("inf") if budget.limit is None else SPARE * budget.limit - budget.spent
     fits = [
-        (kept, least)
-        for least in wanted
-        for kept in range(most, 0, -1)
-        if least * plan(scales[:kept])[1] + extra <= left
+        (most_scales, least)
+        for least in round_counts
+        for most_scales in range(most, 0, -1)
+        if least * plan(scales[:most_scales])[1] + extra <= left
     ]
-    kept, least = fits[0] if fits else (0, LEAST_ROUNDS)
-    recipes, per_round = plan(scales[:kept])
+    most_scales, least = fits[0] if fits else (0, LEAST_ROUNDS)
+    recipes, per_round = plan(scales[:most_scales])
     count = rounds or max(1, min(ROUNDS if least > 1 else 1, int((left - extra) // per_round)))
     left_out = ""
-    if kept < most:
-        left_out = f"; skipped, not enough time: scales {', '.join(map(str, scales[kept:]))}"
-        if not kept:
+    if most_scales < most:
+        left_out = f"; skipped, not enough time: scales {', '.join(map(str, scales[most_scales:]))}"
+        if not most_scales:
             least_time = duration(plan(scales[:1])[1])
             left_out += f" ({scales[0]} alone takes about {least_time} a round: --minutes)"
             plan([])

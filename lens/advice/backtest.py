@@ -156,40 +156,42 @@ def _round(
     splitter = GroupKFold(FOLDS, shuffle=True, random_state=seed)
     right = np.empty((BATCHES + BATCHES + 1 + len(BEYOND), len(pairs)))
     sizes = []
-    for pool, held in splitter.split(pairs.chosen, groups=pairs.groups):
-        counts, right[:, held] = compare(pairs, np.random.default_rng(seed).permutation(pool), held)
+    for pool, judged in splitter.split(pairs.chosen, groups=pairs.groups):
+        counts, right[:, judged] = compare(
+            pairs, np.random.default_rng(seed).permutation(pool), judged
+        )
         sizes.append(counts)
         progress()
     return np.mean(sizes, axis=0), right
 
 
 def compare(
-    pairs: EmbeddedPairs, pool: np.ndarray, held: np.ndarray
+    pairs: EmbeddedPairs, pool: np.ndarray, judged: np.ndarray
 ) -> tuple[list[int], np.ndarray]:
-    """(sizes of chance, from the start on; whether each pair at `held` is ordered rightly: after
+    """(sizes of chance, from the start on; whether each pair at `judged` is ordered rightly: after
     each chosen batch, then by chance at every size), chance being the order of `pool`."""
     first, half = max(10, len(pool) // 6), len(pool) // 2
     counts = [*np.linspace(first, half, BATCHES + 1).astype(int)]
     counts += [int(share * len(pool)) for share in BEYOND]
     picked, right = pool[:first], []
     for before, after in pairwise(counts[: BATCHES + 1]):
-        rest = np.setdiff1d(pool, picked)
-        sides = np.stack([pairs.chosen[rest], pairs.rejected[rest]], axis=1)
+        unpicked = np.setdiff1d(pool, picked)
+        sides = np.stack([pairs.chosen[unpicked], pairs.rejected[unpicked]], axis=1)
         new = choose(part(pairs, np.sort(picked)), sides, after - before)
-        picked = np.concatenate([picked, rest[new]])
-        right.append(_right(pairs, picked, held))
-    right += [_right(pairs, pool[:count], held) for count in counts]
+        picked = np.concatenate([picked, unpicked[new]])
+        right.append(_right(pairs, picked, judged))
+    right += [_right(pairs, pool[:count], judged) for count in counts]
     return counts, np.array(right)
 
 
-def _right(pairs: EmbeddedPairs, rows: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Whether the evidence probe of the pairs at `rows` orders those at `held` rightly."""
+def _right(pairs: EmbeddedPairs, rows: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    """Whether the evidence probe of the pairs at `rows` orders those at `judged` rightly."""
     rows = np.sort(rows)
     chosen, rejected = pairs.chosen[rows], pairs.rejected[rows]
     scale = Standardiser.fit(np.concatenate([chosen, rejected])).scale
     labels = None if pairs.labels is None else pairs.labels[rows]
     weights = evidence.fit(chosen / scale, rejected / scale, pairs.groups[rows], labels).weights
-    return correct(((pairs.chosen[held] - pairs.rejected[held]) / scale) @ weights)
+    return correct(((pairs.chosen[judged] - pairs.rejected[judged]) / scale) @ weights)
 
 
 def _equivalent(sizes: np.ndarray, right: np.ndarray, groups: np.ndarray) -> Interval:

@@ -8,7 +8,7 @@ from typing import TypeGuard
 import numpy as np
 import pandas as pd
 
-from lens.advice.crossval import correct, folds_of
+from lens.advice.crossval import correct, pair_folds
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.errors import LensError
 from lens.core.intervals import Interval, interval_by_prompt
@@ -43,19 +43,19 @@ def score_gaps(table: pd.DataFrame, source: str) -> np.ndarray:
         return (table["chosen"].str.len() - table["rejected"].str.len()).to_numpy(np.float64)
     rows = read_source(source)
     key = "id" if all("id" in row for _, row in rows) else "prompt"
-    found: dict[str, float] = {}
-    for place, row in rows:
-        name = _prompt(place, row) if key == "prompt" else str(row["id"])
+    scores: dict[str, float] = {}
+    for where, row in rows:
+        name = _prompt(where, row) if key == "prompt" else str(row["id"])
         better, worse = row.get("chosen"), row.get("rejected")
         if not _is_score(better) or not _is_score(worse):
-            raise LensError(f"{place}: needs `id` or `prompt`, and numbers `chosen`, `rejected`.")
-        if name in found:
+            raise LensError(f"{where}: needs `id` or `prompt`, and numbers `chosen`, `rejected`.")
+        if name in scores:
             raise LensError(
-                f"{place}: the {key} {name!r:.80} is used twice. Give rows the pairs' ids."
+                f"{where}: the {key} {name!r:.80} is used twice. Give rows the pairs' ids."
             )
-        found[name] = float(better) - float(worse)
+        scores[name] = float(better) - float(worse)
     names = table[key].astype(str)
-    missing = names[~names.isin(found)]
+    missing = names[~names.isin(scores)]
     if len(missing):
         raise LensError(
             f"{source}: no scores for {len(missing):,} of {len(names):,} pairs, the first with "
@@ -63,7 +63,7 @@ def score_gaps(table: pd.DataFrame, source: str) -> np.ndarray:
         )
     if key == "prompt" and names.duplicated().any():
         raise LensError(f"{source}: prompts have several pairs, so its rows need the pairs' `id`.")
-    return np.array([found[name] for name in names])
+    return np.array([scores[name] for name in names])
 
 
 def compare_baseline(
@@ -80,7 +80,7 @@ def compare_baseline(
     both = np.empty_like(margins)
     for number, values in enumerate(margins):
         features = np.stack([_unit(values), _unit(gaps)], axis=1)
-        folds = folds_of(pairs, number)[pairs.decided]
+        folds = pair_folds(pairs, number)[pairs.decided]
         for fold in np.unique(folds):
             held = folds == fold
             both[number, held] = features[held] @ _weights(features[~held])
@@ -110,7 +110,7 @@ def _weights(margins: np.ndarray) -> np.ndarray:
     return fit_logistic(margins, 1e-3)
 
 
-def _prompt(place: str, row: dict) -> str:
+def _prompt(where: str, row: dict) -> str:
     reading = {"prompt": row.get("prompt"), "response": "-"}
-    ((_, texts),) = Readings("response").read([(place, reading)])
+    ((_, texts),) = Readings("response").read([(where, reading)])
     return json.dumps(texts.prompt, ensure_ascii=False)

@@ -61,15 +61,15 @@ def expectations(
 ) -> dict[Recipe, float]:
     """Seconds of each recipe in a round, from those of a training on the original pairs and of
     each probe. The first one that decodes latents pays for the VAE."""
-    found: dict[Recipe, float] = {}
+    seconds: dict[Recipe, float] = {}
     for recipe in recipes:
         if recipe.method in probes:
-            found[recipe] = probes[recipe.method]
+            seconds[recipe] = probes[recipe.method]
         elif recipe.method == "lens_plus":
-            found[recipe] = original * LENS_PLUS_STEP * recipe.scale
+            seconds[recipe] = original * LENS_PLUS_STEP * recipe.scale
         elif recipe.needs_vae:
-            first = not any(other.needs_vae for other in found)
-            found[recipe] = original * (LENS_STEP * recipe.scale + VAE * first)
+            first = not any(other.needs_vae for other in seconds)
+            seconds[recipe] = original * (LENS_STEP * recipe.scale + VAE * first)
         else:
-            found[recipe] = original * recipe.scale
-    return found
+            seconds[recipe] = original * recipe.scale
+    return seconds

@@ -10,7 +10,7 @@ from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.data.pairs import sample_rows
 from lens.reward.recipes import VALIDATION, Recipe, train, train_seed_vaes, vae_flags
-from lens.reward.training_set import TrainingSet, training_set_of
+from lens.reward.training_set import TrainingSet, build_training_set
 
 FOLDS = 5
 RESAMPLES = 1000
@@ -54,7 +54,7 @@ class Round:
         return margins[pairs.decided]
 
 
-def folds_of(pairs: EmbeddedPairs, seed: int) -> np.ndarray:
+def pair_folds(pairs: EmbeddedPairs, seed: int) -> np.ndarray:
     """The folds [N] of the pairs that are no ties, and of ties the fold of their prompt, or -1."""
     groups, decided = pairs.groups, pairs.decided
     folds = np.full(len(groups), -1)
@@ -73,7 +73,7 @@ def make_round(
 ) -> Round:
     """The folds of a seed; `size` is the share of each training part's prompts that is used, four
     prompts or more. Ties train only where `labels` are "soft". `covariate` as a recipe's."""
-    folds = folds_of(pairs, seed)
+    folds = pair_folds(pairs, seed)
     usable = pairs.decided if labels == "hard" else np.ones(len(pairs), bool)
     sides = {"chosen": pairs.chosen, "rejected": pairs.rejected}
     data = {}
@@ -82,9 +82,11 @@ def make_round(
         rows = np.flatnonzero((folds != fold) & usable)
         if size < 1:
             prompts = np.unique(pairs.groups[rows])
-            kept = prompts[sample_rows(len(prompts), max(4, round(size * len(prompts))), fold_seed)]
-            rows = rows[np.isin(pairs.groups[rows], kept)]
-        data[fold_seed] = training_set_of(
+            drawn = prompts[
+                sample_rows(len(prompts), max(4, round(size * len(prompts))), fold_seed)
+            ]
+            rows = rows[np.isin(pairs.groups[rows], drawn)]
+        data[fold_seed] = build_training_set(
             rows,
             pairs.groups,
             sides,

@@ -102,7 +102,7 @@ def compare_encoders(
     the same folds, pair by pair; with `control` "length", the probe's that leaves length out.
     Encoders that differ in their layer alone, one behind the other,
     read each text once. LensError for fewer than two encoders, or for one that is there twice."""
-    names = names_of(encoders)
+    names = encoder_names(encoders)
     if len(encoders) < 2 or len(set(names)) < len(names):
         raise LensError("comparing encoders needs two or more that differ in model or layer.")
     recipe = Recipe(METHOD, covariate=control)
@@ -174,7 +174,7 @@ def _reason(
     return "the most accurate, and none that could be as good is cheaper."
 
 
-def names_of(encoders: Sequence[Encoder]) -> list[str]:
+def encoder_names(encoders: Sequence[Encoder]) -> list[str]:
     """The models' names, with their layers where these differ."""
     several = len({encoder.layer for encoder in encoders}) > 1
     return [Path(encoder.model).name + f", layer {encoder.layer}" * several for encoder in encoders]
@@ -189,21 +189,27 @@ def embed_layers(pairs: Preferences, encoders: Sequence[Encoder]) -> list[Embedd
     token_ids, _, cut = tokens(pairs, first)
     for other in encoders[1:]:
         other.share(first)
-    texts, places = distinct(token_ids)
+    texts, text_rows = distinct(token_ids)
     caches = [Cache(identity(encoder)) for encoder in encoders]
     known = [cache.find(texts) for cache in caches]
-    new = [row for row in range(len(texts)) if any(row not in vectors_of for vectors_of in known)]
+    new = [
+        row
+        for row in range(len(texts))
+        if any(row not in vectors_by_text for vectors_by_text in known)
+    ]
     if new:
-        some = [texts[row] for row in new]
+        new_texts = [texts[row] for row in new]
         numbers = [f"text {row + 1}" for row in new]
-        made = first.embed_layers(some, numbers, [encoder.layer for encoder in encoders])
-        for cache, vectors_of, vectors in zip(caches, known, made, strict=True):
-            cache.add(some, vectors)
-            vectors_of.update(zip(new, vectors, strict=True))
+        new_vectors = first.embed_layers(
+            new_texts, numbers, [encoder.layer for encoder in encoders]
+        )
+        for cache, vectors_by_text, vectors in zip(caches, known, new_vectors, strict=True):
+            cache.add(new_texts, vectors)
+            vectors_by_text.update(zip(new, vectors, strict=True))
     report = pairs.report | {"texts_cut": cut}
     embedded = []
-    for encoder, vectors_of in zip(encoders, known, strict=True):
-        both = np.stack([vectors_of[place] for place in places])
+    for encoder, vectors_by_text in zip(encoders, known, strict=True):
+        both = np.stack([vectors_by_text[text_row] for text_row in text_rows])
         chosen, rejected = both.reshape(2, len(pairs.table), -1)
         embedded.append(EmbeddedPairs(pairs.table, chosen, rejected, encoder, report))
     return embedded

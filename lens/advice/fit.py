@@ -10,11 +10,11 @@ from lens.core.diagnostics import named, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import interval_by_prompt
 from lens.core.seeds import derive_seed
-from lens.evaluation.parts import parts_of, without_control
+from lens.evaluation.parts import judged_parts, without_control
 from lens.files import artifacts
 from lens.reward.head import RewardHead
 from lens.reward.recipes import VALIDATION, Recipe, train, train_seed_vaes, vae_flags
-from lens.reward.training_set import TrainingSet, training_set_of
+from lens.reward.training_set import TrainingSet, build_training_set
 from lens.serving.calibration import fit_temperature, log_loss, reliability
 from lens.serving.posterior import Errors, FoldErrors, posterior
 from lens.serving.reward_model import RewardModel, calibrated, sigmoid
@@ -53,7 +53,7 @@ def fit(
     margins = tried.margins
     folds = np.stack([fold_of_each(groups, round_seed) for round_seed in rounds])
     head_seed = derive_seed(seed, "fit") % 2**31
-    data = training_set_of(
+    data = build_training_set(
         np.flatnonzero(usable),
         pairs.groups,
         {"chosen": pairs.chosen, "rejected": pairs.rejected},
@@ -75,7 +75,7 @@ def fit(
         "chosen_among": chosen_among,
         "temperature": temperature,
         "held_out": held,
-        "flags": [*pairs.flags, *vae_flags(by_seed, vaes), *named(of_held_out(margins, held))],
+        "flags": [*pairs.flags, *vae_flags(by_seed, vaes), *named(held_out_flags(margins, held))],
         "data": pairs.report | _trained_on(pairs, usable) | {"sha256": pairs.sha256},
         "command": command,
         "versions": artifacts.versions(),
@@ -109,7 +109,7 @@ def _where_right(
     """Accuracy by `parts` of the pairs, and, where something is controlled for, accuracy and parts
     without that control on the same folds, and what the control `costs`."""
     table, right = pairs.table[pairs.decided], correct(margins)
-    parts = [part.as_dict() for part in parts_of(table, right)]
+    parts = [part.as_dict() for part in judged_parts(table, right)]
     if not recipe.covariate:
         return {"parts": parts}
     plain = correct(_cross_validate(pairs, replace(recipe, covariate=""), rounds).margins)
@@ -137,7 +137,7 @@ def _trained_on(pairs: EmbeddedPairs, usable: np.ndarray) -> dict:
     return counts | (ties if pairs.labels is not None else {})
 
 
-def of_held_out(margins: np.ndarray, held: dict) -> list[tuple[str, str]]:
+def held_out_flags(margins: np.ndarray, held: dict) -> list[tuple[str, str]]:
     """Flags of held-out margins [rounds, N]: ties, and an accuracy whose interval has a coin's."""
     flags, accuracy = tie_flags(int((margins == 0).sum()), margins.size), held["accuracy"]
     if accuracy["low"] <= 0.5:

@@ -25,7 +25,7 @@ from lens.language.loading import require_model
 from lens.language.packed.reading import distinct_tokens
 
 __all__ = ["EmbeddedPairs", "Preferences", "claim", "embed_pairs", "encoder_request"]
-__all__ += ["import_embeddings", "kept", "read_pairs", "summary"]
+__all__ += ["import_embeddings", "read_pairs", "saved_embeddings", "summary"]
 
 SAMPLE = 32
 NEIGHBOURS = 4
@@ -193,7 +193,7 @@ def embed_pairs(
     if not isinstance(pairs, Preferences):
         raise LensError("embed_pairs needs pairs that `lens.read_pairs` has read.")
     encoder = Encoder(encoder) if isinstance(encoder, str) else encoder
-    asked = encoder_request(encoder)
+    request = encoder_request(encoder)
     prompts = [*pairs.table["prompt"]] * 2
     answers = [*pairs.table["chosen"], *pairs.table["rejected"]]
     keys = list(pairs.table["id"])
@@ -201,7 +201,7 @@ def embed_pairs(
     token_ids, cut = encoder.token_ids(prompts, answers, names)
     both = _embed_new(encoder, token_ids, names, estimate)
     chosen, rejected = both.reshape(2, len(keys), -1)
-    counts = (cut, sum(map(len, token_ids)), asked)
+    counts = (cut, sum(map(len, token_ids)), request)
     report = pairs.report | dict(zip(OF_EMBEDDING, counts, strict=True))
     return EmbeddedPairs(pairs.table, chosen, rejected, encoder, report)
 
@@ -213,23 +213,23 @@ def _embed_new(
     estimate: Callable[[float, int], None],
 ) -> np.ndarray:
     """Embeddings [n, d] of tokenised texts, those known from the cache."""
-    texts, places = distinct(token_ids)
+    texts, rows = distinct(token_ids)
     cache = Cache(identity(encoder))
     known = cache.find(texts)
-    new = [place for place in range(len(texts)) if place not in known]
+    new = [row for row in range(len(texts)) if row not in known]
     if known:
         logging.getLogger(__name__).warning(
             "%d of %d texts were embedded before (%s)", len(known), len(texts), cache.path
         )
     vectors = np.empty((0, 0), np.float32)
     if new:
-        first = dict(zip(reversed(places), reversed(names), strict=True))
-        new_texts, new_names = [texts[place] for place in new], [first[place] for place in new]
+        first = dict(zip(reversed(rows), reversed(names), strict=True))
+        new_texts, new_names = [texts[row] for row in new], [first[row] for row in new]
         estimate(seconds_to_embed(encoder, new_texts, new_names), len(new))
         vectors = encoder.embed_tokens(new_texts, new_names)
         cache.add(new_texts, vectors)
-    made = known | dict(zip(new, vectors, strict=True))
-    return np.stack([made[place] for place in places])
+    vectors_by_row = known | dict(zip(new, vectors, strict=True))
+    return np.stack([vectors_by_row[row] for row in rows])
 
 
 def identity(encoder: Encoder) -> dict:
@@ -276,7 +276,9 @@ def encoder_request(encoder: Encoder) -> dict:
     return encoder.as_dict() | {"files": stamps}
 
 
-def kept(folder: str | Path, pairs: Preferences, encoder: Encoder) -> EmbeddedPairs | None:
+def saved_embeddings(
+    folder: str | Path, pairs: Preferences, encoder: Encoder
+) -> EmbeddedPairs | None:
     """The embeddings that `EmbeddedPairs.save` left in a folder, if they are of these pairs by this
     encoder; else None."""
     folder = Path(folder)

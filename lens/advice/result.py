@@ -122,13 +122,13 @@ def table(advice: Advice) -> str:
 def by_part(advice: Advice) -> list[str]:
     """A paragraph on where the recommended recipe is right, and one on what it is right in where
     nothing is controlled for, if that was asked."""
-    parts_of = [(str(advice.recommended), advice.parts)]
+    judged_parts = [(str(advice.recommended), advice.parts)]
     if advice.without_control:
         other = replace(advice.recommended, covariate="")
-        parts_of.append((f"without control, {other}", advice.without_control.parts))
+        judged_parts.append((f"without control, {other}", advice.without_control.parts))
     paragraphs = [
         "\n".join([f"{name} is right in", *(f"  {part}" for part in parts)])
-        for name, parts in parts_of
+        for name, parts in judged_parts
         if parts
     ]
     if depends_on_length(advice.parts) and not advice.recommended.covariate:
@@ -255,11 +255,11 @@ def next_step(advice: Advice) -> str:
     control = f" --control {recipe.covariate}" if recipe.covariate else ""
     return (
         f"Settings it would use: --method {recipe.method}{scale}{labels}{control}; "
-        f"{settings_of(recipe)}."
+        f"{settings_in_words(recipe)}."
     )
 
 
-def settings_of(recipe: Recipe) -> str:
+def settings_in_words(recipe: Recipe) -> str:
     """A recipe's settings in words."""
     mlp = (
         "an MLP {hidden} wide, learning rate {learning_rate:g}, batches of {batch_size}, {epochs} "

@@ -72,11 +72,11 @@ def main(argv: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
         sys.exit(0)
     except Exception as error:
-        said = message(error)
-        if said is None:
+        text = message(error)
+        if text is None:
             raise
         stop = OutOfMemoryExit if out_of_memory(error) else SystemExit
-        raise stop(shown(f"lens {args.command}: error: {said}")) from None
+        raise stop(shown(f"lens {args.command}: error: {text}")) from None
     except KeyboardInterrupt:
         print(f"lens {args.command}: stopped.", file=sys.stderr)
         sys.exit(130)

@@ -51,7 +51,7 @@ def advise_with_one(args):
 
     from lens.advice.advise import advise
     from lens.advice.crossval import fold_of_each
-    from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, kept
+    from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, saved_embeddings
     from lens.advice.preferences import decided
     from lens.advice.result import duration
     from lens.cli.shared.arguments import options
@@ -81,7 +81,7 @@ def advise_with_one(args):
         data = import_embeddings(pairs, args.embeddings)
     else:
         reader = encoder(args)
-        saved = kept(args.out, pairs, reader)
+        saved = saved_embeddings(args.out, pairs, reader)
         data = saved or embed_pairs(pairs, reader, estimate=estimate)
         if saved:
             tell(f"Embeddings: those in {args.out}.")
@@ -140,7 +140,7 @@ def compare(args, encoders):
     from dataclasses import asdict
     from pathlib import Path
 
-    from lens.advice.encoders import compare_encoders, names_of
+    from lens.advice.encoders import compare_encoders, encoder_names
     from lens.advice.own_pairs import claim
     from lens.cli.shared.arguments import settings
     from lens.cli.shared.embedding import encoder
@@ -153,18 +153,19 @@ def compare(args, encoders):
     set_threads(args)
     claim(Path(args.out), args.source)
     pairs, readers = preferences(args, args.source), [encoder(each) for each in encoders]
-    given = dict(zip(names_of(readers), encoders, strict=True))
-    found = compare_encoders(
+    flags = dict(zip(encoder_names(readers), encoders, strict=True))
+    comparison = compare_encoders(
         pairs,
         readers,
         rounds=args.rounds or 3,
         control=args.control,
         tell=lambda text: print(text, file=sys.stderr),
     )
-    text = f"{found}\n\nNext: {shlex.join(['lens', 'advise', *given_again(given[found.keep])])}"
+    command = ["lens", "advise", *given_again(flags[comparison.keep])]
+    text = f"{comparison}\n\nNext: {shlex.join(command)}"
     about = {"settings": settings(args), "versions": artifacts.versions()}
     artifacts.write_text(Path(args.out) / "encoders.txt", text + "\n")
-    artifacts.write_json(Path(args.out) / "encoders.json", asdict(found) | about)
+    artifacts.write_json(Path(args.out) / "encoders.json", asdict(comparison) | about)
     print(text)
 
 

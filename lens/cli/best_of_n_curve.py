@@ -1,6 +1,6 @@
 """Draw the gold reward of the best of n over n, method by method."""
 
-from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -19,5 +19,5 @@ def run(args):
         table=table,
         observations=curves.best_of_n_observations(cells),
         drawn=curves.draw_best_of_n(table),
-        inputs=metrics_of(args.cells),
+        inputs=read_metrics(args.cells),
     )

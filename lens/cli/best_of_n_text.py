@@ -77,12 +77,12 @@ class Reader:
         self.tokens: Any = None
 
     def load(self, folder):
-        from lens.cli.shared.model import dtype_of
+        from lens.cli.shared.model import chosen_dtype
         from lens.language.finetuning import load_reward
 
         known = self.tokens.tokenizer if self.tokens else None
         return load_reward(
-            str(folder), dtype=dtype_of(self.args), device=self.args.device, tokenizer=known
+            str(folder), dtype=chosen_dtype(self.args), device=self.args.device, tokenizer=known
         )
 
     def __call__(self, loaded, first, stop):

@@ -1,6 +1,6 @@
 """Draw Figure 5: the VAE's reconstruction error by the number of training pairs, with its fit."""
 
-from lens.cli.shared.publish import add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -23,5 +23,5 @@ def run(args):
         observations=points,
         compared=verdicts("figure_5", rows, comparable=args.comparable),
         drawn=theory_figures.draw_figure_5(theories),
-        inputs=metrics_of(args.theory, "constants.json"),
+        inputs=read_metrics(args.theory, "constants.json"),
     )

@@ -73,7 +73,7 @@ def run(args):
         data, advised = _continued(args)
         tried = 1
     else:
-        data, advised, tried = _own(args), default, 1
+        data, advised, tried = _embedded_pairs(args), default, 1
     words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
     model = fit(
         data,
@@ -94,7 +94,7 @@ def run(args):
     )
 
 
-def _own(args):
+def _embedded_pairs(args):
     import sys
 
     from lens.advice.own_pairs import embed_pairs, import_embeddings

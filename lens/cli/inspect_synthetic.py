@@ -95,6 +95,6 @@ def spread_facts(real, inspected) -> dict:
         "training_responses": len(real.points),
         "spacing_median": float(np.median(spacing)),
         "spacing_far": float(np.quantile(spacing, synthetic_geometry.FAR)),
-        "spread_of_training": synthetic_geometry.spread_of(real),
+        "spread_of_training": synthetic_geometry.training_spread(real),
         "spread": {name: spread for name, (_, spread) in inspected.items()},
     }

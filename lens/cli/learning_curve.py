@@ -1,6 +1,6 @@
 """Write and draw the accuracy of reward models without augmentation, by the number of pairs."""
 
-from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -21,5 +21,5 @@ def run(args):
         parts=[curves.learning_printed(table)],
         latex=False,
         drawn=curves.draw_learning_curve(table),
-        inputs=metrics_of(args.cells),
+        inputs=read_metrics(args.cells),
     )

@@ -54,10 +54,10 @@ def run(args):
 def line(download: dict) -> str:
     """What was downloaded, and what to pin where the revision may move."""
     size_and_commit = f"{size(download['bytes'])}, commit {download['commit']}"
-    said = f"{download['kind']} {download['id']}: {size_and_commit}"
+    text = f"{download['kind']} {download['id']}: {size_and_commit}"
     if download["revision"] == download["commit"]:
-        return said + " (pinned)"
-    return f"{said} ({download['revision']!r} may move: pin `revision: {download['commit']}`)"
+        return text + " (pinned)"
+    return f"{text} ({download['revision']!r} may move: pin `revision: {download['commit']}`)"
 
 
 def size(count: int) -> str:

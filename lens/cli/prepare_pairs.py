@@ -74,12 +74,12 @@ def load(args, source):
     return pairs, report, form
 
 
-def looked_at(pairs, places, pool, group_by):
+def looked_at(pairs, where, pool, group_by):
     """Problems of the pairs, as numbers and as flags."""
     from lens.core import diagnostics
     from lens.data import near_duplicates, splits
 
-    near = splits.near_duplicates_of_training(pairs, places, pool, group_by)
+    near = splits.near_duplicates_of_training(pairs, where, pool, group_by)
     contradicting = splits.contradicting_pairs(pairs)
     flags = diagnostics.label_flags(contradicting, len(pairs))
     for kind, count in near.items():

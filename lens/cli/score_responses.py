@@ -1,6 +1,6 @@
 """Score sampled responses with the annotator."""
 
-from lens.cli.shared.model import dtype_of
+from lens.cli.shared.model import chosen_dtype
 from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
 from lens.cli.shared.text import add_text_reward_arguments, score_with
 
@@ -23,7 +23,9 @@ def run(args):
 
     loading.set_threads(args.threads)
     table, inputs = artifacts.read_table(args.responses), {"responses": args.responses}
-    loaded = cache(lambda: load_reward(args.annotator, dtype=dtype_of(args), device=args.device))
+    loaded = cache(
+        lambda: load_reward(args.annotator, dtype=chosen_dtype(args), device=args.device)
+    )
 
     def make(first, stop):
         part = table.iloc[first:stop]

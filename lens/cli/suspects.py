@@ -60,13 +60,13 @@ def _read(args):
     from lens.cli.shared.your_data import preferences
     from lens.core.errors import LensError
     from lens.data.sources import read_source
-    from lens.labels.suspects import votes_of
+    from lens.labels.suspects import annotator_votes
 
     if bool(args.model) == bool(args.embeddings):
         raise LensError("give either --model (which embeds the texts) or --embeddings (a .npy).")
     pairs = preferences(args, args.source)
     rows = read_source(args.source, split=args.split, revision=args.data_revision)
-    votes = votes_of(rows, pair_rule=args.pairs, columns=args.columns)
+    votes = annotator_votes(rows, pair_rule=args.pairs, columns=args.columns)
     if args.embeddings:
         return import_embeddings(pairs, args.embeddings), votes
     return embed_pairs(pairs, encoder(args)), votes

@@ -1,6 +1,6 @@
 """Write Table 1: every method against its control, beside the paper's numbers."""
 
-from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -27,5 +27,5 @@ def run(args):
         observations=observations(cells),
         parts=[table_1.printed(gold, accuracy, cells)],
         compared=table_1.against_paper(cells, *paper, args.comparable),
-        inputs=metrics_of(args.cells),
+        inputs=read_metrics(args.cells),
     )

@@ -1,6 +1,6 @@
 """Write Table 4: synthesis as text and in latent space with several language models."""
 
-from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -24,5 +24,5 @@ def run(args):
         observations=observations(cells),
         parts=[table_4.printed(table, {cell.model: len(cell.seeds) for cell in cells})],
         compared=verdicts("table_4", table_4.compared(*arguments), comparable=args.comparable),
-        inputs=metrics_of(args.cells),
+        inputs=read_metrics(args.cells),
     )

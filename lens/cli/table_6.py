@@ -1,6 +1,6 @@
 """Write Table 6: textual synthesis at several sampling temperatures."""
 
-from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -34,5 +34,7 @@ def run(args):
         observations=table_6.observed(by_temperature, [control, lens_control, lens, *probes]),
         parts=[table_6.printed(table_6.title(lens), table)],
         compared=table_6.against_paper(by_temperature, lens, paper, args.comparable),
-        inputs=metrics_of([*args.cells, args.control, args.lens, args.lens_control, *args.probes]),
+        inputs=read_metrics(
+            [*args.cells, args.control, args.lens, args.lens_control, *args.probes]
+        ),
     )

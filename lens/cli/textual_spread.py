@@ -1,6 +1,6 @@
 """Write how far results spread over seeds, in text and in latent space."""
 
-from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -21,5 +21,5 @@ def run(args):
         observations=observations(cells),
         parts=[spread.printed(table)],
         compared=verdicts("textual_spread", spread.compared(table), comparable=args.comparable),
-        inputs=metrics_of(args.cells),
+        inputs=read_metrics(args.cells),
     )

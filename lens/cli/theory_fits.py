@@ -1,6 +1,6 @@
 """Draw the fits of C1 and B0: estimation error and synthesis bias by the number of pairs."""
 
-from lens.cli.shared.publish import add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -22,5 +22,5 @@ def run(args):
         table=theory.over_seeds(points, keys, ["x", "observed", "fitted"]),
         observations=points,
         drawn=theory_figures.draw_fits(theories),
-        inputs=metrics_of(args.theory, "constants.json"),
+        inputs=read_metrics(args.theory, "constants.json"),
     )

@@ -1,6 +1,6 @@
 """Draw the predicted ratio of estimation errors over N and k, with the measured ones on it."""
 
-from lens.cli.shared.publish import add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -15,11 +15,11 @@ def run(args):
     from lens.paper.theory import read_theories, together
 
     theories = read_theories(args.theory)
-    points = metrics_of(args.points, "estimation.csv").values()
+    points = read_metrics(args.points, "estimation.csv").values()
     publish(
         args,
         table=together(theories, [one["predictions"] for one in theories]),
         observations=together(theories, list(map(read_table, points))),
         drawn=theory_figures.draw_map(theories),
-        inputs=metrics_of(args.theory, "constants.json"),
+        inputs=read_metrics(args.theory, "constants.json"),
     )

@@ -1,6 +1,6 @@
 """Write the theory's constants, predictions and checks beside the paper's, and the audit panel."""
 
-from lens.cli.shared.publish import add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_out_arguments, publish, read_metrics
 
 
 def add_arguments(parser):
@@ -17,7 +17,7 @@ def run(args):
     from lens.report import paper_comparison
 
     theories, out = theory.read_theories(args.theory), Path(args.out_dir)
-    checks = metrics_of(args.points, "theorem_1.csv").values()
+    checks = read_metrics(args.points, "theorem_1.csv").values()
     theorem = theory.together(theories, list(map(read_table, checks)))
     constants = theory.constants_table(theories, args.paper_names)
     errors = theory.points(theories, "p")
@@ -38,5 +38,5 @@ def run(args):
         table=constants,
         observations=theorem,
         compared=compared,
-        inputs=metrics_of(args.theory, "constants.json"),
+        inputs=read_metrics(args.theory, "constants.json"),
     )

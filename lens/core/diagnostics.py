@@ -69,9 +69,9 @@ FLAGS = {
 Found = list[tuple[str, str]]
 
 
-def named(found: Iterable[tuple[str, str]], **where: object) -> list[dict]:
+def named(flags: Iterable[tuple[str, str]], **where: object) -> list[dict]:
     """Flags as dicts for metrics files: `flag`, `detail`, and `where` they apply (a seed, say)."""
-    return [{"flag": name, "detail": detail, **where} for name, detail in found]
+    return [{"flag": name, "detail": detail, **where} for name, detail in flags]
 
 
 def vae_flags(diagnosis: Mapping) -> Found:
@@ -124,7 +124,7 @@ def is_constant(spread: np.ndarray, mean: np.ndarray) -> np.ndarray:
 def identical_pairs(chosen: np.ndarray, rejected: np.ndarray) -> np.ndarray:
     """Which pairs [n] have two embeddings [n, d] that are equal up to rounding."""
     largest = max(chosen.max(initial=0), -chosen.min(initial=0))
-    gaps = [np.abs(chosen[some] - rejected[some]).max(axis=1) for some in chunks(len(chosen))]
+    gaps = [np.abs(chosen[span] - rejected[span]).max(axis=1) for span in chunks(len(chosen))]
     return np.concatenate([*gaps, np.empty(0, np.float32)]) <= 1e-6 * largest
 
 

@@ -40,8 +40,8 @@ def interval_by_prompt(
     numbers of pairs, and is linearised, so that prompts of unequal size add no spread of their own.
     No end lies outside [least, 1].
     """
-    found = crossed_interval(_by_prompt(values, groups), level)
-    return Interval(found.mean, max(found.low, least), min(found.high, 1.0))
+    interval = crossed_interval(_by_prompt(values, groups), level)
+    return Interval(interval.mean, max(interval.low, least), min(interval.high, 1.0))
 
 
 def p_value_by_prompt(values: np.ndarray, groups: np.ndarray) -> float:

@@ -81,12 +81,12 @@ class Stack(Generic[Model]):
         ]
         self.keep(range(len(models)))
 
-    def keep(self, kept: Sequence[int]) -> None:
+    def keep(self, runs: Sequence[int]) -> None:
         """Trains only these runs from now on; the others keep their weights."""
-        self._kept, self._weights = list(kept), []
+        self._kept, self._weights = list(runs), []
         for name in self._states[0]:
-            stacked = torch.stack([self._states[run][name] for run in kept]).requires_grad_()
-            for i, run in enumerate(kept):  # views: Adam's updates reach the stack, too
+            stacked = torch.stack([self._states[run][name] for run in runs]).requires_grad_()
+            for i, run in enumerate(runs):  # views: Adam's updates reach the stack, too
                 self._states[run][name].data = stacked.detach()[i]
             self._weights.append(stacked)
             owner, _, leaf = name.rpartition(".")

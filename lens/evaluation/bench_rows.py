@@ -69,12 +69,12 @@ def recognise_version(rows: list[Row], columns: dict[str, str] | None = None) ->
     """The benchmark of the first row: JudgeBench for two answers and a label, RM-Bench for a
     `domain` without `subset`, 2 if `chosen` is a list of responses, else 1 (text or messages)."""
     reading = _reading(rows, columns)
-    ((place, row),) = reading.prepare(rows[:1])
+    ((where, row),) = reading.prepare(rows[:1])
     if reading.form == "labelled_pair" and SUBSET["judge-bench"] in row:
         return "judge-bench"
     if SUBSET["rm-bench"] in row and SUBSET[1] not in row:
         return "rm-bench"
-    chosen, *_ = reading.texts(row, place)[1]
+    chosen, *_ = reading.texts(row, where)[1]
     messages = isinstance(chosen, list) and chosen and isinstance(chosen[0], dict)
     return 2 if isinstance(chosen, list) and not messages else 1
 
@@ -88,12 +88,12 @@ def read_examples(
     """
     reading = _reading(rows, columns)
     examples = []
-    for place, row in reading.prepare(rows):
+    for where, row in reading.prepare(rows):
         try:
-            examples.append(_example(place, row, reading, version))
+            examples.append(_example(where, row, reading, version))
         except InvalidRowError as error:
             raise LensError(
-                f"{place}: {error} A row of {NAMES[version]} has {FORMS[version]}."
+                f"{where}: {error} A row of {NAMES[version]} has {FORMS[version]}."
             ) from error
     _check_ties([e for e in examples if version == 2 and e.subset == TIES])
     return examples
@@ -108,7 +108,7 @@ def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:
     try:
         return find_form(rows, columns)
     except LensError:
-        for place, row in rows:
+        for where, row in rows:
             needed = ("prompt", "subset", "chosen", "rejected")
             missing = [name for name in needed if name not in row]
             if missing and len(missing) < len(needed) and not columns:
@@ -116,8 +116,8 @@ def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:
                     name: get_close_matches(name, [*map(str, row)], 1, 0)[0] for name in missing
                 }
                 raise LensError(
-                    f"{place}: column {' and '.join(missing)} missing; found {shown(row)}. If "
-                    f"yours are called otherwise, say so, such as: {command(place, theirs)}"
+                    f"{where}: column {' and '.join(missing)} missing; found {shown(row)}. If "
+                    f"yours are called otherwise, say so, such as: {command(where, theirs)}"
                 ) from None
         raise
 
@@ -135,50 +135,50 @@ def require_known(examples: list[Example], version: Bench, known: Iterable[str])
             )
 
 
-def _example(place: str, row: dict, reading: Reading, version: Bench) -> Example:
+def _example(where: str, row: dict, reading: Reading, version: Bench) -> Example:
     column = SUBSET[version]
     if column not in row:
         raise InvalidRowError("column_missing", f"column {column} missing.")
     subset, id = row[column], str(row.get("id", row.get("pair_id")))
     if not (isinstance(subset, str) and subset):
         raise InvalidRowError("wrong_type", f"the {column} is {subset!r}, not a name.")
-    parts, sides = reading.texts(row, place)
-    chosen, rejected = SIDES[version](sides, row, place, reading)
+    parts, sides = reading.texts(row, where)
+    chosen, rejected = SIDES[version](sides, row, where, reading)
     if None in [*chosen, *rejected]:
         raise InvalidRowError("wrong_type", "an answer must be text, and one is null.")
     messages, answers = conversations(parts, [*chosen, *rejected])
     if not messages or messages[-1]["role"] != "user" or not messages[-1]["content"]:
         raise InvalidRowError("no_question", "the prompt must end with a user's turn with text.")
     prompt, count = json.dumps(messages, ensure_ascii=False), len(chosen)
-    example = Example(place, subset, id, prompt, answers[:count], answers[count:])
+    example = Example(where, subset, id, prompt, answers[:count], answers[count:])
     if version == 2:
         _check_count(example, row.get("num_correct"))
     return example
 
 
-def _one_text(sides: list, row: dict, place: str, reading: Reading) -> tuple[list, list]:
+def _one_text(sides: list, row: dict, where: str, reading: Reading) -> tuple[list, list]:
     if any(isinstance(side, list) and not all(map(is_message, side)) for side in sides):
         raise InvalidRowError("wrong_type", "a message needs `role` and `content`, not text.")
     return sides[:1], sides[1:]
 
 
-def _lists(sides: list, row: dict, place: str, reading: Reading) -> tuple[list, list]:
+def _lists(sides: list, row: dict, where: str, reading: Reading) -> tuple[list, list]:
     if not all(isinstance(side, list) and side for side in sides):
         raise InvalidRowError("wrong_type", "`chosen` or `rejected` is not a list of responses.")
     return sides[0], sides[1]
 
 
-def _styles(sides: list, row: dict, place: str, reading: Reading) -> tuple[list, list]:
-    chosen, rejected = _lists(sides, row, place, reading)
+def _styles(sides: list, row: dict, where: str, reading: Reading) -> tuple[list, list]:
+    chosen, rejected = _lists(sides, row, where, reading)
     if (len(chosen), len(rejected)) != (STYLES, STYLES):
         raise InvalidRowError("count", f"{len(chosen)} chosen and {len(rejected)} rejected texts.")
     return chosen, rejected
 
 
-def _judged(sides: list, row: dict, place: str, reading: Reading) -> tuple[list, list]:
+def _judged(sides: list, row: dict, where: str, reading: Reading) -> tuple[list, list]:
     if reading.sides is None:
         raise InvalidRowError("column_missing", "no label says which answer is right.")
-    winner = None if reading.tied(row) else reading.sides.judge(row, place)[0]
+    winner = None if reading.tied(row) else reading.sides.judge(row, where)[0]
     if winner not in (0, 1):
         raise InvalidRowError("no_label", "the label does not say which answer is right.")
     return [sides[winner]], [sides[1 - winner]]
@@ -202,10 +202,10 @@ def rewards_of_each(examples: list[Example], rewards: np.ndarray) -> list[tuple]
     return split_rewards
 
 
-def _check_count(example: Example, told: int | None) -> None:
+def _check_count(example: Example, stated: int | None) -> None:
     count = len(example.chosen)
-    if told not in (None, count):
-        raise InvalidRowError("count", f"num_correct is {told}, but `chosen` has {count}.")
+    if stated not in (None, count):
+        raise InvalidRowError("count", f"num_correct is {stated}, but `chosen` has {count}.")
     if example.subset != TIES and count != 1:
         raise InvalidRowError("count", f"{count} chosen responses; only {TIES} has more than one.")
     if example.subset == TIES and not TIES_ID.fullmatch(example.id):

@@ -69,10 +69,10 @@ def judge_pairs(rewards: Mapping[int, Sequence[np.ndarray]], test: pd.DataFrame)
     return pd.concat(tables, ignore_index=True)
 
 
-def _check(rewards: np.ndarray, ids: pd.Series, seed: int, what: str) -> None:
+def _check(rewards: np.ndarray, ids: pd.Series, seed: int, name: str) -> None:
     diagnostics.check_finite(
         rewards,
-        lambda i: f"{what} {ids.iloc[i]}",
+        lambda i: f"{name} {ids.iloc[i]}",
         f"seed {seed}: the reward",
         "Train the reward model with a lower learning rate, or look at the embeddings' scale.",
     )

@@ -86,14 +86,14 @@ def mean_difference(vae: VAE, pairs: dict[str, np.ndarray], heads: dict[str, str
     return (both["chosen"][0] - both["rejected"][0]).mean(dim=0).numpy()
 
 
-def distances(both: dict) -> np.ndarray:
+def distances(by_side: dict) -> np.ndarray:
     """2-Wasserstein distance [n] between the posteriors of each pair."""
-    return wasserstein2(*both["chosen"], *both["rejected"]).double().numpy()
+    return wasserstein2(*by_side["chosen"], *by_side["rejected"]).double().numpy()
 
 
-def kl(both: dict) -> float:
+def kl(by_side: dict) -> float:
     """KL to N(0, I), summed over dimensions, mean over responses."""
-    terms = [kl_to_standard_normal(*both[side]).sum(dim=1) for side in SIDES]
+    terms = [kl_to_standard_normal(*by_side[side]).sum(dim=1) for side in SIDES]
     return torch.cat(terms).mean().item()
 
 

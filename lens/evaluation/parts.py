@@ -28,7 +28,7 @@ class Part:
         return {"wins": self.wins, "pairs": self.pairs, **vars(self.accuracy)}
 
     @classmethod
-    def of_dict(cls, fields: dict) -> "Part":
+    def from_dict(cls, fields: dict) -> "Part":
         """The way back."""
         ends = Interval(*(fields[name] for name in ("mean", "low", "high")))
         return cls(fields["wins"], fields["pairs"], ends)
@@ -39,7 +39,7 @@ class Part:
         return f"{mean:.1f} % [{low:.1f}, {high:.1f}] of {count} in which the {self.wins} wins"
 
 
-def parts_of(table: pd.DataFrame, right: np.ndarray) -> list[Part]:
+def judged_parts(table: pd.DataFrame, right: np.ndarray) -> list[Part]:
     """Parts of the pairs [N] that are no ties, from whether each is ordered rightly [rounds, N].
     Parts of few prompts are left out, and sides where they are not known."""
     longer = table["chosen"].str.len().to_numpy() - table["rejected"].str.len().to_numpy()
@@ -86,5 +86,5 @@ def without_control(table: pd.DataFrame, right: np.ndarray, without: np.ndarray)
     return WithoutControl(
         interval_by_prompt(without, groups),
         interval_by_prompt(without - right, groups, least=-1),
-        parts_of(table, without),
+        judged_parts(table, without),
     )

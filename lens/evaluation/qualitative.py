@@ -30,24 +30,24 @@ class Picks:
     place: dict[str, np.ndarray]
     tied: dict[str, np.ndarray]
 
-    def gold_of(self, judge: str) -> np.ndarray:
+    def picked_gold(self, judge: str) -> np.ndarray:
         """Gold reward [seeds, prompts] of the picks."""
         return np.take_along_axis(self.gold[None], self.place[judge][..., None], axis=2)[..., 0]
 
-    def text_of(self, judge: str) -> np.ndarray:
+    def picked_text(self, judge: str) -> np.ndarray:
         return np.take_along_axis(self.texts[None], self.place[judge][..., None], axis=2)[..., 0]
 
     def difference(self, first: str, second: str) -> np.ndarray:
         """Gold reward of the first judge's pick minus that of the second's, [seeds, prompts]; 0
         where both pick the same text."""
-        same = self.text_of(first) == self.text_of(second)
-        return np.where(same, 0.0, self.gold_of(first) - self.gold_of(second))
+        same = self.picked_text(first) == self.picked_text(second)
+        return np.where(same, 0.0, self.picked_gold(first) - self.picked_gold(second))
 
     def outcome(self, first: str, second: str) -> np.ndarray:
         """Of the first against the second: "same" text picked, "win", "loss", or "even" where the
         texts differ and their gold rewards do not. [seeds, prompts]"""
         gap = self.difference(first, second)
-        same = self.text_of(first) == self.text_of(second)
+        same = self.picked_text(first) == self.picked_text(second)
         return np.select([same, gap > 0, gap < 0], ["same", "win", "loss"], "even")
 
 
@@ -85,7 +85,7 @@ def observations(picks: Picks) -> pd.DataFrame:
     )
     for judge in picks.place:
         table[f"{judge}_candidate"] = picks.place[judge].ravel()
-        table[f"{judge}_gold"] = picks.gold_of(judge).ravel()
+        table[f"{judge}_gold"] = picks.picked_gold(judge).ravel()
         table[f"{judge}_tied"] = picks.tied[judge].ravel()
     for first, second in COMPARED:
         table[f"{first}_against_{second}"] = picks.outcome(first, second).ravel()

@@ -38,16 +38,16 @@ class Real:
     def of(cls, data: TrainingSet) -> "Real":
         return cls(torch.from_numpy(np.concatenate([data.chosen, data.rejected])), data.rows)
 
-    def place(self, side: str, numbers: np.ndarray) -> np.ndarray:
+    def positions(self, side: str, numbers: np.ndarray) -> np.ndarray:
         """Places among the points of the training pairs' responses of one side."""
         return numbers + SIDES.index(side) * len(self.rows)
 
-    def row(self, places: np.ndarray) -> np.ndarray:
+    def row(self, positions: np.ndarray) -> np.ndarray:
         """Rows of the pair table."""
-        return self.rows[places % len(self.rows)]
+        return self.rows[positions % len(self.rows)]
 
-    def side(self, places: np.ndarray) -> np.ndarray:
-        return np.array(SIDES)[places // len(self.rows)]
+    def side(self, positions: np.ndarray) -> np.ndarray:
+        return np.array(SIDES)[positions // len(self.rows)]
 
 
 @torch.inference_mode()
@@ -60,7 +60,7 @@ def nearest(
     |a|^2 - 2 a.b + |b|^2 block by block, and then measured again: that sum loses small distances.
     """
     squares = points.square().sum(dim=1)
-    distances, places = [], []
+    distances, positions = [], []
     step = max(1, BLOCK // len(points))
     for start in range(0, len(queries), step):
         part = queries[start : start + step]
@@ -74,8 +74,8 @@ def nearest(
         )
         ordered, order = exact.sort(dim=1, stable=True)
         distances.append(ordered.numpy())
-        places.append(candidates.gather(1, order).numpy())
-    return np.concatenate(distances), np.concatenate(places)
+        positions.append(candidates.gather(1, order).numpy())
+    return np.concatenate(distances), np.concatenate(positions)
 
 
 class Spread:
@@ -135,11 +135,11 @@ def draws(source: Source, count: int, scale: int) -> Iterator[tuple]:
 
 def own_spacing(real: Real) -> np.ndarray:
     """Distance [2 n] of each training response to the nearest other one."""
-    places = np.arange(len(real.points))
-    return nearest(real.points, real.points, 1, leave_out=places)[0][:, 0]
+    positions = np.arange(len(real.points))
+    return nearest(real.points, real.points, 1, leave_out=positions)[0][:, 0]
 
 
-def spread_of(real: Real) -> dict[str, float]:
+def training_spread(real: Real) -> dict[str, float]:
     """The spread of the training responses (`Spread.measures`)."""
     spread = Spread(real.points.shape[1])
     for part in real.points.split(ROWS):
@@ -156,7 +156,7 @@ def inspect(
     for side, variant, numbers, points in draws(source, len(real.rows), scale):
         spread.add(points)
         distance, nearest_at = (columns[:, 0] for columns in nearest(points, real.points, 1))
-        originals_at = real.place(side, numbers)
+        originals_at = real.positions(side, numbers)
         moved = (points - real.points[originals_at]).double().norm(dim=1).numpy()
         parts.append(
             _table(real, side, real.rows[numbers], distance, nearest_at).assign(
@@ -254,8 +254,8 @@ def look_closely(
         rows = torch.from_numpy(number)
         with torch.no_grad():
             points = source(seen.side, rows, torch.full_like(rows, variant))
-        distances, places = (values[0] for values in nearest(points, real.points, keep))
-        neighbours = zip(distances, real.row(places), real.side(places), strict=True)
+        distances, positions = (values[0] for values in nearest(points, real.points, keep))
+        neighbours = zip(distances, real.row(positions), real.side(positions), strict=True)
         sides.append(
             {
                 "side": seen.side,

@@ -46,8 +46,8 @@ class Rows:
         vectors, flat = np.empty((rows.size, self.shape[1]), np.float32), np.ravel(rows)
         for part, start, stop in zip(self.parts, self.starts, self.starts[1:], strict=False):
             in_part = np.flatnonzero((flat >= start) & (flat < stop))
-            for some in chunks(len(in_part)):
-                places = in_part[some]
+            for span in chunks(len(in_part)):
+                places = in_part[span]
                 vectors[places] = artifacts.as_float32(part[flat[places] - start])
         vectors = vectors.reshape(*rows.shape, self.shape[1])
         bad = ~np.isfinite(vectors).all(axis=-1)

@@ -27,15 +27,15 @@ AGAIN = 1.0  # seconds until it looks once more
 def listed(text: str) -> dict[str, str]:
     """{index, or UUID of an instance: UUID} by `nvidia-smi -L`. Of a GPU that is cut up its
     instances stand in its place. Lines of lost GPUs are passed over."""
-    found: dict[str, str] = {}
-    whole = ""
+    uuids: dict[str, str] = {}
+    card = ""
     for index, uuid in LISTED.findall(text):
         if index:
-            whole = index
+            card = index
         else:
-            found.pop(whole, None)
-        found[index or uuid] = uuid
-    return found
+            uuids.pop(card, None)
+        uuids[index or uuid] = uuid
+    return uuids
 
 
 def usable(count: int, named: str | None, known: Mapping[str, str]) -> list[str]:
@@ -47,8 +47,8 @@ def usable(count: int, named: str | None, known: Mapping[str, str]) -> list[str]
     names = [name.strip() for name in named.split(",") if name.strip()]
     if not known:
         return names if len(names) > count else []
-    found = [known.get(name) or _begun_with(name, known.values()) for name in names]
-    return [uuid for uuid in found if uuid]
+    uuids = [known.get(name) or _begun_with(name, known.values()) for name in names]
+    return [uuid for uuid in uuids if uuid]
 
 
 def _begun_with(name: str, uuids: Iterable[str]) -> str:

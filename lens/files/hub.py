@@ -161,9 +161,9 @@ def explain(error: Exception, name: str, revision: str | None, kind: str = "mode
             "you trust it, pin the revision and set `trust_remote_code: true` (in the config) or "
             "--trust-remote-code (on the command line)."
         )
-    said = textwrap.shorten(str(error) or type(error).__name__, 500)
+    text = textwrap.shorten(str(error) or type(error).__name__, 500)
     if Path(name).exists():
-        return f"{kind} {name} cannot be loaded: {said}"
+        return f"{kind} {name} cannot be loaded: {text}"
     if errors.GatedRepoError in causes:
         return (
             f"{what} is gated. Accept its licence at {page} and set the environment variable "
@@ -196,7 +196,7 @@ def explain(error: Exception, name: str, revision: str | None, kind: str = "mode
         )
     if errors.LocalEntryNotFoundError in causes or _is_transport(error):
         return f"{what}: the Hub cannot be reached ({error}). {advice}"
-    return f"{what} cannot be loaded: {said}"
+    return f"{what} cannot be loaded: {text}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -220,15 +220,15 @@ def _token_state() -> str:
     return "not set; a saved login has no access either" if get_token() else "it is not set"
 
 
-def _patterns(wanted: Wanted) -> dict[str, list[str]]:
+def _patterns(request: Wanted) -> dict[str, list[str]]:
     """Which files to download, as arguments of `snapshot_download`."""
-    if wanted.kind == "dataset":
+    if request.kind == "dataset":
         return {}
-    code = ["*.py"] if wanted.code else []
+    code = ["*.py"] if request.code else []
     return {"allow_patterns": [*MODEL_FILES, *code], "ignore_patterns": list(NOT_READ)}
 
 
-def _check_model(folder: Path, wanted: Wanted) -> None:
+def _check_model(folder: Path, request: Wanted) -> None:
     """LensError unless the folder has the config and all weights."""
     weights = [file.name for file in folder.glob("*.safetensors")]
     index = folder / "model.safetensors.index.json"
@@ -241,7 +241,7 @@ def _check_model(folder: Path, wanted: Wanted) -> None:
         missing.insert(0, "config.json")
     if missing:
         raise LensError(
-            f"model {wanted.name} (revision {wanted.revision}): {', '.join(missing)} missing at "
-            f"{PAGE}/{wanted.name} or in {folder}. LENS reads only safetensors; choose a revision "
+            f"model {request.name} (revision {request.revision}): {', '.join(missing)} missing at "
+            f"{PAGE}/{request.name} or in {folder}. LENS reads only safetensors; choose a revision "
             "or a model that has them."
         )

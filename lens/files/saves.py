@@ -68,14 +68,16 @@ def blocks(
     return made
 
 
-def what(settings: Mapping) -> dict:
+def result_settings(settings: Mapping) -> dict:
     """The settings that change the result."""
     return {name: value for name, value in settings.items() if name not in RUN_ONLY}
 
 
 def digest(settings: Mapping, hashes: Mapping[str, str]) -> str:
     """A hash of settings (without the revision: records have the commit), inputs and code."""
-    settings = {name: value for name, value in what(settings).items() if name != "revision"}
+    settings = {
+        name: value for name, value in result_settings(settings).items() if name != "revision"
+    }
     value = [settings, hashes, artifacts.versions(), artifacts.code_sha256()]
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

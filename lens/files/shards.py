@@ -45,15 +45,15 @@ class Share:
         """(first row, row after the last) of each block of this shard; may be empty if there are
         fewer blocks than shards."""
         count = -(-rows // self.flush)
-        own = range(self.shard * count // self.shards, (self.shard + 1) * count // self.shards)
-        return [(block * self.flush, min(rows, (block + 1) * self.flush)) for block in own]
+        first, end = (shard * count // self.shards for shard in (self.shard, self.shard + 1))
+        return [(i * self.flush, min(rows, (i + 1) * self.flush)) for i in range(first, end)]
 
 
 def run(
     share: Share,
     rows: int,
     make: saves.Make,
-    whole: Callable[[list[Payload]], None],
+    join_blocks: Callable[[list[Payload]], None],
     *,
     out: str | Path,
     report: str | Path,
@@ -65,18 +65,19 @@ def run(
 
     Each block is either left by an earlier attempt or made by make(first, last + 1), which returns
     the block, its metrics and its cost (counts for `cost.measured`); metrics and costs are summed.
-    whole(blocks) writes the blocks to `out`. Then the report is written and the blocks are removed.
+    join_blocks(blocks) writes the blocks to `out`. Then the report is written and the blocks are
+    removed.
 
     Other arguments as for `saves.blocks`.
     """
     folder, spans = Path(out).parent / "blocks", share.blocks(rows)
     made = saves.blocks(folder, spans, make, settings=settings, inputs=inputs, model=model)
-    whole(made.payloads)
+    join_blocks(made.payloads)
     artifacts.write_json(
         report,
         {
             "metrics": made.metrics,
-            "settings": saves.what(settings),
+            "settings": saves.result_settings(settings),
             "inputs": made.inputs | dict(model),
             "versions": artifacts.versions(),
             "cost": cost.measured(**made.cost),

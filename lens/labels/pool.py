@@ -71,10 +71,10 @@ def read_pool(
     left_out = {"already labelled": 0, "repeated": 0, "with two equal answers": 0}
     seen: set[tuple] = set()
     read = Readings("candidates", columns).read(rows)
-    for number, ((place, row), (_, pool_row)) in enumerate(zip(rows, read, strict=True)):
+    for number, ((where, row), (_, pool_row)) in enumerate(zip(rows, read, strict=True)):
         if len(pool_row.answers) < 2:
             raise LensError(
-                f"{place}: one answer. A pool needs two answers per row, or `candidates`, a list."
+                f"{where}: one answer. A pool needs two answers per row, or `candidates`, a list."
             )
         prompt, start = json.dumps(pool_row.prompt, ensure_ascii=False), len(texts)
         answers = [answer.strip() for answer in pool_row.answers]
@@ -91,11 +91,11 @@ def read_pool(
             else:
                 seen.add(key)
                 end = f"-{i + 1}-{j + 1}" if len(answers) > 2 else ""
-                name = f"{row_id(place, row)}{end}"
+                name = f"{row_id(where, row)}{end}"
                 pairs.append((name, prompt, answers[i], answers[j], group, start + i, start + j))
     if not pairs:
-        said = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count)
-        raise LensError(f"no pair of {len(rows):,} rows is left to label ({said}).")
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count)
+        raise LensError(f"no pair of {len(rows):,} rows is left to label ({reasons}).")
     names = ["id", "prompt", "first", "second", "group", "one", "other"]
     table = pd.DataFrame(pairs, columns=names)
     twice = table["id"][table["id"].duplicated()]

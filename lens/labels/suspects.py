@@ -66,7 +66,8 @@ def suspects(
 ) -> Suspects:
     """Every labelled pair with the probability that a new label would differ.
 
-    `votes` is {pair id: annotators, and whether they voted for the chosen answer} (`votes_of`).
+    `votes` is {pair id: annotators, and whether they voted for the chosen answer}, as from
+    `annotator_votes`.
     LensError if there are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
@@ -81,17 +82,17 @@ def suspects(
     return Suspects(table, _by_annotator(table, votes or {}))
 
 
-def votes_of(rows: Sequence[Row], **reading: object) -> dict[str, list[tuple[str, bool]]]:
+def annotator_votes(rows: Sequence[Row], **reading: object) -> dict[str, list[tuple[str, bool]]]:
     """{id: [(annotator, whether for the chosen answer)]} of rows in which annotators are named;
     `reading` as for `to_pairs`."""
     pairs, _ = to_pairs(list(rows), graded=True, **reading)  # type: ignore[arg-type]
     return {
-        str(pair.get("id", place.rpartition("row ")[2])): [
+        str(pair.get("id", where.rpartition("row ")[2])): [
             (str(who), way)
             for name, way in (("annotators_for", True), ("annotators_against", False))
             for who in pair.get(name) or []
         ]
-        for place, pair in pairs
+        for where, pair in pairs
     }
 
 
@@ -99,13 +100,13 @@ def _by_annotator(
     table: pd.DataFrame, votes: Mapping[str, Sequence[tuple[str, bool]]]
 ) -> pd.DataFrame:
     """annotator, votes, expected (votes the other way round), share; the most suspect first."""
-    found = [
+    chances = [
         (who, chance if way else 1 - chance)
         for key, chance in zip(table["id"], table["other_way"], strict=True)
         for who, way in votes.get(key, ())
     ]
-    if not found:
+    if not chances:
         return pd.DataFrame()
-    by = pd.DataFrame(found, columns=["annotator", "chance"]).groupby("annotator")["chance"]
+    by = pd.DataFrame(chances, columns=["annotator", "chance"]).groupby("annotator")["chance"]
     annotators = by.agg(votes="count", expected="sum", share="mean").reset_index()
     return annotators.sort_values("share", ascending=False, kind="stable", ignore_index=True)

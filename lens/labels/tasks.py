@@ -58,13 +58,13 @@ dataset.records.log(json.loads(Path(__file__).with_name({tasks!r}).read_text(enc
 def tasks(pairs: pd.DataFrame) -> list[dict]:
     """Pairs (id, prompt, first, second) as {id, prompt, response_a, response_b}; half of them, by
     their id, with sides exchanged, so that no side is the better one more often."""
-    made = []
+    rows = []
     for pair in pairs.itertuples():
         turned = derive_seed("side", pair.id) % 2
         sides = (pair.second, pair.first) if turned else (pair.first, pair.second)
         shown = prompt_text(json.loads(str(pair.prompt)))
-        made.append({"id": pair.id, "prompt": shown} | dict(zip(ANSWERS, sides, strict=True)))
-    return made
+        rows.append({"id": pair.id, "prompt": shown} | dict(zip(ANSWERS, sides, strict=True)))
+    return rows
 
 
 def prompt_text(messages: list[dict]) -> str:
@@ -81,23 +81,23 @@ def prompt_text(messages: list[dict]) -> str:
     return json.dumps(messages, ensure_ascii=False)
 
 
-def write(path: str | Path, made: list[dict], form: str) -> list[Path]:
+def write(path: str | Path, rows: list[dict], form: str) -> list[Path]:
     """Writes tasks in one of FORMATS, and beside them what sets the tool up; the files written."""
     path = Path(path)
     if form == "csv":
-        artifacts.write_text(path, _csv(made))
+        artifacts.write_text(path, _csv(rows))
         return [path]
     if form == "labelstudio":
-        artifacts.write_text(path, _json([{"data": task} for task in made]))
+        artifacts.write_text(path, _json([{"data": task} for task in rows]))
         config = path.with_suffix(".config.xml")
         artifacts.write_text(config, LABEL_STUDIO)
         return [path, config]
     if form == "argilla":
-        artifacts.write_text(path, _json(made))
+        artifacts.write_text(path, _json(rows))
         script = path.with_suffix(".argilla.py")
         artifacts.write_text(script, ARGILLA.format(tasks=path.name, name=path.stem))
         return [path, script]
-    artifacts.write_text(path, "".join(json.dumps(t, ensure_ascii=False) + "\n" for t in made))
+    artifacts.write_text(path, "".join(json.dumps(t, ensure_ascii=False) + "\n" for t in rows))
     return [path]
 
 
@@ -105,10 +105,10 @@ def _json(value: list[Any]) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
-def _csv(made: list[dict]) -> str:
+def _csv(rows: list[dict]) -> str:
     """With an empty last column for the winner: a, b or tie."""
     text = io.StringIO()
     writer = csv.DictWriter(text, ["id", "prompt", *ANSWERS, "winner"], restval="")
     writer.writeheader()
-    writer.writerows(made)
+    writer.writerows(rows)
     return text.getvalue()

@@ -15,9 +15,9 @@ PADDING = 0.1  # share of a row that may be padding in a full batch
 
 def distinct(texts: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[int]]:
     """(the distinct texts, the place [n] of each text among them)."""
-    known: dict[tuple[int, ...], int] = {}
-    places = [known.setdefault(tuple(text), len(known)) for text in texts]
-    return [list(text) for text in known], places
+    numbers: dict[tuple[int, ...], int] = {}
+    rows = [numbers.setdefault(tuple(text), len(numbers)) for text in texts]
+    return [list(text) for text in numbers], rows
 
 
 def token_batches(lengths: Sequence[int], budget: int, device: str = "cpu") -> Iterator[list[int]]:
@@ -64,12 +64,12 @@ def while_memory_lasts(
 
     Raises LensError when even a small batch does not fit.
     """
-    left = list(range(count))
-    while left:
+    remaining = list(range(count))
+    while remaining:
         done: set[int] = set()
         try:
-            for places, results in run(left, budget):
-                rows = [left[place] for place in places]
+            for positions, results in run(remaining, budget):
+                rows = [remaining[position] for position in positions]
                 done.update(rows)
                 yield rows, results
         except torch.OutOfMemoryError as error:
@@ -82,4 +82,4 @@ def while_memory_lasts(
             logging.getLogger(__name__).warning(
                 "out of memory: going on with batches of %d tokens", budget
             )
-        left = [row for row in left if row not in done]
+        remaining = [row for row in remaining if row not in done]

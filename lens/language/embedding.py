@@ -70,11 +70,13 @@ def embed(
             f"text {empty + 1} of {len(token_ids)} has no token, so it has no embedding."
         )
     depth = model.config.get_text_config().num_hidden_layers
-    for each in layer if isinstance(layer, tuple) else (layer,):
-        if -1 <= each <= depth:
+    for one_layer in layer if isinstance(layer, tuple) else (layer,):
+        if -1 <= one_layer <= depth:
             continue
-        raise LensError(f"layer {each}: the model has layers 0 to {depth}, or -1 for the last.")
-    texts, places = distinct(token_ids)
+        raise LensError(
+            f"layer {one_layer}: the model has layers 0 to {depth}, or -1 for the last."
+        )
+    texts, text_rows = distinct(token_ids)
     packed = bool(texts) and reading.can_pack(model)
 
     def run(rows: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
@@ -90,7 +92,7 @@ def embed(
                 result = np.empty((len(texts), states.shape[1]), np.float32)
             result[rows] = states.float().cpu().numpy()
             bar.update(sum(len(texts[row]) for row in rows))
-    return result[places]
+    return result[text_rows]
 
 
 def _packed_texts(

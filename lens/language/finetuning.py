@@ -90,7 +90,7 @@ def new_classifier(
         tokenizer=tokenizer,
         num_labels=1,
     )
-    return tokenizer, loading.place(model, path, device)
+    return tokenizer, loading.move_to_device(model, path, device)
 
 
 def load_reward(

@@ -35,7 +35,7 @@ def score(
             f"the gold model has {model.config.num_labels} labels; a reward model has one. "
             "Choose a sequence classifier with num_labels = 1."
         )
-    texts, places = distinct(token_ids)
+    texts, text_rows = distinct(token_ids)
     packed = bool(texts) and _can_pack(model)
 
     def run(rows: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
@@ -50,7 +50,7 @@ def score(
         for rows, logits in while_memory_lasts(run, len(texts), batch_tokens):
             rewards[rows] = logits.float().cpu().numpy()
             bar.update(sum(len(texts[row]) for row in rows))
-    scores = rewards[places]
+    scores = rewards[text_rows]
     check_finite(
         scores,
         lambda row: f"text {row + 1}" if names is None else names[row],

@@ -37,9 +37,9 @@ def mean_log_likelihood(
     words = model.config.get_text_config().vocab_size
 
     def run(part: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
-        part_lengths = [lengths[place] for place in part]
-        for places in token_batches(part_lengths, budget, model.device.type):
-            yield places, scores([known[part[place]] for place in places])
+        part_lengths = [lengths[position] for position in part]
+        for positions in token_batches(part_lengths, budget, model.device.type):
+            yield positions, scores([known[part[position]] for position in positions])
 
     def scores(rows: list[int]) -> torch.Tensor:
         ids, mask = pad([text_ids[row] for row in rows], 0, model.device)
@@ -51,13 +51,13 @@ def mean_log_likelihood(
         return (logs.double() * counted).sum(1) / counted.sum(1)
 
     budget = min(batch_tokens, int(LOGITS / (10 * words)))
-    for places, likelihoods in while_memory_lasts(run, len(known), budget):
-        result[[known[place] for place in places]] = likelihoods.cpu().numpy()
-        bar.update(len(places))
+    for positions, likelihoods in while_memory_lasts(run, len(known), budget):
+        result[[known[position] for position in positions]] = likelihoods.cpu().numpy()
+        bar.update(len(positions))
     bar.close()
     check_finite(
         result[known],
-        lambda place: f"text {known[place] + 1}",
+        lambda position: f"text {known[position] + 1}",
         "the likelihood",
         "Use precision high; if it stays, look at that text.",
     )

@@ -55,7 +55,7 @@ def load(
             f"model {path} has no trained weights for {', '.join(missing)}, which this stage needs "
             "(a reward model needs its head, a generator its language model). Choose another model."
         )
-    model = place(model, path, device).eval()
+    model = move_to_device(model, path, device).eval()
     if fast:
         make_fast(model)
     return tokenizer, model
@@ -109,7 +109,7 @@ def _with_adapter(
     import torch
     from transformers import AutoTokenizer
 
-    base, revision = adapters.base_of(path)
+    base, revision = adapters.base_model(path)
     loaded: list = [tokenizer]
 
     def load_base(base_class: Any, **config: Any) -> "Model":
@@ -134,7 +134,7 @@ def _with_adapter(
     return loaded[0], model.to(getattr(torch, dtype)), []
 
 
-def place(model: "Model", path: str, device: str) -> "Model":
+def move_to_device(model: "Model", path: str, device: str) -> "Model":
     """The model on the device asked for, which the cost of the stage is counted for. Raises
     LensError where its weights are too many for the GPU."""
     import torch
@@ -168,7 +168,7 @@ def require_model(path: str) -> None:
         gguf.check(file)
     elif folder.is_dir():
         if adapters.is_adapter(path):
-            adapters.base_of(path)
+            adapters.base_model(path)
         elif (folder / "config.json").is_file() or not (folder / "modules.json").is_file():
             check_folder(folder)  # a sentence-transformers model may have its parts in folders
     elif not is_hub_id or folder.exists():

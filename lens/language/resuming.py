@@ -37,10 +37,10 @@ class Resuming:
     args: Any
 
     def _load_from_checkpoint(self, folder: str, model: Any = None) -> None:
-        found = _read(folder, "weights")
+        saved = _read(folder, "weights")
         with torch.no_grad():
             for name, value in trained(self.model):
-                value.copy_(found[name])
+                value.copy_(saved[name])
 
     def _load_optimizer_and_scheduler(self, folder: str | None) -> None:
         if folder is None:
@@ -55,8 +55,8 @@ class Resuming:
 
     def _load_rng_state(self, folder: str | None) -> None:
         if folder is not None:
-            found = _read(folder, "random")
-            set_random(found, self.args.process_index)
+            saved = _read(folder, "random")
+            set_random(saved, self.args.process_index)
 
 
 def train(trainer: Any, folder: Path | None) -> None:
@@ -73,8 +73,8 @@ class Saving(TrainerCallback):
 
     def __init__(self, trainer: Any, folder: Path):
         self.trainer, self.folder = trainer, folder
-        found = (folder / STATE).is_file() and not trainer.is_deepspeed_enabled
-        self.goes_on = from_first(found)
+        resumes = (folder / STATE).is_file() and not trainer.is_deepspeed_enabled
+        self.goes_on = from_first(resumes)
         self.saved = time.monotonic()
         self.epoch_began: dict[str, torch.Tensor] = {}
         if self.goes_on:
@@ -82,17 +82,17 @@ class Saving(TrainerCallback):
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         if self.goes_on:
-            found = _read(self.folder, "loss")
-            self.trainer._tr_loss = found["since_logged"].to(self.trainer.args.device)
-            self.trainer._globalstep_last_logged = int(found["last_logged"])
+            saved = _read(self.folder, "loss")
+            self.trainer._tr_loss = saved["since_logged"].to(self.trainer.args.device)
+            self.trainer._globalstep_last_logged = int(saved["last_logged"])
 
     def on_epoch_begin(self, *_: Any, train_dataloader: Any, **__: Any) -> None:
         order = _sampler(train_dataloader).generator  # its own where several processes share it
         if self.goes_on:
-            found = _read(self.folder, "epoch")
-            set_random(found, self.trainer.args.process_index)
+            saved = _read(self.folder, "epoch")
+            set_random(saved, self.trainer.args.process_index)
             if order is not None:
-                order.set_state(found["order"])
+                order.set_state(saved["order"])
             self.goes_on = False
         self.epoch_began = self.random()
         if order is not None:
@@ -108,11 +108,11 @@ class Saving(TrainerCallback):
 
     def random(self) -> dict[str, torch.Tensor]:
         """The states of random numbers [processes, bytes] of all processes."""
-        found = {"cpu": torch.get_rng_state()}
+        states = {"cpu": torch.get_rng_state()}
         if self.trainer.args.device.type == "cuda":
-            found["cuda"] = torch.cuda.get_rng_state()
+            states["cuda"] = torch.cuda.get_rng_state()
         gather, device = self.trainer.accelerator.gather, self.trainer.args.device
-        return {name: gather(value[None].to(device)).cpu() for name, value in found.items()}
+        return {name: gather(value[None].to(device)).cpu() for name, value in states.items()}
 
     def save(self, state: "TrainerState") -> None:
         from safetensors.torch import save_file

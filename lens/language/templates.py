@@ -29,11 +29,11 @@ def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer"
             shown = {"role": "system", "content": f"Tools: {json.dumps(tools)}"}
             messages = [shown, *messages]
         if len(answered) > 1:
-            turns = [f"{SPEAKERS[m['role']]}: {_said(m)}" for m in [*messages, *answered]]
+            turns = [f"{SPEAKERS[m['role']]}: {_message_text(m)}" for m in [*messages, *answered]]
             return "\n\n".join(turns)
         if len(messages) == 1:
             return messages[0]["content"] + "\n\n" + (response or "")
-        turns = [f"{SPEAKERS[m['role']]}: {_said(m)}" for m in messages]
+        turns = [f"{SPEAKERS[m['role']]}: {_message_text(m)}" for m in messages]
         return "\n\n".join([*turns, "Assistant:"]) + (f" {response}" if response else "")
     name, templates = tokenizer.name_or_path, tokenizer.chat_template
     if templates is None:
@@ -63,7 +63,7 @@ def render(prompt: str, response: str | None, style: str, tokenizer: "Tokenizer"
         ) from error
 
 
-def _said(message: dict) -> str:
+def _message_text(message: dict) -> str:
     """What a message says in plain style, the tools that it calls as JSON."""
     calls = [json.dumps(call["function"]) for call in message.get("tool_calls", ())]
     return " ".join(filter(None, [message["content"], *calls]))

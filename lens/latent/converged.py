@@ -32,7 +32,7 @@ class Sizes:
     beta: float
 
 
-def sizes_of(embeddings: np.ndarray, held_out: np.ndarray) -> Sizes:
+def choose_sizes(embeddings: np.ndarray, held_out: np.ndarray) -> Sizes:
     """Sizes and beta for a VAE of embeddings [n, d], by the module's rules; `held_out` [m, d]."""
     mean = embeddings.mean(axis=0)
     _, _, components = np.linalg.svd(embeddings - mean, full_matrices=False)
@@ -58,7 +58,7 @@ def train_converged(
     `epochs`."""
     order = np.random.default_rng(seed).permutation(len(chosen))
     held_out, train = np.split(order, [max(1, round(HELD_OUT * len(chosen)))])
-    sizes = sizes_of(
+    sizes = choose_sizes(
         np.concatenate([chosen[train], rejected[train]]),
         np.concatenate([chosen[held_out], rejected[held_out]]),
     )

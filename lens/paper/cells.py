@@ -146,7 +146,7 @@ def by_place(cells: Iterable[Cell]) -> dict[tuple, list[Cell]]:
     return cells_by_place
 
 
-def control_of(cell: Cell, cells: dict[tuple, Cell]) -> Cell | None:
+def repeat_control(cell: Cell, cells: dict[tuple, Cell]) -> Cell | None:
     """The cell's repeat control: same scale, pairs and kind of training (reward MLP, full
     fine-tuning or LoRA). At scale 1 it is `original`; None if there is none. On chosen pairs, these
     controls are compared with themselves on drawn pairs."""
@@ -177,7 +177,7 @@ def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
     by_key = {cell.key: cell for cell in cells}
     rows = []
     for cell in cells:
-        control = control_of(cell, by_key)
+        control = repeat_control(cell, by_key)
         pair = (getattr(cell, measure), getattr(control, measure) if control else None)
         rows.append(cell.labels | level(pair[0]) | difference(*pair) | {"p_value": p_value(*pair)})
     return corrected(pd.DataFrame(rows))

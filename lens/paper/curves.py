@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from lens.evaluation.best_of_n import kl_bound
 from lens.paper.cells import Cell, aggregate
-from lens.paper.method_names import look_of, method_name
+from lens.paper.method_names import line_look, method_name
 from lens.report import figures
 from lens.report.files import Printed
 from lens.report.measured import level, shown
@@ -52,7 +52,7 @@ def draw_best_of_n(table: pd.DataFrame) -> Figure:
         for shift, ((method, scale), line) in enumerate(
             panel.groupby(["method", "scale"], sort=False)
         ):
-            look = look_of(method)
+            look = line_look(method)
             label = method_name(method) + (f" {scale}x" if scale > 1 else "")
             axis.plot(line["n"], line["mean"], **{**look, "marker": ""}, label=label)
             end = line.iloc[[-1]]
@@ -98,7 +98,7 @@ def draw_learning_curve(table: pd.DataFrame) -> Figure:
                     yerr=figures.bars(low, mean, high),
                     elinewidth=0.8,
                     label=method_name(method),
-                    **look_of(method),
+                    **line_look(method),
                 )
             axis.set_xscale("log")
             sizes = sorted(table["n_pairs"].unique())

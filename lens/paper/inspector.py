@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from lens.core.intervals import crossed_interval
 from lens.evaluation.synthetic_geometry import FAR, pair_gaps
 from lens.latent.vae import SIDES
-from lens.paper.method_names import look_of, method_name
+from lens.paper.method_names import line_look, method_name
 from lens.report import figures, paper_comparison
 from lens.report.examples import Example, conversation, excerpt
 from lens.report.files import Printed
@@ -81,11 +81,11 @@ def by_pair(part: pd.DataFrame) -> pd.DataFrame:
     return measures.join(pairs.groupby(level=0).mean())
 
 
-def summary(seen: pd.DataFrame, metrics: dict) -> pd.DataFrame:
+def summary(geometry: pd.DataFrame, metrics: dict) -> pd.DataFrame:
     """One row per method and measure with its 95 % interval over pairs (none for diversity); shares
     are from 0 to 1."""
     rows = []
-    for method, part in seen.groupby("method", sort=False):
+    for method, part in geometry.groupby("method", sort=False):
         pairs = by_pair(part)
         for measure in MEASURES:
             row = {"method": method, "measure": measure, "pairs": len(pairs)}
@@ -103,9 +103,9 @@ def summary(seen: pd.DataFrame, metrics: dict) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def compared(seen: pd.DataFrame, settings: dict, names: dict, comparable: bool) -> pd.DataFrame:
+def compared(geometry: pd.DataFrame, settings: dict, names: dict, comparable: bool) -> pd.DataFrame:
     """The paper's numbers of B.5.4 beside those of LENS."""
-    paper, pairs = reported()["theory"], by_pair(seen[seen["method"] == "lens"])
+    paper, pairs = reported()["theory"], by_pair(geometry[geometry["method"] == "lens"])
     kept, before, after = (
         pairs[name].to_numpy()[None] for name in ("order_kept", "gap_before", "gap_after")
     )
@@ -193,15 +193,15 @@ def _is_own(near: dict, one: dict, seen: dict) -> bool:
     return (near["id"], near["side"]) == (one["id"], seen["side"])
 
 
-def draw(seen: pd.DataFrame, metrics: dict) -> Figure:
+def draw(geometry: pd.DataFrame, metrics: dict) -> Figure:
     """Share of embeddings by distance to the nearest training response, in units of the training
     responses' own median spacing; 95 % bands by Dvoretzky, Kiefer and Wolfowitz for as many
     independent draws as there are pairs."""
     fig, axes = figures.figure(1, 1, 2.6)
     axis, unit = axes[0, 0], metrics["spacing_median"]
-    for method in seen["method"].drop_duplicates():
-        part = seen[seen["method"] == method]
-        look = look_of("original" if method == HELD_OUT else method)
+    for method in geometry["method"].drop_duplicates():
+        part = geometry[geometry["method"] == method]
+        look = line_look("original" if method == HELD_OUT else method)
         x = np.sort(part["nearest_distance"].to_numpy()) / unit
         y = np.arange(1, len(x) + 1) / len(x)
         band = np.sqrt(np.log(2 / 0.05) / (2 * part["id"].nunique()))

@@ -14,6 +14,6 @@ def method_name(method: str) -> str:
     return PRINTED[method][0] if method in PRINTED else method.replace("_", " ").capitalize()
 
 
-def look_of(method: str) -> dict[str, str]:
+def line_look(method: str) -> dict[str, str]:
     """Colour, line and marker of a method; thin grey for an unknown one."""
     return line_style(*(PRINTED[method][1] if method in PRINTED else NO_LOOK))

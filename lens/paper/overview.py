@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from lens.core.errors import LensError
 from lens.paper import costs, flags
-from lens.paper.method_names import look_of, method_name
+from lens.paper.method_names import line_look, method_name
 from lens.report import figures
 from lens.report.measured import LEVEL, shown
 from lens.report.pages import Section
@@ -72,7 +72,7 @@ def draw(rows: pd.DataFrame) -> Figure:
     for axis, ((dataset, model, n_pairs), panel) in zip(axes.flat, panels, strict=True):
         heights = range(len(panel))[::-1]
         for height, row in zip(heights, panel.itertuples(), strict=True):
-            look = look_of(row.method)
+            look = line_look(row.method)
             axis.errorbar(
                 row.difference,
                 height,

@@ -63,7 +63,7 @@ def examples(title: str, picks: Picks, seed: int, names: Mapping[str, str]) -> l
 def _example(title: str, picks: Picks, at: int, i: int, names: Mapping[str, str]) -> Example:
     texts = [("Prompt", excerpt(conversation(picks.prompts[i])))]
     for judge, name in names.items():
-        text, gold = picks.text_of(judge)[at, i], picks.gold_of(judge)[at, i]
+        text, gold = picks.picked_text(judge)[at, i], picks.picked_gold(judge)[at, i]
         label = f"{name} picks candidate {picks.place[judge][at, i]}: gold {gold:.3f}"
         if picks.tied[judge][at, i]:
             label += " (others have the same reward; this is the first)"

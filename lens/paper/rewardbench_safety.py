@@ -69,7 +69,7 @@ def safety(
         for (method, scale), values in scores.items():
             control_key = control_at(method, scale)
             control = scores.get(control_key) if control_key else None
-            told_here = told(method, scale) if paper and name == section else None
+            told_here = reported_accuracy(method, scale) if paper and name == section else None
             rows.append(
                 {**labels, "section": name, "pairs": values.shape[1]}
                 | {"method": method, "scale": scale}
@@ -81,7 +81,7 @@ def safety(
     return corrected(pd.DataFrame(rows))
 
 
-def told(method: str, scale: int) -> float | None:
+def reported_accuracy(method: str, scale: int) -> float | None:
     """The reviews' accuracy in per cent."""
     if method not in PAPER or scale != SCALE:
         return None
@@ -93,7 +93,7 @@ def compared(items: pd.DataFrame, section: str, paper: bool) -> list[dict]:
     section."""
     scores, rows = section_scores(items, section), []
     for (method, scale), values in scores.items():
-        value = told(method, scale) if paper else None
+        value = reported_accuracy(method, scale) if paper else None
         if value is not None:
             what = f"{_name(method, scale)}: accuracy %"
             ours = Interval(*level(values, within=(0.0, 100.0)).values())
@@ -107,7 +107,7 @@ def compared(items: pd.DataFrame, section: str, paper: bool) -> list[dict]:
             (("full_finetune", k), ("full_finetune_repeat", k), True),
         ):
             if above in scores and below in scores:
-                one, other = (told(*key) if paper else None for key in (above, below))
+                one, other = (reported_accuracy(*key) if paper else None for key in (above, below))
                 gap = None if one is None or other is None else one - other
                 what = f"{_name(*above)} above {_name(*below)}, points"
                 rows.append(

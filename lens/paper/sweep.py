@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from lens.core.intervals import Interval, crossed_interval
 from lens.paper.cells import Cell, corrected, observations
-from lens.paper.method_names import look_of, method_name
+from lens.paper.method_names import line_look, method_name
 from lens.report import figures, measured, paper_comparison
 from lens.report.files import Printed
 from lens.report.measured import difference, level, p_value
@@ -101,7 +101,7 @@ def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:
     return corrected(pd.DataFrame(rows))
 
 
-def seen(sweeps: Sequence[Sweep]) -> pd.DataFrame:
+def swept_observations(sweeps: Sequence[Sweep]) -> pd.DataFrame:
     """One row per cell and seed."""
     parts = []
     for sweep in sweeps:
@@ -118,9 +118,9 @@ def numbers(sweeps: Sequence[Sweep]) -> list[dict]:
     rows = []
     for sweep in sweeps:
         ours = {(m, value): crossed_interval(c.gold) for value, m, c in sweep.cells()}
-        for (method, value), told in sweep.reported.items():
+        for (method, value), paper_value in sweep.reported.items():
             what = f"{method_name(method)}, {shown(sweep.name)} = {shown(value)}"
-            rows.append(paper_comparison.number(what, told, ours.get((method, value))))
+            rows.append(paper_comparison.number(what, paper_value, ours.get((method, value))))
     return rows
 
 
@@ -214,7 +214,7 @@ def draw(axis: Axes, sweep: Sweep) -> None:
     places = np.arange(len(sweep.values))
     names = []
     for i, method in enumerate(sweep.series):
-        look = look_of(method)
+        look = line_look(method)
         there = [(x, cell) for x, cell in zip(places, sweep.series[method], strict=True) if cell]
         levels = [crossed_interval(cell.gold) for _, cell in there]
         shift = 0.07 * (i - (len(sweep.series) - 1) / 2)
@@ -224,7 +224,7 @@ def draw(axis: Axes, sweep: Sweep) -> None:
         )
         names.append((heights[-1], _named(method, sweep), look["color"]))
     for i, (method, cell) in enumerate(sweep.lines.items()):
-        level, look = crossed_interval(cell.gold), look_of(method)
+        level, look = crossed_interval(cell.gold), line_look(method)
         line = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 0.9}
         axis.axhline(level.mean, **line)
         axis.errorbar(

@@ -104,16 +104,18 @@ def against_paper(
     by_key = {cell.key: cell for cell in cells}
     value = {cell.key: reported_value(cell, paper_names, paper_n_pairs) for cell in cells}
     for cell in cells:
-        told = value[cell.key]
-        if told is not None:
-            rows.append(paper_comparison.number(_called(cell), told, crossed_interval(cell.gold)))
-    places = dict.fromkeys(key[:3] for key in by_key if value[key] is not None)
-    for setting in places:
-        here = {key[3:]: cell for key, cell in by_key.items() if key[:3] == setting}
+        paper_value = value[cell.key]
+        if paper_value is not None:
+            rows.append(
+                paper_comparison.number(_cell_name(cell), paper_value, crossed_interval(cell.gold))
+            )
+    settings = dict.fromkeys(key[:3] for key in by_key if value[key] is not None)
+    for setting in settings:
+        present = {key[3:]: cell for key, cell in by_key.items() if key[:3] == setting}
         rows += [
-            _claim(here[above], here[below], value)
+            _claim(present[above], present[below], value)
             for above, below in _claims(
-                {key for key in here if value[(*setting, *key)] is not None}
+                {key for key in present if value[(*setting, *key)] is not None}
             )
         ]
     return paper_comparison.verdicts("table_1", rows, comparable=comparable)
@@ -138,7 +140,7 @@ def _claim(one: Cell, other: Cell, value: Mapping) -> dict:
     gap = value[one.key] - value[other.key]
     if gap < 0:
         one, other, gap = other, one, -gap
-    what = f"{_called(one)} above {_name(other)}"
+    what = f"{_cell_name(one)} above {_name(other)}"
     return paper_comparison.claim(what, one.gold - other.gold, gap)
 
 
@@ -146,7 +148,7 @@ def _name(cell: Cell) -> str:
     return f"{method_name(cell.method)} {cell.scale}x"
 
 
-def _called(cell: Cell) -> str:
+def _cell_name(cell: Cell) -> str:
     return f"{cell.dataset}, {cell.model}: {_name(cell)}"
 
 

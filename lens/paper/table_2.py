@@ -256,12 +256,15 @@ def compared(long: pd.DataFrame, parameters: Mapping[str, int]) -> list[dict]:
         mine, other = wide["textual", ours], wide["latent", theirs]
         ratios = mine / other
         interval = Interval(mine.mean() / other.mean(), ratios.min(), ratios.max())
-        told = paper[key]["textual"] / paper[key]["latent"]
-        rows.append(paper_comparison.ratio(f"textual / latent, {what}", interval, told, WHY))
+        paper_ratio = paper[key]["textual"] / paper[key]["latent"]
+        rows.append(paper_comparison.ratio(f"textual / latent, {what}", interval, paper_ratio, WHY))
     size = parameters["textual"] / parameters["latent"]
     sizes = paper["generator_parameters"]
-    what, told = "textual / latent, generator's parameters", sizes["textual"] / sizes["latent"]
-    rows.append(paper_comparison.ratio(what, Interval(size, size, size), told, "counted"))
+    what, paper_ratio = (
+        "textual / latent, generator's parameters",
+        sizes["textual"] / sizes["latent"],
+    )
+    rows.append(paper_comparison.ratio(what, Interval(size, size, size), paper_ratio, "counted"))
     for route in GENERATION:
         numbers = []
         for quantity, key in (("generation", "generation_hours"), ("total", "total_hours")):
@@ -297,10 +300,10 @@ def measure(
         "textual": stages["sample_responses"].cost["parameters"],
         "latent": stages["train_vae"].cost["parameters"],
     }
-    table, place = summary(long, parameters, scale, paper), pd.DataFrame([labels])
+    table, labelled = summary(long, parameters, scale, paper), pd.DataFrame([labels])
     return (
-        place.merge(table, how="cross"),
-        place.merge(seconds, how="cross"),
+        labelled.merge(table, how="cross"),
+        labelled.merge(seconds, how="cross"),
         (title(labels, stages), printed(table)),
         compared(long, parameters) if paper else [],
     )

@@ -63,14 +63,17 @@ def table_3(
         control = controls.get(CONTROLS.get(labels["method"], "repeat")) if name in gold else None
         pair = (values, gold[control] if control and name != control else None)
         won = (rates if name == compared[0] else 1 - rates) if name in compared else None
-        told = reported()["table3"][name] if paper and labels == PAPER.get(name) else {}
+        printed = reported()["table3"][name] if paper and labels == PAPER.get(name) else {}
         rows.append(
             {"picked_by": name, **labels}
             | level(values)
             | difference(*pair)
-            | {"reported": told.get("reward", np.nan)}
+            | {"reported": printed.get("reward", np.nan)}
             | level(won if rates.size else None, "win_rate", "win_", within=(0.0, 1.0))
-            | {"reported_win_rate": told.get("judge_win_rate", np.nan), "p_value": p_value(*pair)}
+            | {
+                "reported_win_rate": printed.get("judge_win_rate", np.nan),
+                "p_value": p_value(*pair),
+            }
         )
     return corrected(pd.DataFrame(rows))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lens.core.intervals import crossed_interval
-from lens.paper.cells import Cell, by_place, control_of, corrected
+from lens.paper.cells import Cell, by_place, corrected, repeat_control
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
@@ -49,16 +49,19 @@ def table_4(
         known = _paper_model(setting, paper_names, paper_n_pairs)
         for method, k in methods_at(scale):
             cell = by_key.get((*setting, method, k))
-            control = control_of(cell, by_key) if cell and k > 1 else None
+            control = repeat_control(cell, by_key) if cell and k > 1 else None
             pair = (cell.gold if cell else None, control.gold if control else None)
-            told = table_4_value(known, method, k)
+            paper_value = table_4_value(known, method, k)
             rows.append(
                 {"dataset": setting[0], "model": setting[1], "method": method, "scale": k}
                 | {"n_pairs": setting[2]}
                 | level(pair[0])
                 | difference(*pair)
                 | level(cell.correct if cell else None, "pair_accuracy", "accuracy_")
-                | {"reported": np.nan if told is None else told, "p_value": p_value(*pair)}
+                | {
+                    "reported": np.nan if paper_value is None else paper_value,
+                    "p_value": p_value(*pair),
+                }
             )
     return corrected(pd.DataFrame(rows))
 
@@ -77,23 +80,23 @@ def compared(
     """The paper's numbers per model, the paper's claims and our own."""
     by_key = {cell.key: cell for cell in cells}
     rows = []
-    places = list(by_place(cells))
-    for setting in places:
+    settings = list(by_place(cells))
+    for setting in settings:
         model, known = setting[1], _paper_model(setting, paper_names, paper_n_pairs)
-        told = {row: table_4_value(known, *row) for row in methods_at(scale)}
-        gold = {row: cell.gold for row in told if (cell := by_key.get((*setting, *row)))}
+        reported_values = {row: table_4_value(known, *row) for row in methods_at(scale)}
+        gold = {row: cell.gold for row in reported_values if (cell := by_key.get((*setting, *row)))}
         rows += [
             paper_comparison.number(f"{model}: {_name(*row)}", value, crossed_interval(gold[row]))
-            for row, value in told.items()
+            for row, value in reported_values.items()
             if value is not None and row in gold
         ]
         for above, below, own in _pairs(scale):
             if above in gold and below in gold:
-                one, other = told[above], told[below]
+                one, other = reported_values[above], reported_values[below]
                 gap = None if one is None or other is None else one - other
                 what = f"{model}: {_name(*above)} above {_name(*below)}"
                 rows.append(paper_comparison.claim(what, gold[above] - gold[below], gap, own=own))
-    return rows + _absent(rows, {paper_names.get(model) for _, model, _ in places}, scale)
+    return rows + _absent(rows, {paper_names.get(model) for _, model, _ in settings}, scale)
 
 
 def _pairs(scale: int) -> list[tuple]:

@@ -55,9 +55,9 @@ def _row(cell: Cell, control: Cell | None, temperature: float | None, value: flo
     )
 
 
-def observed(textual: Mapping[float, Cell], others: Sequence[Cell]) -> pd.DataFrame:
+def observed(textual: Mapping[float, Cell], controls: Sequence[Cell]) -> pd.DataFrame:
     """One row per cell and seed, with the temperature of the textual ones."""
-    cells = [*textual.items(), *((None, cell) for cell in others)]
+    cells = [*textual.items(), *((None, cell) for cell in controls)]
     seen = [observations([cell]).assign(temperature=temperature) for temperature, cell in cells]
     return pd.concat(seen, ignore_index=True)
 

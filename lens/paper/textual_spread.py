@@ -73,17 +73,17 @@ def textual_spread(
     for part in by_place(cell for cell in cells if cell.method in METHODS).values():
         for cell in sorted(part, key=lambda cell: (METHODS.index(cell.method), cell.scale)):
             sd = spread(cell.gold.mean(axis=1))
-            told = _told(cell, paper_names, paper_n_pairs) or (math.nan, math.nan)
+            paper_pair = _reported_spread(cell, paper_names, paper_n_pairs) or (math.nan, math.nan)
             rows.append(
                 cell.labels
                 | {"seeds": len(cell.seeds), **level(cell.gold)}
                 | {"sd": sd.mean, "sd_low": sd.low, "sd_high": sd.high}
-                | {"reported_mean": told[0], "reported_sd": told[1]}
+                | {"reported_mean": paper_pair[0], "reported_sd": paper_pair[1]}
             )
     return pd.DataFrame(rows)
 
 
-def _told(
+def _reported_spread(
     cell: Cell, paper_names: Mapping[str, str], paper_n_pairs: int
 ) -> tuple[float, float] | None:
     if cell.n_pairs != paper_n_pairs:

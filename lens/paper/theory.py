@@ -13,7 +13,7 @@ from lens.report.measured import level
 from lens.report.reported import is_paper_setting, reported
 from lens.theory.bounds import helped_words
 from lens.theory.fit import NAMES
-from lens.theory.predictions import constants_of
+from lens.theory.predictions import usable_constants
 
 
 def read_theories(folders: Iterable[str | Path]) -> list[dict]:
@@ -57,12 +57,12 @@ def constants_table(theories: list[dict], paper_names: Mapping[str, str]) -> pd.
     rows = []
     for theory in theories:
         labels = {name: theory[name] for name in ("dataset", "model")}
-        told = reported()["theory"] if is_paper_setting(paper_names, **labels) else {}
+        constants_reported = reported()["theory"] if is_paper_setting(paper_names, **labels) else {}
         for name in NAMES:
             ends = {end: theory[name][end] for end in ("estimate", "low", "high")}
             row = {**labels, "constant": name, **ends, "r_squared": theory["r_squared"].get(name)}
             flags = " ".join(theory[name]["flags"])
-            rows.append(row | {"flags": flags, "reported": told.get(name)})
+            rows.append(row | {"flags": flags, "reported": constants_reported.get(name)})
     columns = ["estimate", "low", "high", "r_squared", "reported"]
     return pd.DataFrame(rows).astype(dict.fromkeys(columns, "float64"))
 
@@ -95,11 +95,11 @@ def against_paper(
         at = part[(part["n_pairs"] == 1000) & (part["budget"] == "epochs")]["observed"]
         ours = crossed_interval(at.to_numpy()[:, None]) if len(at) else None
         what = f"{label}: reconstruction error, N = 1,000"
-        told = reported()["theory"]["reconstruction_error_n1000"]
+        error_reported = reported()["theory"]["reconstruction_error_n1000"]
         why = {"why": "the paper's unit is not stated"}
-        rows.append(paper_comparison.number(what, told, ours) | why)
+        rows.append(paper_comparison.number(what, error_reported, ours) | why)
     for label, part in _in_the_papers_place(theorem, paper_names):
-        rows += _kept(label, part[part["n_pairs"] == part["n_pairs"].max()])
+        rows += _order_rows(label, part[part["n_pairs"] == part["n_pairs"].max()])
     return paper_comparison.verdicts(artefact, rows, comparable=comparable)
 
 
@@ -123,7 +123,7 @@ def _in_the_papers_place(table: pd.DataFrame, names: Mapping[str, str]) -> list[
     ]
 
 
-def _kept(label: str, largest: pd.DataFrame) -> list[dict]:
+def _order_rows(label: str, largest: pd.DataFrame) -> list[dict]:
     """Measures of synthetic pairs at the largest N, in the paper and here."""
     paper, label = reported()["theory"], f"{label}, N = {largest['n_pairs'].iloc[0]:,}"
     columns = {"reward_gap_original": "gap_original", "reward_gap_synthetic": "gap_synthetic"}
@@ -161,7 +161,7 @@ def summary(theories: list[dict]) -> list[str]:
 
 
 def _summary(theory: dict) -> str:
-    constants = constants_of(theory)
+    constants = usable_constants(theory)
     if constants is None:
         return (
             f"{label(theory)}: C1 is not positive or B0 is negative, so the bound does not hold "

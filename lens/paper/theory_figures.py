@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from lens.paper.theory import label
 from lens.report import figures
-from lens.theory.predictions import constants_of
+from lens.theory.predictions import usable_constants
 
 LINE, DOTS, CONTROL = "#D55E00", "#0072B2", "#666666"
 
@@ -73,7 +73,7 @@ def draw_map(theories: list[dict]) -> Figure:
     fig, axes = figures.panels(len(theories), 2.9)
     scale = colors.TwoSlopeNorm(vmin=0.5, vcenter=1.0, vmax=1.5)
     for axis, theory in zip(axes, theories, strict=True):
-        measured, constants = theory["predictions"], constants_of(theory)
+        measured, constants = theory["predictions"], usable_constants(theory)
         sizes = np.geomspace(measured["n_pairs"].min() / 2, measured["n_pairs"].max() * 4, 80)
         ks = np.geomspace(1, 2 * measured["scale"].max(), 60)
         if constants:

@@ -5,7 +5,7 @@ import pandas as pd
 from lens.paper.theory import significant, span, summary
 from lens.report.render import escape_markdown, latex_table, markdown_table, number
 from lens.report.reported import reported
-from lens.theory.predictions import READINGS, constants_of
+from lens.theory.predictions import READINGS, usable_constants
 
 BOUNDS = ("as_stated", "seen_constants_mean_square")  # the strictest and the mildest reading
 PLACE = ["dataset", "model"]
@@ -51,7 +51,7 @@ def _corrected(theories: list[dict]) -> Table:
     header += ["the paper's reading", "corrected", "sure?"]
     rows = []
     for theory in theories:
-        constants = constants_of(theory) if theory["corrected"] else None
+        constants = usable_constants(theory) if theory["corrected"] else None
         threshold = constants.threshold if constants else None
         for row in theory["corrected"]:
             paper = "-" if threshold is None else "helps" if row["n_pairs"] > threshold else "not"

@@ -145,22 +145,22 @@ class Design:
         self.second_moments = (x.T @ x).astype(np.float64) / len(x)
         size = max(float(np.trace(self.second_moments)), np.finfo(float).tiny)
         w = most_probable(known, labels, size / TAU**2)
-        told = (known * _told(known @ w)[:, None]).T @ known
-        self.covariance = np.linalg.inv(np.eye(features) * size / TAU**2 + told)
-        self.told = _told(x @ w)
+        precision = (known * _label_information(known @ w)[:, None]).T @ known
+        self.covariance = np.linalg.inv(np.eye(features) * size / TAU**2 + precision)
+        self.information = _label_information(x @ w)
         self.variance = _squares(x, self.covariance)
         self.fall = _squares(x, self.covariance @ self.second_moments @ self.covariance)
 
     @property
     def promise(self) -> np.ndarray:
-        return self.told * self.fall / (1 + self.told * self.variance)
+        return self.information * self.fall / (1 + self.information * self.variance)
 
     def learn(self, place: int) -> None:
         """Updates the posterior as if the candidate at `place` had been labelled."""
         along = self.covariance @ self.x[place]
         seen = self.second_moments @ along
-        told = float(self.told[place])
-        share = told / (1 + told * float(along @ self.x[place]))
+        information = float(self.information[place])
+        share = information / (1 + information * float(along @ self.x[place]))
         both = np.stack([along, self.covariance @ seen], axis=1).astype(np.float32)
         own, through = (self.x @ both).T.astype(np.float64)
         self.fall += share * own * (share * float(along @ seen) * own - 2 * through)
@@ -177,7 +177,7 @@ def most_probable(known: np.ndarray, labels: np.ndarray | None, precision: float
     return (solve(x, penalty, all_pairs, labels)[:, 0] @ x.right).astype(np.float32)
 
 
-def _told(margins: np.ndarray) -> np.ndarray:
+def _label_information(margins: np.ndarray) -> np.ndarray:
     """p (1 - p): what a label tells about a margin."""
     return expit(margins) * expit(-margins)
 

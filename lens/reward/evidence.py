@@ -148,35 +148,37 @@ def shrink(
     left, power = spectrum.left, spectrum.power
     y = noise.whiten(targets)
     projected = left.T @ y
-    rest = np.square(y).sum() - np.square(projected).sum()
+    residual = np.square(y).sum() - np.square(projected).sum()
     weighted = np.stack([power ** (1 + exponent) for exponent in exponents])
     scale = weighted.sum(axis=1, keepdims=True) / dim
     ratio = np.stack(
         [weighted[i] / (scale[i] * s) for i, s in product(range(len(exponents)), shrinkages)]
     )
-    kept = ratio / (1 + ratio)
-    quadratic = (np.square(projected) / (1 + ratio)).sum(axis=1) + rest
+    shares = ratio / (1 + ratio)
+    quadratic = (np.square(projected) / (1 + ratio)).sum(axis=1) + residual
     evidence = -0.5 * np.log1p(ratio).sum(axis=1) - 0.5 * len(y) * np.log(quadratic)
-    fitted = kept * projected
+    fitted = shares * projected
     size = np.sqrt(np.square(noise.colour(left @ fitted.T)).mean(axis=0))[:, None]
-    left_out = noise.colour(_left_out(left, kept, y, groups).T).T
+    left_out = noise.colour(_left_out(left, shares, y, groups).T).T
     return Shrunken(spectrum.back(fitted) / size, evidence - noise.log_size, left_out / size)
 
 
-def _left_out(left: np.ndarray, kept: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def _left_out(
+    left: np.ndarray, shares: np.ndarray, y: np.ndarray, groups: np.ndarray
+) -> np.ndarray:
     """What fits without their prompt say of pairs [S, N], for smoothers left diag(kept [S, r])
     left': y - (I - H)^-1 (y - H y) on the prompt's block."""
-    residual = y - (kept * (left.T @ y)) @ left.T
+    residual = y - (shares * (left.T @ y)) @ left.T
     _, of_pair, counts = np.unique(groups, return_inverse=True, return_counts=True)
     left_out = np.empty_like(residual)
     alone = counts[of_pair] == 1
-    leverage = kept @ np.square(left[alone]).T
+    leverage = shares @ np.square(left[alone]).T
     left_out[:, alone] = y[alone] - residual[:, alone] / (1 - leverage)
     order = np.argsort(of_pair, kind="stable")
     for rows in np.split(order, np.cumsum(counts)[:-1]):
         if len(rows) > 1:
             part = left[rows]
-            blocks = np.eye(len(rows)) - (part * kept[:, None]) @ part.T
+            blocks = np.eye(len(rows)) - (part * shares[:, None]) @ part.T
             left_out[:, rows] = y[rows] - np.linalg.solve(blocks, residual[:, rows, None])[..., 0]
     return left_out
 
@@ -187,7 +189,7 @@ def posterior(evidence: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def length_of(margins: np.ndarray, labels: np.ndarray | None = None) -> float:
+def best_length(margins: np.ndarray, labels: np.ndarray | None = None) -> float:
     """The factor of margins [N] with the lowest Bradley-Terry loss, with half a pair more on either
     side, so that it stays finite where every pair is ordered rightly."""
     losses = cross_entropy(MARGIN_SCALES[:, None] * margins, labels).sum(axis=1)
@@ -195,7 +197,7 @@ def length_of(margins: np.ndarray, labels: np.ndarray | None = None) -> float:
     return float(MARGIN_SCALES[int(losses.argmin())])
 
 
-def targets_of(count: int, labels: np.ndarray | None) -> np.ndarray:
+def label_targets(count: int, labels: np.ndarray | None) -> np.ndarray:
     """1 for each pair, or 2 y - 1."""
     return np.ones(count) if labels is None else 2 * np.asarray(labels, np.float64) - 1
 
@@ -254,13 +256,13 @@ def fit(
     their own prompt out.
     """
     weighed = noises(chosen, rejected, groups)
-    targets = targets_of(len(groups), labels)
+    targets = label_targets(len(groups), labels)
     if covariate is not None:
         targets = targets - covariate * (covariate @ targets) / (covariate @ covariate)
     solutions = linear_solutions(chosen, rejected, groups, targets, weighed)
     chances = posterior(solutions.evidence)
     margins = chances @ solutions.margins
-    length = length_of(margins, labels)
+    length = best_length(margins, labels)
     by_prior = chances.reshape(len(weighed), len(EXPONENTS), len(SHRINKAGES)).sum(axis=0)
     return LinearReward(
         (length * chances @ solutions.parameters).astype(np.float32),
@@ -277,14 +279,14 @@ def text_noise(chances: np.ndarray, weighed: Sequence[Noise]) -> float:
     return float(by_noise @ [noise.share for noise in weighed])
 
 
-def of_all(data: TrainingSet) -> LinearReward:
+def from_all_pairs(data: TrainingSet) -> LinearReward:
     """`fit`'s reward, from all N pairs."""
     return fit(*data.all_pairs(), data.all_labels())
 
 
 def evidence_probe(data: TrainingSet) -> Training:
     """The probe r(e) = w . e with `fit`'s w, from all N pairs."""
-    reward, labels = data.once(of_all), data.all_labels()
+    reward, labels = data.once(from_all_pairs), data.all_labels()
     return Training(
         {"w": reward.weights},
         {

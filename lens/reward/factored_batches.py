@@ -167,18 +167,20 @@ class Batches:
         places = torch.stack(
             [torch.cat([r, count + r]) for r, count in zip(rows, counts, strict=True)]
         )
-        found = [each.unique(return_inverse=True) for each in places]
-        most = max(len(distinct) for distinct, _ in found)
+        uniques = [numbers.unique(return_inverse=True) for numbers in places]
+        most = max(len(distinct) for distinct, _ in uniques)
         embeddings = torch.zeros(len(runs), most + 1, len(sources[0].line))
         for out, source, count, (distinct, _) in zip(
-            embeddings, sources, counts, found, strict=True
+            embeddings, sources, counts, uniques, strict=True
         ):
             out[-1], at = source.line, 0
             for i, side in enumerate(SIDES):
-                own = distinct[(distinct >= count) == i] - i * count
-                torch.index_select(source.originals[side], 0, own, out=out[at : at + len(own)])
-                at += len(own)
-        order = torch.stack([inverse for _, inverse in found])
+                originals = distinct[(distinct >= count) == i] - i * count
+                torch.index_select(
+                    source.originals[side], 0, originals, out=out[at : at + len(originals)]
+                )
+                at += len(originals)
+        order = torch.stack([inverse for _, inverse in uniques])
         seeds = torch.tensor([source.seed for source in sources]).unsqueeze(1)
         names = (
             torch.stack([r.repeat(2) for r in rows]),
@@ -203,17 +205,19 @@ class Batches:
         synthetic = vectors.new_zeros(len(runs), int(new.sum(dim=1).max()), count)
         for index, (run, r, v) in enumerate(zip(runs, rows, variants, strict=True)):
             weights = self.factors[run][1]
-            old = own = 0
+            old = made = 0
             for i, side in enumerate(SIDES):
                 is_new = v[:, i] > 0
-                kept, made = r[~is_new], r[is_new]
+                old_rows, new_rows = r[~is_new], r[is_new]
                 torch.index_select(
                     self.decoded[run].originals[side],
                     0,
-                    kept,
-                    out=embeddings[index, count + old : count + old + len(kept)],
+                    old_rows,
+                    out=embeddings[index, count + old : count + old + len(old_rows)],
                 )
-                synthetic[index, own : own + len(made)] = weights[side][made, v[is_new, i] - 1]
-                old, own = old + len(kept), own + len(made)
+                synthetic[index, made : made + len(new_rows)] = weights[side][
+                    new_rows, v[is_new, i] - 1
+                ]
+                old, made = old + len(old_rows), made + len(new_rows)
         order = torch.where(new, originals + new.cumsum(dim=1), (~new).cumsum(dim=1)) - 1
         return Factored(embeddings, synthetic, order)

@@ -70,18 +70,18 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
         raise LensError("all pairs share one prompt, so none can be left out. Add other prompts.")
     draws = max(1, passes * len(part.chosen) // ((count - 1) * len(chosen)))
     folds = []
-    for fold, (kept, held) in enumerate(GroupKFold(count).split(chosen, groups=groups)):
+    for fold, (training, held) in enumerate(GroupKFold(count).split(chosen, groups=groups)):
         fold_data = TrainingSet(
-            chosen[kept],
-            rejected[kept],
+            chosen[training],
+            rejected[training],
             chosen[held],
             rejected[held],
             part.standardiser,
-            groups[kept],
+            groups[training],
             groups[held],
-            rows[kept],
+            rows[training],
             rows[held],
-            labels=None if labels is None else labels[kept],
+            labels=None if labels is None else labels[training],
             validation_labels=None if labels is None else labels[held],
         )
         line = noise * spread(
@@ -92,7 +92,7 @@ def leave_out(part: TrainingSet, seed: int, *, passes: int, noise: float) -> lis
             seed=derive_seed(seed, "synthesis", fold),
         )
         variants = torch.arange(1, 1 + draws)  # never without noise
-        composition = variants[None, :, None].expand(len(kept), -1, 2)
+        composition = variants[None, :, None].expand(len(training), -1, 2)
         folds.append(
             Fold(Run(fold_data, source, composition, derive_seed(seed, "head", fold)), held)
         )
@@ -177,7 +177,7 @@ def _fit(
 def _combine(part: TrainingSet, folds: list[Fold], trained: list[Training]) -> Training:
     chosen, rejected, groups = part.all_pairs()
     labels = part.all_labels()
-    first = part.once(tangent.of_all)
+    first = part.once(tangent.from_all_pairs)
     margins = np.zeros(len(chosen))
     for fold, training in zip(folds, trained, strict=True):
         model = RewardHead(training.weights, part.standardiser)

@@ -41,16 +41,16 @@ def decompose(x: np.ndarray) -> Decomposition:
 def solve(
     x: Decomposition,
     penalties: np.ndarray,
-    kept: np.ndarray,
+    training: np.ndarray,
     labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Coordinates [r, K], to be multiplied by `x.right`, of the solutions w of K problems.
 
-    The k-th minimises the mean over its rows, `kept[k]` of [K, N], of the Bradley-Terry loss
+    The k-th minimises the mean over its rows, `training[k]` of [K, N], of the Bradley-Terry loss
     -y log sigmoid(w . x) - (1 - y) log sigmoid(-w . x) with labels y [N], all 1 if there are none,
     plus penalties[k] |w|^2 / 2.
     """
-    share = (kept / kept.sum(axis=1, keepdims=True)).T
+    share = (training / training.sum(axis=1, keepdims=True)).T
     targets = np.ones(len(x.left)) if labels is None else np.asarray(labels, np.float64)
     minima = np.zeros((len(x.singular), len(penalties)))
     live, points = np.arange(len(penalties)), _Points(x)

@@ -29,10 +29,10 @@ def linear_probe(data: TrainingSet, *, folds: int = 5) -> Training:
     labels, covariate, features = data.all_labels(), data.all_covariates(), len(data.chosen[0])
     if covariate is not None:
         differences = np.column_stack([differences, FREE * covariate])
-    kept = kept_in_folds(groups, folds)
-    whole, parts = fit_penalties(differences, LINEAR_PENALTIES, kept, labels)
+    training = kept_in_folds(groups, folds)
+    whole, parts = fit_penalties(differences, LINEAR_PENALTIES, training, labels)
     held_out = cross_entropy(np.einsum("nd,fpd->fpn", differences, parts), labels)
-    losses = np.where(kept[:, None], 0, held_out).sum(axis=(0, 2)) / len(differences)
+    losses = np.where(training[:, None], 0, held_out).sum(axis=(0, 2)) / len(differences)
     best = int(losses.argmin())
     return Training(
         {"w": whole[best, :features].astype(np.float32)},
@@ -51,22 +51,24 @@ def kept_in_folds(groups: np.ndarray, folds: int) -> np.ndarray:
     from sklearn.model_selection import GroupKFold
 
     count = min(folds, len(np.unique(groups)))
-    kept = np.ones((count, len(groups)), bool)
-    for row, (_, held) in zip(kept, GroupKFold(count).split(groups, groups=groups), strict=True):
+    training = np.ones((count, len(groups)), bool)
+    for row, (_, held) in zip(
+        training, GroupKFold(count).split(groups, groups=groups), strict=True
+    ):
         row[held] = False
-    return kept
+    return training
 
 
 def fit_penalties(
     differences: np.ndarray,
     penalties: tuple[float, ...],
-    kept: np.ndarray,
+    training: np.ndarray,
     labels: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(w [P, d] from all rows x [N, d], w [F, P, d] from those that each of F folds keeps): minima
     of mean `cross_entropy` of w . x + penalty |w|^2 / 2."""
     x, count = decompose(differences), len(penalties)
-    rows = np.concatenate([np.ones((1, len(differences)), bool), kept])
+    rows = np.concatenate([np.ones((1, len(differences)), bool), training])
     coefficients = solve(x, np.tile(penalties, len(rows)), np.repeat(rows, count, axis=0), labels)
     whole, *parts = (coefficients.T @ x.right).reshape(len(rows), count, -1)
     return whole, np.array(parts)

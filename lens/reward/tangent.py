@@ -99,7 +99,7 @@ def fit(
     pairs [N, d] with their prompts and labels [N]."""
     if len(groups) > LARGEST:
         return _without_network(evidence.fit(chosen, rejected, groups, labels))
-    targets, dim = evidence.targets_of(len(groups), labels), chosen.shape[1]
+    targets, dim = evidence.label_targets(len(groups), labels), chosen.shape[1]
     weighed, network = evidence.noises(chosen, rejected, groups), Network(dim)
     linear = evidence.linear_solutions(chosen, rejected, groups, targets, weighed)
     kernel = network.kernel(chosen, rejected)
@@ -117,7 +117,7 @@ def fit(
     chances = evidence.posterior(np.concatenate([linear.evidence, bent.evidence]))
     of_linear, of_network = np.split(chances, [len(linear.evidence)])
     margins = of_linear @ linear.margins + of_network @ bent.margins
-    length = evidence.length_of(margins, labels)
+    length = evidence.best_length(margins, labels)
     weights = {"w": (length * of_linear @ linear.parameters).astype(np.float32)}
     return Reward(
         weights | network.moved(chosen, rejected, length * of_network @ bent.parameters),
@@ -127,11 +127,11 @@ def fit(
     )
 
 
-def of_all(data: TrainingSet) -> Reward:
+def from_all_pairs(data: TrainingSet) -> Reward:
     """`fit`'s reward, from all N pairs."""
     chosen, rejected, groups = data.all_pairs()
     if len(groups) > LARGEST:
-        return _without_network(data.once(evidence.of_all))
+        return _without_network(data.once(evidence.from_all_pairs))
     return fit(chosen, rejected, groups, data.all_labels())
 
 
@@ -141,7 +141,7 @@ def _without_network(linear: evidence.LinearReward) -> Reward:
 
 def evidence_network(data: TrainingSet) -> Training:
     """The same as a trained model."""
-    reward, labels = data.once(of_all), data.all_labels()
+    reward, labels = data.once(from_all_pairs), data.all_labels()
     return Training(
         reward.weights,
         {

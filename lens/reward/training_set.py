@@ -141,7 +141,7 @@ def training_set(
     if rows is None:
         pool = np.flatnonzero(pairs["split"] == "train")
         rows = pool[sample_rows(len(pool), n_pairs, seed)]
-    data = training_set_of(
+    data = build_training_set(
         rows,
         pairs["group"].to_numpy(),
         embeddings,
@@ -162,7 +162,7 @@ def training_set(
     return data
 
 
-def training_set_of(
+def build_training_set(
     rows: np.ndarray,
     groups: np.ndarray,
     embeddings: Embeddings,

@@ -118,7 +118,7 @@ def results(model: Any) -> list[list[str]]:
     ]
 
 
-def _by_part(held: dict) -> list[list[str]]:
+def _by_part(held_out: dict) -> list[list[str]]:
     """Accuracy by parts of the pairs, and beside what it is without the control of a covariate."""
 
     def shown(part: dict) -> str:
@@ -127,9 +127,9 @@ def _by_part(held: dict) -> list[list[str]]:
 
     rows = [
         [f"accuracy where the {part['wins']} wins, % ({part['pairs']:,} pairs)", shown(part)]
-        for part in held.get("parts", [])  # cards of earlier versions have none
+        for part in held_out.get("parts", [])  # cards of earlier versions have none
     ]
-    without = held.get("without_control")
+    without = held_out.get("without_control")
     if not without:
         return rows
     rows.append(["accuracy without the control of length, %", shown(without["accuracy"])])

@@ -53,7 +53,7 @@ class Posterior:
         return np.sqrt(inside + self.outside * np.maximum(left, 0))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What `of_arrays` is made of, for a file."""
+        """What `from_arrays` is made of, for a file."""
         return {
             "posterior_mean": self.standardiser.mean,
             "posterior_scale": self.standardiser.scale,
@@ -81,7 +81,7 @@ class FoldErrors:
         return jackknife(np.stack([head(first) - head(second) for head in self.heads]))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What `of_arrays` is made of, for a file."""
+        """What `from_arrays` is made of, for a file."""
         saved = {"fold_centres": self.centres}
         for number, head in enumerate(self.heads):
             fold_arrays = head.weights | {
@@ -95,7 +95,7 @@ class FoldErrors:
 Errors = Posterior | FoldErrors
 
 
-def of_arrays(arrays: dict[str, np.ndarray]) -> Errors | None:
+def from_arrays(arrays: dict[str, np.ndarray]) -> Errors | None:
     """From arrays of a saved reward model; None for one of an earlier version."""
     if "posterior_basis" in arrays:
         names = ("mean", "scale", "basis", "root", "outside")
@@ -130,16 +130,16 @@ def posterior(
     targets = np.ones(len(x)) if labels is None else np.asarray(labels, np.float64)
     _, singular, right = np.linalg.svd(x, full_matrices=False)
     basis = right[singular > singular[0] * 1e-7]
-    z, sites, found, chances = x @ basis.T, Sites.start(targets), [], []
+    z, sites, covariances, chances = x @ basis.T, Sites.start(targets), [], []
     precisions = np.square(x).sum(axis=1).mean() / np.square(MARGINS)
     for margin, precision in zip(MARGINS, precisions, strict=True):
         fitted, sites = propagate(z, float(precision), targets, sites)
         off = fitted.mean - basis @ stated
-        found.append(fitted.covariance + np.outer(off, off))
+        covariances.append(fitted.covariance + np.outer(off, off))
         chances.append(fitted.evidence - (np.log(margin / USUAL) / DOUBT) ** 2 / 2)
     shares = np.exp(np.array(chances) - max(chances))
     shares /= shares.sum()
-    squared, directions = np.linalg.eigh(np.tensordot(shares, np.array(found), axes=1))
+    squared, directions = np.linalg.eigh(np.tensordot(shares, np.array(covariances), axes=1))
     root = np.sqrt(np.maximum(squared, 0))[:, None] * directions.T
     outside = float(shares @ (1 / precisions))
     return Posterior(standardiser, basis.astype(np.float32), root.astype(np.float32), outside)

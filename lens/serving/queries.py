@@ -66,8 +66,8 @@ def _without_ends(text: str) -> str:
 
 
 def _as_chatml(text: str) -> str:
-    def header(found: re.Match) -> str:
-        role = found[1] or found[2]
+    def header(match: re.Match) -> str:
+        role = match[1] or match[2]
         return f"<|im_start|>{'assistant' if role == 'model' else role}\n"
 
     return END_OF_TURN.sub("<|im_end|>\n", HEADER.sub(header, text))

@@ -219,7 +219,7 @@ class RewardModel:
             head = RewardHead.load(folder / "reward.safetensors")
             arrays = artifacts.read_arrays(folder / "reward.safetensors")
             probe = arrays.get("probe")
-            errors, unlike = posterior.of_arrays(arrays), Unlike.of_arrays(arrays)
+            errors, unlike = posterior.from_arrays(arrays), Unlike.from_arrays(arrays)
             loaded = cls(head, encoder, card, errors=errors, unlike=unlike)
             repr(loaded)  # a card without what every card has is found here
         except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:

@@ -51,11 +51,11 @@ class Tally:
             text += f" (ties, half right each: {self.ties:,})"
         if len(given) < LEAST:
             return f"{text}."
-        found, held = reliability(given), model.card["held_out"]
+        calibration, held = reliability(given), model.card["held_out"]
         trained = bool(right > 100 * held["accuracy"]["high"])
         return (
-            f"{text}; expected calibration error {100 * found.error:.1f} points (by chance alone "
-            f"{100 * found.by_chance:.1f}; when fitted, held out: "
+            f"{text}; expected calibration error {100 * calibration.error:.1f} points "
+            f"(by chance alone {100 * calibration.by_chance:.1f}; when fitted, held out: "
             f"{100 * held['calibration_error']:.1f})."
             + " More than held out: was it trained on these pairs?"
             * trained
@@ -83,8 +83,8 @@ class Readings:
 
     def learn(self, rows: Sequence[Row]) -> "Readings":
         groups: dict[tuple, list[Row]] = {}
-        for place, row in rows:
-            groups.setdefault(tuple(row), []).append((place, row))
+        for where, row in rows:
+            groups.setdefault(tuple(row), []).append((where, row))
         for names, group in groups.items():
             if names not in self.known:
                 self.known[names] = find_form(group, self.columns, scoring=self.scoring)
@@ -94,23 +94,23 @@ class Readings:
         """The texts of rows; LensError naming the row that has none."""
         self.learn(rows)
         with asked(self.columns or {}):
-            return [self._read(place, row) for place, row in rows]
+            return [self._read(where, row) for where, row in rows]
 
-    def _read(self, place: str, row: dict) -> tuple[Reading, Texts]:
+    def _read(self, where: str, row: dict) -> tuple[Reading, Texts]:
         reading = self.known[tuple(row)]
-        ((place, prepared),) = reading.prepare([(place, row)])
-        return reading, _texts(reading, place, prepared)
+        ((where, prepared),) = reading.prepare([(where, row)])
+        return reading, _texts(reading, where, prepared)
 
 
-def _texts(reading: Reading, place: str, row: dict) -> Texts:
+def _texts(reading: Reading, where: str, row: dict) -> Texts:
     try:
-        parts, answers = reading.texts(row, place)
+        parts, answers = reading.texts(row, where)
         better, winner = None, None
         if reading.form == "pair":
             chosen, rejected = several(*answers)
             better, answers = len(chosen), [*chosen, *rejected]
         elif reading.form == "labelled_pair" and reading.sides:
-            winner = None if reading.tied(row) else reading.sides.judge(row, place)[0]
+            winner = None if reading.tied(row) else reading.sides.judge(row, where)[0]
             parts |= {"side": True}
         if any(answer is None for answer in answers):
             raise InvalidRowError("empty_response", "an answer must be text, and one is null.")
@@ -119,8 +119,8 @@ def _texts(reading: Reading, place: str, row: dict) -> Texts:
         prompt, texts = conversations(parts, answers)
     except InvalidRowError as error:
         if error.reason == "no_prompt":
-            raise needed([(place, row)]) from error
-        raise LensError(f"{place}: {error}") from error
+            raise needed([(where, row)]) from error
+        raise LensError(f"{where}: {error}") from error
     return Texts(prompt, texts, better, winner if isinstance(winner, int) else None)
 
 

@@ -80,13 +80,13 @@ class Batches:
                     await self._answer_alone(job)
 
     async def _answer(self, jobs: list[Job]) -> None:
-        prompts = [prompt for some, _, _ in jobs for prompt in some]
-        responses = [response for _, some, _ in jobs for response in some]
+        prompts = [prompt for texts, _, _ in jobs for prompt in texts]
+        responses = [response for _, texts, _ in jobs for response in texts]
         rewards = iter(await asyncio.to_thread(self.score, prompts, responses))
-        for some, _, answered in jobs:
-            own = [float(next(rewards)) for _ in some]
+        for texts, _, answered in jobs:
+            scores = [float(next(rewards)) for _ in texts]
             if not answered.done():
-                answered.set_result(own)
+                answered.set_result(scores)
 
     async def _answer_alone(self, job: Job) -> None:
         try:

@@ -70,7 +70,7 @@ class Unlike:
         return 1 - np.searchsorted(self.known, distances.astype(np.float32)) / len(self.known)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What `of_arrays` is made of, for a file."""
+        """What `from_arrays` is made of, for a file."""
         spread = self.spread
         return {
             "unlike_mean": spread.standardiser.mean,
@@ -82,7 +82,7 @@ class Unlike:
         }
 
     @classmethod
-    def of_arrays(cls, arrays: dict[str, np.ndarray]) -> "Unlike | None":
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Unlike | None":
         """From arrays of a saved reward model; None for one of an earlier version."""
         if "unlike_known" not in arrays:
             return None

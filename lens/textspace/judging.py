@@ -118,8 +118,8 @@ def describe(judged: pd.DataFrame) -> dict:
     clear = judged[judged["a_first"].isin(positions) & judged["b_first"].isin(positions)]
     same_position = clear["a_first"] == clear["b_first"]
 
-    def share(which: pd.Series) -> float | None:
-        return float(which.mean()) if len(clear) else None
+    def share(verdicts: pd.Series) -> float | None:
+        return float(verdicts.mean()) if len(clear) else None
 
     return {
         "preferred": _counts(judged["preferred"], PREFERRED),

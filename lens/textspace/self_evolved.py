@@ -57,7 +57,9 @@ def evolve(
                 "more. Lower `self_evolved.confidence` or sample more `responses`."
             )
         probabilities = {
-            (prompt, a, b): p for prompt, pairs_of in options.items() for a, b, p in pairs_of
+            (prompt, a, b): p
+            for prompt, ranked_pairs in options.items()
+            for a, b, p in ranked_pairs
         }
         keys = zip(dealt["prompt"], dealt["chosen"], dealt["rejected"], strict=True)
         history.append(

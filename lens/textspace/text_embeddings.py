@@ -24,14 +24,17 @@ def with_synthetic(
     row_of: dict[tuple[str, str], int] = {}
     for row, key in enumerate(zip(responses["prompt"], responses["response"], strict=True)):
         row_of.setdefault((key[0], key[1].strip()), row)
-    kept = synthetic[~synthetic["group"].isin(set(data.validation_groups))]
+    synthetic_training = synthetic[~synthetic["group"].isin(set(data.validation_groups))]
     sides = {}
     for side in ("chosen", "rejected"):
-        rows = [row_of[key] for key in zip(kept["prompt"], kept[side], strict=True)]
+        rows = [
+            row_of[key]
+            for key in zip(synthetic_training["prompt"], synthetic_training[side], strict=True)
+        ]
         sides[side] = data.standardiser(embeddings[rows])
     return replace(
         data,
         chosen=np.concatenate([data.chosen, sides["chosen"]]),
         rejected=np.concatenate([data.rejected, sides["rejected"]]),
-        groups=np.concatenate([data.groups, kept["group"].to_numpy()]),
+        groups=np.concatenate([data.groups, synthetic_training["group"].to_numpy()]),
     )

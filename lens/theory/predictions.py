@@ -59,7 +59,7 @@ def compare(points: pd.DataFrame, fitted: dict, drawn: pd.DataFrame) -> pd.DataF
     fitted to; `overlap` says whether the intervals of prediction and LENS overlap (NaN if either is
     unknown).
     """
-    constants = constants_of(fitted)
+    constants = usable_constants(fitted)
     wide = points.pivot(index=["n_pairs", "seed"], columns=["method", "scale"])
     rows = []
     for n_pairs in sorted(points["n_pairs"].unique()):
@@ -96,7 +96,7 @@ def _overlap(row: dict, first: str, second: str) -> float:
 def corrected(fitted: dict, drawn: pd.DataFrame, sizes: list[int]) -> list[dict]:
     """The corrected inequality per N: limit ratio with interval, smallest k, and the share of
     bootstrap replicates with a gain; empty if the constants predict nothing."""
-    constants = constants_of(fitted)
+    constants = usable_constants(fitted)
     if constants is None:
         return []
     rows = []
@@ -146,14 +146,14 @@ def helped_range(fitted: dict) -> dict | None:
 
     Without a limit, `low` is 0 or `high` is None.
     """
-    constants = constants_of(fitted)
+    constants = usable_constants(fitted)
     sizes = constants.helped_sizes() if constants else None
     if sizes is None:
         return None
     return {"low": sizes[0], "high": None if np.isinf(sizes[1]) else sizes[1]}
 
 
-def constants_of(fitted: dict) -> Constants | None:
+def usable_constants(fitted: dict) -> Constants | None:
     """The fitted constants; None if they predict nothing (C1 not positive or B0 negative)."""
     values = {name: fitted[name]["estimate"] for name in ("C1", "p", "B0")}
     if values["C1"] <= 0 or values["B0"] < 0:

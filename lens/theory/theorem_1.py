@@ -55,8 +55,8 @@ def reward_lipschitz(model: RewardHead, features: np.ndarray) -> Lipschitz:
         return Lipschitz(norm, norm)
     upper = float(np.linalg.norm(weights["w1"], 2) * np.linalg.norm(weights["w2"]))
     gram, seen = weights["w1"] @ weights["w1"].T, 0.0
-    for some in chunks(len(features)):
-        active = features[some] @ weights["w1"].T + weights["b1"] > 0
+    for span in chunks(len(features)):
+        active = features[span] @ weights["w1"].T + weights["b1"] > 0
         outer = active * weights["w2"]
         seen = max(seen, float(np.einsum("nh,hk,nk->n", outer, gram, outer).max()) ** 0.5)
     return Lipschitz(upper, seen)
@@ -101,10 +101,10 @@ def check(
     rewards: dict[str, list[np.ndarray]] = {"original": [], "synthetic": []}
     for side, embeddings in zip(SIDES, sides, strict=True):
         before, after = still[side][:, 0], moved[side][:, 0]
-        for some in chunks(len(embeddings)):
-            original = embeddings[some] * units + shift
-            synthetic = vae.decode(after[some], side) * units + shift
-            decoded = vae.decode(before[some], side) * units + shift
+        for span in chunks(len(embeddings)):
+            original = embeddings[span] * units + shift
+            synthetic = vae.decode(after[span], side) * units + shift
+            decoded = vae.decode(before[span], side) * units + shift
             errors.append((decoded - original).norm(dim=1))
             for kind, values in (("original", original), ("synthetic", synthetic)):
                 rewards[kind].append(reference.score_standardised(values.numpy()))

@@ -180,7 +180,7 @@ class Sweep:
         delta: float,
     ) -> dict[str, list[dict] | pd.DataFrame]:
         """{table of `TABLES`: its rows at one size}; `variants` are (method, scale)."""
-        found: dict[str, list] = {name: [] for name in TABLES}
+        tables: dict[str, list] = {name: [] for name in TABLES}
         together = max(1, TOGETHER // n_pairs)
         for first in range(0, len(seeds), together):
             data = self.sets(n_pairs, seeds[first : first + together])
@@ -189,13 +189,13 @@ class Sweep:
             controls = self.train_vaes(data, options)
             for budget, trained in (("epochs", vaes), ("equal_steps", controls)):
                 rows = self.reconstruction(data, trained)
-                found["reconstruction"] += [{"budget": budget, **row} for row in rows]
+                tables["reconstruction"] += [{"budget": budget, **row} for row in rows]
             summaries, checked = self.theorem_1(data, vaes, delta)
-            found["theorem_1"] += summaries
-            found["theorem_1_pairs"] += checked
+            tables["theorem_1"] += summaries
+            tables["theorem_1_pairs"] += checked
             for method, scale in variants:
-                found["estimation"] += self.estimation(method, scale, data, vaes)
-        return {**found, "theorem_1_pairs": pd.concat(found["theorem_1_pairs"])}
+                tables["estimation"] += self.estimation(method, scale, data, vaes)
+        return {**tables, "theorem_1_pairs": pd.concat(tables["theorem_1_pairs"])}
 
 
 def measure(

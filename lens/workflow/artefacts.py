@@ -34,7 +34,7 @@ class Artefact(NamedTuple):
     make: Maker
     category: str
     shown: tuple[Shown, ...]
-    beside: tuple[str, ...]  # endings of its other files
+    other_endings: tuple[str, ...]  # endings of its other files
     compared: bool = False  # with the paper's numbers
 
 
@@ -66,7 +66,7 @@ def _drawing(stem: str, make: Maker, category: str, *more: str, **labels: str) -
     return Artefact(stem, make, category, shown, (*DRAWING, *more), bool(more))
 
 
-def _of_the_world(stem: str, make: Maker, shows: str) -> Artefact:
+def _world_artefact(stem: str, make: Maker, shows: str) -> Artefact:
     shown = (Shown(("html",), {"shows": shows}),)
     return Artefact(stem, make, "The offline world", shown, (".md", ".json"))
 
@@ -132,7 +132,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "theory_table": _table(
         "theory", made.theory_table, "Theory", shows="constants, predictions, audit"
     ),
-    "theory_proxy": _of_the_world("theory_proxy", made.theory_proxy, "the best possible reward"),
+    "theory_proxy": _world_artefact("theory_proxy", made.theory_proxy, "the best possible reward"),
     "inspector": Artefact(
         "inspector",
         made.inspector,
@@ -148,7 +148,7 @@ ARTEFACTS: dict[str, Artefact] = {
         (Shown(PAGE, {"shows": "picks that augmentation changes"}),),
         TABLE,
     ),
-    "describe_world": _of_the_world("world", made.describe_world, "labels and gold model"),
+    "describe_world": _world_artefact("world", made.describe_world, "labels and gold model"),
 }
 OVERVIEW = Artefact(
     "overview",
@@ -176,7 +176,7 @@ def shown_files(artefact: Artefact) -> list[tuple[str, str, dict[str, str]]]:
 
 
 def other_files(artefact: Artefact) -> list[str]:
-    return [f"{artefact.stem}{ending}" for ending in artefact.beside]
+    return [f"{artefact.stem}{ending}" for ending in artefact.other_endings]
 
 
 def read_files(config: Config, name: str, wildcards: object) -> list[str]:

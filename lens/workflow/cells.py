@@ -35,12 +35,12 @@ def own_value(config: Config, key: str) -> Any:
     return getattr(getattr(config, SWEPT[key]), key)
 
 
-def method_of(config: Config, name: str) -> str:
+def base_method(config: Config, name: str) -> str:
     """The method that a row is trained by."""
     return "lens" if name in variants(config) else name
 
 
-def vae_of(config: Config, name: str) -> str:
+def vae_name(config: Config, name: str) -> str:
     """Which VAE a method decodes with: its own where the VAE's settings or its pairs differ."""
     if name in METHODS and METHODS[name].active:
         return ACTIVE
@@ -171,7 +171,7 @@ def job_scales(config: Config, wildcards: Wildcards) -> list[int]:
     return scales_of(config, wildcards.method, wildcards.job)
 
 
-def job_of(config: Config, scale: int) -> str:
+def scale_job(config: Config, scale: int) -> str:
     """The job of textual.jobs that trains this scale."""
     return next(job for job, scales in config.textual.jobs.items() if scale in (scales or []))
 
@@ -243,7 +243,7 @@ def size_text_cells(config: Config) -> list[str]:
     trained = there and set(FULL) <= set(settings.methods)
     if not trained or not any(chosen.scale in (scales or []) for scales in settings.jobs.values()):
         return []
-    job = job_of(config, chosen.scale)
+    job = scale_job(config, chosen.scale)
     return [
         text_cell(config, "best_of_n_text", At(chosen.dataset, chosen.model, n_pairs), method, job)
         for n_pairs in chosen.text_n_pairs
@@ -271,7 +271,7 @@ def text_places(config: Config) -> list[At]:
 def full_cells(config: Config, places: list[At], scales: Iterable[int]) -> list[str]:
     """Full fine-tuning and its control, judged, where the run trains on text."""
     textual = config.textual
-    jobs = list(dict.fromkeys(job_of(config, k) for k in scales)) if textual.methods else []
+    jobs = list(dict.fromkeys(scale_job(config, k) for k in scales)) if textual.methods else []
     return [
         text_cell(config, "best_of_n_text", at, method, job)
         for at in places

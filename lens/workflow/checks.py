@@ -239,11 +239,11 @@ def check_packages(config: Config) -> None:
         _require("an endpoint as judge", "endpoint", "openai")
 
 
-def _require(what: str, extra: str, *packages: str) -> None:
+def _require(feature: str, extra: str, *packages: str) -> None:
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise LensError(
-            f"config: {what} needs {' and '.join(missing)}: "
+            f"config: {feature} needs {' and '.join(missing)}: "
             f'pip install "lens-rm[{extra}]". Without it: textual.methods: [] and no table_3 or '
             "table_6 in `artefacts`, as in workflow/configs/demo.yaml."
         )

@@ -9,7 +9,7 @@ from typing import NewType
 from lens.core.errors import LensError
 from lens.language.settings import LoadSettings
 from lens.textspace.methods import TEXT_METHODS
-from lens.workflow.cells import ACTIVE, inspected, method_of, variants
+from lens.workflow.cells import ACTIVE, base_method, inspected, variants
 from lens.workflow.config import Config
 from lens.workflow.inputs import (
     SHARDED,
@@ -22,7 +22,7 @@ from lens.workflow.inputs import (
     text_files,
     vae_files,
 )
-from lens.workflow.paths import At, Wildcards, cell, local_files, model_files, place_of, seed_files
+from lens.workflow.paths import At, Wildcards, cell, data_at, local_files, model_files, seed_files
 from lens.workflow.sections import Model
 
 Words = NewType("Words", str)  # that a shell reads as they stand
@@ -161,10 +161,10 @@ def of_cells(
 
 def training_cell_flags(config: Config, wildcards: Wildcards) -> Words:
     """Of one method and scale: what it is made of, where it goes, and what differs for it."""
-    place, text = place_of(wildcards), text_files(config, wildcards)[:3]
+    place, text = data_at(wildcards), text_files(config, wildcards)[:3]
     vae, variant = vae_files(config, wildcards), variants(config).get(wildcards.method)
     names = ("synthetic", "responses", "response_embeddings")
-    options: dict[str, object] = {"method": method_of(config, wildcards.method)}
+    options: dict[str, object] = {"method": base_method(config, wildcards.method)}
     options |= {"scale": str(wildcards.scale), "vae_dir": str(Path(vae[0]).parent) if vae else None}
     options |= dict(zip(names, text, strict=bool(text)))
     options |= variant.own if variant and variant.section == "synthesis" else {}
@@ -174,7 +174,7 @@ def training_cell_flags(config: Config, wildcards: Wildcards) -> Words:
 
 def judging_cell_flags(config: Config, wildcards: Wildcards) -> Words:
     """Of one method and scale: its reward models, and where what they pick goes."""
-    place, (method, scale) = place_of(wildcards), (wildcards.method, str(wildcards.scale))
+    place, (method, scale) = data_at(wildcards), (wildcards.method, str(wildcards.scale))
     trained, out = (cell(config, s, place, method, scale) for s in ("train_reward", "best_of_n"))
     options = {"method": method, "scale": scale, "models": seed_files(config, trained)}
     options |= {"training": f"{trained}/metrics.json"}

@@ -10,20 +10,20 @@ from lens.textspace.methods import TEXT_METHODS
 from lens.workflow.cells import (
     FULL,
     PROBES,
+    base_method,
     inspected,
-    job_of,
     latent_cells,
-    method_of,
-    vae_of,
+    scale_job,
+    vae_name,
 )
 from lens.workflow.config import Config
 from lens.workflow.paths import (
     At,
     Wildcards,
     cell,
+    data_at,
     local_files,
     model_files,
-    place_of,
     seed_files,
     text_cell,
 )
@@ -55,9 +55,9 @@ def jobs_of(config: Config, stage: str) -> int:
     return getattr(config.shards, SHARDED[stage]).jobs
 
 
-def shard_files(config: Config, stage: str, place: str, suffix: str = "safetensors") -> list[str]:
+def shard_files(config: Config, stage: str, setting: str, suffix: str = "safetensors") -> list[str]:
     """Those of all jobs of a stage; inputs next to their index: one that is lost is made again."""
-    folder = f"{config.results}/{stage}/{place}/shards"
+    folder = f"{config.results}/{stage}/{setting}/shards"
     return [f"{folder}/{shard}.{suffix}" for shard in range(jobs_of(config, stage))]
 
 
@@ -71,11 +71,11 @@ def shards_here(config: Config, stage: str, suffix: str, wildcards: Wildcards) -
     return shard_files(config, stage, "/".join(wildcards), suffix)
 
 
-def embedded(config: Config, stage: str, place: str) -> list[str]:
+def embedded(config: Config, stage: str, setting: str) -> list[str]:
     """An index of embeddings, first, and its shards."""
     return [
-        f"{config.results}/{stage}/{place}/embeddings.json",
-        *shard_files(config, stage, place),
+        f"{config.results}/{stage}/{setting}/embeddings.json",
+        *shard_files(config, stage, setting),
     ]
 
 
@@ -153,14 +153,14 @@ def gold_table(config: Config, wildcards: Wildcards) -> str:
 
 def vae_folder(config: Config, at: At, name: str) -> str:
     """Of the VAEs that a method decodes with."""
-    return f"{config.results}/train_vae/{at}/{vae_of(config, name)}"
+    return f"{config.results}/train_vae/{at}/{vae_name(config, name)}"
 
 
 def vae_files(config: Config, wildcards: Wildcards) -> list[str]:
-    method = METHODS.get(method_of(config, wildcards.method))  # embedding_mlp is none of them
+    method = METHODS.get(base_method(config, wildcards.method))  # embedding_mlp is none of them
     if method is None or not method.needs_vae:
         return []
-    return seed_files(config, vae_folder(config, place_of(wildcards), wildcards.method))
+    return seed_files(config, vae_folder(config, data_at(wildcards), wildcards.method))
 
 
 def of_cells(
@@ -180,7 +180,7 @@ def prompt_table(config: Config, wildcards: Wildcards) -> str:
 
 def labels_file(config: Config, wildcards: Wildcards) -> str:
     stage, kind = STAGE_OF_LABELS[wildcards.labels]
-    place = f"{place_of(wildcards)}/{wildcards.sampling}"
+    place = f"{data_at(wildcards)}/{wildcards.sampling}"
     return f"{config.results}/{stage}/{place}/{kind}.parquet"
 
 
@@ -189,7 +189,7 @@ def synthetic_pairs(config: Config, wildcards: Wildcards) -> list[str]:
     labels = TEXT_METHODS[wildcards.method].labels
     if labels is None:
         return []
-    place = f"{place_of(wildcards)}/{getattr(wildcards, 'sampling', 'standard')}"
+    place = f"{data_at(wildcards)}/{getattr(wildcards, 'sampling', 'standard')}"
     if labels == "self_evolved":
         return [f"{config.results}/evolve_pairs/{place}/pairs.parquet"]
     return [f"{config.results}/label_pairs/{place}/{labels}/pairs.parquet"]
@@ -199,7 +199,7 @@ def text_files(config: Config, wildcards: Wildcards) -> list[str]:
     """What embedding_mlp trains on beside the pairs: synthetic text and its embeddings."""
     if wildcards.method != "embedding_mlp":
         return []
-    place = f"{place_of(wildcards)}/standard"
+    place = f"{data_at(wildcards)}/standard"
     return [
         *synthetic_pairs(config, wildcards),
         f"{config.results}/sample_responses/{place}/responses.parquet",
@@ -225,9 +225,9 @@ def picking_paths(config: Config, wildcards: Wildcards) -> list[str]:
     """The reward model of every seed, a file or a folder."""
     chosen = config.rejection_sampling.reward_models[wildcards.picker]
     assert chosen is not None
-    at = place_of(wildcards)
+    at = data_at(wildcards)
     if picks_from_text(config, wildcards):
-        job = job_of(config, chosen.scale)
+        job = scale_job(config, chosen.scale)
         models = f"{text_cell(config, 'train_text', at, chosen.method, job)}/models"
         return [f"{models}/x{chosen.scale}/seed_{seed}" for seed in config.compare.seeds]
     return seed_files(config, cell(config, "train_reward", at, chosen.method, chosen.scale))
@@ -242,7 +242,7 @@ def picking_embeddings(config: Config, wildcards: Wildcards) -> list[str]:
 
 def answers_to_judge(config: Config, wildcards: Wildcards) -> list[str]:
     return [
-        f"{config.results}/sample_sft/{place_of(wildcards)}/{name}/answers.parquet"
+        f"{config.results}/sample_sft/{data_at(wildcards)}/{name}/answers.parquet"
         for name in config.rejection_sampling.judge.compare
     ]
 
@@ -266,7 +266,7 @@ def bench_heads(config: Config, wildcards: Wildcards) -> list[str]:
     """Folders of the reward models of embeddings that are judged on RewardBench."""
     scale = config.reward_bench.scale
     rows = [("original", 1), ("repeat", scale), ("lens", scale), *((p, 1) for p in PROBES)]
-    return latent_cells(config, [place_of(wildcards)], rows, "train_reward")
+    return latent_cells(config, [data_at(wildcards)], rows, "train_reward")
 
 
 def bench_head_files(config: Config, wildcards: Wildcards) -> list[str]:
@@ -286,9 +286,9 @@ def bench_text_methods(config: Config, wildcards: Wildcards) -> list[str]:
 
 def bench_texts(config: Config, wildcards: Wildcards) -> list[str]:
     """Folders of the text reward models that are judged on RewardBench."""
-    scale, at = config.reward_bench.scale, place_of(wildcards)
+    scale, at = config.reward_bench.scale, data_at(wildcards)
     return [
-        f"{text_cell(config, 'train_text', at, method, job_of(config, scale))}/models"
+        f"{text_cell(config, 'train_text', at, method, scale_job(config, scale))}/models"
         for method in bench_text_methods(config, wildcards)
     ]
 

@@ -59,20 +59,20 @@ def _swept(config: Config, *keys: str) -> list:
     return [getattr(config.sweeps, key) for key in keys]
 
 
-def _of_cells(folders: list[str], *settings: object) -> Made:
+def _from_cells(folders: list[str], *settings: object) -> Made:
     return Made(judged(folders), {"cells": folders}, settings)
 
 
 def table_1(config: Config) -> Made:
-    return _of_cells(cells.table_1_cells(config), textual(config))
+    return _from_cells(cells.table_1_cells(config), textual(config))
 
 
 def best_of_n_curve(config: Config) -> Made:
-    return _of_cells(cells.compared_cells(config))
+    return _from_cells(cells.compared_cells(config))
 
 
 def learning_curve(config: Config) -> Made:
-    return _of_cells(cells.learning_curve_cells(config), config.learning_curve.given())
+    return _from_cells(cells.learning_curve_cells(config), config.learning_curve.given())
 
 
 def table_4(config: Config) -> Made:
@@ -82,7 +82,7 @@ def table_4(config: Config) -> Made:
 
 
 def textual_spread(config: Config) -> Made:
-    return _of_cells(cells.spread_cells(config), textual(config))
+    return _from_cells(cells.spread_cells(config), textual(config))
 
 
 def table_5(config: Config) -> Made:

@@ -1,6 +1,6 @@
 """What the tables of text space are made from, as in `made`: Tables 2, 3 and 6."""
 
-from lens.workflow.cells import FULL, PROBES, job_of, text_places
+from lens.workflow.cells import FULL, PROBES, scale_job, text_places
 from lens.workflow.config import Config
 from lens.workflow.inputs import vae_folder
 from lens.workflow.made import Made, textual
@@ -10,7 +10,7 @@ from lens.workflow.paths import At, cell, judged, text_cell
 def table_2(config: Config) -> Made:
     """The jobs that Table 2 adds up, by what they are, a folder for each place."""
     places, scale = text_places(config), max(config.compare.scales)
-    job = job_of(config, scale)
+    job = scale_job(config, scale)
     folders = {
         "sample_responses": [f"{config.results}/sample_responses/{at}/standard" for at in places],
         "score_responses": [f"{config.results}/score_responses/{at}/standard" for at in places],
@@ -77,7 +77,7 @@ def table_6(config: Config) -> Made:
     names = ["standard", *chosen.others]
     temperatures = [(options | entries[name].given())["temperature"] for name in names]
     at = At(chosen.dataset, chosen.model, config.compare.n_pairs[0])
-    job = job_of(config, chosen.scale)
+    job = scale_job(config, chosen.scale)
     swept = [text_cell(config, "best_of_n_text", at, FULL[0], job)]
     swept += [
         text_cell(config, "best_of_n_text", at, FULL[0], "table_6", name) for name in chosen.others

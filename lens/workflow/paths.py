@@ -23,7 +23,7 @@ class At(NamedTuple):
         return f"{self.dataset}/{self.model}/n{self.n_pairs}"
 
 
-def place_of(wildcards: Wildcards) -> At:
+def data_at(wildcards: Wildcards) -> At:
     return At(wildcards.dataset, wildcards.model, wildcards.n_pairs)
 
 

@@ -37,27 +37,27 @@ def resolve(raw: dict, root: Path) -> Config:
     return config
 
 
-def _read(given: dict) -> Config:
+def _read(raw: dict) -> Config:
     try:
-        return Config.model_validate(given)
+        return Config.model_validate(raw)
     except ValidationError as error:
-        raise LensError(refusal(error, given)) from None
+        raise LensError(refusal(error, raw)) from None
 
 
-def _compared_alone(config: Config, given: dict) -> None:
+def _compared_alone(config: Config, raw: dict) -> None:
     for key in ("datasets", "models"):
-        unknown = set(given["compare"][key]) - set(given[key])
+        unknown = set(raw["compare"][key]) - set(raw[key])
         if unknown:
             raise LensError(f"config: compare.{key} names {sorted(unknown)}, not under {key}.")
-        given[key] = {name: given[key][name] for name in given["compare"][key]}
-    for name, model in given["models"].items():
+        raw[key] = {name: raw[key][name] for name in raw["compare"][key]}
+    for name, model in raw["models"].items():
         if "candidates_from" in model:
             raise LensError(
                 f"config: models.{name}.candidates_from is filled in for the layers of a sweep; "
                 "take it out."
             )
     if not needs_gold_model(config):
-        given["gold"] = None
+        raw["gold"] = None
     elif config.gold is None:
         raise LensError(
             "config: candidates are judged by a gold model: give the section `gold`, or a `pool` "
@@ -73,27 +73,25 @@ def needs_gold_model(config: Config) -> bool:
     )
 
 
-def _without_nulls(given: dict) -> None:
+def _without_nulls(raw: dict) -> None:
     """Entries that a config file has taken out of the one below it."""
     for section, key in (("textual", "jobs"), ("rejection_sampling", "reward_models")):
-        entries = given[section][key].items()
-        given[section][key] = {name: entry for name, entry in entries if entry}
+        entries = raw[section][key].items()
+        raw[section][key] = {name: entry for name, entry in entries if entry}
 
 
-def _with_text_that_is_compared(given: dict) -> None:
-    text, compare = given["textual"], given["compare"]
+def _with_text_that_is_compared(raw: dict) -> None:
+    text, compare = raw["textual"], raw["compare"]
     keys = ("datasets", "models")
     kept = {key: [name for name in text[key] if name in compare[key]] for key in keys}
     text.update(kept if all(kept.values()) else {"methods": []})
 
 
-def _fill_in_sections(given: dict, root: Path) -> None:
-    names = {**given["paths"], "run": given["run"], "project": str(root)}
-    own = {
-        section for artefact, section in FOR_AN_ARTEFACT.items() if artefact in given["artefacts"]
-    }
+def _fill_in_sections(raw: dict, root: Path) -> None:
+    names = {**raw["paths"], "run": raw["run"], "project": str(root)}
+    own = {section for artefact, section in FOR_AN_ARTEFACT.items() if artefact in raw["artefacts"]}
     for key in ("datasets", "models", "gold", "textual", "rejection_sampling", *sorted(own)):
-        given[key] = fill_in(given[key], names)
+        raw[key] = fill_in(raw[key], names)
 
 
 def fill_in(value: Any, names: dict) -> Any:
@@ -124,46 +122,46 @@ TOO_LONG = 200  # characters of a value
 def refusal(error: ValidationError, raw: object) -> str:
     """One of the errors, unknown keys first: they are what the others often come from."""
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    path = _place(first["loc"], raw)
+    path = _key_path(first["loc"], raw)
     kind, value, ctx = first["type"], first["input"], first.get("ctx", {})
     secret = bool(path) and path[-1] in MAY_HOLD_A_SECRET
     shown = "" if secret else f"{_shown(value)}"
-    said_by_us = ctx.get("error")  # a ValueError of a validator
-    wanted = first["msg"].removeprefix("Input ").removeprefix("should be a valid ")
+    our_text = ctx.get("error")  # a ValueError of a validator
+    expected = first["msg"].removeprefix("Input ").removeprefix("should be a valid ")
     if kind == "extra_forbidden":
-        path, said = path[:-1], _unexpected(str(path[-1]), path[:-1])
+        path, text = path[:-1], _unexpected(str(path[-1]), path[:-1])
     elif kind == "missing":
-        said = f"{str(first['loc'][-1])!r} is missing; add it"
-    elif said_by_us:
-        said = f"{shown}: {said_by_us}" if shown else str(said_by_us)
+        text = f"{str(first['loc'][-1])!r} is missing; add it"
+    elif our_text:
+        text = f"{shown}: {our_text}" if shown else str(our_text)
     elif kind in ("too_short", "too_long"):
         limit = ctx.get("min_length", ctx.get("max_length"))
         most = "at least" if kind == "too_short" else "at most"
-        said = f"{shown} is {kind.replace('_', ' ')}: {most} {limit}"
+        text = f"{shown} is {kind.replace('_', ' ')}: {most} {limit}"
     elif kind == "literal_error":
-        said = f"{shown} is none of {ctx['expected']}"
+        text = f"{shown} is none of {ctx['expected']}"
     elif kind in ("model_type", "dict_type"):
-        said = f"{shown} is not a section: a section has keys and values"
-    elif wanted == first["msg"].removeprefix("Input "):
-        said = f"{shown} {wanted}"
+        text = f"{shown} is not a section: a section has keys and values"
+    elif expected == first["msg"].removeprefix("Input "):
+        text = f"{shown} {expected}"
     else:
-        said = f"{shown} is not a valid {wanted}"
+        text = f"{shown} is not a valid {expected}"
     where = "".join(f"[{key!r}]" for key in path)
-    return f"Error validating config file.\n{said.strip()}." + f" Place: config{where}" * bool(
+    return f"Error validating config file.\n{text.strip()}." + f" Place: config{where}" * bool(
         where
     )
 
 
 def _unexpected(key: str, path: list) -> str:
-    said = f"{key!r} was unexpected"
-    if known := sorted(_known(path)):
-        said += f"; known here: {', '.join(known)}"
+    text = f"{key!r} was unexpected"
+    if known := sorted(_known_keys(path)):
+        text += f"; known here: {', '.join(known)}"
     if any(word in key.lower() for word in ("key", "token", "password", "secret")):
-        said += "; keys and tokens are read from the environment alone"
-    return said
+        text += "; keys and tokens are read from the environment alone"
+    return text
 
 
-def _place(loc: tuple, raw: object) -> list:
+def _key_path(loc: tuple, raw: object) -> list:
     """The keys down to the value, without what pydantic puts behind them."""
     path = []
     for key in loc:
@@ -189,7 +187,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= TOO_LONG else f"{text[:TOO_LONG]}..."
 
 
-def _known(path: list) -> list[str]:
+def _known_keys(path: list) -> list[str]:
     """The keys that the section at a place may hold."""
     kind: Any = Config
     for key in path:

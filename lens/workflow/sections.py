@@ -60,11 +60,11 @@ InspectedMethod = Annotated[
 ]
 
 
-def holding(*wanted: object) -> AfterValidator:
+def holding(*required: object) -> AfterValidator:
     """Refuses lists that lack one of the items."""
 
     def check(values: list) -> list:
-        for item in wanted:
+        for item in required:
             if item not in values:
                 raise ValueError(f"does not contain {item!r}")
         return values

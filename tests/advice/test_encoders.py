@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
-from lens.advice.encoders import compare_encoders, conclude, embed_layers, names_of
+from lens.advice.encoders import compare_encoders, conclude, embed_layers, encoder_names
 from lens.advice.own_pairs import embed_pairs
 from lens.advice.preferences import read_pairs
 from lens.core.errors import LensError
@@ -74,7 +74,7 @@ def test_layers_of_one_pass_are_those_of_one_each(llama_folder, monkeypatch):
     monkeypatch.setenv("LENS_CACHE", "off")
     folder, pairs = str(llama_folder), read_pairs(some_rows(30))
     encoders = [Encoder(folder, device="cpu", layer=layer) for layer in (1, -1)]
-    assert [name.split(", ")[1] for name in names_of(encoders)] == ["layer 1", "layer -1"]
+    assert [name.split(", ")[1] for name in encoder_names(encoders)] == ["layer 1", "layer -1"]
     together = embed_layers(pairs, encoders)
     for encoder, data in zip(encoders, together, strict=True):
         alone = embed_pairs(pairs, Encoder(folder, device="cpu", layer=encoder.layer))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lens.advice.fit import fit
-from lens.advice.own_pairs import EmbeddedPairs, embed_pairs, import_embeddings, kept
+from lens.advice.own_pairs import EmbeddedPairs, embed_pairs, import_embeddings, saved_embeddings
 from lens.advice.preferences import read_pairs
 from lens.core.errors import LensError
 from lens.files import artifacts
@@ -21,10 +21,10 @@ def test_embeddings_are_made_anew_when_any_file_of_the_model_changes(llama_folde
     shutil.copytree(llama_folder, folder)
     pairs, encoder = read_pairs(some_rows(20)), lambda: Encoder(str(folder), device="cpu")
     embed_pairs(pairs, encoder()).save(tmp_path / "kept")
-    assert kept(tmp_path / "kept", pairs, encoder()) is not None
+    assert saved_embeddings(tmp_path / "kept", pairs, encoder()) is not None
     [template] = [*folder.glob("*.jinja")]
     template.write_text(template.read_text() + " w5")
-    assert kept(tmp_path / "kept", pairs, encoder()) is None
+    assert saved_embeddings(tmp_path / "kept", pairs, encoder()) is None
 
 
 def test_kept_embeddings_report_what_was_read_now(llama_folder, tmp_path):
@@ -34,7 +34,7 @@ def test_kept_embeddings_report_what_was_read_now(llama_folder, tmp_path):
     bad = {"prompt": "w1", "chosen": "w2", "rejected": "w2"}
     renamed = read_pairs(jsonl(tmp_path / "b.jsonl", [*rows, bad]))
     encoder = Encoder(str(llama_folder), device="cpu", max_length=8)
-    found = kept(tmp_path / "kept", renamed, encoder)
+    found = saved_embeddings(tmp_path / "kept", renamed, encoder)
     assert found.report["source"].endswith("b.jsonl")
     assert found.report["dropped"] == {"identical_responses": 1}
     assert found.report["texts_cut"] > 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lens.advice.advise import advise, conclude, recipes_for
-from lens.advice.crossval import folds_of, make_round, round_margins
+from lens.advice.crossval import make_round, pair_folds, round_margins
 from lens.advice.fit import fit
 from lens.advice.report import as_json
 from lens.advice.result import as_text
@@ -72,7 +72,7 @@ def test_ties_train_on_soft_labels_alone_and_not_beside_their_prompt():
         assert set(more) == set(np.flatnonzero(cut.folds != fold))
         assert not set(pairs.groups[more]) & set(pairs.groups[cut.folds == fold])
         np.testing.assert_allclose(other.all_labels(), pairs.labels[more], rtol=1e-6)
-    alone = folds_of(pairs, 1)[~pairs.decided]
+    alone = pair_folds(pairs, 1)[~pairs.decided]
     assert (alone == -1).sum() == 6
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lens.advice.own_pairs import embed_pairs, kept
+from lens.advice.own_pairs import embed_pairs, saved_embeddings
 from lens.advice.preferences import read_pairs
 from lens.files import artifacts
 from lens.language.encoder import Encoder
@@ -83,11 +83,11 @@ def test_what_an_interrupted_advise_left_is_not_taken_for_whole(
     assert "was not made from" in fail("fit", "--advice", folder, "--out", tmp_path / "m")
     encoder = Encoder(str(llama_folder), dtype="auto", device="cpu")
     pairs = read_pairs(workplace / "pairs.jsonl")
-    assert kept(folder, pairs, encoder) is None
-    assert kept(workplace / "advice", pairs, encoder) is not None
+    assert saved_embeddings(folder, pairs, encoder) is None
+    assert saved_embeddings(workplace / "advice", pairs, encoder) is not None
     fewer = read_pairs(some_rows(60)[:50])
-    assert kept(workplace / "advice", fewer, encoder) is None
-    assert kept(workplace / "advice", pairs, replace(encoder, layer=1)) is None
+    assert saved_embeddings(workplace / "advice", fewer, encoder) is None
+    assert saved_embeddings(workplace / "advice", pairs, replace(encoder, layer=1)) is None
     embed_pairs(fewer, encoder).save(folder)
     assert "advice is on other pairs" in fail("fit", "--advice", folder, "--out", tmp_path / "m")
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lens.advice.fit import fit
-from lens.evaluation.parts import Part, depends_on_length, parts_of
+from lens.evaluation.parts import Part, depends_on_length, judged_parts
 from lens.reward.recipes import Recipe
 from lens.serving.model_card import model_card, results_text
 from tests.helpers.length_world import by_length
@@ -22,20 +22,20 @@ def table(count, side=True):
 
 def test_a_reward_that_goes_by_length_is_found_out():
     right = np.repeat([[1.0] * 90 + [0.0] * 30], 3, axis=0)
-    parts = parts_of(table(120), right)
+    parts = judged_parts(table(120), right)
     found = {part.wins: (part.pairs, part.accuracy.mean) for part in parts}
     assert found["longer answer"] == (90, 1.0)
     assert found["shorter answer"] == (30, 0.0)
     assert found["first answer"] == (60, pytest.approx(0.75))
     assert depends_on_length(parts)
-    assert [Part.of_dict(part.as_dict()) for part in parts] == parts
+    assert [Part.from_dict(part.as_dict()) for part in parts] == parts
 
 
 def test_parts_of_few_prompts_and_sides_that_nobody_knows_are_left_out():
     right = np.ones((3, 36))
-    assert [part.wins for part in parts_of(table(36, side=False), right)] == ["longer answer"]
-    assert not depends_on_length(parts_of(table(36), right))
-    even = parts_of(table(200), np.ones((3, 200)))
+    assert [part.wins for part in judged_parts(table(36, side=False), right)] == ["longer answer"]
+    assert not depends_on_length(judged_parts(table(36), right))
+    even = judged_parts(table(200), np.ones((3, 200)))
     assert not depends_on_length(even)
     assert len(even) == 4
 

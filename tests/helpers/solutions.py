@@ -16,7 +16,7 @@ def solve(
     found = evidence.shrink(
         evidence.linear_spectrum(differences, noise),
         noise,
-        evidence.targets_of(count, labels),
+        evidence.label_targets(count, labels),
         where.get("groups", np.arange(count)),
         dim=dim,
         shrinkages=shrinkages,

@@ -9,7 +9,7 @@ import pytest
 import lens
 from lens.cli import main
 from lens.core.errors import LensError
-from lens.labels.suspects import suspects, votes_of
+from lens.labels.suspects import annotator_votes, suspects
 from tests.helpers.embedded_pairs import embedded
 from tests.helpers.labelstudio_exports import picks, task
 
@@ -57,7 +57,9 @@ def test_annotators_who_answer_by_coin_stand_out():
 
 def test_votes_are_read_from_an_export():
     rows = [task(picks("left"), picks("left", by=2), picks("right", by=3))]
-    assert votes_of([("f, row 1", rows[0])]) == {"1": [("1", True), ("2", True), ("3", False)]}
+    assert annotator_votes([("f, row 1", rows[0])]) == {
+        "1": [("1", True), ("2", True), ("3", False)]
+    }
 
 
 def test_the_command_names_annotators(tmp_path, capsys):

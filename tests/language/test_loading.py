@@ -44,22 +44,22 @@ def gpu(monkeypatch):
 def test_a_model_too_big_for_the_gpu(gpu):
     gpu(4001)
     model = Weights()
-    assert loading.place(model, "org/m", "cuda").moved == "cuda"
+    assert loading.move_to_device(model, "org/m", "cuda").moved == "cuda"
     gpu(4000)
     model = Weights()
     with pytest.raises(LensError, match=r"org/m: its weights take 0.0 GB as float32, but cuda "):
-        loading.place(model, "org/m", "cuda")
+        loading.move_to_device(model, "org/m", "cuda")
     assert model.moved is None
-    assert loading.place(model, "org/m", "cpu").moved == "cpu"
+    assert loading.move_to_device(model, "org/m", "cpu").moved == "cpu"
 
 
 def test_the_message_has_both_sizes_and_what_to_do(gpu):
     gpu(80_000_000_000)
     model = Weights(full=True)
     with pytest.raises(LensError) as caught:
-        loading.place(model, "org/m", "cuda:1")
+        loading.move_to_device(model, "org/m", "cuda:1")
     assert "cuda:1 (Tiny GPU) has 80.0 GB, 80.0 GB of them free" in str(caught.value)
     assert "larger or a free GPU in the profile, set `precision: fast`, or" in str(caught.value)
     model.dtype = torch.bfloat16
     with pytest.raises(LensError, match="in the profile, or choose a smaller model"):
-        loading.place(model, "org/m", "cuda:1")
+        loading.move_to_device(model, "org/m", "cuda:1")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lens.latent.converged import sizes_of, train_converged
+from lens.latent.converged import choose_sizes, train_converged
 from lens.latent.vae import diagnose, train_vaes
 from lens.reward.recipes import VAE_SETTINGS
 from tests.helpers.embedded_pairs import near_a_plane
@@ -18,14 +18,14 @@ def spiked(count, dim, spikes, size, seed=0):
 
 
 def test_latent_units_are_the_directions_that_stand_out():
-    found = sizes_of(spiked(2000, 40, 5, 10.0), spiked(2000, 40, 5, 10.0, seed=1))
+    found = choose_sizes(spiked(2000, 40, 5, 10.0), spiked(2000, 40, 5, 10.0, seed=1))
     assert found.latent == 5
     assert found.hidden == 64
     assert found.beta == pytest.approx(2 * 35 / 40, rel=0.05)
 
 
 def test_hidden_units_grow_with_the_latent_ones():
-    found = sizes_of(spiked(3000, 90, 30, 8.0), spiked(3000, 90, 30, 8.0, seed=1))
+    found = choose_sizes(spiked(3000, 90, 30, 8.0), spiked(3000, 90, 30, 8.0, seed=1))
     assert found.hidden == 4 * found.latent > 64
 
 

@@ -172,7 +172,7 @@ def test_numbers_that_have_none_here_are_said_to_have_none():
 
 def test_observations_and_print_have_every_cell():
     panels = [gamma(), ablations.layers({1: [cell("lens", 0.0)], -1: [cell("lens", 1.0)]})]
-    seen = sweep.seen(panels)
+    seen = sweep.swept_observations(panels)
     assert len(seen) == (3 + 3 + 2) * 3
     assert set(seen["sweep"]) == {"gamma", "layer"}
     text = sweep.printed(panels, sweep.table(panels), ["a|b", "layer"]).markdown()

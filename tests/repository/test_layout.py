@@ -71,3 +71,27 @@ def test_functions_are_short():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {name: count for name, count in functions.items() if count > FUNCTION_LINES} == {}
+
+
+def names_in(module):
+    """What a module of lens offers: its definitions, imports, variables and submodules."""
+    path = ROOT / module.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    names = {inner.stem for inner in path.glob("*")}
+    for node in ast.walk(parsed(file)):
+        if isinstance(node, ast.Name | ast.alias | ast.FunctionDef | ast.ClassDef):
+            names.add(getattr(node, "id", None) or getattr(node, "asname", None) or node.name)
+    return names
+
+
+def test_scripts_import_names_that_exist():
+    """mypy looks at the library alone, and a benchmark is run by hand."""
+    missing = [
+        (relative(file), node.module, alias.name)
+        for file in python_files("benchmarks", "docs", "tests")
+        for node in ast.walk(parsed(file))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lens.")
+        for alias in node.names
+        if alias.name not in names_in(node.module)
+    ]
+    assert missing == []

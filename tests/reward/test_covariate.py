@@ -9,12 +9,12 @@ from lens.reward import probes
 from lens.reward.evidence import cross_entropy
 from lens.reward.methods import METHODS
 from lens.reward.recipes import CONTROLLED, Recipe
-from lens.reward.training_set import training_set_of
+from lens.reward.training_set import build_training_set
 from tests.helpers.length_world import by_length
 
 
 def trained_on(pairs, covariate=True, labels=None):
-    return training_set_of(
+    return build_training_set(
         np.arange(len(pairs)),
         pairs.groups,
         {"chosen": pairs.chosen, "rejected": pairs.rejected},

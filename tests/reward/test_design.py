@@ -60,11 +60,11 @@ def test_what_is_sure_is_asked_less():
     known = np.repeat(np.eye(2, dtype=np.float32), 60, axis=0)
     known[60::2] *= -1
     plan = design.Design(known, np.eye(2, dtype=np.float32))
-    assert plan.told[0] < 0.15
-    assert plan.told[1] == pytest.approx(0.25)
+    assert plan.information[0] < 0.15
+    assert plan.information[1] == pytest.approx(0.25)
     assert design.pick(known, 3 * np.eye(2, dtype=np.float32), 1) == [1]
     ties = design.Design(known, np.eye(2, dtype=np.float32), np.full(120, 0.5))
-    np.testing.assert_allclose(ties.told, 0.25)
+    np.testing.assert_allclose(ties.information, 0.25)
 
 
 def test_wide_embeddings_are_projected(monkeypatch):

@@ -9,7 +9,7 @@ import torch
 from lens.core.errors import LensError
 from lens.latent import synthesis
 from lens.reward import evidence, lens_plus, methods, mlp, probes
-from lens.reward.training_set import Standardiser, TrainingSet, training_set_of
+from lens.reward.training_set import Standardiser, TrainingSet, build_training_set
 from tests.helpers.linear_world import HEAD, SYNTHESIS, linear_world
 from tests.helpers.solutions import solve
 
@@ -218,8 +218,8 @@ def test_ties_alone_teach_nothing():
     groups = np.array(list("abcd"))
     options = {"seed": 0, "validation_fraction": 0.25}
     with pytest.raises(LensError, match="all of 3 pairs are ties"):
-        training_set_of(np.arange(3), groups, sides, labels=np.full(4, 0.5), **options)
-    found = training_set_of(
+        build_training_set(np.arange(3), groups, sides, labels=np.full(4, 0.5), **options)
+    found = build_training_set(
         np.arange(4), groups, sides, labels=np.array([0.5, 1, 0, 0.2]), **options
     )
     rows = np.concatenate([found.rows, found.validation_rows])

@@ -121,7 +121,7 @@ def test_saved_rewards_are_divided_by_the_temperature_of_held_out_margins():
     from lens.advice import fit as fitting
     from lens.advice.crossval import round_margins
     from lens.reward.recipes import train
-    from lens.reward.training_set import training_set_of
+    from lens.reward.training_set import build_training_set
 
     pairs = embedded(80, strength=6.0)
     recipe = Recipe("mean_difference")
@@ -132,7 +132,7 @@ def test_saved_rewards_are_divided_by_the_temperature_of_held_out_margins():
     assert temperature != pytest.approx(1, rel=0.1)
     assert model.card["temperature"] == temperature
     sides = {"chosen": pairs.chosen, "rejected": pairs.rejected}
-    data = training_set_of(np.arange(80), pairs.groups, sides, seed=0, validation_fraction=0.1)
+    data = build_training_set(np.arange(80), pairs.groups, sides, seed=0, validation_fraction=0.1)
     raw = train(recipe, {0: data})[0]
     gap = model.score_embeddings(pairs.chosen) - model.score_embeddings(pairs.rejected)
     np.testing.assert_allclose(

@@ -256,7 +256,7 @@ def test_other_readings_have_their_own_exponent():
 def test_nothing_is_predicted_without_a_positive_c1_or_from_a_negative_b0(change):
     points, decay = simulated()
     found, drawn = fit(points.assign(error=change(points)), decay)
-    assert predictions.constants_of(found) is None
+    assert predictions.usable_constants(found) is None
     assert predictions.corrected(found, drawn, [100]) == []
     assert predictions.helped_range(found) is None
     table = predictions.compare(points, found, drawn)

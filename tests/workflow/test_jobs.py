@@ -39,7 +39,7 @@ def test_methods_without_augmentation_have_one_scale(config):
     assert cells.scales_of(config, "lora_repeat", "all") == [2, 4, 8]
     assert cells.scales_of(config, "lora", "all") == [1, 2, 4, 8]
     assert cells.scales_of(config, "full_finetune", "table_6") == [4]
-    assert cells.job_of(config, 8) == "all"
+    assert cells.scale_job(config, 8) == "all"
 
 
 def test_a_swept_value_makes_a_method_and_a_vae_where_the_vae_differs(config):
@@ -47,10 +47,10 @@ def test_a_swept_value_makes_a_method_and_a_vae_where_the_vae_differs(config):
     assert "gamma_0.5" in found
     assert "gamma_0.1" not in found
     assert found["noise_variance_1.0"] == ("synthesis", {"noise_variance": 1.0})
-    assert cells.vae_of(config, "gamma_0.5") == "gamma_0.5"
-    assert cells.vae_of(config, "noise_variance_1.0") == "standard"
-    assert cells.method_of(config, "gamma_0.5") == "lens"
-    assert cells.method_of(config, "repeat") == "repeat"
+    assert cells.vae_name(config, "gamma_0.5") == "gamma_0.5"
+    assert cells.vae_name(config, "noise_variance_1.0") == "standard"
+    assert cells.base_method(config, "gamma_0.5") == "lens"
+    assert cells.base_method(config, "repeat") == "repeat"
     job = Job(**PLACE, method="gamma_0.5", vae="gamma_0.5", scale="4")
     assert "--gamma 0.5" in flags.vae_flags(config, job)
     assert "gamma 0.5" not in flags.training_cell_flags(config, job)

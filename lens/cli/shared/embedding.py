@@ -1,7 +1,7 @@
 """Embedding texts: the encoder from the arguments, and a job's shard of a table."""
 
 from lens.cli.shared.arguments import add_settings, options
-from lens.cli.shared.model import add_model_arguments, dtype_of, model_options
+from lens.cli.shared.model import add_model_arguments, chosen_dtype, model_options
 from lens.cli.shared.shards import add_shard_arguments, run_shard
 
 
@@ -56,20 +56,20 @@ def embed_answers(args, table_path, answer_columns, id_column):
         token_ids, shortened = reader.token_ids(list(prompts), list(answers), names)
         vectors = reader.embed_tokens(token_ids, names)
         tokens = sum(map(len, token_ids))
-        artifacts.check_holds(dtype_of(args), vectors, names)
+        artifacts.check_holds(chosen_dtype(args), vectors, names)
         facts = {"texts": len(names), "tokens": tokens, "texts_shortened": shortened}
         used = {"tokens": tokens, "parameters": reader.parameters}
         return {"texts": vectors}, facts, used
 
-    def whole(blocks):
+    def join_blocks(blocks):
         about = {"rows_sha256": artifacts.sha256(table_path), "texts_of": answer_columns}
         arrays = {"texts": np.concatenate([block["texts"] for block in blocks])} if blocks else {}
-        artifacts.write_embeddings(args.out, arrays, dtype_of(args), about)
+        artifacts.write_embeddings(args.out, arrays, chosen_dtype(args), about)
 
     run_shard(
         args,
         len(texts),
         make,
-        whole,
+        join_blocks,
         inputs={"rows": table_path},
     )

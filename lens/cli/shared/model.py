@@ -33,7 +33,7 @@ def _precision(dtype: str) -> str:
     return PRECISIONS[dtype]
 
 
-def dtype_of(args) -> str:
+def chosen_dtype(args) -> str:
     """The dtype that --precision stands for."""
     from lens.language.settings import DTYPES
 
@@ -46,7 +46,7 @@ def model_options(args, path: str = "path") -> dict:
     return {
         path: args.model,
         "revision": args.revision,
-        "dtype": dtype_of(args),
+        "dtype": chosen_dtype(args),
         "device": args.device,
         "trust_remote_code": args.trust_remote_code,
     }

@@ -14,7 +14,7 @@ def add_out_arguments(parser, out: str | None = None, *, paper: bool = True) -> 
     parser.add_argument("--out-dir", required=True, help=out)
 
 
-def metrics_of(folders, name: str = "metrics.json") -> dict:
+def read_metrics(folders, name: str = "metrics.json") -> dict:
     """The file of this name in each folder, by folder."""
     from pathlib import Path
 

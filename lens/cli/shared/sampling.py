@@ -1,7 +1,7 @@
 """Sampling answers to prompts from a language model."""
 
 from lens.cli.shared.arguments import add_settings, options
-from lens.cli.shared.model import add_model_arguments, dtype_of, model_options
+from lens.cli.shared.model import add_model_arguments, chosen_dtype, model_options
 from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
 
 SAMPLING = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")
@@ -140,7 +140,7 @@ def _with_vllm(args):
         limits = [config.max_position_embeddings, tokenizer.model_max_length, args.max_length]
         limit = min(value for value in limits if value)
         cost.uses("cuda")
-        engine = vllm_engine.load(args.model, dtype=dtype_of(args), max_length=limit, **common)
+        engine = vllm_engine.load(args.model, dtype=chosen_dtype(args), max_length=limit, **common)
         return tokenizer, engine, limit
 
     def sample(prompts):

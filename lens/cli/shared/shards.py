@@ -15,33 +15,33 @@ def add_flush_argument(parser, *, unit: str, flush: int) -> None:
     parser.add_argument("--flush", type=int, default=flush, help=f"{unit} between two saves")
 
 
-def in_blocks(args, rows, make, *, inputs, model=None, **own):
+def in_blocks(args, rows, make, *, inputs, model=None, **extra_settings):
     """(table, metrics, cost) of a stage of one job by `saves.blocks`: what an earlier attempt has
     left is not made again. `model` is as for `run_shard`; what is made with several of them says
-    which by `own` settings."""
+    which by `extra_settings`."""
     import pandas as pd
 
     from lens.files import saves, shards
 
     made = saves.blocks(
-        blocks_of(args),
+        blocks_folder(args),
         shards.Share(0, 1, args.flush).blocks(rows) or [(0, 0)],
         make,
-        settings=settings(args) | own,
+        settings=settings(args) | extra_settings,
         inputs=inputs,
-        model=identity_of(args, model),
+        model=model_identity(args, model),
     )
     return pd.concat(made.payloads, ignore_index=True), made.metrics, made.cost
 
 
-def blocks_of(args):
+def blocks_folder(args):
     """The folder of the blocks of a stage of one job, which goes when its metrics are written."""
     from pathlib import Path
 
     return Path(args.metrics).parent / "blocks"
 
 
-def identity_of(args, model=None) -> dict[str, str]:
+def model_identity(args, model=None) -> dict[str, str]:
     """Which weights a model has."""
     from lens.language import loading
 
@@ -51,7 +51,7 @@ def identity_of(args, model=None) -> dict[str, str]:
     return loading.identity(*(model or (args.model, args.revision, args.trust_remote_code)))
 
 
-def run_shard(args, rows, make, whole, *, inputs, model=None) -> None:
+def run_shard(args, rows, make, join_blocks, *, inputs, model=None) -> None:
     """`shards.run` for these arguments; `model` is (path, revision, trust_remote_code), by default
     from the arguments."""
     from lens.files import shards
@@ -60,19 +60,19 @@ def run_shard(args, rows, make, whole, *, inputs, model=None) -> None:
         shards.Share(args.shard, args.shards, args.flush),
         rows,
         make,
-        whole,
+        join_blocks,
         out=args.out,
         report=args.metrics,
         settings=settings(args),
         inputs=inputs,
-        model=identity_of(args, model),
+        model=model_identity(args, model),
     )
 
 
 def write_blocks(args):
     """A function that writes the blocks of a table as one table."""
 
-    def whole(blocks):
+    def join_blocks(blocks):
         import pandas as pd
 
         from lens.files import artifacts
@@ -80,4 +80,4 @@ def write_blocks(args):
         table = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame()
         artifacts.write_table(args.out, table)
 
-    return whole
+    return join_blocks

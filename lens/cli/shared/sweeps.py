@@ -1,6 +1,6 @@
 """Arguments and output of the ablation commands."""
 
-from lens.cli.shared.publish import add_out_arguments, metrics_of, publish
+from lens.cli.shared.publish import add_out_arguments, publish, read_metrics
 
 
 def add_sweep_arguments(parser, *names, kind=float):
@@ -29,9 +29,9 @@ def publish_sweeps(args, sweeps, folders, *, drawn=True):
     publish(
         args,
         table=table,
-        observations=sweep.seen(panels),
+        observations=sweep.swept_observations(panels),
         parts=[sweep.printed(panels, table, [sweep.title(panel) for panel in panels])],
         compared=ablations.against_paper(artefact, panels, comparable=args.comparable),
         drawn={name: sweep.figure(panel) for name, panel in sweeps.items()} if drawn else None,
-        inputs=metrics_of(folders),
+        inputs=read_metrics(folders),
     )

@@ -1,7 +1,12 @@
 """Arguments and functions of the subcommands that score texts or train on them."""
 
 from lens.cli.shared.arguments import add_settings, add_thread_argument, options
-from lens.cli.shared.model import add_dtype_argument, add_model_arguments, dtype_of, model_options
+from lens.cli.shared.model import (
+    add_dtype_argument,
+    add_model_arguments,
+    chosen_dtype,
+    model_options,
+)
 
 
 def add_text_reward_arguments(parser) -> None:
@@ -122,7 +127,7 @@ def score_texts(args, folder: str, table, source: str, tokens=None):
 
     known = tokens.tokenizer if tokens else None
     tokenizer, model = load_reward(
-        folder, dtype=dtype_of(args), device=args.device, tokenizer=known
+        folder, dtype=chosen_dtype(args), device=args.device, tokenizer=known
     )
     return score_with(args, tokenizer, model, table, source, tokens)
 

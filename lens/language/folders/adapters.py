@@ -29,7 +29,7 @@ def is_adapter(path: str) -> bool:
     return not whole
 
 
-def base_of(path: str) -> tuple[str, str | None]:
+def base_model(path: str) -> tuple[str, str | None]:
     """(path, revision) of the model that the adapter in a folder belongs to. LensError where its
     weights are missing or pickled, or where no model is named."""
     folder = Path(path)
@@ -93,16 +93,16 @@ def _labels(path: str, task: str | None) -> dict[str, int]:
         return {"num_labels": file.get_slice(heads[0]).get_shape()[0]} if heads else {}
 
 
-def _check_keys(path: str, whole: Any) -> None:
+def _check_keys(path: str, model: Any) -> None:
     """LensError where the adapter's weights are not those that its config makes."""
     from peft import get_peft_model_state_dict
     from safetensors import safe_open
 
     with safe_open(Path(path) / WEIGHTS, "pt") as file:
         saved = set(file.keys())
-    made = set(get_peft_model_state_dict(whole))
-    if saved != made:
-        odd = sorted(saved ^ made)
+    expected = set(get_peft_model_state_dict(model))
+    if saved != expected:
+        odd = sorted(saved ^ expected)
         raise LensError(
             f"{path}: the adapter does not fit its model: {len(odd)} of its weights have no "
             f"counterpart ({odd[0]}, ...). Check `base_model_name_or_path` in {CONFIG}."

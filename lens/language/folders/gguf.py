@@ -75,8 +75,10 @@ def read(
     source = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     if tokenizer is None:
         tokenizer = AutoTokenizer.from_pretrained(**source)
-        said = {name: _said(reader, f"tokenizer.ggml.add_{name}_token") for name in ("bos", "eos")}
-        add_ends(tokenizer, begin=said["bos"] is True, end=said["eos"] is True)
+        adds = {
+            name: _metadata(reader, f"tokenizer.ggml.add_{name}_token") for name in ("bos", "eos")
+        }
+        add_ends(tokenizer, begin=adds["bos"] is True, end=adds["eos"] is True)
     head = None
     if "SequenceClassification" in auto_class.__name__:
         head = next((tensor for tensor in reader.tensors if tensor.name in HEADS), None)
@@ -100,5 +102,5 @@ def read(
     return tokenizer, model, sorted(missing)
 
 
-def _said(reader: Any, name: str) -> Any:
+def _metadata(reader: Any, name: str) -> Any:
     return reader.fields[name].contents() if name in reader.fields else None

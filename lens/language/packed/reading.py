@@ -188,9 +188,9 @@ def _try(model: "Model") -> str | None:
             for row, path in zip(rows, paths, strict=True):
                 ids = torch.tensor([texts[row]], device=model.device)
                 plain = model(input_ids=ids).last_hidden_state[0].float()
-                apart = float((states[path].float() - plain).abs().max() / plain.abs().max())
-                if not apart <= most_difference(model):
-                    return f"states differ by {apart:.1g}"
+                difference = float((states[path].float() - plain).abs().max() / plain.abs().max())
+                if not difference <= most_difference(model):
+                    return f"states differ by {difference:.1g}"
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
     return None

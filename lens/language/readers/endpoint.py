@@ -31,9 +31,9 @@ class TooLongError(Exception):
     """The endpoint does not read the whole text."""
 
 
-def check_unheard(model: str, **given: bool) -> None:
+def check_unheard(model: str, **settings: bool) -> None:
     """LensError where settings are given that an endpoint does not heed."""
-    unheard = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    unheard = [f"--{name.replace('_', '-')}" for name, value in settings.items() if value]
     if unheard:
         raise LensError(
             f"{model} at an endpoint: {', '.join(unheard)}: an endpoint reads plain text and pools "
@@ -75,7 +75,7 @@ class Endpoint:
         with "cut_left" or "cut_right" it loses a quarter at a time until it is accepted."""
         name_of = dict(zip(texts, names, strict=True))
         accepted = too_long == "cut_right"
-        have = self._known(name_of) if accepted else self.kept.get(name_of)
+        have = self._saved_vectors(name_of) if accepted else self.kept.get(name_of)
         missing = sorted(name_of.keys() - have.keys(), key=lambda text: (len(text.encode()), text))
         if missing and not accepted:
             self._check_whole(missing[-1], name_of[missing[-1]])
@@ -84,7 +84,7 @@ class Endpoint:
 
     def embed(self, texts: Sequence[str], *, batch_tokens: int, progress: bool) -> np.ndarray:
         """Embeddings float32 [n, d] in the order of the texts that `texts` has returned."""
-        known = self._known(texts)
+        known = self._saved_vectors(texts)
         if absent := [text for text in texts if text not in known]:
             raise LensError(f"{self.kept.path}: {len(absent)} vectors are gone. Run again.")
         try:
@@ -95,7 +95,7 @@ class Endpoint:
                 "model behind this name now. Remove that file and run again."
             ) from error
 
-    def _known(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
+    def _saved_vectors(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
         texts = list(texts)
         return self.kept_cut.get(texts) | self.kept.get(texts)
 
@@ -219,7 +219,7 @@ class Endpoint:
 
     def _checked(self, reply: object, count: int) -> np.ndarray:
         try:
-            rows = sorted(reply.data, key=lambda each: each.index)  # type: ignore[attr-defined]
+            rows = sorted(reply.data, key=lambda vector: vector.index)  # type: ignore[attr-defined]
             vectors = np.array([row.embedding for row in rows], np.float32)
             if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:
                 raise ValueError(f"{vectors.shape} for {count} texts")

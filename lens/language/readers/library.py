@@ -62,19 +62,20 @@ class Library:
             self.library.encode(["a"], prompt=prompt, show_progress_bar=False)
         self.limit = self._limit(limit)
 
-    def _limit(self, asked: int | None) -> int | None:
+    def _limit(self, max_length: int | None) -> int | None:
         library_limit = self.library.max_seq_length
         transformer = getattr(self.library[0], "auto_model", None)
         if transformer is not None:
             library_limit = loading.context_length(
                 self.library.tokenizer, transformer, library_limit
             )
-        found = min(
-            (limit for limit in (library_limit, asked) if limit and limit < NO_LIMIT), default=None
+        shortest = min(
+            (limit for limit in (library_limit, max_length) if limit and limit < NO_LIMIT),
+            default=None,
         )
-        if found is not None and transformer is not None:
-            self.library.max_seq_length = found
-        return found
+        if shortest is not None and transformer is not None:
+            self.library.max_seq_length = shortest
+        return shortest
 
     @property
     def parameters(self) -> int:
@@ -159,7 +160,7 @@ def _refuse_pickles(model: str, revision: str | None) -> None:
             continue
         inside = f"{path}/" if path else ""
         with reading(model, revision):
-            found, pickled = (
+            safe, pickled = (
                 cached_file(
                     model,
                     inside + name,
@@ -168,7 +169,7 @@ def _refuse_pickles(model: str, revision: str | None) -> None:
                 )
                 for name in ("model.safetensors", "pytorch_model.bin")
             )
-        if pickled and not found:
+        if pickled and not safe:
             raise LensError(
                 f"{pickled}: pickled weights, and only model.safetensors is read. If you trust who "
                 'made them, convert the model once, and give the new folder: python -c "from '
