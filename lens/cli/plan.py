@@ -16,11 +16,6 @@ def add_arguments(parser):
         action="store_true",
         help="count what is done already, not only what remains",
     )
-    parser.add_argument(
-        "--machine",
-        choices=["cpu", "a100-40", "a100-80", "h100"],
-        help="for jobs with a GPU (default: a100-80 where the config has such jobs)",
-    )
     parser.add_argument("--out", nargs="+", default=[], help="files to write, .md or .json")
     parser.add_argument("--check", help="results/RUN of a finished run to hold the plan against")
     parser.add_argument(
@@ -47,7 +42,7 @@ def run(args):
         deployment=args.software_deployment_method,
     )
     # What is compared with a run is not corrected by it.
-    plan = totals.plan(jobs, config, args.machine, correct=not args.check)
+    plan = totals.plan(jobs, config, correct=not args.check)
     if past is None:
         text = "\n".join(render.sections(plan))
     else:

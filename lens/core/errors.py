@@ -40,7 +40,7 @@ def message(error: BaseException) -> str | None:
     if type(error).__name__ == "OutOfMemoryError":  # torch's; torch may not be imported
         return (
             f"the GPU is out of memory ({error}). Lower the batch size "
-            "or the longest text, or ask for a larger GPU; `lens plan` says what fits."
+            "or the longest text, or ask for a larger GPU; `lens plan` says what the models take."
         )
     if isinstance(error, LensError):
         return str(error)

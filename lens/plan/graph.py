@@ -3,16 +3,18 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from lens.core.errors import LensError
 from lens.workflow.batches import Cell, cell_of
 from lens.workflow.config import Config
 
 
-class Job(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Job:
     """A job to be done: `after` are the numbers of those it waits for; `runtime` in minutes."""
 
     number: int

@@ -5,7 +5,7 @@ from typing import Any
 
 from lens.report.render import markdown_table
 
-PARTS = ("weights", "activations", "cache", "optimiser", "total")
+PARTS = ("weights", "optimiser", "total")
 
 
 def section(title: str, head: str, rows: Sequence[Sequence[str]], note: str = "") -> str:
@@ -18,34 +18,32 @@ def sections(plan: Mapping[str, Any]) -> Iterator[str]:
     """The tables of a plan."""
     stages, total = plan["stages"], plan["total"]
     longest = sorted(stages, key=lambda name: -stages[name]["seconds"])
+    rows = []
+    for name in (*longest, "total"):
+        stage = {**stages, "total": total}[name]
+        hours, disk = number(stage["gpu_hours"]), size(stage["disk_bytes"])
+        times = duration(stage["seconds"]), f"{stage['error']:.1f}x"
+        rows.append([name, str(stage["jobs"]), *times, hours, disk])
     note = f"Of the disk, {size(total['temporary_bytes'])} is temporary."
     if plan["measured"]:
         note += f" Seconds are corrected by jobs run before: {', '.join(plan['measured'])}."
     yield section(
-        f"Run {plan['run']} on {plan['machine']}",
+        f"Run {plan['run']}",
         "stage | jobs | time of its jobs | off by up to | GPU hours | disk",
-        [stage_row(name, stages[name]) for name in longest] + [stage_row("total", total)],
+        rows,
         note,
     )
     if plan["models"]:
-        rows = [
-            [
-                f"{model['model']}, {model['use']}",
-                number(model["parameters"] / 1e9),
-                str(model["gpus"]),
-                *(number(model[part] / 1e9) for part in PARTS),
-                *(remedy or "fits" for remedy in model["remedies"].values()),
-            ]
-            for model in plan["models"]
-        ]
-        yield section(
-            "GPU memory at the peak, GB on one GPU",
-            f"model, use | 10^9 parameters | GPUs | {' | '.join(PARTS)} | in 40 GB | in 80 GB",
-            rows,
-            "At the longest texts; the total has 0.6 GB of CUDA's own. The last columns say what "
-            "would make it fit. Reading halves its batches by itself when memory runs out; other "
-            "jobs stop.",
+        rows = []
+        for model in plan["models"]:
+            sizes = [number(model[part] / 1e9) for part in ("parameters", *PARTS)]
+            rows.append([f"{model['model']}, {model['use']}", str(model["gpus"]), *sizes])
+        head = f"model, use | GPUs | 10^9 parameters | {' | '.join(PARTS)}"
+        note = (
+            "The total has 0.6 GB of CUDA's own. Activations and caches come on top: they grow "
+            "with batches and texts. Reading halves its batches by itself when memory runs out."
         )
+        yield section("GPU memory of the models, GB on one GPU", head, rows, note)
     if plan["too_small"]:
         yield section(
             "Jobs that ask for too little main memory or time",
@@ -55,43 +53,26 @@ def sections(plan: Mapping[str, Any]) -> Iterator[str]:
             "more and shorter jobs; or a longer `runtime`, by Snakemake's --set-resources.",
         )
     chain = plan["longest_chain"]
-    rows = [[job["job"], duration(job["seconds"])] for job in chain["jobs"]]
-    rows.append(["total", duration(chain["seconds"])])
+    rows = [[job["job"], duration(job["seconds"])] for job in chain]
+    rows.append(["total", duration(sum(job["seconds"] for job in chain))])
     texts = ", ".join(plan["assumed"]["texts"])
     note = f"Lengths and numbers of texts are assumed: `plan.texts` of the config ({texts})."
     yield section("The longest chain", "job | time", rows, note)
 
 
-def stage_row(name: str, stage: Mapping[str, Any]) -> list[str]:
-    hours, disk = number(stage["gpu_hours"]), size(stage["disk_bytes"])
-    error = f"{stage['error']:.1f}x"
-    return [name, str(stage["jobs"]), duration(stage["seconds"]), error, hours, disk]
-
-
-def check_section(compared: Mapping[str, Any]) -> str:
-    """Predicted against measured seconds."""
-    total = {"rule": "total", "jobs": "", "measured_jobs": "", **compared["total"]}
-    rows = [
-        [
-            row["rule"],
-            str(row["jobs"])
-            if row["jobs"] == row["measured_jobs"]
-            else f"{row['jobs']} (measured: {row['measured_jobs']})",
-            f"{row['measured']:.1f}",
-            f"{row['predicted']:.1f}",
-            f"{row['ratio']:.2f}",
-            f"{100 * row['measured'] / total['measured']:.1f} %",
-        ]
-        for row in (*compared["stages"], total)
-        if total["measured"]
-    ]
-    notes = [
-        f"{what}: {', '.join(compared[key])}."
-        for key, what in (("only_planned", "Only planned"), ("only_measured", "Only measured"))
-        if compared[key]
-    ]
-    head = "stage | jobs | measured s | predicted s | ratio | share"
-    return section("Predicted against measured seconds", head, rows, " ".join(notes))
+def check_section(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Predicted beside measured seconds; the total is over what both have."""
+    both = [row for row in rows if row["jobs"] and row["measured_jobs"]]
+    keys = ("jobs", "measured_jobs", "predicted", "measured")
+    total = {"rule": "total of both", **{key: sum(row[key] for row in both) for key in keys}}
+    head = "stage | jobs | measured jobs | predicted s | measured s | ratio"
+    table = []
+    for row in (*rows, total):
+        seconds = [row["predicted"], row["measured"]]
+        ratio = f"{seconds[0] / seconds[1]:.2f}" if seconds[1] else "-"
+        jobs = str(row["jobs"]), str(row["measured_jobs"])
+        table.append([row["rule"], *jobs, *(f"{value:.1f}" for value in seconds), ratio])
+    return section("Predicted against measured seconds", head, table)
 
 
 def duration(seconds: float) -> str:
@@ -101,10 +82,7 @@ def duration(seconds: float) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that count."""
-    if value == 0:
-        return "0"
-    return f"{value:.0f}" if value >= 100 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def size(count: float) -> str:

@@ -1,58 +1,156 @@
-"""What the job of each rule does, as the plan counts it: a table of rules."""
+"""What the job of each rule does, from the config and the job's wildcards."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lens.core.errors import LensError
+from lens.language.settings import DTYPES, FinetuningSettings, LoadSettings
 from lens.latent.settings import VaeSettings
-from lens.plan.machines import DISK, START, Device
-from lens.plan.stages import Stage
-from lens.plan.tasks import Task
+from lens.plan.architectures import WORLD_WORDS, Architecture, find, from_config
+from lens.plan.tasks import CPU, Device, Task
 from lens.reward.methods import METHODS
 from lens.reward.settings import HeadSettings
+from lens.textspace.settings import JudgingSettings
+from lens.workflow import resources
 from lens.workflow.cells import scales_of
 from lens.workflow.config import Config
 from lens.workflow.flags import annotator, finetuning
+from lens.workflow.inputs import SHARDED, jobs_of, picks_from_text
 from lens.workflow.paths import built
+from lens.workflow.sections import Model
 
-PROBE_PASSES = 2000  # over the data: folds times penalties times iterations of a linear probe
+START = 1.2  # seconds of a command that does nothing
+STEP = 2e-3  # seconds of a step of a head or VAE beside its products
+TEMPLATE = 200  # tokens of our own prompt for a judge
 
 
 class Work(NamedTuple):
-    """A job: what it imports, its language models' tasks, seconds beside them, and the bytes that
-    it writes, a small table where nothing else is said."""
+    """A job's tasks of language models, seconds beside them, and bytes that it writes."""
 
-    start: str
     tasks: tuple[Task, ...] = ()
     own: float = 0
     disk: float = 1e5
 
     def seconds(self, device: Device) -> float:
         """From the job's start to its end; language models run on the device."""
-        tasks = sum(task.seconds(device) for task in self.tasks)
-        return START[self.start] + self.own + tasks + self.disk / DISK
+        return START + self.own + sum(task.seconds(device) for task in self.tasks)
+
+
+class Stage:
+    """A job's settings, and what several rules do with them."""
+
+    def __init__(self, config: Config, rule: str, at: Any):
+        self.config, self.at, self.seeds = config, at, len(config.compare.seeds)
+        self.shards = jobs_of(config, rule) if rule in SHARDED else 1
+        if hasattr(at, "dataset"):
+            self.data = resources.rows(config, at.dataset)
+            self.count = resources.candidates(config, at)
+        if hasattr(at, "prompts") or hasattr(at, "n_pairs"):
+            self.asked = resources.asked(config, at)  # (prompts, responses to each)
+        if hasattr(at, "model"):
+            self.model = config.models[at.model]
+            self.dim = self.shape(self.model.load).hidden  # of embeddings
+        if hasattr(at, "n_pairs"):
+            self.n_pairs = min(int(at.n_pairs), self.data.train)
+
+    def shape(self, load: LoadSettings) -> Architecture:
+        """Of a model of the Hub, or of those that the offline world trains."""
+        if not built(load.model):
+            return find(load.model, load.revision)
+        base = self.config.world.base_model
+        sizes = {"hidden_size": base.hidden, "intermediate_size": 2 * base.hidden}
+        sizes |= {"num_hidden_layers": base.layers, "num_attention_heads": base.heads}
+        return from_config({**sizes, "vocab_size": WORLD_WORDS, "tie_word_embeddings": False})
+
+    def task(self, use: str, load: LoadSettings, **more: Any) -> Task:
+        given = {"model": load.model, "shape": self.shape(load), "dtype": DTYPES[load.precision]}
+        return Task(use=use, **given | more)
+
+    def reading(
+        self, load: LoadSettings, prompts: float, answers: int, *, length: float = 0, **more: Any
+    ) -> Task:
+        """A shard of the answers, of the model's own length unless another is given, to each
+        prompt, which they share."""
+        prompts /= self.shards
+        tokens = prompts * (self.data.prompt + answers * (length or self.data.written))
+        return self.task("reading", load, texts=prompts * answers, tokens=tokens, **more)
+
+    def gold(self, answers: int) -> Task:
+        assert self.config.gold is not None
+        return self.reading(self.config.gold.load, self.data.prompts, answers, head="reward")
+
+    def answers(self, texts: float) -> Task:
+        """A shard of the model's answers."""
+        texts /= self.shards
+        tokens = texts * (self.data.prompt + self.data.written)
+        return self.task("generation", self.model.load, texts=texts, tokens=tokens, head="words")
+
+    def verdicts(self, judge: JudgingSettings, load: LoadSettings, questions: float) -> Task:
+        """Questions to a local model, each with a prompt and two answers."""
+        length = self.data.prompt + 2 * self.data.written + (0 if judge.template else TEMPLATE)
+        use = "generation" if judge.verdict == "text" else "reading"
+        return self.task(use, load, texts=questions, tokens=questions * length, head="words")
+
+    def training(
+        self, entry: Model, settings: dict, pairs: float, length: float, **more: Any
+    ) -> Task:
+        """Pairs, or with a head of words texts, of a mean length are trained on."""
+        more = {"head": "reward", "times": self.seeds, **more}
+        usual = FinetuningSettings().model_dump() | {"lora": False}
+        given = usual | {key: value for key, value in settings.items() if value is not None}
+        texts = pairs * given["epochs"] * (2 if more["head"] == "reward" else 1)
+        if given["lora"]:
+            everywhere = "all-linear" in given.get("lora_targets", [])
+            rank = given.get("lora_rank", 16)
+            more["adapters"] = self.shape(entry.load).adapters(rank, everywhere)
+        more |= {"gpus": self.config.textual.gpus if entry.gpu else 1, "bf16": given["bf16"]}
+        more |= {"dtype": given["dtype"] or DTYPES[entry.load.precision]}
+        tokens = texts * min(given["max_length"] or length, length)
+        return self.task("training", entry.load, texts=texts, tokens=tokens, **more)
+
+    def world(self, name: str, head: str) -> Task:
+        """A model of the offline world is trained."""
+        section, load = getattr(self.config.world, name), LoadSettings(model="results/")
+        texts = section.steps * section.batch_size
+        tokens = texts * self.config.plan.world_length
+        return self.task("training", load, texts=texts, tokens=tokens, dtype="float32", head=head)
+
+    def kept(self, n_pairs: int) -> int:
+        """Those of N pairs that are not for validation."""
+        return ceil(n_pairs * (1 - self.config.training.validation_fraction))
+
+    def heads(
+        self, pairs: int, settings: VaeSettings | HeadSettings, epochs: float, passes: int
+    ) -> float:
+        """Seconds of VAEs or reward models of all seeds, trained side by side on a core. `passes`
+        are how often both answers go through a layer, gradients included."""
+        steps = epochs * ceil(pairs / settings.batch_size)
+        flops = 4 * passes * self.dim * settings.hidden * epochs * pairs * self.seeds
+        return steps * STEP + CPU.products(flops, "float32", self.dim)
+
+    def vae_seconds(self, pairs: int, vae: VaeSettings, epochs: int) -> float:
+        return self.heads(pairs, vae, epochs, 5)
+
+    def reward_seconds(self, pairs: int, reward: HeadSettings) -> float:
+        """Training stops after `plan.reward_steps` steps, but not before its patience is over."""
+        stop = self.config.plan.reward_steps / ceil(pairs / reward.batch_size)
+        return self.heads(pairs, reward, min(reward.epochs, max(reward.patience + 1, stop)), 2)
 
 
 def train_vae(job: Stage) -> Work:
     vae = job.config.vae
     seconds = job.vae_seconds(job.kept(job.n_pairs), vae, vae.epochs)
-    return Work("torch", own=seconds, disk=job.seeds * 8 * job.dim * vae.hidden)
+    return Work(own=seconds, disk=job.seeds * 8 * job.dim * vae.hidden)
 
 
 def train_reward(job: Stage) -> Work:
-    pairs, reward = job.kept(job.n_pairs), job.config.reward
-    method = METHODS.get(job.at.method)
-    if method and method.probe:
-        return Work("torch", own=job.products(0, 4 * pairs * job.dim * PROBE_PASSES))
-    seconds = job.reward_seconds(pairs * int(job.at.scale), reward)
-    return Work("torch", own=seconds, disk=job.seeds * 4 * job.dim * reward.hidden)
-
-
-def best_of_n(job: Stage) -> Work:
-    texts = job.data.prompts * job.count + 2 * job.data.test
-    return Work("table", own=job.products(0, 2 * texts * job.dim * job.config.reward.hidden))
+    """Probes are found in a second."""
+    reward, method = job.config.reward, METHODS.get(job.at.method)
+    pairs = job.kept(job.n_pairs) * int(job.at.scale)
+    own = 1.0 if method and method.probe else job.reward_seconds(pairs, reward)
+    return Work(own=own, disk=job.seeds * 4 * job.dim * reward.hidden)
 
 
 def theory_points(job: Stage) -> Work:
@@ -67,8 +165,10 @@ def theory_points(job: Stage) -> Work:
         epochs = max(1, round(theory.vae_steps / ceil(pairs / vae.batch_size)))
         seconds += job.vae_seconds(pairs, vae, vae.epochs + epochs)
     scales = (1, *theory.scales, *theory.scales)
-    seconds += sum(job.reward_seconds(job.kept(n) * k, reward) for n in smaller for k in scales)
-    return Work("torch", own=seconds)
+    return Work(
+        own=seconds
+        + sum(job.reward_seconds(job.kept(n) * k, reward) for n in smaller for k in scales)
+    )
 
 
 def train_annotator(job: Stage) -> list[Task]:
@@ -86,48 +186,34 @@ def judge_responses(job: Stage) -> list[Task]:
 def evolve_pairs(job: Stage) -> list[Task]:
     """In every round, of every scale and seed: a training on what has joined so far, and scores of
     all responses."""
-    data, (prompts, count) = job.data, job.asked
+    data, (prompts, count), scales = job.data, job.asked, job.config.compare.scales
     settings, rounds = finetuning(job.config, "full"), job.config.textual.self_evolved.rounds
-    sizes = [
-        job.n_pairs * (1 + (scale - 1) * number / rounds)
-        for scale in job.config.compare.scales
-        for number in range(rounds)
-    ]
-    length = data.prompt + data.answer
-    scoring = job.scoring(prompts / job.seeds, count, data.written, job.seeds * len(sizes))
-    return [*(job.training(job.model, settings, size, length) for size in sizes), scoring]
+    sizes = [job.n_pairs * (1 + (k - 1) * r / rounds) for k in scales for r in range(rounds)]
+    times, length = job.seeds * len(sizes), data.prompt + data.answer
+    scores = job.reading(job.model.load, prompts / job.seeds, count, head="reward", times=times)
+    return [*(job.training(job.model, settings, size, length) for size in sizes), scores]
 
 
 def train_text(job: Stage) -> list[Task]:
     """At scale k a pair of the data is followed by k - 1 with written answers, or by itself."""
     method, data = job.at.method, job.data
     settings = finetuning(job.config, "lora" if method.startswith("lora") else "full")
-    more = data.answer if method.endswith("_repeat") else data.written
-    return [
-        job.training(
-            job.model,
-            settings,
-            job.n_pairs * scale,
-            data.prompt + (data.answer + (scale - 1) * more) / scale,
-        )
-        for scale in scales_of(job.config, method, job.at.job)
-    ]
+    length = data.prompt + (data.answer if method.endswith("_repeat") else data.written)
+    scales = scales_of(job.config, method, job.at.job)
+    return [job.training(job.model, settings, job.n_pairs * scale, length) for scale in scales]
 
 
 def best_of_n_text(job: Stage) -> list[Task]:
-    data, times = job.data, job.seeds * len(scales_of(job.config, job.at.method, job.at.job))
+    times, load = job.seeds * len(scales_of(job.config, job.at.method, job.at.job)), job.model.load
     return [
-        job.scoring(data.prompts, job.count, data.written, times),
-        job.scoring(data.test, 2, data.answer, times),
+        job.reading(load, job.data.prompts, job.count, head="reward", times=times),
+        job.reading(load, job.data.test, 2, length=job.data.answer, head="reward", times=times),
     ]
 
 
 def pick_responses(job: Stage) -> list[Task]:
-    chosen, textual = job.config.rejection_sampling, job.config.textual.methods
-    picker = chosen.reward_models[job.at.picker]
-    on_text = picker and picker.method in textual and picker.method != "embedding_mlp"
-    times = job.seeds if on_text else 0
-    return [job.scoring(chosen.prompts, chosen.candidates, job.data.written, times)]
+    own, times = job.config.rejection_sampling, job.seeds * picks_from_text(job.config, job.at)
+    return [job.reading(job.model.load, own.prompts, own.candidates, head="reward", times=times)]
 
 
 def train_sft(job: Stage) -> list[Task]:
@@ -138,84 +224,68 @@ def train_sft(job: Stage) -> list[Task]:
 def judge_sft(job: Stage) -> list[Task]:
     """Nothing of ours where an endpoint judges."""
     judge, questions = job.config.rejection_sampling.judge, 2 * job.data.prompts * job.seeds
-    if judge.kind == "endpoint" or judge.load is None:
-        return []
-    return [job.verdicts(judge, judge.load, questions)]
+    load = None if judge.kind == "endpoint" else judge.load
+    return [job.verdicts(judge, load, questions)] if load else []
 
 
 def judge_bench(job: Stage) -> list[Task]:
-    """Embeddings for the heads, and scores by text reward models at scale 1 and the table's."""
-    config, answer = job.config, job.data.answer
-    textual = {"full_finetune", "full_finetune_repeat"} & set(config.textual.methods)
+    """Embeddings for the heads; text reward models score as many texts again, each seed's."""
+    config, load, answer = job.config, job.model.load, job.data.answer
     is_built = built(config.reward_bench.path)
     pairs = config.world.bench.count if is_built else config.plan.bench_pairs
-    times = max(0, 2 * len(textual) - 1) * job.seeds
-    return [job.reading(job.model, pairs, 2, answer), job.scoring(pairs, 2, answer, times)]
+    times = job.seeds * ("full_finetune" in config.textual.methods)
+    scores = job.reading(load, pairs, 2, length=answer, head="reward", times=times)
+    return [job.reading(load, pairs, 2, length=answer), scores]
 
 
 RULES: dict[str, Callable[[Stage], Work | list[Task]]] = {
     "train_base_model": lambda job: [job.world("base_model", "words")],
     "train_gold_model": lambda job: [job.world("gold_model", "reward")],
-    "embed_pairs": lambda job: [job.embedding(job.data.train + job.data.test, 2, job.data.answer)],
+    "embed_pairs": lambda job: [
+        job.reading(job.model.load, job.data.train + job.data.test, 2, length=job.data.answer)
+    ],
     "generate_candidates": lambda job: [job.answers(job.data.prompts * job.count)],
-    "embed_candidates": lambda job: [job.embedding(job.data.prompts, job.count, job.candidate)],
-    "score_candidates": lambda job: [job.gold(job.count, job.candidate)],
+    "embed_candidates": lambda job: [job.reading(job.model.load, job.data.prompts, job.count)],
+    "score_candidates": lambda job: [job.gold(job.count)],
     "sample_responses": lambda job: [job.answers(job.asked[0] * job.asked[1])],
-    "embed_responses": lambda job: [job.embedding(*job.asked, job.data.written)],
+    "embed_responses": lambda job: [job.reading(job.model.load, *job.asked)],
     "score_responses": lambda job: [
-        job.reading(annotator(job.config), *job.asked, job.data.written, head="reward")
+        job.reading(annotator(job.config).load, *job.asked, head="reward")
     ],
-    "score_likelihood": lambda job: [
-        job.reading(job.model, *job.asked, job.data.written, head="words", shared=False)
-    ],
+    "score_likelihood": lambda job: [job.reading(job.model.load, *job.asked, head="words")],
     # The model of each seed answers each test prompt once.
-    "sample_sft": lambda job: [job.answers(job.data.prompts, job.seeds)],
-    "score_sft": lambda job: [job.gold(job.seeds, job.data.written)],
+    "sample_sft": lambda job: [job.answers(job.data.prompts * job.seeds)],
+    "score_sft": lambda job: [job.gold(job.seeds)],
 }
 RULES |= {
     rule.__name__: rule
     for rule in (
-        train_vae,
-        train_reward,
-        best_of_n,
-        theory_points,
-        train_annotator,
-        judge_responses,
-        evolve_pairs,
-        train_text,
-        best_of_n_text,
-        pick_responses,
-        train_sft,
-        judge_sft,
-        judge_bench,
+        *(train_vae, train_reward, theory_points),
+        *(train_annotator, judge_responses, evolve_pairs, train_text, best_of_n_text),
+        *(pick_responses, train_sft, judge_sft, judge_bench),
     )
 }
 
 
 def work_of(
-    rule: str,
-    wildcards: Mapping[str, str],
-    config: Config,
-    gpus: int = 0,
-    cells: Sequence[tuple[str, str]] = (),
+    rule: str, wildcards: Mapping[str, str], config: Config, gpus: int = 0, cells: Sequence = ()
 ) -> Work:
     """What a job does, for several cells (method, scale) one after another. LensError for a rule
     that asks for a GPU and is not known here."""
-    if cells:
-        at = [{**wildcards, "method": method, "scale": scale} for method, scale in cells]
-        parts = [work_of(rule, one, config, gpus) for one in at]
-        own, disk = sum(part.own for part in parts), sum(part.disk for part in parts)
-        return parts[0]._replace(own=own, disk=disk)
     if rule not in RULES:
         if gpus:
             raise LensError(
                 f"rule {rule} asks for a GPU, but lens/plan/rules.py does not know what it does. "
                 "Add an entry of its name to RULES there."
             )
-        return Work("table" if wildcards else "page")
+        return Work(own=0.2 * len(cells), disk=1e5 * max(1, len(cells)))
+    if cells:
+        at = [{**wildcards, "method": method, "scale": scale} for method, scale in cells]
+        parts = [work_of(rule, one, config) for one in at]
+        return Work((), sum(part.own for part in parts), sum(part.disk for part in parts))
     work = RULES[rule](Stage(config, rule, SimpleNamespace(**wildcards)))
     if isinstance(work, Work):
         return work
     tasks = tuple(task for task in work if task.times)
     saved = sum(task.saved for task in tasks) if rule.startswith(("embed_", "train_")) else 0
-    return Work("model" if tasks else "torch", tasks, disk=saved or 1e5)
+    return Work(tasks, disk=saved or 1e5)

@@ -1,5 +1,5 @@
-"""The plan: jobs, hours, bytes and memory of a run, summed over its jobs; and a
-finished run's seconds beside it."""
+"""The plan: jobs, hours, bytes and memory of a run, summed over its jobs; and a finished run's
+seconds beside it."""
 
 from collections.abc import Iterable, Mapping
 from math import exp, log
@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 from lens.core.errors import LensError
 from lens.plan.graph import Job, longest_chain, seconds_of
-from lens.plan.machines import DEVICES
 from lens.plan.rules import Work, work_of
-from lens.plan.tasks import CONTEXT, Task
+from lens.plan.tasks import CONTEXT, CPU, GPU, Task
 from lens.workflow.config import Config
 
 TARGETS = ("paper", "all", "report", "plan", "prefetch")  # and what is not the run itself
@@ -18,121 +17,98 @@ SUMS = ("jobs", "seconds", "gpu_hours", "disk_bytes", "temporary_bytes")
 # The factor by which seconds may be off: of a CPU's constants (docs/plan.md), of a GPU's, which
 # nothing has checked, and of one job that was measured.
 CPU_ERROR, GPU_ERROR, MEASURED_ERROR = 2.0, 3.0, 1.5
+Kind = tuple[str, bool]  # a rule, and whether its job has several cells
 
 
 class Cost(NamedTuple):
-    """What a job is predicted to take."""
+    """What a job is predicted to take, and by what factor that may be off."""
 
     job: Job
     work: Work
     seconds: float
+    error: float
 
     @property
     def name(self) -> str:
         return f"{self.job.rule} {'/'.join(self.job.wildcards.values())}".strip()
 
 
-def plan(
-    jobs: Iterable[Job], config: Config, machine: str | None = None, *, correct: bool = True
-) -> dict[str, Any]:
+def plan(jobs: Iterable[Job], config: Config, *, correct: bool = True) -> dict[str, Any]:
     """Everything that `lens plan` prints, as JSON values: seconds, hours and bytes.
 
-    `machine` is one of `DEVICES`; without it, an A100 of 80 GB where a job asks for a GPU. With
-    `correct`, seconds of a rule are corrected by those of its jobs that have been run before; of
-    jobs with a GPU only where no `machine` is given. LensError for another machine.
+    With `correct`, seconds of a rule are corrected by those of its jobs that have been run before.
     """
     jobs = [job for job in jobs if job.rule not in TARGETS]
-    measured = [job for job in jobs if job.took and correct and not (machine and job.gpus)]
-    machine = machine or ("a100-80" if any(job.gpus for job in jobs) else "cpu")
-    if machine not in DEVICES:
-        raise LensError(f"machine {machine!r} is none of {', '.join(DEVICES)}.")
-    if machine == "cpu":
-        jobs = [job._replace(gpus=0) for job in jobs]
-    predicted = {}
+    works = {job: work_of(job.rule, job.wildcards, config, job.gpus, job.cells) for job in jobs}
+    seconds = {job: work.seconds(GPU if job.gpus else CPU) for job, work in works.items()}
+    factors = corrections((kind(job), seconds[job], job.took) for job in jobs if correct)
+    costs = {}
     for job in jobs:
-        work = work_of(job.rule, job.wildcards, config, job.gpus, job.cells)
-        seconds = work.seconds(DEVICES[machine if job.gpus else "cpu"])
-        predicted[job.number] = Cost(job, work, seconds)
-    factors = corrections((job.rule, predicted[job.number].seconds, job.took) for job in measured)
-    costs = {
-        number: cost._replace(seconds=cost.seconds * factors.get(cost.job.rule, (1, 0))[0])
-        for number, cost in predicted.items()
-        if cost.job.needed
-    }
+        factor, error = factors.get(kind(job), (1.0, GPU_ERROR if job.gpus else CPU_ERROR))
+        if job.needed:
+            costs[job.number] = Cost(job, works[job], seconds[job] * factor, error)
     after = {n: [one for one in cost.job.after if one in costs] for n, cost in costs.items()}
     chain = longest_chain({number: cost.seconds for number, cost in costs.items()}, after)
-    stages = stage_totals(costs.values(), factors)
+    stages = stage_totals(costs.values())
     total = {key: sum(stage[key] for stage in stages.values()) for key in SUMS}
     worst = sum(stage["seconds"] * stage["error"] for stage in stages.values())
     return {
         "run": config.run,
-        "machine": machine,
         "stages": stages,
         "total": total | {"error": worst / total["seconds"] if total["seconds"] else 1.0},
-        "measured": sorted(factors.keys() & stages.keys()),
+        "measured": sorted({rule for rule, _ in factors} & stages.keys()),
         "models": model_memory(costs.values()),
         "too_small": [row for cost in costs.values() for row in too_small(cost)],
-        "longest_chain": {
-            "seconds": sum(costs[number].seconds for number in chain),
-            "jobs": [{"job": costs[n].name, "seconds": costs[n].seconds} for n in chain],
-        },
+        "longest_chain": [{"job": costs[n].name, "seconds": costs[n].seconds} for n in chain],
         "assumed": config.plan.given(),
     }
 
 
+def kind(job: Job) -> Kind:
+    """What is comparable: in a job of one cell most seconds may be its start."""
+    return job.rule, bool(job.cells)
+
+
 def corrections(
-    measured: Iterable[tuple[str, float, float | None]],
-) -> dict[str, tuple[float, float]]:
-    """{rule: (measured through predicted seconds, the factor that its jobs are off after that)} of
-    (rule, predicted, measured) seconds."""
-    ratios: dict[str, list[tuple[float, float]]] = {}
-    for rule, seconds, took in measured:
-        ratios.setdefault(rule, []).append((seconds, took or 0))
+    measured: Iterable[tuple[Kind, float, float | None]],
+) -> dict[Kind, tuple[float, float]]:
+    """{kind: (measured through predicted seconds, the factor that its jobs are off after that)} of
+    (kind, predicted, measured) seconds."""
+    ratios: dict[Kind, list[tuple[float, float]]] = {}
+    for which, seconds, took in measured:
+        if took:
+            ratios.setdefault(which, []).append((seconds, took))
     factors = {}
-    for rule, jobs in ratios.items():
+    for which, jobs in ratios.items():
         factor = sum(took for _, took in jobs) / sum(seconds for seconds, _ in jobs)
         off = max(exp(abs(log(took / seconds / factor))) for seconds, took in jobs)
-        factors[rule] = factor, off if len(jobs) > 1 else MEASURED_ERROR
+        factors[which] = factor, off if len(jobs) > 1 else MEASURED_ERROR
     return factors
 
 
-def stage_totals(
-    costs: Iterable[Cost], factors: Mapping[str, tuple[float, float]]
-) -> dict[str, dict[str, float]]:
+def stage_totals(costs: Iterable[Cost]) -> dict[str, dict[str, float]]:
     """{rule: sums over its jobs, and the factor by which their seconds may be off}."""
-    by_stage: dict[str, dict[str, float]] = {}
-    for job, work, seconds in costs:
-        row = by_stage.setdefault(job.rule, dict.fromkeys(SUMS, 0))
-        constants = GPU_ERROR if job.gpus else CPU_ERROR
-        row["error"] = factors[job.rule][1] if job.rule in factors else constants
-        row["jobs"] += 1
-        row["seconds"] += seconds
-        row["gpu_hours"] += job.gpus * seconds / 3600
-        row["disk_bytes"] += work.disk
-        row["temporary_bytes"] += work.disk if job.temporary else 0
-    return by_stage
+    stages: dict[str, dict[str, float]] = {}
+    for job, work, seconds, error in costs:
+        row = stages.setdefault(job.rule, dict.fromkeys((*SUMS, "error"), 0))
+        hours, kept = job.gpus * seconds / 3600, work.disk if job.temporary else 0
+        for key, value in zip(SUMS, (1, seconds, hours, work.disk, kept), strict=True):
+            row[key] += value
+        row["error"] = max(row["error"], error)
+    return stages
 
 
 def model_memory(costs: Iterable[Cost]) -> list[dict[str, Any]]:
-    """For every model and use of it, the most that a GPU must hold, and what makes it fit in 40 and
-    in 80 GB: nothing where it does."""
+    """For every model and use of it, the most that a GPU must hold."""
     most: dict[tuple[str, str], Task] = {}
     for cost in costs:
         for task in cost.work.tasks if cost.job.gpus else ():
-            low_rank = ", LoRA" if task.adapters else ""
-            rule = f"{low_rank} ({cost.job.rule})" if task.use == "training" else ""
-            key = task.model, task.use + rule
+            key = task.model, f"{task.use}{', LoRA' if task.adapters else ''}"
             if key not in most or task.memory()["total"] > most[key].memory()["total"]:
                 most[key] = task
     return [
-        {
-            "model": model,
-            "use": use,
-            "parameters": task.parameters,
-            "gpus": task.gpus,
-            **task.memory(),
-            "remedies": {f"{size} GB": task.remedy(size * 1e9) for size in (40, 80)},
-        }
+        {"model": model, "use": use, "parameters": task.parameters, "gpus": task.gpus}
+        | task.memory()
         for (model, use), task in sorted(most.items(), key=lambda item: item[0])
     ]
 
@@ -158,40 +134,31 @@ def measured(results: str | Path) -> dict[str, tuple[int, float]]:
     """{rule: (jobs, seconds of their last attempts)} of a run's folder, by Snakemake's benchmarks.
     LensError where there are none."""
     root = Path(results) / "benchmarks"
-    by_stage: dict[str, tuple[int, float]] = {}
+    stages: dict[str, tuple[int, float]] = {}
     for file in sorted(root.glob("**/*.jsonl")):
         rule = file.relative_to(root).with_suffix("").parts[0]
-        jobs, seconds = by_stage.get(rule, (0, 0.0))
-        by_stage[rule] = jobs + 1, seconds + (seconds_of(file) or 0)
-    if not by_stage:
+        jobs, seconds = stages.get(rule, (0, 0.0))
+        stages[rule] = jobs + 1, seconds + (seconds_of(file) or 0)
+    if not stages:
         raise LensError(
             f"{results}: no benchmarks/**/*.jsonl. Give the folder of a finished run, results/RUN."
         )
-    return by_stage
+    return stages
 
 
-def compare(
-    plan: Mapping[str, Any], measured_stages: Mapping[str, tuple[int, float]]
-) -> dict[str, Any]:
-    """Stages that both have, the longest measured first, with their ratios (predicted through
-    measured), and the total over them; and what only one of the two has."""
+def compare(plan: Mapping[str, Any], past: Mapping[str, tuple[int, float]]) -> list[dict[str, Any]]:
+    """Stages with their predicted and measured jobs and seconds, the longest measured first; 0
+    where only one of the two has a stage."""
     stages = plan["stages"]
+    none = {"jobs": 0, "seconds": 0.0}
     rows = [
         {
             "rule": rule,
-            "jobs": stages[rule]["jobs"],
-            "measured_jobs": jobs,
-            "predicted": stages[rule]["seconds"],
-            "measured": seconds,
-            "ratio": stages[rule]["seconds"] / seconds,
+            "jobs": stages.get(rule, none)["jobs"],
+            "predicted": stages.get(rule, none)["seconds"],
+            "measured_jobs": past.get(rule, (0, 0))[0],
+            "measured": past.get(rule, (0, 0.0))[1],
         }
-        for rule, (jobs, seconds) in sorted(measured_stages.items(), key=lambda item: -item[1][1])
-        if rule in stages
+        for rule in sorted(stages.keys() | past.keys())
     ]
-    total = {key: sum(row[key] for row in rows) for key in ("predicted", "measured")}
-    return {
-        "stages": rows,
-        "total": total | {"ratio": total["predicted"] / total["measured"] if rows else None},
-        "only_planned": sorted(set(stages) - set(measured_stages)),
-        "only_measured": sorted(set(measured_stages) - set(stages)),
-    }
+    return sorted(rows, key=lambda row: -row["measured"])

@@ -1,16 +1,13 @@
 """The command `lens plan` and the rule `plan`."""
 
 import json
-from argparse import ArgumentParser
 
 import pytest
 import yaml
 
 from lens.cli import main
-from lens.cli.plan import add_arguments
 from lens.core.errors import LensError
 from lens.plan import graph
-from lens.plan.machines import DEVICES
 from tests.helpers.workflow_tools import ROOT, SMALL, snakemake
 
 
@@ -28,7 +25,7 @@ def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
     assert "build_world" not in rest["stages"]
     assert everything["total"]["jobs"] == rest["total"]["jobs"] + 1
     assert everything["measured"] == ["build_world"]
-    assert shown.startswith("## Run small on cpu\n\n| stage ")
+    assert shown.startswith("## Run small\n\n| stage ")
     assert (tmp_path / "rest.md").read_text() == shown
     assert "The longest chain" in shown
     main(["plan", *given, "--check", "results/small"])
@@ -44,7 +41,7 @@ def test_the_rule_writes_the_plan_of_its_own_config(tmp_path):
     assert plan["run"] == "other"
     assert plan["stages"]["train_vae"]["jobs"] == 4
     assert "plan" not in plan["stages"]
-    assert (tmp_path / "results/other/plan.md").read_text().startswith("## Run other on cpu")
+    assert (tmp_path / "results/other/plan.md").read_text().startswith("## Run other")
     assert not (tmp_path / "results/other/build_world").exists()
 
 
@@ -59,10 +56,3 @@ def test_errors_say_what_to_do(tmp_path, monkeypatch):
         graph.resolve(ROOT / "Snakefile", configfiles=[wrong])
     with pytest.raises(SystemExit, match=r"plan\.txt: the plan is written as \.md or \.json"):
         main(["plan", "--out", "plan.txt"])
-
-
-def test_machines_of_the_command():
-    parser = ArgumentParser()
-    add_arguments(parser)
-    (machine,) = (action for action in parser._actions if action.dest == "machine")
-    assert set(machine.choices) == set(DEVICES)

@@ -3,17 +3,16 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from lens.core.errors import LensError
-from lens.language.settings import GenerationSettings
 from lens.latent.settings import VaeSettings
 from lens.plan import graph, render, totals
-from lens.plan.machines import DEVICES, DISK, START
-from lens.plan.rules import RULES, work_of
-from lens.plan.stages import Stage
+from lens.plan.rules import RULES, START, STEP, Stage, work_of
+from lens.plan.tasks import CPU, GPU
 from lens.reward.settings import HeadSettings
 from lens.workflow.config import Config
 from lens.workflow.inputs import SHARDED
@@ -112,30 +111,29 @@ def test_sizes_are_within_the_limits_of_the_config(small, paper, tmp_path):
 
 
 def test_heads_by_hand(paper):
-    # The products of a pair: 4,096 x 256 weights forward and for their gradient, both answers
     place = SimpleNamespace(dataset="hh-rlhf", model="llama-3.1-8b")
     stage = Stage(paper[1], "train_reward", place)
     settings = HeadSettings(batch_size=128, patience=5, epochs=20, hidden=256)
 
     def epochs(pairs):
-        one = stage.products(-(-pairs // 128), pairs * 2 * 2 * 2 * 4096 * 256)
-        return stage.reward_seconds(pairs, settings) / one
+        return stage.reward_seconds(pairs, settings) / stage.heads(pairs, settings, 1, 2)
 
     # Early stopping after 700 steps waits for its patience.
     assert epochs(100) == pytest.approx(20)
     assert epochs(128 * 50) == pytest.approx(14)
     assert epochs(128 * 1000) == pytest.approx(6)
-    # encoder 2 and decoder 3 products of hidden x d, the small layers 3 of 3 x hidden x latent
+    # 100 pairs of 3 seeds in 2 batches, 3 times
     vae = VaeSettings(hidden=64, latent=16, batch_size=50)
-    expected = stage.products(6, 3 * 100 * 4 * (5 * 64 * 4096 + 9 * 64 * 16))
-    assert stage.vae_seconds(100, vae, 3) == pytest.approx(expected)
+    # Encoder twice, decoder three times, both answers, 2 operations a weight
+    products = CPU.products(3 * 3 * 100 * 5 * 2 * 2 * 64 * 4096, "float32", 4096)
+    assert stage.vae_seconds(100, vae, 3) == pytest.approx(6 * STEP + products)
 
 
 def test_more_scales_and_pairs_take_longer(paper):
     def seconds(rule="train_reward", **more):
         given = {"dataset": "hh-rlhf", "model": "llama-3.1-8b", "n_pairs": "1000", "scale": "2"}
         given |= {"method": "lens", "sampling": "standard", "job": "x2", **more}
-        return work_of(rule, given, paper[1]).seconds(DEVICES["a100-80"])
+        return work_of(rule, given, paper[1]).seconds(GPU)
 
     assert seconds() < seconds(scale="4") < seconds(scale="8") < seconds(scale="8", n_pairs="9000")
     text = {"rule": "train_text", "method": "full_finetune"}
@@ -157,15 +155,6 @@ def test_what_text_stages_of_the_paper_do(paper):
     assert tasks("train_text", method="lora_repeat", job="x1") == ()
     (full,) = tasks("train_text", method="ipo", job="x8")
     assert (full.texts, full.times, full.saved) == (2 * 8000, 3, 3 * full.weights)
-    # with vLLM, as many steps as the mean answer
-    stage = Stage(paper[1], "", SimpleNamespace(dataset="hh-rlhf"))
-    load = paper[1].models["llama-3.1-8b"].load
-    slow, fast = (
-        stage.writing(load, GenerationSettings(engine=engine, max_new_tokens=512), 6400)
-        for engine in ("hf", "vllm")
-    )
-    mean = paper[1].plan.texts["hh-rlhf"].written
-    assert fast.steps / slow.steps == pytest.approx(mean / 512)
 
 
 def test_disk_of_the_papers_embeddings(paper):
@@ -179,42 +168,34 @@ def test_disk_of_the_papers_embeddings(paper):
 
 def test_plan_of_the_paper(paper):
     plan = totals.plan(*paper)
-    assert plan["machine"] == "a100-80"
-    remedies = {(row["model"], row["use"]): row["remedies"] for row in plan["models"]}
-    large = remedies["Qwen/Qwen2.5-14B-Instruct", "reading"]
-    assert large == {"40 GB": "batch_tokens 16384", "80 GB": ""}
-    assert remedies["google/gemma-2-2b-it", "reading"] == {"40 GB": "", "80 GB": ""}
+    memory = {(row["model"], row["use"]): row for row in plan["models"]}
+    assert memory["Qwen/Qwen2.5-14B-Instruct", "reading"]["total"] < 40e9
+    full = memory["meta-llama/Llama-3.1-8B-Instruct", "training"]
+    assert full["gpus"] == 4
+    assert 40e9 < full["total"] < 80e9
     total, train = plan["total"], plan["stages"]["train_text"]
     hours = sum(stage["gpu_hours"] for stage in plan["stages"].values())
     assert total["gpu_hours"] == pytest.approx(hours)
     assert train["gpu_hours"] == pytest.approx(4 * train["seconds"] / 3600)
-    assert plan["longest_chain"]["seconds"] < total["seconds"]
+    assert sum(job["seconds"] for job in plan["longest_chain"]) < total["seconds"]
     assert plan["too_small"] == []
     # 52 jobs, three seeds, and adapters or all of 8B weights in float32: terabytes
     assert train["disk_bytes"] > 3e12
-    faster = totals.plan(*paper, "h100")
-    assert faster["total"]["gpu_hours"] < total["gpu_hours"]
-    assert faster["total"]["disk_bytes"] == total["disk_bytes"]
-    without = totals.plan(*paper, "cpu")
-    assert without["total"]["gpu_hours"] == 0
-    assert without["total"]["seconds"] > 100 * total["seconds"]
-    assert without["models"] == []
-    with pytest.raises(LensError, match="machine 'tpu'"):
-        totals.plan(*paper, "tpu")
 
 
 def test_jobs_that_ask_for_too_little_are_named(paper):
     jobs, config = paper
     (job,) = (job for job in jobs if job.rule == "train_sft" and "latent" in job.wildcards.values())
-    plan = totals.plan([job._replace(mem_mb=100_000, runtime=5, after=())], config)
+    plan = totals.plan([replace(job, mem_mb=100_000, runtime=0.1, after=())], config)
     memory, time = plan["too_small"]
     name = "train_sft hh-rlhf/llama-3.1-8b/1000/latent"
     # Each of the four processes loads 8.03 10^9 weights in float32.
-    assert memory == {"job": name, "allowed": "mem_mb 100000", "needed": "mem_mb 129084"}
-    assert (time["job"], time["allowed"]) == (name, "runtime 5 min")
+    assert float(memory["needed"].split()[1]) == pytest.approx(4 * 4 * 8030 + 600, rel=0.01)
+    assert memory == {"job": name, "allowed": "mem_mb 100000", "needed": memory["needed"]}
+    assert (time["job"], time["allowed"]) == (name, "runtime 0.1 min")
     shown = "\n".join(render.sections(plan))
     assert "too little main memory or time" in shown
-    assert "mem_mb 129084" in shown
+    assert memory["needed"] in shown
 
 
 def test_temporary_files_are_told_apart(small):
@@ -235,11 +216,11 @@ CONFIG = resolved_config()
 
 def test_time_of_jobs_adds_up():
     plan = totals.plan(JOBS, CONFIG)
-    expected = START["table"] + START["page"] + 2 * 1e5 / DISK
-    assert plan["machine"] == "cpu"
-    assert plan["total"]["seconds"] == pytest.approx(expected)
-    assert plan["longest_chain"]["seconds"] == pytest.approx(expected)
-    assert [job["job"] for job in plan["longest_chain"]["jobs"]] == ["label_pairs d", "figure_2"]
+    assert plan["total"]["seconds"] == pytest.approx(2 * START)
+    assert plan["longest_chain"] == [
+        {"job": "label_pairs d", "seconds": START},
+        {"job": "figure_2", "seconds": START},
+    ]
 
 
 def test_seconds_are_corrected_by_jobs_that_were_run_before():
@@ -253,43 +234,37 @@ def test_seconds_are_corrected_by_jobs_that_were_run_before():
     # One job says nothing of their spread; two that took 5 and 10 s are off by 1.5 at most.
     assert plan["stages"]["label_pairs"]["error"] == totals.MEASURED_ERROR
     assert plain["stages"]["label_pairs"]["error"] == totals.CPU_ERROR
-    two = [*JOBS, done, done._replace(number=4, took=10)]
+    two = [*JOBS, done, replace(done, number=4, took=10)]
     stage = totals.plan(two, CONFIG)["stages"]["label_pairs"]
     assert (stage["seconds"], stage["error"]) == pytest.approx((7.5, 1.5))
     assert "corrected by jobs run before: label_pairs" in next(render.sections(plan))
 
 
-def test_seconds_on_a_gpu_hold_only_for_a_machine_that_is_not_named(paper):
-    jobs, config = paper
-    job = next(job for job in jobs if job.rule == "score_sft")
-    jobs = [job._replace(took=7, after=())]
-    assert totals.plan(jobs, config)["total"]["seconds"] == pytest.approx(7)
-    assert totals.plan(jobs, config, "a100-80")["measured"] == []
+def test_a_job_of_several_cells_is_not_corrected_by_older_ones_of_one_cell(small):
+    """Of those most seconds were the start: many cells would be predicted many starts."""
+    jobs, config = small
+    several = next(job for job in jobs if job.rule == "train_reward" and len(job.cells) > 5)
+    method, scale = several.cells[0]
+    alone = {**several.wildcards, "method": method, "scale": scale}
+    old = replace(several, number=10**6, wildcards=alone, cells=(), took=60, needed=False)
+    plain = totals.plan([several], config)["total"]["seconds"]
+    assert totals.plan([several, old], config)["total"]["seconds"] == plain
+    measured = replace(several, number=10**6, took=60, needed=False)
+    assert totals.plan([several, measured], config)["total"]["seconds"] == pytest.approx(60)
 
 
-def one_cell_each(jobs):
-    """As the recorded runs had them; what waits for what does not matter."""
-    for job in jobs:
-        for method, scale in job.cells or [(None, None)]:
-            own = {"method": method, "scale": scale} if job.cells else {}
-            wildcards, number = {**job.wildcards, **own}, (job.number, method, scale)
-            yield job._replace(number=number, wildcards=wildcards, cells=(), after=())
-
-
-@pytest.mark.parametrize(
-    ("name", "configfiles"), [("default", []), ("demo", ["workflow/configs/demo.yaml"])]
-)
-def test_predictions_hold_for_finished_runs(name, configfiles, tmp_path):
-    # Seconds that Snakemake noted of whole runs on the machine of docs/plan.md.
-    recorded = json.loads((ROOT / "tests/plan/measured_runs.json").read_text())["seconds"][name]
-    jobs, config = resolved(tmp_path, *(ROOT / file for file in configfiles))
-    plan = totals.plan(list(one_cell_each(jobs)), config)
-    compared = totals.compare(plan, {rule: tuple(row) for rule, row in recorded.items()})
-    total = compared["total"]
-    assert 1 / 1.3 < total["ratio"] < 1.3
-    long = [row for row in compared["stages"] if row["measured"] > total["measured"] / 20]
-    assert len(long) >= 4
-    assert [row["rule"] for row in long if not 0.5 < row["ratio"] < 2] == []
+def test_predictions_hold_for_a_finished_run(tmp_path):
+    """Within the factor that the plan states, in all and for each stage that takes long."""
+    # Seconds that Snakemake noted of `make demo`.
+    recorded = json.loads((ROOT / "tests/plan/measured_run.json").read_text())["seconds"]
+    plan = totals.plan(*resolved(tmp_path, ROOT / "workflow/configs/demo.yaml"))
+    rows = totals.compare(plan, {rule: tuple(row) for rule, row in recorded.items()})
+    assert all(row["jobs"] == row["measured_jobs"] for row in rows)
+    measured, predicted = (sum(row[key] for row in rows) for key in ("measured", "predicted"))
+    long = [row for row in rows if row["measured"] > measured / 10]
+    assert len(long) >= 3
+    ratios = [predicted / measured, *(row["predicted"] / row["measured"] for row in long)]
+    assert all(1 / totals.CPU_ERROR < ratio < totals.CPU_ERROR for ratio in ratios)
 
 
 def test_measured_seconds_of_a_run(tmp_path):
@@ -311,15 +286,12 @@ def test_measured_seconds_of_a_run(tmp_path):
         "embed_pairs": {"jobs": 2, "seconds": 4.0},
         "figure_2": {"jobs": 1, "seconds": 1.0},
     }
-    compared = totals.compare({"stages": stages}, found)
-    assert [row["rule"] for row in compared["stages"]] == ["train_vae", "embed_pairs"]
-    assert [row["ratio"] for row in compared["stages"]] == [1.5, 0.8]
-    assert compared["total"] == {"predicted": 13.0, "measured": 11.0, "ratio": 13 / 11}
-    assert compared["only_planned"] == ["figure_2"]
-    assert compared["only_measured"] == ["table_1"]
-    shown = render.check_section(compared)
-    assert "2 (measured: 1)" in shown
-    assert "1.50" in shown
-    assert "Only planned: figure_2. Only measured: table_1." in shown
+    rows = totals.compare({"stages": stages}, found)
+    assert [row["rule"] for row in rows] == ["train_vae", "embed_pairs", "table_1", "figure_2"]
+    assert [row["measured_jobs"] for row in rows] == [2, 1, 1, 0]
+    shown = re.sub(" +", " ", render.check_section(rows))
+    assert "| train_vae | 2 | 2 | 9.0 | 6.0 | 1.50 |" in shown
+    assert "| figure_2 | 1 | 0 | 1.0 | 0.0 | - |" in shown
+    assert "| total of both | 4 | 3 | 13.0 | 11.0 | 1.18 |" in shown
     with pytest.raises(LensError, match="finished run"):
         totals.measured(tmp_path / "nothing")
