@@ -111,7 +111,7 @@ def test_a_command_of_another_environment_is_not_taken(folder, tmp_path, changed
 def test_nothing_is_taken_before_the_server_is_ready_or_after_it_is_gone(tmp_path):
     own = run("lens", folder=tmp_path)
     assert own.communicate()[0] == "not taken\n"
-    about = {"python": sys.executable, "environment": dict(os.environ)}
+    about = {"python": sys.prefix, "environment": dict(os.environ)}
     (tmp_path / "ready.json").write_text(json.dumps(about))
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(tmp_path / "socket"))
