@@ -1,7 +1,7 @@
 """Candidate answers sampled from the base model.
 
 Each token is drawn from the softmax by a uniform number that belongs to (seed, prompt, candidate,
-step), so that an answer does not depend on which other prompts share its batch.
+step). So an answer does not depend on which other prompts share its batch.
 """
 
 from collections.abc import Callable, Sequence

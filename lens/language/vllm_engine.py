@@ -1,7 +1,7 @@
 """Sampling with vLLM, the optional engine for GPUs (`pip install "lens-rm[vllm]"`).
 
-Every prompt is one request for all of its answers and vLLM's prefix cache is on, so that a prompt
-is read once and the prompts of a dataset share what they begin with.
+Every prompt is one request for all of its answers, so a prompt is read once. vLLM's prefix cache is
+on, so the prompts of a dataset share what they begin with.
 """
 
 from collections.abc import Sequence

@@ -249,8 +249,10 @@ def fit(
     covariate: np.ndarray | None = None,
 ) -> LinearReward:
     """w averaged over priors, shrinkages and noises by their evidence, from pairs [N, d] with their
-    prompts and labels [N], and a covariate [N] that explains a part of the targets and is at right
-    angles to the differences (`TrainingSet`).
+    prompts and labels [N].
+
+    A `covariate` [N] explains a part of the targets and is orthogonal to the differences
+    (`TrainingSet`).
 
     Its length, which decides the probabilities and not the order, is that of margins that leave
     their own prompt out.

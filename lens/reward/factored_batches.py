@@ -1,9 +1,9 @@
 """Rewards of a batch of pairs for the MLPs of all runs, without embeddings that need not exist.
 
 The first layer of the MLP is linear and so is the last of the VAE's decoder: W1 (D h + b) is
-(W1 D) h + W1 b. Where synthetic embeddings [n, d] are decoded from h [n, m] with m much smaller
-than d, W1 goes through the m + 1 vectors of the decoder and through the originals of the batch, and
-no synthetic embedding is made. Where originals are moved along a line, each one goes through W1
+(W1 D) h + W1 b. Let synthetic embeddings [n, d] be decoded from h [n, m], with m much smaller than
+d. Then W1 is applied to the m + 1 vectors of the decoder and to the originals of the batch, and no
+synthetic embedding is made. Where originals are moved along a line, each one goes through W1
 once, however often it is in the batch. Gradients follow by the chain rule, so they are exact too.
 """
 

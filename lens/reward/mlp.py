@@ -57,8 +57,8 @@ def train_mlps(
 ) -> list[Training]:
     """The MLP d-hidden-1 for each run, trained with Adam, all runs side by side.
 
-    An epoch is a shuffled pass over all n k pairs, in an order set by the seed alone, so that
-    methods of one scale see the same triplets in the same steps. After each epoch the loss on the
+    An epoch is a shuffled pass over all n k pairs. The seed alone sets the order, so methods of one
+    scale see the same triplets in the same steps. After each epoch the loss on the
     validation pairs decides: a run ends after `patience` epochs without a new best, and the best
     epoch's weights are kept. A `centred` head is the network less what it was at the start, so that
     it starts at 0 everywhere; its weights are those of an MLP twice as wide. Either all runs have

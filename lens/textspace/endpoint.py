@@ -66,8 +66,8 @@ def ask_endpoint(
 
     If the server is busy, broken or silent, a request is sent again up to `retries` times, with
     back-off. An empty answer is "". Raises LensError before any request if the requests may cost
-    more than `max_spend`, and later if the server refuses one (a wrong key, model or text) or 20
-    requests in a row fail. Answers stay in the cache.
+    more than `max_spend`. Raises it later if the server refuses one (a wrong key, model or text),
+    or if 20 requests in a row fail. Answers stay in the cache.
     """
     check_address(base_url)
     answers = read_cache(cache)

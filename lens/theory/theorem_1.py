@@ -89,8 +89,8 @@ def check(
     Returns (summary, one row per pair: its row in the pair table, gaps, whether the bound holds).
 
     The decoder's input is z + noise with z from the posterior; eps_rec is |g(z) - e|, largest and
-    root mean square. In the summary, `..._holds` is the share of pairs for which the bound holds,
-    `..._promises` the share for which its right side is above 0, so that it promises the order.
+    root mean square. In the summary, `..._holds` is the share of pairs for which the bound holds.
+    `..._promises` is the share for which its right side is above 0: the bound promises the order.
     """
     units, shift = _change_of_units(reference.standardiser, data.standardiser)
     sides = [torch.from_numpy(data.chosen), torch.from_numpy(data.rejected)]

@@ -1,9 +1,9 @@
 """Texts that go through a model side by side in one row, without padding.
 
 All layers except attention treat tokens one by one, so their order is free. Attention gets
-which tokens each text consists of: transformers hands queries, keys and values of the whole row to
-`attend`, which takes out those of every text, has the model's own attention function treat them,
-and puts the results back. Texts with a common beginning point to the same tokens.
+which tokens each text consists of: transformers passes queries, keys and values of the whole row to
+`attend`. It selects those of every text, calls the model's attention function on them, and puts the
+results back. Texts with a common beginning point to the same tokens.
 """
 
 import sys
