@@ -21,10 +21,10 @@ FOR_AN_ARTEFACT = {"table_4": "table_4", "rewardbench_safety": "reward_bench"}
 def resolve(raw: dict, root: Path) -> Config:
     """The config of a run of the workflow in the folder `root`.
 
-    Validates `raw` and leaves out what is not compared. Replaces {run}, {project} and the names under
-    `paths` in all texts. Adds a model for each layer of a sweep, and checks that the sections fit
-    together. A resolved config resolves to itself. LensError says what is wrong,
-    where, and what to do.
+    Validates `raw` and leaves out what is not compared. Replaces {run}, {project} and the names
+    under `paths` in all texts. Adds a model for each layer of a sweep, and checks that the sections
+    fit together. A resolved config resolves to itself. LensError says what is wrong, where, and
+    what to do.
     """
     plain_path(str(root))
     given = deepcopy(raw)
