@@ -144,7 +144,7 @@ def _cross_validate(
 
 
 def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
-    """The advice from held-out margins [rounds, N] of each recipe, but for its learning curve.
+    """The advice from held-out margins [rounds, N] of each recipe, except for its learning curve.
 
     The best probe is recommended, unless the best MLP beats it by an interval that leaves out 0, or
     a synthetic recipe beats every plain one, its control among them. To beat all is an
@@ -213,7 +213,7 @@ def _tie_flags(margins: dict[Recipe, np.ndarray]) -> list[dict]:
 def _best_plain(
     plain: list[Recipe], probe: Recipe, right: dict, accuracy: dict, groups: np.ndarray
 ) -> Recipe:
-    """The best probe, or an MLP that is told from it by its interval."""
+    """The best probe, or an MLP that is better by an interval without 0."""
     networks = [recipe for recipe in plain if recipe.method not in methods.PROBES]
     best = max(networks, key=lambda recipe: accuracy[recipe].mean)
     gain = interval_by_prompt(right[best] - right[probe], groups, least=-1)

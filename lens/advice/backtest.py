@@ -1,6 +1,6 @@
 """Does choosing which pairs to label pay on these pairs? Choice against chance, labels hidden.
 
-Three folds by prompt, cut anew in each round; two folds are a pool whose labels are hidden, the
+Three folds by prompt, cut again in each round; two folds are a pool whose labels are hidden, the
 third judges. Both arms begin with the same few labels and go on in batches: `choose` picks one
 arm's, chance the other's. At every size both train the evidence probe.
 """

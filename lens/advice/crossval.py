@@ -17,7 +17,7 @@ RESAMPLES = 1000
 
 
 def fold_of_each(groups: np.ndarray, seed: int) -> np.ndarray:
-    """Fold numbers [N], 0 to 4: prompts lie in one fold, folds are of about one size.
+    """Fold numbers [N], 0 to 4: a prompt is in one fold, folds are of about one size.
 
     LensError where there are fewer than two prompts a fold, so too few to learn anything from.
     """
@@ -129,7 +129,7 @@ def winners_bonus(values: np.ndarray, groups: np.ndarray) -> float:
     """How much too high the mean over pairs of the best of several recipes is read, for values
     [recipes, rounds, N].
 
-    Whoever is picked for its mean owes some of it to these prompts. Prompts drawn anew show how
+    Whoever is picked for its mean owes some of it to these prompts. Resampled prompts show how
     much: the best recipe's mean on them, less its mean on the prompts at hand (Tibshirani and
     Tibshirani, 2009). Where all recipes are equally good and err independently, that is about half
     of it; recipes that order pairs alike owe little.

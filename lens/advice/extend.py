@@ -125,6 +125,6 @@ def _unchanged(before: EmbeddedPairs) -> Encoder:
         if now != asked["files"]:
             raise LensError(
                 f"{encoder.model}: the model's files have changed since the pairs were embedded. "
-                "Fit on all pairs anew, without --continue."
+                "Fit again on all pairs, without --continue."
             )
     return encoder

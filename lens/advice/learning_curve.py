@@ -46,7 +46,7 @@ def fit_curve(
     """The curve of outcomes [rounds, S, N] of `curve_round`, after training on sizes [S].
 
     acc(n) = a - b n^-c with b >= 0, a <= 1 and c from 0.2 to 1; intervals by bootstrap over
-    prompts and rounds, the law fitted anew to each resample.
+    prompts and rounds, the law fitted to each resample.
     """
     groups = pairs.groups[pairs.decided]
     ahead = np.array([1.0, 2.0, 4.0]) * len(groups)
@@ -56,7 +56,7 @@ def fit_curve(
 
 
 def _resamples(outcomes: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Mean accuracies [RESAMPLES, S] with prompts and rounds drawn anew."""
+    """Mean accuracies [RESAMPLES, S] with prompts and rounds resampled."""
     rng = np.random.default_rng(0)
     _, which = np.unique(groups, return_inverse=True)
     count, rounds = which.max() + 1, len(outcomes)

@@ -132,7 +132,7 @@ def by_part(advice: Advice) -> list[str]:
         if parts
     ]
     if depends_on_length(advice.parts) and not advice.recommended.covariate:
-        paragraphs[0] += "\n  It goes by length: `--control length` trains a reward without it."
+        paragraphs[0] += "\n  It follows length: `--control length` trains a reward without it."
     return paragraphs
 
 

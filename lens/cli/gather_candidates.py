@@ -2,7 +2,7 @@
 
 
 def add_arguments(parser):
-    parser.add_argument("--shards", nargs="+", required=True, help="in order, a .json beside each")
+    parser.add_argument("--shards", nargs="+", required=True, help="in order, a .json next to each")
     parser.add_argument("--out", required=True, help="table (.parquet)")
     parser.add_argument("--metrics", required=True)
 

@@ -2,7 +2,7 @@
 
 
 def add_arguments(parser):
-    parser.add_argument("--shards", nargs="+", required=True, help="in order, a .json beside each")
+    parser.add_argument("--shards", nargs="+", required=True, help="in order, a .json next to each")
     parser.add_argument("--out", required=True, help="index (embeddings.json)")
     parser.add_argument("--metrics", required=True)
 

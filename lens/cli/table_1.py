@@ -1,4 +1,4 @@
-"""Write Table 1: every method against its control, beside the paper's numbers."""
+"""Write Table 1: every method against its control, next to the paper's numbers."""
 
 from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, publish, read_metrics
 

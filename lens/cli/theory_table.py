@@ -1,4 +1,4 @@
-"""Write the theory's constants, predictions and checks beside the paper's, and the audit panel."""
+"""Write the theory's constants, predictions and checks next to the paper's, and the audit panel."""
 
 from lens.cli.shared.publish import add_out_arguments, publish, read_metrics
 

@@ -124,7 +124,7 @@ def run(args):
 
 
 def accuracies(model, embeddings, part) -> dict[str, float]:
-    """The share of a training set's pairs, but for ties, that the model orders as labelled."""
+    """The share of a training set's pairs, except for ties, that the model orders as labelled."""
     from lens.reward.head import pair_accuracy
 
     rows = {"train": part.rows, "validation": part.validation_rows}

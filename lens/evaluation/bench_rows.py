@@ -131,7 +131,7 @@ def require_known(examples: list[Example], version: Bench, known: Iterable[str])
             raise LensError(
                 f"{example.place}: the subset {example.subset!r:.80} is none of RewardBench "
                 f"{version}, which these rows look like ({', '.join(sorted(known))}). If it is "
-                f"yours, say the version, and it stands outside the sections: --version {version}"
+                f"yours, say the version, and it is outside the sections: --version {version}"
             )
 
 

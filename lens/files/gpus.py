@@ -26,7 +26,7 @@ AGAIN = 1.0  # seconds until it looks once more
 
 def listed(text: str) -> dict[str, str]:
     """{index, or UUID of an instance: UUID} by `nvidia-smi -L`. Of a GPU that is cut up its
-    instances stand in its place. Lines of lost GPUs are passed over."""
+    instances are listed in its place. Lines of lost GPUs are passed over."""
     uuids: dict[str, str] = {}
     card = ""
     for index, uuid in LISTED.findall(text):
@@ -41,7 +41,7 @@ def listed(text: str) -> dict[str, str]:
 def usable(count: int, named: str | None, known: Mapping[str, str]) -> list[str]:
     """The UUIDs of the GPUs that a job for `count` of them may use: those `known` of that `named`
     (CUDA_VISIBLE_DEVICES) holds. Where none is known they are those named, unless these are no more
-    than `count`: then a batch system has chosen, and numbers them anew for each job."""
+    than `count`: then a batch system has chosen, and numbers them again for each job."""
     if named is None:
         return list(known.values())
     names = [name.strip() for name in named.split(",") if name.strip()]
@@ -71,7 +71,7 @@ def names(taken: Iterable[str], known: Mapping[str, str]) -> str:
 
 
 def nvidia_smi(*arguments: str) -> str:
-    """What `nvidia-smi` prints; nothing where it is missing or stands still."""
+    """What `nvidia-smi` prints; nothing where it is missing or hangs."""
     try:
         command = ["nvidia-smi", *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout

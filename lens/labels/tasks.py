@@ -82,7 +82,7 @@ def prompt_text(messages: list[dict]) -> str:
 
 
 def write(path: str | Path, rows: list[dict], form: str) -> list[Path]:
-    """Writes tasks in one of FORMATS, and beside them what sets the tool up; the files written."""
+    """Writes tasks in one of FORMATS, and next to them what sets the tool up; returns the files."""
     path = Path(path)
     if form == "csv":
         artifacts.write_text(path, _csv(rows))

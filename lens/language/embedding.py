@@ -61,7 +61,7 @@ def embed(
     """Embeddings float32 [n, d] of tokenised texts, in their order.
 
     `layer` -1 is the model's final hidden state (after its last norm), 0 the input embeddings,
-    i > 0 the output of block i; of several layers, features stand beside one another. Raises
+    i > 0 the output of block i; of several layers, features are joined. Raises
     LensError naming the row of a text without tokens.
     """
     empty = next((row for row, ids in enumerate(token_ids) if len(ids) == 0), None)

@@ -3,7 +3,7 @@
 On a GPU fast weights and states are bfloat16, as models are shipped. On a CPU the linear layers
 alone are: weights and what goes in and comes out are rounded to bfloat16, products are summed in
 float32, and all states between them stay float32. A CPU without bfloat16 units rounds alike and
-multiplies in float32: the same numbers (but for the order of sums), at float32's speed.
+multiplies in float32: the same numbers (except for the order of sums), at float32's speed.
 
 `auto` is fast on a CPU with the units, if the states of a few sentences move little by it, and high
 elsewhere. What it came to is kept with embeddings and reward models. A workflow, whose jobs may run
@@ -65,7 +65,7 @@ class FastLinear(nn.Linear):
 
 
 def make_fast(model: "Model", units: bool | None = None) -> list[tuple[nn.Module, str, nn.Linear]]:
-    """Puts fast layers in place of a CPU model's linear ones, but for heads that give a score.
+    """Puts fast layers in place of a CPU model's linear ones, except for heads that give a score.
     Returns what `undo` needs."""
     units = has_units() if units is None else units
     layers = [

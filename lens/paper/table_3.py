@@ -53,7 +53,7 @@ def table_3(
     `gold` holds gold rewards [seeds, prompts] by the name of what picked, `untrained` [prompts]
     those of the model before SFT, `about` each one's method and scale. `verdicts` are on answers of
     the two `compared`, seed by seed on the same prompts. `paper`: whether dataset, model and N are
-    the paper's; its numbers stand beside the reward models that it had.
+    the paper's; its numbers are shown next to the reward models that it had.
     """
     controls = {about[name]["method"]: name for name in gold}
     rates = win_rates(verdicts)

@@ -1,4 +1,4 @@
-"""Rewards of a batch of pairs for the MLPs of all runs, without embeddings that need not exist.
+"""Rewards of a batch of pairs for the MLPs of all runs, without materialising synthetic embeddings.
 
 The first layer of the MLP is linear and so is the last of the VAE's decoder: W1 (D h + b) is
 (W1 D) h + W1 b. Let synthetic embeddings [n, d] be decoded from h [n, m], with m much smaller than

@@ -50,7 +50,7 @@ class RewardHead:
     def save(
         self, path: str | Path, about: dict[str, str] | None = None, extra: dict | None = None
     ) -> None:
-        """Saves as safetensors, with more text `about` it and `extra` arrays beside its own."""
+        """Saves as safetensors, with more text `about` it and `extra` arrays next to its own."""
         arrays = {"mean": self.standardiser.mean, "scale": self.standardiser.scale}
         arrays |= self.weights | (extra or {})
         write_arrays(path, arrays, {"format": "lens-reward-1", **(about or {})})

@@ -40,8 +40,8 @@ def train(
     """The reward model of each seed, from all of its N pairs.
 
     `noise` is a standard deviation in units of the embeddings' own along the probe. `head` as for
-    `train_mlps`, but for the learning rate and early stopping: the networks of a seed take half as
-    many steps together as one MLP at most takes at this scale, each pair with new noise.
+    `train_mlps`, except for the learning rate and early stopping. Together the networks of a seed
+    take half as many steps as one MLP takes at most at this scale, each pair with new noise.
     """
     if noise < 0:
         raise LensError(f"complement noise {noise}: a standard deviation is 0 or more.")
@@ -133,7 +133,7 @@ def shares(
     negative: what is not clearly different from nothing by two standard errors is left out. With
     prompts `groups` [N], the standard error is the larger of the model's and that of prompts taken
     as one observation each. The first margins then keep their weight of 1; beside networks they
-    are weighted anew, but never turned round.
+    are weighted again, but never turned round.
     """
     alone = Shares(1.0, 0.0, 0.0)
     if networks.std() == 0:

@@ -209,7 +209,7 @@ def paper_flags(config: Config, wildcards: object) -> Words:
     """How this run stands to the paper's: our names of datasets and models -> the paper's, where
     they stand for one. Gold rewards of another gold model have another scale, so that they can be
     compared with the paper's in direction alone; so can those of built data or models, or of
-    another N, that stand in for the paper's."""
+    another N, that represent the paper's."""
     sources: dict[str, tuple[str | None, str | None]]
     sources = {
         name: (dataset.paper_name, dataset.pairs.path) for name, dataset in config.datasets.items()

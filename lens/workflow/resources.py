@@ -62,7 +62,7 @@ def text_memory(config: Config, wildcards: Wildcards) -> int:
 
 
 def pairs_memory(wildcards: Wildcards) -> int:
-    """For the embeddings of N pairs for every seed, 0.4 MB a pair at width 5,120."""
+    """For the embeddings of N pairs for every seed, 0.4 MB per pair at width 5,120."""
     return int(8000 + 0.4 * int(wildcards.n_pairs))
 
 

@@ -73,13 +73,13 @@ def test_only_a_reward_that_goes_by_length_is_told_of_the_control():
     pairs = by_length(count=120)
     gap = np.tile(pairs.lengths[:, 0] - pairs.lengths[:, 1], (3, 1))
     margins = {Recipe("original"): -gap, Recipe("evidence_probe"): gap}
-    assert "It goes by length: `--control length`" in by_part(conclude(pairs, margins))[0]
+    assert "It follows length: `--control length`" in by_part(conclude(pairs, margins))[0]
     same = conclude(pairs, margins | {CONTROL: gap})
     assert "costs +0.0 points [+0.0, +0.0] of held-out accuracy: no detectable" in about_control(
         same
     )
     controlled = by_part(same)
-    assert "It goes by length" not in "".join(controlled)
+    assert "It follows length" not in "".join(controlled)
     assert controlled[1].startswith("without control, evidence probe is right in")
 
 
