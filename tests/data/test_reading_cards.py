@@ -1,6 +1,7 @@
 """Rows as the cards of public sets and the guides of trainers and survey tools have them."""
 
 import json
+import re
 import shlex
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from lens.advice.preferences import read_pairs
 from lens.core.errors import LensError
 from lens.data.sources import read_rows
-from tests.helpers.pair_rows import BAD, GOOD, read
+from tests.helpers.pair_rows import read
 
 ASKED, THEN = "How do I do it?", "And what is that?"
 LONG, SHORT = "A long and helpful answer.", "A bad one, I fear."
@@ -115,11 +116,46 @@ def test_how_clearly_the_labelled_answer_is_better_grades_it():
     assert len(read_pairs(rows).table) == 3
 
 
-def test_rows_of_another_status_are_warned_of():
-    row = {"prompt": ASKED, "chosen": GOOD, "rejected": BAD}
-    rows = [row | {"AssignmentStatus": status} for status in ("Approved", "Rejected")]
-    assert read(*rows)[1].telling == ["AssignmentStatus"]
-    assert read(*rows[:1])[1].telling == []
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("AssignmentStatus", ["Approved", "Rejected"]), ("discard", [False, True]), ("is_spam", "01")],
+)
+def test_rows_that_may_not_count_are_asked_about(tmp_path, capsys, monkeypatch, name, values):
+    row = {"prompt": ASKED, "chosen": LONG, "rejected": SHORT}
+    rows = [row | {name: value} for value in values]
+    path = tmp_path / "x.jsonl"
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in rows))
+    with pytest.raises(LensError, match=rf"`{name}` says of rows that they do not count") as error:
+        read_pairs(path)
+    assert len(read_pairs(path, columns={name: ""})) == 2
+    command = shlex.split(str(error.value).rpartition("they do not: ")[2])
+    monkeypatch.setattr("sys.argv", ["-c", command[3]])
+    exec(command[2], {})
+    assert json.loads(capsys.readouterr().out) == rows[0]
+    assert len(read(rows[0])[0]) == 1
+
+
+@pytest.mark.parametrize("name", ["probability", "win_rate", "label"])
+def test_shares_beside_a_pair_grade_it(name):
+    row = {"prompt": ASKED, "chosen": LONG, "rejected": SHORT}
+    found = read_pairs([row | {name: share} for share in (0.9, 0.5)], labels="soft")
+    assert found.table["label"].tolist() == [0.9, 0.5]
+    assert "the pair is turned round where it is below 0.5: " in refusal(row | {name: 0.2})
+
+
+def test_votes_in_numbers_are_asked_about():
+    rows = [
+        {"prompt": ASKED, "response_a": LONG, "response_b": SHORT, "votes": votes}
+        for votes in ([0, 0, 1], [0, 1, 1])
+    ]
+    commands = [json.loads(each) for each in re.findall(r"--columns '(\{.*?\})'", refusal(*rows))]
+    chosen = [read(*rows, columns=columns)[0]["chosen"].tolist() for columns in commands]
+    assert chosen == [[LONG, SHORT], [SHORT, LONG]]
+
+
+def test_a_half_or_a_sign_is_a_tie_beside_words():
+    row = {"prompt": ASKED, "response_a": LONG, "response_b": SHORT}
+    assert read(*(row | {"winner": label} for label in ("A", "=", 0.5)))[1].ties == 2
 
 
 def test_the_lines_of_qualtrics_below_the_names_are_no_rows(tmp_path):

@@ -133,6 +133,7 @@ REFUSED = {
         chosen=["Q: How are you? A: good"] * 2,
         rejected=["Q: How are you? A: bad"] * 2,
     ),
+    "require_rows_count": pairs(status=["submitted", "discarded"]),
     "require_no_media": pairs(image=[{"path": "a.png"}] * 2),
     "_require_turn": pairs(system=["gpt-4", "llama-2"]),
     "side_columns": both(output_1=TWO, output_2=TWO[::-1], winner=["a", "b"]),

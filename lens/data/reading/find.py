@@ -6,10 +6,7 @@ from typing import Any
 from lens.core.errors import LensError
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
 from lens.data.reading.missing import no_form
-from lens.data.reading.naming import (
-    list_of_answers,
-    named_columns,
-)
+from lens.data.reading.naming import list_of_answers, named_columns
 from lens.data.reading.paired import pair_columns
 from lens.data.reading.prompts import empty_parts, filled_later, instead, prompt_columns
 from lens.data.reading.repeated import require_texts_once
@@ -29,7 +26,7 @@ from lens.data.reading.ties import (
     unsigned_strength,
     winner_columns,
 )
-from lens.data.reading.unused import require_no_media, require_turns_read, unused_columns
+from lens.data.reading.unused import require_nothing_lost, unused_columns
 from lens.data.texts.cells import Row, is_empty, lacks_text, listed
 from lens.data.texts.conversations import interleaved, is_whole
 from lens.data.texts.cures import asked, either
@@ -175,9 +172,8 @@ def _found_form(rows: list[Row], given: dict[str, str], scoring: str) -> Reading
     names = names_of(named, given)
     how = replace(how, instead=instead(names, parts.get("prompt"), how.used))
     require_one_spelling(names, roles, how.used, named[0][0])
-    require_turns_read(names, parts, how.used, named[0][0])
     require_texts_once(names, how.columns, given)
-    require_no_media(names, how.used, named[0][0])
+    require_nothing_lost(names, parts, how.used, given)
     unused, telling = unused_columns(names, how.used | by_name)
     return replace(how, unused=unused, telling=telling, empty=empty_parts(names, how.used))
 

@@ -26,6 +26,7 @@ STRENGTHS: tuple[str, ...] = (
     "gap",
     "delta",
 )
+SHARES = ("label", "probability", "preference_probability", "win_rate", "share", "vote_share")
 COUNTED = {"votes", "count", "number"}
 ABOUT = {"tie", "ties", "tied", "draw"}
 JUDGING = {"status", "label", "verdict", "winner", "preference", "judgement", "judgment", "result"}
@@ -135,9 +136,10 @@ def graded_columns(names: Names, taken: set[str], pair: tuple[str, str]) -> dict
     if {"votes_for", "votes_against"} <= counts.keys():
         _require_more_votes(names, counts, pair)
         return counts
-    if "label" in given and _all_within(names, given["label"], 0, 1):
-        _require_none_below(names, given["label"], 0.5, pair, "first_share")
-        return {"share": given["label"]}
+    share = next((given[called] for called in SHARES if called in given), None)
+    if share and _all_within(names, share, 0, 1):
+        _require_none_below(names, share, 0.5, pair, "first_share")
+        return {"share": share}
     strength = next((given[called] for called in (*STRENGTHS, "label") if called in given), None)
     if strength is None or not names.is_numeric(strength):
         return {}

@@ -1,10 +1,11 @@
 """Columns that a reading leaves out: which they are, and which of them may not be left out."""
 
+import json
 from collections.abc import Iterable
 
 from lens.core.errors import LensError
 from lens.data.texts.cells import listed
-from lens.data.texts.cures import command, either
+from lens.data.texts.cures import anew, command, either
 from lens.data.texts.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of, words_of
 from lens.data.texts.turns import (
     CONTENT_KEYS,
@@ -18,7 +19,8 @@ from lens.data.texts.turns import (
 MEDIA = {"image", "img", "picture", "photo", "screenshot", "video", "audio", "sound", "pixel"}
 FILED = {"path", "url", "file", "filename", "name", "byte", "base64", "b64", "value", "data", "id"}
 LEFT_OUT = {"rejected", "discarded", "invalid", "deleted", "cancelled", "canceled", "draft"}
-LEFT_OUT |= {"excluded", "spam", "failed", "skipped", "flagged"}  # of rows, by their status
+LEFT_OUT |= {"discard", "exclude", "excluded", "ignored", "removed", "skip", "skipped", "spam"}
+YES = {"true", "yes", "1"}
 SOME = 50  # rows in which fields of messages are looked for
 READ = {*ROLE_KEYS, *CONTENT_KEYS, *TOOL_KEYS}
 WORDY = 4  # words from which on a cell says more than where its row comes from
@@ -58,13 +60,11 @@ def is_bookkeeping(name: str) -> bool:
 
 def says_more(names: Names, name: str) -> bool:
     """Whether a column is no bookkeeping by its name, or names other columns, such as the answer
-    that an annotator prefers, or says of rows that they do not count, or holds whole sentences."""
+    that an annotator prefers, or holds turns or whole sentences."""
     if not is_bookkeeping(str(name)) and not is_bookkeeping(str(name).split(".")[0]):
         return True
     values = names.values(name)
     if any(isinstance(value, str) and canonical(value) in names.known for value in values):
-        return True
-    if any(canonical(value) in LEFT_OUT for value in values):
         return True
     wordy = [len(text_of(value).split()) >= WORDY for value in values]
     return sum(wordy) > len(values) / 2
@@ -76,6 +76,34 @@ def _is_repeated(names: Names, name: str, used: set[str]) -> bool:
         any(text_of(row.get(name)).strip() in text_of(row.get(other)) for other in used)
         for _, row in names.rows
     )
+
+
+def require_nothing_lost(
+    names: Names, parts: dict[str, str], used: set[str], given: dict[str, str]
+) -> None:
+    """LensError where a column that is not read may change what the rows mean: turns of the prompt,
+    images and the like, or that a row does not count. `given` are the user's names for columns."""
+    place = names.rows[0][0]
+    require_turns_read(names, parts, used, place)
+    require_no_media(names, used, place)
+    require_rows_count(names, used, given, place)
+
+
+def require_rows_count(names: Names, used: set[str], given: dict[str, str], place: str) -> None:
+    """LensError where a column says of some rows that they were discarded or the like."""
+    for name in names.names:
+        words = {*words_of(name)}
+        out = LEFT_OUT if "status" in words else YES if words & LEFT_OUT else ()
+        said = sorted({str(each) for each in names.values(name) if canonical(each) in out})
+        if not said or name in used:
+            continue
+        called = json.dumps(given.get(name) or name, ensure_ascii=False)
+        listed_so = json.dumps(said, ensure_ascii=False)
+        without = anew(place, "row", f"str(row.get({called})) not in {listed_so}")
+        raise LensError(
+            f"{place}: `{name}` says of rows that they do not count (such as {said[0]!r:.40}). "
+            f"{either(place, {'they count all the same': {name: ''}})} -- they do not: {without}"
+        )
 
 
 def require_no_media(names: Names, used: set[str], place: str) -> None:

@@ -18,7 +18,7 @@ TOKEN = re.compile(
     r"|(?P<open>[\[({])|(?P<close>[\])}])|(?P<mark>[,:=])|(?P<blank>\s+)",
     re.DOTALL,
 )
-WRITTEN = re.compile(r"(?P<number>-?\d+(?:[.,]\d+)?)\s*(?:%|/\s*(?:5|7|10|100))?")
+WRITTEN = re.compile(r"(?P<number>-?\d+(?:[.,]\d+)?)\s*(?:%|stars?|points?|/\s*(?:5|7|10|100))?")
 SCALE = re.compile(r"^-?[\d.,]+\s*(%|/\s*\d+)$")
 DECIMAL = re.compile(r"-?(?:\d+,\d{1,2}|0,\d+)")  # no comma between thousands
 # Words that rate an answer, a line for each worth, from the worst on.
@@ -38,7 +38,7 @@ SCALES = [
 ]
 WORDS = {"true": "True", "false": "False", "null": "None", "nan": "None", "NaN": "None"}
 _ALIKE = {"equal", "same", "similar", "comparable", "equivalent", "alike"}
-_TIES = {"tie", "tied", "draw", "both", "neither", "neutral", "a=b", "b=a", "[[c]]", "even"}
+_TIES = {"tie", "tied", "=", "draw", "both", "neither", "neutral", "a=b", "b=a", "[[c]]", "even"}
 _TIES |= {"[[a=b]]", "[[b=a]]", "[[tie]]"}
 _TIES |= {"nopreference", "nodifference", "nowinner", "neitherisbetter", "noclearwinner"}
 _TIES |= {

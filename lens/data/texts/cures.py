@@ -124,11 +124,13 @@ def look(place: str) -> str:
     return f"Look at it: python -c {shlex.quote(code)} {shlex.quote(name)}"
 
 
-def anew(place: str, change: str) -> str:
-    """The command that writes all rows anew; `change` is what a `row` becomes, as Python."""
+def anew(place: str, change: str, keep: str = "") -> str:
+    """The command that writes all rows anew, or those to `keep`; `change` is what a `row` becomes.
+    Both are Python."""
+    chosen = f" if {keep}" if keep else ""
     source = file_of(place)
     if source is None:
-        return f"rows = [{change} for row in rows]"
+        return f"rows = [{change} for row in rows{chosen}]"
     rows, name = _rows_of(source)
     stem = name.removesuffix(".gz").rpartition(".")[0] or PurePath(name).name
     given, out = shlex.quote(name), shlex.quote(f"{stem}.new.jsonl")
@@ -137,7 +139,7 @@ def anew(place: str, change: str) -> str:
     code = (
         "import json, sys; from lens.data.sources import read_source; "
         f"{'from lens.data.texts.cells import listed; ' * ('listed(' in change)}"
-        f"print(*[json.dumps({change}) for _, row in {rows}], sep=chr(10))"
+        f"print(*[json.dumps({change}) for _, row in {rows}{chosen}], sep=chr(10))"
     )
     return f"python -c {shlex.quote(code)} {given} > {out}".removesuffix("  > ")
 

@@ -19,6 +19,8 @@ def labels(names: Names, sides: tuple[str, str], *but: str) -> Readings:
     free = _free(names, (*sides, *but, *names.all(("text",))))
     voted = [path for name in free for path in _votes(name, names.values(name), sides)]
     found = {f"`{path}` are votes": {"votes": path} for path in voted}
+    for name in free:
+        found |= _counted(name, names, sides)
     found, judged = found | _values_of_sides(names, sides, free), set[str]()
     for columns in found.values():
         judged.update(columns.values())
@@ -31,6 +33,22 @@ def labels(names: Names, sides: tuple[str, str], *but: str) -> Readings:
         if not any(_holds_more(value) for value in values):
             found |= _label(name, names, {text_of(value).casefold() for value in values})
     return dict([*found.items()][:MOST])
+
+
+def _counted(name: str, names: Names, sides: tuple[str, str]) -> Readings:
+    """A column of lists in which each annotator's vote is 0 or 1, or 1 or 2."""
+    lists = [listed(value) or [None] for value in names.values(name)]
+    said = {str(vote) for votes in lists for vote in votes}
+    a, b = sides
+    if said == {"1", "2"}:
+        return {f"`{name}` are votes, 1 for `{a}` and 2 for `{b}`": {"votes": name}}
+    if said != {"0", "1"} or all(len(votes) < 3 for votes in lists):
+        return {}
+    turned = {"first": b, "second": a}
+    return {
+        f"`{name}` are votes, 0 for `{a}` and 1 for `{b}`": {"better_response_id": name},
+        f"`{name}` are votes, 1 for `{a}` and 0 for `{b}`": turned | {"better_response_id": name},
+    }
 
 
 def _holds_more(value: object) -> bool:

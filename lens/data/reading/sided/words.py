@@ -42,7 +42,7 @@ def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, flo
     verdicts = {*BRACKETED.findall(str(value))}
     value = verdicts.pop() if len(verdicts) == 1 else value
     word = word_of(value).strip("().:,;*\"'`")
-    if is_tie(value):
+    if is_tie(value) or word in ("0.5", "\N{VULGAR FRACTION ONE HALF}"):
         return None, None
     short = told_apart(columns)
     for place in (0, 1):
