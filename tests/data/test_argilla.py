@@ -214,3 +214,11 @@ def test_json_lines(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(flat_1(said("response-2"))) + "\n")
     assert to_pairs(read_rows(path))[0][0][1]["chosen"] == GOOD
+
+
+def test_a_flat_record_of_version_2_may_hold_a_suggestion_alone():
+    row = {"id": "1", "_server_id": "s", "prompt": "q", "response_1": "good", "response_2": "bad"}
+    row |= {"preference.suggestion": "response_1", "preference.suggestion.agent": "gpt"}
+    [(_, pair)], report = to_pairs([("f, row 1", row)])
+    assert (pair["chosen"], pair["rejected"]) == ("good", "bad")
+    assert report.judgements["rows judged by a model alone"] == 1

@@ -276,3 +276,19 @@ def test_what_annotators_words_mean_is_counted():
         "right": {"means": "`answer2` is better", "rows": 2},
         "left": {"means": "`answer1` is better", "rows": 1},
     }
+
+
+@pytest.mark.parametrize(
+    ("ends", "better"), [("1_is_first_7_is_second", BAD), ("1_is_second_7_is_first", GOOD)]
+)
+def test_a_scale_about_both_answers_is_read_by_its_ends(ends, better):
+    rows = [
+        task(annotation({"rating": 2}, name="lik"), annotation({"rating": 4}, by=2, name="lik"))
+    ]
+    rows += [task(annotation({"rating": 6}, name="lik"), number=2)]
+    with pytest.raises(LensError, match=rf"1 means `answer1`, 7 means.*{ends}"):
+        read(*rows)
+    pairs, report = read(*rows, columns={ends: "lik"}, graded=True)
+    assert [pair["chosen"] for _, pair in pairs] == [better, {BAD: GOOD, GOOD: BAD}[better]]
+    assert [pair["strength"] for _, pair in pairs] == pytest.approx([1.0, 2.0])
+    assert (pairs[0][1]["scale"], pairs[0][1]["votes_tied"], report.meanings) == (3, 1, {})

@@ -165,6 +165,7 @@ REFUSED = {
     "choose: the worse": [task(("which_is_worse", "answer1"))],
     "choose: words": [task(("mood", "sunny"))],
     "choose: numbers": [TASK | {"annotations": [{"result": [NUMBER]}]}],
+    "choose: a scale": [TASK | {"annotations": [{"result": [NUMBER | {"value": {"number": 6}}]}]}],
     "rated_alone": stars("helpful", "honest"),
     "judged_rows": [task(("p", "tie"))],
 }

@@ -57,7 +57,7 @@ def _reader(rows: list[Row]) -> Callable | None:
     first = rows[0][1]
     if isinstance(first.get("fields"), dict) and {"responses", "suggestions"} & set(first):
         return _nested
-    if any(RESPONSES.fullmatch(str(name)) for name in first) and "_server_id" in first:
+    if "_server_id" in first and any(re.search(r"\.(responses|suggestion)$", n) for n in first):
         return _flat_2
     columns = {name for _, row in rows for name, value in row.items() if _is_responses(value)}
     suggested = {m[1] for name in first if (m := re.fullmatch(r"(.+)-suggestion", str(name)))}

@@ -35,7 +35,7 @@ from lens.data.reading.sided import offered
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row, row_id
 from lens.data.texts.cures import either
-from lens.data.texts.names import PROMPTS, Names
+from lens.data.texts.names import ENDS, PROMPTS, Names
 
 LISTED = STEMS | {"item", "items", "option", "options", "results"}
 ADDED = ("response_a", "response_b", "winner")
@@ -83,6 +83,7 @@ def judged_rows(
     said = [one for each in votes for given in each.values() for one in given]
     grades = [abs(steps) for _, steps in said if steps]
     scale = max(grades) if grades and min(grades) < max(grades) else None
+    scale = STRONGEST if any(map(ENDS.fullmatch, chosen)) else scale
     counts = Counter(annotators=len({who for who, _ in said if who is not None}))
     questions = [name for name, value in rows[0][1].items() if isinstance(value, Question)]
     made, known = [], []
@@ -116,7 +117,7 @@ def judged_rows(
                 for (_, row), each in zip(rows, answers, strict=True)
                 for question, about in chosen.items()
                 for one in row[question].said
-                if about is None
+                if about is None and not ENDS.fullmatch(question)
             ],
             best,
         ),

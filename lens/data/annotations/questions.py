@@ -4,17 +4,19 @@ A question whose name asks for the worse answer, or whose ratings may be better 
 read the other way round in silence.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 
 from lens.core.errors import LensError
 from lens.data.annotations.answers import STRONGEST, find_verdict, position, rating, sign, words
+from lens.data.reading.sided.ambiguous import OTHER_ENDS, ends_of_scale
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row
 from lens.data.texts.cells import is_unjudged
 from lens.data.texts.cures import either
-from lens.data.texts.names import WORSE
+from lens.data.texts.names import ENDS, WORSE
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
 TURNED = "worse"  # the name of a question, if given, that asks which answer is worse
@@ -51,8 +53,9 @@ def choose(rows: list[Row], answers: list[Answers], given: set[str]) -> dict[str
     one may be meant, or where a name leaves open whether the better answer or the worse one is."""
     place, first = rows[0]
     names = [name for name, value in first.items() if isinstance(value, Question)]
-    if TURNED in given and TURNED in names:
-        return {TURNED: None}
+    for told in names:
+        if told in given and (told == TURNED or ENDS.fullmatch(told)):
+            return {told: None}
     comparing = [name for name in names if _compares(rows, answers, name)]
     preferred = [name for name in comparing if str(name).casefold() in PREFERRED]
     decides = (preferred or comparing)[:1] if 1 in (len(preferred), len(comparing)) else []
@@ -72,15 +75,20 @@ def choose(rows: list[Row], answers: list[Answers], given: set[str]) -> dict[str
     if rated := _ratings(rows, answers, names, given):
         return rated
     seen = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
-    numbers = {
-        f"1 in `{name}` means the first answer, 2 the second": {"preference": name}
-        for name, value in seen.items()
-        if value in (1, 2)
-    }
+    numbers: dict[str, dict[str, str]] = {}
+    for name in names:
+        found = {rating(value) for value in _unread(rows, answers, name)}
+        graded = {value for value in found if value is not None}
+        if graded <= {1, 2} and graded == found:
+            numbers[f"1 in `{name}` means the first answer, 2 the second"] = {"preference": name}
+        elif graded == found and min(graded) >= 0 and len(answers[0]) == 2:
+            one, other = (key for key, _ in answers[0])
+            numbers |= ends_of_scale((one, other), name, graded)
     raise LensError(
         f"{place}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
         f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
         "needs the answers' names, left and right, a ranking, or a rating for each answer. "
+        + OTHER_ENDS * any("_is_" in role for columns in numbers.values() for role in columns)
         + either(place, numbers)
     )
 
@@ -144,8 +152,19 @@ def _unread(rows: list[Row], answers: list[Answers], name: str) -> list:
 
 def margins_of(name: str, value: object, answers: Answers) -> Margins | None:
     """How a verdict, a ranking or a set of chosen answers compares them; None if it is neither."""
+    if ends := ENDS.fullmatch(name):
+        return _on_a_scale(ends, rating(value))
     found = _margins(name, value, [name for name, _ in answers])
     return {pair: -steps for pair, steps in found.items()} if found and name == TURNED else found
+
+
+def _on_a_scale(ends: re.Match, value: float | None) -> Margins | None:
+    """How a number on a scale compares two answers, whose ends the user told."""
+    low, high = int(ends["low"]), int(ends["high"])
+    if value is None or not low <= value <= high:
+        return None
+    steps = STRONGEST * (1 - 2 * (value - low) / (high - low))
+    return {(0, 1): steps if ends["best"] == "first" else -steps}
 
 
 def _margins(name: str, value: object, names: list[str]) -> Margins | None:

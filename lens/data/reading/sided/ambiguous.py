@@ -9,6 +9,7 @@ from lens.data.texts.cures import either
 from lens.data.texts.names import GRADES, Names, canonical
 
 SIDES = ("first", "second")
+OTHER_ENDS = "If the scale ends elsewhere, put its ends in place of these. "
 HELPSTEER = 3.0  # the largest strength on its cards
 SHARES = {"win_rate", "probability", "share"}  # also in percent
 TOPS = (5, 7, 9, 10, 100)  # of scales from 0 or 1 on
@@ -77,20 +78,26 @@ def of_scale(columns: tuple[str, str], ends: tuple[float, float], low: int) -> s
     return f"{', '.join(said)}, {sum(ends) / 2:g} a tie"
 
 
-def without_zero(columns: tuple[str, str], label: str, found: set[float], place: str) -> LensError:
-    """That a scale such as 1 to 7 does not say where it ends, nor which end means which answer."""
+def ends_of_scale(columns: tuple[str, str], label: str, found: set[float]) -> dict[str, dict]:
+    """What a label's values may mean on usual scales that hold them, with the columns that say so,
+    for either answer at the low end."""
     low, high = int(min(found) >= 1), max(found)
     tops = [top for top in TOPS if top >= high][:1] or [math.ceil(high)]
     tops = [int(high), *tops] if min(found) == low and high == int(high) else tops
-    meant = {
+    return {
         of_scale(columns, (low, top), side): {
             f"{low}_is_{SIDES[side]}_{top}_is_{SIDES[1 - side]}": label
         }
         for top in dict.fromkeys(tops)
         for side in (0, 1)
     }
+
+
+def without_zero(columns: tuple[str, str], label: str, found: set[float], place: str) -> LensError:
+    """That a scale such as 1 to 7 does not say where it ends, nor which end means which answer."""
+    meant = ends_of_scale(columns, label, found)
     return LensError(
         f"{place}: `{label}` grades `{columns[0]}` and `{columns[1]}` by {min(found):g} to "
-        f"{high:g}, and nothing says where the scale ends and which end is for which answer. "
-        f"If it ends elsewhere, put its ends in place of these. {either(place, meant)}"
+        f"{max(found):g}, and nothing says where the scale ends and which end is for which answer. "
+        f"{OTHER_ENDS}{either(place, meant)}"
     )
