@@ -283,12 +283,12 @@ def test_what_annotators_words_mean_is_counted():
 )
 def test_a_scale_about_both_answers_is_read_by_its_ends(ends, better):
     rows = [
-        task(annotation({"rating": 2}, name="lik"), annotation({"rating": 4}, by=2, name="lik"))
+        task(annotation({"rating": 2}, name="scale"), annotation({"rating": 4}, by=2, name="scale"))
     ]
-    rows += [task(annotation({"rating": 6}, name="lik"), number=2)]
+    rows += [task(annotation({"rating": 6}, name="scale"), number=2)]
     with pytest.raises(LensError, match=rf"1 means `answer1`, 7 means.*{ends}"):
         read(*rows)
-    pairs, report = read(*rows, columns={ends: "lik"}, graded=True)
+    pairs, report = read(*rows, columns={ends: "scale"}, graded=True)
     assert [pair["chosen"] for _, pair in pairs] == [better, {BAD: GOOD, GOOD: BAD}[better]]
     assert [pair["strength"] for _, pair in pairs] == pytest.approx([1.0, 2.0])
     assert (pairs[0][1]["scale"], pairs[0][1]["votes_tied"], report.meanings) == (3, 1, {})

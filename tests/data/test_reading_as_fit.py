@@ -38,6 +38,8 @@ def scored(rows, how=score_rows):
     return {*map(tuple, model.encoder.seen)}, added
 
 
+SIDES, TURNS = ("chosen", "rejected"), {"a": BAD, "b": GOOD}
+PARTS = [{"role": "model", "parts": [{"text": text}]} for text in ("x", "y")]
 FORMS = {f"pair: {name}": row for name, (row, _) in PAIRS.items()}
 FORMS |= {
     f"list: {name}": row
@@ -61,6 +63,16 @@ FORMS |= {
     | {"annotations": [{"rating": 4}, {"rating": 1}]},
     "speakers of HH": {"prompt": "\n\nHuman: q", "chosen": "\n\nAssistant: x"}
     | {"rejected": "\n\nAssistant: y"},
+    "strength": judged("letters", "winner", "B")[0] | {"strength": 2},
+    "MT-Bench": {"turn": 1, "winner": "model_b"}
+    | {f"conversation_{side}": [*ASKED, answer, *ASKED, GOOD] for side, answer in TURNS.items()},
+    "Gemini": {"contents": [{"role": "user", "parts": [{"text": "q"}]}]}
+    | {"completions": [{"score": s, "completion": said} for s, said in enumerate(PARTS)]},
+    "Alpaca": {side: f"### Instruction:\nq\n\n### Response:\n{side}" for side in SIDES},
+    "gpt-oss": {
+        side: f"<|start|>user<|message|>q<|end|><|start|>assistant<|message|>{side}<|return|>"
+        for side in SIDES
+    },
     "lists of turns": {"prompt": ["q", "r"], "response_a": ["w", "x"], "response_b": ["y", "z"]}
     | {"winner": "A"},
 }
@@ -199,6 +211,18 @@ def as_summaries(prompt, good, bad):
     return {"info": info, "summaries": [{"text": bad}, {"text": good}], "choice": 1}
 
 
+def as_strength(prompt, good, bad):
+    sides = {"response_a": bad, "response_b": good}
+    return {"prompt": prompt, **sides, "winner": "B", "strength": 2, "is_swapped": False}
+
+
+def as_template(prompt, good, bad):
+    mark = "<|start_of_role|>{}<|end_of_role|>{}<|end_of_text|>"
+    asked = mark.format("user", prompt)
+    sides = {"chosen": good, "rejected": bad}
+    return {side: asked + mark.format("assistant", text) for side, text in sides.items()}
+
+
 def as_label_studio(prompt, good, bad):
     told = {"value": {"selected": "right"}, "from_name": "p", "to_name": "answer1,answer2"}
     data = {"prompt": prompt, "answer1": bad, "answer2": good}
@@ -213,7 +237,7 @@ def as_argilla(prompt, good, bad):
 
 
 FORMED = [as_pair, as_label, as_scale, as_list, as_messages, as_objects, as_rated_objects]
-FORMED += [as_votes, as_summaries, as_label_studio, as_argilla]
+FORMED += [as_strength, as_template, as_votes, as_summaries, as_label_studio, as_argilla]
 WRITERS = {
     "x.csv": lambda frame: frame.to_csv(index=False).encode(),
     "y.csv": lambda frame: frame.to_csv(index=True, sep=";", lineterminator="\r\n").encode(
