@@ -82,10 +82,10 @@ def judged_rows(
     votes = [_votes(row, chosen, each) for (_, row), each in zip(rows, answers, strict=True)]
     said = [one for each in votes for given in each.values() for one in given]
     grades = [abs(steps) for _, steps in said if steps]
-    scale = max(grades) if grades and min(grades) < max(grades) else None
-    scale = STRONGEST if any(map(ENDS.fullmatch, chosen)) else scale
-    counts = Counter(annotators=len({who for who, _ in said if who is not None}))
-    questions = [name for name, value in rows[0][1].items() if isinstance(value, Question)]
+    told = any(map(ENDS.fullmatch, chosen))  # a scale, by its ends
+    scale = STRONGEST if told else max(grades) if len({*grades}) > 1 else None
+    counts = Counter(annotators=len({who for who, _ in said} - {None}))
+    questions = [n for n, value in rows[0][1].items() if isinstance(value, Question)]
     made, known = [], []
     for (place, row), each, found in zip(rows, answers, votes, strict=True):
         counts.update(row[next(iter(chosen))].left_out)
@@ -94,8 +94,7 @@ def judged_rows(
         for (i, j), about in _paired(found, len(each), select, scale):
             counts["votes"] += sum(about[name] for name in VOTES)
             key = {"id": f"{row_id(place, row)}-{i + 1}-{j + 1}"} if len(each) > 2 else {}
-            sides = dict(zip(ADDED, (each[i][1], each[j][1], "a"), strict=True))
-            made.append((place, fields | key | sides))
+            made.append((place, fields | key | _sides(each[i][1], each[j][1])))
             known.append(about)
     if all("tie" in about for about in known):
         raise LensError(
@@ -103,7 +102,7 @@ def judged_rows(
             f"{counts['rows nobody judged']} rows not judged). Label answers that differ."
         )
     best = "worse" if TURNED in chosen else "better"
-    says = "rate" if None not in chosen.values() else f"says which is {best} of"
+    says = f"says which is {best} of" if None in chosen.values() else "rate"
     return Judged(
         made,
         columns | {name: name for name in ADDED},
@@ -117,11 +116,15 @@ def judged_rows(
                 for (_, row), each in zip(rows, answers, strict=True)
                 for question, about in chosen.items()
                 for one in row[question].said
-                if about is None and not ENDS.fullmatch(question)
+                if about is None and not told
             ],
             best,
         ),
     )
+
+
+def _sides(better: object, worse: object) -> dict:
+    return dict(zip(ADDED, (better, worse, "a"), strict=True))
 
 
 def _renamed(
