@@ -77,13 +77,15 @@ def choose(rows: list[Row], answers: list[Answers], given: set[str]) -> dict[str
     seen = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
     numbers: dict[str, dict[str, str]] = {}
     for name in names:
-        found = {rating(value) for value in _unread(rows, answers, name)}
-        graded = {value for value in found if value is not None}
-        if graded <= {1, 2} and graded == found:
-            numbers[f"1 in `{name}` means the first answer, 2 the second"] = {"preference": name}
-        elif graded == found and min(graded) >= 0 and len(answers[0]) == 2:
+        said = [rating(value) for value in _unread(rows, answers, name)]
+        found = {value for value in said if value is not None}
+        if None in said or not said:
+            continue
+        if found <= {1, 2}:
+            numbers |= {f"1 in `{name}` means the first answer, 2 the second": {"preference": name}}
+        elif min(found) >= 0 and len(answers[0]) == 2:
             one, other = (key for key, _ in answers[0])
-            numbers |= ends_of_scale((one, other), name, graded)
+            numbers |= ends_of_scale((one, other), name, found)
     raise LensError(
         f"{place}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
         f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
