@@ -78,14 +78,14 @@ def choose(rows: list[Row], answers: list[Answers], given: set[str]) -> dict[str
     numbers: dict[str, dict[str, str]] = {}
     for name in names:
         said = [rating(value) for value in _unread(rows, answers, name)]
-        found = {value for value in said if value is not None}
+        values = [value for value in said if value is not None]
         if None in said or not said:
             continue
-        if found <= {1, 2}:
+        if {*values} <= {1, 2}:
             numbers |= {f"1 in `{name}` means the first answer, 2 the second": {"preference": name}}
-        elif min(found) >= 0 and len(answers[0]) == 2:
+        elif min(values) >= 0 and len(answers[0]) == 2:
             one, other = (key for key, _ in answers[0])
-            numbers |= ends_of_scale((one, other), name, found)
+            numbers |= ends_of_scale((one, other), name, {*values})
     raise LensError(
         f"{place}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
         f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
