@@ -101,7 +101,7 @@ def draw(advice: Advice) -> "Figure":
     figures.plain_sizes(right, [*curve.sizes, *curve.ahead])
     right.axhline(50, color="#999999", linestyle=":", linewidth=0.8)
     right.minorticks_off()
-    right.set_xlabel("labelled pairs (hollow: extrapolated)")
+    right.set_xlabel("pairs (hollow: extrapolated)")
     right.set_ylabel("held-out accuracy, %")
     right.set_title(f"{curve.recipe}: more labels")
     return fig
