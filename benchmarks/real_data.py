@@ -3,10 +3,13 @@
     python benchmarks/real_data.py DATA FOLDER
 
 DATA holds hh_rlhf/pairs.jsonl.gz (`id, subset, prompt, chosen, rejected`) and bon16/pool.jsonl.gz
-(`dataset, instruction, candidates[output, gold]`, 11 of them judged). FOLDER gets the study's pairs
-(`harmless.jsonl`, `helpful.jsonl`), pairs of other prompts for the gold model (`gold.jsonl`), short
-prompts of the pool with their judged answers (`pool.jsonl`) and `report.json`, which counts them.
-Prompts count as one where their first turns are alike.
+(`dataset, instruction, candidates[output, gold]`, 11 of them judged). FOLDER gets the pairs of the
+two studies (`own_answers.jsonl`, `helpful.jsonl`), all that is left of other prompts for the gold
+model (`gold.jsonl`), short prompts of the pool with their judged answers (`pool.jsonl`) and
+`report.json`, which counts them. Prompts count as one where their first turns are alike.
+
+All pairs are of the helpful subsets: a head trained on those orders 41 % of harmless-base's pairs as
+labelled, so that one gold model cannot serve both.
 """
 
 import json
@@ -20,11 +23,12 @@ from lens.data.pairs import group_key, normalise_pairs
 from lens.data.sources import read_rows
 from lens.files.artifacts import write_json, write_text
 
-STUDY = {"harmless": ("harmless-base", 1300), "helpful": ("helpful-base", 450)}  # subset, pairs
-# Of each subset, at most.
-GOLD = {"harmless-base": 300, "helpful-base": 100, "helpful-rejection-sampled": 60}
-LONGEST = 700  # characters of a prompt with its longer answer, in the study
-LONGEST_GOLD = 1000
+STUDY = {  # subset, pairs, characters of a prompt with its longer answer
+    "own_answers": ("helpful-base", 1300, 800),
+    "helpful": ("helpful-base", 450, 700),
+}
+GOLD = ("helpful-base", "helpful-rejection-sampled", "helpful-online")
+LONGEST_GOLD = 1500  # characters
 POOL_PROMPTS, LONGEST_PROMPT = 60, 300  # characters
 JUDGED = 11  # candidates of the pool with a score
 APART = "helpful_base"  # prompts of the pool that are HH-RLHF's own
@@ -56,13 +60,12 @@ def split_pairs(table: pd.DataFrame, apart: set[str]) -> dict[str, pd.DataFrame]
     which are the pool's."""
     table = table[~table["group"].isin(apart)]
     parts = {}
-    for name, (subset, count) in STUDY.items():
-        fits = table[(table["subset"] == subset) & (table["size"] <= LONGEST)]
+    for name, (subset, count, longest) in STUDY.items():
+        fits = table[(table["subset"] == subset) & (table["size"] <= longest)]
         parts[name] = fits.head(count)
     used = {group for part in parts.values() for group in part["group"]}
     rest = table[~table["group"].isin(used) & (table["size"] <= LONGEST_GOLD)]
-    chosen = [rest[rest["subset"] == subset].head(count) for subset, count in GOLD.items()]
-    return parts | {"gold": pd.concat(chosen)}
+    return parts | {"gold": rest[rest["subset"].isin(GOLD)]}
 
 
 def main(data: str, folder: str) -> None:

@@ -65,12 +65,12 @@ COUNTED = ("texts", "tokens", "texts_shortened")
 
 
 def gold_line():
-    card = read_json(RESULTS / "real_inputs/gold_head/config.json")
+    card = read_json(RESULTS / "real_inputs/gold/config.json")
     held = card["held_out"]["accuracy"]
     mean, low, high = (100 * held[name] for name in ("mean", "low", "high"))
     return (
-        f"Gold model of `real.yaml`: Gemma 3 270M with a linear head, trained on "
-        f"{card['data']['pairs']} human pairs of other prompts. Held-out accuracy by prompt: "
+        f"Gold model of `real.yaml`: all-MiniLM-L6-v2 with a linear head, trained on "
+        f"{card['data']['pairs']:,} human pairs of other prompts. Held-out accuracy by prompt: "
         f"{mean:.1f} % [{low:.1f}, {high:.1f}]."
     )
 

@@ -180,7 +180,10 @@ class Gold(Settings):
     gpu: Gpus
     mem_mb: Memory = USUAL_MEMORY
     batch_tokens: BatchTokens
-    load: LoadSettings
+    load: LoadSettings = Field(
+        description="A sequence classifier with one label, or a folder that `lens fit` saved, of "
+        "which `model` and `device` are read alone: texts are put to it as in its training."
+    )
 
 
 class Split(Settings):

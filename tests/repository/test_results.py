@@ -49,7 +49,7 @@ def test_the_stamp_follows_sizes_but_no_comments(tmp_path):
     assert stamp() == stamps[0]
     config.write_text(config.read_text().replace("seeds: [0,", "seeds: [7,"))
     stamps.append(stamp())
-    data.write_text(data.read_text().replace("LONGEST = ", "LONGEST = 1 + "))
+    data.write_text(data.read_text().replace("LONGEST_GOLD = ", "LONGEST_GOLD = 1 + "))
     stamps.append(stamp())
     assert len(set(stamps)) == 3
 

@@ -43,11 +43,17 @@ def blocks_folder(args):
 
 def model_identity(args, model=None) -> dict[str, str]:
     """Which weights a model has."""
+    from pathlib import Path
+
+    from lens.files.artifacts import sha256
     from lens.language import loading
+    from lens.serving.reward_model import is_fitted
 
     if url := getattr(args, "base_url", None):
         # Whether it still gives the same vectors is tried as they are asked for.
         return {"endpoint": url, "model": args.model}
+    if not model and is_fitted(args.model):  # whose encoder is tried as it is loaded
+        return {"reward": sha256(Path(args.model) / "reward.safetensors")}
     return loading.identity(*(model or (args.model, args.revision, args.trust_remote_code)))
 
 

@@ -161,8 +161,11 @@ def scorer(args):
     from functools import cache
 
     from lens.language import loading
+    from lens.serving.reward_model import is_fitted
 
     loading.set_threads(args.threads)
+    if is_fitted(args.model):
+        return fitted_scorer(args)
 
     @cache
     def loaded():
@@ -174,5 +177,25 @@ def scorer(args):
         tokenizer, model = loaded()
         rewards, tokens, used = score_with(args, tokenizer, model, table, args.candidates)
         return table.assign(gold=rewards), tokens.shortened, used
+
+    return score
+
+
+def fitted_scorer(args):
+    """As `scorer`, for a gold model of `lens fit`. It reads texts as its folder says."""
+    import json
+
+    from lens.serving.reward_model import RewardModel
+
+    names = ("device", "batch_tokens", "trust_remote_code")
+    gold = RewardModel.load(args.model, **options(args, *names))
+
+    def cut() -> int:
+        return gold.encoder.cut if gold.encoder else 0
+
+    def score(table):
+        cut_before = cut()
+        rewards = gold.score([json.loads(text) for text in table["prompt"]], table["response"])
+        return table.assign(gold=rewards), cut() - cut_before, {}
 
     return score
