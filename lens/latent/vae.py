@@ -164,16 +164,20 @@ def train_vaes(
     epochs: int,
     held_out: Sequence[tuple[np.ndarray, np.ndarray]] | None = None,
     patience: int = 0,
+    start: Sequence[VAE] | None = None,
 ) -> list[VAE]:
     """Trains one VAE per (chosen, rejected) of `data`, standardised embeddings [n, d], and seed.
 
-    All are trained at once with Adam; the weights of each depend only on its data and seed. With
+    All are trained at once with Adam; the weights of each depend only on its data and seed, and on
+    the VAE of `start` that it goes on from, if there are some (with new moments of Adam's). With
     `held_out` pairs for each, a VAE stops after `patience` epochs without a better reconstruction
     of them and gets the weights of its best epoch. Raises LensError if a loss is not finite.
     """
     sides = [tuple(map(torch.from_numpy, pair)) for pair in data]
     dim = sides[0][0].shape[1]
     vaes = [seeded(lambda: VAE(dim, hidden, latent, sharing), seed) for seed in seeds]
+    for vae, earlier in zip(vaes, start or [], strict=start is not None):
+        vae.load_state_dict(earlier.state_dict())
     stack = Stack(vaes, learning_rate)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     counts = [len(chosen) for chosen, _ in sides]
