@@ -144,6 +144,21 @@ def test_runs_side_by_side_end_as_they_would_alone(counts, sharing):
             torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
 
 
+def test_training_goes_on_from_the_weights_that_it_is_given():
+    """With steps too small to change anything each run keeps its own; the given VAEs stay."""
+    data, settings = [pairs(seed=0), pairs(seed=1)], {**SETTINGS, "learning_rate": 1e-30}
+    del settings["seed"]
+    earlier = train_vaes(data, seeds=[5, 6], **settings | {"learning_rate": 1e-2})
+    states = [{name: w.clone() for name, w in vae.state_dict().items()} for vae in earlier]
+    later = train_vaes(data, seeds=[7, 8], **settings, start=earlier)
+    anew = train_vaes(data, seeds=[7, 8], **settings)
+    for state, went_on, new, given in zip(states, later, anew, earlier, strict=True):
+        for name, weights in went_on.state_dict().items():
+            assert torch.equal(weights, state[name])
+            assert torch.equal(given.state_dict()[name], state[name])
+        assert not torch.equal(next(new.parameters()), next(went_on.parameters()))
+
+
 def test_training_is_plain_adam_on_the_mean_loss():
     """The loop written out with an ordinary module, as a reader of A.1 would."""
     chosen, rejected = pairs()
