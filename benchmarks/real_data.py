@@ -8,8 +8,8 @@ two studies (`own_answers.jsonl`, `helpful.jsonl`), all that is left of other pr
 model (`gold.jsonl`), short prompts of the pool with their judged answers (`pool.jsonl`) and
 `report.json`, which counts them. Prompts count as one where their first turns are alike.
 
-All pairs are of the helpful subsets. A head trained on those orders 41 % of harmless-base's pairs as
-labelled: one gold model cannot serve both.
+All pairs are of the helpful subsets: a head trained on those orders 41 % of harmless-base as
+labelled, so that one gold model cannot serve both.
 """
 
 import json
