@@ -18,7 +18,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from lens.core.intervals import crossed_interval
 from lens.files.artifacts import read_json, versions, write_table, write_text
+from lens.paper.cells import read_cells
 from lens.paper.method_names import method_name
 from lens.report.render import markdown_table
 
@@ -27,6 +29,7 @@ RESULTS = ROOT / "results"
 BEGIN, END = "<!-- from make real -->\n", "<!-- to here -->\n"
 ROWS = [("original", 1), ("repeat", 4), ("lens", 4), ("lens_converged", 4), ("evidence_probe", 1)]
 TABLES = ("table_1", "table_4")
+SHOWN = " N = 300"
 
 
 def settings_stamp(runs, root=ROOT):
@@ -88,10 +91,24 @@ def page(runs):
     ]
     for run in runs:
         parts.append(f"### {run}.yaml")
-        for title, table in at_largest_n(blocks(run)):
+        for title, table in of_a_few_hundred(blocks(run)):
             parts += [f"**{title}**", markdown_table(*columns(at_largest_scale(table)))]
+        parts.append(picks_line(run))
         parts.append(f"[Every N, scale and column](results_{run}.csv).")
     return "\n\n".join(part.strip() for part in parts)
+
+
+def picks_line(run):
+    """How much better than a random candidate the picks are, on the same prompts: no control."""
+    parts = []
+    for method, scale in ROWS:
+        (folder,) = sorted((RESULTS / run).glob(f"best_of_n/*/*/n300/{method}/x{scale}"))[:1]
+        (cell,) = read_cells([folder])
+        gain = crossed_interval(cell.gold - cell.gold_curve[:, :, 0])
+        parts.append(
+            f"{method_name(method)} {scale}x {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+        )
+    return f"Gold reward of the picks above that of a random candidate: {'; '.join(parts)}."
 
 
 def blocks(run, names=TABLES):
@@ -108,9 +125,9 @@ def parsed(text):
         yield title, [row for row in rows[:-1] if not row[0].startswith(":--")]
 
 
-def at_largest_n(tables):
-    """The last block of each data set and model: sizes grow within them."""
-    return {tuple(title.split(", ")[:2]): (title, table) for title, table in tables}.values()
+def of_a_few_hundred(tables):
+    """The blocks of the N that the pages show: people who have few labels have about so many."""
+    return [(title, table) for title, table in tables if title.split(":")[0].endswith(SHOWN)]
 
 
 def at_largest_scale(table):
@@ -142,10 +159,8 @@ def all_rows(run):
 
 
 def first_table(run):
-    """The five rows of README.md, of Table 1's first model at its largest N."""
-    tables = list(blocks(run, ["table_1"]))
-    model = tables[0][0].split(", ")[1]
-    table = [table for title, table in tables if title.split(", ")[1] == model][-1]
+    """The five rows of README.md, of Table 1's first model."""
+    _, table = of_a_few_hundred(blocks(run, ["table_1"]))[0]
     plain = [[cell.strip("\N{DAGGER}") for cell in row] for row in table]
     by_name = {(row[0], row[1]): row for row in plain}
     rows = [by_name[method_name(method), f"{scale}x"] for method, scale in ROWS]

@@ -74,14 +74,14 @@ def test_the_page_s_rows_are_those_of_the_whole_table():
     assert shown <= known
 
 
-def test_the_page_shows_the_largest_n_and_scale_and_the_file_all(tmp_path, monkeypatch):
+def test_the_page_shows_300_pairs_at_the_largest_scale_and_the_file_all(tmp_path, monkeypatch):
     table = """**a, m, N = 5: best of 3**
 
 | method | scale | gold reward | vs repeat | pair accuracy % | vs repeat |
 | :----- | ----: | ----------: | --------: | --------------: | --------: |
 | plain  |    1x |           0 |         - |              50 |         - |
 
-**a, m, N = 9: best of 3**
+**a, m, N = 300: best of 3**
 
 | method | scale | gold reward | vs repeat | pair accuracy % | vs repeat |
 | :----- | ----: | ----------: | --------: | --------------: | --------: |
@@ -89,20 +89,30 @@ def test_the_page_shows_the_largest_n_and_scale_and_the_file_all(tmp_path, monke
 | lens   |    4x |           2 |        +2 |              52 |        +3 |
 | lens   |   16x |           3 |        +4 |              53 |        +5 |
 
+**a, m, N = 1,300: best of 3**
+
+| method | scale | gold reward | vs repeat | pair accuracy % | vs repeat |
+| :----- | ----: | ----------: | --------: | --------------: | --------: |
+| plain  |    1x |           4 |         - |              54 |         - |
+
 Mean.
 """
     (tmp_path / "r/paper").mkdir(parents=True)
     (tmp_path / "r/paper/table_1.md").write_text(table)
     own = script()
     monkeypatch.setattr(own, "RESULTS", tmp_path)
-    [(title, cells)] = own.at_largest_n(own.blocks("r"))
-    assert title == "a, m, N = 9: best of 3"
+    [(title, cells)] = own.of_a_few_hundred(own.blocks("r"))
+    assert title == "a, m, N = 300: best of 3"
     header, *shown = own.at_largest_scale(cells)
     assert own.columns([header, *shown])[1] == [
         ["plain", "1x", "51", "-", "1", "-"],
         ["lens", "16x", "53", "+5", "3", "+4"],
     ]
     whole = own.all_rows("r")
-    assert whole["setting"].tolist() == ["a, m, N = 5"] + 3 * ["a, m, N = 9"]
-    assert whole["pair accuracy % vs repeat"].tolist() == ["-", "-", "+3", "+5"]
-    assert whole["gold reward vs repeat"].tolist() == ["-", "-", "+2", "+4"]
+    assert whole["setting"].tolist() == [
+        "a, m, N = 5",
+        *3 * ["a, m, N = 300"],
+        "a, m, N = 1,300",
+    ]
+    assert whole["pair accuracy % vs repeat"].tolist() == ["-", "-", "+3", "+5", "-"]
+    assert whole["gold reward vs repeat"].tolist() == ["-", "-", "+2", "+4", "-"]
