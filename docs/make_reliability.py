@@ -73,9 +73,7 @@ def disturbances(found):
 
 
 def determinism(found):
-    return (
-        f"**Another machine.** {found['files_equal']} of {found['files_compared']} files identical."
-    )
+    return f"**Changed surroundings (same machine; other time zone, locale, hash seed, threads and clock).** {found['files_equal']} of {found['files_compared']} files identical."
 
 
 def mutation(found):

@@ -74,7 +74,7 @@ def sentence(result: Backtest) -> str:
     if result.difference is None:
         return (
             f"Choosing which pairs to label cannot be tested on {result.pairs:,} pairs "
-            f"({LEAST} are needed): `lens next` chooses as did best on public data."
+            f"({LEAST} are needed): `lens next` uses the rule that did best on public data."
         )
     points = (
         f"{100 * result.difference.mean:+.1f} points [{100 * result.difference.low:+.1f}, "
@@ -89,10 +89,10 @@ def sentence(result: Backtest) -> str:
         )
     return {
         "harm": f"{start}, chosen labels do worse than random ones ({points}): label at random.",
-        "no difference": f"{start}, no difference is detectable between chosen and random labels "
+        "no difference": f"{start}, no detectable difference between chosen and random labels "
         f"({points}): label at random.",
         "too few": f"{start}, there are too few labels to tell whether choosing helps "
-        f"({points}): `lens next` chooses as did best on public data.",
+        f"({points}): `lens next` uses the rule that did best on public data.",
     }[result.verdict]
 
 

@@ -138,7 +138,7 @@ def _trained_on(pairs: EmbeddedPairs, usable: np.ndarray) -> dict:
 
 
 def held_out_flags(margins: np.ndarray, held: dict) -> list[tuple[str, str]]:
-    """Flags of held-out margins [rounds, N]: ties, and an accuracy whose interval has a coin's."""
+    """Flags of held-out margins [rounds, N]: ties, and an accuracy whose interval includes 50 %."""
     flags, accuracy = tie_flags(int((margins == 0).sum()), margins.size), held["accuracy"]
     if accuracy["low"] <= 0.5:
         ends = (100 * accuracy[name] for name in ("mean", "low", "high"))

@@ -77,8 +77,8 @@ def _check(args):
         if args.model or len(args.embeddings) != wanted:
             files = ["the pool's", "then that of --have"][:wanted]
             raise LensError(
-                f"--embeddings takes {wanted} .npy here ({', '.join(files)}), and no --model "
-                "beside it."
+                f"--embeddings takes {wanted} .npy here ({', '.join(files)}), and not --model "
+                "as well."
             )
     elif not args.model and not folder:
         raise LensError(

@@ -17,7 +17,7 @@ def add_arguments(parser):
         help="count what is done already, not only what remains",
     )
     parser.add_argument("--out", nargs="+", default=[], help="files to write, .md or .json")
-    parser.add_argument("--check", help="results/RUN of a finished run to hold the plan against")
+    parser.add_argument("--check", help="results/RUN of a finished run to compare the plan with")
     parser.add_argument(
         "--software-deployment-method", nargs="+", default=[], help=argparse.SUPPRESS
     )

@@ -1,4 +1,4 @@
-"""Hold the reference model of the theory against the true reward of the offline world."""
+"""Compare the theory's reference model with the true reward of the offline world."""
 
 from lens.cli.shared.arguments import settings
 

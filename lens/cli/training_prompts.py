@@ -1,4 +1,4 @@
-"""List the distinct prompts of the pairs that any seed may spend, for responses to be sampled."""
+"""List the distinct prompts of the pairs that any seed may use, for responses to be sampled."""
 
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 

@@ -39,7 +39,7 @@ FLAGS = {
     "training_loss_of_a_coin": "the training loss did not fall below ln 2, the loss of a coin "
     "flip. Train longer, or change the learning rate.",
     "not_above_chance": "the reward model is not detectably better than a coin flip on held-out "
-    "pairs, so its picks do not measure its method.",
+    "pairs, so its picks say nothing about the method.",
     "below_chance": "the reward model is worse than a coin flip on held-out pairs. Are chosen and "
     "rejected swapped in a part of the data?",
     "all_pairs_tied": "the reward model gives both answers of every held-out pair the same reward, "
@@ -53,7 +53,7 @@ FLAGS = {
     "contradicting_pairs": "the same two answers to the same prompt are labelled both ways, which "
     "is noise at best. Are labels swapped in a part of the data?",
     "near_duplicates_in_data": "prompts that are nearly identical to another one may be on both "
-    "sides of a split. Test results on them are too good.",
+    "sides of a split. Test results on them may be too high.",
     "repeated_pairs": "exact copies of other pairs count more than once.",
     "length_decides": "a model may learn length rather than quality.",
     "side_decides": "annotators may prefer one side. Show the answers in random order, and check "

@@ -32,7 +32,7 @@ class DataCheck:
     """Counts over one set of preferences; shares are from 0 to 1, lengths are in characters.
 
     `dropped` counts unusable pairs by reason. Prompts count as one as `group_by` says.
-    `near_duplicates` are prompts that nearly say what an earlier one does (`near_duplicates`),
+    `near_duplicates` are prompts that are near duplicates of an earlier one (`near_duplicates`),
     `duplicates` are exact copies of earlier pairs, `contradicting_pairs` those whose two answers
     stand elsewhere the other way round; in `longer_answer_wins` equal lengths count 1/2.
     `first_answer_wins` is None where sides are not known; `labels` counts pairs with a label below
@@ -141,7 +141,7 @@ def warnings(check: DataCheck) -> list[str]:
     elif share > LARGE_SHARE:
         texts.append(
             f"One prompt holds {share:.0%} of the pairs: pairs of one prompt stay on one side of "
-            "a split, and what is learned leans on it."
+            "a split, and it dominates what is learned."
         )
     longer = check.longer_answer_wins
     if not LENGTH_BIAS[0] <= longer <= LENGTH_BIAS[1]:
@@ -176,7 +176,7 @@ def warnings(check: DataCheck) -> list[str]:
         texts.append(
             f"{check.near_duplicates:,} of {check.prompts:,} prompts are near duplicates of an "
             f"earlier one (Jaccard {THRESHOLD} or more of {WIDTH}-character pieces). A split keeps "
-            "equal prompts together, but not these, and a test on them flatters."
+            "equal prompts on one side, but not near duplicates: accuracy may be too high."
         )
     if check.duplicates:
         texts.append(f"{check.duplicates} pairs are exact copies of earlier ones.")

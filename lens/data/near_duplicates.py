@@ -1,7 +1,7 @@
 """Prompts that say nearly the same: found by MinHash, confirmed by the share of text they share.
 
-Equal prompts are kept apart when pairs are split; prompts that differ by a word or a full stop are
-not, and a test on them flatters a model. They are counted here, not removed. Two prompts, each as
+A split keeps equal prompts on one side, but not prompts that differ by a word or a full stop:
+accuracy measured on them may be too high. They are counted here, not removed. Two prompts, each as
 `lens.data.pairs.group_key` gives it, are near duplicates if the Jaccard similarity of their sets of
 5-character pieces is 0.8 or more. One changed letter in a prompt of 49 characters or more leaves
 it a near duplicate; one changed word needs some hundred characters.

@@ -109,11 +109,11 @@ def results(model: Any) -> list[list[str]]:
     }
     return [
         ["held-out pair accuracy, % [95 % interval]", with_interval(mean, low, high, 1)],
-        ["log loss, nats (a coin: 0.693)", f"{held['log_loss']:.3f}"],
+        ["log loss, nats (chance: 0.693)", f"{held['log_loss']:.3f}"],
         ["log loss before calibration", f"{held['log_loss_uncalibrated']:.3f}"],
         ["expected calibration error, points", error[""]],
-        ["the same before calibration", error["_uncalibrated"]],
-        ["the same if probabilities were perfect, on so few pairs", error["_by_chance"]],
+        ["expected calibration error before calibration, points", error["_uncalibrated"]],
+        ["the error of perfect probabilities on as many pairs, points", error["_by_chance"]],
         *_by_part(held),
     ]
 

@@ -174,6 +174,6 @@ def test_the_card_says_which_error_is_which_and_what_was_chosen(tmp_path):
     rows = [line.split("|") for line in (tmp_path / "m/README.md").read_text().splitlines()]
     by_name = {row[1].strip(): row[2].strip() for row in rows if len(row) > 3}
     assert by_name["expected calibration error, points"] == "1.1"
-    assert by_name["the same before calibration"] == "22.2"
-    assert by_name["the same if probabilities were perfect, on so few pairs"] == "3.3"
+    assert by_name["expected calibration error before calibration, points"] == "22.2"
+    assert by_name["the error of perfect probabilities on as many pairs, points"] == "3.3"
     assert "the best of 7 on the same pairs" in (tmp_path / "m/README.md").read_text()
