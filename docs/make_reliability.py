@@ -73,7 +73,10 @@ def disturbances(found):
 
 
 def determinism(found):
-    return f"**Changed surroundings (same machine; other time zone, locale, hash seed, threads and clock).** {found['files_equal']} of {found['files_compared']} files identical."
+    return (
+        "**Changed surroundings (same machine; other time zone, locale, hash seed, threads and "
+        f"clock).** {found['files_equal']} of {found['files_compared']} files identical."
+    )
 
 
 def mutation(found):

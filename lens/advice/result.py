@@ -274,7 +274,7 @@ def settings_in_words(recipe: Recipe) -> str:
         "original": mlp,
         "repeat": mlp,
         "lens": f"{vae}, latent noise {SYNTHESIS_SETTINGS['noise_variance']:g}; {mlp}",
-        "lens_plus": "the evidence network, plus trained networks where held-out prompts show a gain",
+        "lens_plus": "the evidence network, plus networks where held-out prompts show a gain",
     }.get(recipe.method, f"those of the default config; {mlp}")
 
 
