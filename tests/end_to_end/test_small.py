@@ -147,7 +147,7 @@ def test_one_more_scale_is_trained_and_judged_alone(finished):
         assert len(made) == 2
         for files in made:
             cells = {file for file in files if "/cells_" not in file}
-            assert len({Path(file).parent for file in cells}) == 6  # methods with scales
+            assert len({Path(file).parent for file in cells}) == 9  # methods with scales
             assert all("/x2/" in file for file in cells)
     stages = {rule for rule, _, _ in planned} - {*ARTEFACTS, "overview", "paper"}
     assert stages == {"train_reward", "best_of_n"}

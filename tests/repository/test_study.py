@@ -234,7 +234,7 @@ def test_the_page_counts_what_its_file_holds():
     }
     tried = compared.groupby(["control", "variant"]).size()
     assert counts["repeat", "LENS"] == (14, 14, 0)
-    assert "in 14 of 30 settings and above in none" in page
+    assert "in 14 of 30 settings (4 on human labels) and above in none" in page
     assert tried["repeat", "LENS"] == 30
     assert counts["repeat", "LENS+"] == (25, 0, 25)
     assert "below it by its interval in none, above it in 25" in page

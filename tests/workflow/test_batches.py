@@ -38,7 +38,7 @@ def finish(folder, config):
 def test_all_methods_and_scales_of_a_place_share_a_job(folder):
     found = rows(resolved(SMALL))
     assert set(found) == {(AT, 0), (AT._replace(dataset="summary"), 0)}
-    assert len(found[AT, 0]) == 11
+    assert len(found[AT, 0]) == 15
     assert {"original/x1", "repeat/x4", "lens/x4", "linear_probe/x1"} <= set(found[AT, 0])
     sweeps = rows(resolved(SMALL, "tests/sweeps.yaml"))
     assert {"gamma_0.0/x4", "noise_variance_1.0/x4"} <= set(sweeps[AT, 0])
@@ -52,7 +52,8 @@ def test_what_is_added_makes_a_job_of_its_own_and_what_stands_keeps_its_own(fold
     more = rows(resolved(SMALL, {"compare": {"scales": [4, 2]}}))
     assert more[AT, 0] == first[AT, 0]
     scaled = ["repeat", "lens", "lens_converged", "direct_perturbation", "gaussian_sampling"]
-    assert sorted(more[AT, 1]) == sorted(f"{name}/x2" for name in [*scaled, "lens_plus"])
+    more_scaled = ["lens_plus", "active_repeat", "active_lens", "active_lens_plus"]
+    assert sorted(more[AT, 1]) == sorted(f"{name}/x2" for name in [*scaled, *more_scaled])
     less = {"compare": {"methods": ["original", "repeat", "lens"]}}
     assert rows(resolved(SMALL, less)) == first  # nothing is trained anew for what is left out
 
@@ -66,9 +67,9 @@ def test_lists_may_have_gaps_or_name_a_cell_twice(folder):
     found = rows(resolved(SMALL))
     assert found[AT, 1] == ["original/x1", "repeat/x4"]
     assert found[AT, 10] == ["lens/x4"]
-    assert len(found[AT, 11]) == 8
+    assert len(found[AT, 11]) == 12
     every = [row for (at, _), cells in found.items() if at == AT for row in cells]
-    assert len(every) == len(set(every)) == 11
+    assert len(every) == len(set(every)) == 15
 
 
 def test_rules_are_called_after_their_place_alone(folder):
@@ -97,7 +98,7 @@ def test_what_a_job_of_its_own_has_made_keeps_it(folder):
     note.write_text("{}\n")
     found = rows(config)
     assert "lens/x4" not in found[AT, 0]
-    assert len(found[AT, 0]) == 10
+    assert len(found[AT, 0]) == 14
 
 
 def test_the_commands_of_a_job_are_those_of_its_cells(folder):

@@ -56,7 +56,7 @@ def arguments(tmp_path, bert_folder):
         "encoder": str(bert_folder),
     }
     given = {"hh.yaml": ["--config", f"paths={json.dumps(paths)}"]}
-    for name in ("harmless", "helpful"):
+    for name in ("own_answers", "helpful"):
         (tmp_path / f"{name}.jsonl").write_text("{}\n")
     models = dict.fromkeys(("smollm2", "gemma", "gold"), str(bert_folder))
     real = ["--config", f"paths={json.dumps({'data': str(tmp_path), **models})}"]

@@ -146,7 +146,8 @@ def answer(value: object) -> str:
     """An answer as text: a string, or an assistant's message or messages (or their JSON), without
     the speaker before it and the marks with which a chat template ends a turn."""
     text = _answer(value)
-    return text if "<s>" in text else without_end(text, END_MARK).rstrip()
+    cut = without_end(text, END_MARK)
+    return text if "<s>" in text or cut == text else cut.rstrip()
 
 
 def _answer(value: object) -> str:

@@ -274,7 +274,14 @@ def _is_text(value: object) -> bool:
 
 
 def text_of(value: object) -> str:
-    """All that a cell says, for comparing cells."""
+    """All that a cell says, for comparing cells; nothing of lists that nest too deeply."""
+    try:
+        return _text_of(value)
+    except RecursionError:
+        return ""
+
+
+def _text_of(value: object) -> str:
     try:
         value = decoded(value)
     except InvalidRowError:
@@ -283,7 +290,7 @@ def text_of(value: object) -> str:
         said = value.get("content", value.get("value"))
         return "\n".join(map(str, value.values())) if said is None else str(said)
     items = None if isinstance(value, str) else listed(value)
-    return str(value) if items is None else "\n".join(map(text_of, items))
+    return str(value) if items is None else "\n".join(map(_text_of, items))
 
 
 def names_of(
