@@ -43,9 +43,11 @@ def active_rows(pairs: pd.DataFrame, embeddings: Embeddings, n_pairs: int, seed:
     the labels of the first. `embeddings` are [len(pairs), d] a side.
     """
     train = np.flatnonzero(pairs["split"] == "train")
+    pool = train[sample_rows(len(train), max(n_pairs, min(POOL * n_pairs, len(train))), seed)]
+    if len(pool) == n_pairs:
+        return pool
     first = max(1, round(AT_RANDOM * n_pairs))
     have = train[sample_rows(len(train), first, seed)]
-    pool = train[sample_rows(len(train), max(n_pairs, min(POOL * n_pairs, len(train))), seed)]
     rest = np.setdiff1d(pool, have)
     sides = [
         np.stack([embeddings[side][rows] for side in ("chosen", "rejected")], axis=1)

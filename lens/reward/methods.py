@@ -135,13 +135,12 @@ def lens_plus(
 
 def active(method: Method) -> Method:
     """The same on pairs that are chosen (`lens.reward.design.active_rows`) and not drawn."""
-    colour, line, _ = method.look
     return replace(
         method,
         name=f"active_{method.name}",
         label=f"Active: {method.label}",
         phrase=f"{method.phrase} on chosen pairs",
-        look=(colour, line, "2"),
+        look=(method.look[0], ":", "<"),
         active=True,
     )
 
