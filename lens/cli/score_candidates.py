@@ -1,7 +1,7 @@
 """Score every candidate answer once with the gold reward model."""
 
+from lens.cli.shared.gold import add_scoring_arguments, scorer
 from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
-from lens.cli.shared.text import add_scoring_arguments, scorer
 
 
 def add_arguments(parser):

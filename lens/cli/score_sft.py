@@ -1,8 +1,8 @@
 """Score the answers of SFT models with the gold reward model."""
 
+from lens.cli.shared.gold import add_scoring_arguments, scorer
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 from lens.cli.shared.shards import add_flush_argument, in_blocks
-from lens.cli.shared.text import add_scoring_arguments, scorer
 
 
 def add_arguments(parser):

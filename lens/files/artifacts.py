@@ -55,6 +55,11 @@ def _not_finite(value: object, path: str = "") -> str:
     return next(filter(None, messages), "")
 
 
+def is_fitted(folder: str | Path) -> bool:
+    """Whether a folder looks like one that `lens fit` saved; loading it checks the rest."""
+    return (Path(folder) / "reward.safetensors").is_file()
+
+
 def read_json(path: str | Path) -> Any:
     """Raises DamagedError, a LensError, if the file is not valid JSON (NaN, infinity are not)."""
     try:

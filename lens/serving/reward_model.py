@@ -264,12 +264,6 @@ class RewardModel:
         self._checked = True
 
 
-def is_fitted(folder: str | Path) -> bool:
-    """Whether a folder holds a reward model of `lens fit`."""
-    config = Path(folder) / "config.json"
-    return config.is_file() and artifacts.read_json(config).get("model_type") == FORMAT
-
-
 def calibrated(head: RewardHead, temperature: float) -> RewardHead:
     """The head with rewards divided by the temperature; a linear one without its shift, which no
     difference depends on, so that it is w . e and nothing else."""

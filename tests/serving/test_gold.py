@@ -51,3 +51,13 @@ def test_a_fitted_reward_model_without_an_encoder_cannot_judge(candidates, saved
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"encoder": None}))
     assert "knows no encoder for texts" in fail(*score(candidates, folder))
+
+
+@pytest.mark.parametrize("config", ["[]", "version https://git-lfs.github.com/spec/v1"])
+def test_a_classifier_whose_config_is_damaged_is_told_as_such(candidates, tmp_path, config, fail):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text(config)
+    message = fail(*score(candidates, folder))
+    assert f"{folder}" in message
+    assert "Remove it and run again" not in message

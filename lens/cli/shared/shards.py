@@ -45,9 +45,8 @@ def model_identity(args, model=None) -> dict[str, str]:
     """Which weights a model has."""
     from pathlib import Path
 
-    from lens.files.artifacts import sha256
+    from lens.files.artifacts import is_fitted, sha256
     from lens.language import loading
-    from lens.serving.reward_model import is_fitted
 
     if url := getattr(args, "base_url", None):
         # Whether it still gives the same vectors is tried as they are asked for.

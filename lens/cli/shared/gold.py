@@ -1,0 +1,58 @@
+"""The gold reward model of a command: a sequence classifier, or what `lens fit` saved."""
+
+from lens.cli.shared.arguments import options
+from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.text import score_with
+
+
+def add_scoring_arguments(parser) -> None:
+    """Arguments for the gold reward model and the table that it scores."""
+    parser.add_argument("--candidates", required=True, help="candidate table")
+    add_model_arguments(parser)
+    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+
+
+def scorer(args):
+    """A function from a candidate table to (the table with `gold`, texts shortened, cost). The gold
+    model is loaded at the first call."""
+    from functools import cache
+
+    from lens.files.artifacts import is_fitted
+    from lens.language import loading
+
+    loading.set_threads(args.threads)
+    if is_fitted(args.model):
+        return fitted_scorer(args)
+
+    @cache
+    def loaded():
+        from transformers import AutoModelForSequenceClassification
+
+        return loading.load(AutoModelForSequenceClassification, **model_options(args))
+
+    def score(table):
+        tokenizer, model = loaded()
+        rewards, tokens, used = score_with(args, tokenizer, model, table, args.candidates)
+        return table.assign(gold=rewards), tokens.shortened, used
+
+    return score
+
+
+def fitted_scorer(args):
+    """As `scorer`, for a gold model of `lens fit`. It reads texts as its folder says."""
+    import json
+
+    from lens.serving.reward_model import RewardModel
+
+    names = ("device", "batch_tokens", "trust_remote_code")
+    gold = RewardModel.load(args.model, **options(args, *names))
+
+    def cut() -> int:
+        return gold.encoder.cut if gold.encoder else 0
+
+    def score(table):
+        cut_before = cut()
+        rewards = gold.score([json.loads(text) for text in table["prompt"]], table["response"])
+        return table.assign(gold=rewards), cut() - cut_before, {}
+
+    return score
