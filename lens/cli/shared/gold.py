@@ -41,18 +41,19 @@ def scorer(args):
 def fitted_scorer(args):
     """As `scorer`, for a gold model of `lens fit`. It reads texts as its folder says."""
     import json
+    from functools import cache
 
     from lens.serving.reward_model import RewardModel
 
-    names = ("device", "batch_tokens", "trust_remote_code")
-    gold = RewardModel.load(args.model, **options(args, *names))
-
-    def cut() -> int:
-        return gold.encoder.cut if gold.encoder else 0
+    @cache
+    def loaded():
+        names = ("device", "batch_tokens", "trust_remote_code")
+        return RewardModel.load(args.model, **options(args, *names))
 
     def score(table):
-        cut_before = cut()
+        gold = loaded()
+        cut_before = gold.encoder.cut if gold.encoder else 0
         rewards = gold.score([json.loads(text) for text in table["prompt"]], table["response"])
-        return table.assign(gold=rewards), cut() - cut_before, {}
+        return table.assign(gold=rewards), gold.encoder.cut - cut_before, {}
 
     return score
