@@ -1,6 +1,6 @@
 """Draw Figure 2: gold reward over gamma (a), the noise variance (b) and N (c)."""
 
-from lens.cli.shared.sweeps import add_sweep_arguments, publish_sweeps
+from lens.cli.shared.publish import add_sweep_arguments, publish_sweeps
 
 
 def add_arguments(parser):

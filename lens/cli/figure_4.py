@@ -1,6 +1,6 @@
 """Draw Figure 4: gold reward over beta (a), and by what is trained on (b)."""
 
-from lens.cli.shared.sweeps import add_sweep_arguments, publish_sweeps
+from lens.cli.shared.publish import add_sweep_arguments, publish_sweeps
 
 
 def add_arguments(parser):

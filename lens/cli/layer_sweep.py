@@ -1,7 +1,6 @@
 """Draw gold reward over the layer that embeddings are taken from (reviews)."""
 
-from lens.cli.shared.publish import add_cell_arguments, add_out_arguments
-from lens.cli.shared.sweeps import publish_sweeps
+from lens.cli.shared.publish import add_cell_arguments, add_out_arguments, publish_sweeps
 
 
 def add_arguments(parser):

@@ -1,7 +1,6 @@
 """Draw gold reward over the augmentation scale, up to 64x (reviews)."""
 
-from lens.cli.shared.publish import add_cell_arguments
-from lens.cli.shared.sweeps import add_sweep_arguments, publish_sweeps
+from lens.cli.shared.publish import add_cell_arguments, add_sweep_arguments, publish_sweeps
 
 
 def add_arguments(parser):

@@ -1,6 +1,6 @@
 """Write Table 5: what the VAE shares between preferred and rejected embeddings."""
 
-from lens.cli.shared.sweeps import add_sweep_arguments, publish_sweeps
+from lens.cli.shared.publish import add_sweep_arguments, publish_sweeps
 
 
 def add_arguments(parser):

@@ -196,9 +196,16 @@ def test_a_folder_may_be_where_one_stands(tmp_path, monkeypatch):
     assert (tmp_path / "here/model.safetensors").exists()
 
 
+def made(path):
+    """When this file was begun, as text that sorts. (Snakemake sets the time of change anew.)"""
+    return subprocess.run(["stat", "-c", "%w", path], check=True, capture_output=True).stdout
+
+
 def test_metrics_are_written_last(small_world):
     """A stage's metrics.json, or a shard's report, is newer than all else that it has written."""
     results, seen = small_world / "results/small", set()
+    if made(results).strip() == b"-":
+        pytest.skip("this file system does not keep when a file was made")
     for metrics in results.rglob("metrics.json"):
         folder = metrics.parent
         others = [
@@ -206,12 +213,12 @@ def test_metrics_are_written_last(small_world):
             for path in folder.rglob("*")
             if path.is_file() and "shards" not in path.relative_to(folder).parts
         ]
-        last = max(path.stat().st_mtime_ns for path in others)
-        assert metrics.stat().st_mtime_ns == last, metrics
+        assert len(others) > 1
+        assert made(metrics) == max(map(made, others)), metrics
         seen.add(metrics.relative_to(results).parts[0])
     for report in results.rglob("shards/*.json"):
         (shard,) = report.parent.glob(f"{report.stem}.[!j]*")
-        assert report.stat().st_mtime_ns >= shard.stat().st_mtime_ns
+        assert made(report) >= made(shard)
         seen.add(report.relative_to(results).parts[0])
     assert seen >= {"train_base_model", "train_vae", "train_reward", "embed_pairs", "best_of_n"}
 
