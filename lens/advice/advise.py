@@ -274,7 +274,7 @@ def _plan(
         times[method] = time.perf_counter() - begun
     if backtest.is_possible(pairs):
         budget.choice = backtest.LEAST_ROUNDS * CHOICE * times["evidence_probe"]
-    extra = budget.choice - sum(times.values())  # beside rounds, the first of which has begun
+    extra = budget.choice - sum(times.values())  # except for rounds, the first of which has started
     round_counts, most = [rounds] if rounds else [LEAST_ROUNDS, 1], len(scales)
 
     def plan(tried_scales: Sequence[int]) -> tuple[list[Recipe], float]:

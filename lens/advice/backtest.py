@@ -1,7 +1,7 @@
 """Does choosing which pairs to label pay on these pairs? Choice against chance, labels hidden.
 
 Three folds by prompt, cut again in each round; two folds are a pool whose labels are hidden, the
-third judges. Both arms begin with the same few labels and go on in batches: `choose` picks one
+third judges. Both arms begin with the same few labels and continue in batches: `choose` picks one
 arm's, chance the other's. At every size both train the evidence probe.
 """
 
@@ -24,7 +24,7 @@ from lens.reward.training_set import Standardiser
 FOLDS, ROUNDS, LEAST_ROUNDS = 3, 5, 3
 BATCHES = 4
 LEAST, MOST = 90, 900  # pairs: too few to tell anything; a sample of more tells enough
-BEYOND = (0.75, 1.0)  # shares of a pool that chance alone goes on to, for its learning curve
+BEYOND = (0.75, 1.0)  # shares of a pool that chance alone continues to, for its learning curve
 BLUNT = 0.025  # half of an interval from which a gain worth having could hide in it
 RESAMPLES = 500
 

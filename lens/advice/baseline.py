@@ -20,13 +20,13 @@ LENGTH = "length"
 
 @dataclass
 class Baseline:
-    """Held-out accuracy of scores `alone`, of these `beside` a recipe's margins, and the `gain` of
-    the second over the first: what the labels add."""
+    """Held-out accuracy of scores `alone`, of these `combined` with a recipe's margins, and the `gain`
+    of the second over the first: what the labels add."""
 
     name: str
     recipe: str
     alone: Interval
-    beside: Interval
+    combined: Interval
     gain: Interval
 
     def as_dict(self) -> dict:
@@ -35,7 +35,7 @@ class Baseline:
 
 def score_gaps(table: pd.DataFrame, source: str) -> np.ndarray:
     """Score of the chosen answer minus that of the rejected one [N]: their lengths in characters,
-    or from a file with numbers `chosen` and `rejected` beside `id` or `prompt`.
+    or from a file with numbers `chosen` and `rejected` next to `id` or `prompt`.
 
     LensError where a pair has no scores, or a prompt has several pairs and rows no id.
     """
@@ -71,7 +71,7 @@ def compare_baseline(
 ) -> Baseline:
     """Scores against held-out margins [rounds, N] of a recipe; N leaves ties out.
 
-    Beside one another both are weighed by Bradley-Terry's loss on the other folds, so that no pair
+    To combine them, both are weighted by Bradley-Terry's loss on the other folds, so that no pair
     weighs its own margins.
     """
     gaps = score_gaps(pairs.table, source)[pairs.decided]

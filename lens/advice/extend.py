@@ -117,8 +117,8 @@ def _unchanged(before: EmbeddedPairs) -> Encoder:
     encoder, asked = before.encoder, before.report.get("asked")
     if encoder is None:
         raise LensError(
-            "the pairs to go on from have imported embeddings, so new texts need embeddings of the "
-            "same model: --embeddings NEW.npy."
+            "the pairs to continue from have imported embeddings, so new texts need embeddings of "
+            "the same model: --embeddings NEW.npy."
         )
     if asked and encoder.model == asked["model"]:
         now = encoder_request(encoder)["files"]

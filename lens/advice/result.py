@@ -112,7 +112,7 @@ def table(advice: Advice) -> str:
     if baseline := advice.baseline:
         for name, value in (
             (f"{baseline.name}, no labels", baseline.alone),
-            (f"{baseline.name}, with {baseline.recipe}", baseline.beside),
+            (f"{baseline.name}, with {baseline.recipe}", baseline.combined),
         ):
             lines.append(f"  {name:<{width}} {percent(value.mean)} {bracket(value)}")
         lines.append(f"  your labels add {points(baseline.gain)} to {baseline.name}.")

@@ -74,7 +74,7 @@ def held_out(pairs, embeddings, data, real, reference):
 
 
 def together(inspected, pairs):
-    """One table of all methods', with the pairs' ids in place of their rows."""
+    """One table of all methods', with the pairs' ids instead of their rows."""
     import numpy as np
     import pandas as pd
 

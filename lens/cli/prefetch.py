@@ -42,7 +42,7 @@ def run(args):
     if refused:
         raise LensError(
             f"{len(refused)} of {len(wanted)} are not there; what was downloaded stays, and the "
-            "same command goes on from it.\n" + "\n".join(refused)
+            "same command continues from there.\n" + "\n".join(refused)
         )
     if downloads:
         total = sum(one["bytes"] for one in downloads)

@@ -39,14 +39,13 @@ def _mean_over_ties(sorted_proxy: np.ndarray, ranked: np.ndarray) -> np.ndarray:
 
 
 def length_matched(gold: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Gold reward without what goes along with length: float64 [prompts, N], of `gold` and
+    """Gold reward without what length explains: float64 [prompts, N], of `gold` and
     `lengths` [prompts, N].
 
-    Candidates are compared with those that have the same rank by length among their prompt's: the
-    gold that a rank is worth, beside a prompt's mean, is that of least squares over all prompts,
-    and is taken off. Candidates of one length share the worth of their ranks. Who picks by length,
-    in whichever direction, then has the gold of a random pick on average, for every n; and a random
-    pick has the gold that it had.
+    The mean gold of each rank by length, relative to its prompt's mean and by least squares over
+    all prompts, is subtracted. Candidates of equal length share the mean of their ranks. So picking
+    the longest or the shortest gets the gold of a random pick on average, for every n, and the gold
+    of a random pick does not change.
     """
     count = gold.shape[1]
     order = np.argsort(lengths, axis=1, kind="stable")

@@ -79,8 +79,8 @@ def evaluate(
     *,
     columns: dict[str, str] | None = None,
 ) -> dict:
-    """The result (see `judge`) of a scorer on rows of a benchmark, recognised unless told, with
-    what `length_matched` says beside it.
+    """The result (see `judge`) of a scorer on rows of a benchmark, recognised from its columns
+    unless named, with its length-matched score next to it (`length_matched`).
 
     `score(prompts, responses)` takes two lists of n texts (prompts as JSON messages) and gives
     n rewards. `columns` are {"ours": "theirs"}.

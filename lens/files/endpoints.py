@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 HERE = ("localhost", "127.0.0.1", "::1")
-LATER = (408, 409, 429)  # statuses that pass, beside those from 500
+LATER = (408, 409, 429)  # statuses that pass, besides those from 500
 
 
 def check_address(base_url: str) -> None:

@@ -60,7 +60,7 @@ def while_memory_lasts(
     budget: int,
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
     """(rows, results) of `count` rows from run(rows, budget), which names them by their places in
-    `rows`; when the device runs out of memory, what is left goes on with half the budget.
+    `rows`; when the device runs out of memory, what is left continues with half the budget.
 
     Raises LensError when even a small batch does not fit.
     """

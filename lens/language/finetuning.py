@@ -124,7 +124,7 @@ def train_reward(
 ) -> dict:
     """Trains the classifier on token ids of n pairs with TRL's RewardTrainer (Bradley-Terry loss)
     and saves it, or its adapter, in the folder `out` if one is given. Returns what happened. With a
-    `checkpoint`, a folder, it saves there where it is, and goes on from what it finds.
+    `checkpoint`, a folder, it saves there its state, and continues from what it finds.
 
     LensError where a target of `lora` is not in the model, or the loss is not finite. The model's
     `pad_token_id` is then a token that no text holds: pad with it where texts are scored by the
@@ -312,7 +312,7 @@ def _run(
 
 
 def save(model: "Model", tokenizer: "Tokenizer", out: str | Path) -> None:
-    """A Hugging Face folder, written beside its place and then renamed."""
+    """A Hugging Face folder, written under a temporary name and then renamed."""
     with replacing_folder(out) as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)

@@ -105,7 +105,7 @@ def read(
 def _with_adapter(
     auto_class: Any, path: str, dtype: str, trust_remote_code: bool, tokenizer: "Tokenizer | None"
 ) -> "tuple[Tokenizer, Any, list[str]]":
-    """As for `read`; a tokenizer beside the adapter is preferred to the base model's."""
+    """As for `read`; a tokenizer next to the adapter is preferred to the base model's."""
     import torch
     from transformers import AutoTokenizer
 

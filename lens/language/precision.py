@@ -65,7 +65,7 @@ class FastLinear(nn.Linear):
 
 
 def make_fast(model: "Model", units: bool | None = None) -> list[tuple[nn.Module, str, nn.Linear]]:
-    """Puts fast layers in place of a CPU model's linear ones, except for heads that give a score.
+    """Replaces a CPU model's linear layers by fast ones, except for heads that give a score.
     Returns what `undo` needs."""
     units = has_units() if units is None else units
     layers = [

@@ -1,4 +1,4 @@
-"""A transformers Trainer that saves where it is, and goes on from there: without pickle, and on a
+"""A transformers Trainer that saves its state and continues from it: without pickle, and on a
 CPU to the same weights, bit for bit.
 
 Saved are the weights that are trained, the optimizer's state, random numbers and the Trainer's own
@@ -60,7 +60,7 @@ class Resuming:
 
 
 def train(trainer: Any, folder: Path | None) -> None:
-    """Trains; with a folder, goes on from what is saved in it, and saves there."""
+    """Trains; with a folder, continues from what is saved in it, and saves there."""
     saving = Saving(trainer, folder) if folder else None
     if saving:
         trainer.add_callback(saving)
@@ -69,7 +69,7 @@ def train(trainer: Any, folder: Path | None) -> None:
 
 class Saving(TrainerCallback):
     """Saves every `EVERY` seconds in a folder, and restores there what a Trainer itself does not:
-    the order of the texts in an epoch that was begun, and the loss since it was last logged."""
+    the order of the texts in an unfinished epoch, and the loss since it was last logged."""
 
     def __init__(self, trainer: Any, folder: Path):
         self.trainer, self.folder = trainer, folder
@@ -78,7 +78,7 @@ class Saving(TrainerCallback):
         self.saved = time.monotonic()
         self.epoch_began: dict[str, torch.Tensor] = {}
         if self.goes_on:
-            logging.getLogger(__name__).warning("%s: goes on from there", folder)
+            logging.getLogger(__name__).warning("%s: continues from there", folder)
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         if self.goes_on:

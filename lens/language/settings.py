@@ -50,7 +50,7 @@ class LoadSettings(Threaded):
         if not isinstance(given, dict) or "dtype" not in given:
             return given
         if "precision" in given or given["dtype"] not in PRECISIONS:
-            raise ValueError("give `precision: high` or `precision: fast` in place of `dtype`")
+            raise ValueError("give `precision: high` or `precision: fast` instead of `dtype`")
         others = {name: value for name, value in given.items() if name != "dtype"}
         return others | {"precision": PRECISIONS[given["dtype"]]}
 

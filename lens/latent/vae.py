@@ -169,7 +169,7 @@ def train_vaes(
     """Trains one VAE per (chosen, rejected) of `data`, standardised embeddings [n, d], and seed.
 
     All are trained at once with Adam; the weights of each depend only on its data and seed, and on
-    the VAE of `start` that it goes on from, if there are some (with new moments of Adam's). With
+    the VAE of `start` that it continues from, if there are some (with new moments of Adam's). With
     `held_out` pairs for each, a VAE stops after `patience` epochs without a better reconstruction
     of them and gets the weights of its best epoch. Raises LensError if a loss is not finite.
     """

@@ -104,7 +104,7 @@ def summary(geometry: pd.DataFrame, metrics: dict) -> pd.DataFrame:
 
 
 def compared(geometry: pd.DataFrame, settings: dict, names: dict, comparable: bool) -> pd.DataFrame:
-    """The paper's numbers of B.5.4 beside those of LENS."""
+    """The paper's numbers of B.5.4 next to those of LENS."""
     paper, pairs = reported()["theory"], by_pair(geometry[geometry["method"] == "lens"])
     kept, before, after = (
         pairs[name].to_numpy()[None] for name in ("order_kept", "gap_before", "gap_after")

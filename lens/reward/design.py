@@ -105,7 +105,7 @@ def pick(
     groups: np.ndarray | None = None,
     order: np.random.Generator | None = None,
 ) -> list[int]:
-    """Positions of `count` of the differences x [n, k] beside the known ones [N, k] with labels
+    """Positions of `count` of the differences x [n, k] to add to the known ones [N, k] with labels
     [N] (all 1 if there are none), by what their labels promise or, with a generator, by chance."""
     design = Design(known, x, labels)
     luck = None if order is None else order.random(len(x))

@@ -1,4 +1,4 @@
-"""LENS+: a reward in closed form, and beside it networks trained on pairs that hide its direction.
+"""LENS+: a reward in closed form, plus networks trained on pairs that hide its direction.
 
 The first part is the evidence network. The others train on pairs with strong noise along the
 evidence probe's direction, drawn batch by batch, so that other directions and bends have to lower
@@ -132,7 +132,7 @@ def shares(
     The networks' weight is shrunk by Breiman's garrote, max(0, 1 - (2 / z)^2), and 0 if it is
     negative: what is not clearly different from nothing by two standard errors is left out. With
     prompts `groups` [N], the standard error is the larger of the model's and that of prompts taken
-    as one observation each. The first margins then keep their weight of 1; beside networks they
+    as one observation each. The first margins then keep their weight of 1; with networks they
     are weighted again, but never turned round.
     """
     alone = Shares(1.0, 0.0, 0.0)

@@ -115,7 +115,7 @@ def _members(run: Run, batch: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _labels(runs: Sequence[Run], live: Sequence[int], rows: Sequence[Tensor]) -> Tensor | None:
-    """The labels [R, b] of a batch of the runs that go on; None if they have none."""
+    """The labels [R, b] of a batch of the runs that continue; None if they have none."""
     if runs[0].data.labels is None:
         return None
     labels = [torch.from_numpy(runs[run].data.labels)[r] for run, r in zip(live, rows, strict=True)]

@@ -61,8 +61,8 @@ class TrainingSet:
     `constant_features` counts those of the d that do not vary, `identical_pairs` those of the N
     whose answers have the same embedding. `labels` and `validation_labels` are the probabilities
     in [0, 1] that the chosen answer is the better one, float32 [n]; None where all are 1.
-    `covariate` and `validation_covariate` [n] are what a pair's answers differ in beside their
-    embeddings, of root mean square 1; embeddings are then without what goes along with it. None
+    `covariate` and `validation_covariate` [n] are a difference of a pair's answers in something
+    else than embeddings, of root mean square 1; what it explains is removed from embeddings. None
     where nothing is controlled for.
     """
 
@@ -135,8 +135,8 @@ def training_set(
     """N pairs of the training split, divided by prompt, standardised on all N.
 
     They are drawn by seed, or are those at the positions `rows` [N]. `embeddings` holds "chosen"
-    and "rejected", [len(pairs), d], in the table's order. LensError where they tell nothing
-    apart: no feature varies, or no answer from its pair's other one.
+    and "rejected", [len(pairs), d], in the table's order. LensError where they distinguish
+    nothing: no feature varies, or both answers of every pair are equal.
     """
     if rows is None:
         pool = np.flatnonzero(pairs["split"] == "train")
@@ -216,9 +216,9 @@ def build_training_set(
 def _controlled(
     chosen: np.ndarray, rejected: np.ndarray, covariates: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(chosen [N, d], rejected [N, d], covariate [N]) of embeddings and covariates [N, 2], without
-    what of the embeddings' differences a regression on the covariate's says. Least squares on what
-    is left are those beside the covariate (Frisch and Waugh, 1933)."""
+    """(chosen [N, d], rejected [N, d], covariate [N]) of embeddings and covariates [N, 2], where
+    a regression on the covariate's difference is subtracted from the embeddings'. Least squares on
+    the residuals equal those with the covariate as an extra input (Frisch and Waugh, 1933)."""
     gap = covariates[:, 0] - covariates[:, 1]
     size = float(np.sqrt(np.square(gap).mean()))
     if not size:

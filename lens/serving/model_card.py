@@ -119,7 +119,7 @@ def results(model: Any) -> list[list[str]]:
 
 
 def _by_part(held_out: dict) -> list[list[str]]:
-    """Accuracy by parts of the pairs, and beside what it is without the control of a covariate."""
+    """Accuracy by parts of the pairs, next to that without the control of a covariate."""
 
     def shown(part: dict) -> str:
         mean, low, high = (100 * part[end] for end in ("mean", "low", "high"))

@@ -1,7 +1,7 @@
 """What a trainer sends to be scored, as prompts and responses.
 
 OpenRLHF sends whole texts (`query`), decoded from tokens with the marks of the policy's chat
-template in them, and beside each the text of its prompt.
+template in them, and with each the text of its prompt.
 """
 
 import json

@@ -67,7 +67,7 @@ class Batches:
             self.waiting -= len(prompts)
 
     async def run(self) -> None:
-        """Goes on until it is cancelled."""
+        """Continues until it is cancelled."""
         while True:
             jobs = [await self.queue.get()]
             while sum(len(prompts) for prompts, _, _ in jobs) < BATCH and not self.queue.empty():

@@ -1,4 +1,4 @@
-"""How far a text is from the training texts, beside how far these are from each other."""
+"""How far a text is from the training texts, compared with how far these are from each other."""
 
 from dataclasses import dataclass
 

@@ -212,7 +212,7 @@ def check_tables(config: Config) -> None:
         if built(chosen.path) and chosen.dataset not in WORLD_DATASETS:
             raise LensError(
                 f"config: reward_bench.path {chosen.path} is the offline world's, which says "
-                f"nothing of {chosen.dataset}. Give your own file, or null for RewardBench."
+                f"nothing about {chosen.dataset}. Give your own file, or null for RewardBench."
             )
         _check_compared(config, "reward_bench", "rewardbench_safety")
 

@@ -196,7 +196,7 @@ def synthetic_pairs(config: Config, wildcards: Wildcards) -> list[str]:
 
 
 def text_files(config: Config, wildcards: Wildcards) -> list[str]:
-    """What embedding_mlp trains on beside the pairs: synthetic text and its embeddings."""
+    """What embedding_mlp trains on besides the pairs: synthetic text and its embeddings."""
     if wildcards.method != "embedding_mlp":
         return []
     place = f"{data_at(wildcards)}/standard"

@@ -144,7 +144,7 @@ class Dataset(Settings):
     paper_name: Literal["hh_rlhf", "tldr"] | None = Field(
         None,
         description="Dataset of the paper that this one stands for, whose numbers are shown "
-        "beside.",
+        "next to ours.",
     )
     pairs: PairsSettings
     pool: PoolSettings | None = None

@@ -49,7 +49,7 @@ class Table6(Settings):
     dataset: Name = Field(description="One of textual.datasets.")
     model: Name = Field(description="One of textual.models.")
     scale: Scale = Field(description="Augmentation scale.")
-    others: Names = Field(description="Sampling entries beside `standard`.")
+    others: Names = Field(description="Sampling entries other than `standard`.")
 
 
 class Textual(Settings):

@@ -1,7 +1,7 @@
 """The offline world: small texts whose true reward is known, and labels drawn from it.
 
 Two kinds of prompt. A *dialogue* lists what there is ("we have a cat , a bun and a hat .") and asks
-for some of it ("which food ?"); a *summary* prompt is a post that mentions things beside filler,
+for some of it ("which food ?"); a *summary* prompt is a post that mentions things among filler,
 and all of them are wanted. A writer answers, with more or less care and warmth, in plurals ("you
 have buns ."). The true reward counts what the answer does (`WEIGHTS`), whatever text it is given;
 labels follow the Bradley-Terry model on it. In the language model's corpus a reader's reply may

@@ -31,7 +31,7 @@ def compared(pairs, source):
 def test_scores_that_know_it_all_gain_nothing_by_labels(tmp_path):
     pairs = embedded(200)
     found = compared(pairs, scored(tmp_path, np.ones(200)))
-    assert found.alone.mean == found.beside.mean == 1
+    assert found.alone.mean == found.combined.mean == 1
     assert found.gain.mean == 0
 
 
@@ -40,7 +40,7 @@ def test_scores_of_a_coin_gain_what_the_labels_know(tmp_path):
     coin = np.random.default_rng(0).normal(size=300)
     found = compared(pairs, scored(tmp_path, coin))
     assert found.alone.mean == pytest.approx((coin > 0).mean())
-    assert found.beside.mean > 0.75
+    assert found.combined.mean > 0.75
     assert found.gain.low > 0
 
 

@@ -42,8 +42,8 @@ def add_control_argument(parser: argparse.ArgumentParser) -> None:
         "--control",
         choices=["length"],
         default="",
-        help="train a linear reward beside the answers' difference in length, and leave that out "
-        "when scoring; says what it costs",
+        help="train a linear reward with the answers' difference in length as an extra input, "
+        "which scoring leaves out; reports what this costs",
     )
 
 

@@ -50,7 +50,7 @@ def whole_model(path: str) -> str:
 
 def check_folder(folder: Path) -> None:
     """LensError with the remedy where a model's folder cannot be loaded as it is: no config, text
-    pointers in place of files, weights that are missing, cut short or pickled, no tokenizer."""
+    pointers instead of files, weights that are missing, cut short or pickled, no tokenizer."""
     pointers = sorted(file.name for file in folder.iterdir() if _is_pointer(file))
     if pointers:
         raise LensError(

@@ -125,7 +125,7 @@ def lay_out(
 
 @torch.inference_mode()
 def states_at(output: Any, layer: int | tuple[int, ...]) -> Tensor:
-    """States [..., d] of a layer, or those of several beside one another."""
+    """States [..., d] of a layer, or those of several, concatenated."""
     if isinstance(layer, tuple):
         return torch.cat([states_at(output, each) for each in layer], dim=-1)
     return output.last_hidden_state if layer == -1 else output.hidden_states[layer]

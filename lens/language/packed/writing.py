@@ -1,7 +1,7 @@
 """Answers token by token: a prompt is read once, whatever the number of its answers.
 
 Every answer has a slot, in which its prompt's keys and values end at one column for all; each step
-writes the next column. An answer that has ended leaves its slot to the next. Columns that no
+writes the next column. A finished answer leaves its slot to the next. Columns that no
 answer needs any more are dropped when the slots are full.
 """
 

@@ -35,8 +35,8 @@ HARMLESS: tuple = (None, {}, [], False)
 @dataclass(frozen=True)
 class Sentence:
     """How a sentence-transformers model reads texts. `folder` is where its transformer is and
-    `prompt` what stands before every text. `beyond` names what the library itself must do, beside a
-    plain transformer, one kind of pooling and normalisation; None where there is nothing."""
+    `prompt` what is put before every text. `beyond` names what the library itself must do, besides
+    a plain transformer, one kind of pooling and normalisation; None where there is nothing."""
 
     folder: str
     pooling: str
