@@ -20,8 +20,8 @@ LENGTH = "length"
 
 @dataclass
 class Baseline:
-    """Held-out accuracy of scores `alone`, of these `combined` with a recipe's margins, and the `gain`
-    of the second over the first: what the labels add."""
+    """Held-out accuracy of scores `alone`, of these `combined` with a recipe's margins, and the
+    `gain` of the second over the first: what the labels add."""
 
     name: str
     recipe: str

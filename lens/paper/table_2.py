@@ -293,7 +293,7 @@ def measure(
     stages: Mapping[str, Stage], labels: Mapping, seeds: list[int], scale: int, paper: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, list[list[str]]], list[dict]]:
     """(rows of table_2.csv, those of its observations, a block to read, rows next to the paper's)
-    of one dataset; `labels`: dataset, model, n_pairs; `paper`: whether they stand for the paper's."""
+    of a dataset; `labels`: dataset, model, n_pairs; `paper`: whether they represent the paper's."""
     seconds = pd.DataFrame(per_seed(stages, seeds, labels["n_pairs"], scale))
     long = routes(seconds)
     parameters = {

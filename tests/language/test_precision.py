@@ -116,7 +116,7 @@ def test_the_older_name_is_read_in_a_config():
     assert LoadSettings(**settings, dtype="float32").precision == "high"
     assert LoadSettings(**settings).precision == "high"
     for wrong in ({"dtype": "float16"}, {"dtype": "float32", "precision": "high"}):
-        with pytest.raises(ValueError, match="in place of `dtype`"):
+        with pytest.raises(ValueError, match="instead of `dtype`"):
             LoadSettings(**settings, **wrong)
 
 
