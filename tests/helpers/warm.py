@@ -52,7 +52,7 @@ def _start(folder, owner):
     half.mkdir()
     for name, words in (("python", ""), ("lens", "-m lens")):
         script = half / name
-        run = f'exec "{sys.executable}" -ISE "{CLIENT}" "{folder}"'
+        run = f'exec "{sys.executable}" -IE "{CLIENT}" "{folder}"'
         script.write_text(f'#!/bin/sh\n{run} {words} "$@"\n')
         script.chmod(0o755)
     half.rename(folder / "bin")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lens.warm import client, server
+from tests.helpers.workflow_tools import snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -150,3 +151,12 @@ def test_a_server_starts_on_a_machine_without_gpus_alone(monkeypatch, gpu, tmp_p
     server.start()
     assert launched == ([] if gpu else [(str(tmp_path), os.getpid())])
     monkeypatch.setenv(server.VARIABLE, "")
+
+
+def test_what_tests_run_is_taken(tmp_path):
+    """A Snakemake that begins in a process of its own has imported no torch."""
+    rules = tmp_path / "Snakefile"
+    rules.write_text("import sys\nprint('torch' in sys.modules)\nrule all:\n    output: 'a'\n")
+    planned = snakemake("-n", "--snakefile", rules, directory=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.splitlines()[0] == "True"
