@@ -7,7 +7,6 @@ taken in turns.
 import argparse
 import json
 import os
-import platform
 from pathlib import Path
 
 import torch
@@ -16,16 +15,9 @@ from bench_language import encoder, language
 from bench_training import memory, probes, sweep, training
 
 from lens.files import artifacts
+from lens.files.cost import processor
 
 PARTS = ("language", "encoder", "training", "probes", "memory", "sweep", "demo")
-
-
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def main() -> None:

@@ -6,11 +6,11 @@ Fails where a part of that run is missing: one that failed, or was made alone, i
 """
 
 import os
-import platform
 import sys
 from pathlib import Path
 
 from lens.files.artifacts import read_json, versions, write_text
+from lens.files.cost import processor
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/reliability.md"
@@ -48,8 +48,8 @@ def machine():
         (RESULTS / f"{name}.txt").read_text().strip() for name in ("commit", "seconds")
     )
     return (
-        f"Commit {commit}, {int(seconds) / 60:.0f} minutes in all; {os.cpu_count()} cores, "
-        f"{platform.machine()}, {', '.join(parts)}."
+        f"Commit {commit}, {int(seconds) / 60:.0f} minutes in all; {os.cpu_count()} cores "
+        f"({processor()}), {', '.join(parts)}."
     )
 
 

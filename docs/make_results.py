@@ -9,7 +9,6 @@ import ast
 import hashlib
 import json
 import os
-import platform
 import re
 import sys
 from collections import defaultdict
@@ -20,6 +19,7 @@ import yaml
 
 from lens.core.intervals import crossed_interval
 from lens.files.artifacts import read_json, versions, write_table, write_text
+from lens.files.cost import processor
 from lens.paper.cells import read_cells
 from lens.paper.method_names import method_name
 from lens.report.render import markdown_table
@@ -82,8 +82,8 @@ def page(runs):
     own, stamp = versions(), settings_stamp(runs)
     commit = (RESULTS / "real_inputs/commit.txt").read_text(encoding="utf-8").strip()
     parts = [
-        f"Runs: {', '.join(runs)}. Settings: {stamp}. Commit {commit}; {os.cpu_count()} cores, "
-        f"{platform.machine()}, Python {own['python']}, torch {own['torch']}, transformers "
+        f"Runs: {', '.join(runs)}. Settings: {stamp}. Commit {commit}; {os.cpu_count()} cores "
+        f"({processor()}), Python {own['python']}, torch {own['torch']}, transformers "
         f"{own['transformers']}.",
         *([gold_line()] if "real" in runs else []),
         cost_line(runs),

@@ -20,7 +20,7 @@ def run(args):
 
     from lens.files.artifacts import read_table, write_table, write_text
     from lens.paper import costs, flags, overview
-    from lens.report import figures, pages
+    from lens.report import figures, gold_model, pages
     from lens.report.paper_comparison import COLUMNS
 
     out, jobs, raised = Path(args.out_dir), costs.jobs(args.results), flags.gather(args.results)
@@ -35,6 +35,7 @@ def run(args):
         raised,
         args.paper_names,
         args.comparable,
+        gold_model.held_out_accuracy(args.gold_card) if args.gold_card else "",
     )
     rows = overview.picture_rows(gold)
     figures.save(overview.draw(rows), out, "overview")

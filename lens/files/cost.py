@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _started, _processor_began = time.perf_counter(), 0.0
 _on_gpu_since: float | None = None
@@ -83,3 +84,11 @@ def measured(
         "trained_parameters": int(trained),
         "seconds": _parts | (seconds or {}),
     }
+
+
+def processor() -> str:
+    """The processor's name, or its architecture where the system has no name for it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

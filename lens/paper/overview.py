@@ -105,10 +105,12 @@ def sections(
     raised: tuple[pd.DataFrame, int],
     paper_names: Mapping[str, str],
     comparable: bool,
+    gold_accuracy: str = "",
 ) -> list[Section]:
-    """The page's sections, all of plain text; `raised` is from `flags.gather`."""
+    """The page's sections, all of plain text; `raised` is from `flags.gather`, `gold_accuracy` a
+    sentence about the gold model, or empty."""
     return [
-        _result(table, seeds, gold),
+        _result(table, seeds, gold, gold_accuracy),
         _what_helped(gold),
         _what_did_not(gold),
         _what_was_run(table, paper_names, comparable),
@@ -118,7 +120,7 @@ def sections(
     ]
 
 
-def _result(table: pd.DataFrame, seeds: int, gold: pd.DataFrame) -> Section:
+def _result(table: pd.DataFrame, seeds: int, gold: pd.DataFrame, gold_accuracy: str) -> Section:
     """The answer in at most 150 words, then the picture."""
     sizes = _listed([f"{size:,}" for size in sorted(table["n_pairs"].unique())])
     counts = gold["verdict"].value_counts()
@@ -128,7 +130,7 @@ def _result(table: pd.DataFrame, seeds: int, gold: pd.DataFrame) -> Section:
         [
             f"We trained reward models on N = {sizes} labelled pairs, with {seeds} seeds. Each "
             "model picks the best of several candidate answers; a gold model, which is used for "
-            "nothing else, scores the picks.",
+            f"nothing else, scores the picks. {gold_accuracy}".strip(),
             "The control of a method at scale k is the same reward model, trained on the original "
             "pairs repeated k times. So a gain over the control comes from the new pairs, not "
             "from more training steps.",

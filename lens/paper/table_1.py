@@ -30,11 +30,11 @@ NOTE = (
     "control, the same training (reward MLP, full fine-tuning or LoRA) on the original pairs "
     "repeated k times, so with the same number of steps (LENS+: at most half as many; at 1x: to "
     "Original). * marks a significant difference (5 %, Holm-corrected over the column; intervals "
-    "are not corrected). length-matched: the gold reward without what a candidate's rank by length "
-    "among its prompt's candidates is worth by itself, so that picking by length, the longest or "
-    "the shortest, gets the gold of a random pick; intervals are in table_1.csv. "
-    "paper: the paper's value for its dataset and model. On other data or "
-    "with another gold model, compare it only in direction."
+    "are not corrected). length-matched: the gold reward minus what length alone explains (the "
+    "mean gold of each rank by length, relative to the prompt's mean). So always picking the "
+    "longest or the shortest answer gets the same as a random pick. Intervals are in table_1.csv. "
+    "paper: the paper's value for its dataset and model. On other data or with another gold "
+    "model, compare it only in direction."
 )
 EXPLAINS = (
     f" {EXPLAINED}: the share of the variance of held-out embeddings that the VAE reconstructs, "

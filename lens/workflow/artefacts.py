@@ -5,6 +5,7 @@ import json
 import re
 from typing import NamedTuple
 
+from lens.files.artifacts import is_fitted
 from lens.workflow import made, made_text
 from lens.workflow.config import Config
 from lens.workflow.flags import Words, flags
@@ -12,6 +13,9 @@ from lens.workflow.made import OF_SOME_ARTEFACTS, Maker
 from lens.workflow.paths import built
 
 GOLD_MODEL = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"  # the paper's
+BY_GOLD = re.compile(  # whose captions say how accurate the gold model is
+    "table_[13456]|textual_spread|figure_[24]|.*_(sweep|curve)|qualitative|overview"
+)
 # Redrawn in another style, they do not change the first page.
 DRAWN = re.compile("paper.(figure_|theory_(fits|map)|[a-z_]+_(curve|sweep))[^/]*$")
 AS = {"html": "page", "csv": "spreadsheet (CSV)", "png": "picture", "pdf": "print (PDF)"}
@@ -181,14 +185,30 @@ def other_files(artefact: Artefact) -> list[str]:
 
 def read_files(config: Config, name: str, wildcards: object) -> list[str]:
     """What an artefact reads, once each."""
-    return list(dict.fromkeys(ARTEFACTS[name].make(config).inputs))
+    return list(dict.fromkeys([*ARTEFACTS[name].make(config).inputs, *gold_card(config, name)]))
 
 
 def artefact_flags(config: Config, name: str, wildcards: object) -> Words:
-    settings = flags(ARTEFACTS[name].make(config).settings)
-    return Words(
-        f"{settings} {paper_flags(config, wildcards)}" if ARTEFACTS[name].compared else settings
-    )
+    given = flags({**ARTEFACTS[name].make(config).settings, **gold_flag(config, name)})
+    return Words(f"{given} {paper_flags(config, wildcards)}" if ARTEFACTS[name].compared else given)
+
+
+def overview_flags(config: Config, wildcards: object) -> Words:
+    return Words(f"{flags(gold_flag(config, 'overview'))} {paper_flags(config, wildcards)}")
+
+
+def gold_card(config: Config, name: str) -> list[str]:
+    """The file with the gold model's held-out accuracy, for an artefact that it judges; none where
+    it is not known."""
+    folder = config.gold.load.model if config.gold and BY_GOLD.fullmatch(name) else ""
+    if built(folder):
+        return [f"{config.results}/train_gold_model/metrics.json"]
+    return [f"{folder}/config.json"] if folder and is_fitted(folder) else []
+
+
+def gold_flag(config: Config, name: str) -> dict[str, str]:
+    cards = gold_card(config, name)
+    return {"gold_card": cards[0]} if cards else {}
 
 
 def made_from(config: Config, make: Maker, wildcards: object) -> str:

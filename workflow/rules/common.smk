@@ -2,6 +2,7 @@
 and nothing else."""
 
 import json
+import os
 import re
 import shlex
 import sys
@@ -15,6 +16,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from lens.core.errors import LensError
+from lens.report.gold_model import held_out_accuracy
 from lens.warm import server
 from lens.workflow import artefacts, batches, cells, checks, flags, inputs, resources
 from lens.workflow.artefacts import ARTEFACTS, DRAWN
@@ -37,7 +39,14 @@ def resolved():
     return found
 
 
+def gold_accuracy():
+    """For captions, which the report draws once the gold model is made."""
+    cards = filter(os.path.isfile, artefacts.gold_card(CONFIG, "overview"))
+    return " ".join(map(held_out_accuracy, cards))
+
+
 CONFIG = resolved()
+config["gold_accuracy"] = gold_accuracy()
 BATCHES = list(batches.batches(CONFIG))
 
 

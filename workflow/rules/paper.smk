@@ -37,6 +37,7 @@ rule overview:
         table_1="<results>/paper/table_1.csv",
         observations="<results>/paper/table_1_observations.csv",
         comparisons="<results>/paper/table_1_comparisons.csv",
+        gold=artefacts.gold_card(CONFIG, "overview"),
         code=code("overview", trains=False),
     output:
         shown(artefacts.OVERVIEW),
@@ -53,13 +54,13 @@ rule overview:
         name=CONFIG.run,
         results=subpath(output[0], ancestor=2),
         claims=artefact_files("_paper.csv"),
-        paper=told(artefacts.paper_flags),
+        settings=told(artefacts.overview_flags),
         folder=subpath(output[0], parent=True),
     shell:
         "python -m lens overview --name {params.name:q} --results {params.results:q}"
         " --table-1 {input.table_1:q} --observations {input.observations:q}"
         " --comparisons {input.comparisons:q} --claims {params.claims:q}"
-        " {params.paper} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
+        " {params.settings} --out-dir {params.folder:q} 2>&1 | tee {log:q}"
 
 
 rule plan:

