@@ -31,7 +31,9 @@ def main() -> None:
         "--pairs", type=int, default=16, help="of HH; PandaLM's are 3 times as many"
     )
     parser.add_argument("--prompts", type=int, default=2, help="with 16 answers each")
-    parser.add_argument("--weights", default="../shared/weights", help="folder with SmolLM2")
+    parser.add_argument(
+        "--weights", default="results/real_inputs/weights", help="folder with SmolLM2"
+    )
     parser.add_argument("--data", default="../shared/data", help="folder with HH-RLHF and PandaLM")
     parser.add_argument("--batch", type=int, default=16, help="rows in the peers' batches")
     parser.add_argument("--device", default="cpu", help="of the language models")

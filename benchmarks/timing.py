@@ -39,8 +39,9 @@ def add(
     )
 
 
-def skip(rows: list, name: str, peer: str, goal: float, why: str) -> None:
+def skip(rows: list, name: str, peer: str, goal: float | None, why: str) -> None:
     """Appends a row that could not be measured here, and prints why."""
     row = {"name": name, "peer": peer, "ratio": None, "goal": goal, "met": None, "why": why}
     rows.append(row)
-    print(f"{name:<56} {peer:<26}        -  goal >= {goal:<5} not measured: {why}", flush=True)
+    aim = "" if goal is None else f"goal >= {goal:<5} "
+    print(f"{name:<56} {peer:<26}        -  {aim}not measured: {why}", flush=True)
