@@ -15,7 +15,7 @@ from lens.data.pairs import normalise_pairs, sample_rows
 from lens.data.reading.explained import unused_warning
 from lens.data.soft_labels import label_counts, settled
 from lens.data.sources import read_source
-from lens.data.texts.cures import asked
+from lens.data.texts.cures import keeping_columns
 
 
 @dataclass
@@ -58,7 +58,7 @@ def read_pairs(
         rows, name = read_source(str(source), split=split, revision=revision), str(source)
     else:
         rows, name = _rows(source), "rows given"
-    with asked(columns or {}):
+    with keeping_columns(columns or {}):
         pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
         used = settled(pairs, labels)
         table, report = normalise_pairs(used, group_by=group_by, invalid_rows="drop")
@@ -78,7 +78,7 @@ def read_pairs(
             "pairs": len(table),
             "prompts": int(table["group"].nunique()),
             "dropped": dict(report.dropped),
-            "first_dropped": report.first_places,
+            "first_dropped": report.first_dropped,
             **({"label_counts": counts} if (counts := label_counts(pairs)) else {}),
             **({"labels": labels} if labels != "hard" else {}),
         },

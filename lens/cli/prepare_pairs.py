@@ -37,15 +37,15 @@ def run(args):
     prompts = splits.test_prompts(pairs, args.test_prompts, args.seed)
     artifacts.write_table(args.out, pairs)
     artifacts.write_table(args.out_prompts, prompts)
-    test_places = test_report.places if test_report else {}
-    places = report.places | {f"test-{key}": where for key, where in test_places.items()}
+    test_where = test_report.where_by_id if test_report else {}
+    where_by_id = report.where_by_id | {f"test-{key}": where for key, where in test_where.items()}
     inputs = {"pairs": args.path, "test_pairs": args.test_path, "pool": args.pool}
     facts = {
         "form": asdict(form),
         "train_source": report.as_dict(),
         "test_source": test_report.as_dict() if test_report else None,
         "pairs": pairs["split"].value_counts().to_dict(),
-        **looked_at(pairs, places, pool, args.group_by),
+        **looked_at(pairs, where_by_id, pool, args.group_by),
     }
     inputs = {name: path for name, path in inputs.items() if path}
     artifacts.write_metrics(args.report, settings(args), inputs, facts, {})

@@ -21,7 +21,7 @@ from lens.data.reading.explained import meanings, roles, unused_warning
 from lens.data.soft_labels import label_counts, settled
 from lens.data.sources import Row
 from lens.data.splits import contradicting_pairs
-from lens.data.texts.cures import asked
+from lens.data.texts.cures import keeping_columns
 
 FEW_PAIRS = 50
 LARGE_SHARE = 0.2
@@ -78,10 +78,10 @@ def check_data(
 
     Raises LensError if the form is unknown or no usable pair is left.
     """
-    with asked(columns or {}):
-        given, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
-        made = settled(given, labels)
-        table, report = normalise_pairs(made, group_by=group_by, invalid_rows="drop")
+    with keeping_columns(columns or {}):
+        all_pairs, form = to_pairs(rows, pair_rule=pair_rule, columns=columns, graded=True)
+        settled_pairs = settled(all_pairs, labels)
+        table, report = normalise_pairs(settled_pairs, group_by=group_by, invalid_rows="drop")
     messages = table["prompt"].map(json.loads)
     turns = messages.map(lambda chat: sum(message["role"] == "user" for message in chat))
     lengths = {
@@ -98,7 +98,7 @@ def check_data(
         pairs_made=report.read,
         pairs=report.kept,
         dropped=dict(report.dropped),
-        first_dropped=report.first_places,
+        first_dropped=report.first_dropped,
         prompts=table["group"].nunique(),
         most_pairs_per_prompt=int(table["group"].value_counts().max()),
         near_duplicates=len(repeated(table["group"].unique())),
@@ -112,7 +112,7 @@ def check_data(
         },
         longer_answer_wins=longer_wins(table),
         example={
-            "place": report.places[first["id"]],
+            "place": report.where_by_id[first["id"]],
             "prompt": "\n\n".join(
                 f"{message['role']}: {message['content']}" for message in messages[0]
             ),
@@ -120,7 +120,7 @@ def check_data(
             "rejected": first["rejected"],
         },
         first_answer_wins=first_answer_wins(table),
-        labels=label_counts(given),
+        labels=label_counts(all_pairs),
         prompt_repeated=sum(map(_repeats, messages, table["chosen"], table["rejected"])),
     )
 
@@ -230,6 +230,6 @@ def _about_labels(check: DataCheck) -> str:
     return f"{graded:,} of {pairs:,} below 1, {ties:,} ties (--labels soft trains on them)"
 
 
-def _rows_of(places: list[str], count: int) -> str:
-    rows = [re.sub(r"^.*?, (?=row \d)", "", place) for place in places]  # the file is known
+def _rows_of(first_dropped: list[str], count: int) -> str:
+    rows = [re.sub(r"^.*?, (?=row \d)", "", where) for where in first_dropped]  # the file is known
     return "; ".join(rows + ["..."] * (count > len(rows)))

@@ -35,9 +35,9 @@ class FormReport:
     meanings: dict[str, dict] = field(default_factory=dict, compare=False)
     judgements: dict[str, int] = field(default_factory=dict)
 
-    def use_names_of_file(self, given: dict[str, str]) -> None:
-        """Calls columns as the file does, where others were `given` for them."""
-        self.description = in_the_file(self.description, given)
-        self.columns = {role: given.get(name) or name for role, name in self.columns.items()}
-        for about in self.meanings.values():
-            about["means"] = in_the_file(about["means"], given)
+    def use_names_of_file(self, renames: dict[str, str]) -> None:
+        """Calls columns as the file does, where `renames` has other names for them."""
+        self.description = in_the_file(self.description, renames)
+        self.columns = {role: renames.get(name) or name for role, name in self.columns.items()}
+        for meaning in self.meanings.values():
+            meaning["means"] = in_the_file(meaning["means"], renames)

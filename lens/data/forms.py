@@ -1,8 +1,8 @@
 """From the forms in which people keep preferences to rows with `chosen` and `rejected`.
 
-Told apart by their columns: `pair`, `labelled_pair` (two responses and who won), `ratings` and
-`ranking` (a prompt's list of responses), `rated_rows` (one response a row), `best_first`. One file
-holds one form. Whether the texts are usable is for `lens.data.pairs` to check.
+Recognised by their columns: `pair`, `labelled_pair` (two responses and who won), `ratings` and
+`ranking` (a prompt's list of responses), `rated_rows` (one response per row), `best_first`. One
+file holds one form. Whether the texts are usable is for `lens.data.pairs` to check.
 """
 
 import json
@@ -19,7 +19,12 @@ from lens.data.form_report import FormReport
 from lens.data.reading.find import Reading, find_form
 from lens.data.reading.missing import unrated_lists
 from lens.data.reading.rivals import ratings_of
-from lens.data.reading.several.listed import about_other_order, several, unused_inside, worths
+from lens.data.reading.several.listed import (
+    about_other_order,
+    answer_values,
+    list_each_side,
+    unused_inside,
+)
 from lens.data.reading.sided import offered
 from lens.data.reading.sided.labels import Sides
 from lens.data.reading.sided.words import winning_side
@@ -30,7 +35,14 @@ from lens.data.sources import Row, row_id, row_number
 from lens.data.texts import threads
 from lens.data.texts.cells import as_list, in_words, number
 from lens.data.texts.conversations import PARTS, conversation, is_whole
-from lens.data.texts.cures import asked, contradicted, either, look, placeholders, scored_below
+from lens.data.texts.cures import (
+    contradicted,
+    either,
+    keeping_columns,
+    look_command,
+    placeholders,
+    scored_below,
+)
 from lens.data.texts.names import is_rank, names_of
 from lens.data.texts.turns import InvalidRowError
 
@@ -54,7 +66,7 @@ def to_pairs(
     """
     if pair_rule not in RULES:
         raise LensError(f"no rule {pair_rule!r} for making pairs. Use one of {list(RULES)}.")
-    with asked(columns or {}):
+    with keeping_columns(columns or {}):
         return _to_pairs(rows, pair_rule, columns, graded)
 
 
@@ -63,7 +75,7 @@ def _to_pairs(
 ) -> tuple[list[Row], FormReport]:
     rows = threads.opened(rows) or opened(rows)
     rows = rated_alone(rows, columns or {}) or rows
-    select = None if pair_rule == "all" else lambda worths: compare(worths, pair_rule)[0]
+    select = None if pair_rule == "all" else lambda values: compare(values, pair_rule)[0]
     if judged := judged_rows(rows, columns or {}, select):
         rows, columns = judged.rows, judged.columns
     reading = find_form(rows, columns)
@@ -83,10 +95,10 @@ def _to_pairs(
         raise _all_alike(rows, reading, report)
     _require_prompt(rows, reading)
     report.description += "; " + _about_prompt(reading.parts, pairs[0][1])
-    report.use_names_of_file(reading.given)
+    report.use_names_of_file(reading.renames)
     if not graded:
-        pairs = [(place, pair) for place, pair in pairs if "tie" not in pair]
-        pairs = [(place, {n: v for n, v in pair.items() if n != "gap"}) for place, pair in pairs]
+        pairs = [(where, pair) for where, pair in pairs if "tie" not in pair]
+        pairs = [(where, {n: v for n, v in pair.items() if n != "gap"}) for where, pair in pairs]
     return pairs, report
 
 
@@ -97,18 +109,20 @@ def _all_alike(rows: list[Row], reading: Reading, report: FormReport) -> LensErr
         f"rated differently ({report.responses} responses, {report.unrated} unrated, "
         f"{report.ties} ties). Add responses that differ to the same prompts"
     )
-    place, names = rows[0][0], names_of(rows)
+    where, names = rows[0][0], names_of(rows)
     by = (reading.listed.by,) if reading.listed else reading.sides.judges if reading.sides else ()
     if reading.sides:
         others = offered.labels(names, reading.sides.both, *by)
     else:
         others = offered.of_lists(names, reading.columns["responses"]) if reading.listed else {}
-    others = {said: named for said, named in others.items() if {*named.values()}.isdisjoint(by)}
+    others = {
+        meaning: named for meaning, named in others.items() if {*named.values()}.isdisjoint(by)
+    }
     if not report.ties or not by or not others:
-        return LensError(f"{message}. {look(place)}")
+        return LensError(f"{message}. {look_command(where)}")
     return LensError(
         f"{message}, or, if `{'` and `'.join(by)}` only holds the place of a rating, name what "
-        f"says which is better. {either(place, others)}"
+        f"says which is better. {either(where, others)}"
     )
 
 
@@ -121,7 +135,7 @@ def _voted(pairs: list[Row], judged: Judged, report: FormReport) -> list[Row]:
     report.telling += [name for name in judged.unused if not is_bookkeeping(name)]
     report.columns = {role: name for role, name in report.columns.items() if name not in ADDED}
     voted = zip(pairs, judged.known, strict=True)
-    return [(place, pair | known) for (place, pair), known in voted]
+    return [(where, pair | known) for (where, pair), known in voted]
 
 
 def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
@@ -130,29 +144,29 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
     ties = f" (ties told by `{names[0]}` and `{names[1]}`)" if names else ""
     better = f"`{columns['chosen']}` is preferred to `{columns['rejected']}`"
     report.description = f"{better}{ties}"
-    seen: Counter[tuple] = Counter()
+    score_counts: Counter[tuple] = Counter()
     by = names
-    for place, row in rows:
-        parts, (chosen, rejected) = reading.texts(row, place)
-        scores = [number(row.get(name), f"{place}: `{name}`") for name in names]
+    for where, row in rows:
+        parts, (chosen, rejected) = reading.texts(row, where)
+        scores = [number(row.get(name), f"{where}: `{name}`") for name in names]
         if names and is_rank(names[0]):
             scores = [None if score is None else -score for score in scores]
-        beside = both_scores(row, reading.ties)
-        scores = scores or [*(beside[1] if beside else scores_inside([chosen, rejected]))]
-        by = by or ([f"{beside[0]}.{at}" for at in (0, 1)] if beside else [])
+        cell_scores = both_scores(row, reading.ties)
+        scores = scores or [*(cell_scores[1] if cell_scores else scores_inside([chosen, rejected]))]
+        by = by or ([f"{cell_scores[0]}.{at}" for at in (0, 1)] if cell_scores else [])
         report.responses += 2
-        told = [score for score in scores if score is not None]
-        if len(told) == 2:
-            seen[tuple(told)] += 1
-            report.contradictions += told[0] < told[1]
+        scored = [score for score in scores if score is not None]
+        if len(scored) == 2:
+            score_counts[tuple(scored)] += 1
+            report.contradictions += scored[0] < scored[1]
         known = {"tie": True} if reading.tied(row) else of_scores(*scores)
-        known |= graded(row, reading.grades, place)
+        known |= graded(row, reading.grades, where)
         report.ties += "tie" in known
-        made = _each_with_each(place, row, parts, chosen, rejected)
-        pairs += [(where, pair | known) for where, pair in made]
-    if names and len(rows) > 1 and len(seen) == 1 and report.ties == len(rows):
-        raise placeholders(rows, names, next(iter(seen))[0])
-    below = by if len(rows) > 1 and "score_chosen" not in reading.given else []
+        row_pairs = _each_with_each(where, row, parts, chosen, rejected)
+        pairs += [(where, pair | known) for where, pair in row_pairs]
+    if names and len(rows) > 1 and len(score_counts) == 1 and report.ties == len(rows):
+        raise placeholders(rows, names, next(iter(score_counts))[0])
+    below = by if len(rows) > 1 and "score_chosen" not in reading.renames else []
     if below and report.contradictions > len(rows) / 2:
         both = columns["chosen"], columns["rejected"]
         raise scored_below(rows, both, below, report.contradictions)
@@ -160,70 +174,70 @@ def _from_pairs(rows: list[Row], reading: Reading, rule: str, report: FormReport
 
 
 def _each_with_each(
-    place: str, row: dict, parts: dict, chosen: object, rejected: object
+    where: str, row: dict, parts: dict, chosen: object, rejected: object
 ) -> list[Row]:
     """The pair of a row, or, where a side lists several answers, all pairs of them."""
-    good, bad = several(chosen, rejected)
+    good, bad = list_each_side(chosen, rejected)
     if len(good) == len(bad) == 1:
-        return [(place, _pair(row, parts, chosen, rejected))]
+        return [(where, _pair(row, parts, chosen, rejected))]
     pairs = []
     for i, better in enumerate(good, 1):
         for j, worse in enumerate(bad, 1):
-            pair = _pair(row, parts, better, worse) | {"id": f"{row_id(place, row)}-{i}-{j}"}
-            pairs.append((f"{place}, chosen {i} over rejected {j}", pair))
+            pair = _pair(row, parts, better, worse) | {"id": f"{row_id(where, row)}-{i}-{j}"}
+            pairs.append((f"{where}, chosen {i} over rejected {j}", pair))
     return pairs
 
 
 def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
-    pairs, sides, seen = [], cast(Sides, reading.sides), []
-    report.description = sides.told
-    for place, row in rows:
+    pairs, sides, judgements = [], cast(Sides, reading.sides), []
+    report.description = sides.description
+    for where, row in rows:
         report.responses += 2
-        found = (None, None) if reading.tied(row) else sides.judge(row, place)
-        seen.append((tuple(row.get(name) for name in sides.judges), found))
-        winner, strength = found
+        judged = (None, None) if reading.tied(row) else sides.judge(row, where)
+        judgements.append((tuple(row.get(name) for name in sides.judges), judged))
+        winner, strength = judged
         if sides.check and isinstance(winner, int):
-            report.contradictions += sides.check(row, place)[0] == 1 - winner
+            report.contradictions += sides.check(row, where)[0] == 1 - winner
         if isinstance(winner, str):
             report.unjudged += 1
         else:
-            parts, both = reading.texts(row, place)
+            parts, both = reading.texts(row, where)
             pair = _pair(row, parts, both[winner or 0], both[1 - (winner or 0)])
             pair |= {"side": ("first", "second")[winner or 0]}
-            known = of_strength(strength, sides.scale) | graded(row, reading.grades, place)
+            known = of_strength(strength, sides.scale) | graded(row, reading.grades, where)
             pair |= {"tie": True} if winner is None else known
             report.ties += "tie" in pair
-            pairs.append((place, pair))
-    report.meanings = sides.meanings(seen)
-    told = any(name in sides.judges for name in reading.given)
-    if report.contradictions > len(pairs) / 2 and len(pairs) > 1 and not told:
+            pairs.append((where, pair))
+    report.meanings = sides.meanings(judgements)
+    named_by_user = any(name in sides.judges for name in reading.renames)
+    if report.contradictions > len(pairs) / 2 and len(pairs) > 1 and not named_by_user:
         raise contradicted(rows, sides.judges, report.contradictions, len(pairs))
     return pairs
 
 
 def _from_lists(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
-    how, name = reading.listed, reading.columns["responses"]
-    if how is None:
+    answers, name = reading.listed, reading.columns["responses"]
+    if answers is None:
         raise unrated_lists(rows, name)
-    ranked = how.kind != "ratings"
+    ranked = answers.kind != "ratings"
     report.description = (
-        f"`{name}`{f' (their `{how.text}`)' if how.text else ''} are compared by `{how.by}`, "
-        f"{how.better}: {RULES[rule]}"
+        f"`{name}`{f' (their `{answers.text}`)' if answers.text else ''} are compared by "
+        f"`{answers.by}`, {answers.better}: {RULES[rule]}"
     )
-    report.overruled = about_other_order(rows, how)
-    pairs, beside = [], set()
-    for place, row in rows:
-        parts, texts = reading.texts(row, place)
-        items = as_list(row.get(name), f"{place}: `{name}`")
-        beside.update(unused_inside(items, how))
-        values = worths(row, items, how, place)
-        for i, j in _compare_and_count(values, rule, report, ties=how.kind != "choice"):
+    report.overruled = about_other_order(rows, answers)
+    pairs, inner_fields = [], set()
+    for where, row in rows:
+        parts, texts = reading.texts(row, where)
+        items = as_list(row.get(name), f"{where}: `{name}`")
+        inner_fields.update(unused_inside(items, answers))
+        values = answer_values(row, items, answers, where)
+        for i, j in _compare_and_count(values, rule, report, ties=answers.kind != "choice"):
             pair = _pair(row, parts, texts[i], texts[j])
             pair |= of_scores(values[i], values[j]) if not ranked or values[i] == values[j] else {}
-            pair["id"] = f"{row_id(place, row)}-{i + 1}-{j + 1}"
-            pairs.append((f"{place}, responses {i + 1} over {j + 1}", pair))
-    inside = [f"{name}.{field}" for field in sorted(beside)]
-    report.inside = [path for path in inside if path not in reading.given.values()]
+            pair["id"] = f"{row_id(where, row)}-{i + 1}-{j + 1}"
+            pairs.append((f"{where}, responses {i + 1} over {j + 1}", pair))
+    inside = [f"{name}.{field}" for field in sorted(inner_fields)]
+    report.inside = [path for path in inside if path not in reading.renames.values()]
     return pairs
 
 
@@ -231,40 +245,40 @@ def _from_best_first(rows: list[Row], reading: Reading, rule: str, report: FormR
     listed_in = reading.columns["responses"]
     report.description = f"`{listed_in}` lists the better answer, then the worse one"
     report.responses = 2 * len(rows)
-    read = [(place, row, reading.texts(row, place)) for place, row in rows]
-    return [(place, _pair(row, parts, *answers)) for place, row, (parts, answers) in read]
+    read = [(where, row, reading.texts(row, where)) for where, row in rows]
+    return [(where, _pair(row, parts, *answers)) for where, row, (parts, answers) in read]
 
 
 def _from_rated_rows(rows: list[Row], reading: Reading, rule: str, report: FormReport) -> list[Row]:
     text, rating = reading.columns["response"], reading.columns["rating"]
     prompt = reading.columns.get("prompt", text)
     ranked, words = is_rank(rating), in_words([row.get(rating) for _, row in rows])
-    asked = f"`{prompt}`" if prompt != text else "prompt"
+    prompt_name = f"`{prompt}`" if prompt != text else "prompt"
     report.description = (
-        f"rows of the same {asked} have their `{text}` compared by `{rating}`, "
+        f"rows of the same {prompt_name} have their `{text}` compared by `{rating}`, "
         f"{'lower' if ranked else 'higher'} is better{words}: {RULES[rule]}"
     )
     groups: dict[str, list[tuple]] = {}
-    for place, row in rows:
-        parts, (answer,) = reading.texts(row, place)
-        key = json.dumps(parts if prompt != text else _asked(parts, answer), default=str)
-        groups.setdefault(key, []).append((place, row, parts, answer))
+    for where, row in rows:
+        parts, (answer,) = reading.texts(row, where)
+        key = json.dumps(parts if prompt != text else _prompt_of(parts, answer), default=str)
+        groups.setdefault(key, []).append((where, row, parts, answer))
     pairs = []
     for group in groups.values():
         first = f"{group[0][0]}: `{rating}`"
         values = ratings_of(rating, [row[rating] for _, row, *_ in group], first)
         for i, j in _compare_and_count(values, rule, report):
-            (place, row, parts, better), (other_place, _, _, worse) = group[i], group[j]
+            (where, row, parts, better), (other_where, _, _, worse) = group[i], group[j]
             pair = _pair(row, parts, better, worse)
             pair |= of_scores(values[i], values[j]) if not ranked or values[i] == values[j] else {}
             # Not the rows' ids: those may be the prompt's, the same for all its responses.
-            pair["id"] = f"{row_number(place)}-{row_number(other_place)}"
-            pairs.append((f"{place} over row {row_number(other_place)}", pair))
+            pair["id"] = f"{row_number(where)}-{row_number(other_where)}"
+            pairs.append((f"{where} over row {row_number(other_where)}", pair))
     return pairs
 
 
-def _asked(parts: dict, answer: object) -> object:
-    """What a whole conversation answers; all of it where that cannot be told."""
+def _prompt_of(parts: dict, answer: object) -> object:
+    """What a whole conversation answers; all of it where that is not known."""
     try:
         return conversation(parts, answer)[0]
     except InvalidRowError:
@@ -295,16 +309,16 @@ def _require_prompt(rows: list[Row], reading: Reading) -> None:
     """LensError where no column is a prompt and no answer repeats one."""
     if "prompt" in reading.parts or "history" in reading.parts:
         return
-    answers = (answer for place, row in rows for answer in reading.texts(row, place)[1])
+    answers = (answer for where, row in rows for answer in reading.texts(row, where)[1])
     if any(map(_may_have_prompt, answers)):
         return
-    place, row = rows[0]
-    left = offered.texts(names_of(rows), reading.used)
-    meant = {f"`{name}` is": {"prompt": name} for name in left[: offered.MOST]}
+    where, row = rows[0]
+    texts = offered.texts(names_of(rows), reading.used)
+    readings = {f"`{name}` is": {"prompt": name} for name in texts[: offered.MAX_READINGS]}
     raise LensError(
-        f"{place}: there is no prompt: no column of {sorted(map(str, row))} is one, and the "
+        f"{where}: there is no prompt: no column of {sorted(map(str, row))} is one, and the "
         'answers are no conversations that repeat it ("\\n\\nHuman: ...\\n\\nAssistant: ..."). '
-        f"{either(place, meant)}"
+        f"{either(where, readings)}"
     )
 
 
@@ -317,5 +331,5 @@ def _about_prompt(parts: dict[str, str], pair: dict) -> str:
     if is_whole(pair["chosen"]):
         more = [f"`{named[part]}`" for part in ("system", "history") if part in named]
         return "the prompt is what both sides begin with" + "".join(f", with {m}" for m in more)
-    said = " and ".join(f"`{column}`" for column in named.values())
-    return f"the prompt is {said}"
+    columns = " and ".join(f"`{column}`" for column in named.values())
+    return f"the prompt is {columns}"

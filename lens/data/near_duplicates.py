@@ -61,18 +61,22 @@ def template(texts: Sequence[str]) -> np.ndarray:
     they are less than TEMPLATE_SHARE of all."""
     if len(texts) < FEWEST:
         return np.empty(0, np.uint64)
-    some = texts[:: max(1, len(texts) // SAMPLE)]
-    hashes, counts = np.unique(np.concatenate([pieces(text) for text in some]), return_counts=True)
-    common = 2 * counts > len(some)
+    sample = texts[:: max(1, len(texts) // SAMPLE)]
+    hashes, counts = np.unique(
+        np.concatenate([pieces(text) for text in sample]), return_counts=True
+    )
+    common = 2 * counts > len(sample)
     enough = counts[common].sum() >= TEMPLATE_SHARE * counts.sum()
     return hashes[common] if enough else np.empty(0, np.uint64)
 
 
-def own_pieces(text: str, common: np.ndarray) -> np.ndarray:
+def distinctive_pieces(text: str, common: np.ndarray) -> np.ndarray:
     """A text's pieces without the common ones, or all where nothing else is left."""
-    every = pieces(text)
-    distinctive = np.setdiff1d(every, common, assume_unique=True) if len(common) else every
-    return distinctive if len(distinctive) else every
+    all_pieces = pieces(text)
+    distinctive = (
+        np.setdiff1d(all_pieces, common, assume_unique=True) if len(common) else all_pieces
+    )
+    return distinctive if len(distinctive) else all_pieces
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
@@ -98,7 +102,7 @@ class Index:
 
     def sketch(self, text: str) -> tuple:
         """(pieces, their MinHash) of a text, which `add` and `near` take."""
-        text_pieces, hashed = own_pieces(text, self._common), self._empty.copy()
+        text_pieces, hashed = distinctive_pieces(text, self._common), self._empty.copy()
         hashed.update_batch((text_pieces >> np.uint64(32)).tolist())
         return text_pieces, hashed
 
@@ -155,24 +159,29 @@ def repeated(texts: Sequence[str]) -> dict[int, tuple[int, float]]:
     return matches
 
 
-def counted(prompts: Mapping[str, str], training: Mapping[str, str]) -> dict:
-    """How many of the prompts {place: text} have a near duplicate among the training prompts, and
+def count_near_duplicates(prompts: Mapping[str, str], training: Mapping[str, str]) -> dict:
+    """How many of the prompts {where: text} have a near duplicate among the training prompts, and
     where the first ones stand, as JSON values."""
-    places, others = list(prompts), list(training)
+    names, training_names = list(prompts), list(training)
     matches = near_duplicates(list(prompts.values()), list(training.values()))
     return {
-        "prompts": len(places),
+        "prompts": len(names),
         "near_duplicates": len(matches),
-        "share": len(matches) / len(places) if places else 0.0,
+        "share": len(matches) / len(names) if names else 0.0,
         "first": [
-            {"prompt": places[i], "training_prompt": others[j], "similarity": round(score, 3)}
+            {
+                "prompt": names[i],
+                "training_prompt": training_names[j],
+                "similarity": round(score, 3),
+            }
             for i, (j, score) in list(matches.items())[:SHOWN]
         ],
     }
 
 
 def flag(count: Mapping, what: str) -> list[tuple[str, str]]:
-    """As `core.diagnostics` has flags, where `counted` found some; `what` says which prompts."""
+    """As `core.diagnostics` has flags, where `count_near_duplicates` found some; `what` says
+    which prompts."""
     duplicates, prompts = count["near_duplicates"], count["prompts"]
     if not duplicates:
         return []

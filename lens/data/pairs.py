@@ -18,7 +18,7 @@ import pandas as pd
 from lens.core.errors import LensError
 from lens.data.sources import Row, row_id, row_number
 from lens.data.texts.conversations import conversations
-from lens.data.texts.cures import asked, command, look
+from lens.data.texts.cures import command, keeping_columns, look_command
 from lens.data.texts.turns import InvalidRowError, check_turns, is_blank, whole
 
 COLUMNS = ["id", "prompt", "chosen", "rejected", "group", "split"]
@@ -38,14 +38,14 @@ class Report:
     not_selected: int = 0
     beyond_limits: int = 0
     dropped: Counter = field(default_factory=Counter)
-    first_places: dict[str, list[str]] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)  # of rows kept, by id
+    first_dropped: dict[str, list[str]] = field(default_factory=dict)
+    where_by_id: dict[str, str] = field(default_factory=dict)  # of rows kept, by id
 
-    def drop(self, reason: str, place: str) -> None:
+    def drop(self, reason: str, where: str) -> None:
         self.dropped[reason] += 1
-        places = self.first_places.setdefault(reason, [])
-        if len(places) < 5:
-            places.append(place)
+        first_dropped = self.first_dropped.setdefault(reason, [])
+        if len(first_dropped) < 5:
+            first_dropped.append(where)
 
     def as_dict(self) -> dict:
         return {
@@ -54,11 +54,11 @@ class Report:
             "rows_kept": self.kept,
             "pairs_beyond_limits": self.beyond_limits,
             "rows_dropped": dict(self.dropped),
-            "first_dropped": self.first_places,
+            "first_dropped": self.first_dropped,
         }
 
 
-@asked({})
+@keeping_columns({})
 def normalise_pairs(
     rows: Iterable[Row],
     *,
@@ -74,36 +74,36 @@ def normalise_pairs(
     """
     report, pairs, first = Report(), [], ""
     more: dict[str, list] = {name: [] for name in OPTIONAL}
-    for place, row in rows:
+    for where, row in rows:
         report.read += 1
         try:
-            key = whole(str(row_id(place, row)))
+            key = whole(str(row_id(where, row)))
             messages, chosen, rejected = parse_pair(row)
             if keep_prefix and not messages[-1]["content"].startswith(keep_prefix):
-                report.drop("prompt_filtered_out", place)
+                report.drop("prompt_filtered_out", where)
                 continue
         except InvalidRowError as error:
             if invalid_rows != "drop":
-                raise LensError(f"{place}: {error} {REMEDY}") from error
-            report.drop(error.reason, place)
-            first = first or f" The first: {place}: {error}"
+                raise LensError(f"{where}: {error} {REMEDY}") from error
+            report.drop(error.reason, where)
+            first = first or f" The first: {where}: {error}"
             continue
         except LensError as error:
-            raise LensError(f"{place}: {error}") from error
-        if key in report.places:
+            raise LensError(f"{where}: {error}") from error
+        if key in report.where_by_id:
             raise LensError(
-                f"{place}: the id {key!r:.80} is used twice, first in row "
-                f"{row_number(report.places[key])} (a row without an id has its number). Make ids "
-                f"unique, or leave them out: {command(place, {'id': ''})}"
+                f"{where}: the id {key!r:.80} is used twice, first in row "
+                f"{row_number(report.where_by_id[key])} (a row without an id has its number). Make "
+                f"ids unique, or leave them out: {command(where, {'id': ''})}"
             )
         prompt = json.dumps(messages, ensure_ascii=False)
         pairs.append((key, prompt, chosen, rejected, group_key(messages, group_by)))
         for name, values in more.items():
             values.append(row.get(name) if OPTIONAL[name](row.get(name)) else None)
-        report.places[key] = place
+        report.where_by_id[key] = where
     report.kept = len(pairs)
     if not pairs:
-        shows = look(next(iter(report.first_places.values()), [""])[0])
+        shows = look_command(next(iter(report.first_dropped.values()), [""])[0])
         counts = f"no usable pair among {report.read} rows: {dict(report.dropped)}."
         raise LensError(f"{counts}{first} {shows}")
     known = {name: values for name, values in more.items() if set(values) != {None}}
@@ -147,10 +147,10 @@ def group_key(messages: list[dict], group_by: str) -> str:
 
 def select_rows(rows: list[Row], where: dict[str, str]) -> list[Row]:
     """Keeps the rows whose columns have the values given."""
-    kept = [item for item in rows if all(str(item[1].get(k)) == v for k, v in where.items())]
-    if not kept:
+    selected = [item for item in rows if all(str(item[1].get(k)) == v for k, v in where.items())]
+    if not selected:
         raise LensError(f"no row has {where}; check `where` against the file's columns and values.")
-    return kept
+    return selected
 
 
 def split_by_group(groups: pd.Series, test_fraction: float, seed: int) -> np.ndarray:
@@ -171,9 +171,10 @@ def keep_apart(
     for key in pairs.loc[clash, "id"]:
         if invalid_rows != "drop":
             raise LensError(
-                f"{report.places[key]} (training pair {key}): {reason.replace('_', ' ')}. {REMEDY}"
+                f"{report.where_by_id[key]} (training pair {key}): {reason.replace('_', ' ')}. "
+                f"{REMEDY}"
             )
-        report.drop(reason, report.places[key])
+        report.drop(reason, report.where_by_id[key])
     report.kept -= int(clash.sum())
     return pairs[~clash]
 

@@ -44,10 +44,10 @@ def settled(pairs: Iterable[Row], labels: str) -> list[Row]:
         raise LensError(f"labels {labels!r}: use one of {list(LABELS)}.")
     pairs = list(pairs)
     if labels == "hard":
-        decided = [(place, pair) for place, pair in pairs if not pair.get("tie")]
-        return [(place, {n: v for n, v in pair.items() if n != "label"}) for place, pair in decided]
+        decided = [(where, pair) for where, pair in pairs if not pair.get("tie")]
+        return [(where, {n: v for n, v in pair.items() if n != "label"}) for where, pair in decided]
     most = max((_strength(pair) or 0 for _, pair in pairs), default=0)
-    return [(place, pair | {"label": label_of(pair, most)}) for place, pair in pairs]
+    return [(where, pair | {"label": label_of(pair, most)}) for where, pair in pairs]
 
 
 def label_counts(pairs: Iterable[Row]) -> dict[str, int] | None:

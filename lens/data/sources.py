@@ -1,6 +1,6 @@
 """Reads rows from where people keep them: JSONL, Parquet, CSV or the Hugging Face Hub.
 
-Every row comes with a place ("file, row 7") so that a later complaint can say where to look.
+Every row comes with where it is ("file, row 7"), so that a later complaint can say where to look.
 """
 
 import gzip
@@ -47,7 +47,7 @@ def read_source(source: str, *, split: str = "train", revision: str | None = Non
 
 
 def read_rows(path: str | Path) -> list[Row]:
-    """All rows of a local file as (place, row); rows are numbered from 1 as editors number lines.
+    """All rows of a local file as (where, row); rows are numbered from 1 as editors number lines.
 
     Reads .jsonl, .jsonl.gz, .json (a list), .parquet, .csv and .tsv. Raises LensError naming file
     and row when something cannot be read.
@@ -57,21 +57,21 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def _file_rows(path: Path) -> list[Row]:
-    place, name = printable(str(path)), path.name.lower()
+    where, name = printable(str(path)), path.name.lower()
     if name.endswith(JSON_LINES):
         rows = list(jsonl_rows(path))
     elif name.endswith(".json"):
-        rows = _json_file(path, place)
+        rows = _json_file(path, where)
     elif name.endswith(".parquet"):
-        rows = _numbered(place, _parquet_rows(path, place))
+        rows = _numbered(where, _parquet_rows(path, where))
     elif name.endswith((".csv", ".tsv")):
-        rows = list(_table(path, place))
+        rows = list(_table(path, where))
     else:
         raise LensError(
-            f"{place}: unknown file type. Use {', '.join(SUFFIXES)}. {_other_type(place)}".rstrip()
+            f"{where}: unknown file type. Use {', '.join(SUFFIXES)}. {_other_type(where)}".rstrip()
         )
     if not rows:
-        raise LensError(f"{place}: the file has no rows.")
+        raise LensError(f"{where}: the file has no rows.")
     return rows
 
 
@@ -93,7 +93,7 @@ def _other_type(name: str) -> str:
 
 
 def read_hub_rows(hub: str, revision: str | None, split: str) -> list[Row]:
-    """All rows of one split of a Hub dataset, at a pinned revision, as (place, row).
+    """All rows of one split of a Hub dataset, at a pinned revision, as (where, row).
 
     Read from the cache alone where HF_HUB_OFFLINE is set. Raises LensError.
     """
@@ -119,14 +119,14 @@ def load_hub(hub: str, revision: str | None, split: str | None = None) -> Any:
         ) from error
 
 
-def row_number(place: str) -> str:
-    return place.rpartition("row ")[2]
+def row_number(where: str) -> str:
+    return where.rpartition("row ")[2]
 
 
-def row_id(place: str, row: dict) -> object:
+def row_id(where: str, row: dict) -> object:
     """The row's id, or its number where it has none."""
-    given = row.get("id")
-    return row_number(place) if given is None or given == "" or given != given else given
+    row_key = row.get("id")
+    return row_number(where) if row_key is None or row_key == "" or row_key != row_key else row_key
 
 
 def _numbered(name: object, rows: list[dict]) -> list[Row]:
@@ -134,7 +134,7 @@ def _numbered(name: object, rows: list[dict]) -> list[Row]:
 
 
 def jsonl_rows(path: Path) -> Iterator[Row]:
-    """(place, row) of a .jsonl or .jsonl.gz file, one after another."""
+    """(where, row) of a .jsonl or .jsonl.gz file, one after another."""
     with read_from(str(path)), _open(path) as file:
         yield from json_rows(file, printable(str(path)))
 
@@ -147,7 +147,7 @@ def _open(path: Path) -> gzip.GzipFile | BufferedReader:
 
 
 def json_rows(lines: Iterable[bytes], name: str) -> Iterator[Row]:
-    """(place, row) of JSON lines as they come, empty lines left out. LensError naming the row."""
+    """(where, row) of JSON lines as they come, empty lines left out. LensError naming the row."""
     number = 0
     try:
         for number, line in enumerate(lines, 1):
@@ -184,40 +184,40 @@ def _recoded(raw: bytes, name: str) -> str:
     return _rewritten(name, f"iconv -f {code} -t UTF-8", Path(name).suffix)
 
 
-def _json_object(line: str, place: str) -> dict:
+def _json_object(line: str, where: str) -> dict:
     try:
         value = parse_json(line)
     except ValueError as error:
         raise LensError(
-            f"{place}: not valid JSON ({error}). Each line must be one object. "
-            f"{_cure(line, error, place)}".rstrip()
+            f"{where}: not valid JSON ({error}). Each line must be one object. "
+            f"{_cure(line, error, where)}".rstrip()
         ) from error
     if not isinstance(value, dict):
-        listed = f" One list of objects is read as .json: {_rewritten(place, 'cat', '.json')}"
+        listed = f" One list of objects is read as .json: {_rewritten(where, 'cat', '.json')}"
         raise LensError(
-            f"{place}: a JSON object is needed, not {type(value).__name__}."
+            f"{where}: a JSON object is needed, not {type(value).__name__}."
             f"{listed if isinstance(value, list) else ''}"
         )
     return value
 
 
-def _cure(line: str, error: ValueError, place: str) -> str:
+def _cure(line: str, error: ValueError, where: str) -> str:
     """The command that makes JSON lines of a file with this line, or shows it."""
     if line.startswith(("#", "//")):
         how = r"grep -vE '^[[:space:]]*(#|//)'"
-        return f"Without lines of comments: {_rewritten(place, how)}"
+        return f"Without lines of comments: {_rewritten(where, how)}"
     if line.endswith(","):
         how = "sed 's/,[[:space:]]*$//'"
-        return f"Without commas behind the objects: {_rewritten(place, how)}"
+        return f"Without commas behind the objects: {_rewritten(where, how)}"
     if "is used twice" in str(error):
         return ""
-    by = _rewritten(place, "jq -c .")
+    by = _rewritten(where, "jq -c .")
     return f"Objects over several lines, or several in one, become lines by: {by}"
 
 
-def _rewritten(place: str, how: str, suffix: str = ".jsonl") -> str:
-    """The command that writes a file of rows anew, beside it."""
-    name = file_of(place) or place
+def _rewritten(where: str, how: str, suffix: str = ".jsonl") -> str:
+    """The command that writes the changed rows to a new file next to it."""
+    name = file_of(where) or where
     if name == STDIN:
         return how
     stem = name.removesuffix(".gz").rpartition(".")[0]
@@ -233,7 +233,7 @@ def _json_file(path: Path, name: str) -> list[Row]:
     try:
         return _numbered(name, rows_in(parse_json(text), name))
     except ValueError as error:
-        lines = f" One object a line is read as .jsonl: {_rewritten(name, 'cat')}"
+        lines = f" One object per line is read as .jsonl: {_rewritten(name, 'cat')}"
         raise LensError(
             f"{name}: not valid JSON ({error}). A list of objects is needed."
             f"{lines if 'Extra data' in str(error) else ''}"

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
-from lens.data.near_duplicates import counted
+from lens.data.near_duplicates import count_near_duplicates
 from lens.data.pairs import (
     COLUMNS,
     OPTIONAL,
@@ -79,20 +79,23 @@ def pool_groups(pool: pd.DataFrame, group_by: str) -> dict[str, str]:
 
 
 def near_duplicates_of_training(
-    pairs: pd.DataFrame, places: Mapping[str, str], pool: pd.DataFrame | None, group_by: str
+    pairs: pd.DataFrame, where_by_id: Mapping[str, str], pool: pd.DataFrame | None, group_by: str
 ) -> dict[str, dict]:
-    """`near_duplicates.counted` of the test prompts and of the pool's, by "test" and "pool".
+    """`near_duplicates.count_near_duplicates` of the test prompts and of the pool's, by "test" and
+    "pool".
 
-    `places` says where each pair came from, by id.
+    `where_by_id` says where each pair came from, by id.
     """
     of_split = {
-        split: {places[row.id]: row.group for row in part.drop_duplicates("group").itertuples()}
+        split: {
+            where_by_id[row.id]: row.group for row in part.drop_duplicates("group").itertuples()
+        }
         for split, part in pairs.groupby("split")
     }
-    counts = {"test": counted(of_split["test"], of_split["train"])}
+    counts = {"test": count_near_duplicates(of_split["test"], of_split["train"])}
     if pool is not None:
         prompts = {f"prompt {key}": text for key, text in pool_groups(pool, group_by).items()}
-        counts["pool"] = counted(prompts, of_split["train"])
+        counts["pool"] = count_near_duplicates(prompts, of_split["train"])
     return counts
 
 

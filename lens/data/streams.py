@@ -14,7 +14,7 @@ from lens.files.atomic import replacing
 
 
 def stream_rows(source: str) -> Iterator[Row]:
-    """(place, row) of a file, or of JSON lines from standard input where `source` is "-"."""
+    """(where, row) of a file, or of JSON lines from standard input where `source` is "-"."""
     if source == "-":
         with read_from(STDIN):
             yield from json_rows(sys.stdin.buffer, STDIN)
@@ -42,7 +42,7 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
 @contextmanager
 def open_out(path: str) -> Iterator[Callable[[Iterable[dict]], None]]:
     """A function that writes rows as JSON lines: to standard output for "-", as they come; to a
-    file beside its place, renamed once all is written."""
+    file under a temporary name, renamed once all is written."""
     if path == "-":
         yield lambda rows: _write(sys.stdout, rows)
     else:

@@ -15,8 +15,7 @@ from lens.data.reading.explained import unused_warning
 from lens.data.reading.find import Reading, find_form
 from lens.data.sources import Row
 from lens.data.texts.conversations import conversations
-from lens.data.texts.cures import command
-from lens.data.texts.cures import names as shown
+from lens.data.texts.cures import column_list, command
 from lens.data.texts.turns import InvalidRowError, is_message
 
 Bench = Literal[1, 2, "rm-bench", "judge-bench"]
@@ -116,8 +115,8 @@ def _reading(rows: list[Row], columns: dict[str, str] | None) -> Reading:
                     name: get_close_matches(name, [*map(str, row)], 1, 0)[0] for name in missing
                 }
                 raise LensError(
-                    f"{where}: column {' and '.join(missing)} missing; found {shown(row)}. If "
-                    f"yours are called otherwise, say so, such as: {command(where, theirs)}"
+                    f"{where}: column {' and '.join(missing)} missing; found {column_list(row)}. "
+                    f"If yours are called otherwise, say so, such as: {command(where, theirs)}"
                 ) from None
         raise
 

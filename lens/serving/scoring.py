@@ -8,11 +8,11 @@ import numpy as np
 
 from lens.core.errors import LensError
 from lens.data.reading.find import Reading, find_form
-from lens.data.reading.missing import needed
-from lens.data.reading.several.listed import several
+from lens.data.reading.missing import no_texts
+from lens.data.reading.several.listed import list_each_side
 from lens.data.sources import Row
 from lens.data.texts.conversations import conversations
-from lens.data.texts.cures import asked
+from lens.data.texts.cures import keeping_columns
 from lens.data.texts.turns import InvalidRowError
 from lens.serving.calibration import reliability
 from lens.serving.reward_model import RewardModel, sigmoid
@@ -93,7 +93,7 @@ class Readings:
     def read(self, rows: Sequence[Row]) -> list[tuple[Reading, Texts]]:
         """The texts of rows; LensError naming the row that has none."""
         self.learn(rows)
-        with asked(self.columns or {}):
+        with keeping_columns(self.columns or {}):
             return [self._read(where, row) for where, row in rows]
 
     def _read(self, where: str, row: dict) -> tuple[Reading, Texts]:
@@ -107,7 +107,7 @@ def _texts(reading: Reading, where: str, row: dict) -> Texts:
         parts, answers = reading.texts(row, where)
         better, winner = None, None
         if reading.form == "pair":
-            chosen, rejected = several(*answers)
+            chosen, rejected = list_each_side(*answers)
             better, answers = len(chosen), [*chosen, *rejected]
         elif reading.form == "labelled_pair" and reading.sides:
             winner = None if reading.tied(row) else reading.sides.judge(row, where)[0]
@@ -119,7 +119,7 @@ def _texts(reading: Reading, where: str, row: dict) -> Texts:
         prompt, texts = conversations(parts, answers)
     except InvalidRowError as error:
         if error.reason == "no_prompt":
-            raise needed([(where, row)]) from error
+            raise no_texts([(where, row)]) from error
         raise LensError(f"{where}: {error}") from error
     return Texts(prompt, texts, better, winner if isinstance(winner, int) else None)
 
@@ -216,7 +216,7 @@ def pick_rows(
     read = (readings or Readings("candidates")).read(rows)
     for item, (reading, _) in zip(rows, read, strict=True):
         if reading.form in ("response", "rated_rows"):
-            raise needed([item])
+            raise no_texts([item])
     picked = []
     for (_, row), (_, texts), embeddings in zip(rows, read, _embedded(model, read), strict=True):
         chosen = _pick(model, embeddings, pessimism)

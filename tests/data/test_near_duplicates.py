@@ -221,10 +221,10 @@ def test_the_chance_of_finding_a_pair_is_the_stated_one():
 def test_a_sentence_is_said_only_where_some_are_found():
     long = text_of(80, 3)
     training = {"row 1": long, "row 2": "something else"}
-    none = nd.counted({"row 9": "quite another"}, training)
+    none = nd.count_near_duplicates({"row 9": "quite another"}, training)
     assert (none["near_duplicates"], none["share"], nd.flag(none, "test prompts")) == (0, 0.0, [])
     tests = {f"row {9 + i}": long + "?" * (i + 1) for i in range(6)} | {"row 15": text_of(80, 8)}
-    some = nd.counted(tests, training)
+    some = nd.count_near_duplicates(tests, training)
     assert (some["prompts"], some["near_duplicates"], some["share"]) == (7, 6, 6 / 7)
     assert len(some["first"]) == nd.SHOWN
     assert some["first"][0]["prompt"] == "row 9"
@@ -232,4 +232,4 @@ def test_a_sentence_is_said_only_where_some_are_found():
     ((name, detail),) = nd.flag(some, "test prompts")
     assert name == "near_duplicate_prompts"
     assert detail.startswith("6 of 7 test prompts (85.7 %), Jaccard 0.8")
-    assert nd.counted({}, training)["share"] == 0.0
+    assert nd.count_near_duplicates({}, training)["share"] == 0.0

@@ -133,7 +133,7 @@ def test_the_first_five_places_of_each_reason_are_kept():
     rows = [plain(chosen=""), plain(3)] * 7
     _, report = pairs_of(*rows, plain("q"), invalid_rows="drop")
     assert report.dropped == {"empty_response": 7, "wrong_type": 7}
-    assert report.first_places == {
+    assert report.first_dropped == {
         "empty_response": [f"f, row {n}" for n in (1, 3, 5, 7, 9)],
         "wrong_type": [f"f, row {n}" for n in (2, 4, 6, 8, 10)],
     }
@@ -151,7 +151,7 @@ def test_a_pair_has_its_own_id_or_its_row_s_number():
     pairs, report = normalise_pairs(list(zip(places, rows, strict=True)))
     assert pairs.columns.tolist() == ["id", "prompt", "chosen", "rejected", "group"]
     assert pairs["id"].tolist() == ["1", "0", "3", "x"]
-    assert report.places == dict(zip(["1", "0", "3", "x"], places, strict=True))
+    assert report.where_by_id == dict(zip(["1", "0", "3", "x"], places, strict=True))
     with pytest.raises(LensError, match=r"f, row 2: the id '1' is used twice"):
         pairs_of(plain("p"), plain("q", id=1))
 
@@ -173,7 +173,7 @@ def test_a_prompt_is_kept_by_how_its_last_turn_begins():
     pairs, report = pairs_of(*rows, keep_prefix="Why")
     assert pairs["id"].tolist() == ["1", "3"]
     assert report.as_dict()["rows_dropped"] == {"prompt_filtered_out": 1}
-    assert report.first_places == {"prompt_filtered_out": ["f, row 2"]}
+    assert report.first_dropped == {"prompt_filtered_out": ["f, row 2"]}
 
 
 SYSTEM = {"role": "system", "content": "Be brief."}

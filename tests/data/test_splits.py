@@ -96,7 +96,7 @@ def test_training_pairs_keep_apart_from_what_is_held_out():
     left = keep_apart(pairs, {"p1"}, "prompt_is_held_out", report, "drop")
     assert left["id"].tolist() == ["x0", "x2", "x3", "x5"]
     assert (report.kept, report.dropped) == (4, {"prompt_is_held_out": 2})
-    assert report.first_places == {"prompt_is_held_out": ["f, row 2", "f, row 5"]}
+    assert report.first_dropped == {"prompt_is_held_out": ["f, row 2", "f, row 5"]}
 
 
 def test_a_sample_may_be_everything_and_is_sorted():

@@ -87,25 +87,25 @@ REFUSED = {
         {"prompt": "q", "responses": ["a", "b", "c", "d"], "best": 1, "worst": 2},
         {"prompt": "q", "responses": ["a", "b", "c", "d"], "best": 2, "worst": 1},
     ],
-    "require_no_other": pairs(chosen_response=TWO, rejected_response=TWO[::-1]),
+    "require_no_other_pair": pairs(chosen_response=TWO, rejected_response=TWO[::-1]),
     "pair_columns": without(
         pairs(better_answer=TWO, worse_answer=TWO[::-1], good_text=TWO[::-1], bad_text=TWO),
         "chosen",
         "rejected",
     ),
-    "_only": pairs(system=["Be brief."] * 2, system_prompt=["Be long."] * 2),
-    "_place": pairs(question=["and this one"] * 2),
+    "_first_of": pairs(system=["Be brief."] * 2, system_prompt=["Be long."] * 2),
+    "_add_part": pairs(question=["and this one"] * 2),
     "require_one_rating": rated(label=[1, 2]),
     "_both": rated(rating=[1, 2], score=[2, 1]),
     "require_one_spelling": both(winner=["a", "b"], Winner=["b", "a"]),
-    "_differ": pairs(
+    "_orders_differ": pairs(
         score_chosen=[2, 1], score_rejected=[1, 2], chosen_rating=[1, 2], rejected_rating=[2, 1]
     ),
     "best_labels": listed(best=[1, 2]),
     "require_one_order": listed(ratings=[[1, 2, 3]] * 2, scores=[[3, 2, 1]] * 2),
     "list_column": listed(answers=[["x", "y", "z"]] * 2, ratings=[[1, 2, 3]] * 2),
-    "worths: lengths": listed(ratings=[[1, 2], [1, 2]]),
-    "worths: ranks": listed(ranks=[[0, 1, 2], [1, 2, 3]]),
+    "answer_values: lengths": listed(ratings=[[1, 2], [1, 2]]),
+    "answer_values: ranks": listed(ranks=[[0, 1, 2], [1, 2, 3]]),
     "kind_of": listed(ranking=[[3, 1, 2], [2, 3, 1]]),
     "by_order": listed(order=[[1, 1, 2], [1, 2, 3]]),
     "require_no_steps": [STEPS],
@@ -116,12 +116,12 @@ REFUSED = {
     "ambiguous: signs": both(preference=[-1, 2]),
     "ambiguous: shares": both(label=[0.2, 0.9]),
     "ambiguous: codes": both(1, 2, 3, winner=[1, 2, 3]),
-    "without_zero": both(preference=[1, 7]),
-    "without_zero: HelpSteer's name": both(preference_strength=[1, 7]),
+    "unknown_scale": both(preference=[1, 7]),
+    "unknown_scale: HelpSteer's name": both(preference_strength=[1, 7]),
     "by_shown_order": both(winner=["a", "b"], swapped=[True, False]),
     "_require_counts": both(votes=[[1, 2], [2, 2]]),
     "side_scores": both(score_a=[1, 2], score_b=[2, 1], rating_a=[1, 2], rating_b=[2, 1]),
-    "_either_way": both(toxicity_score_a=[1, 2], toxicity_score_b=[2, 1]),
+    "_unknown_direction": both(toxicity_score_a=[1, 2], toxicity_score_b=[2, 1]),
     "_require_no_judge": pairs(
         prompt=["Which is better: good one, really; bad one, sorry?"] * 2,
         orig_prompt=["q", "r"],
@@ -171,7 +171,14 @@ REFUSED = {
 }
 # What nothing but another file can settle: no column is offered.
 SHOWN = {"no_form: no label at all", "no_form: nothing", "_all_alike: one answer each"}
-SHOWN |= {"_mixed", "worths: lengths", "by_order", "judge: words", "judge: one of three", "number"}
+SHOWN |= {
+    "_mixed",
+    "answer_values: lengths",
+    "by_order",
+    "judge: words",
+    "judge: one of three",
+    "number",
+}
 SHOWN |= {
     "choose: words",
     "as_list",

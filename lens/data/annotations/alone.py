@@ -9,9 +9,9 @@ from lens.data.texts.cures import either
 from lens.data.texts.names import TEXTS, Names
 
 
-def rated_alone(rows: list[Row], given: dict[str, str]) -> list[Row] | None:
+def rated_alone(rows: list[Row], renames: dict[str, str]) -> list[Row] | None:
     """Rows whose questions are columns with the mean of what annotators said, `rating` where only
-    one rates; None where records hold several answers or nothing rates them. `given` are columns
+    one rates; None where records hold several answers or nothing rates them. `renames` are columns
     that the user named, {"ours": "theirs"}. LensError where two questions may count."""
     if not rows:
         return None
@@ -20,23 +20,31 @@ def rated_alone(rows: list[Row], given: dict[str, str]) -> list[Row] | None:
     answers = Names(fields, rows).all(TEXTS)
     if not questions or len(answers) != 1 or _has_several(rows, fields):
         return None
-    ratings = {name: found for name in questions if (found := _means(rows, name)) is not None}
+    ratings = {name: means for name in questions if (means := _means(rows, name)) is not None}
     if not ratings:
         return None
-    place, counts = rows[0][0], {*given.values()} & ratings.keys() or {*ratings} & {"rating"}
+    where, counts = rows[0][0], {*renames.values()} & ratings.keys() or {*ratings} & {"rating"}
     if len(ratings) > 1 and not counts:
-        meant = {f"`{name}` counts": {"rating": name} for name in ratings}
+        readings = {f"`{name}` counts": {"rating": name} for name in ratings}
         raise LensError(
-            f"{place}: annotators rated answers in more than one way. {either(place, meant)}"
+            f"{where}: annotators rated answers in more than one way. {either(where, readings)}"
         )
-    alone = next(iter(counts or ratings))
-    called = alone if alone in given.values() or FAULTS & {*words(alone)} else "rating"
-    made = []
+    rated_question = next(iter(counts or ratings))
+    column = (
+        rated_question
+        if rated_question in renames.values() or FAULTS & {*words(rated_question)}
+        else "rating"
+    )
+    new_rows = []
     for at, (where, row) in enumerate(rows):
-        said = {n: "; ".join(str(x.value) for x in row[n].said) for n in questions if n != alone}
+        other_judgements = {
+            n: "; ".join(str(x.value) for x in row[n].judgements)
+            for n in questions
+            if n != rated_question
+        }
         plain = {name: value for name, value in row.items() if name not in questions}
-        made.append((where, plain | said | {called: ratings[alone][at]}))
-    return made
+        new_rows.append((where, plain | other_judgements | {column: ratings[rated_question][at]}))
+    return new_rows
 
 
 def _has_several(rows: list[Row], fields: list[str]) -> bool:
@@ -50,13 +58,13 @@ def _has_several(rows: list[Row], fields: list[str]) -> bool:
 
 def _means(rows: list[Row], name: str) -> list[float | None] | None:
     """The mean rating of each row, in numbers or in words of one scale; None for other words."""
-    said = [[one.value for one in row[name].said] for _, row in rows]
+    values_by_row = [[one.value for one in row[name].judgements] for _, row in rows]
     try:
-        found = iter(graded([value for values in said for value in values], ""))
+        numbers = iter(graded([value for values in values_by_row for value in values], ""))
     except LensError:
         return None
     means: list[float | None] = []
-    for values in said:
-        told = [mark for mark in (next(found) for _ in values) if mark is not None]
-        means.append(sum(told) / len(told) if told else None)
-    return None if not any(said) else means
+    for values in values_by_row:
+        marks = [mark for mark in (next(numbers) for _ in values) if mark is not None]
+        means.append(sum(marks) / len(marks) if marks else None)
+    return None if not any(values_by_row) else means

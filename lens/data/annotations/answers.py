@@ -16,14 +16,21 @@ STEMS |= {"summary", "message", "txt", "conversation", "story", "translation"}
 STEMS |= {f"{stem}s" for stem in STEMS}
 NO_TEXT = {"model", "name", "source", "id", "score", "rating", "url", "rationale", "length"}
 BODIES = ("body", "text", "html", "response", "content", "title")
-BESIDE = STEMS | {"model", "assistant", "option", "number", "the", "choice", "system"}
+FILLER_WORDS = STEMS | {"model", "assistant", "option", "number", "the", "choice", "system"}
 FIRST, SECOND = ("left", "first"), ("right", "second")
 NUMBERS = [[str(k) for k in range(start, start + 20)] for start in (0, 1)]
 LETTERS = list("abcdefghijklmnopqrst")
-HOW = {"slightly": 1, "somewhat": 1, "marginally": 1, "a bit": 1, "a little": 1, "much": 3}
-HOW |= {"far": 3, "significantly": 3, "strongly": 3, "clearly": 3, "a lot": 3, "strictly": 3}
+ADVERB_STEPS = {"slightly": 1, "somewhat": 1, "marginally": 1, "a bit": 1, "a little": 1, "much": 3}
+ADVERB_STEPS |= {
+    "far": 3,
+    "significantly": 3,
+    "strongly": 3,
+    "clearly": 3,
+    "a lot": 3,
+    "strictly": 3,
+}
 STRONGEST, PLAIN = 3, 2
-GRADES = "|".join(HOW)
+GRADES = "|".join(ADVERB_STEPS)
 PHRASE = re.compile(
     rf"(?:i )?(?P<before>(?:{GRADES}) )?(?:prefer |prefers )?(?P<side>.+?)(?: is| was)?"
     rf"(?: (?P<how>{GRADES}))?(?P<better> (?:better|best|preferred|wins|more helpful))?"
@@ -78,38 +85,38 @@ def find_verdict(value: object, names: Sequence[str], *, numbers: bool = True) -
         steps = STRONGEST if len(sign) == 2 else PLAIN
         return Verdict(None) if sign == "=" else Verdict(sides[sign[0] == "<"], steps)
     phrase = PHRASE.fullmatch(text.rstrip("."))
-    found = position(phrase["side"], names) if phrase else None
-    if phrase is None or found is None:
+    answer = position(phrase["side"], names) if phrase else None
+    if phrase is None or answer is None:
         return None
-    how = (phrase["how"] or phrase["before"] or "").strip()
-    return Verdict(found, HOW[how] if how else PLAIN if phrase["better"] else None)
+    adverb = (phrase["how"] or phrase["before"] or "").strip()
+    return Verdict(answer, ADVERB_STEPS[adverb] if adverb else PLAIN if phrase["better"] else None)
 
 
-def meanings(said: Iterable[tuple[object, Sequence[str]]], how: str) -> dict[str, dict]:
+def meanings(choices: Iterable[tuple[object, Sequence[str]]], kind: str) -> dict[str, dict]:
     """{word: what it means and how often it was said} of (word, the names of the answers) each;
-    a word names the answer that is `how`, "better" or "worse"."""
+    a word names the answer that is `kind`, "better" or "worse"."""
     counts: Counter[str] = Counter()
     means = {}
-    for value, names in said:
+    for value, names in choices:
         verdict = find_verdict(value, names)
         if verdict is not None:
             counts[str(value)] += 1
             best = verdict.answer
-            means[str(value)] = "a tie" if best is None else f"`{names[best]}` is {how}"
+            means[str(value)] = "a tie" if best is None else f"`{names[best]}` is {kind}"
     return {word: {"means": means[word], "rows": n} for word, n in counts.most_common(12)}
 
 
 def position(side: object, names: Sequence[str]) -> int | None:
     """Where among answers the one stands that a side's name means: the whole name, or its ending
     (1, b, left) alone or behind a word such as "response" or "model"."""
-    said = words(side)
-    exact = [place for place, name in enumerate(names) if words(name) == said]
+    side_words = words(side)
+    exact = [index for index, name in enumerate(names) if words(name) == side_words]
     if len(exact) == 1:
         return exact[0]
-    rest = [word for word in said if word not in BESIDE]
-    if len(rest) != 1 or not names:
+    telling = [word for word in side_words if word not in FILLER_WORDS]
+    if len(telling) != 1 or not names:
         return None
-    (end,) = rest
+    (end,) = telling
     ends = endings(names)
     if ends and (end in ends or (end + ends[0]).isdigit()):
         return ends.index(end) if end in ends else None
@@ -117,8 +124,8 @@ def position(side: object, names: Sequence[str]) -> int | None:
         if end in known:
             return (FIRST, SECOND).index(known) if len(names) == 2 else None
     series = LETTERS if end.isalpha() else NUMBERS[1]
-    place = series.index(end) if end in series else len(names)
-    return place if place < len(names) else None
+    index = series.index(end) if end in series else len(names)
+    return index if index < len(names) else None
 
 
 def endings(names: Sequence[str]) -> list[str] | None:
@@ -130,7 +137,7 @@ def endings(names: Sequence[str]) -> list[str] | None:
     return list(differ[0]) if len(differ) == 1 else None
 
 
-def answer_columns(fields: Sequence[str], place: str) -> list[str] | None:
+def answer_columns(fields: Sequence[str], where: str) -> list[str] | None:
     """The columns of one kind that hold answers, in their order; None if there are none. LensError
     where two sets of columns could be meant."""
     sets: dict[tuple, dict[str, str]] = {}
@@ -139,26 +146,26 @@ def answer_columns(fields: Sequence[str], place: str) -> list[str] | None:
         for at, word in enumerate(parts):
             stem = (*parts[:at], "", *parts[at + 1 :])
             sets.setdefault(stem, {})[word] = name
-    found = {
+    columns_by_stem = {
         stem: columns
         for stem, by in sets.items()
         if (columns := _in_order(by)) and not NO_TEXT.intersection([*filter(None, stem)][-1:])
     }
     for preferred in (lambda s: s == ("response", ""), STEMS.intersection):
-        kept = [columns for stem, columns in found.items() if preferred(stem)]
-        if len(kept) == 1:
-            return kept[0]
-        if kept:
+        likely_sets = [columns for stem, columns in columns_by_stem.items() if preferred(stem)]
+        if len(likely_sets) == 1:
+            return likely_sets[0]
+        if likely_sets:
             break
-    texts = kept or list(found.values())
+    texts = likely_sets or list(columns_by_stem.values())
     if len(texts) > 1:
-        meant = {
+        readings = {
             " and ".join(f"`{name}`" for name in columns): dict(
                 zip(("response_a", "response_b"), columns, strict=False)
             )
             for columns in texts
         }
-        raise LensError(f"{place}: more than one set may be the answers. {either(place, meant)}")
+        raise LensError(f"{where}: more than one set may be the answers. {either(where, readings)}")
     return texts[0] if texts else None
 
 

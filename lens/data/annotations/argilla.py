@@ -10,7 +10,7 @@ from functools import partial
 
 from lens.core.errors import LensError
 from lens.data.annotations.answers import as_list, as_object, is_scalar
-from lens.data.annotations.questions import Question, Said
+from lens.data.annotations.questions import Judgement, Question
 from lens.data.sources import Row
 from lens.data.texts.cells import parse_json
 
@@ -28,24 +28,24 @@ def opened(rows: list[Row]) -> list[Row] | None:
     read = _reader(rows)
     if read is None:
         return None
-    records = [(place, *read(row, place)) for place, row in rows]
-    names = list(dict.fromkeys(name for _, _, said, _ in records for name in said))
-    if not any(said for _, _, said, _ in records):
+    records = [(where, *read(row, where)) for where, row in rows]
+    names = list(dict.fromkeys(name for _, _, judgements, _ in records for name in judgements))
+    if not any(judgements for _, _, judgements, _ in records):
         raise LensError(
             f"{rows[0][0]} and on: an Argilla export of {len(rows)} records, and none has a "
             "submitted response or a suggestion. Annotate records first, or export those that are."
         )
     for name in names:
-        _tell_sets([one for _, _, said, _ in records for one in said.get(name, [])])
+        _mark_sets([one for _, _, judgements, _ in records for one in judgements.get(name, [])])
     return [
-        (place, fields | {name: Question(said.get(name, []), left_out) for name in names})
-        for place, fields, said, left_out in records
+        (where, fields | {name: Question(judgements.get(name, []), left_out) for name in names})
+        for where, fields, judgements, left_out in records
     ]
 
 
-def _tell_sets(said: list[Said]) -> None:
+def _mark_sets(judgements: list[Judgement]) -> None:
     """Lists of options as sets where they differ in length: a ranking holds all options."""
-    lists = [one for one in said if isinstance(one.value, list)]
+    lists = [one for one in judgements if isinstance(one.value, list)]
     lengths = {len(as_list(one.value)) for one in lists}
     if len(lengths) > 1 or 1 in lengths:
         for one in lists:
@@ -70,8 +70,8 @@ def _is_responses(value: object) -> bool:
     value = _parsed(value)
     items = value if isinstance(value, list) else [value]
     return bool(items) and all(
-        isinstance(each, dict) and "value" in each and {"user_id", "status"} & set(each)
-        for each in items
+        isinstance(item, dict) and "value" in item and {"user_id", "status"} & set(item)
+        for item in items
     )
 
 
@@ -85,49 +85,51 @@ def _parsed(value: object) -> object:
     return value
 
 
-def _nested(record: dict, place: str) -> tuple[dict, dict, Counter]:
+def _nested(record: dict, where: str) -> tuple[dict, dict, Counter]:
     """A record with `fields`, `responses` and `suggestions`, as both versions write them."""
     if not isinstance(record.get("fields"), dict):
-        raise LensError(f"{place}: an Argilla record needs an object `fields`.")
+        raise LensError(f"{where}: an Argilla record needs an object `fields`.")
     responses, suggestions = record.get("responses"), record.get("suggestions")
-    given = [
-        (name, one) for name, all_of in as_object(responses).items() for one in _objects(all_of)
+    submitted = [
+        (name, one) for name, cell in as_object(responses).items() for one in _objects(cell)
     ]
     for response in filter(None, map(as_object, as_list(responses))):
         about = {name: response.get(name) for name in ("user_id", "status")}
         values = as_object(response.get("values"))
-        given += [(name, about | as_object(value)) for name, value in values.items()]
-        given += [] if values else [(None, about)]  # discarded without an answer
+        submitted += [(name, about | as_object(value)) for name, value in values.items()]
+        submitted += [] if values else [(None, about)]  # discarded without an answer
     values = {name: as_object(one).get("value") for name, one in as_object(suggestions).items()}
     for one in map(as_object, as_list(suggestions)):
         values[str(one.get("question_name"))] = one.get("value")
-    return _record(record, record["fields"], given, values)
+    return _record(record, record["fields"], submitted, values)
 
 
-def _flat_1(row: dict, place: str, questions: set[str]) -> tuple[dict, dict, Counter]:
+def _flat_1(row: dict, where: str, questions: set[str]) -> tuple[dict, dict, Counter]:
     """A row of the `datasets` form of version 1."""
-    given = [(name, each) for name in sorted(questions) for each in _objects(row.get(name))]
+    submitted = [
+        (name, response) for name in sorted(questions) for response in _objects(row.get(name))
+    ]
     values = {name: _parsed(row.get(f"{name}-suggestion")) for name in questions}
-    return _record(row, _fields(row, questions), given, values)
+    return _record(row, _fields(row, questions), submitted, values)
 
 
-def _flat_2(row: dict, place: str) -> tuple[dict, dict, Counter]:
+def _flat_2(row: dict, where: str) -> tuple[dict, dict, Counter]:
     """A row of the flat form of version 2: a column for values, users and statuses each."""
     questions = [m[1] for name in row if (m := re.fullmatch(r"(.+)\.responses", str(name)))]
     suggested = [m[1] for name in row if (m := re.fullmatch(r"(.+)\.suggestion", str(name)))]
-    given = []
+    submitted = []
     for name in questions:
         values = as_list(_parsed(row[f"{name}.responses"]))
         users = as_list(_parsed(row.get(f"{name}.responses.users"))) or [None] * len(values)
         status = as_list(_parsed(row.get(f"{name}.responses.status"))) or [None] * len(values)
         if not len(values) == len(users) == len(status):
             raise LensError(
-                f"{place}: `{name}.responses` has {len(values)} values for {len(users)} users."
+                f"{where}: `{name}.responses` has {len(values)} values for {len(users)} users."
             )
-        each = zip(values, users, status, strict=True)
-        given += [(name, {"value": v, "user_id": u, "status": s}) for v, u, s in each]
+        triples = zip(values, users, status, strict=True)
+        submitted += [(name, {"value": v, "user_id": u, "status": s}) for v, u, s in triples]
     guesses = {name: _parsed(row[f"{name}.suggestion"]) for name in suggested}
-    return _record(row, _fields(row, set()), given, guesses)
+    return _record(row, _fields(row, set()), submitted, guesses)
 
 
 def _fields(row: dict, questions: set[str]) -> dict:
@@ -147,18 +149,18 @@ def _objects(cell: object) -> list[dict]:
         lists = {name: values for name, values in cell.items() if isinstance(values, list)}
         rows = zip(*lists.values(), strict=False)
         return [dict(zip(lists, row, strict=True)) for row in rows]
-    return [each for each in as_list(cell) if isinstance(each, dict)]
+    return [item for item in as_list(cell) if isinstance(item, dict)]
 
 
 def _record(
-    row: dict, fields: dict, given: Iterable[tuple[str | None, dict]], suggestions: dict
-) -> tuple[dict, dict[str, list[Said]], Counter]:
+    row: dict, fields: dict, submitted: Iterable[tuple[str | None, dict]], suggestions: dict
+) -> tuple[dict, dict[str, list[Judgement]], Counter]:
     """(fields with an id, {question: what was submitted}, what was left out): a suggestion counts
     only where nobody has looked at the record."""
-    said: dict[str, list[Said]] = {}
+    judgements: dict[str, list[Judgement]] = {}
     left_out: dict[str, set] = {"discarded": set(), "drafts": set()}
     looked_at = False
-    for position, (name, response) in enumerate(given):
+    for position, (name, response) in enumerate(submitted):
         looked_at = True
         user, status = response.get("user_id"), response.get("status")
         user = str(user) if is_scalar(user) and user != "" else None
@@ -166,13 +168,15 @@ def _record(
             kind = "drafts" if status == "draft" else "discarded"
             left_out[kind].add(position if user is None else user)
         elif name is not None and response.get("value") is not None:
-            said.setdefault(str(name), []).append(Said(user, _value(response["value"])))
+            judgements.setdefault(str(name), []).append(Judgement(user, _value(response["value"])))
     counts = Counter({kind: len(users) for kind, users in left_out.items()})
     if not looked_at:
-        said = {name: [Said(None, _value(v))] for name, v in suggestions.items() if v is not None}
-        counts["rows judged by a model alone"] = bool(said)
+        judgements = {
+            name: [Judgement(None, _value(v))] for name, v in suggestions.items() if v is not None
+        }
+        counts["rows judged by a model alone"] = bool(judgements)
     key = row.get("external_id") or row.get("id")
-    return ({"id": key} if key else {}) | fields, said, +counts
+    return ({"id": key} if key else {}) | fields, judgements, +counts
 
 
 def _value(value: object) -> object:
@@ -183,7 +187,7 @@ def _value(value: object) -> object:
         return dict(zip(map(str, names), ranks, strict=False))
     if not isinstance(value, list):
         return value
-    if all(isinstance(each, dict) and "value" in each for each in value):
-        order = {str(each["value"]): each.get("rank") for each in value}
+    if all(isinstance(item, dict) and "value" in item for item in value):
+        order = {str(item["value"]): item.get("rank") for item in value}
         return list(order) if all(rank is None for rank in order.values()) else order
-    return [each for each in value if is_scalar(each)]
+    return [item for item in value if is_scalar(item)]

@@ -22,8 +22,8 @@ def without_questions(rows: list[Row]) -> list[Row] | None:
     if not rows or not has_questions(rows[0][1]):
         return None
     return [
-        (place, {name: v for name, v in row.items() if not isinstance(v, Question)})
-        for place, row in rows
+        (where, {name: v for name, v in row.items() if not isinstance(v, Question)})
+        for where, row in rows
     ]
 
 
@@ -32,7 +32,7 @@ def _unpacked(rows: list[Row]) -> list[Row]:
     first = rows[0][1]
     if not ({"data", "annotations"} <= first.keys() or {"fields", "responses"} <= first.keys()):
         return rows
-    return [(place, {name: _object(value) for name, value in row.items()}) for place, row in rows]
+    return [(where, {name: _object(value) for name, value in row.items()}) for where, row in rows]
 
 
 def _object(value: object) -> object:

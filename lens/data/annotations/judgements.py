@@ -24,9 +24,9 @@ from lens.data.annotations.answers import (
 from lens.data.annotations.questions import (
     TURNED,
     Answers,
+    Judgement,
     Margins,
     Question,
-    Said,
     choose,
     margins_of,
     worth_of,
@@ -76,25 +76,28 @@ def judged_rows(
     """
     if not rows or not has_questions(rows[0][1]):
         return None
-    rows, columns, given = _renamed(rows, columns)
+    rows, columns, user_names = _renamed(rows, columns)
     answers, used = _find_answers(rows)
-    chosen = choose(rows, answers, given)
-    votes = [_votes(row, chosen, each) for (_, row), each in zip(rows, answers, strict=True)]
-    said = [one for each in votes for given in each.values() for one in given]
-    grades = [abs(steps) for _, steps in said if steps]
-    told = any(map(ENDS.fullmatch, chosen))  # a scale, by its ends
-    scale = STRONGEST if told else max(grades) if len({*grades}) > 1 else None
-    counts = Counter(annotators=len({who for who, _ in said} - {None}))
+    chosen = choose(rows, answers, user_names)
+    votes = [
+        _votes(row, chosen, row_answers)
+        for (_, row), row_answers in zip(rows, answers, strict=True)
+    ]
+    all_votes = [vote for pairs in votes for pair_votes in pairs.values() for vote in pair_votes]
+    grades = [abs(steps) for _, steps in all_votes if steps]
+    is_scale = any(map(ENDS.fullmatch, chosen))  # a scale, by its ends
+    scale = STRONGEST if is_scale else max(grades) if len({*grades}) > 1 else None
+    counts = Counter(annotators=len({who for who, _ in all_votes} - {None}))
     questions = [n for n, value in rows[0][1].items() if isinstance(value, Question)]
-    made, known = [], []
-    for (place, row), each, found in zip(rows, answers, votes, strict=True):
+    new_rows, known = [], []
+    for (where, row), row_answers, row_votes in zip(rows, answers, votes, strict=True):
         counts.update(row[next(iter(chosen))].left_out)
-        counts["rows nobody judged"] += not found
+        counts["rows nobody judged"] += not row_votes
         fields = {name: v for name, v in row.items() if name not in {*used, *questions}}
-        for (i, j), about in _paired(found, len(each), select, scale):
+        for (i, j), about in _paired(row_votes, len(row_answers), select, scale):
             counts["votes"] += sum(about[name] for name in VOTES)
-            key = {"id": f"{row_id(place, row)}-{i + 1}-{j + 1}"} if len(each) > 2 else {}
-            made.append((place, fields | key | _sides(each[i][1], each[j][1])))
+            key = {"id": f"{row_id(where, row)}-{i + 1}-{j + 1}"} if len(row_answers) > 2 else {}
+            new_rows.append((where, fields | key | _sides(row_answers[i][1], row_answers[j][1])))
             known.append(about)
     if all("tie" in about for about in known):
         raise LensError(
@@ -104,7 +107,7 @@ def judged_rows(
     best = "worse" if TURNED in chosen else "better"
     says = f"says which is {best} of" if None in chosen.values() else "rate"
     return Judged(
-        made,
+        new_rows,
         columns | {name: name for name in ADDED},
         known,
         +counts,
@@ -112,11 +115,11 @@ def judged_rows(
         [name for name in questions if name not in chosen],
         meanings(
             [
-                (one.value, [name for name, _ in each])
-                for (_, row), each in zip(rows, answers, strict=True)
+                (one.value, [name for name, _ in row_answers])
+                for (_, row), row_answers in zip(rows, answers, strict=True)
                 for question, about in chosen.items()
-                for one in row[question].said
-                if about is None and not told
+                for one in row[question].judgements
+                if about is None and not is_scale
             ],
             best,
         ),
@@ -132,67 +135,78 @@ def _renamed(
 ) -> tuple[list[Row], dict[str, str], set[str]]:
     """(rows with answers and questions under the names given, the other columns, these names)."""
     first = rows[0][1]
-    mine = {
+    user_names = {
         ours: theirs
         for ours, theirs in columns.items()
         if theirs in first and (isinstance(first[theirs], Question) or ours in ADDED)
     }
-    names = {theirs: ours for ours, theirs in mine.items()}
+    names = {theirs: ours for ours, theirs in user_names.items()}
     renamed = [
-        (place, {names.get(name, name): value for name, value in row.items()})
-        for place, row in rows
+        (where, {names.get(name, name): value for name, value in row.items()})
+        for where, row in rows
     ]
-    return renamed, {o: theirs for o, theirs in columns.items() if o not in mine}, {*mine}
+    return (
+        renamed,
+        {o: theirs for o, theirs in columns.items() if o not in user_names},
+        {*user_names},
+    )
 
 
 def _find_answers(rows: list[Row]) -> tuple[list[Answers], list[str]]:
     """(the answers of each row, their columns): columns that options name, a list of answers, or
     columns of one kind."""
-    place, first = rows[0]
+    where, first = rows[0]
     fields = [n for n, value in first.items() if n != "id" and not isinstance(value, Question)]
-    options = {str(o) for _, row in rows for said in _all_said(row) for o in _options(said)}
+    options = {
+        str(o) for _, row in rows for judgement in _all_judgements(row) for o in _options(judgement)
+    }
     named = [name for name in fields if name in options]
     lists = [name for name in fields if all(listed_answers(row.get(name)) for _, row in rows)]
-    meant = [name for name in lists if LISTED.intersection(words(name))]
-    columns = _whole_family(named, fields, place) if len(named) > 1 else None
-    if not columns and len(meant) != 1:
-        columns, meant = answer_columns(fields, place), lists
+    list_columns = [name for name in lists if LISTED.intersection(words(name))]
+    columns = _whole_family(named, fields, where) if len(named) > 1 else None
+    if not columns and len(list_columns) != 1:
+        columns, list_columns = answer_columns(fields, where), lists
     if columns:
-        sided = (one for _, row in rows for one in _all_said(row) if one.value in ("left", "right"))
+        sided = (
+            one for _, row in rows for one in _all_judgements(row) if one.value in ("left", "right")
+        )
         if {position(str(one.about).split(",")[0], columns) for one in sided} == {1}:
             columns = columns[::-1]  # what a control names first stands on the left
-        found = [[(name, row.get(name)) for name in columns] for _, row in rows]
-        return [each[:2] + [one for one in each[2:] if one[1]] for each in found], columns
-    if len(meant) != 1:
-        left = offered.texts(Names(fields, rows), [*PROMPTS])
-        either_of = {
+        rows_of_answers = [[(name, row.get(name)) for name in columns] for _, row in rows]
+        return [
+            row_answers[:2] + [one for one in row_answers[2:] if one[1]]
+            for row_answers in rows_of_answers
+        ], columns
+    if len(list_columns) != 1:
+        texts = offered.texts(Names(fields, rows), [*PROMPTS])
+        readings = {
             f"`{a}` and `{b}` are the answers": {"response_a": a, "response_b": b}
-            for a, b in [*combinations(left, 2)][: offered.MOST]
+            for a, b in [*combinations(texts, 2)][: offered.MAX_READINGS]
         }
         raise LensError(
-            f"{place}: annotators compared answers, but none are found among {sorted(fields)}. "
-            f"{either(place, either_of)}"
+            f"{where}: annotators compared answers, but none are found among {sorted(fields)}. "
+            f"{either(where, readings)}"
         )
-    return [listed_answers(row[meant[0]]) or [] for _, row in rows], meant
+    return [listed_answers(row[list_columns[0]]) or [] for _, row in rows], list_columns
 
 
-def _whole_family(named: list[str], fields: list[str], place: str) -> list[str]:
+def _whole_family(named: list[str], fields: list[str], where: str) -> list[str]:
     """Columns that options name, with those of their kind that nobody chose."""
     try:
-        family = answer_columns(fields, place) or []
+        family = answer_columns(fields, where) or []
     except LensError:
         return named
     return family if {*named} < {*family} else named
 
 
-def _all_said(row: dict) -> Iterator[Said]:
-    for value in row.values():
-        if isinstance(value, Question):
-            yield from value.said
+def _all_judgements(row: dict) -> Iterator[Judgement]:
+    for question in row.values():
+        if isinstance(question, Question):
+            yield from question.judgements
 
 
-def _options(said: Said) -> list:
-    value = said.value
+def _options(judgement: Judgement) -> list:
+    value = judgement.value
     return list(value) if isinstance(value, dict | list | frozenset) else [value]
 
 
@@ -200,27 +214,27 @@ def _votes(
     row: dict, chosen: dict[str, int | None], answers: Answers
 ) -> dict[tuple[int, int], list[tuple[str | None, float]]]:
     """{(first, second): [(annotator, steps)]} of a row, by each annotator's last word."""
-    by_annotator: dict[object, dict[str, Said]] = {}
+    by_annotator: dict[object, dict[str, Judgement]] = {}
     for name in chosen:
-        for number, one in enumerate(row[name].said):
+        for number, one in enumerate(row[name].judgements):
             key = number if one.annotator is None else one.annotator
             by_annotator.setdefault(key, {})[name] = one
     votes: dict[tuple[int, int], list] = {}
-    for said in by_annotator.values():
-        annotator = next(iter(said.values())).annotator
-        for pair, steps in _of_annotator(said, chosen, answers).items():
+    for by_question in by_annotator.values():
+        annotator = next(iter(by_question.values())).annotator
+        for pair, steps in _of_annotator(by_question, chosen, answers).items():
             votes.setdefault(pair, []).append((annotator, steps))
     return votes
 
 
 def _of_annotator(
-    said: dict[str, Said], chosen: dict[str, int | None], answers: Answers
+    by_question: dict[str, Judgement], chosen: dict[str, int | None], answers: Answers
 ) -> Margins:
     if None in chosen.values():
-        ((name, one),) = said.items()
+        ((name, one),) = by_question.items()
         return margins_of(name, one.value, answers) or {}
-    given = {chosen[name]: worth_of(name, one.value) for name, one in said.items()}
-    rated = {i: number for i, number in given.items() if i is not None and number is not None}
+    worths = {chosen[name]: worth_of(name, one.value) for name, one in by_question.items()}
+    rated = {i: number for i, number in worths.items() if i is not None and number is not None}
     both = combinations(sorted(rated), 2)
     return {(i, j): STRONGEST * sign(rated[i] - rated[j]) for i, j in both}
 
@@ -230,16 +244,16 @@ def _paired(
 ) -> Iterator[tuple[tuple[int, int], dict]]:
     """((chosen, rejected), what is known of the pair), in the order of the answers."""
     worth = [0.0] * count
-    for (i, j), given in votes.items():
-        worth[i] += sum(steps for _, steps in given)
-        worth[j] -= sum(steps for _, steps in given)
+    for (i, j), pair_votes in votes.items():
+        worth[i] += sum(steps for _, steps in pair_votes)
+        worth[j] -= sum(steps for _, steps in pair_votes)
     wanted = {frozenset(pair) for pair in select(worth)} if select and count > 2 else None
-    for pair, given in sorted(votes.items()):
+    for pair, pair_votes in sorted(votes.items()):
         if wanted is not None and frozenset(pair) not in wanted:
             continue
-        mean = sum(steps for _, steps in given) / len(given)
+        mean = sum(steps for _, steps in pair_votes) / len(pair_votes)
         turn = -1 if mean < 0 else 1
-        signs = [(annotator, turn * sign(steps)) for annotator, steps in given]
+        signs = [(annotator, turn * sign(steps)) for annotator, steps in pair_votes]
         known: dict = {"side": "second" if turn < 0 else "first"}
         known |= {name: sum(sign == way for _, sign in signs) for name, way in VOTES.items()}
         for name, way in (("annotators_for", 1), ("annotators_against", -1)):

@@ -11,7 +11,7 @@ from itertools import combinations
 
 from lens.core.errors import LensError
 from lens.data.annotations.answers import STRONGEST, find_verdict, position, rating, sign, words
-from lens.data.reading.sided.ambiguous import OTHER_ENDS, ends_of_scale
+from lens.data.reading.sided.ambiguous import OTHER_ENDS, scale_readings
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row
 from lens.data.texts.cells import is_unjudged
@@ -31,7 +31,7 @@ Margins = dict[tuple[int, int], float]  # (first, second) answer: steps by which
 
 
 @dataclass
-class Said:
+class Judgement:
     """One annotator's answer to a question; `about` is the element that it concerns, if known."""
 
     annotator: str | None
@@ -43,55 +43,57 @@ class Said:
 class Question:
     """What all annotators said in one row, and how much of the row was left out, by reason."""
 
-    said: list[Said]
+    judgements: list[Judgement]
     left_out: Counter
 
 
-def choose(rows: list[Row], answers: list[Answers], given: set[str]) -> dict[str, int | None]:
+def choose(rows: list[Row], answers: list[Answers], user_names: set[str]) -> dict[str, int | None]:
     """The question that compares answers, or those that rate one each, with that answer's position;
-    `given` are the names of questions that the user gave. LensError where none does, or more than
-    one may be meant, or where a name leaves open whether the better answer or the worse one is."""
-    place, first = rows[0]
+    `user_names` are the names of questions that the user gave. LensError where none does, or more
+    than one may be meant, or where a name leaves open whether the better answer or the worse one
+    is."""
+    where, first = rows[0]
     names = [name for name, value in first.items() if isinstance(value, Question)]
-    for told in names:
-        if told in given and (told == TURNED or ENDS.fullmatch(told)):
-            return {told: None}
+    for question in names:
+        if question in user_names and (question == TURNED or ENDS.fullmatch(question)):
+            return {question: None}
     comparing = [name for name in names if _compares(rows, answers, name)]
     preferred = [name for name in comparing if str(name).casefold() in PREFERRED]
     decides = (preferred or comparing)[:1] if 1 in (len(preferred), len(comparing)) else []
-    if decides and (decides[0] in given or not _asks_for_worse(decides[0])):
+    if decides and (decides[0] in user_names or not _asks_for_worse(decides[0])):
         return {decides[0]: None}
     if comparing:
-        meant: dict[str, dict[str, str]] = {}
+        readings: dict[str, dict[str, str]] = {}
         for name in decides or comparing:
-            meant[f"`{name}` names the better answer"] = {"preference": name}
+            readings[f"`{name}` names the better answer"] = {"preference": name}
             if _asks_for_worse(name):
-                meant[f"`{name}` names the worse one"] = {TURNED: name}
+                readings[f"`{name}` names the worse one"] = {TURNED: name}
         raise LensError(
-            f"{place}: annotators answered {quoted(decides or comparing)}, and "
+            f"{where}: annotators answered {quoted(decides or comparing)}, and "
             f"{'what it says may mean either' if decides else 'each may decide'}. "
-            + either(place, meant)
+            + either(where, readings)
         )
-    if rated := _ratings(rows, answers, names, given):
+    if rated := _ratings(rows, answers, names, user_names):
         return rated
-    seen = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
+    examples = {name: next(iter(_unread(rows, answers, name)), None) for name in names}
     numbers: dict[str, dict[str, str]] = {}
     for name in names:
-        said = [rating(value) for value in _unread(rows, answers, name)]
-        values = [value for value in said if value is not None]
-        if None in said or not said:
+        ratings = [rating(value) for value in _unread(rows, answers, name)]
+        values = [value for value in ratings if value is not None]
+        if None in ratings or not ratings:
             continue
         if {*values} <= {1, 2}:
             numbers |= {f"1 in `{name}` means the first answer, 2 the second": {"preference": name}}
         elif min(values) >= 0 and len(answers[0]) == 2:
             one, other = (key for key, _ in answers[0])
-            numbers |= ends_of_scale((one, other), name, {*values})
+            numbers |= scale_readings((one, other), name, {*values})
     raise LensError(
-        f"{place}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
-        f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in seen.items())}. A question "
-        "needs the answers' names, left and right, a ranking, or a rating for each answer. "
+        f"{where}: no question says which of {quoted(n for n, _ in answers[0])} is better, but "
+        f"{'; '.join(f'`{name}` says {value!r:.60}' for name, value in examples.items())}. "
+        "A question needs the answers' names, left and right, a ranking, or a rating for each "
+        "answer. "
         + OTHER_ENDS * any("_is_" in role for columns in numbers.values() for role in columns)
-        + either(place, numbers)
+        + either(where, numbers)
     )
 
 
@@ -100,32 +102,34 @@ def _asks_for_worse(name: str) -> bool:
 
 
 def _ratings(
-    rows: list[Row], answers: list[Answers], names: list[str], given: set[str]
+    rows: list[Row], answers: list[Answers], names: list[str], user_names: set[str]
 ) -> dict[str, int | None] | None:
     """Questions that rate one answer each, {question: position}; None where there are none."""
-    place = rows[0][0]
+    where = rows[0][0]
     families: dict[tuple, dict[str, int | None]] = {}
     keys = [words(name) for name, _ in max(answers, key=len)]
     for name in names:
         if (about := _rated_answer(rows, answers, name)) is not None:
             kind = tuple(word for word in words(name) if word not in keys[about])
             families.setdefault(kind, {})[name] = about
-    full = {kind: each for kind, each in families.items() if len(set(each.values())) > 1}
-    for kind in [kind for kind in (("rating",), ("rank",)) if given & {*full.get(kind, ())}]:
+    full = {kind: family for kind, family in families.items() if len(set(family.values())) > 1}
+    for kind in [kind for kind in (("rating",), ("rank",)) if user_names & {*full.get(kind, ())}]:
         return full[kind]
     if len(full) > 1 and ("rating",) not in full:
-        meant = {f"by {quoted(each)}": _called("rating", each) for each in full.values()}
+        readings = {f"by {quoted(family)}": _called("rating", family) for family in full.values()}
         raise LensError(
-            f"{place}: annotators rated answers in more than one way. {either(place, meant)}"
+            f"{where}: annotators rated answers in more than one way. {either(where, readings)}"
         )
-    found = full.get(("rating",)) or next(iter(full.values()), None)
-    if found and any(map(_asks_for_worse, found)):
-        meant = {f"{how} is better": _called(role, found) for how, role in DIRECTIONS.items()}
+    questions = full.get(("rating",)) or next(iter(full.values()), None)
+    if questions and any(map(_asks_for_worse, questions)):
+        readings = {
+            f"{how} is better": _called(role, questions) for how, role in DIRECTIONS.items()
+        }
         raise LensError(
-            f"{place}: {quoted(found)} rate the answers, with higher or with lower as the better. "
-            f"{either(place, meant)}"
+            f"{where}: {quoted(questions)} rate the answers, with higher or with lower as the "
+            f"better. {either(where, readings)}"
         )
-    return found
+    return questions
 
 
 def _called(role: str, questions: dict[str, int | None]) -> dict[str, str]:
@@ -141,27 +145,31 @@ def worth_of(name: str, value: object) -> float | None:
 
 def _compares(rows: list[Row], answers: list[Answers], name: str) -> bool:
     """Whether all that was said to a question compares answers of its row."""
-    told = any(not is_unjudged(one.value) for _, row in rows for one in row[name].said)
-    return told and not _unread(rows, answers, name)
+    judged = any(not is_unjudged(one.value) for _, row in rows for one in row[name].judgements)
+    return judged and not _unread(rows, answers, name)
 
 
 def _unread(rows: list[Row], answers: list[Answers], name: str) -> list:
     """What was said to a question and compares no answers."""
     both = zip(rows, answers, strict=True)
-    said = [(one.value, each) for (_, row), each in both for one in row[name].said]
-    return [value for value, each in said if margins_of(name, value, each) is None]
+    judged = [
+        (one.value, row_answers) for (_, row), row_answers in both for one in row[name].judgements
+    ]
+    return [value for value, row_answers in judged if margins_of(name, value, row_answers) is None]
 
 
 def margins_of(name: str, value: object, answers: Answers) -> Margins | None:
     """How a verdict, a ranking or a set of chosen answers compares them; None if it is neither."""
     if ends := ENDS.fullmatch(name):
         return _on_a_scale(ends, rating(value))
-    found = _margins(name, value, [name for name, _ in answers])
-    return {pair: -steps for pair, steps in found.items()} if found and name == TURNED else found
+    margins = _margins(name, value, [name for name, _ in answers])
+    return (
+        {pair: -steps for pair, steps in margins.items()} if margins and name == TURNED else margins
+    )
 
 
 def _on_a_scale(ends: re.Match, value: float | None) -> Margins | None:
-    """How a number on a scale compares two answers, whose ends the user told."""
+    """How a number on a scale compares two answers; the user named the scale's ends."""
     low, high = int(ends["low"]), int(ends["high"])
     if value is None or not low <= value <= high:
         return None
@@ -198,13 +206,13 @@ def _marked(value: frozenset, names: list[str]) -> Margins | None:
 
 
 def _ranked(value: dict | list, names: list[str]) -> Margins | None:
-    if isinstance(value, dict) and all(isinstance(each, list) for each in value.values()):
+    if isinstance(value, dict) and all(isinstance(bucket, list) for bucket in value.values()):
         if len(value) != 1:  # buckets of Label Studio's Ranker have names, and no order
             return None
         (value,) = value.values()
     order = value if isinstance(value, dict) else {str(key): n for n, key in enumerate(value)}
-    found = {position(str(key), names): rating(rank) for key, rank in order.items()}
-    ranks = {i: rank for i, rank in found.items() if i is not None and rank is not None}
+    ranks_by_position = {position(str(key), names): rating(rank) for key, rank in order.items()}
+    ranks = {i: rank for i, rank in ranks_by_position.items() if i is not None and rank is not None}
     if not 1 < len(ranks) == len(order):
         return None
     both = combinations(sorted(ranks), 2)
@@ -213,17 +221,17 @@ def _ranked(value: dict | list, names: list[str]) -> Margins | None:
 
 def _rated_answer(rows: list[Row], answers: list[Answers], name: str) -> int | None:
     """The position of the answer that a question rates in numbers; None if it rates none."""
-    said = [one for _, row in rows for one in row[name].said]
+    judgements = [one for _, row in rows for one in row[name].judgements]
     names = [key for key, _ in max(answers, key=len)]
-    if not said or any(rating(one.value) is None for one in said):
+    if not judgements or any(rating(one.value) is None for one in judgements):
         return None
-    about = {str(one.about) for one in said if one.about}
-    if len(about) == 1 and (found := position(about.pop(), names)) is not None:
-        return found
+    elements = {str(one.about) for one in judgements if one.about}
+    if len(elements) == 1 and (index := position(elements.pop(), names)) is not None:
+        return index
     inside = [i for i, key in enumerate(names) if set(words(key)) <= set(words(name))]
     if len(inside) == 1:
         return inside[0]
     for word in words(name):
-        if (word.isdigit() or len(word) == 1) and (found := position(word, names)) is not None:
-            return found
+        if (word.isdigit() or len(word) == 1) and (index := position(word, names)) is not None:
+            return index
     return None

@@ -8,22 +8,21 @@ from lens.core.errors import LensError
 from lens.data.reading.naming import answer_named
 from lens.data.reading.several.listed import texts_in
 from lens.data.texts.cells import Row, is_empty, is_of_lists, listed, parse_cell
-from lens.data.texts.cures import command
-from lens.data.texts.cures import names as shown
+from lens.data.texts.cures import column_list, command
 from lens.data.texts.names import BOOKKEEPING, INSIDE, PROMPTS, RATINGS, TEXTS, Names, canonical
 from lens.data.texts.turns import is_message
 
-TOLD, RATED = {*INSIDE, *TEXTS, *PROMPTS}, {"tools", "functions", *RATINGS}
+TEXT_FIELDS, KNOWN_FIELDS = {*INSIDE, *TEXTS, *PROMPTS}, {"tools", "functions", *RATINGS}
 
 
 def objects_in(rows: Sequence[Row]) -> tuple[str, ...]:
     """Columns that hold nothing but objects that are no messages: their fields are columns too."""
-    found: dict[str, bool] = {}
+    only_objects: dict[str, bool] = {}
     for _, row in rows:
         for name, value in row.items():
             if not is_empty(value):
-                found[name] = found.get(name, True) and _is_object(opened(value))
-    return tuple(name for name, objects in found.items() if objects)
+                only_objects[name] = only_objects.get(name, True) and _is_object(opened(value))
+    return tuple(name for name, objects in only_objects.items() if objects)
 
 
 def opened(value: object) -> object:
@@ -32,13 +31,15 @@ def opened(value: object) -> object:
     if not (isinstance(value, str) and re.match(r"\s*\{\s*['\"]", value)):
         return value
     try:
-        found = parse_cell(value)
+        parsed = parse_cell(value)
     except ValueError:
         return value
-    if not isinstance(found, dict) or not TOLD & {canonical(key) for key in found}:
+    if not isinstance(parsed, dict) or not TEXT_FIELDS & {canonical(key) for key in parsed}:
         return value
-    beside = [key for key in map(canonical, found) if BOOKKEEPING.fullmatch(key) or key in RATED]
-    return found if beside or value.lstrip()[1:].lstrip()[0] == "'" else value
+    known_fields = [
+        key for key in map(canonical, parsed) if BOOKKEEPING.fullmatch(key) or key in KNOWN_FIELDS
+    ]
+    return parsed if known_fields or value.lstrip()[1:].lstrip()[0] == "'" else value
 
 
 def _is_object(value: object) -> bool:
@@ -47,18 +48,18 @@ def _is_object(value: object) -> bool:
 
 def flattened(rows: Sequence[Row], objects: tuple[str, ...]) -> list[Row]:
     """Rows in which these objects gave way to their fields, named `object.field`."""
-    return [(place, _flat(row, objects)) for place, row in rows] if objects else list(rows)
+    return [(where, _flat(row, objects)) for where, row in rows] if objects else list(rows)
 
 
 def _flat(row: dict, objects: tuple[str, ...]) -> dict:
-    found: dict = {}
+    cells: dict = {}
     for name, value in row.items():
         value = opened(value) if name in objects else value
         if name in objects and isinstance(value, dict):
-            found |= {f"{name}.{inner}": each for inner, each in value.items()}
+            cells |= {f"{name}.{inner}": inner_value for inner, inner_value in value.items()}
         elif name not in objects:
-            found[name] = value
-    return found
+            cells[name] = value
+    return cells
 
 
 def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
@@ -69,28 +70,34 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
     taken = {*columns, *columns.values()}
     left_out = {canonical(ours) for ours, theirs in columns.items() if not theirs}
     renamed = []
-    for place, row in rows:
-        found = {ours: _column(row, theirs) for ours, theirs in columns.items() if theirs}
-        inner = {ours: _inside(row, columns[ours]) for ours, name in found.items() if name is None}
+    for where, row in rows:
+        columns_by_name = {ours: _column(row, theirs) for ours, theirs in columns.items() if theirs}
+        inner = {
+            ours: _inside(row, columns[ours])
+            for ours, name in columns_by_name.items()
+            if name is None
+        }
         absent = [columns[ours] for ours, cells in inner.items() if cells is None]
         if absent:
-            there = {
+            suggested = {
                 ours: name or get_close_matches(columns[ours], [*map(str, row)], 1, 0)[0]
-                for ours, name in found.items()
+                for ours, name in columns_by_name.items()
             }
             raise LensError(
-                f"{place}: no column {absent}; found {shown(row)}. Fix `columns`, such as: "
-                + command(place, there, renamed=False)
+                f"{where}: no column {absent}; found {column_list(row)}. Fix `columns`, such as: "
+                + command(where, suggested, renamed=False)
             )
-        cells = {ours: row[name] for ours, name in found.items() if name is not None} | inner
-        gone = taken | {*found.values()}
-        kept = {
+        cells = {
+            ours: row[name] for ours, name in columns_by_name.items() if name is not None
+        } | inner
+        replaced = taken | {*columns_by_name.values()}
+        other_cells = {
             name: value
             for name, value in row.items()
-            if name not in gone
+            if name not in replaced
             and left_out.isdisjoint((canonical(name), canonical(str(name).partition(".")[0])))
         }
-        renamed.append((place, kept | cells))
+        renamed.append((where, other_cells | cells))
     return renamed
 
 
@@ -98,8 +105,8 @@ def _column(row: dict, wanted: str) -> str | None:
     """A column by its name, whatever its case and outer blanks."""
     if wanted in row:
         return wanted
-    alike = [name for name in row if canonical(name) == canonical(wanted)]
-    return alike[0] if len(alike) == 1 else None
+    spellings = [name for name in row if canonical(name) == canonical(wanted)]
+    return spellings[0] if len(spellings) == 1 else None
 
 
 def _inside(row: dict, wanted: str) -> object:
@@ -115,11 +122,11 @@ def _inside(row: dict, wanted: str) -> object:
     keys = {canonical(key): key for item in items if isinstance(item, dict) for key in item}
     if canonical(field) not in keys:
         return None
-    items = _as_others(row, name, items)
+    items = _in_order_of_others(row, name, items)
     return [x.get(keys[canonical(field)]) if isinstance(x, dict) else None for x in items]
 
 
-def _as_others(row: dict, name: str | None, items: list) -> list:
+def _in_order_of_others(row: dict, name: str | None, items: list) -> list:
     """Objects with a `model` in the order in which another list of the row has the models."""
     models = _models(items)
     for other in row if models else ():
@@ -130,8 +137,8 @@ def _as_others(row: dict, name: str | None, items: list) -> list:
 
 
 def _models(items: list) -> list[str]:
-    found = [str(item.get("model", "")) for item in items if isinstance(item, dict)]
-    return found if len({*found} - {""}) == len(items) else []
+    models = [str(item.get("model", "")) for item in items if isinstance(item, dict)]
+    return models if len({*models} - {""}) == len(items) else []
 
 
 def lists_in(names: Names) -> tuple[str, ...]:
@@ -144,7 +151,7 @@ def _lists_texts(values: list) -> bool:
         if isinstance(value, str) and value.lstrip()[:1] not in ("[", "a"):
             return False
         items = None if isinstance(value, dict) else listed(value)
-        if not items or not all(isinstance(each, str | None) for each in items):
+        if not items or not all(isinstance(item, str | None) for item in items):
             return False
     return bool(values)
 
@@ -160,17 +167,17 @@ def expanded(
     answers where another column's name stood."""
     if not (lists or twos or named):
         return rows
-    found = []
-    for place, row in rows:
+    new_rows = []
+    for where, row in rows:
         row = row | {name: listed(row[name]) for name in lists if not is_empty(row.get(name))}
         row |= {name: answer_named(row, row.get(name), named, start) for name in named}
         for name in twos:
-            both = texts_in(row, name, place)
+            both = texts_in(row, name, where)
             if len(both) != 2:
-                raise LensError(f"{place}: `{name}` has {len(both)} answers, not two.")
+                raise LensError(f"{where}: `{name}` has {len(both)} answers, not two.")
             items = listed(row.pop(name)) or []
             models = [item.get("model") for item in items if isinstance(item, dict)]
             row |= {f"model_{at}": model for at, model in enumerate(models) if model}
             row |= {f"{name}_0": both[0], f"{name}_1": both[1]}
-        found.append((place, row))
-    return found
+        new_rows.append((where, row))
+    return new_rows

@@ -43,19 +43,19 @@ def roles(columns: dict[str, str]) -> str:
     )
 
 
-def in_the_file(text: str, given: dict[str, str]) -> str:
-    """A text with columns called as the file does, where others were `given` for them."""
-    for ours, theirs in given.items():
+def in_the_file(text: str, renames: dict[str, str]) -> str:
+    """A text with columns called as the file does, where `renames` has other names for them."""
+    for ours, theirs in renames.items():
         text = text.replace(f"`{ours}`", f"`{theirs}`") if theirs else text
     return text
 
 
-def meanings(found: dict[str, dict]) -> str:
+def meanings(labels: dict[str, dict]) -> str:
     """What each value of a label means, with its rows."""
     return "; ".join(
-        f"`{value}` means {'' if about['means'].startswith(('a ', 'nobody')) else 'that '}"
-        f"{about['means']}: {about['rows']:,} row{'s' * (about['rows'] != 1)}"
-        for value, about in found.items()
+        f"`{value}` means {'' if label['means'].startswith(('a ', 'nobody')) else 'that '}"
+        f"{label['means']}: {label['rows']:,} row{'s' * (label['rows'] != 1)}"
+        for value, label in labels.items()
     )
 
 
@@ -64,12 +64,16 @@ def unused_warning(named: list[str]) -> str | None:
     from."""
     if not named:
         return None
-    said = ", ".join(f"`{name}`" for name in named)
-    plain = [name for name in named if "." not in name]
-    such = f" (such as '{json.dumps({'system': plain[0]}, ensure_ascii=False)}')" if plain else ""
+    names = ", ".join(f"`{name}`" for name in named)
+    whole_columns = [name for name in named if "." not in name]
+    example = (
+        f" (such as '{json.dumps({'system': whole_columns[0]}, ensure_ascii=False)}')"
+        if whole_columns
+        else ""
+    )
     return (
-        f"Not used: {said}. If part of the prompt, an answer or a label is there, name it with "
-        f"--columns{such}."
+        f"Not used: {names}. If part of the prompt, an answer or a label is there, name it with "
+        f"--columns{example}."
     )
 
 
@@ -79,16 +83,16 @@ def explanation(reading: Reading, rows: list[Row]) -> str:
     prepared = reading.prepare(rows)
     if reading.sides and reading.sides.judges:
         sides = reading.sides
-        seen = [
-            (tuple(row.get(name) for name in sides.judges), sides.judge(row, place))
-            for place, row in prepared
+        judged = [
+            (tuple(row.get(name) for name in sides.judges), sides.judge(row, where))
+            for where, row in prepared
         ]
-        lines.append(f"labels: {meanings(sides.meanings(seen))}")
-    place, row = prepared[0]
-    parts, answers = reading.texts(row, place)
-    lines.append(f"example: {place}")
+        lines.append(f"labels: {meanings(sides.meanings(judged))}")
+    where, row = prepared[0]
+    parts, answers = reading.texts(row, where)
+    lines.append(f"example: {where}")
     lines += [f"  {part}: {value}" for part, value in parts.items() if value is not None]
     lines += [f"  answer {number}: {value}" for number, value in enumerate(answers, 1)]
     if warning := unused_warning([*reading.telling]):
         lines.append(f"Warning: {warning}")
-    return "\n".join(printable(in_the_file(line, reading.given), 1000) for line in lines)
+    return "\n".join(printable(in_the_file(line, reading.renames), 1000) for line in lines)

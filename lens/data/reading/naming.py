@@ -21,33 +21,33 @@ from lens.data.texts.names import (
 )
 
 
-def name_answers(names: Names, pair: tuple[str, str], place: str) -> bool:
-    """Whether two columns name the better and the worse of two answers that stand in columns of
-    their own: their cells are short, and no answer of their row."""
+def name_answers(names: Names, pair: tuple[str, str], where: str) -> bool:
+    """Whether two columns name the better and the worse of two answers that are in other
+    columns: their cells are short, and no answer of their row."""
     if {"chosen", "rejected"} & names.fixed:
         return False
-    rest = [name for name in names.names if name not in pair]
+    other_columns = [name for name in names.names if name not in pair]
     try:
-        sides = side_columns(Names(rest, names.rows, names.theirs), place)
+        sides = side_columns(Names(other_columns, names.rows, names.theirs), where)
     except LensError:
         return False
     if sides is None:
         return False
-    told = [
+    cells = [
         (text_of(row.get(name)).strip(), [text_of(row.get(side)).strip() for side in sides])
         for _, row in names.rows
         for name in pair
         if not is_empty(row.get(name))
     ]
-    if any(said in answers or len(said) > LONGEST_NAME for said, answers in told):
+    if any(text in answers or len(text) > LONGEST_NAME for text, answers in cells):
         return False
-    named = all(named_side(said, sides) for said, _ in told)
-    distinct = {said for said, _ in told}
-    return bool(told) and (named or _all_longer(told) or len(distinct) < len(told) / 2)
+    named = all(named_side(text, sides) for text, _ in cells)
+    distinct = {text for text, _ in cells}
+    return bool(cells) and (named or _all_longer(cells) or len(distinct) < len(cells) / 2)
 
 
-def _all_longer(told: list[tuple[str, list[str]]]) -> bool:
-    return all(len(said) < min(map(len, answers)) for said, answers in told)
+def _all_longer(cells: list[tuple[str, list[str]]]) -> bool:
+    return all(len(text) < min(map(len, answers)) for text, answers in cells)
 
 
 def named_columns(names: Names) -> tuple[tuple[str, ...], int]:
@@ -60,9 +60,9 @@ def named_columns(names: Names) -> tuple[tuple[str, ...], int]:
             continue
         both = (str(pair[0]), str(pair[1]))
         start = _first_number(names, both)
-        given = [(row, row.get(name)) for _, row in names.rows for name in both]
-        if all(is_empty(value) or answer_named(row, value, both, start) for row, value in given):
-            filled = any(not is_empty(value) for _, value in given)
+        cells = [(row, row.get(name)) for _, row in names.rows for name in both]
+        if all(is_empty(value) or answer_named(row, value, both, start) for row, value in cells):
+            filled = any(not is_empty(value) for _, value in cells)
             named = filled and not name_answers(names, both, "")
             return (both, start) if named else ((), 0)
     return (), 0
@@ -70,38 +70,38 @@ def named_columns(names: Names) -> tuple[tuple[str, ...], int]:
 
 def _first_number(names: Names, both: tuple[str, str]) -> int:
     """From which number cells count a list's answers: 1 where none is 0, and one is the last."""
-    told = [
+    cells = [
         (str(row.get(name)).removesuffix(".0"), row[listed_in])
         for _, row in names.rows
         for name in both
         if (listed_in := list_of_answers(row)) is not None
     ]
-    numbers = {said for said, _ in told if said.isdigit()}
-    last = any(said == str(len(answers)) for said, answers in told)
+    numbers = {text for text, _ in cells if text.isdigit()}
+    last = any(text == str(len(answers)) for text, answers in cells)
     if numbers and not last and "0" not in numbers and len(numbers) > 1:
         best, worst = both
-        place = names.rows[0][0]
-        meant = {
+        where = names.rows[0][0]
+        readings = {
             f"`{best}` is better than all others, counting from {start}": {role: best, worst: ""}
             for start, role in ((1, "winner"), (0, "better_response_id"))
         }
         raise LensError(
-            f"{place}: `{best}` and `{worst}` are numbers of answers, which may count from 0 or "
-            f"from 1. {either(place, meant)}"
+            f"{where}: `{best}` and `{worst}` are numbers of answers, which may count from 0 or "
+            f"from 1. {either(where, readings)}"
         )
     return int(last and "0" not in numbers)
 
 
-def answer_named(row: dict, value: object, but: tuple[str, ...], start: int = 0) -> object:
+def answer_named(row: dict, value: object, excluded: tuple[str, ...], start: int = 0) -> object:
     """The answer that a cell names: in another column, or at a position of the row's one list of
     answers, whose first one is called `start`."""
-    if column := column_named(row, value, but):
+    if column := column_named(row, value, excluded):
         return row[column]
-    name, said = list_of_answers(row), str(value).removesuffix(".0")
-    if name is None or not said.isdigit():
+    name, text = list_of_answers(row), str(value).removesuffix(".0")
+    if name is None or not text.isdigit():
         return None
-    place = int(said) - start
-    return row[name][place] if 0 <= place < len(row[name]) else None
+    position = int(text) - start
+    return row[name][position] if 0 <= position < len(row[name]) else None
 
 
 def list_of_answers(row: dict) -> str | None:
@@ -109,10 +109,10 @@ def list_of_answers(row: dict) -> str | None:
     return lists[0] if len(lists) == 1 else None
 
 
-def answers_that_labels_name(names: Names, place: str) -> tuple[str, ...]:
+def answers_that_labels_name(names: Names, where: str) -> tuple[str, ...]:
     """The columns with answers, where a label's cells are their names, such as those of models."""
     try:
-        sides = side_columns(names, place)
+        sides = side_columns(names, where)
     except LensError:
         return ()
     if sides or {"chosen", "rejected"} <= names.known.keys():
@@ -120,13 +120,13 @@ def answers_that_labels_name(names: Names, place: str) -> tuple[str, ...]:
     prompts = names.all(PROMPTS)
     worse = [name for called, name in names.known.items() if called in LOST]
     for label in [*names.all(LABELS), *worse]:
-        told = [(row, value) for _, row in names.rows if _names_one(value := row.get(label))]
-        found = [column_named(row, value, (label, *prompts)) for row, value in told]
+        cells = [(row, value) for _, row in names.rows if _names_one(value := row.get(label))]
+        columns_named = [column_named(row, value, (label, *prompts)) for row, value in cells]
         texts = [name for name in names.names if name not in (label, *prompts)]
         texts = [name for name in texts if names.is_text(name) and not is_bookkeeping(name)]
-        both = len(texts) == 2 and len({*found}) == 1
-        columns = tuple(texts if both else filter(found.count, texts))
-        if len(columns) > 1 and {*columns} >= {*found}:
+        both = len(texts) == 2 and len({*columns_named}) == 1
+        columns = tuple(texts if both else filter(columns_named.count, texts))
+        if len(columns) > 1 and {*columns} >= {*columns_named}:
             return columns
     return ()
 
@@ -135,29 +135,33 @@ def _names_one(value: object) -> bool:
     return not (is_empty(value) or is_tie(value) or is_unjudged(value))
 
 
-def require_no_other(names: Names, pair: tuple[str, str], place: str) -> None:
+def require_no_other_pair(names: Names, pair: tuple[str, str], where: str) -> None:
     """LensError where other columns, such as `chosen_response`, say something else."""
     if {"chosen", "rejected"} & names.fixed:
         return
     for stem in sorted(STEMS):
-        other = [names.known.get(f"{side}_{stem}", "") for side in ("chosen", "rejected")]
-        if not all(other) or not all(map(names.is_text, other)) or set(other) & {*pair}:
-            continue
-        if all(
-            _holds(row, one, two)
-            for _, row in names.rows
-            for one, two in zip(pair, other, strict=True)
+        other_pair = [names.known.get(f"{side}_{stem}", "") for side in ("chosen", "rejected")]
+        if (
+            not all(other_pair)
+            or not all(map(names.is_text, other_pair))
+            or set(other_pair) & {*pair}
         ):
             continue
-        both = [f"`{a}` is preferred to `{b}`" for a, b in (pair, other)]
-        meant = dict(
-            zip(both, ({"chosen": a, "rejected": b} for a, b in (pair, other)), strict=True)
+        if all(
+            _one_holds_other(row, one, two)
+            for _, row in names.rows
+            for one, two in zip(pair, other_pair, strict=True)
+        ):
+            continue
+        both = [f"`{a}` is preferred to `{b}`" for a, b in (pair, other_pair)]
+        readings = dict(
+            zip(both, ({"chosen": a, "rejected": b} for a, b in (pair, other_pair)), strict=True)
         )
         raise LensError(
-            f"{place}: more than one pair of columns may be the answers. {either(place, meant)}"
+            f"{where}: more than one pair of columns may be the answers. {either(where, readings)}"
         )
 
 
-def _holds(row: dict, one: str, two: str) -> bool:
-    said = text_of(row.get(one)).strip(), text_of(row.get(two)).strip()
-    return said[0] in said[1] or said[1] in said[0]
+def _one_holds_other(row: dict, one: str, two: str) -> bool:
+    both = text_of(row.get(one)).strip(), text_of(row.get(two)).strip()
+    return both[0] in both[1] or both[1] in both[0]

@@ -6,7 +6,7 @@ import re
 from lens.core.errors import LensError
 from lens.data.texts.cells import is_empty, listed
 from lens.data.texts.conversations import described_tools, earlier_turns
-from lens.data.texts.cures import anew, either
+from lens.data.texts.cures import either, rewrite_command
 from lens.data.texts.names import (
     ALTERNATIVES,
     CONTEXTS,
@@ -25,40 +25,40 @@ MODEL = re.compile(r"[\w./:@-]+", re.ASCII)  # as models' names are, in one word
 ASKING = ("question", "query", "instruction")  # which a context goes with
 
 
-def prompt_columns(names: Names, taken: set[str], place: str) -> dict[str, str]:
+def prompt_columns(names: Names, taken: set[str], where: str) -> dict[str, str]:
     """{part: column} of the prompt's parts (`conversations.PARTS`), `taken` columns left out.
 
     LensError where two columns may be the prompt and their texts differ.
     """
-    found = {}
-    for part, wanted in (("system", SYSTEMS), ("history", HISTORIES)):
-        given = [name for name in names.all(wanted) if name not in taken]
-        if filled := [name for name in given if not names.is_empty(name)]:
-            found[part] = _only(names, part, filled, place)
-    if "system" in found:
-        _require_turn(names, found["system"], place)
-    if "history" in found:
-        _require_speakers(names, found["history"], place)
-    parts = names.fixed & {"history", "context", "input"}  # named as parts, beside a prompt
-    given = [n for n in names.all(p for p in PROMPTS if p not in parts) if n not in taken]
-    given = given or [name for name in names.all(PROMPTS) if name not in taken]
-    given = given or [name for name in names.all(("text",)) if name not in taken]
-    filled = [name for name in given if not names.is_empty(name) and _may_ask(names, name)]
+    parts = {}
+    for part, known_names in (("system", SYSTEMS), ("history", HISTORIES)):
+        columns = [name for name in names.all(known_names) if name not in taken]
+        if filled := [name for name in columns if not names.is_empty(name)]:
+            parts[part] = _first_of(names, part, filled, where)
+    if "system" in parts:
+        _require_turn(names, parts["system"], where)
+    if "history" in parts:
+        _require_speakers(names, parts["history"], where)
+    part_names = names.fixed & {"history", "context", "input"}  # named as parts, beside a prompt
+    columns = [n for n in names.all(p for p in PROMPTS if p not in part_names) if n not in taken]
+    columns = columns or [name for name in names.all(PROMPTS) if name not in taken]
+    columns = columns or [name for name in names.all(("text",)) if name not in taken]
+    filled = [name for name in columns if not names.is_empty(name) and _may_ask(names, name)]
     tools = next((name for name in names.all(TOOLS) if _are_tools(names, name)), None)
-    found |= {"tools": tools} if tools else {}
-    main = next(iter(filled or [name for name in given if names.is_empty(name)]), None)
+    parts |= {"tools": tools} if tools else {}
+    main = next(iter(filled or [name for name in columns if names.is_empty(name)]), None)
     if main is None:
-        return {part: column for part, column in found.items() if part in ("system", "tools")}
-    found["prompt"] = main
-    if found.get("history") == main:
-        del found["history"]
+        return {part: column for part, column in parts.items() if part in ("system", "tools")}
+    parts["prompt"] = main
+    if parts.get("history") == main:
+        del parts["history"]
     for name in filled:
-        if name not in found.values():
-            _place(names, found, name, place)
+        if name not in parts.values():
+            _add_part(names, parts, name, where)
     for part in ("history", "context", "input"):
         if part in names.fixed and part in names.known and names.known[part] != main:
-            found[part] = names.known[part]
-    return found
+            parts[part] = names.known[part]
+    return parts
 
 
 def _are_tools(names: Names, name: str) -> bool:
@@ -66,32 +66,32 @@ def _are_tools(names: Names, name: str) -> bool:
     return bool(names.values(name)) and all(map(described_tools, names.values(name)))
 
 
-def _only(names: Names, part: str, filled: list[str], place: str) -> str:
+def _first_of(names: Names, part: str, filled: list[str], where: str) -> str:
     """The first of several columns for a part; LensError where another says something else."""
     for other in filled[1:]:
         if not _is_within(names, other, filled[0]):
-            meant = {f"`{name}` is": {part: name} for name in (filled[0], other)}
+            readings = {f"`{name}` is": {part: name} for name in (filled[0], other)}
             raise LensError(
-                f"{place}: `{filled[0]}` and `{other}` may both be the prompt's {part}, and are "
-                f"not the same. {either(place, meant)}"
+                f"{where}: `{filled[0]}` and `{other}` may both be the prompt's {part}, and are "
+                f"not the same. {either(where, readings)}"
             )
     return filled[0]
 
 
-def _require_turn(names: Names, system: str, place: str) -> None:
+def _require_turn(names: Names, system: str, where: str) -> None:
     """LensError where a column `system` holds single words, as names of what answered are."""
     if canonical(system) != "system" or "system" in names.fixed:
         return
-    said = [text_of(value).strip() for value in names.values(system)]
-    if all(map(MODEL.fullmatch, said)):
-        meant = {"it is a system turn": {"system": system}, "it is none": {system: ""}}
+    texts = [text_of(value).strip() for value in names.values(system)]
+    if all(map(MODEL.fullmatch, texts)):
+        readings = {"it is a system turn": {"system": system}, "it is none": {system: ""}}
         raise LensError(
-            f"{place}: `{system}` (such as {said[0]!r:.40}) may be a system turn or name what "
-            f"answered. {either(place, meant)}"
+            f"{where}: `{system}` (such as {texts[0]!r:.40}) may be a system turn or name what "
+            f"answered. {either(where, readings)}"
         )
 
 
-def _require_speakers(names: Names, history: str, place: str) -> None:
+def _require_speakers(names: Names, history: str, where: str) -> None:
     """LensError where earlier turns are plain texts, and nothing says whose they are."""
     for value in names.values(history):
         texts = listed(value)
@@ -100,40 +100,40 @@ def _require_speakers(names: Names, history: str, place: str) -> None:
             turn = '{"role": ["user", "assistant"][at % 2], "content": text}'
             turns = f"[{turn} for at, text in enumerate(listed(row[{name}]))]"
             raise LensError(
-                f"{place}: `{history}` lists texts (such as {texts[0]!r:.40}), and nothing says "
+                f"{where}: `{history}` lists texts (such as {texts[0]!r:.40}), and nothing says "
                 "who said them. If the user began and both took turns: "
-                + anew(place, f"row | {{{name}: {turns}}}")
+                + rewrite_command(where, f"row | {{{name}: {turns}}}")
             )
 
 
 def empty_parts(names: Names, used: set[str]) -> tuple[str, ...]:
     """Columns that would be part of the prompt if they held anything."""
-    given = names.all((*SYSTEMS, *HISTORIES, *CONTEXTS, "input"))
-    return tuple(name for name in given if name not in used and names.is_empty(name))
+    columns = names.all((*SYSTEMS, *HISTORIES, *CONTEXTS, "input"))
+    return tuple(name for name in columns if name not in used and names.is_empty(name))
 
 
 def filled_later(
-    row: dict, empty: tuple[str, ...], parts: dict[str, str], place: str
+    row: dict, empty: tuple[str, ...], parts: dict[str, str], where: str
 ) -> dict[str, object]:
     """{part: cell} of `empty_parts` that are filled in this row; LensError if such a column could
     be several parts."""
-    found: dict[str, object] = {}
+    filled: dict[str, object] = {}
     for name in empty:
         if is_empty(row.get(name)):
             continue
-        called, asked = _called(name), _called(parts.get("prompt", ""))
-        part = "system" if called in SYSTEMS else "history" if called in HISTORIES else ""
-        if (called == "input" or called in CONTEXTS) and asked in ASKING:
+        part_name, asked = _part_name(name), _part_name(parts.get("prompt", ""))
+        part = "system" if part_name in SYSTEMS else "history" if part_name in HISTORIES else ""
+        if (part_name == "input" or part_name in CONTEXTS) and asked in ASKING:
             part = "input" if asked == "instruction" else "context"
-        if not part or part in parts or part in found:
+        if not part or part in parts or part in filled:
             main = parts.get("prompt")
-            whole = {"prompt": main, "context": name} if main else {"prompt": name}
+            columns = {"prompt": main, "context": name} if main else {"prompt": name}
             raise LensError(
-                f"{place}: `{name}` holds something here, but nothing in the rows from which the "
-                f"reading was found. {either(place, {'it is part of the prompt': whole})}"
+                f"{where}: `{name}` holds something here, but nothing in the rows from which the "
+                f"reading was found. {either(where, {'it is part of the prompt': columns})}"
             )
-        found[part] = row[name]
-    return found
+        filled[part] = row[name]
+    return filled
 
 
 def _may_ask(names: Names, name: str) -> bool:
@@ -152,33 +152,33 @@ def _last_role(value: object) -> str | None:
     return turns[-1]["role"] if turns else None
 
 
-def _place(names: Names, found: dict[str, str], other: str, place: str) -> None:
+def _add_part(names: Names, parts: dict[str, str], other: str, where: str) -> None:
     """Puts another column where it belongs in the prompt; LensError if that is open."""
-    main, called = found["prompt"], _called(other)
-    asked = _called(main)
+    main, part_name = parts["prompt"], _part_name(other)
+    main_name = _part_name(main)
     if "prompt" in names.fixed or _is_within(names, other, main) or takes_turns(names, main, other):
         return
-    if called in DIALOGUES and _ends_with(names, other, main):
-        found["prompt"] = other
+    if part_name in DIALOGUES and _ends_with(names, other, main):
+        parts["prompt"] = other
         return
-    if called == "input" and asked == "instruction":
-        found["input"] = other
-    elif called in CONTEXTS and asked in ASKING and not _is_dialogue(names, other):
-        part = "input" if asked == "instruction" and "input" not in found else "context"
-        found[part] = _only(names, part, [*filter(None, [found.get(part)]), other], place)
-    elif called in CONTEXTS + HISTORIES and _is_dialogue(names, other):
-        found["history"] = other
-    elif called in ALTERNATIVES + CONTEXTS and _is_wordy(names, other):
-        meant = {
+    if part_name == "input" and main_name == "instruction":
+        parts["input"] = other
+    elif part_name in CONTEXTS and main_name in ASKING and not _is_dialogue(names, other):
+        part = "input" if main_name == "instruction" and "input" not in parts else "context"
+        parts[part] = _first_of(names, part, [*filter(None, [parts.get(part)]), other], where)
+    elif part_name in CONTEXTS + HISTORIES and _is_dialogue(names, other):
+        parts["history"] = other
+    elif part_name in ALTERNATIVES + CONTEXTS and _is_wordy(names, other):
+        readings = {
             f"`{main}` alone is the prompt": {"prompt": main},
             f"`{other}` alone is": {"prompt": other},
         }
         if not _is_dialogue(names, other):
-            part = "context" if called in CONTEXTS else "input"
-            meant["both are"] = {"prompt": main, part: other}
+            part = "context" if part_name in CONTEXTS else "input"
+            readings["both are"] = {"prompt": main, part: other}
         raise LensError(
-            f"{place}: `{main}` and `{other}` may each be the prompt or part of it. "
-            f"{either(place, meant)}"
+            f"{where}: `{main}` and `{other}` may each be the prompt or part of it. "
+            f"{either(where, readings)}"
         )
 
 
@@ -189,34 +189,34 @@ def takes_turns(names: Names, main: str, other: str) -> bool:
     )
 
 
-def instead(names: Names, main: str | None, used: set[str]) -> str | None:
+def other_prompt(names: Names, main: str | None, used: set[str]) -> str | None:
     """The column that is the prompt in the rows in which the main one is empty."""
-    rest = [name for name in names.all(PROMPTS) if name not in used and name != main]
+    others = [name for name in names.all(PROMPTS) if name not in used and name != main]
     if main is None or "prompt" in names.fixed:
         return None
-    return next((name for name in rest if takes_turns(names, main, name)), None)
+    return next((name for name in others if takes_turns(names, main, name)), None)
 
 
-def _called(name: str) -> str:
+def _part_name(name: str) -> str:
     """A column's name, or that of an object's field if it says which part of a prompt it is."""
     leaf = canonical(name.rpartition(".")[2])
     return leaf if leaf in PROMPTS else canonical(name)
 
 
-def _ends_with(names: Names, dialogue: str, asked: str) -> bool:
+def _ends_with(names: Names, dialogue: str, prompt: str) -> bool:
     """Whether the dialogue's last turn is what the other column asks, in every row."""
     for _, row in names.rows:
         try:
             turns = as_turns(row.get(dialogue))
         except InvalidRowError:
             return False
-        if not turns or turns[-1]["content"] != text_of(row.get(asked)).strip():
+        if not turns or turns[-1]["content"] != text_of(row.get(prompt)).strip():
             return False
     return True
 
 
 def _is_within(names: Names, other: str, main: str) -> bool:
-    """Whether what a column says stands in the other in every row."""
+    """Whether the other column contains what a column says, in every row."""
     return all(
         text_of(row.get(other)).strip() in text_of(row.get(main)) for _, row in names.rows
     ) or all(_turn_texts(row.get(main)) == _turn_texts(row.get(other)) for _, row in names.rows)

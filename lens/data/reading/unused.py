@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from lens.core.errors import LensError
 from lens.data.texts.cells import listed
-from lens.data.texts.cures import anew, command, either
+from lens.data.texts.cures import command, either, rewrite_command
 from lens.data.texts.names import BOOKKEEPING, PROMPTS, Names, canonical, text_of, words_of
 from lens.data.texts.turns import (
     CONTENT_KEYS,
@@ -17,12 +17,24 @@ from lens.data.texts.turns import (
 )
 
 MEDIA = {"image", "img", "picture", "photo", "screenshot", "video", "audio", "sound", "pixel"}
-FILED = {"path", "url", "file", "filename", "name", "byte", "base64", "b64", "value", "data", "id"}
+FILE_WORDS = {
+    "path",
+    "url",
+    "file",
+    "filename",
+    "name",
+    "byte",
+    "base64",
+    "b64",
+    "value",
+    "data",
+    "id",
+}
 LEFT_OUT = {"rejected", "discarded", "invalid", "deleted", "cancelled", "canceled", "draft"}
 LEFT_OUT |= {"discard", "exclude", "excluded", "ignored", "removed", "skip", "skipped", "spam"}
 YES = {"true", "yes", "1"}
-SOME = 50  # rows in which fields of messages are looked for
-READ = {*ROLE_KEYS, *CONTENT_KEYS, *TOOL_KEYS}
+CHECKED_ROWS = 50  # rows in which fields of messages are looked for
+READ_KEYS = {*ROLE_KEYS, *CONTENT_KEYS, *TOOL_KEYS}
 WORDY = 4  # words from which on a cell says more than where its row comes from
 
 
@@ -30,26 +42,26 @@ def unused_columns(names: Names, used: set[str]) -> tuple[tuple[str, ...], tuple
     """The columns that are not read and hold something, objects by their own names; and those of
     them that say more than where a row comes from."""
     opened = {str(name).split(".")[0] for name in used if "." in str(name)}
-    left: dict[str, bool] = {}
+    unread: dict[str, bool] = {}
     for name in names.names:
         root = str(name).split(".")[0]
         shown_as = str(name if root in opened or name == root else root)
         if name not in used and name != "id" and not names.is_empty(name):
             more = says_more(names, name) and not _is_repeated(names, name, used)
-            left[shown_as] = left.get(shown_as, False) or more
-    left |= dict.fromkeys((path for name in used for path in _beside_content(names, name)), True)
-    return tuple(sorted(left)), tuple(sorted(name for name, more in left.items() if more))
+            unread[shown_as] = unread.get(shown_as, False) or more
+    unread |= dict.fromkeys((path for name in used for path in _other_texts(names, name)), True)
+    return tuple(sorted(unread)), tuple(sorted(name for name, more in unread.items() if more))
 
 
-def _beside_content(names: Names, name: str) -> list[str]:
+def _other_texts(names: Names, name: str) -> list[str]:
     """The fields of a column's messages, such as `reasoning_content`, with texts of their own."""
-    cells = (listed(value) or [value] for value in names.values(name)[:SOME])
+    cells = (listed(value) or [value] for value in names.values(name)[:CHECKED_ROWS])
     messages = (message for cell in cells for message in cell if is_message(message))
     return [
         f"{name}.{field}"
         for message in messages
         for field, text in message.items()
-        if field not in READ and isinstance(text, str) and len(text.split()) >= WORDY
+        if field not in READ_KEYS and isinstance(text, str) and len(text.split()) >= WORDY
     ]
 
 
@@ -71,7 +83,7 @@ def says_more(names: Names, name: str) -> bool:
 
 
 def _is_repeated(names: Names, name: str, used: set[str]) -> bool:
-    """Whether what a column asks stands in a longer column that is read, in every row."""
+    """Whether a longer column that is read contains what a column asks, in every row."""
     return canonical(name) in PROMPTS and all(
         any(text_of(row.get(name)).strip() in text_of(row.get(other)) for other in used)
         for _, row in names.rows
@@ -79,47 +91,55 @@ def _is_repeated(names: Names, name: str, used: set[str]) -> bool:
 
 
 def require_nothing_lost(
-    names: Names, parts: dict[str, str], used: set[str], given: dict[str, str]
+    names: Names, parts: dict[str, str], used: set[str], renames: dict[str, str]
 ) -> None:
     """LensError where a column that is not read may change what the rows mean: turns of the prompt,
-    images and the like, or that a row does not count. `given` are the user's names for columns."""
-    place = names.rows[0][0]
-    require_turns_read(names, parts, used, place)
-    require_no_media(names, used, place)
-    require_rows_count(names, used, given, place)
+    images and the like, or that a row does not count. `renames` are the user's names for
+    columns."""
+    where = names.rows[0][0]
+    require_turns_read(names, parts, used, where)
+    require_no_media(names, used, where)
+    require_rows_count(names, used, renames, where)
 
 
-def require_rows_count(names: Names, used: set[str], given: dict[str, str], place: str) -> None:
+def require_rows_count(names: Names, used: set[str], renames: dict[str, str], where: str) -> None:
     """LensError where a column says of some rows that they were discarded or the like."""
     for name in names.names:
         words = {*words_of(name)}
-        out = LEFT_OUT if "status" in words else YES if words & LEFT_OUT else ()
-        said = sorted({str(each) for each in names.values(name) if canonical(each) in out})
-        if not said or name in used:
+        excluding = LEFT_OUT if "status" in words else YES if words & LEFT_OUT else ()
+        values = sorted(
+            {str(value) for value in names.values(name) if canonical(value) in excluding}
+        )
+        if not values or name in used:
             continue
-        called = json.dumps(given.get(name) or name, ensure_ascii=False)
-        listed_so = json.dumps(said, ensure_ascii=False)
-        without = anew(place, "row", f"str(row.get({called})) not in {listed_so}")
+        file_name = json.dumps(renames.get(name) or name, ensure_ascii=False)
+        value_list = json.dumps(values, ensure_ascii=False)
+        without = rewrite_command(where, "row", f"str(row.get({file_name})) not in {value_list}")
         raise LensError(
-            f"{place}: `{name}` says of rows that they do not count (such as {said[0]!r:.40}). "
-            f"{either(place, {'they count all the same': {name: ''}})} -- they do not: {without}"
+            f"{where}: `{name}` says of rows that they do not count (such as {values[0]!r:.40}). "
+            f"{either(where, {'they count all the same': {name: ''}})} -- they do not: {without}"
         )
 
 
-def require_no_media(names: Names, used: set[str], place: str) -> None:
+def require_no_media(names: Names, used: set[str], where: str) -> None:
     """LensError where a column holds images, sounds or the like, which are no part of a text."""
     for name in names.names:
         root = str(name).partition(".")[0]
         words = {word.rstrip("s") for word in words_of(root)}
-        if words & MEDIA and words <= MEDIA | FILED and name not in used and names.values(name):
-            without = command(place, {root: ""})
+        if (
+            words & MEDIA
+            and words <= MEDIA | FILE_WORDS
+            and name not in used
+            and names.values(name)
+        ):
+            without = command(where, {root: ""})
             raise LensError(
-                f"{place}: `{root}` seems to hold what the prompt or the answers show or play, and "
+                f"{where}: `{root}` seems to hold what the prompt or the answers show or play, and "
                 f"only texts are read. If the texts say enough without it: {without}"
             )
 
 
-def require_turns_read(names: Names, parts: dict[str, str], used: set[str], place: str) -> None:
+def require_turns_read(names: Names, parts: dict[str, str], used: set[str], where: str) -> None:
     """LensError where a column beside the prompt holds turns of a user or of the system that no
     column that is read repeats."""
     main, answers = parts.get("prompt"), [name for name in used if name not in parts.values()]
@@ -128,14 +148,14 @@ def require_turns_read(names: Names, parts: dict[str, str], used: set[str], plac
     for name in names.names:
         if name in used or not (ends := _lost_turns(names, name, used, answers)):
             continue
-        meant = {f"`{main}` alone is the prompt": {"prompt": main}}
+        readings = {f"`{main}` alone is the prompt": {"prompt": main}}
         if ends == {"user"}:
-            meant[f"`{name}` is"] = {"prompt": name}
+            readings[f"`{name}` is"] = {"prompt": name}
         if ends <= {"assistant", "system"}:
-            meant[f"`{name}` comes before it"] = {"prompt": main, "history": name}
+            readings[f"`{name}` comes before it"] = {"prompt": main, "history": name}
         raise LensError(
-            f"{place}: `{name}` holds turns that `{main}` does not, and may be the prompt or its "
-            f"beginning. {either(place, meant)}"
+            f"{where}: `{name}` holds turns that `{main}` does not, and may be the prompt or its "
+            f"beginning. {either(where, readings)}"
         )
 
 
@@ -163,8 +183,8 @@ def _lost_turns(names: Names, name: str, used: set[str], answers: list[str]) -> 
 
 
 def _answers(row: dict, answers: Iterable[str]) -> list[str]:
-    found = [each for name in answers for each in listed(row.get(name)) or [row.get(name)]]
-    return [said for each in found if len((said := text_of(each).strip()).split()) > 2]
+    cells = [cell for name in answers for cell in listed(row.get(name)) or [row.get(name)]]
+    return [text for cell in cells if len((text := text_of(cell).strip()).split()) > 2]
 
 
 def _turns(value: object) -> list[dict] | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lens.core.errors import LensError
 
-Row = tuple[str, dict]  # place, columns
+Row = tuple[str, dict]  # where it is ("file, row 7"), columns
 UNRATED = {"", "n/a", "na", "nan", "none", "null", "-", "<na>", "#n/a"}
 EMPTY = UNRATED | {"[]", "{}"}
 TOKEN = re.compile(
@@ -113,26 +113,26 @@ def parse_cell(text: str) -> Any:
 def _as_python(text: str) -> str:
     """Printed lists as a Python literal: NumPy's lists without commas get them, `array(...)` and
     `dtype=...` go. ValueError for what is no literal."""
-    parts, place, ended = [], 0, False
-    while place < len(text):
-        match = TOKEN.match(text, place)
+    parts, position, after_value = [], 0, False
+    while position < len(text):
+        match = TOKEN.match(text, position)
         if match is None:
             raise ValueError("no literal")
-        place, kind, token = match.end(), match.lastgroup, match.group()
+        position, kind, token = match.end(), match.lastgroup, match.group()
         if kind == "blank":
             continue
         if kind == "word" and set(token) == {"."}:
             raise ValueError("something was left out")
         if kind == "word" and token in ("array", "dtype", "object", "list"):
-            parts += [","] * (ended and token in ("array", "list"))
-            ended = False
+            parts += [","] * (after_value and token in ("array", "list"))
+            after_value = False
             continue
-        if token == "=" or (token == "," and text[place:].lstrip().startswith("dtype")):
+        if token == "=" or (token == "," and text[position:].lstrip().startswith("dtype")):
             continue
-        if ended and kind in ("text", "word", "open"):
+        if after_value and kind in ("text", "word", "open"):
             parts.append(",")
         parts.append(WORDS.get(token, token) if kind == "word" else token)
-        ended = kind in ("text", "word", "close")
+        after_value = kind in ("text", "word", "close")
     return "".join(parts)
 
 
@@ -156,8 +156,8 @@ def as_list(value: object, what: str) -> list:
 
 
 def is_of_lists(value: dict) -> bool:
-    lists = all(isinstance(each, list | np.ndarray) for each in value.values())
-    return bool(value) and lists and len({len(each) for each in value.values()}) == 1
+    lists = all(isinstance(items, list | np.ndarray) for items in value.values())
+    return bool(value) and lists and len({len(items) for items in value.values()}) == 1
 
 
 def listed(value: object) -> list | None:
@@ -196,33 +196,33 @@ def number(value: Any, what: str) -> float | None:
         ):
             value = written["number"].replace(",", ".")
     try:
-        found = math.nan if value is None else float(value)
+        parsed = math.nan if value is None else float(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise LensError(
             f"{what} is {value!r:.80}, not a number such as 4.5. Fix it or leave it empty."
         ) from error
-    if math.isinf(found):
+    if math.isinf(parsed):
         raise LensError(f"{what} is infinite. Fix it or leave it empty.")
-    return None if math.isnan(found) else found
+    return None if math.isnan(parsed) else parsed
 
 
 def graded(values: list, what: str) -> list[float | None]:
     """Ratings as numbers, also where all of them are words of one of `SCALES`."""
     require_one_scale(values, what)
-    given = [_plain(value) for value in values if not is_empty(value)]
+    words = [_plain(value) for value in values if not is_empty(value)]
     for scale in SCALES:
-        if given and scale.keys() >= {*given}:
+        if words and scale.keys() >= {*words}:
             return [None if is_empty(value) else float(scale[_plain(value)]) for value in values]
     return [number(value, what) for value in values]
 
 
 def require_one_scale(values: list, what: str) -> None:
     """LensError where numbers to be compared are written on different scales: 4/5 and 7/10."""
-    said = [match[1] for value in values if (match := SCALE.search(str(value).strip()))]
-    if len({*said}) > 1:
+    scales = [match[1] for value in values if (match := SCALE.search(str(value).strip()))]
+    if len({*scales}) > 1:
         raise LensError(
-            f"{what} is on different scales: {', '.join(dict.fromkeys(said))}. Write plain numbers "
-            "on one scale."
+            f"{what} is on different scales: {', '.join(dict.fromkeys(scales))}. Write plain "
+            "numbers on one scale."
         )
 
 
@@ -236,11 +236,11 @@ def are_marks(values: list) -> bool:
 
 def in_words(values: list) -> str:
     """The words that rate answers, from the worst on, as a remark; "" where numbers do."""
-    said = {_plain(value): str(value) for value in values if not is_empty(value)}
-    if not said or any(map(is_number, values)):
+    words = {_plain(value): str(value) for value in values if not is_empty(value)}
+    if not words or any(map(is_number, values)):
         return ""
-    order = [word for scale in SCALES for word in scale if word in said]
-    return f" ({' < '.join(said[word] for word in order)})" if len(order) == len(said) else ""
+    order = [word for scale in SCALES for word in scale if word in words]
+    return f" ({' < '.join(words[word] for word in order)})" if len(order) == len(words) else ""
 
 
 def is_number(value: object) -> bool:

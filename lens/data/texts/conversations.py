@@ -67,22 +67,22 @@ def as_messages(prompt: object) -> list[dict]:
 def prompt_messages(parts: dict) -> list[dict] | None:
     """The prompt of a row whose parts go by `system`, `history`, `context`, `prompt`, `input`;
     None where there is none. `context` comes before the prompt's text, `input` after it."""
-    given = {name: value for name, value in parts.items() if not is_empty(value)}
+    filled = {name: value for name, value in parts.items() if not is_empty(value)}
     prompt = parts.get("prompt")
-    if prompt is None and not given.keys() & {"history", "input"}:
+    if prompt is None and not filled.keys() & {"history", "input"}:
         return None
     before, after = (
-        [joined(given[name])] if name in given else [] for name in ("context", "input")
+        [joined(filled[name])] if name in filled else [] for name in ("context", "input")
     )
     messages = as_messages("" if prompt is None else prompt)
     if before or after:
         last = messages[-1] if messages else {"content": ""}
-        said = [text for text in (*before, last["content"], *after) if text]
-        messages = [*messages[:-1], {"role": "user", "content": "\n\n".join(said)}]
-    if "history" in given:
-        earlier = earlier_turns(given["history"])
-        asked = earlier and earlier[-1]["role"] == "user" and messages[:1] == earlier[-1:]
-        messages = earlier[:-1] + messages if asked else earlier + messages
+        texts = [text for text in (*before, last["content"], *after) if text]
+        messages = [*messages[:-1], {"role": "user", "content": "\n\n".join(texts)}]
+    if "history" in filled:
+        earlier = earlier_turns(filled["history"])
+        repeated = earlier and earlier[-1]["role"] == "user" and messages[:1] == earlier[-1:]
+        messages = earlier[:-1] + messages if repeated else earlier + messages
     return _with_system(messages, parts.get("system"))
 
 
@@ -102,38 +102,42 @@ def _with_system(messages: list[dict], system: object) -> list[dict]:
 def earlier_turns(history: object) -> list[dict]:
     """A history as turns: messages, a transcript, or [what was asked, what was answered] each."""
     if isinstance(history, str) and not (items := listed(history)):
-        found = as_turns(history)
-        if found is None:
+        parsed = as_turns(history)
+        if parsed is None:
             raise InvalidRowError(
                 "wrong_type", "the history is neither turns nor a transcript with its speakers."
             )
-        return found
+        return parsed
     items = listed(history)
     if items is None or all(map(is_message, items)):
         return as_turns(history) or []
     turns = []
     for item in items:
         if isinstance(item, dict):
-            asked = next((item[name] for name in ASKED if name in item), None)
-            answered = next((item[name] for name in ANSWERED if name in item), None)
-            said: list | None = [asked, answered]
+            question = next((item[name] for name in ASKED if name in item), None)
+            reply = next((item[name] for name in ANSWERED if name in item), None)
+            exchange: list | None = [question, reply]
         else:
-            said = listed(item)
-        if said is None or len(said) != 2 or not all(isinstance(text, str) for text in said):
+            exchange = listed(item)
+        if (
+            exchange is None
+            or len(exchange) != 2
+            or not all(isinstance(text, str) for text in exchange)
+        ):
             raise InvalidRowError(
                 "wrong_type", "the history is not a list of questions and answers."
             )
         turns += [
             {"role": role, "content": whole(text).strip()}
-            for role, text in zip(("user", "assistant"), said, strict=True)
+            for role, text in zip(("user", "assistant"), exchange, strict=True)
         ]
     return turns
 
 
-def interleaved(asked: list[str], said: list[str | None]) -> list[dict]:
+def interleaved(questions: list[str], replies: list[str | None]) -> list[dict]:
     """A conversation of questions and their answers."""
     turns = []
-    for question, answered in zip(asked, said, strict=True):
+    for question, answered in zip(questions, replies, strict=True):
         turns.append({"role": "user", "content": question or ""})
         turns.append({"role": "assistant", "content": answered or ""})
     return turns
@@ -199,13 +203,13 @@ def split_answer(value: object) -> tuple[list[dict], str]:
             "there is no prompt, and the answers are no transcripts that repeat it "
             '("\\n\\nHuman: ...\\n\\nAssistant: ..."). Add a `prompt` column or rename yours.',
         )
-    users = [place for place, message in enumerate(messages) if message["role"] == "user"]
+    users = [position for position, message in enumerate(messages) if message["role"] == "user"]
     if not users or messages[-1]["role"] != "assistant":
         raise InvalidRowError("no_final_answer", "the conversation ends without an answer.")
-    place = users[-1] + 1
-    if not _is_one_answer(messages[place:]):
-        place = len(messages) - 1
-    return messages[:place], answer_text(messages[place:])
+    position = users[-1] + 1
+    if not _is_one_answer(messages[position:]):
+        position = len(messages) - 1
+    return messages[:position], answer_text(messages[position:])
 
 
 def is_whole(value: object) -> bool:
@@ -237,26 +241,32 @@ def conversations(parts: dict, values: list) -> tuple[list[dict], list[str]]:
     wholes = [value for value in values if is_whole(value)]
     if prompt_messages(parts) is None and 0 < len(wholes) < len(values):
         parts = parts | {"prompt": split_answer(wholes[0])[0]}
-    read = [conversation(parts, value) for value in values]
-    prompts, answers = map(list, zip(*read, strict=True))
+    conversations_read = [conversation(parts, value) for value in values]
+    prompts, answers = map(list, zip(*conversations_read, strict=True))
     if all(prompt == prompts[0] for prompt in prompts):
         return prompts[0], answers
-    if parts.get("side") and (found := _side_by_side(prompts, answers)):
-        return found
-    asked = [[turn for turn in prompt if turn["role"] != "system"] for prompt in prompts]
-    what = "system turns" if all(each == asked[0] for each in asked) else "prompts"
+    if parts.get("side") and (side_by_side := _side_by_side(prompts, answers)):
+        return side_by_side
+    without_system = [[turn for turn in prompt if turn["role"] != "system"] for prompt in prompts]
+    what = (
+        "system turns"
+        if all(prompt == without_system[0] for prompt in without_system)
+        else "prompts"
+    )
     raise InvalidRowError("prompts_differ", f"the two sides have different {what}.")
 
 
 def _side_by_side(prompts: list[list[dict]], answers: list[str]) -> tuple | None:
-    asked = [[turn for turn in prompt if turn["role"] != "assistant"] for prompt in prompts]
-    if any(each != asked[0] for each in asked):
+    without_assistant = [
+        [turn for turn in prompt if turn["role"] != "assistant"] for prompt in prompts
+    ]
+    if any(chat != without_assistant[0] for chat in without_assistant):
         return None
     turns = [prompt + answer_turns(text) for prompt, text in zip(prompts, answers, strict=True)]
-    same = 0
-    while all(each[same] == turns[0][same] for each in turns):
-        same += 1
-    return turns[0][:same], [answer_text(each[same:]) for each in turns]
+    shared = 0
+    while all(chat[shared] == turns[0][shared] for chat in turns):
+        shared += 1
+    return turns[0][:shared], [answer_text(chat[shared:]) for chat in turns]
 
 
 def conversation(parts: dict, value: object) -> tuple[list[dict], str]:
@@ -275,28 +285,28 @@ def conversation(parts: dict, value: object) -> tuple[list[dict], str]:
 def described_tools(value: object) -> list[dict] | None:
     """Functions that may be called, as a list of objects with names, nulls left out; else None."""
     items = listed(value) if not is_empty(value) else None
-    if not items or not all(isinstance(each, dict) and TOOL & each.keys() for each in items):
+    if not items or not all(isinstance(tool, dict) and TOOL & tool.keys() for tool in items):
         return None
-    return [_without_nulls(each) for each in items]
+    return [_without_nulls(tool) for tool in items]
 
 
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
-    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _conversation(parts: dict, value: object) -> tuple[list[dict], str]:
-    given = prompt_messages(parts)
-    if given is None:
+    column_prompt = prompt_messages(parts)
+    if column_prompt is None:
         lead, text = split_answer(value)
         return _with_system(lead, parts.get("system")), text
     if not is_whole(value):
-        return given, answer(value)
+        return column_prompt, answer(value)
     lead, text = split_answer(value)
-    prompt = reconciled(given, lead)
+    prompt = reconciled(column_prompt, lead)
     if prompt is None and isinstance(value, str) and not opens_as_hh(value):
-        return given, answer(value)  # a dialogue that was asked for
+        return column_prompt, answer(value)  # a dialogue that was asked for
     if prompt is None:
         raise InvalidRowError(
             "prompts_differ",
@@ -306,21 +316,21 @@ def _conversation(parts: dict, value: object) -> tuple[list[dict], str]:
     return prompt, text
 
 
-def reconciled(given: list[dict], lead: list[dict]) -> list[dict] | None:
+def reconciled(column_prompt: list[dict], lead: list[dict]) -> list[dict] | None:
     """The prompt that a prompt column and a conversation make, of which each may hold more; None
     if they speak of different things."""
-    system = [turn for turn in (given[:1] + lead[:1]) if turn["role"] == "system"]
+    system = [turn for turn in (column_prompt[:1] + lead[:1]) if turn["role"] == "system"]
     if len(system) == 2 and system[0] != system[1]:
         return None
-    column, said = (
-        part[1:] if part and part[0]["role"] == "system" else part for part in (given, lead)
+    column, dialogue = (
+        part[1:] if part and part[0]["role"] == "system" else part for part in (column_prompt, lead)
     )
-    if column[-len(said) :] == said:
+    if column[-len(dialogue) :] == dialogue:
         return system[:1] + column
-    if column and (said[: len(column)] == column or said[-len(column) :] == column):
-        return system[:1] + said
-    if column and column[-1]["role"] == "assistant" and said[0]["role"] == "user":
-        return system[:1] + column + said
+    if column and (dialogue[: len(column)] == column or dialogue[-len(column) :] == column):
+        return system[:1] + dialogue
+    if column and column[-1]["role"] == "assistant" and dialogue[0]["role"] == "user":
+        return system[:1] + column + dialogue
     if len(column) == 1 and _only_marked_up(column[0]["content"], lead):
         return lead
     return None
@@ -328,9 +338,9 @@ def reconciled(given: list[dict], lead: list[dict]) -> list[dict] | None:
 
 def _only_marked_up(text: str, turns: list[dict]) -> bool:
     """Whether a text is these turns with the marks of a chat template between them."""
-    rest = text
+    remainder = text
     for turn in turns:
-        if turn["content"] not in rest:
+        if turn["content"] not in remainder:
             return False
-        rest = rest.replace(turn["content"], " ", 1)
-    return bool(MARKUP.fullmatch(rest))
+        remainder = remainder.replace(turn["content"], " ", 1)
+    return bool(MARKUP.fullmatch(remainder))

@@ -12,26 +12,28 @@ from lens.core.errors import LensError
 from lens.data.texts.cells import Row
 
 STDIN = "standard input"
-PLACE = re.compile(r"(?:.*?, )?row (?P<number>\d+)", re.DOTALL)
-_asked: ContextVar[dict[str, str] | None] = ContextVar("columns that were named", default=None)
+ROW_NUMBER = re.compile(r"(?:.*?, )?row (?P<number>\d+)", re.DOTALL)
+_user_columns: ContextVar[dict[str, str] | None] = ContextVar(
+    "columns that were named", default=None
+)
 
 
 @contextmanager
-def asked(columns: dict[str, str]) -> Iterator[None]:
+def keeping_columns(columns: dict[str, str]) -> Iterator[None]:
     """Commands printed inside keep these columns, which the user named; the outermost counts.
     Refusals without a command get one that shows the row."""
-    if _asked.get() is not None:
+    if _user_columns.get() is not None:
         yield
         return
-    token = _asked.set(columns)
+    token = _user_columns.set(columns)
     try:
         yield
     except LensError as error:
-        place = PLACE.match(str(error))
-        _end_in_a_command(error, look(place[0]) if place else "")
+        where = ROW_NUMBER.match(str(error))
+        _end_in_a_command(error, look_command(where[0]) if where else "")
         raise
     finally:
-        _asked.reset(token)
+        _user_columns.reset(token)
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def read_from(source: str, shows: str = "") -> Iterator[None]:
     try:
         yield
     except LensError as error:
-        _end_in_a_command(error, shows or _glance(source, PLACE.match(str(error))))
+        _end_in_a_command(error, shows or _glance(source, ROW_NUMBER.match(str(error))))
         raise
 
 
@@ -51,15 +53,15 @@ def _end_in_a_command(error: LensError, shows: str) -> None:
     error.args = (f"{message} {shows}".rstrip() if message.endswith(".") else message,)
 
 
-def _glance(source: str, place: re.Match | None) -> str:
+def _glance(source: str, match: re.Match | None) -> str:
     """The command that shows what is in a file, or what is there in its place."""
     path, name = Path(source), shlex.quote(source)
-    shows = f"sed -n {place['number']}p" if place else "head -c 300"
+    shows = f"sed -n {match['number']}p" if match else "head -c 300"
     if source == STDIN:
         return f"Look at it: {shows}"
     if not path.exists():
-        there = next(folder for folder in path.parents if folder.exists())
-        return f"Look there: ls {shlex.quote(str(there))}"
+        existing = next(folder for folder in path.parents if folder.exists())
+        return f"Look there: ls {shlex.quote(str(existing))}"
     ending = path.suffix.lower()
     if path.is_file() and ending == ".gz":
         return f"Look at it: gzip -dc {name} | {shows}"
@@ -67,53 +69,55 @@ def _glance(source: str, place: re.Match | None) -> str:
     return f"Look at it: {shows} {name}" if text else f"Look at it: ls -l {name}"
 
 
-def _with_asked(columns: dict[str, str]) -> dict[str, str]:
+def _with_user_columns(columns: dict[str, str]) -> dict[str, str]:
     """Columns by their names in the file, with those that were named before and still count."""
-    before = _asked.get() or {}
-    kept = {ours: theirs for ours, theirs in before.items() if ours not in columns.values()}
-    return kept | {ours: before.get(theirs) or theirs for ours, theirs in columns.items()}
+    before = _user_columns.get() or {}
+    still_used = {ours: theirs for ours, theirs in before.items() if ours not in columns.values()}
+    return still_used | {ours: before.get(theirs) or theirs for ours, theirs in columns.items()}
 
 
-def file_of(place: str) -> str | None:
-    """The file or Hub dataset that a place names; None for rows that were handed over."""
-    name, mark, _ = place.rpartition(", row ")
+def file_of(where: str) -> str | None:
+    """The file or Hub dataset in `where`; None for rows that were handed over."""
+    name, mark, _ = where.rpartition(", row ")
     return name if mark else None
 
 
-def command(place: str, columns: dict[str, str], *, renamed: bool = True) -> str:
+def command(where: str, columns: dict[str, str], *, renamed: bool = True) -> str:
     """The command that reads the file with these columns, {"ours": "theirs"}; theirs are names that
     columns have once `renamed` as the user asked, or else those of the file."""
-    given = json.dumps(_with_asked(columns) if renamed else columns, ensure_ascii=False)
-    source = file_of(place)
+    columns_json = json.dumps(
+        _with_user_columns(columns) if renamed else columns, ensure_ascii=False
+    )
+    source = file_of(where)
     if source is None:
-        return f"lens.read_pairs(rows, columns={given})"
+        return f"lens.read_pairs(rows, columns={columns_json})"
     if source == STDIN:
-        return f"--columns {shlex.quote(given)}"
+        return f"--columns {shlex.quote(columns_json)}"
     hub, _, split = source.rpartition("[")
     if hub and split.endswith("]"):
         hub, _, revision = hub.partition("@")
         pinned = f" --data-revision {shlex.quote(revision)}" if revision else ""
         split = shlex.quote(split[:-1])
-        source, given = shlex.quote(hub), shlex.quote(given)
-        return f"lens check data {source} --split {split}{pinned} --columns {given}"
-    return f"lens check data {shlex.quote(source)} --columns {shlex.quote(given)}"
+        source, columns_json = shlex.quote(hub), shlex.quote(columns_json)
+        return f"lens check data {source} --split {split}{pinned} --columns {columns_json}"
+    return f"lens check data {shlex.quote(source)} --columns {shlex.quote(columns_json)}"
 
 
-def either(place: str, readings: dict[str, dict[str, str]]) -> str:
+def either(where: str, readings: dict[str, dict[str, str]]) -> str:
     """What each reading means, with the command that asks for it (all other commands that read
     data take the same --columns); without any, the command that shows the row."""
     if not readings:
-        return look(place)
-    said = [f"{meaning}: {command(place, columns)}" for meaning, columns in readings.items()]
-    return "Say which (any command that reads data takes --columns). " + " -- ".join(said)
+        return look_command(where)
+    commands = [f"{meaning}: {command(where, columns)}" for meaning, columns in readings.items()]
+    return "Say which (any command that reads data takes --columns). " + " -- ".join(commands)
 
 
-def look(place: str) -> str:
+def look_command(where: str) -> str:
     """The command that shows a row."""
-    found = PLACE.match(place)
-    if found is None:
+    match = ROW_NUMBER.match(where)
+    if match is None:
         return ""
-    number, source = int(found["number"]), file_of(found[0])
+    number, source = int(match["number"]), file_of(match[0])
     if source is None:
         return f"Look at it: print(rows[{number - 1}:{number}])"
     if source == STDIN:
@@ -124,24 +128,24 @@ def look(place: str) -> str:
     return f"Look at it: python -c {shlex.quote(code)} {shlex.quote(name)}"
 
 
-def anew(place: str, change: str, keep: str = "") -> str:
-    """The command that writes all rows anew, or those to `keep`; `change` is what a `row` becomes.
-    Both are Python."""
-    chosen = f" if {keep}" if keep else ""
-    source = file_of(place)
+def rewrite_command(where: str, change: str, keep: str = "") -> str:
+    """The command that writes all rows, or those to `keep`, to a new file; `change` is what a `row`
+    becomes. Both are Python."""
+    condition = f" if {keep}" if keep else ""
+    source = file_of(where)
     if source is None:
-        return f"rows = [{change} for row in rows{chosen}]"
+        return f"rows = [{change} for row in rows{condition}]"
     rows, name = _rows_of(source)
     stem = name.removesuffix(".gz").rpartition(".")[0] or PurePath(name).name
-    given, out = shlex.quote(name), shlex.quote(f"{stem}.new.jsonl")
+    in_file, out = shlex.quote(name), shlex.quote(f"{stem}.new.jsonl")
     if source == STDIN:
-        rows, given, out = "enumerate(map(json.loads, sys.stdin))", "", ""
+        rows, in_file, out = "enumerate(map(json.loads, sys.stdin))", "", ""
     code = (
         "import json, sys; from lens.data.sources import read_source; "
         f"{'from lens.data.texts.cells import listed; ' * ('listed(' in change)}"
-        f"print(*[json.dumps({change}) for _, row in {rows}{chosen}], sep=chr(10))"
+        f"print(*[json.dumps({change}) for _, row in {rows}{condition}], sep=chr(10))"
     )
-    return f"python -c {shlex.quote(code)} {given} > {out}".removesuffix("  > ")
+    return f"python -c {shlex.quote(code)} {in_file} > {out}".removesuffix("  > ")
 
 
 def _rows_of(source: str) -> tuple[str, str]:
@@ -154,8 +158,8 @@ def _rows_of(source: str) -> tuple[str, str]:
     return f"read_source(sys.argv[1], split={json.dumps(split[:-1])}{pinned})", name
 
 
-def names(found: Iterable) -> str:
-    return str(sorted(map(str, found)))
+def column_list(names: Iterable) -> str:
+    return str(sorted(map(str, names)))
 
 
 def placeholders(rows: list[Row], names: list[str], value: float) -> LensError:
@@ -170,25 +174,25 @@ def placeholders(rows: list[Row], names: list[str], value: float) -> LensError:
 
 def contradicted(rows: list[Row], labels: tuple[str, ...], count: int, pairs: int) -> LensError:
     """That scores speak against a label, in one column or several."""
-    place = rows[0][0]
-    meant = {"the label is right": {name: name for name in labels}}
-    meant |= {"the scores are right, without the label": dict.fromkeys(labels, "")}
+    where = rows[0][0]
+    readings = {"the label is right": {name: name for name in labels}}
+    readings |= {"the scores are right, without the label": dict.fromkeys(labels, "")}
     return LensError(
-        f"{place} and on: in {count} of {pairs} rows the scores speak against `{labels[0]}`, which "
-        f"may mean the opposite. {either(place, meant)}"
+        f"{where} and on: in {count} of {pairs} rows the scores speak against `{labels[0]}`, which "
+        f"may mean the opposite. {either(where, readings)}"
     )
 
 
 def scored_below(rows: list[Row], pair: tuple[str, str], by: list[str], count: int) -> LensError:
     """That most answers that are called better are scored below the other ones."""
-    called = "rank" if "rank" in by[0] else "score"
-    scores = dict(zip((f"{called}_first", f"{called}_second"), by, strict=True))
+    kind = "rank" if "rank" in by[0] else "score"
+    scores = dict(zip((f"{kind}_first", f"{kind}_second"), by, strict=True))
     left_out = dict.fromkeys((name.rpartition(".")[0] or name for name in by), "")
-    meant = {
+    readings = {
         f"`{pair[0]}` is better, whatever the scores": left_out,
         "the scores decide": {"first": pair[0], "second": pair[1]} | scores,
     }
     return LensError(
         f"{rows[0][0]} and on: in {count} of {len(rows)} rows `{pair[0]}` is scored below "
-        f"`{pair[1]}` (by `{'` and `'.join(by)}`). {either(rows[0][0], meant)}"
+        f"`{pair[1]}` (by `{'` and `'.join(by)}`). {either(rows[0][0], readings)}"
     )

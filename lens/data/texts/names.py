@@ -178,23 +178,23 @@ def words_of(name: object) -> tuple[str, ...]:
     return tokens_of(canonical(name).replace(".", "_"))
 
 
-def column_named(row: dict, value: object, but: Iterable[str]) -> str | None:
+def column_named(row: dict, value: object, excluded: Iterable[str]) -> str | None:
     """The one other column of a row that a cell names, with a text in it."""
     if not isinstance(value, str | int) or len(str(value)) > LONGEST_NAME:
         return None
-    said = words_of(value)
-    texts = [name for name in row if name not in but and isinstance(row[name], str | list)]
-    exact = [name for name in texts if words_of(name) == said]
-    besides = [n for n in texts if said and _without_stem(n) == said]
-    ending = [n for n in texts if words_of(n)[-1:] == said and STEMS & {*words_of(n)[:-1]}]
-    found = exact or besides or ending
-    return found[0] if len(found) == 1 and not is_number(row[found[0]]) else None
+    words = words_of(value)
+    texts = [name for name in row if name not in excluded and isinstance(row[name], str | list)]
+    exact = [name for name in texts if words_of(name) == words]
+    without_stem = [n for n in texts if words and _without_stem(n) == words]
+    by_ending = [n for n in texts if words_of(n)[-1:] == words and STEMS & {*words_of(n)[:-1]}]
+    matches = exact or without_stem or by_ending
+    return matches[0] if len(matches) == 1 and not is_number(row[matches[0]]) else None
 
 
 def _without_stem(name: object) -> tuple[str, ...]:
     """The words of `gpt4_response` or `response_gpt4` besides the one for an answer."""
-    said = words_of(name)
-    return tuple(word for word in said if word not in STEMS) if STEMS & {*said} else ()
+    words = words_of(name)
+    return tuple(word for word in words if word not in STEMS) if STEMS & {*words} else ()
 
 
 def is_rank(name: object) -> bool:
@@ -226,8 +226,8 @@ class Names:
             aside = canonical(root) in ASIDE
             if root and not aside and canonical(leaf) in INSIDE:
                 self.known.setdefault(canonical(root), name)
-            told = not aside or canonical(leaf) in SYSTEMS + HISTORIES
-            if root and told and leaves[canonical(leaf)] == 1:
+            counts = not aside or canonical(leaf) in SYSTEMS + HISTORIES
+            if root and counts and leaves[canonical(leaf)] == 1:
                 self.known.setdefault(canonical(leaf), name)
 
     def all(self, wanted: Iterable[str]) -> list[str]:
@@ -240,17 +240,17 @@ class Names:
     def first(self, wanted: Iterable[str]) -> str | None:
         return next(iter(self.all(wanted)), None)
 
-    def labels_given(self) -> list[str]:
+    def user_labels(self) -> list[str]:
         """The names of labels and grades that the user gave to columns."""
         known = {*map(canonical, LABELS), *GRADES}
         return sorted(name for name in self.fixed if name in known or ENDS.fullmatch(name))
 
     def values(self, name: str) -> list:
         """What the column holds, cells that hold nothing left out."""
-        found = (row.get(name) for _, row in self.rows)
-        return [value for value in found if not is_empty(value)]
+        cells = (row.get(name) for _, row in self.rows)
+        return [value for value in cells if not is_empty(value)]
 
-    def said(self, columns: Iterable[str]) -> tuple[str, ...]:
+    def texts(self, columns: Iterable[str]) -> tuple[str, ...]:
         """What these columns say, row by row, for comparing columns."""
         return tuple(text_of(row.get(name)) for _, row in self.rows for name in columns)
 
@@ -270,7 +270,7 @@ def _is_text(value: object) -> bool:
     if isinstance(value, str):
         return not is_number(value)
     items = [value] if isinstance(value, dict) else listed(value)
-    return all(isinstance(each, str) or is_message(each) for each in items) if items else False
+    return all(isinstance(item, str) or is_message(item) for item in items) if items else False
 
 
 def text_of(value: object) -> str:
@@ -287,15 +287,15 @@ def _text_of(value: object) -> str:
     except InvalidRowError:
         return str(value)
     if isinstance(value, dict):
-        said = value.get("content", value.get("value"))
-        return "\n".join(map(str, value.values())) if said is None else str(said)
+        content = value.get("content", value.get("value"))
+        return "\n".join(map(str, value.values())) if content is None else str(content)
     items = None if isinstance(value, str) else listed(value)
     return str(value) if items is None else "\n".join(map(_text_of, items))
 
 
 def names_of(
-    rows: Sequence[Row], given: Mapping[str, str] | None = None, start: int | None = None
+    rows: Sequence[Row], renames: Mapping[str, str] | None = None, start: int | None = None
 ) -> Names:
-    """The columns of all rows; `given` and `start` as for `Names`, "" for a role of no column."""
+    """The columns of all rows; `renames` and `start` as for `Names`, "" for a role of no column."""
     columns = dict.fromkeys(name for _, row in rows for name in row)
-    return Names(list(columns), rows, {o: t for o, t in (given or {}).items() if t}, start)
+    return Names(list(columns), rows, {o: t for o, t in (renames or {}).items() if t}, start)

@@ -20,12 +20,12 @@ def rows_in(value: object, name: str) -> list[dict]:
         return [dict(zip(value["columns"], row, strict=True)) for row in value["data"]]
     if isinstance(value.get("schema"), dict) and _are_objects(value.get("data")):
         return value["data"]
-    lists = [key for key, each in value.items() if _are_objects(each)]
+    lists = [key for key, item in value.items() if _are_objects(item)]
     if lists and (SPLITS.issuperset(lists) or not _is_table_of_lists(value)):
-        raise _named_lists(value, lists, name)
+        raise _lists_by_name(value, lists, name)
     if _is_table_of_lists(value):
         return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
-    if value and all(isinstance(each, dict) and each for each in value.values()):
+    if value and all(isinstance(item, dict) and item for item in value.values()):
         return _of_objects(value, name)
     raise LensError(
         f"{name}: a list of objects is needed, and this is an object with {list(value)!r:.200}. "
@@ -63,13 +63,13 @@ def _is_split(value: dict) -> bool:
 
 def _is_table_of_lists(value: dict) -> bool:
     """Whether an object has a list for each of several columns, all of one length."""
-    lists = [each for each in value.values() if isinstance(each, list)]
+    lists = [item for item in value.values() if isinstance(item, list)]
     return len(value) > 1 and len(lists) == len(value) and len({*map(len, lists)}) == 1
 
 
 def _of_objects(value: dict, name: str) -> list[dict]:
     """Rows of an object of objects: {column: {row: cell}} or {row: {column: cell}}."""
-    keys = {frozenset(each) for each in value.values()}
+    keys = {frozenset(item) for item in value.values()}
     rows, columns = _are_numbers(value), len(keys) == 1 and _are_numbers(*keys)
     if columns and not rows:
         first = next(iter(value.values()))
@@ -89,18 +89,18 @@ def _are_numbers(keys: Iterable) -> bool:
     return all(str(key).isdigit() for key in keys)
 
 
-def _named_lists(value: dict, lists: list[str], name: str) -> LensError:
-    source, said = shlex.quote(name), []
+def _lists_by_name(value: dict, lists: list[str], name: str) -> LensError:
+    source, commands = shlex.quote(name), []
     for key in lists:
         out = shlex.quote(name.removesuffix(".json") + f".{key}.json")
         code = shlex.quote(
             "import json, sys; "
             f'json.dump(json.load(open(sys.argv[1]))[{json.dumps(key)}], open(sys.argv[2], "w"))'
         )
-        said.append(f"`{key}`: python -c {code} {source} {out}")
+        commands.append(f"`{key}`: python -c {code} {source} {out}")
     return LensError(
         f"{name}: a list of objects is needed, and this is an object with {list(value)!r:.200}. "
-        "Write the list that is meant to a file of its own. " + " -- ".join(said)
+        "Write the list that is meant to a file of its own. " + " -- ".join(commands)
     )
 
 

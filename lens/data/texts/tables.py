@@ -20,7 +20,7 @@ UNNAMED = re.compile(r"unnamed: ?\d+", re.IGNORECASE)
 
 
 def table_rows(text: str, name: str, mark: str | None) -> Iterator[tuple[str, dict]]:
-    """(place, row) of a table, the header's names without outer blanks; rows count from 2.
+    """(where, row) of a table, the header's names without outer blanks; rows count from 2.
 
     `mark` separates the columns; None takes what a first line `sep=;` or the header says. Blanks
     before quotes and quotes escaped by a backslash are read where the plain reading fails. Raises
@@ -35,8 +35,8 @@ def table_rows(text: str, name: str, mark: str | None) -> Iterator[tuple[str, di
     for attempt, blanks in _attempts(text, mark):
         try:
             rows = _rows(attempt, name, mark, blanks)
-        except LensError as found:
-            error = error or found
+        except LensError as failure:
+            error = error or failure
             continue
         if blanks or not any(_quoted(cell) for _, row in rows for cell in row.values()):
             return iter(rows)
@@ -58,7 +58,7 @@ def _attempts(text: str, mark: str) -> Iterator[tuple[str, bool]]:
     if spaced:
         yield text, True
     if '\\"' in text:
-        yield ESCAPE.sub(lambda found: ESCAPED[found[1]], text), spaced
+        yield ESCAPE.sub(lambda match: ESCAPED[match[1]], text), spaced
 
 
 def _line_ends(text: str) -> str:
@@ -82,17 +82,17 @@ def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict
             skipinitialspace=blanks,
             quotechar="'" if SINGLE.match(text) else '"',
         )
-        given = next(filter(None, reader), [])
-        names = [each.strip() for each in given]
+        header = next(filter(None, reader), [])
+        names = [cell.strip() for cell in header]
         require_distinct(names)
         _require_header(names, name)
         for number, row in enumerate(filter(None, reader), 2):
-            place = f"{name}, row {number}"
-            if row == given:
-                raise LensError(f"{place}: the header stands again. Remove that row.")
+            where = f"{name}, row {number}"
+            if row == header:
+                raise LensError(f"{where}: the header stands again. Remove that row.")
             if len(row) != len(names):
                 raise LensError(
-                    f"{place}: the number of fields differs from the header's. "
+                    f"{where}: the number of fields differs from the header's. "
                     "Put double quotes round fields that contain commas or line breaks. "
                     f"{_single_quoted(text, mark, name)}Look at it: "
                     f"sed -n {reader.line_num}p {shlex.quote(name)}"
@@ -100,7 +100,7 @@ def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict
             if not any(cell.strip() for cell in row):
                 continue  # as spreadsheets leave behind
             cells = zip(names, row, strict=True)
-            rows.append((place, {n: cell for n, cell in cells if n and not UNNAMED.fullmatch(n)}))
+            rows.append((where, {n: cell for n, cell in cells if n and not UNNAMED.fullmatch(n)}))
     except (csv.Error, ValueError) as error:
         raise LensError(
             f"{name}, after row {number}: not readable as CSV ({error}). Write it again with "
@@ -126,7 +126,7 @@ def _require_header(names: list[str], name: str) -> None:
 
 
 def _single_quoted(text: str, mark: str, name: str) -> str:
-    """The command that writes a table in single quotes anew, where this seems to be one."""
+    """The command that rewrites a table in single quotes, where this seems to be one."""
     if not re.search(rf"(?:^|{re.escape(mark)})'.*?'(?:{re.escape(mark)}|$)", text, re.MULTILINE):
         return ""
     code = (
@@ -139,7 +139,7 @@ def _single_quoted(text: str, mark: str, name: str) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """What stands in the header: a comma, a semicolon (Excel in Europe), a tab or a bar, in this
+    """The separator in the header: a comma, a semicolon (Excel in Europe), a tab or a bar, in this
     order."""
     header = io.StringIO(text, newline="").readline()
     names = re.sub(r'"[^"]*"', "", header)

@@ -21,7 +21,7 @@ def opened(rows: list[Row]) -> list[Row] | None:
     names = _names(rows)
     if not names & {*REPLIES} and names >= FLAT:
         return _ranked(rows, _of_rows(rows))
-    trees = [(place, row if row.keys() & {*REPLIES} else _tree(row)) for place, row in rows]
+    trees = [(where, row if row.keys() & {*REPLIES} else _tree(row)) for where, row in rows]
     return _ranked(rows, _of_trees(trees))
 
 
@@ -58,45 +58,45 @@ def _is_tree(value: object) -> bool:
 
 
 def _of_rows(rows: list[Row]) -> Iterator[tuple[str, list[dict], list[dict]]]:
-    """(place, message, path of messages above it) of each message, its children beside it."""
+    """(where, message, path of messages above it) of each message, its children beside it."""
     by_id = {row.get("message_id"): row for _, row in rows}
     children: dict[object, list[dict]] = {}
     for _, row in rows:
         children.setdefault(row.get("parent_id"), []).append(row)
-    for place, row in rows:
+    for where, row in rows:
         path: list[dict] = []
         above: dict | None = row
         while above is not None and len(path) <= len(rows):
             path.append(above)
             above = by_id.get(above.get("parent_id")) if above.get("parent_id") else None
-        yield place, path[::-1], children.get(row.get("message_id"), [])
+        yield where, path[::-1], children.get(row.get("message_id"), [])
 
 
 def _of_trees(trees: list[Row]) -> Iterator[tuple[str, list[dict], list[dict]]]:
-    waiting = [(place, [tree]) for place, tree in trees if _is_tree(tree)]
-    for place, path in waiting:
+    waiting = [(where, [tree]) for where, tree in trees if _is_tree(tree)]
+    for where, path in waiting:
         replies = next((path[-1][name] for name in REPLIES if name in path[-1]), None)
         replies = [reply for reply in replies if isinstance(reply, dict)] if replies else []
-        yield place, path, replies
-        waiting += [(place, [*path, reply]) for reply in replies]
+        yield where, path, replies
+        waiting += [(where, [*path, reply]) for reply in replies]
 
 
 def _ranked(rows: list[Row], threads: Iterable[tuple[str, list[dict], list[dict]]]) -> list[Row]:
-    found: list[Row] = []
-    for place, path, replies in threads:
-        ranked = [(each, rank) for each in replies if (rank := _rank(each)) is not None]
+    new_rows: list[Row] = []
+    for where, path, replies in threads:
+        ranked = [(reply, rank) for reply in replies if (rank := _rank(reply)) is not None]
         if len(ranked) < 2 or _role(path[-1]) != "user":
             continue
         prompt = [{"role": _role(turn), "content": turn.get("text")} for turn in path]
-        texts, ranks = [each.get("text") for each, _ in ranked], [rank + 1 for _, rank in ranked]
-        row = {"id": f"{place.rpartition('row ')[2]}-{len(found) + 1}", "prompt": prompt}
-        found.append((place, row | {"responses": texts, "ranks": ranks}))
-    if not found:
+        texts, ranks = [reply.get("text") for reply, _ in ranked], [rank + 1 for _, rank in ranked]
+        row = {"id": f"{where.rpartition('row ')[2]}-{len(new_rows) + 1}", "prompt": prompt}
+        new_rows.append((where, row | {"responses": texts, "ranks": ranks}))
+    if not new_rows:
         raise LensError(
             f"{rows[0][0]} and on: threads of messages, but no question has two answers with a "
             "`rank`. Take a file with ranked answers, such as OpenAssistant's ready trees."
         )
-    return found
+    return new_rows
 
 
 def _rank(message: dict) -> int | None:

@@ -119,7 +119,7 @@ def decoded(value: object) -> object:
     if not (isinstance(value, str) and LIKE_MESSAGES.match(value)):
         return value
     try:
-        found = parse_cell(value)
+        parsed = parse_cell(value)
     except ValueError as error:
         if value.rstrip().endswith(("]", "}", ")")) or "..." in value:
             raise InvalidRowError(
@@ -128,8 +128,8 @@ def decoded(value: object) -> object:
                 'with df["chosen"] = df["chosen"].map(json.dumps), or save the table as .parquet.',
             ) from error
         return value
-    items = found if isinstance(found, list) else [found]
-    return found if items and all(map(is_message, items)) else value
+    items = parsed if isinstance(parsed, list) else [parsed]
+    return parsed if items and all(map(is_message, items)) else value
 
 
 def is_message(value: object) -> bool:
@@ -166,15 +166,15 @@ def _message(value: object) -> dict:
     content = next((value[name] for name in CONTENT_KEYS if name in value), None)
     calls = value.get("tool_calls")
     calls = list(calls) if isinstance(calls, list | np.ndarray) else []
-    called = any(map(_is_call, calls))
-    content = _joined("" if content is None and called else content)
+    has_calls = any(map(_is_call, calls))
+    content = _joined("" if content is None and has_calls else content)
     if not (isinstance(content, str) and any(name in value for name in ROLE_KEYS)):
         raise InvalidRowError("wrong_type", "a message needs `role` and `content` as text.")
-    kept = {name: value[name] for name in TOOL_KEYS[1:] if value.get(name) and role == "tool"}
+    extra = {name: value[name] for name in TOOL_KEYS[1:] if value.get(name) and role == "tool"}
     tools = value.get("tools")
-    kept |= {"tools": tools} if role in ("system", "user") and isinstance(tools, list) else {}
+    extra |= {"tools": tools} if role in ("system", "user") and isinstance(tools, list) else {}
     return {"role": role, "content": whole(content).strip()} | (
-        {"tool_calls": calls} if called else kept
+        {"tool_calls": calls} if has_calls else extra
     )
 
 
@@ -208,12 +208,12 @@ def transcript_messages(text: str) -> list[dict]:
     """The turns of a transcript ("\\n\\nHuman: ...\\n\\nAssistant: ...")."""
     turn = next(turn for opening, turn in TRANSCRIPTS if opening.match(text))
     marked = any(turn is known for _, known in TEMPLATES)
-    found = [*turn.finditer(text)]
-    ends = [*(match.start() for match in found[1:]), len(text)]
-    said = [(_speaker(m), text[m.end() : end]) for m, end in zip(found, ends, strict=True)]
-    if _unmarked(text[: found[0].start()]).strip():
-        said.insert(0, ("user" if turn is HELPSTEER else "system", text[: found[0].start()]))
-    turns = [(who, whole(_unmarked(words) if marked else words).strip()) for who, words in said]
+    marks = [*turn.finditer(text)]
+    ends = [*(match.start() for match in marks[1:]), len(text)]
+    spoken = [(_speaker(m), text[m.end() : end]) for m, end in zip(marks, ends, strict=True)]
+    if _unmarked(text[: marks[0].start()]).strip():
+        spoken.insert(0, ("user" if turn is HELPSTEER else "system", text[: marks[0].start()]))
+    turns = [(role, whole(_unmarked(words) if marked else words).strip()) for role, words in spoken]
     if turns[1:] and (turns[0] == ("system", "") or ALPACA.match(turns[0][1])):
         turns = turns[1:]
     system = LLAMA_SYSTEM.match(turns[0][1]) if marked else None
@@ -236,8 +236,8 @@ def _unmarked(text: str) -> str:
 
 def without_end(text: str, mark: re.Pattern) -> str:
     """A text without the marks, of some 30 characters at most, in which it ends."""
-    while found := mark.search(rest := text.rstrip(), max(0, len(rest) - 40)):
-        text = rest[: found.start()]
+    while match := mark.search(stripped := text.rstrip(), max(0, len(stripped) - 40)):
+        text = stripped[: match.start()]
     return text
 
 
@@ -247,14 +247,14 @@ def check_turns(messages: list[dict]) -> None:
     Calls of tools and their results may stand before an assistant's turn.
     """
     turns = messages[1:] if messages and messages[0]["role"] == "system" else messages
-    said = [
+    spoken = [
         turn
-        for turn, then in zip(turns, [*turns[1:], {"role": None}], strict=False)
+        for turn, next_turn in zip(turns, [*turns[1:], {"role": None}], strict=False)
         if turn["role"] != "tool"
-        and not (calls_tools(turn) or (turn["role"], then["role"]) == ("assistant", "tool"))
+        and not (calls_tools(turn) or (turn["role"], next_turn["role"]) == ("assistant", "tool"))
     ]
-    expected = ["user" if i % 2 == 0 else "assistant" for i in range(len(said))]
-    if not said or [turn["role"] for turn in said] != expected or len(said) % 2 == 0:
+    expected = ["user" if i % 2 == 0 else "assistant" for i in range(len(spoken))]
+    if not spoken or [turn["role"] for turn in spoken] != expected or len(spoken) % 2 == 0:
         raise InvalidRowError("turns_do_not_alternate", "the prompt's turns do not alternate.")
     if any(is_blank(turn["content"]) and not calls_tools(turn) for turn in messages):
         raise InvalidRowError("empty_turn", "a turn of the prompt is empty.")
@@ -281,9 +281,9 @@ def is_blank(text: str) -> bool:
 
 def joined(value: object) -> str:
     """Part of a prompt as text; a list of texts, or of documents, has a paragraph for each."""
-    given = [value] if isinstance(value, str | dict) else listed(value)
-    texts = [_of_document(each) for each in given or []]
-    if given is None or not all(isinstance(text, str) for text in texts):
+    items = [value] if isinstance(value, str | dict) else listed(value)
+    texts = [_of_document(item) for item in items or []]
+    if items is None or not all(isinstance(text, str) for text in texts):
         raise InvalidRowError("wrong_type", f"a part of the prompt is a {kind(value)}, not text.")
     return whole("\n\n".join(map(str, texts))).strip()
 

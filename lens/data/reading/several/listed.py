@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from lens.core.errors import LensError
 from lens.data.reading.rivals import disagree
-from lens.data.reading.several.best import best_labels, best_place
+from lens.data.reading.several.best import best_labels, best_position
 from lens.data.reading.several.orders import by_order, kind_of
 from lens.data.reading.sided.scores import OF_SCORES
 from lens.data.texts.cells import Row, are_marks, as_list, graded, is_empty, listed, number
@@ -29,14 +29,14 @@ from lens.data.texts.names import (
 )
 from lens.data.texts.turns import is_message
 
-VALUES = (*RANK_LISTS, *ORDERS, *RATING_LISTS)
-INSIDE = ("rank", *RATINGS)
+RATING_COLUMNS = (*RANK_LISTS, *ORDERS, *RATING_LISTS)
+INNER_RATINGS = ("rank", *RATINGS)
 ULTRAFEEDBACK = ("overall_score", "fine-grained_score")  # of which its card takes the first
-BESIDE_THEM = {"annotations", "critique"}  # what else UltraFeedback's own answers hold
+ULTRAFEEDBACK_FIELDS = {"annotations", "critique"}  # what else UltraFeedback's own answers hold
 
 
 @dataclass(frozen=True)
-class Listed:
+class AnswerList:
     """A list of answers: its column, the field with an answer's text, and the ratings in a column
     of their own (`values`) or `inside`; `kind` is "ratings", "ranks", "order" or "choice": then it
     says which one is the best, and nothing of the others."""
@@ -76,13 +76,13 @@ class Listed:
         return {"choice": "ratings"}.get(self.kind, self.kind)
 
 
-def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
+def find_answer_list(names: Names, where: str, *, required: bool) -> AnswerList | str | None:
     """How answers in lists are kept; just the column's name where nothing rates them, None where
-    there are no lists. LensError, if it is to be told, for a column that should hold them, and
-    where two things that rate the answers order them differently."""
-    values = next((name for name in names.all(VALUES)), None)
-    responses = list_column(names, values, place)
-    if responses is None or (not told and not _is_listed(names, responses)):
+    there are no lists. LensError, where they are `required`, for a column that should hold them,
+    and where two things that rate the answers order them differently."""
+    values = next((name for name in names.all(RATING_COLUMNS)), None)
+    responses = list_column(names, values, where)
+    if responses is None or (not required and not _is_listed(names, responses)):
         return None
     items = [
         item
@@ -94,82 +94,95 @@ def find_listed(names: Names, place: str, *, told: bool) -> Listed | str | None:
     keyed = any(isinstance(item, dict) for item in items)
     if keyed and not text and not all(map(is_message, items)):
         return responses
-    inside = [] if names.fixed & {*VALUES, *LABELS} else rated_by(items)
-    found = [Listed(responses, text, n, None, kind_of(names, responses, n)) for n in _beside(names)]
-    found += [Listed(responses, text, None, field, kind) for field, kind in inside]
-    if not found or not names.fixed.isdisjoint(LABELS):
+    inside = [] if names.fixed & {*RATING_COLUMNS, *LABELS} else rated_by(items)
+    lists = [
+        AnswerList(responses, text, n, None, kind_of(names, responses, n))
+        for n in _rating_columns(names)
+    ]
+    lists += [AnswerList(responses, text, None, field, kind) for field, kind in inside]
+    if not lists or not names.fixed.isdisjoint(LABELS):
         best = best_labels(names, responses, names.start)
-        found = [Listed(responses, text, n, None, "choice", start) for n, start in best] or found
-    found = [replace(each, start=0) if _from_0(names, each) else each for each in found]
-    if [how.inside for how in found[:2]] == [*ULTRAFEEDBACK] and _is_ultrafeedback(items):
-        found = [replace(found[0], against=found[1].inside), *found[2:]]
-    if told:
-        require_one_order(names, found)
-    return found[0] if found else responses
+        lists = [
+            AnswerList(responses, text, n, None, "choice", start) for n, start in best
+        ] or lists
+    lists = [replace(answers, start=0) if _from_0(names, answers) else answers for answers in lists]
+    if [answers.inside for answers in lists[:2]] == [*ULTRAFEEDBACK] and _is_ultrafeedback(items):
+        lists = [replace(lists[0], against=lists[1].inside), *lists[2:]]
+    if required:
+        require_one_order(names, lists)
+    return lists[0] if lists else responses
 
 
 def _is_ultrafeedback(items: list) -> bool:
     """Whether answers have the fields of the raw UltraFeedback set, annotations by aspect too."""
     return all(
         isinstance(item, dict)
-        and item.keys() >= BESIDE_THEM
+        and item.keys() >= ULTRAFEEDBACK_FIELDS
         and isinstance(item["annotations"], dict)
         for item in items
     )
 
 
-def _beside(names: Names) -> list[str]:
+def _rating_columns(names: Names) -> list[str]:
     """Columns with ratings, ranks or orders of answers: those that hold any, else the first."""
-    given = names.all(VALUES)
-    return [name for name in given if not names.is_empty(name)] or given[:1]
+    columns = names.all(RATING_COLUMNS)
+    return [name for name in columns if not names.is_empty(name)] or columns[:1]
 
 
-def require_one_order(names: Names, found: list["Listed"]) -> None:
+def require_one_order(names: Names, lists: list[AnswerList]) -> None:
     """LensError where two ratings, ranks or orders of a list put its answers in different ones."""
-    both = ((found[0], other) for other in found[1:])
+    both = ((lists[0], other) for other in lists[1:])
     for first, other in both:
         for where, row in names.rows:
             if orders_differ(row, first, other, where):
-                meant = {f"`{how.path}` counts": {how.role: how.path} for how in (first, other)}
+                readings = {
+                    f"`{answers.path}` counts": {answers.role: answers.path}
+                    for answers in (first, other)
+                }
                 raise LensError(
                     f"{where}: `{first.path}` and `{other.path}` put the answers in different "
-                    f"orders. {either(where, meant)}"
+                    f"orders. {either(where, readings)}"
                 )
 
 
-def orders_differ(row: dict, first: "Listed", other: "Listed", where: str) -> bool:
+def orders_differ(row: dict, first: AnswerList, other: AnswerList, where: str) -> bool:
     """Whether two ratings, ranks or orders put a row's answers in different ones."""
     items = listed(row.get(first.responses)) or []
     try:
-        told = [worths(row, items, how, where) for how in (first, other)]
+        values = [answer_values(row, items, answers, where) for answers in (first, other)]
     except (LensError, TypeError, KeyError):
         return False
-    return len(told[0]) == len(told[1]) and disagree(*told)
+    return len(values[0]) == len(values[1]) and disagree(*values)
 
 
-def about_other_order(rows: list[Row], how: "Listed") -> str:
+def about_other_order(rows: list[Row], answers: AnswerList) -> str:
     """In which rows the rating that does not count orders the answers otherwise; "" for none."""
-    if how.against is None:
+    if answers.against is None:
         return ""
-    other = replace(how, inside=how.against)
-    found = [place for place, row in rows if orders_differ(row, how, other, place)]
-    shown = ", ".join(place.rpartition(", ")[2] for place in found[:5])
-    more = ", ..." * (len(found) > 5)
+    other = replace(answers, inside=answers.against)
+    differing = [where for where, row in rows if orders_differ(row, answers, other, where)]
+    shown = ", ".join(where.rpartition(", ")[2] for where in differing[:5])
+    more = ", ..." * (len(differing) > 5)
     return (
-        f"In {len(found):,} of {len(rows):,} rows ({shown}{more}) `{other.inside}` orders the "
-        f"answers otherwise than `{how.inside}`, which counts, as the card of UltraFeedback has it."
-    ) * bool(found)
+        f"In {len(differing):,} of {len(rows):,} rows ({shown}{more}) `{other.inside}` orders the "
+        f"answers otherwise than `{answers.inside}`, which counts, as the card of UltraFeedback "
+        "has it."
+    ) * bool(differing)
 
 
-def _from_0(names: Names, how: "Listed") -> bool:
+def _from_0(names: Names, answers: AnswerList) -> bool:
     """Whether ranks name the places from 0 on in every row."""
-    if how.kind != "ranks":
+    if answers.kind != "ranks":
         return False
     for _, row in names.rows:
-        items = listed(row.get(how.responses)) or []
-        given = listed(row.get(how.values)) if how.values else [_rating(x, how.by) for x in items]
+        items = listed(row.get(answers.responses)) or []
+        cells = (
+            listed(row.get(answers.values))
+            if answers.values
+            else [_rating(x, answers.by) for x in items]
+        )
         try:
-            ranks = [number(value, "") for value in given or []]
+            ranks = [number(value, "") for value in cells or []]
         except (LensError, TypeError):
             return False
         if len(ranks) != len(items) or {*ranks} != {*map(float, range(len(items)))}:
@@ -177,29 +190,37 @@ def _from_0(names: Names, how: "Listed") -> bool:
     return True
 
 
-def unused_inside(items: list, how: "Listed") -> list[str]:
+def unused_inside(items: list, answers: AnswerList) -> list[str]:
     """Fields of answers that may matter and are not read: prompts of their own, which no pair can
     keep (its two answers have one prompt), other texts, and other ratings."""
     keys = {
         key for item in items if isinstance(item, dict) and not is_message(item) for key in item
     }
-    wanted = {*map(canonical, (*SYSTEMS, *PROMPTS, *TEXTS, *INSIDE, "custom_system_prompt"))}
-    left = keys - {how.text, how.inside}
-    return sorted(key for key in left if canonical(key) in wanted or SCORED & {*words_of(key)})
+    telling_names = {
+        *map(canonical, (*SYSTEMS, *PROMPTS, *TEXTS, *INNER_RATINGS, "custom_system_prompt"))
+    }
+    unread = keys - {answers.text, answers.inside}
+    return sorted(
+        key for key in unread if canonical(key) in telling_names or SCORED & {*words_of(key)}
+    )
 
 
-def list_column(names: Names, values: str | None, place: str) -> str | None:
+def list_column(names: Names, values: str | None, where: str) -> str | None:
     """The column with lists of answers; LensError where two may be and no lengths tell."""
-    found = [name for name in names.all(LISTS) if not names.values(name) or _is_listed(names, name)]
-    if values and len(found) > 1:
-        found = [name for name in found if _same_lengths(names, name, values)] or found[:1]
-    if len(found) > 1:
-        rated = [name for name in found if _rated_inside(names, name)]
-        found = rated if len(rated) == 1 else found
-    if len(found) > 1:
-        meant = {f"`{name}` are the answers": {"candidates": name} for name in found}
-        raise LensError(f"{place}: more than one list may hold the answers. {either(place, meant)}")
-    return found[0] if found else names.first(LISTS)
+    columns = [
+        name for name in names.all(LISTS) if not names.values(name) or _is_listed(names, name)
+    ]
+    if values and len(columns) > 1:
+        columns = [name for name in columns if _same_lengths(names, name, values)] or columns[:1]
+    if len(columns) > 1:
+        rated_columns = [name for name in columns if _rated_inside(names, name)]
+        columns = rated_columns if len(rated_columns) == 1 else columns
+    if len(columns) > 1:
+        readings = {f"`{name}` are the answers": {"candidates": name} for name in columns}
+        raise LensError(
+            f"{where}: more than one list may hold the answers. {either(where, readings)}"
+        )
+    return columns[0] if columns else names.first(LISTS)
 
 
 def _is_listed(names: Names, name: str) -> bool:
@@ -225,18 +246,18 @@ def text_field(items: list) -> str | None:
 
 def rated_by(items: list) -> list[tuple[str, str]]:
     """(field, kind) of what rates answers inside them: ranks, ratings, else marks of the best."""
-    found: dict[str, list] = {}
+    cells: dict[str, list] = {}
     for item in items:
         for key, value in item.items() if isinstance(item, dict) and not is_message(item) else ():
-            found.setdefault(key, []).append(value)
-    said = {key: [each for each in values if not is_empty(each)] for key, values in found.items()}
-    known = {canonical(key): key for key in found}
-    named = [known[canonical(name)] for name in INSIDE if canonical(name) in known]
-    named += [key for key in found if key not in named and _is_score(key) and said[key]]
+            cells.setdefault(key, []).append(value)
+    filled = {key: [cell for cell in values if not is_empty(cell)] for key, values in cells.items()}
+    known = {canonical(key): key for key in cells}
+    named = [known[canonical(name)] for name in INNER_RATINGS if canonical(name) in known]
+    named += [key for key in cells if key not in named and _is_score(key) and filled[key]]
     rated = [(key, "ranks" if is_rank(key) else "ratings") for key in named]
     rated = rated or [(known[name], "ratings") for name in ["annotations"] if name in known]
     marks = [known[name] for name in MARKS if name in known]
-    marks = [key for key in marks if said[key] and are_marks(said[key])]
+    marks = [key for key in marks if filled[key] and are_marks(filled[key])]
     return rated or [(key, "choice") for key in marks]
 
 
@@ -245,9 +266,9 @@ def _is_score(key: str) -> bool:
     return bool(words & SCORED) and words <= SCORED | OF_SCORES
 
 
-def texts_in(row: dict, name: str, place: str) -> list:
+def texts_in(row: dict, name: str, where: str) -> list:
     """The answers of a list column, whole conversations and messages as they are."""
-    items = as_list(row.get(name), f"{place}: `{name}`")
+    items = as_list(row.get(name), f"{where}: `{name}`")
     text = text_field(items)
     return [
         item.get(text) if isinstance(item, dict) and text and not is_message(item) else item
@@ -255,7 +276,7 @@ def texts_in(row: dict, name: str, place: str) -> list:
     ]
 
 
-def several(chosen: object, rejected: object) -> tuple[list, list]:
+def list_each_side(chosen: object, rejected: object) -> tuple[list, list]:
     """The answers of each side, where one of them lists texts, as RewardBench 2, RM-Bench and data
     for rerankers have it."""
     lists = [None if isinstance(side, str) else listed(side) for side in (chosen, rejected)]
@@ -265,33 +286,33 @@ def several(chosen: object, rejected: object) -> tuple[list, list]:
     return [chosen], [rejected]
 
 
-def worths(row: dict, items: list, how: "Listed", place: str) -> list:
+def answer_values(row: dict, items: list, answers: AnswerList, where: str) -> list:
     """The value of each answer, higher for better, None without a rating."""
-    what = f"{place}: `{how.by}`"
-    if how.values and how.kind == "choice":
-        best = best_place(row.get(how.values), row, how.responses, how.start)
+    what = f"{where}: `{answers.by}`"
+    if answers.values and answers.kind == "choice":
+        best = best_position(row.get(answers.values), row, answers.responses, answers.start)
         return [None if best is None else float(at == best) for at in range(len(items))]
-    if how.values:
-        given = row[how.values]
-        if isinstance(given, str) and ">" in given:
-            given = [re.split(r"\s*=\s*", each.strip()) for each in given.split(">")]
-        given = as_list(given, what)
+    if answers.values:
+        cells = row[answers.values]
+        if isinstance(cells, str) and ">" in cells:
+            cells = [re.split(r"\s*=\s*", cell.strip()) for cell in cells.split(">")]
+        cells = as_list(cells, what)
     else:
-        given = [_rating(item, how.by) for item in items]
-    if how.kind == "order":
-        return by_order(given, len(items), what)
-    if len(given) != len(items):
-        raise LensError(f"{what} has {len(given)} values for {len(items)} responses.")
-    if how.kind != "ranks":
-        return graded(given, what)
-    found = [number(value, what) for value in given]
-    if any(value is not None and value < how.start for value in found):
-        as_ratings = command(place, {"ratings": how.path})
+        cells = [_rating(item, answers.by) for item in items]
+    if answers.kind == "order":
+        return by_order(cells, len(items), what)
+    if len(cells) != len(items):
+        raise LensError(f"{what} has {len(cells)} values for {len(items)} responses.")
+    if answers.kind != "ranks":
+        return graded(cells, what)
+    ranks = [number(value, what) for value in cells]
+    if any(value is not None and value < answers.start for value in ranks):
+        as_ratings = command(where, {"ratings": answers.path})
         raise LensError(
-            f"{what} is {given!r:.80}: ranks start at 1, the best, unless all rows start at 0. "
+            f"{what} is {cells!r:.80}: ranks start at 1, the best, unless all rows start at 0. "
             f"Fix the ranks. If higher is better, they are ratings: {as_ratings}"
         )
-    return [None if value is None else -value for value in found]
+    return [None if value is None else -value for value in ranks]
 
 
 def _rating(item: object, name: str) -> object:
@@ -299,8 +320,12 @@ def _rating(item: object, name: str) -> object:
     value = item.get(name) if isinstance(item, dict) else item
     if not isinstance(value, dict):
         return value
-    given = [aspect.get("Rating") for aspect in value.values() if isinstance(aspect, dict)]
-    marks = [mark for mark in (number(each, f"`{name}`") for each in given) if mark is not None]
+    marks_given = [aspect.get("Rating") for aspect in value.values() if isinstance(aspect, dict)]
+    marks = [
+        mark
+        for mark in (number(mark_cell, f"`{name}`") for mark_cell in marks_given)
+        if mark is not None
+    ]
     return sum(marks) / len(marks) if marks else None
 
 
@@ -308,13 +333,13 @@ def two_lists(names: Names) -> list[str]:
     """Columns that hold two answers each while a label says which is better, as in summarize from
     feedback."""
     labels = [name for name in names.all(LABELS) if not names.is_empty(name)]
-    if not labels or names.first(VALUES) or "rejected" in names.known:
+    if not labels or names.first(RATING_COLUMNS) or "rejected" in names.known:
         return []
-    found = []
+    columns = []
     for name in names.all(LISTS):
         lists = [listed(value) or [] for value in names.values(name)]
         if lists and all(len(items) == 2 for items in lists):
             texts = text_field(lists[0]) or all(isinstance(x, str) for x in lists[0])
             if texts and not rated_by(lists[0]):
-                found.append(name)
-    return found
+                columns.append(name)
+    return columns

@@ -12,53 +12,53 @@ def kind_of(names: Names, responses: str, values: str) -> str:
     """ "ratings", "ranks" or "order". A column `ranking` may be either of the last two: 3, 1, 2 as
     ranks means that the second response is best, as an order that the third is. LensError where
     both are possible and differ."""
-    called = canonical(values)
-    if called in ORDERS:
+    canonical_name = canonical(values)
+    if canonical_name in ORDERS:
         items = [item for value in names.values(values) for item in listed(value) or []]
         return "ratings" if in_words(items) else "order"  # "chosen", "rejected"
-    if called not in ("ranking", "rankings") or called in names.fixed:
-        return "ranks" if called in RANK_LISTS or is_rank(values) else "ratings"
-    found = {_possible(row, responses, values) for _, row in names.rows} - {None}
-    if found <= {"either", "ranks"}:
+    if canonical_name not in ("ranking", "rankings") or canonical_name in names.fixed:
+        return "ranks" if canonical_name in RANK_LISTS or is_rank(values) else "ratings"
+    kinds = {_possible(row, responses, values) for _, row in names.rows} - {None}
+    if kinds <= {"either", "ranks"}:
         return "ranks"
-    if found <= {"either", "order"}:
+    if kinds <= {"either", "order"}:
         return "order"
-    place, given = next(
-        (place, row[values])
-        for place, row in names.rows
+    where, ranking = next(
+        (where, row[values])
+        for where, row in names.rows
         if _possible(row, responses, values) not in (None, "either")
     )
-    meant = {
+    readings = {
         "ranks, the first number is the first response's, 1 is best": {"ranks": values},
         "an order, the first number says which response is best": {"order": values},
     }
     raise LensError(
-        f"{place}: `{values}` (such as {given!s:.60}) may be ranks or an order. "
-        f"{either(place, meant)}"
+        f"{where}: `{values}` (such as {ranking!s:.60}) may be ranks or an order. "
+        f"{either(where, readings)}"
     )
 
 
 def _possible(row: dict, responses: str, values: str) -> str | None:
     """What a row's ranking can be: "ranks", "order", "either" where both say the same, "differ"
     where they do not, None where there is none."""
-    given, items = row.get(values), listed(row.get(responses))
-    if isinstance(given, str) and ">" in given:
+    ranking, items = row.get(values), listed(row.get(responses))
+    if isinstance(ranking, str) and ">" in ranking:
         return "order"
-    given = listed(given)
-    if given is None or is_empty(given) or items is None:
+    ranking = listed(ranking)
+    if ranking is None or is_empty(ranking) or items is None:
         return None
-    if any(isinstance(each, str) and not _is_float(each) and each.strip() for each in given):
+    if any(isinstance(cell, str) and not _is_float(cell) and cell.strip() for cell in ranking):
         return "order"
     try:
-        numbers = [number(value, "") for value in given]
+        numbers = [number(value, "") for value in ranking]
     except LensError:
         return "ranks"
     ranks = [rank for rank in numbers if rank is not None]
     if len(ranks) < len(numbers) or sorted(ranks) not in _permutations(len(items)):
         return "ranks"
     start = int(min(ranks))
-    places = [int(rank) - start for rank in ranks]
-    return "either" if all(places[rank] == at for at, rank in enumerate(places)) else "differ"
+    positions = [int(rank) - start for rank in ranks]
+    return "either" if all(positions[rank] == at for at, rank in enumerate(positions)) else "differ"
 
 
 def _is_float(value: Any) -> bool:
@@ -73,21 +73,21 @@ def _permutations(count: int) -> tuple[list[float], list[float]]:
     return list(map(float, range(count))), list(map(float, range(1, count + 1)))
 
 
-def by_order(given: list, count: int, what: str) -> list[float]:
+def by_order(ranking: list, count: int, what: str) -> list[float]:
     """Worths of answers that are named from the best on, by position or by letter."""
-    steps = [each if isinstance(each, list) else [each] for each in given]  # "B > A = C"
-    named = [each for step in steps for each in step]
-    places = {_position(each, count, named): at for at, step in enumerate(steps) for each in step}
-    if len(places) < len(named) or {*places} != {*range(count)}:
+    steps = [cell if isinstance(cell, list) else [cell] for cell in ranking]  # "B > A = C"
+    named = [cell for step in steps for cell in step]
+    ranks = {_position(cell, count, named): at for at, step in enumerate(steps) for cell in step}
+    if len(ranks) < len(named) or {*ranks} != {*range(count)}:
         raise LensError(
-            f"{what} is {given!r:.80}: an order names each of the {count} responses once, from the "
-            "best on, by its number. Fix the order."
+            f"{what} is {ranking!r:.80}: an order names each of the {count} responses once, from "
+            "the best on, by its number. Fix the order."
         )
-    return [float(-places[place]) for place in range(count)]
+    return [float(-ranks[position]) for position in range(count)]
 
 
-def _position(value: object, count: int, given: list) -> int | None:
+def _position(value: object, count: int, names: list) -> int | None:
     word = ending(value)
     if word.isdigit():
-        return int(word) - (0 if "0" in map(ending, given) else 1)
+        return int(word) - (0 if "0" in map(ending, names) else 1)
     return ord(word) - ord("a") if len(word) == 1 else None

@@ -9,7 +9,7 @@ from lens.data.texts.names import Names
 STEPWISE = ("completions", "labels")
 
 
-def require_no_steps(names: Names, place: str) -> None:
+def require_no_steps(names: Names, where: str) -> None:
     """LensError where rows have TRL's form for stepwise supervision: `completions` lists the steps
     of an answer, and `labels` says of each whether it is right."""
     steps, labels = (names.known.get(called) for called in STEPWISE)
@@ -19,9 +19,9 @@ def require_no_steps(names: Names, place: str) -> None:
         texts, marks = listed(row.get(steps)) or [], listed(row.get(labels)) or []
         if len(texts) != len(marks) or not all(word_of(mark) in YES | NO for mark in marks):
             return
-    rivals = command(place, {"candidates": steps, "ratings": labels})
+    rivals = command(where, {"candidates": steps, "ratings": labels})
     raise LensError(
-        f"{place}: `{steps}` and `{labels}` are TRL's form for stepwise supervision: the steps of "
+        f"{where}: `{steps}` and `{labels}` are TRL's form for stepwise supervision: the steps of "
         "one answer, each right or wrong, and no answers that could be compared. If they are "
         f"rival answers, of which true marks the better ones: {rivals}"
     )

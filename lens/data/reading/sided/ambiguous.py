@@ -19,73 +19,73 @@ def ambiguous(
     names: Names,
     columns: tuple[str, str],
     label: str,
-    found: set[float],
+    values: set[float],
     ends: list[str],
-    place: str,
+    where: str,
 ) -> LensError:
     """That a label's numbers may mean either answer, with a command for each meaning."""
     a, b = columns
-    shown = ", ".join(f"{value:g}" for value in sorted(found)[:8])
-    codes = found <= {-1, 0, 1, 2, 3} and canonical(label) not in GRADES
-    if codes and found & {2, 3} and found != {1, 2} and (found >= {1, 2} or min(found) == 0):
-        meant = {f"1 means `{a}`, 2 means `{b}`, others a tie": {"winner": label}}
-        if 0 in found:
+    value_list = ", ".join(f"{value:g}" for value in sorted(values)[:8])
+    codes = values <= {-1, 0, 1, 2, 3} and canonical(label) not in GRADES
+    if codes and values & {2, 3} and values != {1, 2} and (values >= {1, 2} or min(values) == 0):
+        readings = {f"1 means `{a}`, 2 means `{b}`, others a tie": {"winner": label}}
+        if 0 in values:
             from_0 = f"0 means `{a}`, 1 means `{b}`, others a tie"
-            meant |= {from_0: {"better_response_id": label}}
-    elif min(found) < 0 or not found <= {0, 1, 2} or canonical(label) in GRADES:
-        if min(found) >= 0 and (max(found) <= 1 or canonical(label) in SHARES):
-            meant = {f"the share that prefers `{a}`": {"first_share": label}}
-            meant |= {f"the share that prefers `{b}`": {"second_share": label}}
-        elif min(found) >= 1 and max(found) <= 2:
-            meant = {f"1 means `{a}`, 2 means `{b}`, 1.5 a tie": {"winner": label}}
-        elif min(found) >= 0:
-            raise without_zero(columns, label, found, place)
+            readings |= {from_0: {"better_response_id": label}}
+    elif min(values) < 0 or not values <= {0, 1, 2} or canonical(label) in GRADES:
+        if min(values) >= 0 and (max(values) <= 1 or canonical(label) in SHARES):
+            readings = {f"the share that prefers `{a}`": {"first_share": label}}
+            readings |= {f"the share that prefers `{b}`": {"second_share": label}}
+        elif min(values) >= 1 and max(values) <= 2:
+            readings = {f"1 means `{a}`, 2 means `{b}`, 1.5 a tie": {"winner": label}}
+        elif min(values) >= 0:
+            raise unknown_scale(columns, label, values, where)
         else:
-            meant = {f"negative means that `{a}` is better": {"preference_strength": label}}
-            meant |= {f"positive means that `{a}` is better": {"margin": label}}
-            if codes and found == {-1, 0, 1}:
+            readings = {f"negative means that `{a}` is better": {"preference_strength": label}}
+            readings |= {f"positive means that `{a}` is better": {"margin": label}}
+            if codes and values == {-1, 0, 1}:
                 unjudged = f"0 means `{a}`, 1 means `{b}`, -1 that nobody judged"
-                meant |= {unjudged: {"better_response_id": label}}
-    elif 2 in found:
-        meant = {f"1 means `{a}`, 2 means `{b}`": {"winner": label}}
-        meant |= {f"a scale on which positive means `{b}`": {"preference_strength": label}}
+                readings |= {unjudged: {"better_response_id": label}}
+    elif 2 in values:
+        readings = {f"1 means `{a}`, 2 means `{b}`": {"winner": label}}
+        readings |= {f"a scale on which positive means `{b}`": {"preference_strength": label}}
     elif ends == ["1", "2"]:
-        meant = {f"1 means `{a}`": {"winner" if found == {1} else "first_is_better": label}}
-        meant |= {f"1 means `{b}`": {"second_is_better": label}}
+        readings = {f"1 means `{a}`": {"winner" if values == {1} else "first_is_better": label}}
+        readings |= {f"1 means `{b}`": {"second_is_better": label}}
     else:
-        meant = {f"1 means `{a}`": {"first_is_better": label}}
-        meant |= {f"1 means `{b}`": {"second_is_better": label}}
-    where, value = next(
-        (where, row[label]) for where, row in names.rows if not is_empty(row.get(label))
+        readings = {f"1 means `{a}`": {"first_is_better": label}}
+        readings |= {f"1 means `{b}`": {"second_is_better": label}}
+    label_where, value = next(
+        (label_where, row[label]) for label_where, row in names.rows if not is_empty(row.get(label))
     )
     return LensError(
-        f"{not_a_side(value, columns, f'{where}: `{label}`', '')} Its values ({shown}) may mean "
-        f"either. {either(place, meant)}"
+        f"{not_a_side(value, columns, f'{label_where}: `{label}`', '')} Its values ({value_list}) "
+        f"may mean either. {either(where, readings)}"
     )
 
 
-def seems_unsigned(found: set[float]) -> bool:
+def seems_unsigned(values: set[float]) -> bool:
     """Whether a scale that should have a sign is one from 1 up, whose middle is the tie."""
-    return min(found) > 0 and (max(found) > HELPSTEER or len(found) > 2)
+    return min(values) > 0 and (max(values) > HELPSTEER or len(values) > 2)
 
 
-def of_scale(columns: tuple[str, str], ends: tuple[float, float], low: int) -> str:
+def scale_in_words(columns: tuple[str, str], ends: tuple[float, float], low: int) -> str:
     """What the ends and the middle of a scale mean, whose lowest value is best for `low`."""
-    said = [
+    meanings = [
         f"{value:g} means `{columns[side]}`"
         for value, side in zip(ends, (low, 1 - low), strict=True)
     ]
-    return f"{', '.join(said)}, {sum(ends) / 2:g} a tie"
+    return f"{', '.join(meanings)}, {sum(ends) / 2:g} a tie"
 
 
-def ends_of_scale(columns: tuple[str, str], label: str, found: set[float]) -> dict[str, dict]:
+def scale_readings(columns: tuple[str, str], label: str, values: set[float]) -> dict[str, dict]:
     """What a label's values may mean on usual scales that hold them, with the columns that say so,
     for either answer at the low end."""
-    low, high = int(min(found) >= 1), max(found)
+    low, high = int(min(values) >= 1), max(values)
     tops = [top for top in TOPS if top >= high][:1] or [math.ceil(high)]
-    tops = [int(high), *tops] if min(found) == low and high == int(high) else tops
+    tops = [int(high), *tops] if min(values) == low and high == int(high) else tops
     return {
-        of_scale(columns, (low, top), side): {
+        scale_in_words(columns, (low, top), side): {
             f"{low}_is_{SIDES[side]}_{top}_is_{SIDES[1 - side]}": label
         }
         for top in dict.fromkeys(tops)
@@ -93,11 +93,13 @@ def ends_of_scale(columns: tuple[str, str], label: str, found: set[float]) -> di
     }
 
 
-def without_zero(columns: tuple[str, str], label: str, found: set[float], place: str) -> LensError:
+def unknown_scale(
+    columns: tuple[str, str], label: str, values: set[float], where: str
+) -> LensError:
     """That a scale such as 1 to 7 does not say where it ends, nor which end means which answer."""
-    meant = ends_of_scale(columns, label, found)
+    readings = scale_readings(columns, label, values)
     return LensError(
-        f"{place}: `{label}` grades `{columns[0]}` and `{columns[1]}` by {min(found):g} to "
-        f"{max(found):g}, and nothing says where the scale ends and which end is for which answer. "
-        f"{OTHER_ENDS}{either(place, meant)}"
+        f"{where}: `{label}` grades `{columns[0]}` and `{columns[1]}` by {min(values):g} to "
+        f"{max(values):g}, and nothing says where the scale ends and which end is for which "
+        f"answer. {OTHER_ENDS}{either(where, readings)}"
     )

@@ -13,14 +13,14 @@ def judged_turn(names: Names, both: tuple[str, str]) -> dict[str, str]:
     name = names.known.get("turn")
     if name is None:
         return {}
-    given = [
+    turns = [
         (_number(row.get(name)), _questions(row[side]))
         for _, row in names.rows
         for side in both
         if is_whole(row.get(side))
     ]
-    within = all(told is not None and 1 <= told <= asked for told, asked in given)
-    return {"turn": name} if within and any(told != asked for told, asked in given) else {}
+    within = all(judged is not None and 1 <= judged <= count for judged, count in turns)
+    return {"turn": name} if within and any(judged != count for judged, count in turns) else {}
 
 
 def first_turns(value: object, turn: object) -> object:
@@ -28,7 +28,7 @@ def first_turns(value: object, turn: object) -> object:
     turns = as_turns(value) if is_whole(value) else None
     if turns is None:
         return value
-    users = [at for at, each in enumerate(turns) if each["role"] == "user"]
+    users = [at for at, message in enumerate(turns) if message["role"] == "user"]
     last = int(_number(turn) or len(users))
     return turns[: users[last]] if last < len(users) else turns
 

@@ -13,9 +13,9 @@ from lens.data.reading.sided import offered
 from lens.data.reading.sided.ambiguous import (
     HELPSTEER,
     ambiguous,
-    of_scale,
+    scale_in_words,
     seems_unsigned,
-    without_zero,
+    unknown_scale,
 )
 from lens.data.reading.sided.words import NO, YES, ends_of, named_side, not_a_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
@@ -31,14 +31,14 @@ Judged = tuple[int | str | None, float | None]
 
 @dataclass(frozen=True)
 class Sides:
-    """Two columns with answers, and the columns that judge them; `judge(row, place)` says which
+    """Two columns with answers, and the columns that judge them; `judge(row, where)` says which
     side is better (0, 1), None for a tie, "" if nobody judged, and how strongly."""
 
     first: str
     second: str
     judges: tuple[str, ...]
     judge: Callable[[dict, str], Judged]
-    told: str
+    description: str
     scale: float | str | None = None  # what a strength is at most; "share": it is a probability
     check: Callable[[dict, str], Judged] | None = (
         None  # as `judge`, by scores that stand beside the label
@@ -49,12 +49,12 @@ class Sides:
         counts: Counter[str] = Counter()
         means = {}
         for cells, (side, _) in judged:
-            said = " / ".join(map(str, cells))
-            counts[said] += 1
-            means[said] = {"": "nobody judged", None: "a tie"}.get(side) or (
+            label = " / ".join(map(str, cells))
+            counts[label] += 1
+            means[label] = {"": "nobody judged", None: "a tie"}.get(side) or (
                 f"`{self.both[side]}` is better"
             )
-        return {said: {"means": means[said], "rows": n} for said, n in counts.most_common(12)}
+        return {label: {"means": means[label], "rows": n} for label, n in counts.most_common(12)}
 
     @property
     def both(self) -> tuple[str, str]:
@@ -65,111 +65,123 @@ def labelled(
     columns: tuple[str, str],
     label: str,
     meaning: Callable,
-    told: str = "",
+    description: str = "",
     scale: float | str | None = None,
 ) -> Sides:
     def judge(row: dict, where: str) -> Judged:
         value = row.get(label)
         if is_empty(value) or is_unjudged(value):
             return "", None
-        found = meaning(value, row)
-        if found is None:
+        judged = meaning(value, row)
+        if judged is None:
             raise LensError(not_a_side(value, columns, f"{where}: `{label}`", _cure(row, where)))
-        return found
+        return judged
 
     def _cure(row: dict, where: str) -> str:
         others = offered.labels(names_of([(where, row)]), columns, label)
         return f" Fix the label{', or name another:' if others else '.'} {either(where, others)}"
 
-    told = told or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
-    return Sides(columns[0], columns[1], (label,), judge, told, scale)
+    description = (
+        description or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
+    )
+    return Sides(columns[0], columns[1], (label,), judge, description, scale)
 
 
-def read_label(names: Names, columns: tuple[str, str], label: str, place: str) -> Sides:
+def read_label(names: Names, columns: tuple[str, str], label: str, where: str) -> Sides:
     """What the label's values mean; LensError where two meanings are possible, or none is."""
     values = [v for v in names.values(label) if not (is_tie(v) or is_unjudged(v))]
     if values and all(_two_numbers(value) for value in values):
-        _require_counts(names, columns, label, values, place)
-        told = f"`{label}` says how much `{columns[0]}` and `{columns[1]}` are preferred"
-        return labelled(columns, label, lambda v, _: _of_two(v), told, "share")
+        _require_counts(names, columns, label, values, where)
+        description = f"`{label}` says how much `{columns[0]}` and `{columns[1]}` are preferred"
+        return labelled(columns, label, lambda v, _: _side_of_shares(v), description, "share")
     true_false = all(word_of(value) in YES | NO for value in values)
     true_false = true_false and not all(map(_is_plain_number, values))
     if not (true_false or all(map(_is_plain_number, values))):
-        return labelled(columns, label, by_name(names, columns, _counted(columns, values)))
+        return labelled(
+            columns, label, by_name(names, columns, _numbered_from_0_or_1(columns, values))
+        )
     if not values and not names.is_empty(label):
         return labelled(columns, label, lambda value, _: (None, None) if is_tie(value) else None)
     if not values:
         first, row = names.rows[0]
         raise LensError(not_a_side(row.get(label), columns, f"{first}: `{label}`"))
-    found = {_number(value, label) for value in values}
+    numbers = {_number(value, label) for value in values}
     name, ends = canonical(label), ends_of(columns, names)
     if ends_given := ENDS.fullmatch(name):
-        return _on_a_scale(columns, label, ends_given, found, place)
-    if name in SIGNED and name not in names.fixed and seems_unsigned(found):
-        raise without_zero(columns, label, found, place)
+        return _on_a_scale(columns, label, ends_given, numbers, where)
+    if name in SIGNED and name not in names.fixed and seems_unsigned(numbers):
+        raise unknown_scale(columns, label, numbers, where)
     if name in SIGNED or (name == "margin" and name in names.fixed):
         sign = 1 if name == "margin" else -1
-        scale = max(HELPSTEER, *map(abs, found)) if name in SIGNED else None
-        said = "positive" if sign == 1 else "negative"
-        told = f"a {said} `{label}` means that `{columns[0]}` is better, 0 a tie"
-        return labelled(columns, label, lambda v, _: _signed(_number(v, label) * sign), told, scale)
+        scale = max(HELPSTEER, *map(abs, numbers)) if name in SIGNED else None
+        direction = "positive" if sign == 1 else "negative"
+        description = f"a {direction} `{label}` means that `{columns[0]}` is better, 0 a tie"
+        return labelled(
+            columns, label, lambda v, _: _signed(_number(v, label) * sign), description, scale
+        )
     if name in ("first_share", "second_share"):
         side = 0 if name == "first_share" else 1
-        whole, unit = (100, " in percent") if any(value > 1 for value in found) else (1, "")
-        told = f"`{label}` is the share{unit} that prefers `{columns[side]}`"
+        whole, unit = (100, " in percent") if any(value > 1 for value in numbers) else (1, "")
+        description = f"`{label}` is the share{unit} that prefers `{columns[side]}`"
         return labelled(
-            columns, label, lambda v, _: _share(_number(v, label) / whole, side), told, "share"
+            columns,
+            label,
+            lambda v, _: _share(_number(v, label) / whole, side),
+            description,
+            "share",
         )
-    between = all(value == 0 or 1 <= value <= 2 for value in found) and not found <= {1, 2}
-    if between and (_is_alpaca(name, columns, ends) or (name in names.fixed and 0 not in found)):
-        told = f"`{label}` is 1 where `{columns[0]}` is better, 2 where `{columns[1]}` is"
-        return labelled(columns, label, lambda v, _: _from_1_to_2(_number(v, label)), told, "share")
-    index = _index(name, found, [] if true_false else ends, columns, names)
+    between = all(value == 0 or 1 <= value <= 2 for value in numbers) and not numbers <= {1, 2}
+    if between and (_is_alpaca(name, columns, ends) or (name in names.fixed and 0 not in numbers)):
+        description = f"`{label}` is 1 where `{columns[0]}` is better, 2 where `{columns[1]}` is"
+        return labelled(
+            columns, label, lambda v, _: _from_1_to_2(_number(v, label)), description, "share"
+        )
+    index = _index(name, numbers, [] if true_false else ends, columns, names)
     if index is None:
-        raise ambiguous(names, columns, label, found, [] if true_false else ends, place)
+        raise ambiguous(names, columns, label, numbers, [] if true_false else ends, where)
     return labelled(
         columns, label, lambda v, _: (None, None) if is_tie(v) else index.get(_number(v, label))
     )
 
 
 def _index(
-    name: str, found: set[float], ends: list[str], columns: tuple[str, str], names: Names
+    name: str, numbers: set[float], ends: list[str], columns: tuple[str, str], names: Names
 ) -> dict | None:
     """{number: (side, None)} of a label in whole numbers, where only one meaning is possible."""
     first, second = (0, None), (1, None)
     if name == "first_is_better" or (name == "labels" and _is_shp(name, columns, names)):
-        return {1.0: first, 0.0: second} if found <= {0, 1} else None
+        return {1.0: first, 0.0: second} if numbers <= {0, 1} else None
     if name == "second_is_better":
-        return {0.0: first, 1.0: second} if found <= {0, 1} else None
-    if ends == ["0", "1"] and found <= {0, 1} and (found != {1} or not _of_list(columns)):
+        return {0.0: first, 1.0: second} if numbers <= {0, 1} else None
+    if ends == ["0", "1"] and numbers <= {0, 1} and (numbers != {1} or not _were_a_list(columns)):
         return {0.0: first, 1.0: second}
-    if ends == ["1", "2"] and found <= {1, 2}:
+    if ends == ["1", "2"] and numbers <= {1, 2}:
         scale = name in ("preference", "human_preference") and "preference" not in names.fixed
         return (
             None if scale and "output" not in canonical(columns[0]) else {1.0: first, 2.0: second}
         )
-    if name in ("better_response_id", "safer_response_id") and found <= {0, 1} and 0 in found:
+    if name in ("better_response_id", "safer_response_id") and numbers <= {0, 1} and 0 in numbers:
         return {0.0: first, 1.0: second}
-    if found == {1, 2}:
+    if numbers == {1, 2}:
         return {1.0: first, 2.0: second}
     codes = _codes(name) if name in names.fixed else {}
-    beyond = bool(found & {2, 3})
-    unclear = 0 in found and not beyond if name == "winner" else beyond and 0 not in found
-    return codes if found <= codes.keys() and not unclear else None
+    beyond = bool(numbers & {2, 3})
+    unclear = 0 in numbers and not beyond if name == "winner" else beyond and 0 not in numbers
+    return codes if numbers <= codes.keys() and not unclear else None
 
 
-def _of_list(columns: tuple[str, str]) -> bool:
+def _were_a_list(columns: tuple[str, str]) -> bool:
     """Whether two columns were one list of answers, which people number from 0 or from 1; summaries
     are those of summarize from feedback, whose card counts from 0."""
     stem = canonical(columns[0]).rpartition("_")[0]
     return stem in LISTS and stem != "summaries"
 
 
-def _counted(columns: tuple[str, str], values: list) -> tuple[str, str]:
+def _numbered_from_0_or_1(columns: tuple[str, str], values: list) -> tuple[str, str]:
     """Two columns as labels call them: those of a list end in 1 and 2 where no label says 0."""
     stem = columns[0].rpartition("_")[0]
-    said = {digit for value in values for digit in re.findall(r"\d", str(value))}
-    return (f"{stem}_1", f"{stem}_2") if _of_list(columns) and "0" not in said else columns
+    digits = {digit for value in values for digit in re.findall(r"\d", str(value))}
+    return (f"{stem}_1", f"{stem}_2") if _were_a_list(columns) and "0" not in digits else columns
 
 
 def _codes(name: str) -> dict[float, tuple]:
@@ -178,8 +190,8 @@ def _codes(name: str) -> dict[float, tuple]:
     start = {"winner": 1.0, "better_response_id": 0.0}.get(name)
     if start is None:
         return {}
-    rest: dict[float, tuple] = dict.fromkeys((0.0, 2.0, 3.0), (None, None))
-    return rest | {-1.0: ("", None), start: (0, None), start + 1: (1, None)}
+    ties: dict[float, tuple] = dict.fromkeys((0.0, 2.0, 3.0), (None, None))
+    return ties | {-1.0: ("", None), start: (0, None), start + 1: (1, None)}
 
 
 def _is_shp(name: str, columns: tuple[str, str], names: Names) -> bool:
@@ -188,21 +200,21 @@ def _is_shp(name: str, columns: tuple[str, str], names: Names) -> bool:
 
 
 def _on_a_scale(
-    columns: tuple[str, str], label: str, given: re.Match, found: set[float], place: str
+    columns: tuple[str, str], label: str, scale: re.Match, numbers: set[float], where: str
 ) -> Sides:
     """A scale without a sign, whose ends the user told; its middle is a tie."""
-    ends, low = (int(given["low"]), int(given["high"])), ("first", "second").index(given["best"])
-    if not ends[0] <= min(found) <= max(found) <= ends[1] or ends[0] == ends[1]:
-        seen = f"{min(found):g} to {max(found):g}"
-        raise LensError(f"{place}: `{label}` holds {seen}. Name ends that enclose these.")
+    ends, low = (int(scale["low"]), int(scale["high"])), ("first", "second").index(scale["best"])
+    if not ends[0] <= min(numbers) <= max(numbers) <= ends[1] or ends[0] == ends[1]:
+        extent = f"{min(numbers):g} to {max(numbers):g}"
+        raise LensError(f"{where}: `{label}` holds {extent}. Name ends that enclose these.")
     middle, half = sum(ends) / 2, (ends[1] - ends[0]) / 2
-    told = f"{of_scale(columns, ends, low)} by `{label}`"
+    description = f"{scale_in_words(columns, ends, low)} by `{label}`"
 
     def meaning(value: object, _: dict) -> tuple:
         side, steps = _signed((middle - _number(value, label)) * (1 - 2 * low))
         return side, steps
 
-    return labelled(columns, label, meaning, told, half)
+    return labelled(columns, label, meaning, description, half)
 
 
 def _number(value: object, label: str) -> float:
@@ -222,32 +234,32 @@ def _two_numbers(value: object) -> list[float] | None:
     both = None if is_number(value) else listed(value)
     if not both or len(both) != 2 or not all(map(is_number, both)):
         return None
-    shares = [float(each) for each in both]
+    shares = [float(share) for share in both]
     return shares if min(shares) >= 0 else None
 
 
 def _require_counts(
-    names: Names, columns: tuple[str, str], label: str, values: list, place: str
+    names: Names, columns: tuple[str, str], label: str, values: list, where: str
 ) -> None:
     """LensError where two numbers may be a share for each side, or what each of two annotators
     said: 1 and 2, or 0 and 1 that are not one of each in all rows."""
-    told = [tuple(_two_numbers(value) or ()) for value in values]
-    found = {number for both in told for number in both}
-    if label in names.fixed or not (found <= {1, 2} or found <= {0, 1}):
+    shares = [tuple(_two_numbers(value) or ()) for value in values]
+    numbers = {number for both in shares for number in both}
+    if label in names.fixed or not (numbers <= {1, 2} or numbers <= {0, 1}):
         return
-    if found <= {0, 1} and all(sum(both) == 1 for both in told):
+    if numbers <= {0, 1} and all(sum(both) == 1 for both in shares):
         return
     a, b = columns
-    start, role = (1, "votes") if found <= {1, 2} else (0, "better_response_id")
-    meant = {f"a number for `{a}` and one for `{b}`": {"winner": label}}
-    meant |= {f"votes, {start} for `{a}` and {start + 1} for `{b}`": {role: label}}
+    start, role = (1, "votes") if numbers <= {1, 2} else (0, "better_response_id")
+    readings = {f"a number for `{a}` and one for `{b}`": {"winner": label}}
+    readings |= {f"votes, {start} for `{a}` and {start + 1} for `{b}`": {role: label}}
     raise LensError(
-        f"{place}: `{label}` (such as {values[0]!s:.40}) may be a number for each answer or what "
-        f"each of two annotators said. {either(place, meant)}"
+        f"{where}: `{label}` (such as {values[0]!s:.40}) may be a number for each answer or what "
+        f"each of two annotators said. {either(where, readings)}"
     )
 
 
-def _of_two(value: object) -> tuple | None:
+def _side_of_shares(value: object) -> tuple | None:
     shares = _two_numbers(value)
     if shares is None or is_tie(value):
         return (None, None) if is_tie(value) else None
@@ -273,8 +285,8 @@ def _share(value: float, side: int) -> tuple | None:
     return (None if value == 0.5 else side if value > 0.5 else 1 - side), max(value, 1 - value)
 
 
-def by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) -> Callable:
-    """Labels that name a side in words (columns as they are `called`), or give the name of the
+def by_name(names: Names, columns: tuple[str, str], label_names: tuple[str, str]) -> Callable:
+    """Labels that name a side in words (columns as they are `label_names`), or give the name of the
     model that answered."""
     models = [
         names.known.get(re.sub(r"^.*(?=_[^_]+$)", "model", canonical(column))) for column in columns
@@ -289,16 +301,18 @@ def by_name(names: Names, columns: tuple[str, str], called: tuple[str, str]) -> 
     def meaning(value: object, row: dict) -> tuple | None:
         if value in theirs and theirs[0] != theirs[1]:
             return theirs.index(value), None
-        named = None if theirs == [*columns] else column_named(dict.fromkeys(theirs, ""), value, ())
-        if named:
-            return theirs.index(named), None
-        found = named_side(value, called)
-        by = [row.get(model) for model in models]
-        said = [text_of(row.get(column)).strip() for column in columns]
-        if found is None and said.count(str(value).strip()) == 1:  # the better answer's text
-            return said.index(str(value).strip()), None
-        if by.count(value) == 1 and found != (by.index(value), None):
-            return None if found else (by.index(value), None)
-        return found
+        named_column = (
+            None if theirs == [*columns] else column_named(dict.fromkeys(theirs, ""), value, ())
+        )
+        if named_column:
+            return theirs.index(named_column), None
+        side = named_side(value, label_names)
+        row_models = [row.get(model) for model in models]
+        texts = [text_of(row.get(column)).strip() for column in columns]
+        if side is None and texts.count(str(value).strip()) == 1:  # the better answer's text
+            return texts.index(str(value).strip()), None
+        if row_models.count(value) == 1 and side != (row_models.index(value), None):
+            return None if side else (row_models.index(value), None)
+        return side
 
     return meaning

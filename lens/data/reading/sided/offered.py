@@ -9,40 +9,44 @@ from lens.data.texts.cells import graded, is_number, listed
 from lens.data.texts.names import LABELS, PROMPTS, WORSE, Names, text_of, words_of
 
 Readings = dict[str, dict[str, str]]
-MOST = 4  # readings that a refusal prints
+MAX_READINGS = 4  # readings that a refusal prints
 LONGEST_LABEL = 40  # characters
 
 
-def labels(names: Names, sides: tuple[str, str], *but: str) -> Readings:
+def labels(names: Names, sides: tuple[str, str], *excluded: str) -> Readings:
     """What may say which of two answers is better: a value for each of them, or a column that names
-    one, `but` for some. How a name sounds decides nothing."""
-    free = _free(names, (*sides, *but, *names.all(("text",))))
+    one, without the `excluded` columns. How a name sounds decides nothing."""
+    free = _free(names, (*sides, *excluded, *names.all(("text",))))
     voted = [path for name in free for path in _votes(name, names.values(name), sides)]
-    found = {f"`{path}` are votes": {"votes": path} for path in voted}
+    readings = {f"`{path}` are votes": {"votes": path} for path in voted}
     for name in free:
-        found |= _counted(name, names, sides)
-    found, judged = found | _values_of_sides(names, sides, free), set[str]()
-    for columns in found.values():
+        readings |= _counted_votes(name, names, sides)
+    readings, judged = readings | _values_of_sides(names, sides, free), set[str]()
+    for columns in readings.values():
         judged.update(columns.values())
-    said = {name: [named_side(value, sides) for value in names.values(name)] for name in free}
-    for name in sorted(free, key=lambda name: None in said[name]):
+    sides_named = {
+        name: [named_side(value, sides) for value in names.values(name)] for name in free
+    }
+    for name in sorted(free, key=lambda name: None in sides_named[name]):
         values = names.values(name)
-        alike = [each for each in free if each.strip("0123456789") == name.strip("0123456789")]
-        if name in judged or len(alike) > 1:
+        siblings = [
+            other for other in free if other.strip("0123456789") == name.strip("0123456789")
+        ]
+        if name in judged or len(siblings) > 1:
             continue
         if not any(_holds_more(value) for value in values):
-            found |= _label(name, names, {text_of(value).casefold() for value in values})
-    return dict([*found.items()][:MOST])
+            readings |= _label(name, names, {text_of(value).casefold() for value in values})
+    return dict([*readings.items()][:MAX_READINGS])
 
 
-def _counted(name: str, names: Names, sides: tuple[str, str]) -> Readings:
+def _counted_votes(name: str, names: Names, sides: tuple[str, str]) -> Readings:
     """A column of lists in which each annotator's vote is 0 or 1, or 1 or 2."""
     lists = [listed(value) or [None] for value in names.values(name)]
-    said = {str(vote) for votes in lists for vote in votes}
+    votes_cast = {str(vote) for votes in lists for vote in votes}
     a, b = sides
-    if said == {"1", "2"}:
+    if votes_cast == {"1", "2"}:
         return {f"`{name}` are votes, 1 for `{a}` and 2 for `{b}`": {"votes": name}}
-    if said != {"0", "1"} or all(len(votes) < 3 for votes in lists):
+    if votes_cast != {"0", "1"} or all(len(votes) < 3 for votes in lists):
         return {}
     turned = {"first": b, "second": a}
     return {
@@ -58,10 +62,10 @@ def _holds_more(value: object) -> bool:
     return not numbers and (isinstance(value, list | dict) or len(text_of(value)) > LONGEST_LABEL)
 
 
-def _label(name: str, names: Names, said: set[str]) -> Readings:
+def _label(name: str, names: Names, words: set[str]) -> Readings:
     if not WORSE & {*words_of(name)}:
         return {f"`{name}` says which is better": {"winner": name}}
-    if not names.is_numeric(name) and not said <= {"true", "false"}:
+    if not names.is_numeric(name) and not words <= {"true", "false"}:
         return {}
     return {
         f"1 in `{name}` means that the {which} is better": {f"{which}_is_better": name}
@@ -70,40 +74,42 @@ def _label(name: str, names: Names, said: set[str]) -> Readings:
 
 
 def _values_of_sides(names: Names, sides: tuple[str, str], free: list[str]) -> Readings:
-    ends, by_words, found = ends_of(sides, names), {words_of(name): name for name in free}, {}
+    ends, by_words, readings = ends_of(sides, names), {words_of(name): name for name in free}, {}
     for words, one in by_words.items():
         for at in [at for at, word in enumerate(words) if word == ends[0]]:
             other = by_words.get(swapped(words, at, ends[1]))
             if other and names.is_numeric(one) and names.is_numeric(other):
-                for how, called in (("higher", "score"), ("lower", "rank")):
-                    columns = {f"{called}_{ends[0]}": one, f"{called}_{ends[1]}": other}
-                    found[f"{how} is better in `{one}` and `{other}`"] = columns
-    return found
+                for direction, kind in (("higher", "score"), ("lower", "rank")):
+                    columns = {f"{kind}_{ends[0]}": one, f"{kind}_{ends[1]}": other}
+                    readings[f"{direction} is better in `{one}` and `{other}`"] = columns
+    return readings
 
 
 def _votes(name: str, values: list, sides: tuple[str, str]) -> list[str]:
     """A column of lists that name sides, or the fields of its objects that do."""
     items = [item for value in values for item in listed(value) or []]
     fields = dict.fromkeys(key for item in items if isinstance(item, dict) for key in item)
-    said = {f"{name}.{key}": [x.get(key) for x in items if isinstance(x, dict)] for key in fields}
-    said[name] = items
+    words_by_path = {
+        f"{name}.{key}": [x.get(key) for x in items if isinstance(x, dict)] for key in fields
+    }
+    words_by_path[name] = items
     return sorted(
         path
-        for path, words in said.items()
+        for path, words in words_by_path.items()
         if words and all(isinstance(w, str) and named_side(w, sides) for w in words)
     )
 
 
 def ratings(names: Names, used: Iterable[str]) -> Readings:
     """Columns that may rate the one answer of a row, in numbers or in words of one scale."""
-    found: Readings = {}
+    readings: Readings = {}
     for name in _free(names, used):
         values = names.values(name)
         if all(map(is_number, values)):
-            found |= both_ways(name)
+            readings |= both_ways(name)
         elif not any(map(is_number, values)) and _are_graded(values):
-            found[f"`{name}` rates it"] = {"rating": name}
-    return dict([*found.items()][:MOST])
+            readings[f"`{name}` rates it"] = {"rating": name}
+    return dict([*readings.items()][:MAX_READINGS])
 
 
 def both_ways(name: str, up: str = "rating", down: str = "rank") -> Readings:
@@ -119,40 +125,40 @@ def _are_graded(values: list) -> bool:
 
 def of_lists(names: Names, responses: str) -> Readings:
     """What may rate the answers of a list: a list of numbers beside it, or a field inside."""
-    found: Readings = {}
+    readings: Readings = {}
     for name in _free(names, (responses,)):
         both = [(listed(row.get(name)), listed(row.get(responses))) for _, row in names.rows]
         if all(a and b and len(a) == len(b) and all(map(is_number, a)) for a, b in both):
-            found |= both_ways(name, "ratings", "ranks")
+            readings |= both_ways(name, "ratings", "ranks")
     items = [item for value in names.values(responses) for item in listed(value) or []]
     items = [item for item in items if isinstance(item, dict)]
     fields = dict.fromkeys(key for item in items for key in item)
     numeric = [key for key in fields if all(is_number(item.get(key)) for item in items)]
     for key in numeric:
-        found |= both_ways(f"{responses}.{key}", "ratings", "ranks")
-    return dict([*found.items()][:MOST])
+        readings |= both_ways(f"{responses}.{key}", "ratings", "ranks")
+    return dict([*readings.items()][:MAX_READINGS])
 
 
 def texts(names: Names, used: Iterable[str] = ()) -> list[str]:
     """Columns with texts that are not read, those of several words first."""
-    free = [name for name in names.names if name not in used and not is_bookkeeping(name)]
-    free = [name for name in free if names.is_text(name)]
-    return sorted(free, key=lambda name: not any(" " in text_of(x) for x in names.values(name)))
+    columns = [name for name in names.names if name not in used and not is_bookkeeping(name)]
+    columns = [name for name in columns if names.is_text(name)]
+    return sorted(columns, key=lambda name: not any(" " in text_of(x) for x in names.values(name)))
 
 
 def answers(names: Names, prompt: str | None) -> Readings:
     """What two texts of unknown kind may be: compared by a label, or the better and the worse."""
-    found = texts(names, (*([prompt] if prompt else ()), *names.all(LABELS)))
-    lead = {} if prompt or len(found) < 3 else {"prompt": found.pop(0)}
-    if len(found) < 2:
+    columns = texts(names, (*([prompt] if prompt else ()), *names.all(LABELS)))
+    lead = {} if prompt or len(columns) < 3 else {"prompt": columns.pop(0)}
+    if len(columns) < 2:
         return {}
-    one, two = found[:2]
+    one, two = columns[:2]
     compared = lead | {"first": one, "second": two}
-    meant = {said: compared | by for said, by in labels(names, (one, two)).items()}
+    readings = {meaning: compared | by for meaning, by in labels(names, (one, two)).items()}
     for better, worse in ((one, two), (two, one)):
-        said = f"`{better}` is better than `{worse}` in all rows"
-        meant[said] = lead | {"chosen": better, "rejected": worse}
-    return meant
+        meaning = f"`{better}` is better than `{worse}` in all rows"
+        readings[meaning] = lead | {"chosen": better, "rejected": worse}
+    return readings
 
 
 def _free(names: Names, used: Iterable[str]) -> list[str]:

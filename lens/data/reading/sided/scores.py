@@ -17,12 +17,14 @@ OF_SCORES |= {"relevance", "number", "num", "of", "up", "completions"}
 TIED = ("votes_tied", "votes_tie", "tie_votes", "tied_votes", "votes_ties")  # votes for neither
 
 
-def side_scores(names: Names, columns: tuple[str, str], place: str) -> Sides | None:
+def side_scores(names: Names, columns: tuple[str, str], where: str) -> Sides | None:
     """A score for each side, such as `score_0` and `score_1`; ranks are better when lower."""
     ends = ends_of(columns, names)
-    found, open_to_both = {}, False
-    by_words = {words_of(called): name for called, name in names.known.items()}
-    for name in [called for called, column in names.known.items() if column not in columns]:
+    score_columns, open_to_both = {}, False
+    by_words = {words_of(canonical_name): name for canonical_name, name in names.known.items()}
+    for name in [
+        canonical_name for canonical_name, column in names.known.items() if column not in columns
+    ]:
         tokens = words_of(name)
         for at, token in enumerate(tokens):
             other = by_words.get(swapped(tokens, at, ends[1]))
@@ -33,45 +35,53 @@ def side_scores(names: Names, columns: tuple[str, str], place: str) -> Sides | N
                 and stem & SCORED
                 and _are_grades(names, names.known[name], other)
             ):
-                found[names.known[name], other] = "rank" in stem and len(stem & SCORED) == 1
+                score_columns[names.known[name], other] = "rank" in stem and len(stem & SCORED) == 1
                 open_to_both = open_to_both or bool(
                     {word for word in stem if word.isalpha()} - SCORED - OF_SCORES
                 )
-    if not found:
+    if not score_columns:
         return None
     named = {
-        pair: ranked for pair, ranked in found.items() if names.fixed >= {*map(canonical, pair)}
+        pair: ranked
+        for pair, ranked in score_columns.items()
+        if names.fixed >= {*map(canonical, pair)}
     }
-    found = named or found
-    if len(found) > 1:
-        listed = {
-            f"by `{a}` and `{b}`": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
-            for (a, b), ranked in found.items()
-            for called in ["rank" if ranked else "score"]
+    score_columns = named or score_columns
+    if len(score_columns) > 1:
+        readings = {
+            f"by `{a}` and `{b}`": {
+                f"{canonical_name}_{ends[0]}": a,
+                f"{canonical_name}_{ends[1]}": b,
+            }
+            for (a, b), ranked in score_columns.items()
+            for canonical_name in ["rank" if ranked else "score"]
         }
-        raise LensError(f"{place}: several scores may judge the answers. {either(place, listed)}")
-    (judges, ranked), *_ = found.items()
+        raise LensError(f"{where}: several scores may judge the answers. {either(where, readings)}")
+    (judges, ranked), *_ = score_columns.items()
     if open_to_both:
-        raise _either_way(judges, ends, place)
+        raise _unknown_direction(judges, ends, where)
 
     def judge(row: dict, where: str) -> Judged:
         values = graded([row.get(name) for name in judges], f"{where}: `{judges[0]}`")
-        told = [value for value in values if value is not None]
-        if len(told) < 2:
+        known = [value for value in values if value is not None]
+        if len(known) < 2:
             return "", None
-        gap = (told[1] - told[0]) if ranked else (told[0] - told[1])
+        gap = (known[1] - known[0]) if ranked else (known[0] - known[1])
         even = number(row.get(tied), f"{where}: `{tied}`") or 0 if votes and tied else 0
-        strength = (max(told) + even / 2) / (sum(told) + even) if votes and gap else abs(gap)
+        strength = (max(known) + even / 2) / (sum(known) + even) if votes and gap else abs(gap)
         return (None if gap == 0 else 0 if gap > 0 else 1), strength
 
-    said, tied = [value for name in judges for value in names.values(name)], names.first(TIED)
-    votes = "votes" in tokens_of(canonical(judges[0])) and all(map(is_number, said))
-    votes = votes and all((number(value, "") or 0) >= 0 for value in said)
-    which = "lower" if ranked else "higher"
-    told = f"{quoted(judges)} say which is better, {which} is better{in_words(said)}"
+    values_of_both, tied = (
+        [value for name in judges for value in names.values(name)],
+        names.first(TIED),
+    )
+    votes = "votes" in tokens_of(canonical(judges[0])) and all(map(is_number, values_of_both))
+    votes = votes and all((number(value, "") or 0) >= 0 for value in values_of_both)
+    better = "lower" if ranked else "higher"
+    known = f"{quoted(judges)} say which is better, {better} is better{in_words(values_of_both)}"
     if votes and tied:
-        return Sides(*columns, (*judges, tied), judge, told, "share")
-    return Sides(*columns, judges, judge, told, "share" if votes else None)
+        return Sides(*columns, (*judges, tied), judge, known, "share")
+    return Sides(*columns, judges, judge, known, "share" if votes else None)
 
 
 def _are_grades(names: Names, one: str, other: str) -> bool:
@@ -79,13 +89,13 @@ def _are_grades(names: Names, one: str, other: str) -> bool:
     return names.is_numeric(other) or bool(in_words([*names.values(one), *names.values(other)]))
 
 
-def _either_way(judges: tuple[str, str], ends: list[str], place: str) -> LensError:
+def _unknown_direction(judges: tuple[str, str], ends: list[str], where: str) -> LensError:
     a, b = judges
-    listed = {
-        f"{better} is better": {f"{called}_{ends[0]}": a, f"{called}_{ends[1]}": b}
-        for better, called in (("higher", "score"), ("lower", "rank"))
+    readings = {
+        f"{direction} is better": {f"{kind}_{ends[0]}": a, f"{kind}_{ends[1]}": b}
+        for direction, kind in (("higher", "score"), ("lower", "rank"))
     }
     return LensError(
-        f"{place}: `{a}` and `{b}` may judge the answers, with higher or with lower as the "
-        f"better. {either(place, listed)}"
+        f"{where}: `{a}` and `{b}` may judge the answers, with higher or with lower as the "
+        f"better. {either(where, readings)}"
     )

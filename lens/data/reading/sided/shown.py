@@ -18,32 +18,32 @@ PREFERRED = {"preference", "preferred", "rank", "ranked"}  # of an order from th
 AS_STORED = {"original", "normal", "standard", "unchanged", "default"}
 
 
-def by_shown_order(names: Names, sides: Sides, place: str) -> Sides:
+def by_shown_order(names: Names, sides: Sides, where: str) -> Sides:
     """Sides as they are, or, if the user says so, judged by the order in which they were shown.
     LensError where rows were shown the other way round, and it is open what the label goes by."""
-    for called, name in names.known.items():
-        named = called == ROLE and ROLE in names.fixed
-        words = _words(called)
+    for canonical_name, name in names.known.items():
+        named = canonical_name == ROLE and ROLE in names.fixed
+        words = _words(canonical_name)
         tells = bool(words & (FLAGS | ORDERS)) and not words & PREFERRED
         if name in (*sides.both, *sides.judges) or not tells:
             continue
-        told = [_is_turned(names, sides, name, row) for _, row in names.rows]
-        if named and None in told:
-            where, row = names.rows[told.index(None)]
+        turned = [_is_turned(names, sides, name, row) for _, row in names.rows]
+        if named and None in turned:
+            row_where, row = names.rows[turned.index(None)]
             raise LensError(
-                f"{where}: `{name}` is {row[name]!r:.80}, not true or false, nor an order of "
+                f"{row_where}: `{name}` is {row[name]!r:.80}, not true or false, nor an order of "
                 f"`{sides.first}` and `{sides.second}`. Fix it."
             )
         if named:
-            return _turned(names, sides, name)
-        if None in told or True not in told:
+            return _by_order_shown(names, sides, name)
+        if None in turned or True not in turned:
             continue
         judges = "` and `".join(sides.judges)
-        meant = {f"`{judges}` goes by the order in which answers were shown": {ROLE: name}}
-        meant |= {f"it goes by `{sides.first}` and `{sides.second}`": {name: ""}}
+        readings = {f"`{judges}` goes by the order in which answers were shown": {ROLE: name}}
+        readings |= {f"it goes by `{sides.first}` and `{sides.second}`": {name: ""}}
         raise LensError(
-            f"{place}: `{name}` says that the answers of {told.count(True)} of {len(told)} rows "
-            f"were shown the other way round. {either(place, meant)}"
+            f"{where}: `{name}` says that the answers of {turned.count(True)} of {len(turned)} "
+            f"rows were shown the other way round. {either(where, readings)}"
         )
     return sides
 
@@ -57,10 +57,12 @@ def _is_turned(names: Names, sides: Sides, name: str, row: dict) -> bool | None:
     if word in FLAGS or (flags and word in YES):
         return True
     side_of, parts = by_name(names, sides.both, sides.both), _parts(value)
-    alone = len(parts) == 1 and bool(words & (FIRST | FLAGS) or "first" in word)
-    found = [said[0] for said in (side_of(part, row) for part in parts) if said is not None]
-    whole = len(found) == len(parts) and ({*found} == {0, 1} if not alone else None not in found)
-    return found[0] == 1 if whole else None
+    names_first = len(parts) == 1 and bool(words & (FIRST | FLAGS) or "first" in word)
+    sides_shown = [side[0] for side in (side_of(part, row) for part in parts) if side is not None]
+    whole = len(sides_shown) == len(parts) and (
+        {*sides_shown} == {0, 1} if not names_first else None not in sides_shown
+    )
+    return sides_shown[0] == 1 if whole else None
 
 
 def _words(name: str) -> set[str]:
@@ -77,11 +79,15 @@ def _parts(value: object) -> list:
     return [*text] if len(parts) == 1 and len(text) == 2 else parts
 
 
-def _turned(names: Names, sides: Sides, name: str) -> Sides:
+def _by_order_shown(names: Names, sides: Sides, name: str) -> Sides:
     def judge(row: dict, where: str) -> Judged:
         side, strength = sides.judge(row, where)
         turned = isinstance(side, int) and _is_turned(names, sides, name, row)
         return (1 - side if isinstance(side, int) and turned else side), strength
 
-    told = f"{sides.told}, in the order in which they were shown, which `{name}` tells"
-    return replace(sides, judges=(*sides.judges, name), judge=judge, told=told, check=None)
+    description = (
+        f"{sides.description}, in the order in which they were shown, which `{name}` tells"
+    )
+    return replace(
+        sides, judges=(*sides.judges, name), judge=judge, description=description, check=None
+    )

@@ -9,7 +9,7 @@ from lens.data.reading.sided.words import named_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_unjudged, listed
 from lens.data.texts.names import Names, canonical, words_of
 
-WHO = re.compile(
+ANNOTATOR = re.compile(
     r"(annotator|rater|worker|judge|labell?er|expert|voter?|reviewer|evaluator|coder|crowd|human)s?"
     r"\d*"
 )
@@ -21,39 +21,40 @@ NUMBERED = {"votes": 1, "better_response_id": 0}  # if the user names them: the 
 def find_votes(names: Names, columns: tuple[str, str]) -> Sides | None:
     """A column for each annotator, told by their names, whose cells name sides, or a column of
     lists of sides: each word is a vote, the answer with more of them is better."""
-    told = names.labels_given()
-    for family in [] if told else _families(names, columns):
+    user_labels = names.user_labels()
+    for family in [] if user_labels else _families(names, columns):
         if all(_are_votes(names.values(name), columns) for name in family):
-            return _counted(columns, family, partial(_words_in, family))
-    for name in names.all(told or LISTS):
+            return _majority(columns, family, partial(_words_in, family))
+    for name in names.all(user_labels or LISTS):
         start = NUMBERED.get(canonical(name)) if canonical(name) in names.fixed else None
         sides = {} if start is None else {str(start + at): side for at, side in enumerate(columns)}
         cells = [listed(value) for value in names.values(name)]
-        said = [sides.get(word_of(word), word) for words in cells for word in words or []]
-        if name not in columns and None not in cells and _are_votes(said, columns):
-            return _counted(columns, (name,), partial(_list_in, name, sides))
+        votes = [sides.get(word_of(word), word) for words in cells for word in words or []]
+        if name not in columns and None not in cells and _are_votes(votes, columns):
+            return _majority(columns, (name,), partial(_list_in, name, sides))
     return None
 
 
 def _families(names: Names, columns: tuple[str, str]) -> list[tuple[str, ...]]:
-    found: dict[tuple, list[str]] = {}
+    families: dict[tuple, list[str]] = {}
     for name in names.names:
         words = words_of(name)
         for at in range(len(words)) if name not in columns and name in names.known.values() else ():
-            found.setdefault((*words[:at], "", *words[at + 1 :]), []).append(name)
+            families.setdefault((*words[:at], "", *words[at + 1 :]), []).append(name)
     return [
         tuple(family)
-        for stem, family in found.items()
+        for stem, family in families.items()
         if len(family) > 1
         and any(stem)
-        and all(any(map(WHO.fullmatch, words_of(name))) for name in family)
+        and all(any(map(ANNOTATOR.fullmatch, words_of(name))) for name in family)
     ]
 
 
-def _are_votes(said: list, columns: tuple[str, str]) -> bool:
-    said = [word for word in said if not (is_empty(word) or is_unjudged(word))]
-    return bool(said) and all(
-        isinstance(word, str) and not is_number(word) and named_side(word, columns) for word in said
+def _are_votes(votes: list, columns: tuple[str, str]) -> bool:
+    votes = [word for word in votes if not (is_empty(word) or is_unjudged(word))]
+    return bool(votes) and all(
+        isinstance(word, str) and not is_number(word) and named_side(word, columns)
+        for word in votes
     )
 
 
@@ -65,16 +66,18 @@ def _list_in(name: str, sides: dict[str, str], row: dict) -> list:
     return [sides.get(word_of(word), word) for word in listed(row.get(name)) or []]
 
 
-def _counted(
+def _majority(
     columns: tuple[str, str], judges: tuple[str, ...], votes: Callable[[dict], list]
 ) -> Sides:
     def judge(row: dict, where: str) -> Judged:
         named = [named_side(word, columns) for word in votes(row)]
-        given = [found[0] for found in named if found is not None]
-        if not given:
+        sides = [side[0] for side in named if side is not None]
+        if not sides:
             return "", None
-        share = (given.count(0) + given.count(None) / 2) / len(given)
+        share = (sides.count(0) + sides.count(None) / 2) / len(sides)
         return (None if share == 0.5 else 0 if share > 0.5 else 1), max(share, 1 - share)
 
-    told = ", ".join(f"`{name}`" for name in judges)
-    return Sides(*columns, judges, judge, f"{told} vote, the answer with more votes wins", "share")
+    judge_names = ", ".join(f"`{name}`" for name in judges)
+    return Sides(
+        *columns, judges, judge, f"{judge_names} vote, the answer with more votes wins", "share"
+    )

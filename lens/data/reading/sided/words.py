@@ -9,20 +9,20 @@ from lens.data.texts.names import Names, canonical, tokens_of
 
 YES, NO = {"true", "yes", "win", "won", "1"}, {"false", "no", "loss", "lose", "lost", "0"}
 WORDS = [{"a", "left", "first", "one", "l"}, {"b", "right", "second", "two", "r"}]
-BEFORE = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
+NOUNS = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
 SIDE = "[ab012lr]|left|right|first|second|one|two"
-HOW = "slightly|somewhat|much|significantly|far|clearly|marginally|strongly"
+ADVERBS = "slightly|somewhat|much|significantly|far|clearly|marginally|strongly"
 VERDICT = re.compile(
-    rf"(?:i?(?P<before>{HOW})?(?P<prefer>prefers?))?"
-    rf"(?:\[\[)?(?:the)?(?:(?:{BEFORE})s?)?(?P<side>{SIDE})(?:one|{BEFORE})?(?:\]\])?"
-    rf"(?:(?:is|was)?(?P<how>{HOW})?"
-    rf"(?P<better>better|preferred|best|wins|won)(?:than(?:{BEFORE})?(?:{SIDE}))?)?"
+    rf"(?:i?(?P<before>{ADVERBS})?(?P<prefer>prefers?))?"
+    rf"(?:\[\[)?(?:the)?(?:(?:{NOUNS})s?)?(?P<side>{SIDE})(?:one|{NOUNS})?(?:\]\])?"
+    rf"(?:(?:is|was)?(?P<how>{ADVERBS})?"
+    rf"(?P<better>better|preferred|best|wins|won)(?:than(?:{NOUNS})?(?:{SIDE}))?)?"
 )
 BRACKETED = re.compile(r"\[\[[^\[\]]+\]\]")  # at the end of what a judge writes
 SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
 
 
-def told_apart(columns: tuple[str, str]) -> tuple[str, ...]:
+def differing_parts(columns: tuple[str, str]) -> tuple[str, ...]:
     """The part of two columns' names in which they differ, of `a.text` and `b.text` a and b."""
     names = [str(name).rpartition(".") for name in columns]
     leaves = tuple(leaf for *_, leaf in names)
@@ -30,7 +30,7 @@ def told_apart(columns: tuple[str, str]) -> tuple[str, ...]:
 
 
 def ends_of(columns: tuple[str, str], names: Names) -> list[str]:
-    tokens = [tokens_of(canonical(name)) for name in told_apart(columns)]
+    tokens = [tokens_of(canonical(name)) for name in differing_parts(columns)]
     if len(tokens[0]) != len(tokens[1]):
         return ["", ""]
     differ = [pair for pair in zip(*tokens, strict=True) if pair[0] != pair[1]]
@@ -44,10 +44,10 @@ def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, flo
     word = word_of(value).strip("().:,;*\"'`")
     if is_tie(value) or word in ("0.5", "\N{VULGAR FRACTION ONE HALF}"):
         return None, None
-    short = told_apart(columns)
-    for place in (0, 1):
-        if word in (word_of(columns[place]), word_of(short[place])):
-            return place, None
+    short = differing_parts(columns)
+    for side in (0, 1):
+        if word in (word_of(columns[side]), word_of(short[side])):
+            return side, None
     if signs := SIGNS.fullmatch(word):
         both = [named_side(part, columns) for part in signs.group(1, 3)]
         if None in both or both[0] == both[1]:
@@ -57,25 +57,30 @@ def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, flo
     match = VERDICT.fullmatch(word)
     if match is None:
         return None
-    side, ends = match["side"], [word_of(column)[-1:] for column in short]
-    said = match["how"] or match["before"]
-    how: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(said, 3.0)
-    if said is None:
-        how = 2.0 if match["better"] or match["prefer"] else None
-    if side in ends:
-        return ends.index(side), how
-    found = next((i for i in (0, 1) if side in WORDS[i]), None)
-    if found is None and word != side and {side} <= {"1", "2"} and ends not in (["0", "1"],):
-        found = int(side) - 1  # "response 2" of answers that end in letters
-    return None if found is None else (found, how)
+    word_for_side, ends = match["side"], [word_of(column)[-1:] for column in short]
+    adverb = match["how"] or match["before"]
+    strength: float | None = {"slightly": 1.0, "somewhat": 1.0, "marginally": 1.0}.get(adverb, 3.0)
+    if adverb is None:
+        strength = 2.0 if match["better"] or match["prefer"] else None
+    if word_for_side in ends:
+        return ends.index(word_for_side), strength
+    number = next((i for i in (0, 1) if word_for_side in WORDS[i]), None)
+    if (
+        number is None
+        and word != word_for_side
+        and {word_for_side} <= {"1", "2"}
+        and ends not in (["0", "1"],)
+    ):
+        number = int(word_for_side) - 1  # "response 2" of answers that end in letters
+    return None if number is None else (number, strength)
 
 
 def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None:
     """0 or 1 for the side that a label names, None for a tie; LensError for anything else."""
-    found = None if isinstance(value, bool) else named_side(value, sides)
-    if found is None:
+    side = None if isinstance(value, bool) else named_side(value, sides)
+    if side is None:
         raise LensError(not_a_side(value, sides, what))
-    return found[0]
+    return side[0]
 
 
 def word_of(value: object) -> str:
