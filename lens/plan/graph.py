@@ -83,12 +83,12 @@ def message_of(error: BaseException) -> str:
 def jobs_of(dag: Any) -> list[Job]:
     """The jobs of Snakemake's graph by their names: its own order varies."""
     jobs = sorted(dag.jobs, key=lambda job: (job.rule.name, tuple(job.wildcards_dict.items())))
-    numbers, found = {job: number for number, job in enumerate(jobs)}, []
+    numbers, planned = {job: number for number, job in enumerate(jobs)}, []
     for job, number in numbers.items():
         rule, shared, _ = job.rule.name.partition("_at_")
         cells = [cell for file in job.output if (cell := cell_of(file))] if shared else []
         at = dict(zip(Cell._fields, cells[0][:3], strict=False)) if cells else {}
-        own = Job(
+        job_plan = Job(
             number=number,
             rule=rule,
             wildcards={**job.wildcards_dict, **at},
@@ -96,13 +96,13 @@ def jobs_of(dag: Any) -> list[Job]:
             gpus=int(job.resources.get("gpu", 0)),
             runtime=job.resources.get("runtime"),
             mem_mb=job.resources.get("mem_mb"),
-            after=tuple(sorted(numbers[one] for one in dag.dependencies[job])),
+            after=tuple(sorted(numbers[dependency] for dependency in dag.dependencies[job])),
             temporary=any(file.is_temp for file in job.output),
             needed=dag.needrun(job),
             took=seconds_of(job.benchmark),
         )
-        found.append(own)
-    return found
+        planned.append(job_plan)
+    return planned
 
 
 def seconds_of(benchmark: str | Path | None) -> float | None:
@@ -117,6 +117,6 @@ def longest_chain(seconds: Mapping[int, float], after: Mapping[int, Sequence[int
     """The numbers of the jobs, first to last, that wait for one another and take longest."""
     chains: dict[int, tuple[float, list[int]]] = {}
     for number in TopologicalSorter(after).static_order():
-        start, before = max((chains[one] for one in after[number]), default=(0.0, []))
+        start, before = max((chains[dependency] for dependency in after[number]), default=(0.0, []))
         chains[number] = start + seconds[number], [*before, number]
     return max(chains.values(), default=(0.0, []))[1]

@@ -30,12 +30,12 @@ class Work(NamedTuple):
     """A job's tasks of language models, seconds beside them, and bytes that it writes."""
 
     tasks: tuple[Task, ...] = ()
-    own: float = 0
+    other_seconds: float = 0
     disk: float = 1e5
 
     def seconds(self, device: Device) -> float:
         """From the job's start to its end; language models run on the device."""
-        return START + self.own + sum(task.seconds(device) for task in self.tasks)
+        return START + self.other_seconds + sum(task.seconds(device) for task in self.tasks)
 
 
 class Stage:
@@ -65,8 +65,8 @@ class Stage:
         return from_config({**sizes, "vocab_size": WORLD_WORDS, "tie_word_embeddings": False})
 
     def task(self, use: str, load: LoadSettings, **more: Any) -> Task:
-        given = {"model": load.model, "shape": self.shape(load), "dtype": DTYPES[load.precision]}
-        return Task(use=use, **given | more)
+        fields = {"model": load.model, "shape": self.shape(load), "dtype": DTYPES[load.precision]}
+        return Task(use=use, **fields | more)
 
     def reading(
         self, load: LoadSettings, prompts: float, answers: int, *, length: float = 0, **more: Any
@@ -99,15 +99,15 @@ class Stage:
         """Pairs, or with a head of words texts, of a mean length are trained on."""
         more = {"head": "reward", "times": self.seeds, **more}
         usual = FinetuningSettings().model_dump() | {"lora": False}
-        given = usual | {key: value for key, value in settings.items() if value is not None}
-        texts = pairs * given["epochs"] * (2 if more["head"] == "reward" else 1)
-        if given["lora"]:
-            everywhere = "all-linear" in given.get("lora_targets", [])
-            rank = given.get("lora_rank", 16)
+        options = usual | {key: value for key, value in settings.items() if value is not None}
+        texts = pairs * options["epochs"] * (2 if more["head"] == "reward" else 1)
+        if options["lora"]:
+            everywhere = "all-linear" in options.get("lora_targets", [])
+            rank = options.get("lora_rank", 16)
             more["adapters"] = self.shape(entry.load).adapters(rank, everywhere)
-        more |= {"gpus": self.config.textual.gpus if entry.gpu else 1, "bf16": given["bf16"]}
-        more |= {"dtype": given["dtype"] or DTYPES[entry.load.precision]}
-        tokens = texts * min(given["max_length"] or length, length)
+        more |= {"gpus": self.config.textual.gpus if entry.gpu else 1, "bf16": options["bf16"]}
+        more |= {"dtype": options["dtype"] or DTYPES[entry.load.precision]}
+        tokens = texts * min(options["max_length"] or length, length)
         return self.task("training", entry.load, texts=texts, tokens=tokens, **more)
 
     def world(self, name: str, head: str) -> Task:
@@ -117,7 +117,7 @@ class Stage:
         tokens = texts * self.config.plan.world_length
         return self.task("training", load, texts=texts, tokens=tokens, dtype="float32", head=head)
 
-    def kept(self, n_pairs: int) -> int:
+    def training_pairs(self, n_pairs: int) -> int:
         """Those of N pairs that are not for validation."""
         return ceil(n_pairs * (1 - self.config.training.validation_fraction))
 
@@ -141,16 +141,16 @@ class Stage:
 
 def train_vae(job: Stage) -> Work:
     vae = job.config.vae
-    seconds = job.vae_seconds(job.kept(job.n_pairs), vae, vae.epochs)
-    return Work(own=seconds, disk=job.seeds * 8 * job.dim * vae.hidden)
+    seconds = job.vae_seconds(job.training_pairs(job.n_pairs), vae, vae.epochs)
+    return Work(other_seconds=seconds, disk=job.seeds * 8 * job.dim * vae.hidden)
 
 
 def train_reward(job: Stage) -> Work:
     """Probes are found in a second."""
     reward, method = job.config.reward, METHODS.get(job.at.method)
-    pairs = job.kept(job.n_pairs) * int(job.at.scale)
-    own = 1.0 if method and method.probe else job.reward_seconds(pairs, reward)
-    return Work(own=own, disk=job.seeds * 4 * job.dim * reward.hidden)
+    pairs = job.training_pairs(job.n_pairs) * int(job.at.scale)
+    seconds = 1.0 if method and method.probe else job.reward_seconds(pairs, reward)
+    return Work(other_seconds=seconds, disk=job.seeds * 4 * job.dim * reward.hidden)
 
 
 def theory_points(job: Stage) -> Work:
@@ -160,21 +160,23 @@ def theory_points(job: Stage) -> Work:
     vae = VaeSettings(**job.config.vae.given() | theory.vae.given())
     reward = HeadSettings(**job.config.reward.given() | theory.reward.given())
     smaller = [n for n in theory.n_pairs if n < whole]
-    seconds = job.reward_seconds(job.kept(whole), reward)
-    for pairs in map(job.kept, [*smaller, whole]):
+    seconds = job.reward_seconds(job.training_pairs(whole), reward)
+    for pairs in map(job.training_pairs, [*smaller, whole]):
         epochs = max(1, round(theory.vae_steps / ceil(pairs / vae.batch_size)))
         seconds += job.vae_seconds(pairs, vae, vae.epochs + epochs)
     scales = (1, *theory.scales, *theory.scales)
     return Work(
-        own=seconds
-        + sum(job.reward_seconds(job.kept(n) * k, reward) for n in smaller for k in scales)
+        other_seconds=seconds
+        + sum(
+            job.reward_seconds(job.training_pairs(n) * k, reward) for n in smaller for k in scales
+        )
     )
 
 
 def train_annotator(job: Stage) -> list[Task]:
-    own, length = job.config.textual.annotator, job.data.prompt + job.data.answer
-    settings = finetuning(job.config, "lora" if own.lora else "full") | own.given()
-    return [job.training(annotator(job.config), settings, job.data.train, length, times=1)]
+    settings, length = job.config.textual.annotator, job.data.prompt + job.data.answer
+    options = finetuning(job.config, "lora" if settings.lora else "full") | settings.given()
+    return [job.training(annotator(job.config), options, job.data.train, length, times=1)]
 
 
 def judge_responses(job: Stage) -> list[Task]:
@@ -212,8 +214,12 @@ def best_of_n_text(job: Stage) -> list[Task]:
 
 
 def pick_responses(job: Stage) -> list[Task]:
-    own, times = job.config.rejection_sampling, job.seeds * picks_from_text(job.config, job.at)
-    return [job.reading(job.model.load, own.prompts, own.candidates, head="reward", times=times)]
+    sampling, times = job.config.rejection_sampling, job.seeds * picks_from_text(job.config, job.at)
+    return [
+        job.reading(
+            job.model.load, sampling.prompts, sampling.candidates, head="reward", times=times
+        )
+    ]
 
 
 def train_sft(job: Stage) -> list[Task]:
@@ -278,11 +284,11 @@ def work_of(
                 f"rule {rule} asks for a GPU, but lens/plan/rules.py does not know what it does. "
                 "Add an entry of its name to RULES there."
             )
-        return Work(own=0.2 * len(cells), disk=1e5 * max(1, len(cells)))
+        return Work(other_seconds=0.2 * len(cells), disk=1e5 * max(1, len(cells)))
     if cells:
         at = [{**wildcards, "method": method, "scale": scale} for method, scale in cells]
-        parts = [work_of(rule, one, config) for one in at]
-        return Work((), sum(part.own for part in parts), sum(part.disk for part in parts))
+        parts = [work_of(rule, cell, config) for cell in at]
+        return Work((), sum(part.other_seconds for part in parts), sum(part.disk for part in parts))
     work = RULES[rule](Stage(config, rule, SimpleNamespace(**wildcards)))
     if isinstance(work, Work):
         return work

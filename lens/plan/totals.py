@@ -75,14 +75,14 @@ def corrections(
     """{kind: (measured through predicted seconds, the factor that its jobs are off after that)} of
     (kind, predicted, measured) seconds."""
     ratios: dict[Kind, list[tuple[float, float]]] = {}
-    for which, seconds, took in measured:
+    for job_kind, seconds, took in measured:
         if took:
-            ratios.setdefault(which, []).append((seconds, took))
+            ratios.setdefault(job_kind, []).append((seconds, took))
     factors = {}
-    for which, jobs in ratios.items():
+    for job_kind, jobs in ratios.items():
         factor = sum(took for _, took in jobs) / sum(seconds for seconds, _ in jobs)
         off = max(exp(abs(log(took / seconds / factor))) for seconds, took in jobs)
-        factors[which] = factor, off if len(jobs) > 1 else MEASURED_ERROR
+        factors[job_kind] = factor, off if len(jobs) > 1 else MEASURED_ERROR
     return factors
 
 
@@ -91,8 +91,8 @@ def stage_totals(costs: Iterable[Cost]) -> dict[str, dict[str, float]]:
     stages: dict[str, dict[str, float]] = {}
     for job, work, seconds, error in costs:
         row = stages.setdefault(job.rule, dict.fromkeys((*SUMS, "error"), 0))
-        hours, kept = job.gpus * seconds / 3600, work.disk if job.temporary else 0
-        for key, value in zip(SUMS, (1, seconds, hours, work.disk, kept), strict=True):
+        hours, temporary = job.gpus * seconds / 3600, work.disk if job.temporary else 0
+        for key, value in zip(SUMS, (1, seconds, hours, work.disk, temporary), strict=True):
             row[key] += value
         row["error"] = max(row["error"], error)
     return stages
@@ -121,11 +121,11 @@ def too_small(cost: Cost) -> list[dict[str, str]]:
     job, tasks = cost.job, cost.work.tasks
     loaded = [task.gpus * task.weights + CONTEXT for task in tasks]
     bytes_needed = max(loaded if job.gpus else [t.memory()["total"] for t in tasks], default=0)
-    asked = [("mem_mb", job.mem_mb, bytes_needed / 1e6, "")]
-    asked += [("runtime", job.runtime, cost.seconds / 60, " min")]
+    limits = [("mem_mb", job.mem_mb, bytes_needed / 1e6, "")]
+    limits += [("runtime", job.runtime, cost.seconds / 60, " min")]
     return [
         {"job": cost.name, "allowed": f"{key} {limit}{unit}", "needed": f"{key} {needed:.0f}{unit}"}
-        for key, limit, needed, unit in asked
+        for key, limit, needed, unit in limits
         if limit and needed > limit
     ]
 

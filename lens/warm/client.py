@@ -33,8 +33,8 @@ def hand_over(folder: str, arguments: Sequence[str]) -> None:
         server = socket.socket(socket.AF_UNIX)
         if known["python"] == sys.prefix and not differing(known["environment"], now):
             server.connect(f"{folder}/socket")
-            said = {"arguments": list(arguments), "folder": os.getcwd(), "environment": now}
-            text = json.dumps(said).encode()
+            request = {"arguments": list(arguments), "folder": os.getcwd(), "environment": now}
+            text = json.dumps(request).encode()
             socket.send_fds(server, [len(text).to_bytes(8, "big")], [0, 1, 2])
             server.sendall(text)
             replies = server.makefile()
@@ -54,7 +54,7 @@ def hand_over(folder: str, arguments: Sequence[str]) -> None:
 
 
 def differing(known: dict[str, str], now: dict[str, str]) -> set[str]:
-    """The variables that another environment has otherwise, but for harmless ones."""
+    """The variables whose values differ between two environments, except for harmless ones."""
     known, now = ONE_THREAD | known, ONE_THREAD | now
     names = {name for name in known.keys() | now.keys() if known.get(name) != now.get(name)}
     return {name for name in names - HARMLESS if not name.startswith(("PYTEST_", "LENS_TEST"))}

@@ -1,10 +1,10 @@
 """One process that imports torch and transformers once and forks for each command of a run.
 
-Half of what a run of small models costs is imports, by each of its jobs anew. A command in a fork
-does what it does in a process of its own: modules of LENS are imported there, the working folder,
-the environment, standard streams, signals and the exit status are the client's. Only its processor
-time and memory are not those of the client, as Snakemake's `benchmark:` files have them (its
-seconds are); `cost.json` has them.
+Half of what a run of small models costs is imports, repeated by each of its jobs. A command in a
+fork does what it does in a process of its own: modules of LENS are imported there, the working
+folder, the environment, standard streams, signals and the exit status are the client's. Only its
+processor time and memory are not those of the client, as Snakemake's `benchmark:` files have them
+(its seconds are); `cost.json` has them.
 """
 
 import atexit
@@ -54,7 +54,7 @@ def launch(folder: str, owner: int, *modules: str) -> None:
 
 
 def imports() -> None:
-    """What the stages import, but for LENS."""
+    """What the stages import, except for LENS."""
     import matplotlib.figure  # noqa: F401
     import pandas  # noqa: F401
     import pyarrow.parquet  # noqa: F401
@@ -91,14 +91,14 @@ def look_after(client: socket.socket) -> None:
     """Starts the command in a group of its own, and sends its process and then its status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     length, files, _, _ = socket.recv_fds(client, 8, 3)
-    told, want = b"", int.from_bytes(length, "big")
-    while len(told) < want:
-        told += client.recv(want - len(told))
+    request, want = b"", int.from_bytes(length, "big")
+    while len(request) < want:
+        request += client.recv(want - len(request))
     command = os.fork()
     if not command:
         os.setpgid(0, 0)
         client.close()
-        run(json.loads(told), files)
+        run(json.loads(request), files)
     for file in files:
         os.close(file)
     client.sendall(b"%d\n" % command)
@@ -112,19 +112,19 @@ def look_after(client: socket.socket) -> None:
     os._exit(0)
 
 
-def run(told: dict[str, Any], files: list[int]) -> None:
+def run(request: dict[str, Any], files: list[int]) -> None:
     """What `python -m MODULE ARGUMENTS` does, to its end."""
-    for here, file in enumerate(files):
-        os.dup2(file, here)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
         os.close(file)
-    os.chdir(told["folder"])
+    os.chdir(request["folder"])
     os.environ.clear()
-    os.environ.update(told["environment"] | {VARIABLE: ""})
-    module, *sys.argv[1:] = told["arguments"]
-    sys.path[0] = told["folder"]
+    os.environ.update(request["environment"] | {VARIABLE: ""})
+    module, *sys.argv[1:] = request["arguments"]
+    sys.path[0] = request["folder"]
     status = 0
     try:
-        start_anew()
+        reseed()
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -142,7 +142,7 @@ def run(told: dict[str, Any], files: list[int]) -> None:
         os._exit(status)
 
 
-def start_anew() -> None:
+def reseed() -> None:
     """Nothing that is drawn without a seed is the same in two commands."""
     import numpy as np
 
