@@ -61,7 +61,7 @@ def sections(plan: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_section(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Predicted beside measured seconds; the total is over what both have."""
+    """Predicted and measured seconds; the total is over what both have."""
     both = [row for row in rows if row["jobs"] and row["measured_jobs"]]
     keys = ("jobs", "measured_jobs", "predicted", "measured")
     total = {"rule": "total of both", **{key: sum(row[key] for row in both) for key in keys}}

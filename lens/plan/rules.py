@@ -27,7 +27,7 @@ TEMPLATE = 200  # tokens of our own prompt for a judge
 
 
 class Work(NamedTuple):
-    """A job's tasks of language models, seconds beside them, and bytes that it writes."""
+    """A job's tasks of language models, other seconds, and bytes that it writes."""
 
     tasks: tuple[Task, ...] = ()
     other_seconds: float = 0

@@ -68,9 +68,9 @@ class Task:
         return self.times * (self.weights / device.load_rate + products)
 
     def memory(self) -> dict[str, float]:
-        """{part: bytes} on one GPU or in main memory, beside what grows with batches and texts.
+        """{part: bytes} on one GPU or in main memory, without what grows with batches and texts.
 
-        `optimiser` is gradients, AdamW's two moments and float32 weights beside 16-bit ones, which
+        `optimiser` is gradients, AdamW's two moments and float32 copies of 16-bit weights, which
         several GPUs share as in ZeRO-2.
         """
         weights, optimiser = self.weights, 12.0 * self.adapters

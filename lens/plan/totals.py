@@ -1,5 +1,5 @@
 """The plan: jobs, hours, bytes and memory of a run, summed over its jobs; and a finished run's
-seconds beside it."""
+seconds for comparison."""
 
 from collections.abc import Iterable, Mapping
 from math import exp, log

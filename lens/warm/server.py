@@ -69,7 +69,7 @@ def imports() -> None:
 
 
 def serve(folder: str, owner: int) -> None:
-    """Runs what clients ask for until the process `owner` has ended."""
+    """Runs what clients ask for until the process `owner` ends."""
     owned = os.pidfd_open(owner)
     door = socket.socket(socket.AF_UNIX)
     door.bind(f"{folder}/socket")

@@ -129,7 +129,7 @@ def position(side: object, names: Sequence[str]) -> int | None:
 
 
 def endings(names: Sequence[str]) -> list[str] | None:
-    """What tells answers of one kind apart ("1" and "2", "a" and "b"), in their order."""
+    """The words that distinguish answers of one kind ("1" and "2", "a" and "b"), in their order."""
     parts = [words(name) for name in names]
     if len({len(part) for part in parts}) != 1:
         return None

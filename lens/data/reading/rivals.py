@@ -44,7 +44,7 @@ def ratings_of(name: str, values: list, what: str = "") -> list[float | None]:
 
 
 def require_one_spelling(names: Names, roles: dict[str, str], used: set[str], where: str) -> None:
-    """LensError where a column that is read has another beside it whose name differs in case or
+    """LensError where a column that is read has another next to it whose name differs in case or
     blanks alone, and says something else."""
     role_by_name = {name: role for role, name in roles.items()}
     for name in sorted(used - names.fixed):

@@ -1,4 +1,4 @@
-"""What says how clearly a row's better answer is better, or that both are equally good, beside
+"""What says how clearly a row's better answer is better, or that both are equally good, next to
 a label or a pair's columns."""
 
 import re
@@ -52,7 +52,7 @@ def _tells_ties(names: Names, name: str) -> bool:
 
 
 def winner_columns(names: Names, taken: set[str], pair: tuple[str, str]) -> tuple[str, ...]:
-    """Labels beside `chosen` and `rejected` that name the chosen answer; LensError where one names
+    """Labels next to `chosen` and `rejected` that name the chosen answer; LensError where one names
     the other."""
     labels = []
     for name in names.all(LABELS):

@@ -140,7 +140,7 @@ def require_no_media(names: Names, used: set[str], where: str) -> None:
 
 
 def require_turns_read(names: Names, parts: dict[str, str], used: set[str], where: str) -> None:
-    """LensError where a column beside the prompt holds turns of a user or of the system that no
+    """LensError where a column next to the prompt holds turns of a user or of the system that no
     column that is read repeats."""
     main, answers = parts.get("prompt"), [name for name in used if name not in parts.values()]
     if main is None or {"prompt", "history"} & names.fixed:

@@ -318,7 +318,7 @@ def _conversation(parts: dict, value: object) -> tuple[list[dict], str]:
 
 def reconciled(column_prompt: list[dict], lead: list[dict]) -> list[dict] | None:
     """The prompt that a prompt column and a conversation make, of which each may hold more; None
-    if they speak of different things."""
+    if they differ."""
     system = [turn for turn in (column_prompt[:1] + lead[:1]) if turn["role"] == "system"]
     if len(system) == 2 and system[0] != system[1]:
         return None

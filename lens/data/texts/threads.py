@@ -58,7 +58,7 @@ def _is_tree(value: object) -> bool:
 
 
 def _of_rows(rows: list[Row]) -> Iterator[tuple[str, list[dict], list[dict]]]:
-    """(where, message, path of messages above it) of each message, its children beside it."""
+    """(where, message, path of messages above it) of each message, its children next to it."""
     by_id = {row.get("message_id"): row for _, row in rows}
     children: dict[object, list[dict]] = {}
     for _, row in rows:

@@ -29,7 +29,7 @@ Families = dict[str, tuple[str, ...]]
 
 def columns_of_answers(flat: list[Row], renames: dict[str, str]) -> tuple[Families, dict[str, str]]:
     """(columns that become lists, the user's names for columns with those that names and values
-    tell): answers numbered or named in a label, and ratings in a list beside one of answers."""
+    tell): answers numbered or named in a label, and ratings in a list next to one of answers."""
     names = names_of(flat)
     named = {*renames, *renames.values()}
     free = [name for name in names.names if name not in named]
@@ -45,7 +45,7 @@ def columns_of_answers(flat: list[Row], renames: dict[str, str]) -> tuple[Famili
 
 def families(names: Names, user_columns: Iterable[str]) -> Families:
     """{name of a list: its columns} where three or more hold answers, such as `response_1` and on,
-    and of the scores and ranks beside them; none where the user named one of these columns. Scores
+    and of the scores and ranks next to them; none where the user named one of these columns. Scores
     of several kinds, or of an unknown one, go by their columns' name with a star."""
     if {"chosen", "rejected"} <= names.known.keys():
         return {}
@@ -139,7 +139,7 @@ def _answer_named(value: object, row: dict, columns: tuple[str, ...]) -> object:
 
 
 def ratings_in_another_list(names: Names, user_columns: Iterable[str]) -> dict[str, str]:
-    """{"ratings": "annotations.rating"} where a list of objects beside one of answers rates them,
+    """{"ratings": "annotations.rating"} where a list of objects next to one of answers rates them,
     and nothing else does."""
     answers = names.first(LISTS)
     if (

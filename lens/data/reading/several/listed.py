@@ -1,4 +1,4 @@
-"""Several answers a row: lists of them with ratings, ranks or an order beside them or inside."""
+"""Several answers a row: lists of them with ratings, ranks or an order next to them or inside."""
 
 import re
 from dataclasses import dataclass, replace

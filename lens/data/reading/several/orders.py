@@ -1,4 +1,4 @@
-"""What numbers and letters beside a list of answers are: ratings, ranks, or an order of them."""
+"""What numbers and letters next to a list of answers are: ratings, ranks, or an order of them."""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ from lens.data.texts.cures import either
 from lens.data.texts.names import GRADES, Names, canonical
 
 SIDES = ("first", "second")
-OTHER_ENDS = "If the scale ends elsewhere, put its ends in place of these. "
+OTHER_ENDS = "If the scale ends elsewhere, put its ends instead of these. "
 HELPSTEER = 3.0  # the largest strength on its cards
 SHARES = {"win_rate", "probability", "share"}  # also in percent
 TOPS = (5, 7, 9, 10, 100)  # of scales from 0 or 1 on

@@ -41,7 +41,7 @@ class Sides:
     description: str
     scale: float | str | None = None  # what a strength is at most; "share": it is a probability
     check: Callable[[dict, str], Judged] | None = (
-        None  # as `judge`, by scores that stand beside the label
+        None  # as `judge`, by scores that stand next to the label
     )
 
     def meanings(self, judged: list[tuple]) -> dict[str, dict]:
@@ -185,8 +185,8 @@ def _numbered_from_0_or_1(columns: tuple[str, str], values: list) -> tuple[str, 
 
 
 def _codes(name: str) -> dict[float, tuple]:
-    """What whole numbers mean where the user says whether they count from 1 or from 0: those
-    beside the two sides are ties, -1 says that nobody judged."""
+    """What whole numbers mean where the user says whether they count from 1 or from 0: the
+    other numbers are ties, -1 says that nobody judged."""
     start = {"winner": 1.0, "better_response_id": 0.0}.get(name)
     if start is None:
         return {}

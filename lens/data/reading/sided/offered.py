@@ -124,7 +124,7 @@ def _are_graded(values: list) -> bool:
 
 
 def of_lists(names: Names, responses: str) -> Readings:
-    """What may rate the answers of a list: a list of numbers beside it, or a field inside."""
+    """What may rate the answers of a list: a list of numbers next to it, or a field inside."""
     readings: Readings = {}
     for name in _free(names, (responses,)):
         both = [(listed(row.get(name)), listed(row.get(responses))) for _, row in names.rows]

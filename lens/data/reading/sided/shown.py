@@ -19,7 +19,7 @@ AS_STORED = {"original", "normal", "standard", "unchanged", "default"}
 
 
 def by_shown_order(names: Names, sides: Sides, where: str) -> Sides:
-    """Sides as they are, or, if the user says so, judged by the order in which they were shown.
+    """Sides as they are, or, if the user asks for it, judged by the order in which they were shown.
     LensError where rows were shown the other way round, and it is open what the label goes by."""
     for canonical_name, name in names.known.items():
         named = canonical_name == ROLE and ROLE in names.fixed

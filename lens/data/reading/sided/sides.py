@@ -115,7 +115,7 @@ def find_sides(names: Names, where: str) -> Sides | None:
 
 
 def _check(names: Names, columns: tuple[str, str], where: str) -> Callable | None:
-    """What scores beside a label say, where they can be read."""
+    """What scores next to a label say, where they can be read."""
     try:
         scores = side_scores(names, columns, where)
     except LensError:
