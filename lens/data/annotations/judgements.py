@@ -79,10 +79,7 @@ def judged_rows(
     rows, columns, user_names = _renamed(rows, columns)
     answers, used = _find_answers(rows)
     chosen = choose(rows, answers, user_names)
-    votes = [
-        _votes(row, chosen, row_answers)
-        for (_, row), row_answers in zip(rows, answers, strict=True)
-    ]
+    votes = [_votes(row, chosen, texts) for (_, row), texts in zip(rows, answers, strict=True)]
     all_votes = [vote for pairs in votes for pair_votes in pairs.values() for vote in pair_votes]
     grades = [abs(steps) for _, steps in all_votes if steps]
     is_scale = any(map(ENDS.fullmatch, chosen))  # a scale, by its ends
@@ -90,14 +87,14 @@ def judged_rows(
     counts = Counter(annotators=len({who for who, _ in all_votes} - {None}))
     questions = [n for n, value in rows[0][1].items() if isinstance(value, Question)]
     new_rows, known = [], []
-    for (where, row), row_answers, row_votes in zip(rows, answers, votes, strict=True):
+    for (where, row), texts, row_votes in zip(rows, answers, votes, strict=True):
         counts.update(row[next(iter(chosen))].left_out)
         counts["rows nobody judged"] += not row_votes
         fields = {name: v for name, v in row.items() if name not in {*used, *questions}}
-        for (i, j), about in _paired(row_votes, len(row_answers), select, scale):
+        for (i, j), about in _paired(row_votes, len(texts), select, scale):
             counts["votes"] += sum(about[name] for name in VOTES)
-            key = {"id": f"{row_id(where, row)}-{i + 1}-{j + 1}"} if len(row_answers) > 2 else {}
-            new_rows.append((where, fields | key | _sides(row_answers[i][1], row_answers[j][1])))
+            key = {"id": f"{row_id(where, row)}-{i + 1}-{j + 1}"} if len(texts) > 2 else {}
+            new_rows.append((where, fields | key | _sides(texts[i][1], texts[j][1])))
             known.append(about)
     if all("tie" in about for about in known):
         raise LensError(
@@ -115,8 +112,8 @@ def judged_rows(
         [name for name in questions if name not in chosen],
         meanings(
             [
-                (one.value, [name for name, _ in row_answers])
-                for (_, row), row_answers in zip(rows, answers, strict=True)
+                (one.value, [name for name, _ in texts])
+                for (_, row), texts in zip(rows, answers, strict=True)
                 for question, about in chosen.items()
                 for one in row[question].judgements
                 if about is None and not is_scale

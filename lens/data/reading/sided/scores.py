@@ -21,10 +21,8 @@ def side_scores(names: Names, columns: tuple[str, str], where: str) -> Sides | N
     """A score for each side, such as `score_0` and `score_1`; ranks are better when lower."""
     ends = ends_of(columns, names)
     score_columns, open_to_both = {}, False
-    by_words = {words_of(canonical_name): name for canonical_name, name in names.known.items()}
-    for name in [
-        canonical_name for canonical_name, column in names.known.items() if column not in columns
-    ]:
+    by_words = {words_of(key): name for key, name in names.known.items()}
+    for name in [key for key, column in names.known.items() if column not in columns]:
         tokens = words_of(name)
         for at, token in enumerate(tokens):
             other = by_words.get(swapped(tokens, at, ends[1]))
@@ -41,20 +39,13 @@ def side_scores(names: Names, columns: tuple[str, str], where: str) -> Sides | N
                 )
     if not score_columns:
         return None
-    named = {
-        pair: ranked
-        for pair, ranked in score_columns.items()
-        if names.fixed >= {*map(canonical, pair)}
-    }
-    score_columns = named or score_columns
+    named = [pair for pair in score_columns if names.fixed >= {*map(canonical, pair)}]
+    score_columns = {pair: score_columns[pair] for pair in named} or score_columns
     if len(score_columns) > 1:
         readings = {
-            f"by `{a}` and `{b}`": {
-                f"{canonical_name}_{ends[0]}": a,
-                f"{canonical_name}_{ends[1]}": b,
-            }
+            f"by `{a}` and `{b}`": {f"{kind}_{ends[0]}": a, f"{kind}_{ends[1]}": b}
             for (a, b), ranked in score_columns.items()
-            for canonical_name in ["rank" if ranked else "score"]
+            for kind in ["rank" if ranked else "score"]
         }
         raise LensError(f"{where}: several scores may judge the answers. {either(where, readings)}")
     (judges, ranked), *_ = score_columns.items()
@@ -71,17 +62,14 @@ def side_scores(names: Names, columns: tuple[str, str], where: str) -> Sides | N
         strength = (max(known) + even / 2) / (sum(known) + even) if votes and gap else abs(gap)
         return (None if gap == 0 else 0 if gap > 0 else 1), strength
 
-    values_of_both, tied = (
-        [value for name in judges for value in names.values(name)],
-        names.first(TIED),
-    )
-    votes = "votes" in tokens_of(canonical(judges[0])) and all(map(is_number, values_of_both))
-    votes = votes and all((number(value, "") or 0) >= 0 for value in values_of_both)
+    cells, tied = [value for name in judges for value in names.values(name)], names.first(TIED)
+    votes = "votes" in tokens_of(canonical(judges[0])) and all(map(is_number, cells))
+    votes = votes and all((number(value, "") or 0) >= 0 for value in cells)
     better = "lower" if ranked else "higher"
-    known = f"{quoted(judges)} say which is better, {better} is better{in_words(values_of_both)}"
+    description = f"{quoted(judges)} say which is better, {better} is better{in_words(cells)}"
     if votes and tied:
-        return Sides(*columns, (*judges, tied), judge, known, "share")
-    return Sides(*columns, judges, judge, known, "share" if votes else None)
+        return Sides(*columns, (*judges, tied), judge, description, "share")
+    return Sides(*columns, judges, judge, description, "share" if votes else None)
 
 
 def _are_grades(names: Names, one: str, other: str) -> bool:
