@@ -7,8 +7,8 @@ from tests.helpers.workflow_tools import ROOT
 
 # The only functions, each with the reason why no result depends on it.
 ALLOWED = {
-    ("random", "lens/warm/server.py", "start_anew"): "what a process of its own begins with",
-    ("numpy", "lens/warm/server.py", "start_anew"): "the same",
+    ("random", "lens/warm/server.py", "reseed"): "what a process of its own begins with",
+    ("numpy", "lens/warm/server.py", "reseed"): "the same",
     ("clock", "lens/files/cost.py", ""): "says what a stage took, in a file of its own",
     ("clock", "lens/files/cost.py", "start"): "the same",
     ("clock", "lens/files/cost.py", "part"): "the same",
