@@ -13,8 +13,6 @@ from lens.advice.own_pairs import (
     EmbeddedPairs,
     Preferences,
     embed_pairs,
-    identity,
-    seconds_to_embed,
 )
 from lens.advice.result import bracket, percent, points
 from lens.core.errors import LensError
@@ -23,6 +21,7 @@ from lens.files.embedding_cache import Cache
 from lens.language.batching import distinct
 from lens.language.encoder import Encoder
 from lens.reward.recipes import Recipe
+from lens.serving.known import identity, names_of_first, seconds_to_embed
 
 METHOD = "evidence_probe"
 LEVEL = 0.05
@@ -205,6 +204,7 @@ def embed_layers(pairs: Preferences, encoders: Sequence[Encoder]) -> list[Embedd
         )
         for cache, vectors_by_text, vectors in zip(caches, known, new_vectors, strict=True):
             cache.add(new_texts, vectors)
+            cache.write()
             vectors_by_text.update(zip(new, vectors, strict=True))
     report = pairs.report | {"texts_cut": cut}
     embedded = []
@@ -226,5 +226,5 @@ def tokens(pairs: Preferences, encoder: Encoder) -> tuple[list[list[int]], list[
 
 def _seconds_per_thousand(pairs: Preferences, encoder: Encoder) -> float:
     token_ids, names, _ = tokens(pairs, encoder)
-    texts, _ = distinct(token_ids)
-    return 1000 * seconds_to_embed(encoder, texts, names) / len(texts)
+    texts, rows = distinct(token_ids)
+    return 1000 * seconds_to_embed(encoder, texts, names_of_first(rows, names)) / len(texts)

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lens.advice.own_pairs import EmbeddedPairs, Preferences, encoder_request
+from lens.advice.own_pairs import EmbeddedPairs, Preferences
 from lens.core.errors import LensError
 from lens.language.encoder import Encoder
+from lens.serving.known import encoder_request
 
 PAIRS = "pairs"  # in a reward model's folder: its pairs, for the next fit
 

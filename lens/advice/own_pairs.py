@@ -1,8 +1,6 @@
 """A user's preference pairs with their embeddings, kept for the next command."""
 
 import json
-import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,16 +17,12 @@ from lens.data.beware import pair_flags
 from lens.files import artifacts
 from lens.files.embedding_cache import Cache
 from lens.files.embeddings import distinct_texts, read_embedded
-from lens.language.batching import distinct
 from lens.language.encoder import Encoder
-from lens.language.loading import require_model
-from lens.language.packed.reading import distinct_tokens
+from lens.serving.known import embed_new, encoder_request, identity
 
-__all__ = ["EmbeddedPairs", "Preferences", "claim", "embed_pairs", "encoder_request"]
+__all__ = ["EmbeddedPairs", "Preferences", "claim", "embed_pairs"]
 __all__ += ["import_embeddings", "read_pairs", "saved_embeddings", "summary"]
 
-SAMPLE = 32
-NEIGHBOURS = 4
 MARK = ".lens"
 SIDES = {"chosen": "chosen", "rejected": "rejected"}
 OF_EMBEDDING = ("texts_cut", "tokens", "asked")
@@ -199,45 +193,12 @@ def embed_pairs(
     keys = list(pairs.table["id"])
     names = [f"pair {key}, {side}" for side in SIDES for key in keys]
     token_ids, cut = encoder.token_ids(prompts, answers, names)
-    both = _embed_new(encoder, token_ids, names, estimate)
+    with Cache(identity(encoder)) as cache:
+        both = embed_new(encoder, token_ids, names, cache, estimate=estimate)
     chosen, rejected = both.reshape(2, len(keys), -1)
     counts = (cut, sum(map(len, token_ids)), request)
     report = pairs.report | dict(zip(OF_EMBEDDING, counts, strict=True))
     return EmbeddedPairs(pairs.table, chosen, rejected, encoder, report)
-
-
-def _embed_new(
-    encoder: Encoder,
-    token_ids: list[list[int]],
-    names: list[str],
-    estimate: Callable[[float, int], None],
-) -> np.ndarray:
-    """Embeddings [n, d] of tokenised texts, those known from the cache."""
-    texts, rows = distinct(token_ids)
-    cache = Cache(identity(encoder))
-    known = cache.find(texts)
-    new = [row for row in range(len(texts)) if row not in known]
-    if known:
-        logging.getLogger(__name__).warning(
-            "%d of %d texts were embedded before (%s)", len(known), len(texts), cache.path
-        )
-    vectors = np.empty((0, 0), np.float32)
-    if new:
-        first = dict(zip(reversed(rows), reversed(names), strict=True))
-        new_texts, new_names = [texts[row] for row in new], [first[row] for row in new]
-        estimate(seconds_to_embed(encoder, new_texts, new_names), len(new))
-        vectors = encoder.embed_tokens(new_texts, new_names)
-        cache.add(new_texts, vectors)
-    vectors_by_row = known | dict(zip(new, vectors, strict=True))
-    return np.stack([vectors_by_row[row] for row in rows])
-
-
-def identity(encoder: Encoder) -> dict:
-    """What decides an embedding of token ids, once "auto" is settled."""
-    of_text = ("text_style", "max_length", "too_long")
-    request = {k: v for k, v in encoder_request(encoder).items() if k not in of_text}
-    versions = {name: artifacts.versions()[name] for name in ("lens-rm", "torch", "transformers")}
-    return request | versions
 
 
 def claim(folder: Path, source: str | None = None) -> None:
@@ -251,29 +212,6 @@ def claim(folder: Path, source: str | None = None) -> None:
     if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise LensError(f"{folder}: is there and holds other things. Choose a new folder.")
     artifacts.write_text(mark, "Written by `lens advise`, which may replace what lies here.\n")
-
-
-def encoder_request(encoder: Encoder) -> dict:
-    """What an encoder is before "auto" is settled, with size and time of its files or its commit in
-    the Hub's cache: equal requests give equal embeddings."""
-    from huggingface_hub import try_to_load_from_cache
-
-    if encoder.base_url:
-        return encoder.as_dict()
-    require_model(encoder.model)
-    if Path(encoder.model).is_file():
-        stat = Path(encoder.model).stat()
-        return encoder.as_dict() | {"files": [stat.st_size, stat.st_mtime_ns]}
-    if Path(encoder.model).is_dir():
-        files = sorted(path for path in Path(encoder.model).rglob("*") if path.is_file())
-        names = [str(path.relative_to(encoder.model)) for path in files]
-        stats = [path.stat() for path in files]
-        stamps: dict = {n: [s.st_size, s.st_mtime_ns] for n, s in zip(names, stats, strict=True)}
-    else:
-        revision = encoder.revision or "main"
-        config_file = try_to_load_from_cache(encoder.model, "config.json", revision=revision)
-        stamps = {"commit": Path(config_file).parent.name if isinstance(config_file, str) else None}
-    return encoder.as_dict() | {"files": stamps}
 
 
 def saved_embeddings(
@@ -298,20 +236,6 @@ def saved_embeddings(
         return None
     saved.report = pairs.report | {name: saved.report[name] for name in OF_EMBEDDING}
     return saved
-
-
-def seconds_to_embed(encoder: Encoder, token_ids: list[list[int]], names: list[str]) -> float:
-    """What embedding all texts should take, from some of them."""
-    by_tokens = sorted(token_ids)  # so that neighbours share what they share in the whole
-    step = max(1, len(by_tokens) // SAMPLE) * NEIGHBOURS
-    sample = [
-        text for at in range(0, len(by_tokens), step) for text in by_tokens[at : at + NEIGHBOURS]
-    ]
-    encoder.embed_tokens(sample[:1], names, progress=False)  # the first batch is slow
-    begun = time.perf_counter()
-    encoder.embed_tokens(sample, names, progress=False)
-    spent = time.perf_counter() - begun
-    return spent * distinct_tokens(token_ids) / distinct_tokens(sample)
 
 
 def import_embeddings(pairs: Preferences, path: str | Path) -> EmbeddedPairs:

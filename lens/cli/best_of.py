@@ -43,7 +43,8 @@ def run(args):
             write(pick_embedded(model, embeddings, pessimism=args.pessimism))
         else:
             readings, stream = read_ahead(args, "candidates")
-            for rows in chunks(stream, args.chunk):
-                write(pick_rows(model, rows, readings, pessimism=args.pessimism))
+            with model.caching():
+                for rows in chunks(stream, args.chunk):
+                    write(pick_rows(model, rows, readings, pessimism=args.pessimism))
     if model.note:
         print(model.note, file=sys.stderr)

@@ -32,7 +32,7 @@ def run(args):
     model = reward_model(args)
     readings, stream = read_ahead(args, "response")
     tally = Tally()
-    with open_out(args.out) as write:
+    with open_out(args.out) as write, model.caching():
         bar = Bar(desc="score", unit="row")
         for rows in chunks(stream, args.chunk):
             write(score_rows(model, rows, tally, readings, uncertainty=args.uncertainty))

@@ -1,7 +1,8 @@
 """A reward model for texts: an encoder and a reward head in one folder, loaded with one call."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ from safetensors import SafetensorError
 
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
-from lens.data.texts.conversations import answer_text, as_messages, conversation, is_whole
-from lens.data.texts.turns import InvalidRowError, as_turns, calls_tools, whole
 from lens.files import artifacts
+from lens.files.embedding_cache import Cache
 from lens.language.encoder import Encoder
 from lens.reward.head import RewardHead
 from lens.reward.recipes import Recipe
 from lens.reward.training_set import Standardiser
 from lens.serving import posterior
+from lens.serving.known import embed_new, identity
+from lens.serving.texts import as_stored
 from lens.serving.unlike import Unlike
 
 FORMAT = "lens-reward"
@@ -36,6 +38,8 @@ class RewardModel:
 
     __name__ = "lens_reward"  # under which trainers log it
 
+    _cache: Cache | None = None
+    _progress = False
     pessimism = 0.0  # standard errors by which rewards are lowered when a trainer asks for them
 
     def __init__(
@@ -75,7 +79,27 @@ class RewardModel:
             self._check_encoder(self.encoder)
         if not len(prompts):
             return np.empty((0, len(self.head.standardiser.mean)), np.float32)
-        return self.encoder.embed(*_as_stored(prompts, responses))
+        stored = as_stored(prompts, responses)
+        if self._cache is None:
+            return self.encoder.embed(*stored)
+        names = [f"text {number}" for number in range(1, len(prompts) + 1)]
+        token_ids, _ = self.encoder.token_ids(*stored, names)
+        return embed_new(self.encoder, token_ids, names, self._cache, progress=self._progress)
+
+    @contextmanager
+    def caching(self, *, progress: bool = False) -> Iterator[None]:
+        """Within it, a text that was embedded before is not read again: what calls have embedded is
+        kept for later ones, and in the embedding cache (`LENS_CACHE`) for later runs. `progress`:
+        whether each call reports how far it is."""
+        if self.encoder is None:
+            yield
+            return
+        self._progress = progress
+        try:
+            with Cache(identity(self.encoder)) as self._cache:
+                yield
+        finally:
+            self._cache = None
 
     def score(self, prompts: Sequence, responses: Sequence, *, uncertainty: bool = False) -> Any:
         """Rewards float32 [n]. A reward depends only on its own text, up to about 1e-5. LensError
@@ -244,7 +268,7 @@ class RewardModel:
 
     def _probe(self, encoder: Encoder) -> np.ndarray:
         """The encoder's embedding [d] of a fixed text, cut if it must be."""
-        return encoder.cutting().embed(*_as_stored(PROBE[:1], PROBE[1:]))[0]
+        return encoder.cutting().embed(*as_stored(PROBE[:1], PROBE[1:]))[0]
 
     def _check_encoder(self, encoder: Encoder) -> None:
         """LensError unless the encoder still embeds the probe text as it did when saved."""
@@ -282,53 +306,3 @@ def sigmoid(margins: np.ndarray) -> np.ndarray:
     from scipy.special import expit
 
     return expit(margins)
-
-
-def _as_stored(prompts: Sequence, responses: Sequence) -> tuple[list[str], list[str]]:
-    """JSON messages and texts, as pairs are kept; LensError naming the text that cannot be used."""
-    stored, texts = [], []
-    for number, (prompt, response) in enumerate(zip(prompts, responses, strict=True), 1):
-        try:
-            messages, text = _as_read(as_messages(_with_text(prompt)), response)
-        except InvalidRowError as error:
-            raise LensError(f"text {number}: {error}") from error
-        stored.append(json.dumps(messages, ensure_ascii=False))
-        texts.append(text.strip())
-    return stored, texts
-
-
-def _as_read(prompt: list[dict], response: object) -> tuple[list[dict], str]:
-    """Prompt and response as a pair's are read; of several messages of which none calls a tool the
-    last counts."""
-    if isinstance(response, str):
-        return prompt, whole(response)
-    response = _with_text(response)
-    if not isinstance(response, list) or not response:
-        raise InvalidRowError("wrong_type", "a response must be text or a list of messages.")
-    if is_whole(response):
-        return conversation({"prompt": prompt}, response)
-    turns = as_turns(response) or []
-    called = any(map(calls_tools, turns))
-    return prompt, answer_text(turns if called else turns[-1:])
-
-
-def _with_text(messages: object) -> Any:
-    """Messages whose content is text: parts of text joined, none as an empty text."""
-    if not isinstance(messages, list):
-        return messages
-    return [
-        message | {"content": _joined(message["content"])}
-        if isinstance(message, dict) and "content" in message
-        else message
-        for message in messages
-    ]
-
-
-def _joined(content: object) -> object:
-    if content is None:
-        return ""
-    if not isinstance(content, list):
-        return content
-    return "".join(
-        part["text"] for part in content if isinstance(part, dict) and part.get("type") == "text"
-    )

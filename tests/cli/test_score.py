@@ -48,6 +48,55 @@ def test_score_reads_a_pipe_and_writes_as_it_goes(workplace, lens, monkeypatch, 
     assert "4 rows scored." in said.err
 
 
+@pytest.fixture
+def texts_read(monkeypatch):
+    """The token ids of every text that a model is given from now on."""
+    from lens.language import embedding
+
+    read, embed = [], embedding.embed
+
+    def counted(model, token_ids, **options):
+        read.extend(map(tuple, token_ids))
+        return embed(model, token_ids, **options)
+
+    monkeypatch.setattr(embedding, "embed", counted)
+    return read
+
+
+@pytest.mark.parametrize("command", ["score", "best-of"])
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_text_in_many_chunks_is_read_once(
+    workplace, lens, tmp_path, monkeypatch, texts_read, command, cached
+):
+    """12 chunks of 2 rows with 4 distinct answers to one prompt, and the test text of the model."""
+    monkeypatch.setenv("LENS_CACHE", str(tmp_path / "cache") if cached else "off")
+    answers = ["w2", "w3 w4", "w5 w6 w7", "w8"]
+    pairs = [(answers[i % 4], answers[(i + 1) % 4]) for i in range(24)]
+    rows = [
+        {"prompt": "w1", "chosen": first, "rejected": second}
+        if command == "score"
+        else {"prompt": "w1", "candidates": [first, second]}
+        for first, second in pairs
+    ]
+    source = jsonl(tmp_path / "in.jsonl", rows)
+    results = []
+    for run in range(2):
+        texts_read.clear()
+        out = tmp_path / f"{run}.jsonl"
+        lens(command, workplace / "model", source, "--out", out, "--chunk", 2)
+        assert len(texts_read) == len(set(texts_read)) == (1 if cached and run else 1 + 4)
+        results.append([json.loads(line) for line in out.read_text().splitlines()])
+    assert results[0] == results[1]
+    model = RewardModel.load(workplace / "model")
+    expected = model.score(["w1"] * 4, answers)
+    found = [
+        [row["reward_chosen"], row["reward_rejected"]] if command == "score" else row["rewards"]
+        for row in results[0]
+    ]
+    wanted = [[expected[i % 4], expected[(i + 1) % 4]] for i in range(24)]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
 def test_score_names_the_row_that_it_cannot_use(workplace, fail, tmp_path):
     source = jsonl(tmp_path / "in.jsonl", [{"prompt": "w1", "response": "w2"}, {"prompt": "w1"}])
     message = fail("score", workplace / "model", source, "--out", tmp_path / "out.jsonl")

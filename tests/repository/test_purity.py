@@ -26,7 +26,7 @@ ALLOWED = {
     ("clock", "lens/cli/advise.py", "advise_with_one"): "what is left of that budget",
     (
         "clock",
-        "lens/advice/own_pairs.py",
+        "lens/serving/known.py",
         "seconds_to_embed",
     ): "tells the user how long embedding will take",
     ("folder", "lens/files/hub.py", "download"): "files by name, of which a sum is taken",
