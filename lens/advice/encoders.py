@@ -174,9 +174,15 @@ def _reason(
 
 
 def encoder_names(encoders: Sequence[Encoder]) -> list[str]:
-    """The models' names, with their layers where these differ."""
+    """The models' names, whole where the last parts of two are alike, with their layers where
+    these differ."""
+    short = {encoder.model: Path(encoder.model).name for encoder in encoders}
+    alike = len(set(short.values())) < len(short)
     several = len({encoder.layer for encoder in encoders}) > 1
-    return [Path(encoder.model).name + f", layer {encoder.layer}" * several for encoder in encoders]
+    return [
+        (encoder.model if alike else short[encoder.model]) + f", layer {encoder.layer}" * several
+        for encoder in encoders
+    ]
 
 
 def embed_layers(pairs: Preferences, encoders: Sequence[Encoder]) -> list[EmbeddedPairs]:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -67,6 +68,30 @@ def test_a_p_value_below_5_percent_is_an_interval_without_0():
         values = rng.normal(shift, 1, size=(3, 180)).clip(-1, 1)
         interval = interval_by_prompt(values, groups, least=-1)
         assert (p_value_by_prompt(values, groups) < 0.05) == (interval.low > 0 or interval.high < 0)
+
+
+def test_models_whose_last_names_are_alike_keep_their_whole_names():
+    encoders = [Encoder(name) for name in ("one/m", "two/m")]
+    assert encoder_names(encoders) == ["one/m", "two/m"]
+    assert encoder_names(encoders[:1]) == ["m"]
+    assert encoder_names([encoders[0], Encoder("three/other")]) == ["m", "other"]
+
+
+@pytest.mark.slow
+def test_two_models_of_one_name_are_compared(tmp_path, llama_folder, lens, capsys):
+    """The same model under two paths: both are named, and no pair is ordered otherwise."""
+    source = jsonl(tmp_path / "pairs.jsonl", some_rows(60))
+    models = [str(tmp_path / name / "model") for name in ("first", "second")]
+    for model in models:
+        shutil.copytree(llama_folder, model)
+    how = ("--rounds", "1", "--device", "cpu", "--out", tmp_path / "out")
+    lens("advise", source, "--model", models[0], "--model", models[1], *how)
+    printed = capsys.readouterr().out
+    saved = json.loads((tmp_path / "out/encoders.json").read_text())
+    assert {candidate["name"] for candidate in saved["candidates"]} == set(models)
+    assert "+0.0 points [+0.0, +0.0], p = 1" in printed
+    (command,) = (line for line in printed.splitlines() if line.startswith("Next: lens advise"))
+    assert saved["keep"] in shlex.split(command)
 
 
 @pytest.mark.slow
