@@ -4,7 +4,11 @@ Gaussian texts with a linear reward, Bradley-Terry labels, the evidence probe: c
 minus the mean training text's and of margins, over other texts. Where pairs share texts, five
 answers to a prompt make ten pairs. `size` is the root mean square of a pair's log-odds.
 
+With --method it is the reward model of `lens fit` with this method, on pairs that share no texts:
+networks have the errors of the jackknife.
+
     python benchmarks/error_coverage.py --draws 12
+    python benchmarks/error_coverage.py --draws 12 --method original
 """
 
 import argparse
@@ -13,7 +17,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from lens.advice.fit import fit
+from lens.advice.own_pairs import EmbeddedPairs
 from lens.reward import evidence
+from lens.reward.recipes import Recipe
 from lens.reward.training_set import Standardiser
 from lens.serving.posterior import posterior
 
@@ -62,10 +69,40 @@ def coverage(
     )
 
 
+def fitted_coverage(count: int, dim: int, seed: int, method: str) -> tuple[float, float]:
+    """Share of the other texts' rewards within twice the error of `lens fit`'s reward model, and
+    the rewards' standard deviation over the truth's."""
+    *sides, w, others = linear_world(count, dim, seed)
+    names = [str(number) for number in range(count)]
+    table = pd.DataFrame({"id": names, "prompt": "[]", "group": names})
+    table[["chosen", "rejected"]] = ["a", "b"]
+    chosen, rejected = (side.astype(np.float32) for side in sides)
+    model = fit(EmbeddedPairs(table, chosen, rejected, None, {"source": "linear"}), Recipe(method))
+    mean = np.concatenate(sides).mean(axis=0, dtype=np.float32)
+    rewards, errors = model.score_embeddings(others.astype(np.float32), uncertainty=True)
+    stated, truth = rewards - model.score_embeddings(mean), (others - mean) @ w
+    covered = np.abs(stated - truth) < 2 * errors
+    return float(covered.mean()), float(rewards.std() / truth.std())
+
+
+def fitted(method: str, draws: int) -> None:
+    rows = []
+    for count, dim in tqdm(CELLS, disable=None):
+        found = [fitted_coverage(count, dim, seed, method) for seed in range(draws)]
+        shares, spread = np.transpose(found)
+        rows.append((count, dim, *(100 * np.percentile(shares, [50, 0, 100])), spread.mean()))
+    names = ["pairs", "features", "reward", "least draw", "most", "spread over truth's"]
+    print(pd.DataFrame(rows, columns=names).round(2).to_string(index=False))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--draws", type=int, default=12)
+    parser.add_argument("--method", help="of `lens fit`, in place of the evidence probe alone")
     args = parser.parse_args()
+    if args.method:
+        fitted(args.method, args.draws)
+        return
     rows = []
     for count, dim in tqdm(CELLS, disable=None):
         for shared in (False, True):
