@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from error_coverage import coverage
+from error_coverage import coverage, fitted_coverage
 
 from lens.advice.fit import fit
 from lens.core.errors import LensError
@@ -33,6 +33,16 @@ def test_twice_the_error_covers_the_truth_in_a_linear_world(count, dim, shared):
     means = np.mean(covered, axis=0)
     assert (means > 0.9).all(), means
     assert (means < 0.99).all(), means
+
+
+@pytest.mark.slow
+def test_networks_of_few_pairs_have_small_rewards_and_errors_that_are_too_small():
+    """As docs/howto.md warns; the evidence probe's errors hold on the same pairs."""
+    covered, spread = np.mean([fitted_coverage(100, 8, n, "original") for n in range(3)], axis=0)
+    assert covered < 0.8
+    assert spread < 0.5
+    covered, _ = np.mean([fitted_coverage(100, 8, n, "evidence_probe") for n in range(3)], axis=0)
+    assert covered > 0.85
 
 
 def test_a_reward_that_is_stated_off_the_posterior_has_a_larger_error(monkeypatch):
