@@ -144,6 +144,8 @@ def verdict(advice: Advice) -> str:
         reason = "Synthetic pairs help here."
     elif advice.without_control:
         reason = "Only linear rewards can leave length out."
+    elif not advice.comparisons:
+        reason = "Augmentation was not tried: not enough time (--minutes)."
     sentences = [
         f"Recommended: {advice.recommended} ({percent(best.mean)} {bracket(best)}). {reason}"
     ]
@@ -155,8 +157,6 @@ def verdict(advice: Advice) -> str:
     sentences += filter(None, [about_control(advice)])
     sentences += [about(advice, method) for method in ("lens", "lens_plus")]
     sentences += filter(None, [about_labels(advice)])
-    if not advice.comparisons:
-        sentences.append("Augmentation was not tried: the time budget was too short.")
     if best.low <= CHANCE:
         sentences.append(
             f"{advice.recommended} is not detectably better than a coin flip. Get more labels, or "

@@ -54,7 +54,8 @@ def draw_best_of_n(table: pd.DataFrame) -> Figure:
         ):
             look = line_look(method)
             label = method_name(method) + (f" {scale}x" if scale > 1 else "")
-            axis.plot(line["n"], line["mean"], **{**look, "marker": ""}, label=label)
+            # Markers only at the ends and in the legend, where lines alone look alike in grey.
+            axis.plot(line["n"], line["mean"], **look, markevery=[], label=label)
             end = line.iloc[[-1]]
             axis.errorbar(
                 end["n"] + 0.4 + 0.35 * shift,

@@ -260,6 +260,7 @@ def _counted(claims: pd.DataFrame) -> str:
 
 
 def _listed(names: Iterable[object]) -> str:
-    """ "a", "a and b", "a, b and c"."""
+    """ "a", "a and b", "a, b and c"; with semicolons where a name has a comma."""
     texts = list(map(str, names))
-    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+    comma = "; " if any("," in text for text in texts) else ", "
+    return " and ".join([comma.join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)

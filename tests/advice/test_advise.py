@@ -81,7 +81,9 @@ def test_without_time_for_augmentation_the_plain_recipes_are_compared(monkeypatc
     advice = advise(embedded(60, dim=4, strength=2.0), rounds=1)
     assert not advice.comparisons
     assert set(advice.accuracy) == {Recipe("original"), *(Recipe(m) for m in methods.PROBES)}
-    assert "Augmentation was not tried" in as_text(advice)
+    text = as_text(advice)
+    assert "Augmentation was not tried: not enough time" in text
+    assert "Do not augment" not in text  # of which nothing is known
 
 
 def test_the_best_of_several_winners_is_taken():

@@ -110,6 +110,12 @@ def test_the_result_comes_first_and_its_picture_after_150_words_at_most():
     assert result.paragraphs[-1].endswith(counts)
 
 
+def test_a_name_with_a_comma_is_told_from_two_names():
+    rows = [(method, 2, 0.0, 1.0) for method in ("lens", "lens_converged", "lens_plus")]
+    said = page(comparisons(rows))[2].paragraphs[0]
+    assert said == "Never above the control: LENS; LENS, converged VAE and LENS+."
+
+
 def test_the_picture_has_each_method_at_its_largest_scale_best_first():
     both = pd.concat([comparisons(ROWS), comparisons(ROWS[:1], dataset="e")])
     rows = overview.picture_rows(overview.judged(both))
