@@ -16,7 +16,7 @@ def outputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tutorial")
     found = {}
     for language, code in blocks(TUTORIAL):
-        if language in ("sh", "python"):
+        if language in ("sh", "python") and not code.startswith("make .venv/installed"):
             found[code.splitlines()[0]] = run(language, code, folder)
     return found
 

@@ -1,6 +1,9 @@
 """The documentation: pages are in the site's menu, and links and commands on them are right."""
 
+import ast
 import re
+import subprocess
+import sys
 import tomllib
 import unicodedata
 from functools import cache
@@ -9,8 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+import lens
 from lens.cli import build_parser
-from tests.helpers.pages import commands
+from lens.workflow.config import Config
+from tests.helpers.pages import blocks, commands
+from tests.helpers.report_page import opened
 from tests.helpers.workflow_tools import ROOT, workflow_rules
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -153,6 +159,42 @@ def test_scripts_are_there_and_know_their_flags():
         wrong += [(page, flag) for flag in flags if f'"{flag}"' not in code]
         wrong += [] if script.is_file() else [(page, words[0])]
     assert wrong == []
+
+
+def code_of(wanted):
+    """(page, code) of the blocks in a language, except signatures in the reference."""
+    for page in SOURCES:
+        for language, code in blocks(page.read_text(encoding="utf-8")):
+            if language == wanted and page.name != "reference.md":
+                yield page.name, code
+
+
+def test_python_on_pages_is_python_and_names_what_lens_exports():
+    for page, code in code_of("python"):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "lens":
+                assert hasattr(lens, node.attr), (page, node.attr)
+
+
+def test_yaml_on_pages_has_keys_of_the_config():
+    of_profiles = {"set-resources"}
+    for page, code in code_of("yaml"):
+        assert set(yaml.safe_load(code)) <= set(Config.model_fields) | of_profiles, page
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_is_searched_without_a_network(tmp_path):
+    pytest.importorskip("material", reason="mkdocs-material (extra `docs`) is missing")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    with opened(tmp_path / "index.html") as (page, troubles):
+        page.locator("input.md-search__input").click()
+        page.keyboard.type("length-matched", delay=20)
+        page.wait_for_selector(".md-search-result__item")
+        titles = page.locator(".md-search-result__item h2").all_inner_texts()
+        assert "Gold at matched length" in titles
+        assert troubles == []
 
 
 def test_extras_that_pages_install_are_declared():
