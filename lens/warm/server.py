@@ -54,7 +54,7 @@ def launch(folder: str, owner: int, *modules: str) -> None:
 
 
 def imports() -> None:
-    """What the stages import, except for LENS."""
+    """What the stages import, except for LENS, and what loading a first model prepares."""
     import matplotlib.figure  # noqa: F401
     import pandas  # noqa: F401
     import pyarrow.parquet  # noqa: F401
@@ -66,6 +66,9 @@ def imports() -> None:
     import transformers.models.auto.modeling_auto
     import transformers.models.llama.modeling_llama  # noqa: F401
     from transformers import AutoTokenizer, PreTrainedTokenizerFast  # noqa: F401
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    get_checkpoint_conversion_mapping("llama")
 
 
 def serve(folder: str, owner: int) -> None:

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
@@ -43,7 +44,8 @@ def path():
 
 
 def _start(folder, owner):
-    server.launch(str(folder), owner, "datasets", "snakemake.cli", "lens.cli")
+    textual = ["trl.trainer.reward_trainer"] if find_spec("trl") else []
+    server.launch(str(folder), owner, "datasets", "snakemake.cli", "lens.cli", *textual)
     end = time.monotonic() + 120
     while not (folder / "ready.json").exists():
         assert time.monotonic() < end, "the server did not start: python -m lens.warm.server"
