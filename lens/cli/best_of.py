@@ -32,6 +32,7 @@ def run(args):
     import sys
 
     from lens.cli.shared.your_data import read_ahead, reward_model
+    from lens.core.progress import Bar
     from lens.data.streams import chunks, open_out
     from lens.files import artifacts
     from lens.serving.scoring import pick_embedded, pick_rows
@@ -42,9 +43,10 @@ def run(args):
             embeddings = artifacts.read_npy(args.embeddings)
             write(pick_embedded(model, embeddings, pessimism=args.pessimism))
         else:
-            readings, stream = read_ahead(args, "candidates")
-            with model.caching():
+            readings, stream, total = read_ahead(args, "candidates")
+            with model.caching(), Bar(desc="best-of", total=total, unit="row") as bar:
                 for rows in chunks(stream, args.chunk):
                     write(pick_rows(model, rows, readings, pessimism=args.pessimism))
+                    bar.update(len(rows))
     if model.note:
         print(model.note, file=sys.stderr)

@@ -43,7 +43,8 @@ def run(args):
     training = read_pairs(args.training_data).table["prompt"] if args.training_data else None
     model = reward_model(args)
     version = args.bench or args.version
-    result = rewardbench.reward_bench(model, rows, version, columns=args.columns)
+    with model.caching(progress=True):
+        result = rewardbench.reward_bench(model, rows, version, columns=args.columns)
     if warning := bench_rows.unused(rows, args.columns):
         print(printable(f"Warning: {warning}"), file=sys.stderr)
     print(table(result))

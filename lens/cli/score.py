@@ -30,14 +30,13 @@ def run(args):
     from lens.serving.scoring import Tally, score_rows
 
     model = reward_model(args)
-    readings, stream = read_ahead(args, "response")
+    readings, stream, total = read_ahead(args, "response")
     tally = Tally()
-    with open_out(args.out) as write, model.caching():
-        bar = Bar(desc="score", unit="row")
+    bar = Bar(desc="score", total=total, unit="row")
+    with open_out(args.out) as write, model.caching(), bar:
         for rows in chunks(stream, args.chunk):
             write(score_rows(model, rows, tally, readings, uncertainty=args.uncertainty))
             bar.update(len(rows))
-        bar.close()
     print(tally.summary(model), file=sys.stderr)
     if model.note:
         print(model.note, file=sys.stderr)

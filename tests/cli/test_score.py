@@ -2,11 +2,13 @@
 
 import io
 import json
+import re
 import sys
 
 import numpy as np
 import pytest
 
+from lens.core import progress
 from lens.serving.reward_model import RewardModel
 from tests.helpers.word_pairs import jsonl, some_rows
 
@@ -95,6 +97,25 @@ def test_a_text_in_many_chunks_is_read_once(
     ]
     wanted = [[expected[i % 4], expected[(i + 1) % 4]] for i in range(24)]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("command", ["score", "best-of", "reward-bench"])
+def test_a_log_says_how_far_it_is(workplace, lens, tmp_path, monkeypatch, capsys, command):
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    rows = [{"prompt": "w1", "chosen": f"w{i}", "rejected": f"w{i} w3"} for i in range(5, 11)]
+    if command == "best-of":
+        rows = [{"prompt": "w1", "candidates": [row["chosen"], row["rejected"]]} for row in rows]
+    if command == "reward-bench":
+        rows = [row | {"subset": "shp"} for row in rows]
+    source = jsonl(tmp_path / "in.jsonl", rows)
+    where = (source, "--chunk", 4) if command != "reward-bench" else ("--data", source)
+    lens(command, workplace / "model", *where, "--out", tmp_path / "out")
+    lines = [line.partition(" %")[0] for line in capsys.readouterr().err.splitlines()]
+    if command == "reward-bench":
+        tokens = re.search(r"embed: ([1-9]\d*) of \1 tokens \(100$", "\n".join(lines), re.MULTILINE)
+        assert tokens, lines
+    else:
+        assert {f"{command}: 4 of 6 rows (67", f"{command}: 6 of 6 rows (100"} <= set(lines)
 
 
 def test_score_names_the_row_that_it_cannot_use(workplace, fail, tmp_path):

@@ -51,12 +51,12 @@ def test_an_export_is_scored_as_it_is_trained_on(name, tmp_path):
     trained_on = {tuple(tokens.token_ids(*text)) for text in both}
     args = argparse.Namespace(source=str(path), chunk=64, columns={}, explain=False)
     model = scorer()
-    readings, stream = read_ahead(args, "response")
+    readings, stream, _ = read_ahead(args, "response")
     rows = score_rows(model, [*stream], Tally(), readings)
     assert {*map(tuple, model.encoder.seen)} == trained_on
     assert json.loads(json.dumps(rows)) == rows  # nothing of the annotators is in the way
     if "one answer" not in name:
         model = scorer()
-        readings, stream = read_ahead(args, "candidates")
+        readings, stream, _ = read_ahead(args, "candidates")
         pick_rows(model, [*stream], readings=readings)
         assert {*map(tuple, model.encoder.seen)} == trained_on

@@ -1,6 +1,7 @@
 """`--explain` and the summary of what was read say which column is what, and what is not used."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 
@@ -15,6 +16,9 @@ def model(monkeypatch):
     from tests.helpers.scorer import scorer
 
     class Card:
+        def caching(self, *, progress=False):
+            return nullcontext()
+
         def __getattr__(self, name):
             return getattr(scorer(), name)
 

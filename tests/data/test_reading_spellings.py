@@ -153,7 +153,7 @@ def test_threads_are_scored_answer_by_answer(tmp_path, rows):
     path = tmp_path / "x.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     args = argparse.Namespace(source=str(path), columns={}, explain=False, chunk=1)
-    readings, stream = read_ahead(args, "response")
+    readings, stream, _ = read_ahead(args, "response")
     ((_, texts),) = readings.read([*stream])
     assert texts.prompt == [{"role": "user", "content": "q"}]
     assert {*texts.answers} == {GOOD, BAD}

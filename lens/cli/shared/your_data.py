@@ -56,7 +56,8 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_ahead(args, scoring: str):
-    """(how the rows of `args.source` are read, the rows), found from the first of them."""
+    """(how the rows of `args.source` are read, found from the first of them; the rows; how many
+    they are, None for standard input)."""
     import sys
 
     from lens.data.annotations import exports
@@ -70,12 +71,15 @@ def read_ahead(args, scoring: str):
     is_thread = threads.are_threads(first)
     if not live and (is_thread or exports.without_questions(first)):
         whole = threads.opened([*stream]) if is_thread else exports.without_questions([*stream])
+        total: int | None = len(whole or [])
         first, stream = ahead(whole or [], 1000)
+    else:
+        total = None if live else sum(1 for _ in stream_rows(args.source))
     readings = Readings(scoring, args.columns).learn(first)
     for columns, reading in readings.known.items() if args.explain else ():
         rows = [item for item in first if tuple(item[1]) == columns]
         print(explanation(reading, rows), file=sys.stderr)
-    return readings, stream
+    return readings, stream, total
 
 
 def positive(text: str) -> int:
