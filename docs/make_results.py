@@ -185,7 +185,7 @@ def main(*runs):
     put(ROOT / "docs/results.md", page(runs))
     for run in runs:
         write_table(ROOT / f"docs/results_{run}.csv", all_rows(run))
-    put(ROOT / "README.md", first_table(runs[0]))
+    put(ROOT / "README.md", f"{first_table(runs[0])}\n{gold_line()}")
 
 
 if __name__ == "__main__":
