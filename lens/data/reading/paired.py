@@ -16,6 +16,18 @@ PLURALS = (("s", "s"), ("", "s"))
 REJECTED_PARTNERS = ("messages", "conversations", *TEXTS)
 
 
+def _spellings(good: str, bad: str) -> list[tuple[str, str]]:
+    """What two columns may be called that hold the better and the worse of something."""
+    pairs = [(good, bad)]
+    for stem in sorted(STEMS):
+        pairs += [(f"{good}_{stem}", f"{bad}_{stem}"), (f"{stem}_{good}", f"{stem}_{bad}")]
+        pairs += [(f"{good}_{stem}{n}", f"{bad}_{stem}{m}") for n, m in PLURALS]
+    return pairs
+
+
+SPELLINGS = [pair for two in GOOD_BAD for pair in _spellings(*two)]
+
+
 def pair_columns(names: Names, where: str) -> dict[str, str] | None:
     """The columns of the better and of the worse answer, where their names say so."""
     if {"chosen", "rejected"} <= names.known.keys():
@@ -23,14 +35,9 @@ def pair_columns(names: Names, where: str) -> dict[str, str] | None:
         require_no_other_pair(names, both, where)
         named = name_answers(names, both, where)
         return None if named else {"chosen": both[0], "rejected": both[1]}
-    pairs: list[tuple[str, str]] = []
-    for good, bad in GOOD_BAD:
-        spellings = [(good, bad)]
-        for stem in sorted(STEMS):
-            spellings += [(f"{good}_{stem}", f"{bad}_{stem}"), (f"{stem}_{good}", f"{stem}_{bad}")]
-            spellings += [(f"{good}_{stem}{n}", f"{bad}_{stem}{m}") for n, m in PLURALS]
-        known = [(names.known.get(a), names.known.get(b)) for a, b in spellings]
-        pairs += [(a, b) for a, b in known if a and b and names.is_text(a) and names.is_text(b)]
+    known = names.known
+    pairs = [(known[a], known[b]) for a, b in SPELLINGS if a in known and b in known]
+    pairs = [pair for pair in pairs if names.is_text(pair[0]) and names.is_text(pair[1])]
     rejected = names.first(REJECTED)
     partners = [name for name in names.all(REJECTED_PARTNERS) if name != rejected]
     if not pairs and rejected and names.is_text(rejected):

@@ -6,6 +6,7 @@ These are TRL's names and those of the public sets and tools that docs/howto.md 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from lens.data.texts.cells import Row, is_empty, is_number, listed
 from lens.data.texts.turns import InvalidRowError, decoded, is_message
@@ -159,7 +160,12 @@ BOOKKEEPING = re.compile(
 
 def canonical(name: object) -> str:
     """A column's name in small letters, words parted by `_`: " Response-A" is "response_a"."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", str(name).strip())
+    return _canonical(str(name))
+
+
+@lru_cache(maxsize=4096)
+def _canonical(name: str) -> str:
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z0-9])", "_", name.strip())
     return re.sub(r"[\s_-]+", "_", parted).casefold()
 
 
