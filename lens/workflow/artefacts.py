@@ -189,12 +189,13 @@ def read_files(config: Config, name: str, wildcards: object) -> list[str]:
 
 
 def artefact_flags(config: Config, name: str, wildcards: object) -> Words:
-    given = flags({**ARTEFACTS[name].make(config).settings, **gold_flag(config, name)})
-    return Words(f"{given} {paper_flags(config, wildcards)}" if ARTEFACTS[name].compared else given)
+    paper = paper_settings(config) if ARTEFACTS[name].compared else {}
+    made_with = ARTEFACTS[name].make(config).settings
+    return flags({**made_with, **gold_settings(config, name), **paper})
 
 
 def overview_flags(config: Config, wildcards: object) -> Words:
-    return Words(f"{flags(gold_flag(config, 'overview'))} {paper_flags(config, wildcards)}")
+    return flags(gold_settings(config, "overview") | paper_settings(config))
 
 
 def gold_card(config: Config, name: str) -> list[str]:
@@ -206,7 +207,7 @@ def gold_card(config: Config, name: str) -> list[str]:
     return [f"{folder}/config.json"] if folder and is_fitted(folder) else []
 
 
-def gold_flag(config: Config, name: str) -> dict[str, str]:
+def gold_settings(config: Config, name: str) -> dict[str, object]:
     cards = gold_card(config, name)
     return {"gold_card": cards[0]} if cards else {}
 
@@ -225,7 +226,7 @@ def made_from(config: Config, make: Maker, wildcards: object) -> str:
     ).hexdigest()
 
 
-def paper_flags(config: Config, wildcards: object) -> Words:
+def paper_settings(config: Config) -> dict[str, object]:
     """How this run stands to the paper's: our names of datasets and models -> the paper's, where
     they stand for one. Gold rewards of another gold model have another scale, so that they can be
     compared with the paper's in direction alone; so can those of built data or models, or of
@@ -241,10 +242,8 @@ def paper_flags(config: Config, wildcards: object) -> Words:
     stand_ins = [name for name in names if built(sources[name][1])]
     same_gold = config.gold is not None and config.gold.load.model == GOLD_MODEL
     n_pairs = config.compare.paper_n_pairs
-    return flags(
-        {
-            "paper_names": names,
-            "paper_n_pairs": n_pairs,
-            "comparable": same_gold and not stand_ins and n_pairs == 1000,
-        }
-    )
+    return {
+        "paper_names": names,
+        "paper_n_pairs": n_pairs,
+        "comparable": same_gold and not stand_ins and n_pairs == 1000,
+    }

@@ -20,7 +20,6 @@ BY_HAND = {
     "pool_gold_flags",
     "bench_flags",
     "bench_text_flags",
-    "artefact_flags",
     "training_command",
     "judging_command",
 }
@@ -46,7 +45,7 @@ def quoted(value, functions):
 
 def test_every_function_that_makes_words_quotes_them():
     functions = words_functions()
-    assert {"judge_flags", "pool_flags", "vae_flags", "hub_downloads", "paper_flags"} <= set(
+    assert {"judge_flags", "pool_flags", "vae_flags", "hub_downloads", "overview_flags"} <= set(
         functions
     )
     for name, node in functions.items():
