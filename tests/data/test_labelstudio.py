@@ -292,3 +292,14 @@ def test_a_scale_about_both_answers_is_read_by_its_ends(ends, better):
     assert [pair["chosen"] for _, pair in pairs] == [better, {BAD: GOOD, GOOD: BAD}[better]]
     assert [pair["strength"] for _, pair in pairs] == pytest.approx([1.0, 2.0])
     assert (pairs[0][1]["scale"], pairs[0][1]["votes_tied"], report.meanings) == (3, 1, {})
+
+
+def test_numbers_of_several_annotators_in_a_table_are_votes():
+    """Two of three rate `answer2` higher; all rate `answer1` alike."""
+    rows = [
+        {n: v for n, v in flat(1, None, who).items() if n != "pw"}
+        | {"rating_1": "3", "rating_2": rating}
+        for who, rating in ((1, "5"), (2, "4"), (3, "1"))
+    ]
+    pair, _ = only(*rows)
+    assert (pair["chosen"], pair["votes_for"], pair["votes_against"]) == (GOOD, 2, 1)

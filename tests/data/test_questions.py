@@ -34,7 +34,10 @@ def rated(first, second, question="rating", kind="rating"):
     return task(both[0] | {"result": both[0]["result"] + both[1]["result"]})
 
 
-@pytest.mark.parametrize("question", ["worse", "which_is_worse", "more harmful", "rejected"])
+@pytest.mark.parametrize(
+    "question",
+    ["worse", "Which is worse?", "more harmful", "rejected", "which_hallucinates", "more_generic"],
+)
 def test_a_question_for_the_worse_answer_is_asked_about(question):
     """BAD is `answer1`; named as the worse answer, GOOD is chosen."""
     with pytest.raises(LensError, match="may mean either") as error:
@@ -46,6 +49,15 @@ def test_a_question_for_the_worse_answer_is_asked_about(question):
     assert (pair["chosen"], pair["rejected"], pair["side"]) == (GOOD, BAD, "second")
     assert report.meanings == {"answer1": {"means": "`answer1` is worse", "rows": 1}}
     assert report.description.startswith("`worse` says which is worse of")
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Which response do you prefer?", "which_one", "more_helpful", "Better answer", "pw"],
+)
+def test_a_question_for_the_better_answer_is_not_asked_about(question):
+    [(_, pair)], _ = read(named("answer2", question))
+    assert pair["chosen"] == GOOD
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYOUTS))

@@ -1,8 +1,8 @@
 """Exports with one answer in each record, which annotators rated: plain rows with ratings."""
 
 from lens.core.errors import LensError
-from lens.data.annotations.answers import answer_columns, listed_answers, words
-from lens.data.annotations.questions import FAULTS, Question
+from lens.data.annotations.answers import answer_columns, listed_answers
+from lens.data.annotations.questions import Question, may_ask_for_worse
 from lens.data.sources import Row
 from lens.data.texts.cells import graded
 from lens.data.texts.cures import either
@@ -32,7 +32,7 @@ def rated_alone(rows: list[Row], renames: dict[str, str]) -> list[Row] | None:
     rated_question = next(iter(counts or ratings))
     column = (
         rated_question
-        if rated_question in renames.values() or FAULTS & {*words(rated_question)}
+        if rated_question in renames.values() or may_ask_for_worse(rated_question)
         else "rating"
     )
     new_rows = []

@@ -1,6 +1,6 @@
 """Exports of labelling tools, told by their columns."""
 
-from lens.data.annotations import argilla, labelstudio
+from lens.data.annotations import argilla, labelstudio, prodigy
 from lens.data.annotations.judgements import has_questions
 from lens.data.annotations.questions import Question
 from lens.data.sources import Row
@@ -13,7 +13,7 @@ def opened(rows: list[Row]) -> list[Row]:
     if not rows or has_questions(rows[0][1]):
         return rows
     rows = _unpacked(rows)
-    return labelstudio.opened(rows) or argilla.opened(rows) or rows
+    return labelstudio.opened(rows) or argilla.opened(rows) or prodigy.opened(rows) or rows
 
 
 def without_questions(rows: list[Row]) -> list[Row] | None:

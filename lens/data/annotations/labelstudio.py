@@ -12,8 +12,9 @@ from itertools import chain
 from lens.core.errors import LensError
 from lens.data.annotations.answers import as_list, find_verdict, is_scalar
 from lens.data.annotations.questions import PREFERRED, Judgement, Question
+from lens.data.reading.unused import is_bookkeeping
 from lens.data.sources import Row
-from lens.data.texts.cells import parse_json
+from lens.data.texts.cells import is_number, parse_json
 
 ANNOTATIONS = ("annotations", "completions")  # the second until version 1.0
 VALUE_KEYS = ("selected", "choices", "rating", "number", "ranker")  # keys of a control's value
@@ -153,7 +154,10 @@ def _from_annotations(rows: list[Row]) -> list[Row] | None:
 
 
 def _controls(rows: list[Row]) -> set[str]:
-    """Columns that hold controls: a control's value in all rows that hold any, or a side's name."""
+    """Columns that hold controls: a control's value in all rows that hold any, a side's name, or,
+    where tasks have several annotations, numbers."""
+    ids = [row.get("id") for _, row in rows if row.get("id") not in (None, "")]
+    several = len({*map(str, ids)}) < len(ids)
     controls = set()
     for name in rows[0][1]:
         values = [row.get(name) for _, row in rows]
@@ -164,7 +168,8 @@ def _controls(rows: list[Row]) -> set[str]:
         are_values = all(
             isinstance(value, list) and _is_control_value(value[0]) for value in parsed
         )
-        if are_values or all(_names_a_side(name, value, rows[0][1]) for value in parsed):
+        numbers = several and not is_bookkeeping(name) and all(map(is_number, values))
+        if are_values or numbers or all(_names_a_side(name, v, rows[0][1]) for v in parsed):
             controls.add(name)
     return controls
 

@@ -10,21 +10,39 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from lens.core.errors import LensError
-from lens.data.annotations.answers import STRONGEST, find_verdict, position, rating, sign, words
+from lens.data.annotations.answers import (
+    FILLER_WORDS,
+    STRONGEST,
+    find_verdict,
+    position,
+    rating,
+    sign,
+    words,
+)
 from lens.data.reading.sided.ambiguous import OTHER_ENDS, scale_readings
 from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row
 from lens.data.texts.cells import is_unjudged
 from lens.data.texts.cures import either
-from lens.data.texts.names import ENDS, WORSE
+from lens.data.texts.names import ENDS
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
 TURNED = "worse"  # the name of a question, if given, that asks which answer is worse
-# Words of a name with which naming an answer, or a higher rating, may well mean the worse one.
-FAULTS = WORSE | {"harmful", "toxic", "unsafe", "offensive", "wrong", "incorrect", "biased"}
-FAULTS |= {"least", "disliked", "harm", "harmfulness", "toxicity", "risk", "danger", "severity"}
-FAULTS |= {"error", "errors", "mistake", "mistakes", "bias", "loss", "perplexity", "rudeness"}
-FAULTS |= {"hallucination", "hallucinations", "violation", "violations", "problems", "issues"}
+# How words of a name begin with which naming an answer, or a higher rating, may mean the worse one.
+FAULT = re.compile(
+    "worse|worst|bad|los[est]|reject|less$|least|fewe|not$|un(safe|help|true|fair|clear)|dislike"
+    "|in(accura|correct|appropr|coher)|harm(?!less)|toxi|offens|wrong|bias|hate|risk|danger|severi"
+    "|err(?!a)|mistake|perplex|rude|hallucin|violat|problem|issue|flaw|fault|mislead|verbos|repeti"
+    "|longe|shorte|lie|lying|spam|refus|evasive|sycophan|confus|cost|slow|latency"
+)
+# What a name asks for with "which" or "more" leaves no doubt if one of these words is there.
+GOODNESS = re.compile(
+    "better|best|prefer|like|good|help|useful|accura|correct|quality|win|truth|honest|harmless|safe"
+    "|clear|relevan|choose|choice|chosen|pick|select|polite|kind|natural|fluent|coheren"
+)
+ASKS = {"which", "more", "most", "who"}
+NEUTRAL = ASKS | FILLER_WORDS | {"is", "are", "of", "do", "does", "you", "would", "one", "to"}
+NEUTRAL |= {"a", "b", "two", "these", "overall", "user", "your"}
 DIRECTIONS = {"higher": "rating", "lower": "rank"}
 Answers = list[tuple[str, object]]  # name or id, text
 Margins = dict[tuple[int, int], float]  # (first, second) answer: steps by which the first is better
@@ -60,13 +78,13 @@ def choose(rows: list[Row], answers: list[Answers], user_names: set[str]) -> dic
     comparing = [name for name in names if _compares(rows, answers, name)]
     preferred = [name for name in comparing if str(name).casefold() in PREFERRED]
     decides = (preferred or comparing)[:1] if 1 in (len(preferred), len(comparing)) else []
-    if decides and (decides[0] in user_names or not _asks_for_worse(decides[0])):
+    if decides and (decides[0] in user_names or not may_ask_for_worse(decides[0])):
         return {decides[0]: None}
     if comparing:
         readings: dict[str, dict[str, str]] = {}
         for name in decides or comparing:
             readings[f"`{name}` names the better answer"] = {"preference": name}
-            if _asks_for_worse(name):
+            if may_ask_for_worse(name):
                 readings[f"`{name}` names the worse one"] = {TURNED: name}
         raise LensError(
             f"{where}: annotators answered {quoted(decides or comparing)}, and "
@@ -97,8 +115,14 @@ def choose(rows: list[Row], answers: list[Answers], user_names: set[str]) -> dic
     )
 
 
-def _asks_for_worse(name: str) -> bool:
-    return bool(FAULTS & {*words(name)})
+def may_ask_for_worse(name: str) -> bool:
+    """Whether the answer that a question names, or rates higher, may be the worse one: its name has
+    a word for a fault, or asks which answer is more of something that need not be good."""
+    said = [word.strip("?!.,:()") for word in words(name)]
+    if any(map(FAULT.match, said)):
+        return True
+    unknown = bool(ASKS & {*said}) and bool({*said} - NEUTRAL)
+    return unknown and not any(map(GOODNESS.match, said))
 
 
 def _ratings(
@@ -116,14 +140,18 @@ def _ratings(
     for kind in [kind for kind in (("rating",), ("rank",)) if user_names & {*full.get(kind, ())}]:
         return full[kind]
     if len(full) > 1 and ("rating",) not in full:
-        readings = {f"by {quoted(family)}": _called("rating", family) for family in full.values()}
+        readings = {
+            f"by {quoted(family)}": _called("rating", family, answers[0])
+            for family in full.values()
+        }
         raise LensError(
             f"{where}: annotators rated answers in more than one way. {either(where, readings)}"
         )
     questions = full.get(("rating",)) or next(iter(full.values()), None)
-    if questions and any(map(_asks_for_worse, questions)):
+    if questions and any(map(may_ask_for_worse, questions)):
         readings = {
-            f"{how} is better": _called(role, questions) for how, role in DIRECTIONS.items()
+            f"{how} is better": _called(role, questions, answers[0])
+            for how, role in DIRECTIONS.items()
         }
         raise LensError(
             f"{where}: {quoted(questions)} rate the answers, with higher or with lower as the "
@@ -132,9 +160,9 @@ def _ratings(
     return questions
 
 
-def _called(role: str, questions: dict[str, int | None]) -> dict[str, str]:
-    """Names for questions by the answers that they rate: `rating_1` is about the first."""
-    return {f"{role}_{(at or 0) + 1}": name for name, at in questions.items()}
+def _called(role: str, questions: dict[str, int | None], answers: Answers) -> dict[str, str]:
+    """Names for questions by the answers that they rate: `rating_response_a`."""
+    return {f"{role}_{answers[at or 0][0]}": name for name, at in questions.items()}
 
 
 def worth_of(name: str, value: object) -> float | None:
