@@ -2,7 +2,10 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+
+import pandas as pd
 
 from lens.core.errors import printable
 from lens.data.beware import (
@@ -25,6 +28,9 @@ from lens.data.texts.cures import keeping_columns
 
 FEW_PAIRS = 50
 LARGE_SHARE = 0.2
+MARK = re.compile(
+    r"<\|[^\s|<>]+\|>|<extra_id_\d+>|<(?:start|end)_of_turn>|\[/?INST\]|<[A-Z]+_TOKEN>"
+)
 
 
 @dataclass
@@ -37,7 +43,8 @@ class DataCheck:
     stand elsewhere the other way round; in `longer_answer_wins` equal lengths count 1/2.
     `first_answer_wins` is None where sides are not known; `labels` counts pairs with a label below
     1 (`graded`) and those of 1/2 (`ties`), None where all are 1. In `prompt_repeated` pairs both
-    answers begin with what is asked. `ties_kept` says whether ties are among the pairs.
+    answers begin with what is asked; `marks_left` counts pairs with a mark of a chat template that
+    was not read as one. `ties_kept` says whether ties are among the pairs.
     """
 
     form: FormReport
@@ -61,6 +68,7 @@ class DataCheck:
     labels: dict[str, int] | None
     ties_kept: bool
     prompt_repeated: int = 0
+    marks_left: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict:
         return {**asdict(self), "warnings": warnings(self)}
@@ -121,8 +129,15 @@ def check_data(
         },
         first_answer_wins=first_answer_wins(table),
         labels=label_counts(all_pairs),
+        marks_left=_marks_left(table),
         prompt_repeated=sum(map(_repeats, messages, table["chosen"], table["rejected"])),
     )
+
+
+def _marks_left(table: pd.DataFrame) -> dict[str, int]:
+    """{mark: the pairs whose texts hold it}, the most frequent ones first."""
+    texts = table["prompt"] + table["chosen"] + table["rejected"]
+    return dict(Counter(mark for text in texts for mark in {*MARK.findall(text)}).most_common(3))
 
 
 def _repeats(messages: list[dict], *answers: str) -> bool:
@@ -163,6 +178,11 @@ def warnings(check: DataCheck) -> list[str]:
         texts.append(
             f"In {check.prompt_repeated:,} pairs both answers begin with the text of the prompt, "
             "and are read as they stand. If it is not part of the answers, cut it off."
+        )
+    if any(count > check.pairs / 2 for count in check.marks_left.values()):
+        texts.append(
+            f"Texts hold marks of a chat template that is not known ({', '.join(check.marks_left)})"
+            " and are read as they stand. Remove the marks, or write messages with roles."
         )
     texts += [check.form.overruled] if check.form.overruled else []
     if warning := unused_warning([*check.form.telling, *check.form.inside]):

@@ -42,10 +42,12 @@ from lens.data.texts.cures import (
     look_command,
     placeholders,
     scored_below,
+    trying,
 )
 from lens.data.texts.names import is_rank, names_of
 from lens.data.texts.turns import InvalidRowError
 
+ROWS_TRIED = 1000  # with the commands that a refusal prints
 __all__ = ["RULES", "FormReport", "compare", "find_form", "to_pairs", "winning_side"]
 
 
@@ -66,7 +68,11 @@ def to_pairs(
     """
     if pair_rule not in RULES:
         raise LensError(f"no rule {pair_rule!r} for making pairs. Use one of {list(RULES)}.")
-    with keeping_columns(columns or {}):
+    first = rows[:ROWS_TRIED]
+    with (
+        keeping_columns(columns or {}),
+        trying(lambda named: _to_pairs(first, pair_rule, named, graded=True)),
+    ):
         return _to_pairs(rows, pair_rule, columns, graded)
 
 

@@ -2,10 +2,11 @@
 
 from lens.core.errors import LensError
 from lens.data.annotations.answers import answer_columns, listed_answers
-from lens.data.annotations.questions import Question, may_ask_for_worse
+from lens.data.annotations.questions import Question
 from lens.data.sources import Row
 from lens.data.texts.cells import graded
 from lens.data.texts.cures import either
+from lens.data.texts.faults import may_ask_for_worse
 from lens.data.texts.names import TEXTS, Names
 
 

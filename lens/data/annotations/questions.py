@@ -11,7 +11,6 @@ from itertools import combinations
 
 from lens.core.errors import LensError
 from lens.data.annotations.answers import (
-    FILLER_WORDS,
     STRONGEST,
     find_verdict,
     position,
@@ -24,25 +23,11 @@ from lens.data.reading.sided.words import quoted
 from lens.data.sources import Row
 from lens.data.texts.cells import is_unjudged
 from lens.data.texts.cures import either
+from lens.data.texts.faults import may_ask_for_worse
 from lens.data.texts.names import ENDS
 
 PREFERRED = ("preference", "winner", "preferred", "choice", "better", "label")
 TURNED = "worse"  # the name of a question, if given, that asks which answer is worse
-# How words of a name begin with which naming an answer, or a higher rating, may mean the worse one.
-FAULT = re.compile(
-    "worse|worst|bad|los[est]|reject|less$|least|fewe|not$|un(safe|help|true|fair|clear)|dislike"
-    "|in(accura|correct|appropr|coher)|harm(?!less)|toxi|offens|wrong|bias|hate|risk|danger|severi"
-    "|err(?!a)|mistake|perplex|rude|hallucin|violat|problem|issue|flaw|fault|mislead|verbos|repeti"
-    "|longe|shorte|lie|lying|spam|refus|evasive|sycophan|confus|cost|slow|latency"
-)
-# What a name asks for with "which" or "more" leaves no doubt if one of these words is there.
-GOODNESS = re.compile(
-    "better|best|prefer|like|good|help|useful|accura|correct|quality|win|truth|honest|harmless|safe"
-    "|clear|relevan|choose|choice|chosen|pick|select|polite|kind|natural|fluent|coheren"
-)
-ASKS = {"which", "more", "most", "who"}
-NEUTRAL = ASKS | FILLER_WORDS | {"is", "are", "of", "do", "does", "you", "would", "one", "to"}
-NEUTRAL |= {"a", "b", "two", "these", "overall", "user", "your"}
 DIRECTIONS = {"higher": "rating", "lower": "rank"}
 Answers = list[tuple[str, object]]  # name or id, text
 Margins = dict[tuple[int, int], float]  # (first, second) answer: steps by which the first is better
@@ -113,16 +98,6 @@ def choose(rows: list[Row], answers: list[Answers], user_names: set[str]) -> dic
         + OTHER_ENDS * any("_is_" in role for columns in numbers.values() for role in columns)
         + either(where, numbers)
     )
-
-
-def may_ask_for_worse(name: str) -> bool:
-    """Whether the answer that a question names, or rates higher, may be the worse one: its name has
-    a word for a fault, or asks which answer is more of something that need not be good."""
-    said = [word.strip("?!.,:()") for word in words(name)]
-    if any(map(FAULT.match, said)):
-        return True
-    unknown = bool(ASKS & {*said}) and bool({*said} - NEUTRAL)
-    return unknown and not any(map(GOODNESS.match, said))
 
 
 def _ratings(

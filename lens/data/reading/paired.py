@@ -3,7 +3,7 @@
 from lens.core.errors import LensError
 from lens.data.reading.naming import name_answers, require_no_other_pair
 from lens.data.texts.cures import either
-from lens.data.texts.names import GOOD_BAD, STEMS, TEXTS, Names
+from lens.data.texts.names import GOOD_BAD, NO_ANSWER, STEMS, TEXTS, Names, words_of
 
 REJECTED: tuple[str, ...] = (
     "rejected_response",
@@ -12,20 +12,7 @@ REJECTED: tuple[str, ...] = (
     "rejected_output",
 )
 REJECTED += ("rejected_answer", "rejected_completion", "rejected", "rejected_responses")
-PLURALS = (("s", "s"), ("", "s"))
 REJECTED_PARTNERS = ("messages", "conversations", *TEXTS)
-
-
-def _spellings(good: str, bad: str) -> list[tuple[str, str]]:
-    """What two columns may be called that hold the better and the worse of something."""
-    pairs = [(good, bad)]
-    for stem in sorted(STEMS):
-        pairs += [(f"{good}_{stem}", f"{bad}_{stem}"), (f"{stem}_{good}", f"{stem}_{bad}")]
-        pairs += [(f"{good}_{stem}{n}", f"{bad}_{stem}{m}") for n, m in PLURALS]
-    return pairs
-
-
-SPELLINGS = [pair for two in GOOD_BAD for pair in _spellings(*two)]
 
 
 def pair_columns(names: Names, where: str) -> dict[str, str] | None:
@@ -35,9 +22,7 @@ def pair_columns(names: Names, where: str) -> dict[str, str] | None:
         require_no_other_pair(names, both, where)
         named = name_answers(names, both, where)
         return None if named else {"chosen": both[0], "rejected": both[1]}
-    known = names.known
-    pairs = [(known[a], known[b]) for a, b in SPELLINGS if a in known and b in known]
-    pairs = [pair for pair in pairs if names.is_text(pair[0]) and names.is_text(pair[1])]
+    pairs = _named_alike(names)
     rejected = names.first(REJECTED)
     partners = [name for name in names.all(REJECTED_PARTNERS) if name != rejected]
     if not pairs and rejected and names.is_text(rejected):
@@ -49,3 +34,26 @@ def pair_columns(names: Names, where: str) -> dict[str, str] | None:
             f"{where}: more than one pair of columns may be the answers. {either(where, readings)}"
         )
     return dict(zip(("chosen", "rejected"), pairs[0], strict=True)) if pairs else None
+
+
+def _named_alike(names: Names) -> list[tuple[str, str]]:
+    """Columns of texts whose names differ in one of GOOD_BAD alone, be it that the second one is in
+    the plural, and else hold a word for an answer or nothing."""
+    keys = {f"_{'_'.join(words_of(known))}_": name for known, name in names.known.items()}
+    alike = [
+        (name, partner)
+        for good, bad in GOOD_BAD
+        for key, name in keys.items()
+        if f"_{good}_" in key and _is_answer(key.replace(f"_{good}_", "_", 1))
+        for other in [key.replace(f"_{good}_", f"_{bad}_", 1)]
+        if (partner := keys.get(other) or keys.get(f"{other[:-1]}s_"))
+    ]
+    return [pair for pair in alike if names.is_text(pair[0]) and names.is_text(pair[1])]
+
+
+def _is_answer(rest: str) -> bool:
+    """Whether the rest of a name has a word for an answer and none for what is no text, or is
+    empty."""
+    words = {*rest.split("_")} - {""}
+    answer = not words or bool(STEMS & {word.removesuffix("s") for word in words})
+    return answer and not words & NO_ANSWER

@@ -141,13 +141,13 @@ def graded_columns(names: Names, taken: set[str], pair: tuple[str, str]) -> dict
         _require_none_below(names, share, 0.5, pair, "first_share")
         return {"share": share}
     strength = next(
-        (columns[known_name] for known_name in (*STRENGTHS, "label") if known_name in columns), None
+        (columns[known_name] for known_name in (*STRENGTHS, *LABELS) if known_name in columns), None
     )
     if strength is None or not names.is_numeric(strength):
         return {}
     if any((number(value, "") or 0) < 0 for value in names.values(strength)):
         _require_none_below(names, strength, 0, pair, "margin")
-    elif strength == columns.get("label"):
+    elif strength not in map(columns.get, STRENGTHS):
         return {}
     scale = {"scale": columns["scale"]} if "scale" in columns else {}
     return {"strength": strength} | scale

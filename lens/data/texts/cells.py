@@ -21,6 +21,9 @@ TOKEN = re.compile(
 WRITTEN = re.compile(r"(?P<number>-?\d+(?:[.,]\d+)?)\s*(?:%|stars?|points?|/\s*(?:5|7|10|100))?")
 SCALE = re.compile(r"^-?[\d.,]+\s*(%|/\s*\d+)$")
 DECIMAL = re.compile(r"-?(?:\d+,\d{1,2}|0,\d+)")  # no comma between thousands
+# As spreadsheets write truth values, in English, German, French, Spanish, Italian, Dutch.
+TRUE = {"true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar"}
+FALSE = {"false", "falsch", "faux", "falso", "onwaar"}
 # Words that rate an answer, a line for each worth, from the worst on.
 _DEGREES = """terrible awful horrible verybad verypoor
 bad poor
@@ -42,9 +45,16 @@ _TIES = {"tie", "tied", "=", "draw", "both", "neither", "neutral", "a=b", "b=a",
 _TIES |= {"[[a=b]]", "[[b=a]]", "[[tie]]"}
 _TIES |= {"nopreference", "nodifference", "nowinner", "neitherisbetter", "noclearwinner"}
 _TIES |= {
-    f"{much}{word}" for much in ("", "the", "about", "aboutthe", "roughly") for word in _ALIKE
+    f"{who}{about}{the}{word}"
+    for who in ("", "both", "bothare", "theyare")
+    for about in ("", "about", "roughly")
+    for the in ("", "the")
+    for word in _ALIKE
 }
-_TIES |= {f"{how}{word}" for how in ("botharethe", "bothare", "theyarethe") for word in _ALIKE}
+_TIES |= {"unentschieden", "gleich", "gleichgut", "gleichschlecht", "gleichwertig", "beide"}
+_TIES |= {"beidegleich", "beidegleichgut", "égalité", "egalité", "egalite", "exaequo", "pareil"}
+_TIES |= {"empate", "igual", "iguales", "ambos", "ambas", "pareggio", "parità", "uguale", "uguali"}
+_TIES |= {"entrambi", "entrambe", "gelijk", "gelijkspel", "remis"}
 _TIES |= {
     f"{both}{how}{worth}"
     for both in ("", "tie", "both", "tieboth", "tiebothare", "bothare", "theyareboth", "neitheris")
@@ -190,7 +200,7 @@ def number(value: Any, what: str) -> float | None:
     it), None where there is none; NaN is none."""
     if isinstance(value, str):
         word = value.strip().casefold()
-        value = {"true": 1, "false": 0}.get(word, None if word in UNRATED else value)
+        value = 1 if word in TRUE else 0 if word in FALSE else None if word in UNRATED else value
         if (written := WRITTEN.fullmatch(word)) and (
             "," not in written["number"] or DECIMAL.fullmatch(written["number"])
         ):

@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path, PurePath
@@ -15,6 +15,11 @@ STDIN = "standard input"
 ROW_NUMBER = re.compile(r"(?:.*?, )?row (?P<number>\d+)", re.DOTALL)
 _user_columns: ContextVar[dict[str, str] | None] = ContextVar(
     "columns that were named", default=None
+)
+# What reads rows with columns; inside, the readings that refusals offer.
+_reader: ContextVar[Callable | None] = ContextVar("what tries commands", default=None)
+_refused: ContextVar[list[dict[str, dict[str, str]]] | None] = ContextVar(
+    "readings that a tried command was refused with", default=None
 )
 
 
@@ -108,8 +113,51 @@ def either(where: str, readings: dict[str, dict[str, str]]) -> str:
     data take the same --columns); without any, the command that shows the row."""
     if not readings:
         return look_command(where)
-    commands = [f"{meaning}: {command(where, columns)}" for meaning, columns in readings.items()]
-    return "Say which (any command that reads data takes --columns). " + " -- ".join(commands)
+    tried = _tried(where, {m: _with_user_columns(columns) for m, columns in readings.items()})
+    meanings = [f"{m}: {command(where, columns, renamed=False)}" for m, columns in tried.items()]
+    return "Say which (any command that reads data takes --columns). " + " -- ".join(meanings)
+
+
+@contextmanager
+def trying(read: Callable[[dict[str, str]], object]) -> Iterator[None]:
+    """Commands printed inside are tried with `read`, which takes columns: those that lead to other
+    commands give way to these, and those that lead nowhere are left out where others lead on."""
+    if _refused.get() is not None:
+        yield
+        return
+    token = _reader.set(read)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
+
+
+def _tried(where: str, readings: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    read, refused = _reader.get(), _refused.get()
+    if refused is not None:
+        refused.append(readings)
+    if read is None or refused is not None:
+        return readings
+    leads: dict[str, dict[str, str]] = {}
+    for meaning, columns in readings.items():
+        inner: list[dict[str, dict[str, str]]] = []
+        tokens = _user_columns.set(columns), _refused.set(inner)
+        try:
+            read(columns)
+            leads[meaning] = columns
+        except LensError as error:
+            further = {
+                f"{meaning}, {m}": more
+                for m, more in (inner[-1] if inner else {}).items()
+                if {*columns.values()} <= {*more.values()}
+            }
+            leads |= further
+            if not further and not str(error).startswith(where):
+                leads[meaning] = columns
+        finally:
+            _user_columns.reset(tokens[0])
+            _refused.reset(tokens[1])
+    return leads or readings
 
 
 def look_command(where: str) -> str:
@@ -146,6 +194,14 @@ def rewrite_command(where: str, change: str, keep: str = "") -> str:
         f"print(*[json.dumps({change}) for _, row in {rows}{condition}], sep=chr(10))"
     )
     return f"python -c {shlex.quote(code)} {in_file} > {out}".removesuffix("  > ")
+
+
+def as_tie(where: str, column: str, value: object) -> str:
+    """The command that writes "tie" for a label's value in all rows."""
+    name = json.dumps((_user_columns.get() or {}).get(column) or column, ensure_ascii=False)
+    return rewrite_command(
+        where, f'row | {{{name}: "tie"}} if row.get({name}) == {value!r} else row'
+    )
 
 
 def _rows_of(source: str) -> tuple[str, str]:

@@ -43,9 +43,17 @@ PROMPTS: Words = (
 )
 PROMPTS += ("user_message", "user_query", "problem", "post", "request", "input", "context")
 PROMPTS += ("history", "conversations", "conversation", "messages", "dialogue", "dialog")
-PROMPTS += ("human", "task", "anchor", "contents")
+PROMPTS += ("human", "task", "anchor", "contents", "chat")
 PROMPTS += CONTEXTS[1:]
-DIALOGUES: Words = ("messages", "conversations", "conversation", "dialogue", "dialog", "contents")
+DIALOGUES: Words = (
+    "messages",
+    "conversations",
+    "conversation",
+    "dialogue",
+    "dialog",
+    "contents",
+    "chat",
+)
 ALTERNATIVES: Words = PROMPTS[
     : PROMPTS.index("history") + 1
 ]  # that could well be (part of) the prompt
@@ -98,7 +106,8 @@ LABELS += ("better_response_id", "preference_strength", "overall_preference")
 LABELS += ("first_is_better", "second_is_better", "first_share", "second_share", "verdict")
 LABELS += ("preferred_response", "better_response", "best_response", "human_preference")
 LABELS += ("human_label", "preference_label", "selected", "chosen", "vote", "best", "judgement")
-LABELS += ("judgment", "safer_response_id")
+LABELS += ("judgment", "safer_response_id", "best_model", "better_model", "winning_model")
+LABELS += ("winner_model", "preferred_model")
 # What may grade two answers where no label does; which sign means what has to be told.
 GRADES: Words = (
     "margin",
@@ -119,7 +128,6 @@ ENDS = re.compile(
 LONGEST_NAME = 60  # characters
 # What names the worse answer, or may do so.
 LOST = {"loser", "worse", "worst", "rejected", "loses", "lost"}
-WORSE = LOST | {"loss", "bad"}
 GOOD_BAD: Twos = (
     ("chosen", "rejected"),
     ("preferred", "non_preferred"),
@@ -136,7 +144,7 @@ NO_ANSWER = {"name", "id", "score", "rating", "source", "tokens", "url", "length
 NO_ANSWER |= {"quotes", "rationale", "reason", "type", "category", "reward", "label", "winner"}
 NO_ANSWER |= {"sha", "sha256", "md5", "hash", "checksum"}
 SCORED = {"score", "rating", "reward", "grade", "points", "votes", "quality", "rank"}
-SCORED |= {"helpfulness", "elo"}
+SCORED |= {"helpfulness", "elo", "stars"}
 SIDE_ENDS: Twos = (
     ("a", "b"),
     ("0", "1"),
@@ -200,7 +208,8 @@ def column_named(row: dict, value: object, excluded: Iterable[str]) -> str | Non
 def _without_stem(name: object) -> tuple[str, ...]:
     """The words of `gpt4_response` or `response_gpt4` besides the one for an answer."""
     words = words_of(name)
-    return tuple(word for word in words if word not in STEMS) if STEMS & {*words} else ()
+    rest = tuple(word for word in words if word.removesuffix("s") not in STEMS)
+    return rest if len(rest) < len(words) else ()
 
 
 def is_rank(name: object) -> bool:

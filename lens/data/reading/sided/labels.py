@@ -3,6 +3,7 @@
 A label's direction is never guessed: where two meanings are possible, the row is refused.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from lens.data.reading.sided.ambiguous import (
 )
 from lens.data.reading.sided.words import NO, YES, ends_of, named_side, not_a_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
-from lens.data.texts.cures import either
+from lens.data.texts.cures import as_tie, either
+from lens.data.texts.faults import may_ask_for_worse
 from lens.data.texts.names import ENDS, LISTS, Names, canonical, column_named, names_of, text_of
 
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
@@ -79,7 +81,11 @@ def labelled(
 
     def _cure(row: dict, where: str) -> str:
         others = offered.labels(names_of([(where, row)]), columns, label)
-        return f" Fix the label{', or name another:' if others else '.'} {either(where, others)}"
+        if others:
+            return f" Fix the label, or name another: {either(where, others)}"
+        ends = ", ".join(json.dumps(column, ensure_ascii=False) for column in columns)
+        tie = as_tie(where, label, row[label])
+        return f' Fix the label. To write "tie" (or {ends}, "skipped") for it: {tie}'
 
     description = (
         description or f"`{label}` says which of `{columns[0]}` and `{columns[1]}` is preferred"
@@ -97,8 +103,12 @@ def read_label(names: Names, columns: tuple[str, str], label: str, where: str) -
     true_false = all(word_of(value) in YES | NO for value in values)
     true_false = true_false and not all(map(_is_plain_number, values))
     if not (true_false or all(map(_is_plain_number, values))):
+        side_of = by_name(names, columns, _numbered_from_0_or_1(columns, values))
+        word = _shared_word(values)
         return labelled(
-            columns, label, by_name(names, columns, _numbered_from_0_or_1(columns, values))
+            columns,
+            label,
+            lambda v, row: side_of(v, row) or side_of(str(v).strip().removeprefix(word), row),
         )
     if not values and not names.is_empty(label):
         return labelled(columns, label, lambda value, _: (None, None) if is_tie(value) else None)
@@ -257,6 +267,15 @@ def _require_counts(
         f"{where}: `{label}` (such as {values[0]!s:.40}) may be a number for each answer or what "
         f"each of two annotators said. {either(where, readings)}"
     )
+
+
+def _shared_word(values: list) -> str:
+    """The word with which all labels begin, such as "Antwort" of "Antwort A" and "Antwort B"."""
+    parts = [str(value).strip().partition(" ") for value in values]
+    first = {word for word, _, _ in parts}
+    ends = {end for _, _, end in parts}
+    shared = len(first) == 1 and len(ends) == 2 and "" not in ends
+    return first.pop() if shared and not may_ask_for_worse(parts[0][0]) else ""
 
 
 def _side_of_shares(value: object) -> tuple | None:

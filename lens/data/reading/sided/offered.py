@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from lens.core.errors import LensError
-from lens.data.reading.sided.words import ends_of, named_side, swapped
+from lens.data.reading.sided.words import differing_parts, ends_of, named_side
 from lens.data.reading.unused import is_bookkeeping
 from lens.data.texts.cells import graded, is_number, listed
-from lens.data.texts.names import LABELS, PROMPTS, WORSE, Names, text_of, words_of
+from lens.data.texts.faults import may_ask_for_worse
+from lens.data.texts.names import LABELS, PROMPTS, Names, text_of, words_of
 
 Readings = dict[str, dict[str, str]]
 MAX_READINGS = 4  # readings that a refusal prints
@@ -63,8 +64,13 @@ def _holds_more(value: object) -> bool:
 
 
 def _label(name: str, names: Names, words: set[str]) -> Readings:
-    if not WORSE & {*words_of(name)}:
+    if not may_ask_for_worse(name):
         return {f"`{name}` says which is better": {"winner": name}}
+    if not words <= {"0", "1", "2", "0.0", "1.0", "2.0", "true", "false"}:
+        return {
+            f"`{name}` names the {how} answer": {role: name}
+            for how, role in (("better", "winner"), ("worse", "worse"))
+        }
     if not names.is_numeric(name) and not words <= {"true", "false"}:
         return {}
     return {
@@ -74,14 +80,26 @@ def _label(name: str, names: Names, words: set[str]) -> Readings:
 
 
 def _values_of_sides(names: Names, sides: tuple[str, str], free: list[str]) -> Readings:
-    ends, by_words, readings = ends_of(sides, names), {words_of(name): name for name in free}, {}
-    for words, one in by_words.items():
-        for at in [at for at, word in enumerate(words) if word == ends[0]]:
-            other = by_words.get(swapped(words, at, ends[1]))
-            if other and names.is_numeric(one) and names.is_numeric(other):
-                for direction, kind in (("higher", "score"), ("lower", "rank")):
-                    columns = {f"{kind}_{ends[0]}": one, f"{kind}_{ends[1]}": other}
-                    readings[f"{direction} is better in `{one}` and `{other}`"] = columns
+    """Two columns of numbers that are called after the two answers, or end as they do."""
+    one_side, other_side = (words_of(name) for name in differing_parts(sides))
+    alone = {*one_side} - {*other_side}, {*other_side} - {*one_side}
+    ends = ends_of(sides, names)
+    ends = ends if all(ends) else ["first", "second"]
+    numeric = [name for name in free if names.is_numeric(name)]
+    stems = [
+        {
+            tuple(word for word in words_of(name) if word not in own): name
+            for name in numeric
+            if own and own <= {*words_of(name)}
+        }
+        for own in alone
+    ]
+    readings = {}
+    for stem in [stem for stem in stems[0] if stem in stems[1]]:
+        one, other = stems[0][stem], stems[1][stem]
+        for direction, kind in (("higher", "score"), ("lower", "rank")):
+            columns = {f"{kind}_{ends[0]}": one, f"{kind}_{ends[1]}": other}
+            readings[f"{direction} is better in `{one}` and `{other}`"] = columns
     return readings
 
 
@@ -154,11 +172,21 @@ def answers(names: Names, prompt: str | None) -> Readings:
         return {}
     one, two = columns[:2]
     compared = lead | {"first": one, "second": two}
-    readings = {meaning: compared | by for meaning, by in labels(names, (one, two)).items()}
+    readings = {
+        meaning: compared | {_as_first_or_second(role, names, (one, two)): by[role] for role in by}
+        for meaning, by in labels(names, (one, two)).items()
+    }
     for better, worse in ((one, two), (two, one)):
         meaning = f"`{better}` is better than `{worse}` in all rows"
         readings[meaning] = lead | {"chosen": better, "rejected": worse}
     return readings
+
+
+def _as_first_or_second(role: str, names: Names, sides: tuple[str, str]) -> str:
+    """`score_gpt` as `score_first`, once the answers are called so."""
+    kind, _, end = role.partition("_")
+    ends = ends_of(sides, names)
+    return f"{kind}_{('first', 'second')[ends.index(end)]}" if end and end in ends else role
 
 
 def _free(names: Names, used: Iterable[str]) -> list[str]:

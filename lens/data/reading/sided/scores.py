@@ -5,7 +5,7 @@ from lens.data.reading.sided.labels import Judged, Sides
 from lens.data.reading.sided.words import ends_of, quoted, swapped
 from lens.data.texts.cells import graded, in_words, is_number, number
 from lens.data.texts.cures import either
-from lens.data.texts.names import SCORED, STEMS, Names, canonical, tokens_of, words_of
+from lens.data.texts.names import SCORED, STEMS, Names, canonical, words_of
 
 # Words beside a score's own name that leave higher as the better.
 OF_SCORES = STEMS | {"overall", "mean", "average", "avg", "total", "final", "model", "human"}
@@ -63,7 +63,7 @@ def side_scores(names: Names, columns: tuple[str, str], where: str) -> Sides | N
         return (None if gap == 0 else 0 if gap > 0 else 1), strength
 
     cells, tied = [value for name in judges for value in names.values(name)], names.first(TIED)
-    votes = "votes" in tokens_of(canonical(judges[0])) and all(map(is_number, cells))
+    votes = "votes" in words_of(judges[0]) and all(map(is_number, cells))
     votes = votes and all((number(value, "") or 0) >= 0 for value in cells)
     better = "lower" if ranked else "higher"
     description = f"{quoted(judges)} say which is better, {better} is better{in_words(cells)}"

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 
 from lens.core.errors import LensError
-from lens.data.texts.cells import is_tie
+from lens.data.texts.cells import FALSE, TRUE, is_tie
 from lens.data.texts.names import Names, canonical, tokens_of
 
-YES, NO = {"true", "yes", "win", "won", "1"}, {"false", "no", "loss", "lose", "lost", "0"}
+YES = {"true", "yes", "win", "won", "1", "ja", "oui", "sí", "si", "sì", "sim"}
+NO = {"false", "no", "loss", "lose", "lost", "0", "nein", "non", "nee", "não"}
 WORDS = [{"a", "left", "first", "one", "l"}, {"b", "right", "second", "two", "r"}]
 NOUNS = "model|response|answer|assistant|option|completion|output|candidate|system|choice|side"
 SIDE = "[ab012lr]|left|right|first|second|one|two"
@@ -85,6 +86,7 @@ def winning_side(value: object, sides: tuple[str, str], what: str) -> int | None
 
 def word_of(value: object) -> str:
     word = re.sub(r"[\s_.-]+(?=\D)|(?<=\D)[\s_-]+", "", str(value).strip().casefold())
+    word = "true" if word in TRUE else "false" if word in FALSE else word
     return re.sub(r"^(\d)\.0$", r"\1", word)  # whole numbers beside empty cells become floats
 
 
