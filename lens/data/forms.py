@@ -209,7 +209,7 @@ def _from_labels(rows: list[Row], reading: Reading, rule: str, report: FormRepor
         else:
             parts, both = reading.texts(row, where)
             pair = _pair(row, parts, both[winner or 0], both[1 - (winner or 0)])
-            pair |= {"side": ("first", "second")[winner or 0]}
+            pair |= {"side": sides.shown(winner, row)}
             known = of_strength(strength, sides.scale) | graded(row, reading.grades, where)
             pair |= {"tie": True} if winner is None else known
             report.ties += "tie" in pair

@@ -27,6 +27,7 @@ JSON_LINES = (".jsonl", ".jsonl.gz")
 SUFFIXES = (*JSON_LINES, ".json", ".parquet", ".csv", ".tsv")
 UNPACKED = {"gz": "gzip -dc", "zst": "zstd -dc", "bz2": "bzip2 -dc", "xz": "xz -dc"}
 UNPACKED |= {"zip": "unzip -p"}
+TO_PARQUET = "import datasets as d, sys; d.Dataset.from_file(sys.argv[1]).to_parquet(sys.argv[2])"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -78,10 +79,15 @@ def _file_rows(path: Path) -> list[Row]:
 def _other_type(name: str) -> str:
     """The command that makes one of the types that are read of a file of another one."""
     stem, _, ending = name.rpartition(".")
+    if ending == "zip" and not stem.lower().endswith(SUFFIXES):
+        return f"Unpack it: unzip {shlex.quote(name)}"
     if ending in UNPACKED:
         return f"Unpack it: {UNPACKED[ending]} {shlex.quote(name)} > {shlex.quote(stem)}"
     if ending in ("ndjson", "jsonlines", "txt"):
         return f"If it holds JSON lines: cp {shlex.quote(name)} {shlex.quote(f'{stem}.jsonl')}"
+    if ending == "arrow":
+        new = shlex.quote(f"{stem}.parquet")
+        return f"From Arrow: python -c {shlex.quote(TO_PARQUET)} {shlex.quote(name)} {new}"
     if not ending.startswith(("xls", "ods")):
         return ""
     code = "import pandas, sys; pandas.read_excel(sys.argv[1]).to_csv(sys.argv[2], index=False)"

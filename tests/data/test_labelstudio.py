@@ -291,7 +291,11 @@ def test_a_scale_about_both_answers_is_read_by_its_ends(ends, better):
     pairs, report = read(*rows, columns={ends: "scale"}, graded=True)
     assert [pair["chosen"] for _, pair in pairs] == [better, {BAD: GOOD, GOOD: BAD}[better]]
     assert [pair["strength"] for _, pair in pairs] == pytest.approx([1.0, 2.0])
-    assert (pairs[0][1]["scale"], pairs[0][1]["votes_tied"], report.meanings) == (3, 1, {})
+    assert (pairs[0][1]["scale"], pairs[0][1]["votes_tied"]) == (3, 1)
+    meanings = {value: report.meanings[value]["means"] for value in "246"}
+    first = {BAD: "answer2", GOOD: "answer1"}[better]
+    other = {"answer1": "answer2", "answer2": "answer1"}[first]
+    assert meanings == {"2": f"`{other}` is better", "4": "a tie", "6": f"`{first}` is better"}
 
 
 def test_numbers_of_several_annotators_in_a_table_are_votes():

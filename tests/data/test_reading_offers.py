@@ -100,10 +100,26 @@ def test_truth_values_of_spreadsheets_in_other_languages(yes, no):
     assert all_good(rows(yes, no, "a_is_better"))
 
 
-def test_labels_that_begin_with_one_unknown_word():
-    assert all_good(rows("Antwort A", "Antwort B"))
-    with pytest.raises(LensError, match="must name a side"):
-        read(*rows("Worse: A", "Worse: B"))
+@pytest.mark.parametrize("name", ["not_preferred", "less_preferred", "least_preferred_answer"])
+def test_a_label_that_negates_what_it_asks_for_is_offered_both_ways(name):
+    _, worse = offered(rows("B", "A", name))
+    assert worse == {"worse": name}
+    assert all_good(rows("B", "A", name), worse)
+
+
+def test_a_flag_that_negates_what_it_asks_for_is_not_read_as_one():
+    with pytest.raises(LensError, match="no column is known to say which is better"):
+        read(*rows(False, True, "a_less_preferred"))
+
+
+def test_a_list_of_answers_under_an_unknown_name_is_offered():
+    given = [
+        {"prompt": "q0", "pair": [GOOD, BAD], "winner": 1},
+        {"prompt": "q1", "pair": [BAD, GOOD], "winner": 2},
+    ]
+    (columns,) = offered(given)
+    assert columns == {"candidates": "pair"}
+    assert all_good(given, columns)
 
 
 def rewritten(given, message):

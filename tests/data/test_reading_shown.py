@@ -56,6 +56,15 @@ def test_ties_and_scores_go_by_the_order_shown_too():
     assert winners(rows, {"swapped": "swapped"}) == ["second", "first"]
 
 
+def test_the_side_of_an_answer_is_where_it_was_shown():
+    """Both rows say A; the first one's answers were shown the other way round."""
+    rows = beside([True, False], "swapped", said=("a", "a"))
+    for columns in ({"swapped": "swapped"}, {"swapped": ""}):
+        assert list(read(*rows, columns=columns)[0]["side"]) == ["first", "first"]
+    told = beside([True, True], "swapped", said=("a", "b"))
+    assert list(read(*told, columns={"swapped": "swapped"})[0]["side"]) == ["first", "second"]
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [

@@ -92,17 +92,18 @@ def find_verdict(value: object, names: Sequence[str], *, numbers: bool = True) -
     return Verdict(answer, ADVERB_STEPS[adverb] if adverb else PLAIN if phrase["better"] else None)
 
 
-def meanings(choices: Iterable[tuple[object, Sequence[str]]], kind: str) -> dict[str, dict]:
-    """{word: what it means and how often it was said} of (word, the names of the answers) each;
-    a word names the answer that is `kind`, "better" or "worse"."""
+def meanings(
+    verdicts: Iterable[tuple[object, Sequence[str], Verdict | None]], how: str
+) -> dict[str, dict]:
+    """{word: what it means and how often it was said} of (word, the names of the answers, the
+    verdict) each; a word names the answer that is `how`, "better" or "worse"."""
     counts: Counter[str] = Counter()
     means = {}
-    for value, names in choices:
-        verdict = find_verdict(value, names)
+    for value, names, verdict in verdicts:
         if verdict is not None:
             counts[str(value)] += 1
             best = verdict.answer
-            means[str(value)] = "a tie" if best is None else f"`{names[best]}` is {kind}"
+            means[str(value)] = "a tie" if best is None else f"`{names[best]}` is {how}"
     return {word: {"means": means[word], "rows": n} for word, n in counts.most_common(12)}
 
 

@@ -29,6 +29,7 @@ from lens.data.annotations.questions import (
     Question,
     choose,
     margins_of,
+    verdict_of,
     worth_of,
 )
 from lens.data.reading.sided import offered
@@ -112,11 +113,11 @@ def judged_rows(
         [name for name in questions if name not in chosen],
         meanings(
             [
-                (one.value, [name for name, _ in texts])
+                (one.value, [name for name, _ in texts], verdict_of(question, one.value, texts))
                 for (_, row), texts in zip(rows, answers, strict=True)
                 for question, about in chosen.items()
                 for one in row[question].judgements
-                if about is None and not is_scale
+                if about is None
             ],
             best,
         ),

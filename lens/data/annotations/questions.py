@@ -12,6 +12,7 @@ from itertools import combinations
 from lens.core.errors import LensError
 from lens.data.annotations.answers import (
     STRONGEST,
+    Verdict,
     find_verdict,
     position,
     rating,
@@ -169,6 +170,14 @@ def margins_of(name: str, value: object, answers: Answers) -> Margins | None:
     return (
         {pair: -steps for pair, steps in margins.items()} if margins and name == TURNED else margins
     )
+
+
+def verdict_of(name: str, value: object, answers: Answers) -> Verdict | None:
+    """The answer that a value names, or is nearer to on a scale; None for rankings and the like."""
+    if not ENDS.fullmatch(name):
+        return find_verdict(value, [key for key, _ in answers])
+    steps = (margins_of(name, value, answers) or {}).get((0, 1))
+    return None if steps is None else Verdict(None if steps == 0 else int(steps < 0))
 
 
 def _on_a_scale(ends: re.Match, value: float | None) -> Margins | None:

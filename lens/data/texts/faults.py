@@ -6,10 +6,11 @@ from lens.data.texts.names import STEMS, words_of
 
 # How words of a name begin with which naming an answer, or a higher rating, may mean the worse one.
 FAULT = re.compile(
-    "worse|worst|bad|los[est]|reject|less$|least|fewe|not$|un(safe|help|true|fair|clear)|dislike"
-    "|in(accura|correct|appropr|coher)|harm(?!less)|toxi|offens|wrong|bias|hate|risk|danger|severi"
+    "worse|worst|bad|los[est]|reject|less$|least|fewe|not$|non$|un(safe|help|true|fair|clear)"
+    "|dis(like|pref)"
+    "|in(accura|correct|appropr|coher)|harm(?!less)|toxi|offensi|wrong|bias|hate|risk|danger|severi"
     "|err(?!a)|mistake|perplex|rude|hallucin|violat|problem|issue|flaw|fault|mislead|verbos|repeti"
-    "|longe|shorte|lie|lying|spam|refus|evasive|sycophan|confus|cost|slow|latency"
+    "|longer|longest|shorter|shortest|lie|lying|spam|refus|evasive|sycophan|confus|cost|slow|latency"
 )
 # What a name asks for with "which" or "more" leaves no doubt if one of these words is there.
 GOODNESS = re.compile(

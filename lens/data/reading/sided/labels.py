@@ -21,7 +21,6 @@ from lens.data.reading.sided.ambiguous import (
 from lens.data.reading.sided.words import NO, YES, ends_of, named_side, not_a_side, word_of
 from lens.data.texts.cells import is_empty, is_number, is_tie, is_unjudged, listed, number
 from lens.data.texts.cures import as_tie, either
-from lens.data.texts.faults import may_ask_for_worse
 from lens.data.texts.names import ENDS, LISTS, Names, canonical, column_named, names_of, text_of
 
 SIGNED = ("preference_strength", "overall_preference")  # HelpSteer 2 and 3: negative, the first
@@ -45,6 +44,7 @@ class Sides:
     check: Callable[[dict, str], Judged] | None = (
         None  # as `judge`, by scores that stand next to the label
     )
+    turned: Callable[[dict], bool | None] | None = None  # whether the second was shown first
 
     def meanings(self, judged: list[tuple]) -> dict[str, dict]:
         """{label: what it means and in how many rows} of (cells, (side, strength)) each."""
@@ -57,6 +57,11 @@ class Sides:
                 f"`{self.both[side]}` is better"
             )
         return {label: {"means": means[label], "rows": n} for label, n in counts.most_common(12)}
+
+    def shown(self, side: int | None, row: dict) -> str:
+        """Which of the two answers that were shown a side is, "first" or "second"."""
+        turned = self.turned is not None and bool(self.turned(row))
+        return ("first", "second")[(side or 0) ^ turned]
 
     @property
     def both(self) -> tuple[str, str]:
@@ -103,12 +108,8 @@ def read_label(names: Names, columns: tuple[str, str], label: str, where: str) -
     true_false = all(word_of(value) in YES | NO for value in values)
     true_false = true_false and not all(map(_is_plain_number, values))
     if not (true_false or all(map(_is_plain_number, values))):
-        side_of = by_name(names, columns, _numbered_from_0_or_1(columns, values))
-        word = _shared_word(values)
         return labelled(
-            columns,
-            label,
-            lambda v, row: side_of(v, row) or side_of(str(v).strip().removeprefix(word), row),
+            columns, label, by_name(names, columns, _numbered_from_0_or_1(columns, values))
         )
     if not values and not names.is_empty(label):
         return labelled(columns, label, lambda value, _: (None, None) if is_tie(value) else None)
@@ -267,15 +268,6 @@ def _require_counts(
         f"{where}: `{label}` (such as {values[0]!s:.40}) may be a number for each answer or what "
         f"each of two annotators said. {either(where, readings)}"
     )
-
-
-def _shared_word(values: list) -> str:
-    """The word with which all labels begin, such as "Antwort" of "Antwort A" and "Antwort B"."""
-    parts = [str(value).strip().partition(" ") for value in values]
-    first = {word for word, _, _ in parts}
-    ends = {end for _, _, end in parts}
-    shared = len(first) == 1 and len(ends) == 2 and "" not in ends
-    return first.pop() if shared and not may_ask_for_worse(parts[0][0]) else ""
 
 
 def _side_of_shares(value: object) -> tuple | None:

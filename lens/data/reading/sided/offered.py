@@ -169,7 +169,8 @@ def answers(names: Names, prompt: str | None) -> Readings:
     columns = texts(names, (*([prompt] if prompt else ()), *names.all(LABELS)))
     lead = {} if prompt or len(columns) < 3 else {"prompt": columns.pop(0)}
     if len(columns) < 2:
-        return {}
+        lists = [name for name in columns if all(map(listed, names.values(name)))]
+        return {f"`{name}` lists the answers": lead | {"candidates": name} for name in lists}
     one, two = columns[:2]
     compared = lead | {"first": one, "second": two}
     readings = {

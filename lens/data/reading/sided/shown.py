@@ -89,5 +89,10 @@ def _by_order_shown(names: Names, sides: Sides, name: str) -> Sides:
         f"{sides.description}, in the order in which they were shown, which `{name}` tells"
     )
     return replace(
-        sides, judges=(*sides.judges, name), judge=judge, description=description, check=None
+        sides,
+        judges=(*sides.judges, name),
+        judge=judge,
+        description=description,
+        check=None,
+        turned=lambda row: _is_turned(names, sides, name, row),
     )

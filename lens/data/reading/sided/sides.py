@@ -19,6 +19,7 @@ from lens.data.reading.sided.words import (
 )
 from lens.data.texts.cells import is_unjudged, number
 from lens.data.texts.cures import either
+from lens.data.texts.faults import may_ask_for_worse
 from lens.data.texts.names import (
     GRADES,
     LABELS,
@@ -173,7 +174,8 @@ def _flags(names: Names, columns: tuple[str, str], where: str) -> Sides | None:
         end = _end(name)
         at = at or ([] if end is None else [end])
         lost = bool(LOST & set(tokens))
-        if not (lost or BETTER & set(tokens)) or not at or "not" in tokens:
+        won = BETTER & set(tokens) and not may_ask_for_worse(name)
+        if not (lost or won) or not at or "not" in tokens:
             continue
         column = names.known[name]
         if canonical(name) not in LABELS and {_flag(v) for v in names.values(column)} <= {"1", "0"}:
@@ -211,6 +213,7 @@ def _labels(names: Names, columns: tuple[str, str], where: str) -> Sides | None:
             names.known[name]
             for name in _others(names, columns)
             if NAMING & {*re.findall(r"\w+", " ".join(words_of(name)))}
+            and not may_ask_for_worse(name)
             and not names.is_empty(names.known[name])
         ]
     if not labels and (loser := _loser(names, columns)):
