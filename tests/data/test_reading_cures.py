@@ -30,12 +30,15 @@ def winners(rows, columns=None):
     return [text.split()[0] for text in table["chosen"]]
 
 
+SIDES = (("first", "second"), ("second", "first"))
+
+
 @pytest.mark.parametrize(
     ("label", "values", "asked"),
     [
         ("opinion", ["a", "b"], [{"winner": "opinion"}]),
         ("Which one?", ["Response A", "B"], [{"winner": "Which one?"}]),
-        ("likert", [1, 7], [{"winner": "likert"}]),
+        ("likert", [1, 7], [{f"1_is_{a}_7_is_{b}": "likert"} for a, b in SIDES]),
         ("worst", [0, 1], [{"first_is_better": "worst"}, {"second_is_better": "worst"}]),
         ("bad one", ["x", "y"], []),
     ],

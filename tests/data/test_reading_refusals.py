@@ -20,7 +20,7 @@ PARSER = build_parser()
 COMMAND = re.compile(r"lens check data .*?(?= -- |$)")
 # Refusals that rows alone cannot provoke (an argument, a stream), or that have tests of their own.
 ELSEWHERE = {"to_pairs", "find_form", "no_texts", "filled_later", "winning_side", "read_label"}
-ELSEWHERE |= {"_ratings", "expanded", "_require_speakers", "_on_a_scale"}
+ELSEWHERE |= {"_ratings", "expanded", "_require_speakers", "_on_a_scale", "_require_words"}
 
 
 def refusal(rows, columns):

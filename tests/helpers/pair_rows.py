@@ -150,6 +150,15 @@ PAIRS = {
         {"system": "Be so.", "question": "q", "chosen": "good", "rejected": "bad"},
         [system("Be so."), user("q")],
     ),
+    "Gemini's system instruction": (
+        {
+            "systemInstruction": {"parts": [{"text": "Be so."}]},
+            "contents": [{"role": "user", "parts": [{"text": "q"}]}],
+            "chosen": {"role": "model", "parts": [{"text": "good"}]},
+            "rejected": {"role": "model", "parts": [{"text": "bad"}]},
+        },
+        [system("Be so."), user("q")],
+    ),
     "context and question": (
         {"context": "c", "question": "q", "chosen": "good", "rejected": "bad"},
         [user("c\n\nq")],

@@ -109,7 +109,6 @@ REFUSED = {
     "kind_of": listed(ranking=[[3, 1, 2], [2, 3, 1]]),
     "by_order": listed(order=[[1, 1, 2], [1, 2, 3]]),
     "require_no_steps": [STEPS],
-    "judge: words": both(winner=["gewonnen", "verloren"]),
     "judge: words, another column": both(winner=["x", "y"], said=["a", "b"]),
     "judge: one of three": both(winner_a=[1, 1], winner_b=[1, 0]),
     "ambiguous: 0 and 1": both(label=[0, 1]),
@@ -175,7 +174,6 @@ SHOWN |= {
     "_mixed",
     "answer_values: lengths",
     "by_order",
-    "judge: words",
     "judge: one of three",
     "number",
 }

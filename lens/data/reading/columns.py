@@ -80,8 +80,7 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
         absent = [columns[ours] for ours, cells in inner.items() if cells is None]
         if absent:
             suggested = {
-                ours: name or get_close_matches(columns[ours], [*map(str, row)], 1, 0)[0]
-                for ours, name in columns_by_name.items()
+                ours: name or _closest(columns[ours], row) for ours, name in columns_by_name.items()
             }
             raise LensError(
                 f"{where}: no column {absent}; found {column_list(row)}. Fix `columns`, such as: "
@@ -99,6 +98,10 @@ def rename_columns(rows: list[Row], columns: dict[str, str]) -> list[Row]:
         }
         renamed.append((where, other_cells | cells))
     return renamed
+
+
+def _closest(wanted: str, row: dict) -> str:
+    return next(iter(get_close_matches(wanted, [*map(str, row)], 1, 0)), wanted)
 
 
 def _column(row: dict, wanted: str) -> str | None:

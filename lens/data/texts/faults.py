@@ -6,8 +6,8 @@ from lens.data.texts.names import STEMS, words_of
 
 # How words of a name begin with which naming an answer, or a higher rating, may mean the worse one.
 FAULT = re.compile(
-    "worse|worst|bad|los[est]|reject|less$|least|fewe|not$|non$|un(safe|help|true|fair|clear)"
-    "|dis(like|pref)"
+    "worse|worst|bad|los[est]|reject|less$|least|fewe|not$|non$|nonp|un(safe|help|true|fair|clear|pref)"
+    "|dis(like|pref)|schlech|schlimm|pire$|moins|mauvais|peor|peggio|pior$|slecht"
     "|in(accura|correct|appropr|coher)|harm(?!less)|toxi|offensi|wrong|bias|hate|risk|danger|severi"
     "|err(?!a)|mistake|perplex|rude|hallucin|violat|problem|issue|flaw|fault|mislead|verbos|repeti"
     "|longer|longest|shorter|shortest|lie|lying|spam|refus|evasive|sycophan|confus|cost|slow|latency"

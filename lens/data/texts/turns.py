@@ -289,7 +289,10 @@ def joined(value: object) -> str:
 
 
 def _of_document(value: object) -> object:
-    """The text of an object with `text` (or the like), below its `title`; others as they are."""
+    """The text of an object with `text` (or the like), below its `title`, or of Gemini's `parts`;
+    others as they are."""
+    if isinstance(value, dict) and value.keys() == {"parts"}:
+        return joined(value["parts"])
     if is_message(value):
         return _message(value)["content"]
     if not isinstance(value, dict) or len(value.keys() & BODIES) != 1:

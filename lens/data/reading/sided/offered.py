@@ -36,7 +36,8 @@ def labels(names: Names, sides: tuple[str, str], *excluded: str) -> Readings:
         if name in judged or len(siblings) > 1:
             continue
         if not any(_holds_more(value) for value in values):
-            readings |= _label(name, names, {text_of(value).casefold() for value in values})
+            words = {text_of(value).casefold() for value in values}
+            readings |= _label(name, names, words, None not in sides_named[name])
     return dict([*readings.items()][:MAX_READINGS])
 
 
@@ -63,10 +64,10 @@ def _holds_more(value: object) -> bool:
     return not numbers and (isinstance(value, list | dict) or len(text_of(value)) > LONGEST_LABEL)
 
 
-def _label(name: str, names: Names, words: set[str]) -> Readings:
+def _label(name: str, names: Names, words: set[str], names_sides: bool) -> Readings:
     if not may_ask_for_worse(name):
         return {f"`{name}` says which is better": {"winner": name}}
-    if not words <= {"0", "1", "2", "0.0", "1.0", "2.0", "true", "false"}:
+    if names_sides and not words <= {"0", "1", "true", "false"}:
         return {
             f"`{name}` names the {how} answer": {role: name}
             for how, role in (("better", "winner"), ("worse", "worse"))

@@ -15,9 +15,10 @@ SIDE = "[ab012lr]|left|right|first|second|one|two"
 ADVERBS = "slightly|somewhat|much|significantly|far|clearly|marginally|strongly"
 VERDICT = re.compile(
     rf"(?:i?(?P<before>{ADVERBS})?(?P<prefer>prefers?))?"
-    rf"(?:\[\[)?(?:the)?(?:(?:{NOUNS})s?)?(?P<side>{SIDE})(?:one|{NOUNS})?(?:\]\])?"
-    rf"(?:(?:is|was)?(?P<how>{ADVERBS})?"
-    rf"(?P<better>better|preferred|best|wins|won)(?:than(?:{NOUNS})?(?:{SIDE}))?)?"
+    rf"(?:\[\[)?(?:the)?(?:(?:{NOUNS}|winner|verdict|preferred)s?:?)?"
+    rf"(?P<side>{SIDE})(?:one|{NOUNS})?(?:\]\])?"
+    rf"(?:(?:is|was)?(?P<how>{ADVERBS})?(?P<better>better|preferred|best|wins|won|morehelpful)"
+    rf"(?:overall|than(?:the)?(?:{NOUNS})?(?:{SIDE}|other(?:one|{NOUNS})?))?)?"
 )
 BRACKETED = re.compile(r"\[\[[^\[\]]+\]\]")  # at the end of what a judge writes
 SIGNS = re.compile(r"\[*([^<>=\[\]]+?)(>{1,3}|<{1,3})([^<>=\[\]]+?)\]*")
@@ -42,7 +43,7 @@ def named_side(value: object, columns: tuple[str, str]) -> tuple[int | None, flo
     """(0 or 1 for the side that a label names, None for a tie; its strength, where it tells)."""
     verdicts = {*BRACKETED.findall(str(value))}
     value = verdicts.pop() if len(verdicts) == 1 else value
-    word = word_of(value).strip("().:,;*\"'`")
+    word = word_of(value).strip("().:,;!*\"'`")
     if is_tie(value) or word in ("0.5", "\N{VULGAR FRACTION ONE HALF}"):
         return None, None
     short = differing_parts(columns)
