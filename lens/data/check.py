@@ -137,7 +137,9 @@ def check_data(
 def _marks_left(table: pd.DataFrame) -> dict[str, int]:
     """{mark: the pairs whose texts hold it}, the most frequent ones first."""
     texts = table["prompt"] + table["chosen"] + table["rejected"]
-    return dict(Counter(mark for text in texts for mark in {*MARK.findall(text)}).most_common(3))
+    return dict(
+        Counter(mark for text in texts for mark in dict.fromkeys(MARK.findall(text))).most_common(3)
+    )
 
 
 def _repeats(messages: list[dict], *answers: str) -> bool:
