@@ -134,15 +134,21 @@ def cell_folders(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def small_world(tmp_path_factory, worker_id):
+def for_all_workers(tmp_path_factory, worker_id):
+    """A folder that all workers of this session have."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def small_world(for_all_workers):
     """A folder in which the small world has been run, not to be changed: one for all workers, made
     by the first that asks while the others wait."""
     from filelock import FileLock
 
     from tests.helpers.workflow_tools import run
 
-    base = tmp_path_factory.getbasetemp()
-    directory = (base if worker_id == "master" else base.parent) / "small_world"
+    directory = for_all_workers / "small_world"
     with FileLock(f"{directory}.lock"):
         if not directory.exists():
             half = directory.with_suffix(".half")
@@ -153,8 +159,31 @@ def small_world(tmp_path_factory, worker_id):
     return directory
 
 
+@pytest.fixture(scope="session")
+def planned(for_all_workers, tmp_path_factory):
+    """What `snakemake -n -p` prints of a config file, of config.yaml alone without one, in an empty
+    folder, where every job is to be run: once for all workers."""
+    from filelock import FileLock
+
+    from tests.helpers.workflow_tools import ROOT, snakemake
+
+    def listing(config=None):
+        name = str(config.relative_to(ROOT)).replace("/", "_") if config else "default"
+        file = for_all_workers / f"planned_{name}.txt"
+        with FileLock(f"{file}.lock"):
+            if not file.exists():
+                given = ["--configfile", config] if config else []
+                run = snakemake("-n", "-p", *given, directory=tmp_path_factory.mktemp("planned"))
+                assert run.returncode == 0, run.stderr
+                file.write_text(run.stdout)
+        return file.read_text()
+
+    return listing
+
+
 LONGEST = ("test_kills", "test_text", "test_slurm", "test_small", "test_sweeps", "test_workflow")
-BUILD_MODELS = {"llama_folder", "gold_folder", "bert_folder", "small_world"}
+LONGEST += ("test_report_page", "test_resuming", "test_tutorial", "test_leakage", "test_prefetch")
+BUILD_MODELS = {"llama_folder", "gold_folder", "bert_folder", "small_world", "planned"}
 SLOW_FOLDERS = {"end_to_end", "torture"}
 
 

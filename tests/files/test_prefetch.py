@@ -126,7 +126,9 @@ def pair_table(path):
     return path
 
 
-def test_what_was_downloaded_is_read_without_a_network(hub, lens_with, tmp_path, llama_folder):
+def test_what_was_downloaded_is_read_without_a_network(
+    hub, lens_with, lens, tmp_path, llama_folder
+):
     first, second = hub.repositories["datasets", "org/pairs"]
     datasets = f"--datasets org/pairs@{first}"
     command = f"prefetch --models org/open {datasets} org/pairs@{second} --out prefetch.json"
@@ -149,18 +151,14 @@ def test_what_was_downloaded_is_read_without_a_network(hub, lens_with, tmp_path,
     assert model["bytes"] == sum(file.stat().st_size for file in llama_folder.iterdir())
     # The server has stopped.
     with_no_network = partial(lens_with, HF_ENDPOINT=address, HF_HUB_OFFLINE="1")
-    embeddings_are_those_of_the_folder(with_no_network, tmp_path, llama_folder)
-    each_pinned_revision_is_read(with_no_network, tmp_path, (first, second))
-
-
-def embeddings_are_those_of_the_folder(lens, folder, llama_folder):
-    table = pair_table(folder / "pairs.parquet")
-    for name, source in (("hub", "org/open"), ("folder", llama_folder)):
-        run = lens(*embed(table, source, folder / f"{name}.safetensors"))
-        assert run.returncode == 0, run.stderr
-    by_hub, by_folder = (load_file(folder / f"{n}.safetensors") for n in ("hub", "folder"))
+    table = pair_table(tmp_path / "pairs.parquet")
+    run = with_no_network(*embed(table, "org/open", tmp_path / "hub.safetensors"))
+    assert run.returncode == 0, run.stderr
+    lens(*embed(table, llama_folder, tmp_path / "folder.safetensors"))
+    by_hub, by_folder = (load_file(tmp_path / f"{n}.safetensors") for n in ("hub", "folder"))
     assert by_folder["texts"].shape[1:] == (16,)
     np.testing.assert_array_equal(by_hub["texts"], by_folder["texts"])
+    each_pinned_revision_is_read(with_no_network, tmp_path, (first, second))
 
 
 def each_pinned_revision_is_read(lens, folder, revisions):

@@ -1,7 +1,6 @@
 """The workflow: the config fits the commands, and a run does what its config says."""
 
 import argparse
-import functools
 import re
 from typing import get_args, get_origin
 
@@ -17,6 +16,8 @@ from lens.workflow.config import Config
 from lens.workflow.resources import grows, lasts
 from tests.helpers.workflow_tools import ROOT, jobs, snakemake
 
+CONFIGS = ROOT / "workflow/configs"
+
 
 def test_tables_compare_textual_methods_with_the_controls_that_are_trained_like_them():
     for method, row in TEXT_METHODS.items():
@@ -24,10 +25,9 @@ def test_tables_compare_textual_methods_with_the_controls_that_are_trained_like_
 
 
 @pytest.mark.slow
-def test_text_space_is_complete_by_default(tmp_path):
+def test_text_space_is_complete_by_default(planned):
     """Nine methods of the paper and the controls, two datasets, four scales."""
-    run = snakemake("-n", directory=tmp_path)
-    (table,) = [inputs for rule, inputs, _ in jobs(run.stdout) if rule == "table_1"]
+    (table,) = [inputs for rule, inputs, _ in jobs(planned()) if rule == "table_1"]
     text = {
         tuple(re.findall(r"best_of_n_text/(\w+)/tiny-llama/n\d+/(\w+)/standard/all/prompts", f)[0])
         for f in table
@@ -103,23 +103,9 @@ def test_training_on_text_without_its_packages_names_the_extra(tmp_path):
     assert run.returncode == 0, run.stderr
 
 
-@pytest.fixture(scope="module")
-def listed(tmp_path_factory):
-    """What `snakemake -n` prints of a config in an empty folder, where every job is to be run."""
-
-    @functools.cache
-    def listing(name):
-        config = ROOT / f"workflow/configs/{name}.yaml"
-        return snakemake(
-            "-n", "--configfile", config, directory=tmp_path_factory.mktemp(name)
-        ).stdout
-
-    return listing
-
-
 @pytest.mark.slow
-def test_paper_config_runs_what_the_paper_ran(listed):
-    counts = dict(re.findall(r"^(\w+) +(\d+)$", listed("paper"), re.MULTILINE))
+def test_paper_config_runs_what_the_paper_ran(planned):
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", planned(CONFIGS / "paper.yaml"), re.MULTILINE))
     settings = yaml.safe_load((ROOT / "workflow/configs/paper.yaml").read_text())
     shards = settings["shards"]["embedding"]["jobs"]
     assert int(counts["embed_pairs"]) == 15 * shards  # six models, two datasets, three more layers
@@ -131,18 +117,18 @@ def test_paper_config_runs_what_the_paper_ran(listed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "most"), [("paper", 500), ("demo", 60)])
-def test_runs_have_few_jobs(listed, name, most):
-    total = re.search(r"^total +(\d+)$", listed(name), re.MULTILINE)
+def test_runs_have_few_jobs(planned, name, most):
+    total = re.search(r"^total +(\d+)$", planned(CONFIGS / f"{name}.yaml"), re.MULTILINE)
     assert 30 < int(total[1]) <= most
 
 
 @pytest.mark.slow
-def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(listed):
+def test_every_job_of_the_paper_fits_a_partition_at_every_attempt(planned):
     """Of the profile as shipped: GPU jobs where there are GPUs, the others where there are none."""
     file = ROOT / "workflow/profiles/slurm/partitions.yaml"
     partitions = yaml.safe_load(file.read_text())["partitions"]
     asked = set()
-    for line in re.findall("^    resources: (.*)$", listed("paper"), re.MULTILINE):
+    for line in re.findall("^    resources: (.*)$", planned(CONFIGS / "paper.yaml"), re.MULTILINE):
         one = dict(part.split("=", 1) for part in line.split(", "))
         if "runtime" in one:  # rules beside Snakemake itself have none
             asked.add((int(one.get("gpu", 0)), int(one["mem_mb"]), int(one["runtime"])))
@@ -302,12 +288,11 @@ def test_a_bad_config_stops_snakemake_with_the_message_alone(tmp_path, change, m
 
 
 @pytest.mark.slow
-def test_what_draws_a_figure_is_no_other_stage_s_code(tmp_path):
+def test_what_draws_a_figure_is_no_other_stage_s_code(planned):
     """Its command, and its module under lens/paper where it has one, so that a change of its style
     runs it alone."""
-    run = snakemake("-n", directory=tmp_path)
     users = {}
-    for rule, inputs, _ in jobs(run.stdout):
+    for rule, inputs, _ in jobs(planned()):
         for file in inputs:
             users.setdefault(file, set()).add(rule)
     figures = [
