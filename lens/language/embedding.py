@@ -78,12 +78,13 @@ def embed(
         )
     texts, text_rows = distinct(token_ids)
     packed = bool(texts) and reading.can_pack(model)
+    alone = bool(texts) and not packed and not reading.can_pad(model)
 
     def run(rows: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
         part = [texts[row] for row in rows]
         if packed:
             return _packed_texts(model, part, pooling, layer, budget)
-        return _padded_texts(model, part, POOLING[pooling], layer, budget)
+        return _padded_texts(model, part, POOLING[pooling], layer, 1 if alone else budget)
 
     result = np.empty((0, 0), np.float32)
     with Bar(desc="embed", total=sum(map(len, texts)), unit="token", shown=progress) as bar:

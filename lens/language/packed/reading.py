@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from lens.language.batching import pad
 from lens.language.packed.attention import Texts, packed, why_not
 from lens.language.precision import is_fast
 
@@ -24,8 +25,10 @@ MOST_DIFFERENCE = 1e-3  # of states, relative to the largest, in the trial run
 MOST_DIFFERENCE_16_BIT = 0.05
 FULL = {"cpu": 512}  # tokens that keep a device busy
 FULL_ELSEWHERE = 8192
+TRIAL_FAILS = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
 READ_AGAIN = 1 / 32  # of a batch: tokens whose second reading is worth an end of the batch
 _tried: WeakKeyDictionary = WeakKeyDictionary()  # model -> whether it can be packed
+_padded: WeakKeyDictionary = WeakKeyDictionary()  # model -> whether padding leaves states alone
 _ahead: WeakKeyDictionary = WeakKeyDictionary()  # model -> whether it sees ahead
 
 
@@ -93,18 +96,26 @@ def text_states(
 ) -> Iterator[tuple[list[int], list[Tensor], Tensor]]:
     """(rows, the places [n] of each one's tokens among the states, the states [t, d]) batch by
     batch, for distinct texts; `layer` as for `embedding.embed`."""
-    causal = not sees_ahead(model)
+    causal, first = not sees_ahead(model), first_position(model)
     for batch in batches(token_ids, budget, model.device.type, causal=causal):
         paths, ids, positions = lay_out(token_ids, batch)
         new = [len(path) - shared for path, shared in zip(paths, batch.shared, strict=True)]
         with packed(model, Texts(paths, new, model.device)):
             output = model(
                 input_ids=torch.tensor([ids], device=model.device),
-                position_ids=torch.tensor([positions], device=model.device),
+                position_ids=torch.tensor([positions], device=model.device) + first,
                 output_hidden_states=layer != -1,
             )
         hidden = states_at(output, layer)
         yield batch.rows, [path.to(model.device) for path in paths], hidden[0]
+
+
+def first_position(model: "Model") -> int:
+    """The position of a text's first token: RoBERTa's begin behind the padding's."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Embedding) and name.endswith("position_embeddings"):
+            return 0 if module.padding_idx is None else module.padding_idx + 1
+    return 0
 
 
 def lay_out(
@@ -153,6 +164,38 @@ def can_pack(model: "Model") -> bool:
     return _tried[model]
 
 
+def can_pad(model: "Model") -> bool:
+    """Whether texts of several lengths have the same states side by side, with padding, by trying
+    it once; the log says if not."""
+    if model not in _padded:
+        difference = _change_by_padding(model)
+        _padded[model] = difference <= most_difference(model)
+        if not _padded[model]:
+            logging.getLogger(__name__).warning(
+                "%s: texts are read one by one (padding changes states by %.1g)",
+                type(model).__name__,
+                difference,
+            )
+    return _padded[model]
+
+
+@torch.inference_mode()
+def _change_by_padding(model: "Model") -> float:
+    """The largest change of a trial text's states, relative to its largest; infinite where the
+    trial fails."""
+    texts, most = trial_texts(), 0.0
+    try:
+        ids, mask = pad(texts, 0, model.device)
+        states = model(input_ids=ids, attention_mask=mask).last_hidden_state
+        for row, text in enumerate(texts):
+            alone = model(input_ids=torch.tensor([text], device=model.device)).last_hidden_state[0]
+            change = (states[row, : len(text)] - alone).abs().max() / alone.abs().max()
+            most = max(most, float(change.nan_to_num(float("inf"))))
+    except TRIAL_FAILS:
+        return float("inf")
+    return most
+
+
 def sees_ahead(model: "Model") -> bool:
     """Whether the state of a token depends on the next one, as it does in an encoder."""
     if model not in _ahead:
@@ -191,6 +234,6 @@ def _try(model: "Model") -> str | None:
                 difference = float((states[path].float() - plain).abs().max() / plain.abs().max())
                 if not difference <= most_difference(model):
                     return f"states differ by {difference:.1g}"
-    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+    except TRIAL_FAILS as error:
         return f"{type(error).__name__}: {error}"
     return None

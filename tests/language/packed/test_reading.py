@@ -163,13 +163,17 @@ def test_a_text_that_stands_often_is_read_once():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["Bert", "Roberta", "XLMRoberta", "Camembert"])
 @pytest.mark.parametrize("pooling", ["last", "mean", "first"])
-def test_an_encoder_s_texts_lie_side_by_side_but_share_nothing(pooling):
-    from transformers import BertConfig, BertModel
+def test_an_encoder_s_texts_lie_side_by_side_but_share_nothing(pooling, kind):
+    """RoBERTa's positions begin behind the padding's."""
+    import transformers
 
     torch.manual_seed(0)
     shape = {name: value for name, value in SHAPE.items() if name != "num_key_value_heads"}
-    model = BertModel(BertConfig(**shape)).eval()
+    shape["pad_token_id"] = 0 if kind == "Bert" else 1
+    config = getattr(transformers, f"{kind}Config")(**shape)
+    model = getattr(transformers, f"{kind}Model")(config).eval()
     texts = some_texts()
     assert can_pack(model)
     options = {"pooling": pooling, "layer": -1, "progress": False}
