@@ -1,7 +1,9 @@
 """RM-Bench and JudgeBench with their official aggregation.
 
-RM-Bench follows `compute_accuracy` in scripts/utils.py of github.com/THU-KEG/RM-Bench (commit
-73c52d7), JudgeBench `compute_final_metrics` in utils/metrics.py of github.com/ScalerLab/JudgeBench
+RM-Bench's matrix and its easy, normal and hard means follow `compute_accuracy` in scripts/utils.py
+of github.com/THU-KEG/RM-Bench (commit 73c52d7), which judges one file; that safety's two files are
+one domain and the overall score is the mean of four domains comes from the paper. JudgeBench
+follows `compute_final_metrics` in utils/metrics.py of github.com/ScalerLab/JudgeBench
 (commit e2c52c2) with every pair judged in both orders, its default. The official judge by reward
 models says B>A where both rewards are equal, in either order: such a pair counts as a tie, and a
 tie as no success, so that a pair is right where the right answer's reward is the higher one.

@@ -43,7 +43,8 @@ class Encoder:
     model's name at an OpenAI-compatible endpoint. `text_style` is "chat" or "plain", `pooling`
     "last", "mean" or "first". "auto" takes both from a sentence-transformers folder; for other
     models it is chat if there is a template, the last token of a causal model and the mean of an
-    encoder. `normalize` scales embeddings to length 1. `too_long` as for `templates.tokenize`.
+    encoder. `normalize` scales embeddings to length 1. `too_long` as for `templates.tokenize`;
+    "auto" is "error" at an endpoint, else "cut_left".
 
     `sentence`: whether to read texts by a sentence-transformers model's files, with its prompt
     `prompt_name` ("": none, None: its default); None: decided by `pooling` "auto". `key_variable`
@@ -59,7 +60,7 @@ class Encoder:
     layer: int = -1
     normalize: bool = False
     max_length: int | None = None
-    too_long: str = "cut_left"
+    too_long: str = "auto"
     prompt_name: str | None = None
     sentence: bool | None = None
     base_url: str | None = None
@@ -71,6 +72,8 @@ class Encoder:
     def __post_init__(self) -> None:
         self._loaded: Loaded | None = None
         self.cut = 0
+        if self.too_long == "auto":
+            self.too_long = "cut_left" if self.base_url is None else "error"
         if self.base_url is None and Path(self.model).exists():
             self.model = str(Path(self.model).absolute())
         for name, value, choices in (

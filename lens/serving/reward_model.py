@@ -138,7 +138,10 @@ class RewardModel:
         return self._unlike.farther_out(np.asarray(embeddings, np.float32))
 
     def pessimistic(self, pessimism: float) -> "RewardModel":
-        """A copy that, called by a trainer, gives reward - `pessimism` * standard error."""
+        """A copy that, called by a trainer, gives reward - `pessimism` * standard error.
+        LensError for a model that an earlier version saved."""
+        if pessimism:
+            _ = self.errors
         copied = copy(self)
         copied.pessimism = pessimism
         return copied

@@ -282,3 +282,10 @@ def test_a_copy_checks_its_encoder_again(model):
     model.score(["w1"], ["w2"])
     assert model._checked
     assert not pickle.loads(pickle.dumps(model))._checked
+
+
+def test_pessimism_needs_errors_at_once(model):
+    older = RewardModel(model.head, None, model.card)
+    with pytest.raises(LensError, match="saved without standard errors"):
+        older.pessimistic(1.0)
+    assert older.pessimistic(0.0).pessimism == 0

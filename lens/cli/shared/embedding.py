@@ -22,12 +22,11 @@ def encoder(args):
     """The `Encoder` of `add_encoder_arguments`."""
     from lens.language.encoder import Encoder
 
-    too_long = args.too_long or ("error" if args.base_url else "cut_left")
     return Encoder(
         **model_options(args, path="model"),
         **options(args, "text_style", "pooling", "layer", "max_length", "batch_tokens"),
         **options(args, "prompt_name", "base_url", "key_variable", "cache"),
-        too_long=too_long,
+        too_long=args.too_long or "auto",
     )
 
 

@@ -157,3 +157,11 @@ def test_a_reward_model_on_an_endpoint(tmp_path, lens, capsys, monkeypatch):
     scored = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(scored) == 60
     assert all(0 < row["probability"] < 1 for row in scored)
+
+
+def test_nothing_is_cut_at_an_endpoint_unless_asked():
+    assert Encoder("m", base_url="http://localhost:1/v1").too_long == "error"
+    assert (
+        Encoder("m", base_url="http://localhost:1/v1", too_long="cut_left").too_long == "cut_left"
+    )
+    assert Encoder("org/m").too_long == "cut_left"
