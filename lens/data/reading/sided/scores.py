@@ -34,10 +34,8 @@ def side_scores(names: Names, columns: tuple[str, str], where: str) -> Sides | N
                 and _are_grades(names, names.known[name], other)
             ):
                 score_columns[names.known[name], other] = "rank" in stem and len(stem & SCORED) == 1
-                open_to_both = (
-                    open_to_both
-                    or {"rank"} < stem & SCORED
-                    or bool({word for word in stem if word.isalpha()} - SCORED - OF_SCORES)
+                open_to_both = open_to_both or bool(
+                    {word for word in stem if word.isalpha()} - SCORED - OF_SCORES
                 )
     if not score_columns:
         return None
