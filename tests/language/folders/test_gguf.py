@@ -1,7 +1,9 @@
 """GGUF files are read as the models that they were made from."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,17 +117,23 @@ def test_damaged_files_parts_and_choices_get_a_sentence(causal, tmp_path):
     refused("no such model folder or GGUF file", tmp_path / "absent.gguf")
 
 
-def test_real_files_agree_with_plain_transformers():
-    """SmolLM2 as shared/weights/fetch-models.sh unpacks it."""
-    import os
-    from pathlib import Path
+def real_weights(name):
+    """The folder with a real file: LENS_GGUF, or where `make real` or the shared script puts it."""
+    root = Path(__file__).resolve().parents[3]
+    named = os.environ.get("LENS_GGUF")
+    here = root / "results/real_inputs/weights"
+    shared = root.parent / "shared/weights"
+    for folder in ([Path(named)] if named else []) + [here, shared, *sorted(shared.glob("*/"))]:
+        if (folder / name).is_file():
+            return folder
+    pytest.skip(f"{name} is not there (run: sh benchmarks/real_weights.sh {here})")
 
+
+def test_a_real_file_agrees_with_plain_transformers():
     from transformers import AutoModel, AutoTokenizer
 
-    folder = Path(os.environ.get("LENS_GGUF", "weights"))
     name = "SmolLM2-135M-Instruct.Q4_1.gguf"
-    if not (folder / name).is_file():
-        pytest.skip(f"{folder / name} is not there (LENS_GGUF names the folder)")
+    folder = real_weights(name)
     encoder = Encoder(str(folder / name), device="cpu")
     got = encoder.embed([PROMPT], ["Rinse it and dry it."])
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
