@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -195,3 +196,24 @@ def test_marks_of_unknown_templates_are_warned_of(mark):
     assert any(mark in warning for warning in warnings(check_data(given)))
     plain = [("f, row 1", {"prompt": "q", "chosen": GOOD, "rejected": f"{BAD} 1 < 2 | 3 > 2"})]
     assert not any("template" in warning for warning in warnings(check_data(plain)))
+
+
+@pytest.mark.parametrize("name", ["response", "answer"])
+def test_a_column_that_stands_twice_is_asked_about_as_pandas_names_it(name):
+    given = rows(sides=(name, f"{name}.1"))
+    (both,) = offered(given)
+    assert both == {"response_a": name, "response_b": f"{name}.1"}
+    assert all_good(given, both)
+
+
+@pytest.mark.slow
+def test_a_header_that_names_two_columns_alike_comes_with_the_command_that_numbers_them(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text(
+        f'prompt,response,response,winner\nq0,"{GOOD}","{BAD}",A\nq1,"{BAD}","{GOOD}",B\n'
+    )
+    with pytest.raises(LensError, match="row 1: the name 'response' is used twice") as error:
+        read_pairs(path)
+    subprocess.run(str(error.value).split("With numbers: ")[1], shell=True, check=True)
+    table = read_pairs(tmp_path / "pairs.new.csv").table
+    assert list(table["chosen"]) == [GOOD] * 2

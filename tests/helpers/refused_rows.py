@@ -109,6 +109,7 @@ REFUSED = {
     "kind_of": listed(ranking=[[3, 1, 2], [2, 3, 1]]),
     "by_order": listed(order=[[1, 1, 2], [1, 2, 3]]),
     "require_no_steps": [STEPS],
+    "require_no_doubles": [{"prompt": "q", "answer": "a", "answer.1": "b", "winner": "A"}],
     "judge: words, another column": both(winner=["x", "y"], said=["a", "b"]),
     "judge: one of three": both(winner_a=[1, 1], winner_b=[1, 0]),
     "ambiguous: 0 and 1": both(label=[0, 1]),

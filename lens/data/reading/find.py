@@ -5,7 +5,7 @@ from typing import Any
 
 from lens.core.errors import LensError
 from lens.data.reading.columns import expanded, flattened, lists_in, objects_in, rename_columns
-from lens.data.reading.missing import no_form
+from lens.data.reading.missing import no_form, require_no_doubles
 from lens.data.reading.naming import list_of_answers, named_columns
 from lens.data.reading.paired import pair_columns
 from lens.data.reading.prompts import empty_parts, filled_later, other_prompt, prompt_columns
@@ -135,6 +135,7 @@ def _find_form(rows: list[Row], renames: dict[str, str], scoring: str) -> Readin
     start = int(ending(columns[0])) if columns and ending(columns[0]).isdigit() else None
     named = rename_columns(gathered(flat, in_columns), renames)
     require_no_steps(names_of(named, renames), named[0][0])
+    require_no_doubles(names_of(named, renames), named[0][0])
     lists = lists_in(names_of(named, renames))
     named = expanded(named, lists, ())
     twos = tuple(two_lists(names_of(named, renames)))

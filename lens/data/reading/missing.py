@@ -23,6 +23,18 @@ def no_form(rows: list[Row], scoring: str) -> LensError:
     )
 
 
+def require_no_doubles(names: Names, where: str) -> None:
+    """LensError where a column of answers stands twice, the second renamed as pandas does."""
+    for name in names.all(TEXTS):
+        second = f"{name}.1"
+        if second in names.names and names.is_text(name) and names.is_text(second):
+            meaning = f"`{name}` is the first answer and `{second}` the second"
+            raise LensError(
+                f"{where}: `{name}` and `{second}` seem to be two columns of one name. "
+                f"{either(where, {meaning: {'response_a': name, 'response_b': second}})}"
+            )
+
+
 def _what_is_missing(names: Names, where: str) -> str:
     """What would make rows readable, as commands. Which of two answers is better is asked, never
     guessed from where their columns stand."""

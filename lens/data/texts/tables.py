@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 
 from lens.core.errors import LensError
@@ -84,6 +85,7 @@ def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict
         )
         header = next(filter(None, reader), [])
         names = [cell.strip() for cell in header]
+        _require_no_doubles(names, name, mark, reader.line_num)
         require_distinct(names)
         _require_header(names, name)
         for number, row in enumerate(filter(None, reader), 2):
@@ -113,6 +115,26 @@ def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict
 def _is_import_id(cell: str) -> bool:
     """Whether a cell is of the line that Qualtrics writes below the names and the questions."""
     return re.fullmatch(r'\{"ImportId":\s*".*\}', cell.strip()) is not None
+
+
+def _require_no_doubles(names: list[str], name: str, mark: str, line: int) -> None:
+    """LensError where columns share a name, with the command that numbers them."""
+    doubled = {cell for cell in names if cell and names.count(cell) > 1}
+    if not doubled:
+        return
+    seen: Counter[str] = Counter()
+    numbered = []
+    for cell in names:
+        seen[cell] += 1
+        numbered.append(f"{cell}_{seen[cell]}" if cell in doubled else cell)
+    out = io.StringIO()
+    csv.writer(out, delimiter=mark, lineterminator="").writerow(numbered)
+    new = shlex.quote(re.sub(r"(\.\w+)$", r".new\1", name))
+    lines = f"printf '%s\\n' {shlex.quote(out.getvalue())}; tail -n +{line + 1} {shlex.quote(name)}"
+    raise LensError(
+        f"{name}, row 1: the name {sorted(doubled)[0]!r:.80} is used twice. With numbers: "
+        f"({lines}) > {new}"
+    )
 
 
 def _require_header(names: list[str], name: str) -> None:
