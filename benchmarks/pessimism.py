@@ -8,13 +8,10 @@ tenth candidate is four times as far out as the others; `strange`, where these a
 deviations worse than a mean one, at least.
 
 `--cell` takes a folder of the workflow's `best_of_n` stage: the probe is trained on the N pairs of
-each seed, and judged on the run's candidates with their gold rewards. `--pool` takes candidates
-with gold rewards alone: half of the prompts make labelled pairs, the other half judge, and the
-other way round.
+each seed, and judged on the run's candidates with their gold rewards.
 
     python benchmarks/pessimism.py --seeds 20 --out-dir results/pessimism
     python benchmarks/pessimism.py --cell results/RUN/best_of_n/DATASET/MODEL/n300/repeat/x4
-    python benchmarks/pessimism.py --pool NAME CANDIDATES.npy GOLD.npy --n-pairs 300
 """
 
 import argparse
@@ -54,18 +51,16 @@ SHARE, FAR, WORSE = 0.1, 4.0, 2.0
 @dataclass
 class Draw:
     """Labelled pairs, `chosen` and `rejected` [N, d] with the `groups` [N] of their prompts; and
-    what judges: `candidates` [prompts, n, d] with their `gold` [prompts, n], and the prompts'
-    `numbers` [prompts]."""
+    what judges: `candidates` [prompts, n, d] with their `gold` [prompts, n]."""
 
     chosen: np.ndarray
     rejected: np.ndarray
     groups: np.ndarray
     candidates: np.ndarray
     gold: np.ndarray
-    numbers: np.ndarray
 
 
-def known_world(kind: str, n_pairs: int, seed: int) -> list[Draw]:
+def known_world(kind: str, n_pairs: int, seed: int) -> Draw:
     """One draw with labels by Bradley-Terry, reward gaps having a standard deviation of 2."""
     rng = np.random.default_rng(derive_seed("pessimism", kind, seed))
     spectrum = np.arange(1, FEATURES + 1) ** -0.5
@@ -82,40 +77,7 @@ def known_world(kind: str, n_pairs: int, seed: int) -> list[Draw]:
     if kind == "strange":
         gold[far] = np.minimum(gold[far], 0) - WORSE
     chosen, rejected = (np.where(wins[:, None], *pair) for pair in (sides, sides[::-1]))
-    return [Draw(chosen, rejected, np.arange(n_pairs), pool, gold, np.arange(PROMPTS))]
-
-
-def real_pool(candidates: np.ndarray, gold: np.ndarray, n_pairs: int, seed: int) -> list[Draw]:
-    """Two draws: pairs of one half of the prompts, the other half judges, and the other way
-    round."""
-    rng = np.random.default_rng(derive_seed("pool", seed))
-    halves = np.array_split(rng.permutation(len(gold)), 2)
-    return [
-        _of_half(candidates, gold, train, test, n_pairs, rng)
-        for train, test in (halves[::-1], halves)
-    ]
-
-
-def _of_half(
-    candidates: np.ndarray,
-    gold: np.ndarray,
-    train: np.ndarray,
-    test: np.ndarray,
-    n_pairs: int,
-    rng: np.random.Generator,
-) -> Draw:
-    """Pairs of two candidates that differ in gold, of the prompts `train`."""
-    pairs = [
-        (prompt, *sorted(two, key=lambda place: -gold[prompt, place]))
-        for prompt in train
-        for two in rng.permuted(np.arange(gold.shape[1]))
-        .reshape(-1)[: 2 * (gold.shape[1] // 2)]
-        .reshape(-1, 2)
-        if gold[prompt, two[0]] != gold[prompt, two[1]]
-    ]
-    rows = np.array(pairs)[rng.permutation(len(pairs))[:n_pairs]]
-    sides = (candidates[rows[:, 0], rows[:, column]] for column in (1, 2))
-    return Draw(*sides, rows[:, 0], candidates[test], in_deviations(gold)[test], test)
+    return Draw(chosen, rejected, np.arange(n_pairs), pool, gold)
 
 
 def in_deviations(gold: np.ndarray) -> np.ndarray:
@@ -123,7 +85,7 @@ def in_deviations(gold: np.ndarray) -> np.ndarray:
     return (gold - gold.mean(axis=1, keepdims=True)) / gold.std(axis=1).mean()
 
 
-def of_cell(folder: str) -> tuple[str, int, list[int], Callable[[int], list[Draw]]]:
+def of_cell(folder: str) -> tuple[str, int, list[int], Callable[[int], Draw]]:
     """(name, N, seeds, draw of a seed) of a folder that the workflow's `best_of_n` made: N pairs of
     its training split, and its candidates."""
     place = Path(folder).resolve()
@@ -138,15 +100,16 @@ def of_cell(folder: str) -> tuple[str, int, list[int], Callable[[int], list[Draw
     candidates = embedded["candidates"][:].reshape(*gold.shape, -1)
     groups = np.unique(pairs["group"], return_inverse=True)[1]
 
-    def draw(seed: int) -> list[Draw]:
+    def draw(seed: int) -> Draw:
         found = training_set(
             pairs, sides, n_pairs=n_pairs, seed=seed, validation_fraction=VALIDATION
         )
         rows = np.sort(np.concatenate([found.rows, found.validation_rows]))
         both = (sides[side][rows] for side in ("chosen", "rejected"))
-        return [Draw(*both, groups[rows], candidates, gold, np.arange(prompts))]
+        return Draw(*both, groups[rows], candidates, gold)
 
-    return f"{about['dataset']}, {about['model']}", n_pairs, about["seeds"], draw
+    run = Path(about["out_prompts"]).parents[6].name
+    return f"{run}: {about['dataset']}, {about['model']}", n_pairs, about["seeds"], draw
 
 
 def curves(draw: Draw) -> np.ndarray:
@@ -165,15 +128,11 @@ def curves(draw: Draw) -> np.ndarray:
 
 
 def measure(
-    name: str, draw: Callable[[int], list[Draw]], seeds: list[int], n_pairs: int, *, same: bool
+    name: str, draw: Callable[[int], Draw], seeds: list[int], n_pairs: int, *, same: bool
 ) -> pd.DataFrame:
     """Gold of the best of n, for each rule and n, and its gain over c = 0. Intervals are over
     seeds, and over prompts as well where all seeds judge the `same` ones."""
-    drawn = []
-    for seed in tqdm(seeds, desc=name, disable=None):
-        parts = draw(seed)
-        order = np.argsort(np.concatenate([part.numbers for part in parts]))
-        drawn.append(np.concatenate([*map(curves, parts)], axis=1)[:, order])
+    drawn = [curves(draw(seed)) for seed in tqdm(seeds, desc=name, disable=None)]
     found = np.stack(drawn)  # [seeds, rules, prompts, n]
     if not same:
         found = found.mean(axis=2).transpose(1, 0, 2)[None]
@@ -218,26 +177,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--world", nargs="*", choices=WORLDS)
     parser.add_argument("--cell", nargs="*", default=[], help="folders that `best_of_n` made")
-    parser.add_argument(
-        "--pool",
-        nargs=3,
-        action="append",
-        default=[],
-        metavar=("NAME", "CANDIDATES", "GOLD"),
-        help=".npy [prompts, candidates, features] and [prompts, candidates]",
-    )
     parser.add_argument("--n-pairs", type=int, nargs="+", default=[100, 300])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--out-dir", default="results/pessimism")
     args = parser.parse_args()
-    worlds = args.world if args.world is not None else [] if args.pool or args.cell else WORLDS
-    pools = {name: [artifacts.read_npy(path) for path in paths] for name, *paths in args.pool}
+    worlds = args.world if args.world is not None else [] if args.cell else WORLDS
     seeds, tables = [*range(args.seeds)], []
     for n in args.n_pairs:
         for name in worlds:
             tables.append(measure(name, partial(known_world, name, n), seeds, n, same=False))
-        for name, pool in pools.items():
-            tables.append(measure(name, partial(real_pool, *pool, n), seeds, n, same=True))
     for folder in args.cell:
         name, n, own, draw = of_cell(folder)
         tables.append(measure(name, draw, own, n, same=True))

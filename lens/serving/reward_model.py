@@ -99,7 +99,7 @@ class RewardModel:
             with Cache(identity(self.encoder)) as self._cache:
                 yield
         finally:
-            self._cache = None
+            self._cache, self._progress = None, False
 
     def score(self, prompts: Sequence, responses: Sequence, *, uncertainty: bool = False) -> Any:
         """Rewards float32 [n]. A reward depends only on its own text, up to about 1e-5. LensError

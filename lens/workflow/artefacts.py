@@ -199,9 +199,11 @@ def overview_flags(config: Config, wildcards: object) -> Words:
 
 
 def gold_card(config: Config, name: str) -> list[str]:
-    """The file with the gold model's held-out accuracy, for an artefact that it judges; none where
-    it is not known."""
-    folder = config.gold.load.model if config.gold and BY_GOLD.fullmatch(name) else ""
+    """The file with the gold model's held-out accuracy, for an artefact that it alone judges; none
+    where it is not known."""
+    pools = [config.datasets[dataset].pool for dataset in config.compare.datasets]
+    judged = name == "table_3" or not any(pool and pool.gold for pool in pools)
+    folder = config.gold.load.model if config.gold and judged and BY_GOLD.fullmatch(name) else ""
     if built(folder):
         return [f"{config.results}/train_gold_model/metrics.json"]
     return [f"{folder}/config.json"] if folder and is_fitted(folder) else []

@@ -45,6 +45,13 @@ def test_the_card_is_of_the_world_or_of_a_fitted_model_or_unknown(card):
     assert gold_card(resolved({"gold": {"load": {"model": "a/b"}}}), "table_1") == []
 
 
+def test_what_a_graded_pool_judges_too_says_nothing_of_the_gold_model():
+    graded = {"datasets": {"summary": {"pool": {"path": "pool.jsonl", "gold": True}}}}
+    world = resolved(graded)
+    assert gold_card(world, "table_1") == gold_card(world, "overview") == []
+    assert gold_card(world, "table_3") == [f"{world.results}/train_gold_model/metrics.json"]
+
+
 def test_the_note_of_table_1_ends_with_it(card, tmp_path):
     correct, gold = np.ones((2, 3)), np.arange(8.0).reshape(2, 4)
     cells = [write_cell(tmp_path / "original", "original", 1, gold, correct)]

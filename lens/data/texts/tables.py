@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from lens.core.errors import LensError
-from lens.data.texts.cells import require_distinct
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
 ESCAPE = re.compile(r"\\(\"|\\|\n|N(?=[,;\t\r\n]|$))")
@@ -86,7 +85,6 @@ def _rows(text: str, name: str, mark: str, blanks: bool) -> list[tuple[str, dict
         header = next(filter(None, reader), [])
         names = [cell.strip() for cell in header]
         _require_no_doubles(names, name, mark, reader.line_num)
-        require_distinct(names)
         _require_header(names, name)
         for number, row in enumerate(filter(None, reader), 2):
             where = f"{name}, row {number}"

@@ -8,20 +8,9 @@ import torch
 
 from lens.language.embedding import embed
 from lens.language.packed.reading import can_pack, can_pad
+from tests.helpers.tiny_architectures import SHAPE
 
-SHAPE = {
-    "vocab_size": 64,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 128,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "initializer_range": 0.2,
-}
+LAYERS = {**SHAPE, "num_hidden_layers": 4}
 MAMBA = {
     "mamba_n_heads": 4,
     "mamba_d_head": 16,
@@ -37,11 +26,11 @@ def hybrid(name):
 
     torch.manual_seed(0)
     if name == "Lfm2":
-        config = t.Lfm2Config(**SHAPE, layer_types=["conv", "full_attention"] * 2)
+        config = t.Lfm2Config(**LAYERS, layer_types=["conv", "full_attention"] * 2)
     elif name == "Bamba":
-        config = t.BambaConfig(**SHAPE, **MAMBA, attn_layer_indices=[1, 3])
+        config = t.BambaConfig(**LAYERS, **MAMBA, attn_layer_indices=[1, 3])
     else:
-        config = t.FalconH1Config(**SHAPE, **MAMBA, mamba_d_ssm=64, head_dim=8)
+        config = t.FalconH1Config(**LAYERS, **MAMBA, mamba_d_ssm=64, head_dim=8)
     return getattr(t, f"{name}Model")(config).eval()
 
 
