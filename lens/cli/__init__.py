@@ -63,9 +63,10 @@ def program() -> None:
 def main(argv: list[str] | None = None) -> None:
     """Runs a command; exits with status 1 and one clear message if the input is wrong."""
     argv = sys.argv[1:] if argv is None else argv
-    args = build_parser(argv[0] if argv else "").parse_args(argv)
-    cost.start()
+    command = argv[0] if argv else ""
     try:
+        args = build_parser(command).parse_args(argv)
+        cost.start()
         tracker()
         args.run(args)
     except BrokenPipeError:
@@ -76,7 +77,7 @@ def main(argv: list[str] | None = None) -> None:
         if text is None:
             raise
         stop = OutOfMemoryExit if out_of_memory(error) else SystemExit
-        raise stop(shown(f"lens {args.command}: error: {text}")) from None
+        raise stop(shown(f"lens {command}: error: {text}")) from None
     except KeyboardInterrupt:
-        print(f"lens {args.command}: stopped.", file=sys.stderr)
+        print(f"lens {command}: stopped.", file=sys.stderr)
         sys.exit(130)

@@ -4,12 +4,13 @@ import errno
 from collections.abc import Iterator
 
 LONGEST = 1500  # characters of a line
-# Out-of-memory messages of torch, C++, the loader of shared libraries and the system.
+# Out-of-memory messages of torch, C++, the loader of shared libraries, the system and Python.
 NO_MEMORY = (
     "can't allocate memory",
     "std::bad_alloc",
     "failed to map segment from shared object",
     "Cannot allocate memory",
+    "error return without exception set",  # Python's own C code
 )
 
 
@@ -57,7 +58,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _is_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
-    return isinstance(error, RuntimeError | ImportError | OSError) and any(
+    return isinstance(error, RuntimeError | ImportError | OSError | SystemError) and any(
         words in str(error) for words in NO_MEMORY
     )
 
