@@ -1,13 +1,13 @@
 """Which way of training on N pairs serves held-out pairs best? Small, step-matched, seed-paired.
 
 Each seed splits a set anew by prompt (40 % test), draws N training pairs, and trains every method
-on them; study_report.py makes tables of what this writes. Sets are embedded pairs (files from
-prepare-pairs and embed-pairs, any number joined in one), with their own labels or with labels drawn
-from a known reward on the same embeddings, and Gaussian embeddings with such labels. With --active
-every method trains a second time, "active", on as many pairs of which the last 60 % were chosen by
-`lens.next_pairs` from a pool of 10 N.
+on them; study_report.py makes tables of what this writes. Sets are embedded pairs (folders of
+`lens fit` or `lens advise`, or files of the workflow, any number joined in one), with their own
+labels or with labels drawn from a known reward on the same embeddings, and Gaussian embeddings with
+such labels. With --active every method trains a second time, "active", on as many pairs of which
+the last 60 % were chosen by `lens.next_pairs` from a pool of 10 N.
 
-    python benchmarks/study.py --set NAME PAIRS.parquet EMBEDDINGS.safetensors --world bent \
+    python benchmarks/study.py --set NAME FOLDER --set OTHER PAIRS.parquet EMBEDDINGS.safetensors \
         --n-pairs 100 300 1000 --seeds 12 --out-dir results/study
 """
 
@@ -20,6 +20,7 @@ import pandas as pd
 from generators import METHODS as BEYOND
 from tqdm import tqdm
 
+from lens.advice.extend import saved_pairs
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.data.pairs import split_by_group
@@ -31,7 +32,7 @@ from lens.reward.design import active_rows
 from lens.reward.head import RewardHead, pair_accuracy
 from lens.reward.methods import METHODS
 from lens.reward.recipes import HEAD_SETTINGS, SYNTHESIS_SETTINGS, VAE_SETTINGS
-from lens.reward.training_set import Standardiser, training_set
+from lens.reward.training_set import Standardiser, TrainingSet, training_set
 
 HEAD, VAE = dict(HEAD_SETTINGS), dict(VAE_SETTINGS)
 SYNTHESIS = SYNTHESIS_SETTINGS | {"perturbation_variance": 0.25, "mixed_differences": 16}
@@ -123,9 +124,13 @@ def known_reward(
 
 
 def join(name: str, files: list[str]) -> tuple[pd.DataFrame, dict]:
-    """One set from (pair table, embeddings) files, two for each part."""
+    """One set from a folder of embedded pairs, or from (pair table, embeddings) files, two for each
+    part."""
+    if len(files) == 1:
+        pairs = saved_pairs(files[0])
+        return pairs.table[["id", "group"]], {"chosen": pairs.chosen, "rejected": pairs.rejected}
     if len(files) % 2 or not files:
-        raise LensError(f"set {name}: give PAIRS EMBEDDINGS, once for each part.")
+        raise LensError(f"set {name}: give a FOLDER, or PAIRS EMBEDDINGS once for each part.")
     parts = [read_embedded(*files[i : i + 2]) for i in range(0, len(files), 2)]
     pairs = pd.concat(
         [table[["id", "group"]].assign(part=i) for i, (table, _) in enumerate(parts)],
@@ -137,14 +142,10 @@ def join(name: str, files: list[str]) -> tuple[pd.DataFrame, dict]:
     }
 
 
-def measure(
-    pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range, active: bool = False
-) -> pd.DataFrame:
-    """Accuracy on held-out pairs of every variant trained on N pairs: a row for each seed.
-
-    `seconds` is processor time of one seed's share of the training, with that of its VAE where one
-    is needed.
-    """
+def draw(
+    pairs, embeddings, n_pairs: int, seeds: range, active: bool = False
+) -> tuple[dict[int, TrainingSet], dict[int, np.ndarray]]:
+    """Each seed's N training pairs, and the rows of its test pairs."""
     data, tests = {}, {}
     for seed in seeds:
         held = split_by_group(pairs["group"], TEST, derive_seed("study", seed) % 2**31)
@@ -154,6 +155,24 @@ def measure(
         data[seed] = training_set(
             split, embeddings, n_pairs=n_pairs, seed=seed, validation_fraction=0.1, rows=rows
         )
+    return data, tests
+
+
+def accuracy(weights: dict, data: TrainingSet, embeddings, test: np.ndarray) -> float:
+    """That of a trained reward on the test pairs."""
+    model = RewardHead(weights, data.standardiser)
+    return pair_accuracy(*(model(embeddings[side][test]) for side in ("chosen", "rejected"))).mean()
+
+
+def measure(
+    pairs, embeddings, variants, n_pairs: int, scale: int, seeds: range, active: bool = False
+) -> pd.DataFrame:
+    """Accuracy on held-out pairs of every variant trained on N pairs: a row for each seed.
+
+    `seconds` is processor time of one seed's share of the training, with that of its VAE where one
+    is needed.
+    """
+    data, tests = draw(pairs, embeddings, n_pairs, seeds, active)
     start, vaes, rows = time.process_time(), [], []
     if any(ALL[name].needs_vae for name, *_ in variants.values()):
         vaes = train_vaes(
@@ -173,13 +192,11 @@ def measure(
         )
         seconds = time.process_time() - start + for_vae * method.needs_vae
         for seed, training in trainings.items():
-            model = RewardHead(training.weights, data[seed].standardiser)
-            sides = [model(embeddings[side][tests[seed]]) for side in ("chosen", "rejected")]
             rows.append(
                 {
                     "variant": f"{name}, active" if active else name,
                     "seed": seed,
-                    "accuracy": pair_accuracy(*sides).mean(),
+                    "accuracy": accuracy(training.weights, data[seed], embeddings, tests[seed]),
                     "seconds": seconds / len(data),
                     "vae_variance_explained": training.metrics.get("vae_variance_explained"),
                 }
@@ -194,8 +211,9 @@ def main() -> None:
         nargs="+",
         action="append",
         default=[],
-        metavar="NAME PAIRS EMBEDDINGS",
-        help="a name, then one or more times a pair table and its embeddings",
+        metavar="NAME FOLDER",
+        help="a name, then a folder of `lens fit` or `lens advise`, or one or more times a pair "
+        "table and its embeddings",
     )
     parser.add_argument(
         "--known-reward",

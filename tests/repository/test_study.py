@@ -9,6 +9,7 @@ import pytest
 import study
 import study_report
 
+from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.errors import LensError
 from lens.files import artifacts
 from tests.helpers.workflow_tools import ROOT
@@ -123,8 +124,8 @@ def test_variants_name_methods_that_exist_and_leave_none_out():
 
 
 def test_sets_of_several_files_keep_their_prompts_apart(tmp_path):
-    with pytest.raises(LensError, match="give PAIRS EMBEDDINGS"):
-        study.join("one", [str(tmp_path / "pairs.parquet")])
+    with pytest.raises(LensError, match="give a FOLDER, or PAIRS EMBEDDINGS"):
+        study.join("one", [str(tmp_path / "pairs.parquet")] * 3)
     files = []
     for part in range(2):
         table = pd.DataFrame({"id": ["a", "b"], "group": ["0", "1"], "split": "train"})
@@ -140,6 +141,18 @@ def test_sets_of_several_files_keep_their_prompts_apart(tmp_path):
     assert pairs["group"].tolist() == ["0", "1", "0", "1"]  # one prompt, whichever file it is in
 
 
+def test_a_folder_of_embedded_pairs_is_a_set(tmp_path):
+    rng = np.random.default_rng(0)
+    chosen, rejected = rng.normal(size=(2, 5, 3)).astype(np.float32)
+    table = pd.DataFrame({"id": list("abcde"), "group": list("00112"), "prompt": "p"})
+    table = table.assign(chosen=list("fghij"), rejected=list("klmno"))
+    EmbeddedPairs(table, chosen, rejected, None, {}).save(tmp_path / "folder")
+    pairs, embeddings = study.join("one", [str(tmp_path / "folder")])
+    pd.testing.assert_frame_equal(pairs, table[["id", "group"]])
+    np.testing.assert_array_equal(embeddings["chosen"], chosen)
+    np.testing.assert_array_equal(embeddings["rejected"], rejected)
+
+
 def test_pool_pairs_prefer_the_better_judged():
     candidates = [
         {"output": text, "gold": gold}
@@ -152,6 +165,13 @@ def test_pool_pairs_prefer_the_better_judged():
         assert judged[pair["chosen"]] > judged[pair["rejected"]]
         seen |= {pair["chosen"], pair["rejected"]}
     assert seen == {"a", "b", "c"}
+    rated = pool_pairs.pairs("p", list(candidates), random.Random(0), answers=3)
+    assert {(pair["chosen"], pair["rejected"]) for pair in rated} == {
+        ("a", "c"),
+        ("a", "b"),
+        ("c", "b"),
+    }
+    assert len(pool_pairs.pairs("p", list(candidates), random.Random(0), answers=2)) == 1
     tied = [{"output": text, "gold": 0.5} for text in "ab"]
     assert pool_pairs.pairs("p", tied, random.Random(0)) == []
 
