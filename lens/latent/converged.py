@@ -11,6 +11,7 @@ improves. Three rules, from the principal components of the other pairs, replace
   |e - g(z)|^2 + beta KL is the evidence bound for noise of that size (Rybkin et al., 2021).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,13 +53,14 @@ def train_converged(
     learning_rate: float,
     epochs: int,
     patience: int,
+    choose: Callable[[np.ndarray, np.ndarray], Sizes] = choose_sizes,
 ) -> VAE:
     """Trains a VAE on standardised pairs [n, d]. A random tenth, at least one pair, is held out;
     training stops after `patience` epochs without a better reconstruction of it, or after
-    `epochs`."""
+    `epochs`. `choose` is given the embeddings of both parts."""
     order = np.random.default_rng(seed).permutation(len(chosen))
     held_out, train = np.split(order, [max(1, round(HELD_OUT * len(chosen)))])
-    sizes = choose_sizes(
+    sizes = choose(
         np.concatenate([chosen[train], rejected[train]]),
         np.concatenate([chosen[held_out], rejected[held_out]]),
     )
