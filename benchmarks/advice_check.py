@@ -3,6 +3,8 @@
 Each draw takes N pairs for an advice and keeps other prompts to measure, with many more pairs, what
 the advice claims: accuracies, differences, and accuracies after training on two and four times as
 many pairs. The truth is the mean over all draws; coverage is how often an interval holds it.
+`recommended_less_best` is what the recommended recipes reach less what the one that is best on
+average reaches, with half of its interval over draws.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import json
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t
 from study import REWARDS, gaussian, join, known_reward
 from tqdm import tqdm
 
@@ -87,11 +90,23 @@ def summarise(rows: pd.DataFrame) -> dict:
     columns = ["truth", "mean", "half", "covered"]
     by_claim = claims.groupby(["kind", "claim"], sort=False)[columns].mean()
     recommended = rows[rows["kind"] == "recommended"]
+    reached = claims[claims["kind"] == "accuracy"].pivot(
+        index="seed", columns="claim", values="measured"
+    )
+    best = reached.mean().idxmax()
+    lost = recommended.set_index("seed")["measured"] - reached[best]
     return {
         "claims": by_claim.reset_index().to_dict("records"),
         "recommended": recommended["claim"].value_counts().to_dict(),
         "recommended_measured": float(recommended["measured"].mean()),
+        "best_in_hindsight": best,
+        "recommended_less_best": [float(lost.mean()), half_width(lost)],
     }
+
+
+def half_width(values: pd.Series) -> float:
+    """Of Student's 95 % interval of a mean over draws."""
+    return float(values.sem() * t.ppf(0.975, len(values) - 1))
 
 
 def main() -> None:
@@ -100,8 +115,8 @@ def main() -> None:
         "--set",
         nargs="+",
         default=[],
-        metavar="PAIRS EMBEDDINGS",
-        help="files of prepare-pairs and embed-pairs, once or more",
+        metavar="FILE",
+        help="a FOLDER of embedded pairs, or PAIRS EMBEDDINGS of prepare-pairs and embed-pairs",
     )
     parser.add_argument("--known-reward", choices=REWARDS, help="label the set's pairs anew by it")
     parser.add_argument("--world", choices=REWARDS, help="instead: Gaussian pairs, known reward")
