@@ -69,9 +69,11 @@ def put(value, path, odd):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 def test_one_odd_part_gives_pairs_or_a_reason(name):
+    """Of two equal rows the first and the second take turns, each odd value being in one of them."""
     rows, reasons = EXPORTS[name], []
     for path in paths(rows):
-        for odd in ODD if len(path) > 1 else []:
+        turn = slice(path[0] % 2, None, 2) if len(rows) > 1 and path else slice(None)
+        for odd in ODD[turn] if len(path) > 1 else []:
             changed = copy.deepcopy(rows)
             put(changed, path, odd)
             try:

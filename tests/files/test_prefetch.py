@@ -60,15 +60,19 @@ def hub(tmp_path, llama_folder, gold_folder):
     return hub
 
 
+EACH = "import json, sys; from lens.cli import main; [*map(main, json.loads(sys.argv[1]))]"
+
+
 @pytest.fixture
 def lens_with(tmp_path):
-    """Runs `lens ...` in a process of its own, with a cache of its own and these variables."""
+    """Runs commands of `lens` one after another in a process of its own, with a cache of its own
+    and these variables."""
 
-    def run(*arguments, **environment):
+    def run(*commands, **environment):
         home = tmp_path / ".cache/huggingface"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
         return subprocess.run(
-            [sys.executable, "-m", "lens", *map(str, arguments)],
+            [sys.executable, "-c", EACH, json.dumps(commands, default=str)],
             capture_output=True,
             text=True,
             timeout=600,
@@ -133,10 +137,10 @@ def test_what_was_downloaded_is_read_without_a_network(
     datasets = f"--datasets org/pairs@{first}"
     command = f"prefetch --models org/open {datasets} org/pairs@{second} --out prefetch.json"
     with hub.serving() as address:
-        run = lens_with(*command.split(), HF_ENDPOINT=address)
+        run = lens_with(command.split(), HF_ENDPOINT=address)
         assert run.returncode == 0, run.stderr
         asked = len(hub.asked)
-        again = lens_with("prefetch", *datasets.split(), HF_ENDPOINT=address)
+        again = lens_with(["prefetch", *datasets.split()], HF_ENDPOINT=address)
         assert again.returncode == 0, again.stderr
         assert len(hub.asked) == asked, "what is there is not asked for again"
     model, *pairs = json.loads((tmp_path / "prefetch.json").read_text())
@@ -152,42 +156,31 @@ def test_what_was_downloaded_is_read_without_a_network(
     # The server has stopped.
     with_no_network = partial(lens_with, HF_ENDPOINT=address, HF_HUB_OFFLINE="1")
     table = pair_table(tmp_path / "pairs.parquet")
-    run = with_no_network(*embed(table, "org/open", tmp_path / "hub.safetensors"))
+    source = "prepare-pairs --hub org/pairs --train-split train --test-split test --revision"
+    tables = tmp_path / "1.parquet", tmp_path / "2.parquet"
+    run = with_no_network(
+        embed(table, "org/open", tmp_path / "hub.safetensors"),
+        *(
+            f"{source} {commit} --out {out} --out-prompts q.parquet --report r.json".split()
+            for commit, out in zip((first, second), tables, strict=True)
+        ),
+    )
     assert run.returncode == 0, run.stderr
     lens(*embed(table, llama_folder, tmp_path / "folder.safetensors"))
     by_hub, by_folder = (load_file(tmp_path / f"{n}.safetensors") for n in ("hub", "folder"))
     assert by_folder["texts"].shape[1:] == (16,)
     np.testing.assert_array_equal(by_hub["texts"], by_folder["texts"])
-    each_pinned_revision_is_read(with_no_network, tmp_path, (first, second))
-
-
-def each_pinned_revision_is_read(lens, folder, revisions):
-    """And not the latest one."""
-    for number, revision in enumerate(revisions, 1):
-        source = f"--hub org/pairs --revision {revision} --train-split train --test-split test"
-        out = "--out p.parquet --out-prompts q.parquet --report r.json"
-        run = lens("prepare-pairs", *source.split(), *out.split())
-        assert run.returncode == 0, run.stderr
-        found = pd.read_parquet(folder / "p.parquet")
+    for number, out in enumerate(tables, 1):  # each the pinned revision, not the latest one
+        found = pd.read_parquet(out)
         assert len(found) == 10
         assert all(json.loads(p)[0]["content"].startswith(f"{number} ") for p in found["prompt"])
 
 
 def test_all_refusals_are_told_at_once_and_the_rest_stays(hub, lens_with, tmp_path):
     with hub.serving() as address:
-        run = lens_with(
-            "prefetch",
-            "--models",
-            "org/gated",
-            "org/missing",
-            f"org/open@{'0' * 40}",
-            "org/open",
-            "--datasets",
-            "org/nothing",
-            "--out",
-            "prefetch.json",
-            HF_ENDPOINT=address,
-        )
+        models = f"org/gated org/missing org/open@{'0' * 40} org/open"
+        command = f"prefetch --models {models} --datasets org/nothing --out prefetch.json"
+        run = lens_with(command.split(), HF_ENDPOINT=address)
     assert run.returncode == 1
     assert "model org/open: " in run.stdout
     message = run.stderr
@@ -209,7 +202,7 @@ def test_all_refusals_are_told_at_once_and_the_rest_stays(hub, lens_with, tmp_pa
 
 @pytest.mark.slow
 def test_a_hub_out_of_reach_is_said(lens_with):
-    run = lens_with("prefetch", "--models", "org/open", HF_ENDPOINT="http://127.0.0.1:9")
+    run = lens_with(["prefetch", "--models", "org/open"], HF_ENDPOINT="http://127.0.0.1:9")
     assert run.returncode == 1
     assert "model org/open (revision main): the Hub cannot be reached" in run.stderr
     assert "Traceback" not in run.stderr

@@ -65,12 +65,12 @@ ENCODINGS = {
 }
 
 SIZES = {
-    "lines of 1 MB": ("x.jsonl", among(*[pair(f"q{i}", "w " * 2**19) for i in range(3)]), Kept(12)),
-    "a field of 4 MB": ("x.csv", table("question 7," + "w " * 2**21 + ",no"), Kept(12)),
-    "a name of 1 MB": ("x.jsonl", lines({"w" * 2**20: 1}), Refused("row 1: .*fit no form")),
-    "an unusable label of 1 MB": (
+    "a line of 1 MB": ("x.jsonl", among(pair("q7", "w " * 2**19)), Kept(12)),
+    "a field of 1 MB": ("x.csv", table("question 7," + "w " * 2**19 + ",no"), Kept(12)),
+    "a name of 100 kB": ("x.jsonl", lines({"w" * 100_000: 1}), Refused("row 1: .*fit no form")),
+    "an unusable label of 100 kB": (
         "x.jsonl",
-        lines({"prompt": "p", "response_a": "x", "response_b": "y", "winner": "w" * 2**20}),
+        lines({"prompt": "p", "response_a": "x", "response_b": "y", "winner": "w" * 100_000}),
         Refused("row 1: `winner` is"),
     ),
     "lists in lists": ("x.jsonl", among(pair(note=[[[[[[1]]]]]])), Kept(12)),

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from lens.cli import main
 from lens.files.artifacts import write_json, write_table
 from lens.paper import theory as paper_theory
 from tests.helpers.theory_points import TRUTH, simulated
@@ -34,31 +35,20 @@ CHECKED = {
 HOSTILE = "<b>data</b>"
 
 
-@pytest.fixture
-def folders(tmp_path, lens):
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
     """(theory folders, points folders) of two datasets, one with markup in its name."""
-    theories, points = [], []
+    folder, theories, points = tmp_path_factory.mktemp("theory"), [], []
     for number, dataset in enumerate(("dialogue", HOSTILE)):
-        source, target = tmp_path / f"points_{number}", tmp_path / f"theory_{number}"
+        source, target = folder / f"points_{number}", folder / f"theory_{number}"
         estimation, decay = simulated(noise=0.05, seed=number)
         write_table(source / "estimation.csv", estimation)
         write_table(source / "reconstruction.csv", decay)
         write_table(source / "theorem_1.csv", pd.DataFrame([CHECKED]))
         metrics = {"dim": 64, "sizes": [100, 2000], "reference_test_loss": 0.5}
         write_json(source / "metrics.json", {"metrics": metrics, "settings": {"delta": 0.05}})
-        lens(
-            "fit-theory",
-            "--points",
-            source,
-            "--dataset",
-            dataset,
-            "--model",
-            "tiny",
-            "--replicates",
-            100,
-            "--out-dir",
-            target,
-        )
+        how = f"--dataset {dataset} --model tiny --replicates 100"
+        main(f"fit-theory --points {source} {how} --out-dir {target}".split())
         theories.append(target)
         points.append(source)
     return theories, points

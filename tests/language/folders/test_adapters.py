@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,13 +12,17 @@ from lens.core.errors import LensError
 from lens.language import loading
 from lens.language.encoder import Encoder
 
-peft = pytest.importorskip("peft", reason="peft is not installed (extra text)")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not find_spec("peft"), reason="peft is not installed (extra text)"),
+]
 PROMPT = json.dumps([{"role": "user", "content": "w1 w2"}])
 
 
 def adapted(base, folder, auto_class, task, **more):
     """The model with an adapter that is not nothing, which is saved in the folder."""
+    import peft
+
     torch.manual_seed(0)
     model = auto_class.from_pretrained(base, **more).eval()
     config = peft.LoraConfig(task_type=task, r=2, target_modules=["q_proj", "v_proj"])

@@ -1,6 +1,7 @@
 """An OpenAI-compatible endpoint embeds: each text asked for once, nothing cut in silence."""
 
 import json
+from importlib.util import find_spec
 from itertools import count
 
 import numpy as np
@@ -10,7 +11,7 @@ from lens.core.errors import LensError
 from lens.language.encoder import Encoder
 from tests.helpers.embedding_server import Embedder, serving, vector
 
-pytest.importorskip("openai", reason="openai is not installed")
+pytestmark = pytest.mark.skipif(not find_spec("openai"), reason="openai is not installed")
 PROMPTS = [f"question {number} and some more words" for number in range(40)]
 ANSWERS = [f"answer {number} " * (number % 5 + 1) for number in range(40)]
 TEXTS = [f"{prompt}\n\n{answer}" for prompt, answer in zip(PROMPTS, ANSWERS, strict=True)]

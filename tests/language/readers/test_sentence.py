@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from lens.core.errors import LensError
 from lens.language.encoder import Encoder
 from lens.language.readers.sentence import read_sentence
 
-pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
+pytestmark = pytest.mark.skipif(
+    not find_spec("sentence_transformers"), reason="sentence-transformers is not installed"
+)
 PROMPTS = ["w1 w2 w3", "w1 W2", "w9"]
 ANSWERS = ["w4 w5 w6 w7", "w8", "w9 w10 w11 w12 w13"]
 
