@@ -9,6 +9,7 @@ processor time and memory are not those of the client, as Snakemake's `benchmark
 
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -158,4 +159,5 @@ if __name__ == "__main__":
     imports()
     for name in sys.argv[3:]:
         importlib.import_module(name)
+    gc.freeze()  # no command's collector touches, and so copies, what was imported
     serve(sys.argv[1], int(sys.argv[2]))

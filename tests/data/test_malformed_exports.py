@@ -69,7 +69,7 @@ def put(value, path, odd):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPORTS)
 def test_one_odd_part_gives_pairs_or_a_reason(name):
-    """Of two equal rows the first and the second take turns, each odd value being in one of them."""
+    """Of two equal rows the first and the second take turns: each odd value is in one of them."""
     rows, reasons = EXPORTS[name], []
     for path in paths(rows):
         turn = slice(path[0] % 2, None, 2) if len(rows) > 1 and path else slice(None)
