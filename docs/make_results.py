@@ -33,11 +33,13 @@ SHOWN = " N = 300"
 
 
 def settings_stamp(runs, root=ROOT):
-    """Of what decides the run: its configs without comments, and the sizes of the data's parts."""
+    """Of what decides the run: its configs without comments and without what `lens plan` assumes,
+    and the sizes of the data's parts."""
     configs = [
         yaml.safe_load((root / f"workflow/configs/{run}.yaml").read_text(encoding="utf-8"))
         for run in runs
     ]
+    configs = [{key: part for key, part in config.items() if key != "plan"} for config in configs]
     script = ast.parse((root / "benchmarks/real_data.py").read_text(encoding="utf-8"))
     sizes = [ast.unparse(node) for node in script.body if isinstance(node, ast.Assign)]
     return hashlib.sha256(json.dumps([configs, sizes]).encode()).hexdigest()[:12]

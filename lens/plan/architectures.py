@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lens.core.errors import LensError
+from lens.files.artifacts import is_fitted
+from lens.language.folders import gguf
 
 FACTS = Path(__file__).with_name("architectures.json")
 WORLD_WORDS = 74  # tokens that the offline world's texts and chats need
@@ -57,11 +59,14 @@ def from_config(config: Mapping) -> Architecture:
 
 @cache
 def find(model: str, revision: str | None = None) -> Architecture:
-    """The shape of a folder or a Hub id, from its files, the Hub's local cache or
-    architectures.json, never from the network. LensError where none has it."""
+    """The shape of a folder (of `lens fit`: of its encoder), a GGUF file or a Hub id, from its
+    files, the Hub's local cache or architectures.json, never from the network. LensError where none
+    has it."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
+    if quantised := gguf.find(model):
+        return from_config(gguf.sizes(quantised))
     facts = json.loads(FACTS.read_text(encoding="utf-8"))
     file: Any = Path(model) / "config.json"
     if not file.is_file():
@@ -70,7 +75,8 @@ def find(model: str, revision: str | None = None) -> Architecture:
         except HFValidationError:  # a path
             file = None
     if isinstance(file, str | Path):
-        return from_config(json.loads(Path(file).read_text(encoding="utf-8")))
+        config = json.loads(Path(file).read_text(encoding="utf-8"))
+        return find(config["encoder"]["model"]) if is_fitted(model) else from_config(config)
     if model in facts:
         return from_config(facts[model])
     raise LensError(

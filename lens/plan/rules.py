@@ -81,11 +81,12 @@ class Stage:
         assert self.config.gold is not None
         return self.reading(self.config.gold.load, self.data.prompts, answers, head="reward")
 
-    def answers(self, texts: float) -> Task:
-        """A shard of the model's answers."""
-        texts /= self.shards
-        tokens = texts * (self.data.prompt + self.data.written)
-        return self.task("generation", self.model.load, texts=texts, tokens=tokens, head="words")
+    def answers(self, prompts: float, count: int) -> Task:
+        """A shard of the model's answers to each prompt, which is read once."""
+        prompts /= self.shards
+        texts = prompts * count
+        sizes = {"tokens": texts * self.data.written, "prompts": prompts * self.data.prompt}
+        return self.task("generation", self.model.load, texts=texts, head="words", **sizes)
 
     def verdicts(self, judge: JudgingSettings, load: LoadSettings, questions: float) -> Task:
         """Questions to a local model, each with a prompt and two answers."""
@@ -250,17 +251,17 @@ RULES: dict[str, Callable[[Stage], Work | list[Task]]] = {
     "embed_pairs": lambda job: [
         job.reading(job.model.load, job.data.train + job.data.test, 2, length=job.data.answer)
     ],
-    "generate_candidates": lambda job: [job.answers(job.data.prompts * job.count)],
+    "generate_candidates": lambda job: [job.answers(job.data.prompts, job.count)],
     "embed_candidates": lambda job: [job.reading(job.model.load, job.data.prompts, job.count)],
     "score_candidates": lambda job: [job.gold(job.count)],
-    "sample_responses": lambda job: [job.answers(job.asked[0] * job.asked[1])],
+    "sample_responses": lambda job: [job.answers(*job.asked)],
     "embed_responses": lambda job: [job.reading(job.model.load, *job.asked)],
     "score_responses": lambda job: [
         job.reading(annotator(job.config).load, *job.asked, head="reward")
     ],
     "score_likelihood": lambda job: [job.reading(job.model.load, *job.asked, head="words")],
     # The model of each seed answers each test prompt once.
-    "sample_sft": lambda job: [job.answers(job.data.prompts * job.seeds)],
+    "sample_sft": lambda job: [job.answers(job.data.prompts * job.seeds, 1)],
     "score_sft": lambda job: [job.gold(job.seeds)],
 }
 RULES |= {

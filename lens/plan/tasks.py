@@ -7,8 +7,7 @@ from lens.plan.architectures import Architecture
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 CONTEXT = 0.6e9  # bytes that CUDA takes of a GPU, or Python with torch of main memory
-# Forward passes that a token costs: one that is written waits for the weights to be read again.
-PASSES = {"reading": 1.0, "generation": 4.4, "training": 3.0}
+PASSES = {"reading": 1.0, "training": 3.0}  # that a token costs; a written one: Device.writing
 
 
 class Device(NamedTuple):
@@ -18,6 +17,7 @@ class Device(NamedTuple):
     rate_32: float  # in float32, as torch has it by default
     narrow: float  # width of products at which half of that is lost
     load_rate: float  # bytes/s of weights, from disk to the device
+    writing: float  # passes of a written token, which waits for the weights to be read again
 
     def products(self, flops: float, dtype: str, width: float) -> float:
         """Seconds of products of such a width."""
@@ -25,20 +25,21 @@ class Device(NamedTuple):
         return flops / (rate * width / (width + self.narrow))
 
 
-CPU = Device(26e9, 26e9, 64, 300e6)  # a core with AVX2, measured
-GPU = Device(109e12, 6.8e12, 0, 1e9)  # 35 % of an A100's data sheet
+CPU = Device(26e9, 26e9, 64, 300e6, 1.5)  # a core with AVX2, measured
+GPU = Device(109e12, 6.8e12, 0, 1e9, 4.4)  # 35 % of an A100's data sheet
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """`times` models of a shape read texts, write answers or are trained, one after another."""
 
-    use: str  # a key of PASSES
+    use: str  # "reading", "generation" or "training"
     model: str  # folder or Hub id
     shape: Architecture
     dtype: str
     texts: float  # texts or answers, in all epochs
-    tokens: float  # that the model goes over; a prompt that answers share counts once
+    tokens: float  # that are read, written or trained on; a prompt that answers share counts once
+    prompts: float = 0  # tokens that are read before answers are written
     head: str = "none"  # or "words" or "reward"
     times: int = 1
     gpus: int = 1
@@ -62,9 +63,10 @@ class Task:
 
     def seconds(self, device: Device) -> float:
         """With loading; training is shared out over GPUs."""
-        flops = PASSES[self.use] * self.shape.flops(self.tokens, self.head) / self.gpus
+        passes = device.writing if self.use == "generation" else PASSES[self.use]
+        flops = passes * self.shape.flops(self.tokens, self.head) + self.shape.flops(self.prompts)
         dtype = "bfloat16" if self.bf16 else self.dtype
-        products = device.products(flops, dtype, self.shape.hidden)
+        products = device.products(flops / self.gpus, dtype, self.shape.hidden)
         return self.times * (self.weights / device.load_rate + products)
 
     def memory(self) -> dict[str, float]:

@@ -9,6 +9,7 @@ import pytest
 from lens.core.errors import LensError
 from lens.plan.architectures import FACTS, WORLD_WORDS, find, from_config
 from lens.plan.tasks import CPU, PASSES, Device, Task
+from tests.helpers import gguf_models
 from tests.helpers.workflow_tools import ROOT
 
 PUBLISHED = {  # 10^9 parameters
@@ -21,7 +22,7 @@ PUBLISHED = {  # 10^9 parameters
     "HuggingFaceTB/SmolLM2-135M": 0.135,
     "Qwen/Qwen3-0.6B": 0.596,
 }
-GPU = Device(rate=40e12, rate_32=4e12, narrow=0, load_rate=1e9)
+GPU = Device(rate=40e12, rate_32=4e12, narrow=0, load_rate=1e9, writing=4.0)
 
 
 def fact(model):
@@ -47,6 +48,20 @@ def test_shapes_are_found_in_folders_and_among_the_facts(llama_folder):
         find("nobody/nothing")
     with pytest.raises(LensError, match="'mamba': no 'num_attention_heads'"):
         from_config({"model_type": "mamba", "hidden_size": 4})
+
+
+def test_shapes_of_a_gguf_file_and_of_a_fitted_folder_s_encoder(tmp_path, llama_folder):
+    from transformers import Qwen2ForCausalLM
+
+    model = gguf_models.qwen(Qwen2ForCausalLM)
+    gguf_models.write(tmp_path / "small.gguf", model)
+    shape = find(str(tmp_path / "small.gguf"))
+    assert shape == from_config(model.config.to_dict())
+    assert shape.parameters() == pytest.approx(model.num_parameters(), rel=0.02)  # biases, norms
+    saved = {"model_type": "lens-reward", "encoder": {"model": str(llama_folder)}}
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    (tmp_path / "reward.safetensors").touch()
+    assert find(str(tmp_path)) == find(str(llama_folder))
 
 
 def test_parameters_of_the_worlds_model():
@@ -77,12 +92,14 @@ def task(use, shape=SMALL, dtype="bfloat16", **more):
     return Task(use=use, model="m", shape=shape, dtype=dtype, **given)
 
 
-@pytest.mark.parametrize("use", PASSES)
+@pytest.mark.parametrize("use", [*PASSES, "generation"])
 def test_seconds_by_hand(use):
-    products = PASSES[use] * SMALL.flops(200_000) / 40e12
+    products = (PASSES | {"generation": 4}).get(use) * SMALL.flops(200_000) / 40e12
     expected = SMALL.parameters("none") * 2 / 1e9 + products
     assert task(use).seconds(GPU) == pytest.approx(expected)
     assert task(use, times=3).seconds(GPU) == pytest.approx(3 * expected)
+    more = task(use, prompts=100_000).seconds(GPU)
+    assert more == pytest.approx(expected + SMALL.flops(100_000) / 40e12)
 
 
 def test_time_grows_with_what_is_done():

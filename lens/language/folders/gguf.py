@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 SUFFIX = ".gguf"
 PART = re.compile(r"-\d{5}-of-\d{5}\.gguf$")
+SIZES = {
+    "hidden_size": "embedding_length",
+    "num_hidden_layers": "block_count",
+    "intermediate_size": "feed_forward_length",
+    "num_attention_heads": "attention.head_count",
+    "num_key_value_heads": "attention.head_count_kv",
+    "head_dim": "attention.key_length",
+}
 HEADS = ("cls.output.weight", "score.weight")  # of a classifier, as converters name it
 
 
@@ -61,6 +69,18 @@ def check(file: Path) -> Any:
             f"{file.stat().st_size:,} bytes). Download it again."
         ) from error
     return reader
+
+
+def sizes(file: Path) -> dict:
+    """The model's sizes, named as in a config.json."""
+    reader = check(file)
+    kind = _metadata(reader, "general.architecture")
+    given = {name: _metadata(reader, f"{kind}.{key}") for name, key in SIZES.items()}
+    return {name: value for name, value in given.items() if value is not None} | {
+        "model_type": kind,
+        "vocab_size": len(reader.fields["tokenizer.ggml.tokens"].data),
+        "tie_word_embeddings": all(tensor.name != "output.weight" for tensor in reader.tensors),
+    }
 
 
 def read(
