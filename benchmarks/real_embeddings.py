@@ -41,9 +41,8 @@ that was cut, the end was read.
 
 {table}
 
-`lens.EmbeddedPairs.load("FOLDER/SET")` reads a set. From it start
-`benchmarks/labels_study.py --set NAME FOLDER/SET` and
-`benchmarks/study.py --set NAME FOLDER/SET/pairs.parquet FOLDER/SET/embeddings.safetensors`.
+`lens.EmbeddedPairs.load("FOLDER/SET")` reads a set; `benchmarks/study.py`, `labels_study.py` and
+`real_theory.py` take it as `--set NAME FOLDER/SET`.
 
 Without LENS: row i of the array `texts` is the text of row i of texts.csv: the id of its pair in
 pairs.parquet, its side, and the SHA-256 of prompt + line break + answer.

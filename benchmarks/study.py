@@ -53,6 +53,12 @@ MAIN = {
     "LENS+": ("lens_plus", {}, {}),
     "LENS+ without noise": ("lens_plus", {}, {"complement_noise": 0.0}),
 }
+# As published, by name alone: what the paper compares LENS with.
+PAPER = {
+    "original": ("original", {}, {}),
+    "direct perturbation": ("direct_perturbation", {}, {"perturbation_variance": 0.01}),
+    "Gaussian sampling": ("gaussian_sampling", {}, {}),
+}
 GENERATORS = {
     "LENS, centred": ("lens", CENTRED, {}),
     "residual decoding": ("residual_decoding", CENTRED, {}),
@@ -230,9 +236,9 @@ def main() -> None:
     parser.add_argument(
         "--variants",
         nargs="+",
-        choices=[*MAIN, *GENERATORS],
+        choices=[*MAIN, *PAPER, *GENERATORS],
         metavar="NAME",
-        help="measure these alone, of: " + ", ".join([*MAIN, *GENERATORS]),
+        help="measure these alone, of: " + ", ".join([*MAIN, *PAPER, *GENERATORS]),
     )
     parser.add_argument("--active", action="store_true", help="train on chosen pairs, too")
     parser.add_argument("--threads", type=int, default=1)
@@ -251,7 +257,8 @@ def main() -> None:
     sets |= {f"Gaussian, {kind}": gaussian(kind, args.first_seed) for kind in args.world}
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     variants = MAIN | (GENERATORS if args.generators else {})
-    variants = {name: variants[name] for name in args.variants or variants}
+    known = MAIN | PAPER | GENERATORS
+    variants = {name: known[name] for name in args.variants or variants}
     out, tables = Path(args.out_dir), []
     for name, (pairs, embeddings) in sets.items():
         for n_pairs in args.n_pairs:

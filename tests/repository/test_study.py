@@ -66,7 +66,7 @@ def test_every_variant_is_measured_on_the_same_splits(monkeypatch):
     monkeypatch.setitem(study.VAE, "epochs", 2)
     monkeypatch.setitem(study.HEAD, "epochs", 2)
     pairs, embeddings = study.gaussian("linear", count=120, dim=6)
-    variants = study.MAIN | study.GENERATORS
+    variants = study.MAIN | study.PAPER | study.GENERATORS
     found = study.measure(pairs, embeddings, variants, 40, 4, range(2)).drop(columns="seconds")
     assert list(found["variant"].unique()) == list(variants)
     assert (found.groupby("variant").size() == 2).all()
@@ -115,10 +115,10 @@ def test_sizes_beyond_the_pairs_are_left_out_and_named(monkeypatch, tmp_path, ca
 
 
 def test_variants_name_methods_that_exist_and_leave_none_out():
-    named = {method for method, *_ in (study.MAIN | study.GENERATORS).values()}
+    named = {method for method, *_ in (study.MAIN | study.PAPER | study.GENERATORS).values()}
     of_lens = (
-        "repeat lens lens_converged direct_perturbation mean_difference linear_probe "
-        "evidence_probe evidence_network lens_plus"
+        "original repeat lens lens_converged direct_perturbation gaussian_sampling "
+        "mean_difference linear_probe evidence_probe evidence_network lens_plus"
     )
     assert named == {*of_lens.split(), *study.BEYOND}
 
