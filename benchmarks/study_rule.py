@@ -23,11 +23,12 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from study_report import CONTROL, SETTING, differences, paired
+from study_report import CONTROL, SETTING, cell, differences, paired
 
 from lens.core.errors import LensError
 from lens.files import artifacts
 from lens.report import figures
+from lens.report.render import markdown_table
 from lens.reward.methods import METHODS
 
 RIVALS = ("mean difference", "linear probe", "repeat, centred", "repeat, centred, fast")
@@ -99,6 +100,29 @@ def verdicts(compared: pd.DataFrame) -> list[str]:
     return lines
 
 
+def rows_of_cells(compared: pd.DataFrame) -> str:
+    """A Markdown table: a row for each cell, with the rival against the repeat control, and the
+    evidence probe and LENS+ against both."""
+    shown = compared[compared["variant"].isin([RIVAL, "evidence probe", "LENS+"])]
+    rows = []
+    for (name, n_pairs), part in shown.groupby(["set", "n_pairs"], sort=False):
+        of = {
+            (one.variant, one.control): cell(
+                one.mean, one.half, one.excludes_0, one.after_holm
+            ).replace(" ", "")
+            for one in part.itertuples()
+        }
+        first = part.iloc[0]
+        row = [name, f"{n_pairs:,}", f"{first['control_percent']:.1f}", first[RIVAL]]
+        probe, plus = (
+            [of[variant, control] for control in (CONTROL, RIVAL)]
+            for variant in ("evidence probe", "LENS+")
+        )
+        rows.append([*row, of[RIVAL, CONTROL], *probe, *plus])
+    names = [f"{one}, vs {control}" for one in ("probe", "LENS+") for control in (CONTROL, RIVAL)]
+    return markdown_table(["set", "N", f"{CONTROL}, %", RIVAL, "rival, vs repeat", *names], rows)
+
+
 def draw(compared: pd.DataFrame):
     """A row of panels against the repeat control and one against the rival, a column for each N, a
     line for each set."""
@@ -142,7 +166,7 @@ def main() -> None:
         artifacts.write_table(Path(args.out_dir) / "study_rule.csv", compared.round(3))
     else:
         raise LensError("give study.csv files, or --again study_rule.csv.")
-    print(*verdicts(compared), sep="\n")
+    print(rows_of_cells(compared), *verdicts(compared), sep="\n")
     figures.save(draw(compared), args.out_dir, "study_rule")
 
 

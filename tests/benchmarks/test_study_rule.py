@@ -86,6 +86,27 @@ def test_sets_count_alike_however_many_sizes_they_have():
     assert average.loc["LENS+", "mean"] == pytest.approx((0.5 + 9.5) / 2, abs=0.1)
 
 
+def test_the_table_has_a_row_for_each_cell():
+    compared = study_rule.cells(observations([("one", 50, "LENS+", -1.0)]))
+    lines = study_rule.rows_of_cells(compared).splitlines()[2:]
+    rows = [[one.strip() for one in line.strip("|").split("|")] for line in lines]
+    assert [row[:2] for row in rows] == [
+        ["one", "50"],
+        ["one", "100"],
+        ["other", "50"],
+        ["other", "100"],
+    ]
+    found = {
+        (one.variant, one.control): one.mean
+        for one in compared.query("set == 'one' and n_pairs == 50").itertuples()
+    }
+    order = [("rival", "repeat")]
+    order += [(name, of) for name in ("evidence probe", "LENS+") for of in ("repeat", "rival")]
+    for text, key in zip(rows[0][4:], order, strict=True):
+        assert text.startswith(f"**{found[key]:+.1f}±")
+    assert rows[0][3] == "linear probe"
+
+
 def test_the_figure_has_a_panel_for_each_size_and_comparison():
     fig = study_rule.draw(study_rule.cells(observations()))
     assert [axis.get_title() for axis in fig.axes] == [
