@@ -46,9 +46,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--set", nargs=2, action="append", required=True, metavar="NAME/FOLDER")
-    parser.add_argument("--n-pairs", type=int, nargs="+", default=[50, 100, 200, 400, 800])
-    parser.add_argument("--scales", type=int, nargs="+", default=[2, 4, 8])
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--n-pairs", type=int, nargs="+", default=[100, 200, 400, 800])
+    parser.add_argument("--scales", type=int, nargs="+", default=[2, 4])
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--vae-steps", type=int, default=600)
     args = parser.parse_args()
     given = [word for name, value in SETTINGS.items() for word in (f"--{name}", json.dumps(value))]
