@@ -1,5 +1,6 @@
 """Fixtures of many tests, ordinary Hugging Face folders among them, and which tests are slow."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -17,6 +18,17 @@ os.environ["LENS_CACHE"] = "off"  # no test finds embeddings of another, or of w
 def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         warm.announce()
+
+
+def pytest_collection(session):
+    gc.disable()
+
+
+def pytest_collection_finish(session):
+    """What was imported and collected stays: the garbage collection of tests passes over it."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config):

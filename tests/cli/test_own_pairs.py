@@ -55,21 +55,21 @@ def test_advise_leaves_text_json_and_picture(workplace):
 
 
 def test_a_second_advise_uses_the_embeddings_unless_asked_otherwise(
-    workplace, lens, llama_folder, capsys, monkeypatch
+    workplace, lens, llama_folder, tmp_path, capsys
 ):
     """The files are the key: the same pairs by the same encoder, whatever the device's batches."""
+    out = shutil.copytree(workplace / "advice", tmp_path / "advice")
     advise = (
-        f"advise {workplace}/pairs.jsonl --model {llama_folder} --out {workplace}/advice "
-        "--scales 2 --rounds 2 --device cpu --threads 1"
+        f"advise {workplace}/pairs.jsonl --model {llama_folder} --out {out} --scales 2 "
+        "--device cpu --threads 1"
     ).split()
     before = (workplace / "advice/advice.txt").read_text().splitlines()
-    lens(*advise, "--batch-tokens", 64)
+    lens(*advise, "--rounds", 2, "--batch-tokens", 64)
     said = capsys.readouterr()
     assert "Embeddings: those in" in said.err
     assert said.out.splitlines()[2:20] == before[2:20]
-    lens(*advise, "--pooling", "mean")
+    lens(*advise, "--rounds", 1, "--pooling", "mean")
     assert "Embedding 120 texts: about" in capsys.readouterr().err
-    lens(*advise)
 
 
 def test_what_an_interrupted_advise_left_is_not_taken_for_whole(

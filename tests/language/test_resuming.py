@@ -72,7 +72,7 @@ from pathlib import Path
 from lens.core import processes
 from lens.language import loading
 from tests.helpers.text_training import Settings, rows, stopping, train
-
+{start}
 loading.set_threads(1)
 out, settings = Path(sys.argv[2]), Settings(3, 1e-3, 8)
 train(sys.argv[1], out / "shared", settings=Settings(3, 1e-3, 8), data=rows(8))
@@ -81,22 +81,43 @@ with stopping(4):
     train(sys.argv[1], out / "again", settings=settings, data=rows(20), checkpoint=out / "c")
 train(sys.argv[1], out / "again", settings=settings, data=rows(20), checkpoint=out / "c")
 rank = processes.from_first(os.environ["RANK"])
-said = f"{os.environ['WORLD_SIZE']} {processes.is_first()} {rank}"
+said = f"{{os.environ['WORLD_SIZE']}} {{processes.is_first()}} {{rank}}"
 (out / os.environ["RANK"]).write_text(said)
+"""
+# Two processes after one import, with the variables that a launcher sets.
+FORKS = """
+import trl.trainer.reward_trainer
+
+def start(rank):
+    if process := os.fork():
+        return process
+    place = {{"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}}
+    place |= {{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": {port}}}
+    os.environ.update({{name: str(value) for name, value in place.items()}})
+
+if started := start(0):
+    if other := start(1):
+        sys.exit(any([os.waitpid(process, 0)[1] for process in (started, other)]))
 """
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 def one_node(script):
-    return [f"{sys.executable} -m torch.distributed.run --standalone --nproc_per_node 2 {script}"]
+    script.write_text(ON_SEVERAL.format(start=FORKS.format(port=free_port())))
+    return [f"{sys.executable} {script}"]
 
 
 def two_nodes(script):
     """As docs/cluster.md starts it, one launcher a node, with a process each."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    script.write_text(ON_SEVERAL.format(start=""))
     words = "--multi_gpu --num_machines 2 --num_processes 2 --main_process_ip 127.0.0.1"
-    launch = f"{sys.executable} -m accelerate.commands.launch {words} --main_process_port {port}"
+    words += f" --main_process_port {free_port()}"
+    launch = f"{sys.executable} -m accelerate.commands.launch {words}"
     return [f"{launch} --machine_rank {rank} {script}" for rank in range(2)]
 
 
@@ -105,8 +126,6 @@ def two_nodes(script):
 def test_several_processes_share_a_batch_and_go_on_together(llama_folder, tmp_path, launchers):
     """Two processes on the CPU (gloo), each with half of the batch: the same model as by one where
     all pairs are one batch, and the same bytes where they were stopped."""
-    script = tmp_path / "train.py"
-    script.write_text(ON_SEVERAL)
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     started = [
         subprocess.Popen(
@@ -116,7 +135,7 @@ def test_several_processes_share_a_batch_and_go_on_together(llama_folder, tmp_pa
             text=True,
             env={**os.environ, **environment},
         )
-        for launch in launchers(script)
+        for launch in launchers(tmp_path / "train.py")
     ]
     try:
         for process in started:

@@ -60,11 +60,16 @@ def profile(name):
     return yaml.safe_load((PROFILES / name / "config.yaml").read_text())
 
 
-def asked(name, config, directory):
-    """[what a job asks for] of the jobs that are sent with the default resources of a profile."""
-    usual = [f"{key}={value}" for key, value in profile(name)["default-resources"].items()]
+@pytest.fixture(scope="module", params=CONFIGS, ids=lambda file: file.stem)
+def asked(request, tmp_path_factory):
+    """[what a job asks for] of the jobs that are sent with the default resources of both profiles,
+    which give no resource two values."""
+    queue, kubernetes = (profile(name)["default-resources"] for name in ("queue", "kubernetes"))
+    assert queue | kubernetes == kubernetes | queue
+    usual = [f"{key}={value}" for key, value in (queue | kubernetes).items()]
     run = snakemake(
-        "-n", "--configfile", config, "--default-resources", *usual, directory=directory
+        *("-n", "--configfile", request.param, "--default-resources", *usual),
+        directory=tmp_path_factory.mktemp("asked"),
     )
     assert run.returncode == 0, run.stderr
     found = []
@@ -77,12 +82,11 @@ def asked(name, config, directory):
     return found
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda file: file.stem)
-def test_every_job_says_what_a_batch_system_is_told(config, tmp_path):
+def test_every_job_says_what_a_batch_system_is_told(asked, tmp_path):
     command = profile("queue")["cluster-generic-submit-cmd"]
     path = commands(tmp_path, qsub='echo "$@" >> told.txt')
     lines = set()
-    for job in asked("queue", config, tmp_path):
+    for job in asked:
         filled = NAMES.sub(lambda name, job=job: job[name[1]], command)
         lines.add((job["gpu"], job["runtime"], filled))
     for _, _, line in lines:
@@ -95,10 +99,9 @@ def test_every_job_says_what_a_batch_system_is_told(config, tmp_path):
     assert {"0", "1"} <= {gpus for gpus, _ in expected}
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda file: file.stem)
-def test_every_job_says_what_kubernetes_needs(config, tmp_path):
+def test_every_job_says_what_kubernetes_needs(asked):
     """A manufacturer wherever `gpu` stands, 0 included, and limits (`scale` 0)."""
-    for job in asked("kubernetes", config, tmp_path):
+    for job in asked:
         assert job["gpu_manufacturer"] == "nvidia", job
         assert job["scale"] == "0"
         for name in ("gpu", "mem_mb", "disk_mb"):
