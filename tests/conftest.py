@@ -193,8 +193,9 @@ def planned(for_all_workers, tmp_path_factory):
     return listing
 
 
-LONGEST = ("test_kills", "test_text", "test_slurm", "test_small", "test_sweeps", "test_workflow")
-LONGEST += ("test_report_page", "test_resuming", "test_tutorial", "test_leakage", "test_prefetch")
+LONGEST = ("test_kills", "test_text", "test_slurm", "test_report_page", "test_small", "test_sweeps")
+LONGEST += ("test_leakage", "test_resuming", "test_workflow", "test_tutorial", "test_other_engines")
+LONGEST += ("test_determinism", "test_secrets", "test_prefetch", "test_own_pairs", "test_server")
 BUILD_MODELS = {"llama_folder", "gold_folder", "bert_folder", "small_world", "planned"}
 SLOW_FOLDERS = {"end_to_end", "torture"}
 

@@ -56,7 +56,8 @@ def launch(folder: str, owner: int, *modules: str) -> None:
 
 def imports() -> None:
     """What the stages import, except for LENS, and what loading a first model prepares."""
-    import matplotlib.figure  # noqa: F401
+    import matplotlib.backends.backend_pdf
+    import matplotlib.pyplot  # noqa: F401
     import pandas  # noqa: F401
     import pyarrow.parquet  # noqa: F401
     import pydantic  # noqa: F401

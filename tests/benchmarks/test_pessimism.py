@@ -87,6 +87,7 @@ def test_a_run_s_pairs_train_and_its_candidates_judge(cell):
     assert table.loc[("c = 2", 1), "gain_mean"] == pytest.approx(0)
 
 
+@pytest.mark.slow
 def test_intervals_are_over_seeds_where_each_has_its_own_prompts():
     seeds = [0, 1, 2, 3]
     table = measure("linear", partial(known_world, "linear", 60), seeds, 60, same=False)

@@ -1,10 +1,11 @@
 """The code on a page of the documentation."""
 
+import contextlib
+import io
 import os
 import re
 import shlex
 import subprocess
-import sys
 
 from tests.helpers import warm
 
@@ -17,10 +18,15 @@ def blocks(text):
 
 
 def run(language, code, folder):
-    """What a block of a page prints, run in a folder."""
-    command = [sys.executable, "-c", code] if language == "python" else ["sh", "-ec", code]
+    """What a block of a page prints, run in a folder: Python in this process."""
+    if language == "python":
+        with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(code, {"__name__": "__main__"})
+        return printed.getvalue()
     environment = os.environ | {"PATH": warm.path()}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        ["sh", "-ec", code], cwd=folder, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, f"{code}\n{done.stderr}"
     return done.stdout
 

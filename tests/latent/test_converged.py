@@ -39,6 +39,7 @@ def test_it_explains_more_held_out_variance_than_the_published_budget():
     assert shares[1] > max(0.5, shares[0] + 0.2)
 
 
+@pytest.mark.slow
 def test_a_run_has_its_best_epochs_weights_whatever_runs_beside_it():
     settings = VAE_SETTINGS | {"epochs": 12, "learning_rate": 3e-2, "hidden": 8, "latent": 2}
     sides = [tuple(near_a_plane(40, seed=seed)) for seed in range(2)]

@@ -16,8 +16,9 @@ def python_files(*folders):
 
 
 @cache
-def parsed(file):
-    return ast.parse(file.read_text(encoding="utf-8"))
+def nodes(file):
+    """Of its syntax tree, the module first."""
+    return [*ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
 
 
 def relative(file):
@@ -36,7 +37,7 @@ def test_packages_export_nothing_of_their_modules():
     """The rules' list of what a stage's code is follows modules, never an `__init__.py`."""
     public = {ROOT / "lens/__init__.py", ROOT / "lens/cli/__init__.py"}
     for init in set((ROOT / "lens").rglob("__init__.py")) - public:
-        code = [node for node in parsed(init).body if not is_text(node)]
+        code = [node for node in nodes(init)[0].body if not is_text(node)]
         assert code == [], f"{relative(init)} may hold a docstring alone"
 
 
@@ -44,7 +45,7 @@ def test_no_test_module_imports_another():
     """What several share is in tests/helpers."""
     found = []
     for file in python_files("tests"):
-        for node in ast.walk(parsed(file)):
+        for node in nodes(file):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
                 modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
                 found += [relative(file) for name in modules if ".test_" in name]
@@ -67,18 +68,19 @@ def test_functions_are_short():
     functions = {
         f"{relative(file)}: {node.name}": node.end_lineno - node.lineno + 1
         for file in python_files("lens", "workflow", "tests", "benchmarks", "docs")
-        for node in ast.walk(parsed(file))
+        for node in nodes(file)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {name: count for name, count in functions.items() if count > FUNCTION_LINES} == {}
 
 
+@cache
 def names_in(module):
     """What a module of lens offers: its definitions, imports, variables and submodules."""
     path = ROOT / module.replace(".", "/")
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     names = {inner.stem for inner in path.glob("*")}
-    for node in ast.walk(parsed(file)):
+    for node in nodes(file):
         if isinstance(node, ast.Name | ast.alias | ast.FunctionDef | ast.ClassDef):
             names.add(getattr(node, "id", None) or getattr(node, "asname", None) or node.name)
     return names
@@ -89,7 +91,7 @@ def test_scripts_import_names_that_exist():
     missing = [
         (relative(file), node.module, alias.name)
         for file in python_files("benchmarks", "docs", "tests")
-        for node in ast.walk(parsed(file))
+        for node in nodes(file)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lens.")
         for alias in node.names
         if alias.name not in names_in(node.module)

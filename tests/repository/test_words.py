@@ -93,6 +93,7 @@ def test_pages_use_plain_words(page):
     assert found == {}, "write the words on the right"
 
 
+@pytest.mark.slow
 def test_the_code_s_texts_use_plain_words():
     """Messages, help and docstrings, of private functions too."""
     found = {

@@ -144,6 +144,7 @@ def test_data_in_a_message_cannot_steer_the_terminal(fail, tmp_path):
         assert name not in message
 
 
+@pytest.mark.slow
 def test_a_server_cannot_steer_the_terminal(tmp_path, capsys):
     pytest.importorskip("openai")
     with server(lambda text, times: (200, {}, "\x1b[2Jgone\x1b[0m")) as (base_url, _):
