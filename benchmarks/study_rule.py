@@ -124,12 +124,14 @@ def rows_of_cells(compared: pd.DataFrame) -> str:
 
 
 def draw(compared: pd.DataFrame):
-    """A row of panels against the repeat control and one against the rival, a column for each N, a
-    line for each set."""
-    sizes, sets = sorted(compared["n_pairs"].unique()), [*compared["set"].unique()]
-    fig, axes = figures.figure(2, len(sizes), height=0.5 * len(sets) + 1.0)
-    for across, control in zip(axes, (CONTROL, RIVAL), strict=True):
-        for axis, size in zip(across, sizes, strict=True):
+    """A row of panels for each N that at least half of the sets have, against the repeat control
+    and against the rival; a line for each set."""
+    tried = compared.groupby("n_pairs")["set"].nunique()
+    sizes = [*tried.index[tried >= compared["set"].nunique() / 2]]
+    fig, axes = figures.figure(len(sizes), 2, height=0.2 * compared["set"].nunique() + 0.6)
+    for across, size in zip(axes, sizes, strict=True):
+        sets = [*compared.loc[compared["n_pairs"] == size, "set"].unique()]
+        for axis, control in zip(across, (CONTROL, RIVAL), strict=True):
             shown = compared[(compared["control"] == control) & (compared["n_pairs"] == size)]
             for shift, (variant, method) in enumerate(DEFAULTS.items()):
                 part, look = shown[shown["variant"] == variant], METHODS[method].look
@@ -139,14 +141,14 @@ def draw(compared: pd.DataFrame):
                     xerr=part["half"],
                     color=look[0],
                     marker=look[2],
-                    markersize=4,
+                    markersize=3,
                     linestyle="none",
                     label=variant,
                 )
             axis.axvline(0, color="black", linewidth=0.8)
             axis.set_title(f"N = {size:,}, against the {control}", fontsize="medium")
             axis.set_ylim(len(sets) - 0.5, -0.5)
-            axis.set_yticks(range(len(sets)), labels=sets if axis is across[0] else [])
+            axis.set_yticks(range(len(sets)), labels=sets if control == CONTROL else [])
     fig.supxlabel("points of accuracy", fontsize="medium")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=len(DEFAULTS))
@@ -162,8 +164,8 @@ def main() -> None:
     if args.again:
         compared = pd.read_csv(args.again)
     elif args.tables:
-        compared = cells(pd.concat(map(pd.read_csv, args.tables), ignore_index=True))
-        artifacts.write_table(Path(args.out_dir) / "study_rule.csv", compared.round(3))
+        compared = cells(pd.concat(map(pd.read_csv, args.tables), ignore_index=True)).round(3)
+        artifacts.write_table(Path(args.out_dir) / "study_rule.csv", compared)
     else:
         raise LensError("give study.csv files, or --again study_rule.csv.")
     print(rows_of_cells(compared), *verdicts(compared), sep="\n")

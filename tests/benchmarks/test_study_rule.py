@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 import study_rule
 
+from tests.helpers.workflow_tools import ROOT
+
 LEVELS = {  # of accuracy, in percent
     "repeat": 60.0,
     "mean difference": 61.0,
@@ -111,8 +113,21 @@ def test_the_figure_has_a_panel_for_each_size_and_comparison():
     fig = study_rule.draw(study_rule.cells(observations()))
     assert [axis.get_title() for axis in fig.axes] == [
         f"N = {size}, against the {control}"
-        for control in ("repeat", "rival")
         for size in (50, 100)
+        for control in ("repeat", "rival")
     ]
     labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
     assert labels == ["one", "other"]
+
+
+def test_the_page_has_the_rows_and_verdicts_of_its_file():
+    page = (ROOT / "docs/study.md").read_text(encoding="utf-8")
+    compared = pd.read_csv(ROOT / "docs/study_rule.csv")
+    for line in study_rule.rows_of_cells(compared).splitlines()[2:]:
+        assert squeezed(line) in squeezed(page)
+    for line in study_rule.verdicts(compared):
+        assert squeezed(line) in squeezed(page)
+
+
+def squeezed(text):
+    return "".join(text.split())
