@@ -82,8 +82,12 @@ def described(row: pd.Series) -> list[str]:
 
 
 def draw(compared: pd.DataFrame):
-    """A panel for each cell, a line for each change, with the variance explained beside it."""
-    lines = [(base, variant) for base, known in CHANGES.items() for variant in known]
+    """A panel for each cell, a line for each change that was tried in any, with the variance
+    explained beside it."""
+    tried = set(zip(compared["base"], compared["variant"], strict=True))
+    lines = [
+        (base, one) for base, known in CHANGES.items() for one in known if (base, one) in tried
+    ]
     heights = [index + (base != LENS) for index, (base, _) in enumerate(lines)]
     cells = [*compared.groupby(CELL, sort=False)]
     fig, axes = figures.figure(1, len(cells), height=0.19 * len(lines) + 0.9)

@@ -11,6 +11,7 @@ import torch
 from lens.latent.converged import choose_sizes
 from lens.latent.synthesis import lens_latents
 from lens.latent.vae import VAE
+from tests.helpers.workflow_tools import ROOT
 
 
 @pytest.mark.slow
@@ -146,3 +147,13 @@ def test_the_map_has_a_line_for_each_change():
     assert len(labels) == sum(map(len, sweep.CHANGES.values()))
     assert labels[0] == "lens: as published"
     assert [text.get_text() for text in axis.texts] == ["25"] * len(labels)
+
+
+def test_the_page_has_the_numbers_of_its_file():
+    page = (ROOT / "docs/study.md").read_text(encoding="utf-8")
+    compared = pd.read_csv(ROOT / "docs/sweep_map.csv")
+    for line in sweep_report.summary(compared).splitlines()[2:]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        _, _, base, plain, explains, best, gain, _, tried, counts, *_ = cells
+        row = [f"`{base}`", explains, plain, f"{best} ({gain})", f"{counts} of {tried}"]
+        assert "| " + " | ".join(row) + " |" in page
