@@ -73,7 +73,11 @@ def draw(name: str, seed: int, rounds: int) -> list[dict]:
     reached["difference"] = reached[str(RECIPES[1])] - reached[str(RECIPES[0])]
     return [
         {"world": name, "claim": claim, "truth": reached[claim]}
-        | vars(interval_by_prompt(values, pairs.groups, least=-1.0))
+        | vars(
+            interval_by_prompt(
+                values, pairs.groups, least=-1.0, cross_validated=claim != "difference"
+            )
+        )
         for claim, values in claims.items()
     ]
 
@@ -94,9 +98,8 @@ def main() -> None:
     truth = table.groupby(["world", "claim"])["truth"].transform("mean")
     table["covered"] = (table["low"] <= truth) & (truth <= table["high"])
     table["half"] = (table["high"] - table["low"]) / 2
-    print(
-        table.groupby(["world", "claim"], sort=False)[["truth", "mean", "half", "covered"]].mean()
-    )
+    shown = table.groupby(["world", "claim"], sort=False)[["truth", "mean", "half", "covered"]]
+    print(shown.mean().round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -153,7 +153,10 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
     """
     right = {recipe: correct(values) for recipe, values in margins.items()}
     groups = pairs.groups[pairs.decided]
-    accuracy = {recipe: interval_by_prompt(values, groups) for recipe, values in right.items()}
+    accuracy = {
+        recipe: interval_by_prompt(values, groups, cross_validated=True)
+        for recipe, values in right.items()
+    }
     controlled = [recipe for recipe in right if recipe.covariate]
     plain = [recipe for recipe in right if not recipe.synthetic and not recipe.covariate]
     probe = _best_probe(accuracy)

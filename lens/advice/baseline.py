@@ -89,7 +89,7 @@ def compare_baseline(
         "longer answer wins" if source == LENGTH else Path(source).name,
         recipe,
         interval_by_prompt(alone, groups),
-        interval_by_prompt(right, groups),
+        interval_by_prompt(right, groups, cross_validated=True),
         interval_by_prompt(right - alone, groups, least=-1),
     )
 

@@ -133,7 +133,7 @@ def conclude(
 ) -> Comparison:
     """From whether each pair is ordered rightly [rounds, N] with each encoder."""
     candidates = [
-        Candidate(name, interval_by_prompt(values, groups), size, cost)
+        Candidate(name, interval_by_prompt(values, groups, cross_validated=True), size, cost)
         for name, values, size, cost in zip(names, right, features, seconds, strict=True)
     ]
     order = sorted(range(len(names)), key=lambda i: -candidates[i].accuracy.mean)

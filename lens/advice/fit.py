@@ -166,7 +166,7 @@ def held_out(
     shown = reliabilities[0]
     return {
         "rounds": len(margins),
-        "accuracy": vars(interval_by_prompt(correct(margins), groups)),
+        "accuracy": vars(interval_by_prompt(correct(margins), groups, cross_validated=True)),
         "log_loss": log_loss(scaled, labels),
         "log_loss_uncalibrated": log_loss(margins, labels),
         "calibration_error": float(np.mean([measured.error for measured in reliabilities])),

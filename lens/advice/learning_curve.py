@@ -6,7 +6,7 @@ import numpy as np
 
 from lens.advice.crossval import correct, make_round
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.core.intervals import Interval
+from lens.core.intervals import WIDER, Interval
 from lens.reward.recipes import Recipe, train
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -46,11 +46,14 @@ def fit_curve(
     """The curve of outcomes [rounds, S, N] of `curve_round`, after training on sizes [S].
 
     acc(n) = a - b n^-c with b >= 0, a <= 1 and c from 0.2 to 1; intervals by bootstrap over
-    prompts and rounds, the law fitted to each resample.
+    prompts and rounds, WIDER as accuracies from cross-validation are, the law fitted to each
+    resample.
     """
     groups = pairs.groups[pairs.decided]
     ahead = np.array([1.0, 2.0, 4.0]) * len(groups)
-    draws = np.stack([outcomes.mean(axis=(0, 2)), *_resamples(outcomes, groups)])
+    mean = outcomes.mean(axis=(0, 2))
+    draws = mean + WIDER * (np.stack([mean, *_resamples(outcomes, groups)]) - mean)
+    draws = draws.clip(0, 1)
     predicted = extrapolate(sizes, draws, ahead)
     return Curve(recipe, sizes, _intervals(draws), ahead, _intervals(predicted))
 

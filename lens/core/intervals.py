@@ -1,11 +1,19 @@
 """Confidence intervals for a mean over seeds and test prompts, both taken as random."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lens.core.errors import LensError
+
+# How much more an accuracy from cross-validation spreads than one of pairs that trained no model.
+# Two pairs of different folds are each judged by a model that the other trained. At chance, both of
+# their margins by a linear reward w = sum_j x_j, over n training pairs, contain x_1 . x_2 and so
+# correlate by 1 / n, their signs by 2 / pi of that; each pair has n such others. Above chance it is
+# an approximation (benchmarks/coverage.py).
+WIDER = math.sqrt(1 + 2 / math.pi)
 
 
 @dataclass(frozen=True)
@@ -32,16 +40,26 @@ def crossed_interval(values: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def interval_by_prompt(
-    values: np.ndarray, groups: np.ndarray, level: float = 0.95, *, least: float = 0.0
+    values: np.ndarray,
+    groups: np.ndarray,
+    level: float = 0.95,
+    *,
+    least: float = 0.0,
+    cross_validated: bool = False,
 ) -> Interval:
     """Interval for the mean over pairs of values [rounds, N], rounds and prompts taken as random.
 
     Pairs that share a prompt count as one item. The mean is a ratio, of sums over prompts to their
     numbers of pairs, and is linearised, so that prompts of unequal size add no spread of their own.
-    No end lies outside [least, 1].
+    Accuracies of models that these pairs trained, fold by fold, are
+    `cross_validated`: their interval is WIDER times as wide. No end lies outside [least, 1].
     """
     interval = crossed_interval(_by_prompt(values, groups), level)
-    return Interval(interval.mean, max(interval.low, least), min(interval.high, 1.0))
+    factor = WIDER if cross_validated else 1
+    low, high = (
+        interval.mean + factor * (e - interval.mean) for e in (interval.low, interval.high)
+    )
+    return Interval(interval.mean, max(low, least), min(high, 1.0))
 
 
 def p_value_by_prompt(values: np.ndarray, groups: np.ndarray) -> float:

@@ -40,7 +40,8 @@ class Part:
 
 
 def judged_parts(table: pd.DataFrame, right: np.ndarray) -> list[Part]:
-    """Parts of the pairs [N] that are no ties, from whether each is ordered rightly [rounds, N].
+    """Parts of the pairs [N] that are no ties, from whether each is ordered rightly [rounds, N] by
+    cross-validation.
     Parts of few prompts are left out, and sides where they are not known."""
     longer = table["chosen"].str.len().to_numpy() - table["rejected"].str.len().to_numpy()
     masks = {"longer answer": longer > 0, "shorter answer": longer < 0}
@@ -48,7 +49,11 @@ def judged_parts(table: pd.DataFrame, right: np.ndarray) -> list[Part]:
         masks |= {f"{side} answer": (table["side"] == side).to_numpy() for side in SIDES}
     groups = table["group"].to_numpy()
     return [
-        Part(wins, int(rows.sum()), interval_by_prompt(right[:, rows], groups[rows]))
+        Part(
+            wins,
+            int(rows.sum()),
+            interval_by_prompt(right[:, rows], groups[rows], cross_validated=True),
+        )
         for wins, rows in masks.items()
         if len(np.unique(groups[rows])) >= LEAST
     ]
@@ -84,7 +89,7 @@ def without_control(table: pd.DataFrame, right: np.ndarray, without: np.ndarray)
     and on the same folds `without` it."""
     groups = table["group"].to_numpy()
     return WithoutControl(
-        interval_by_prompt(without, groups),
+        interval_by_prompt(without, groups, cross_validated=True),
         interval_by_prompt(without - right, groups, least=-1),
         judged_parts(table, without),
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lens.core.intervals import crossed_interval
+from lens.core.intervals import WIDER, crossed_interval, interval_by_prompt
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,29 @@ def test_a_paired_difference_is_narrower_than_an_unpaired_one():
     a, b = items + 0.1 * rng.normal(size=(2, 3, 200))
     paired, unpaired = crossed_interval(a - b), crossed_interval(a)
     assert paired.high - paired.low < 0.3 * (unpaired.high - unpaired.low)
+
+
+@pytest.mark.parametrize("folds", [2, 5])
+def test_accuracies_by_cross_validation_spread_wider_by_the_stated_factor(folds):
+    """Labels are chance and the reward is the mean difference, in 4,000 draws of 60 pairs."""
+    draws, count = 4000, 60
+    x = np.random.default_rng(0).normal(size=(draws, count, 8))
+    of_fold = np.arange(count) % folds
+    trained = of_fold[:, None] != of_fold
+    margins = np.einsum("bid,bjd,ij->bi", x, x, trained, optimize=True)
+    accuracy = (margins > 0).mean(axis=1)
+    assert accuracy.std() / np.sqrt(0.25 / count) == pytest.approx(WIDER, rel=0.03)
+
+
+def test_an_interval_by_prompt_is_wider_by_that_factor_and_has_its_ends():
+    values = np.random.default_rng(0).random((3, 40)).round()
+    groups = np.arange(40) // 2
+    plain, crossed = (
+        interval_by_prompt(values, groups, cross_validated=crossed) for crossed in (False, True)
+    )
+    assert crossed.mean == plain.mean
+    assert crossed.high - crossed.mean == pytest.approx(WIDER * (plain.high - plain.mean))
+    assert crossed.mean - crossed.low == pytest.approx(WIDER * (plain.mean - plain.low))
+    sure = np.ones((3, 40))
+    sure[:, 0] = 0
+    assert interval_by_prompt(sure, groups, cross_validated=True).high == 1.0
