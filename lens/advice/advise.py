@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,10 +31,12 @@ SCALES = (4,)
 LEAST_ROUNDS, ROUNDS = 3, 5
 
 
-def recipes_for(scales: Sequence[int], *, soft: bool = False, control: str = "") -> list[Recipe]:
+def recipes_for(
+    scales: Sequence[int], *, soft: bool = False, control: str = "", converged: bool = False
+) -> list[Recipe]:
     """What is compared: plain recipes first, also with a `control` (a recipe's covariate) where
     that is possible, all of them on soft labels as well if there are any; then each augmentation
-    behind its control."""
+    behind its control, with `converged` also LENS with a VAE trained until convergence."""
     plain = [Recipe(method) for method in ("original", *methods.PROBES)]
     if control:
         plain += [Recipe(method, covariate=control) for method in CONTROLLED]
@@ -41,7 +44,8 @@ def recipes_for(scales: Sequence[int], *, soft: bool = False, control: str = "")
         plain += [replace(recipe, labels="soft") for recipe in plain]
     if not scales:
         return plain
-    compared = [Recipe(method, k) for k in scales for method in ("repeat", "lens")]
+    tried = ("repeat", "lens", *["lens_converged"] * converged)
+    compared = [Recipe(method, k) for k in scales for method in tried]
     return [*plain, *compared, Recipe("lens_plus", max(scales))]
 
 
@@ -53,6 +57,7 @@ def advise(
     minutes: float = 10.0,
     baseline: str | None = None,
     control: str = "",
+    converged: bool = False,
     tell: Callable[[str], object] = lambda message: None,
 ) -> Advice:
     """Compares recipes on held-out prompts and recommends one.
@@ -63,8 +68,10 @@ def advise(
     large scales are skipped first, then rounds down to one, then all augmentation; a round that
     would not finish in time is skipped, and the advice reports it. `baseline` is "length" or a file
     of scores (`lens.advice.baseline`). With `control` "length" a linear recipe is recommended that
-    leaves length out (a recipe's covariate), and the advice reports what that costs. `tell` is
-    called with the time estimate before the work begins. LensError if there are too few prompts.
+    leaves length out (a recipe's covariate), and the advice reports what that costs. With
+    `converged` LENS is also tried with a VAE trained until convergence, which can take longer than
+    all the rest. `tell` is called with the time estimate before the work begins. LensError if there
+    are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("advise needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")
@@ -75,7 +82,9 @@ def advise(
     if baseline:
         score_gaps(pairs.table, baseline)  # scores that are missing are found before the work
     budget = Budget(minutes * 60 if rounds is None else None)
-    recipes, count, done = _plan(pairs, sorted(scales), rounds, budget, tell, control)
+    recipes, count, done = _plan(
+        pairs, sorted(scales), rounds, budget, tell, control=control, converged=converged
+    )
     results = _cross_validate(pairs, recipes, count, budget, done)
     tried = [recipe for recipe in recipes if recipe in results.margins]
     stacked = {recipe: np.stack(results.margins[recipe]) for recipe in tried}
@@ -263,11 +272,11 @@ def _plan(
     rounds: int | None,
     budget: Budget,
     tell: Callable[[str], object],
-    control: str,
+    **tried: Any,
 ) -> tuple[list[Recipe], int, dict[Recipe, np.ndarray]]:
     """(recipes, rounds, margins of the first round's plain recipes): what fits into the budget by
     the trainings of the latter, which say what each recipe should take; all of it where `rounds`
-    are given."""
+    are given. `tried` as `recipes_for`'s."""
     cut, times, done = make_round(pairs, 0), {}, {}
     warm = dict([*cut.data.items()][:1])
     train(Recipe("original"), warm)  # a first training takes longer than all others
@@ -281,7 +290,7 @@ def _plan(
     round_counts, most = [rounds] if rounds else [LEAST_ROUNDS, 1], len(scales)
 
     def plan(tried_scales: Sequence[int]) -> tuple[list[Recipe], float]:
-        chosen = recipes_for(tried_scales, soft=pairs.graded, control=control)
+        chosen = recipes_for(tried_scales, soft=pairs.graded, **tried)
         budget.expected = expectations(chosen, times["original"], times)
         return chosen, sum(budget.expected.values()) + budget.curve()
 

@@ -9,6 +9,8 @@ from lens.reward.recipes import Recipe
 
 LENS_STEP = 1.2  # of a LENS step in steps on pairs as they are
 VAE = 7.0  # of a VAE's training in trainings on the original pairs
+CONVERGED = 55.0  # of a VAE's that trains until convergence
+VAES = {"lens": VAE, "lens_converged": CONVERGED}
 LENS_PLUS_STEP = 1.7  # of what LENS+ takes for each of its scale
 CURVE = 2.0  # of the learning curve in trainings of the dearest probe
 CHOICE = 8.0  # of a round of the back-test in trainings of the evidence probe
@@ -60,16 +62,17 @@ def expectations(
     recipes: Sequence[Recipe], original: float, probes: dict[str, float]
 ) -> dict[Recipe, float]:
     """Seconds of each recipe in a round, from those of a training on the original pairs and of
-    each probe. The first one that decodes latents pays for the VAE."""
+    each probe. The first of its method that decodes latents pays for the VAE."""
     seconds: dict[Recipe, float] = {}
     for recipe in recipes:
         if recipe.method in probes:
             seconds[recipe] = probes[recipe.method]
         elif recipe.method == "lens_plus":
             seconds[recipe] = original * LENS_PLUS_STEP * recipe.scale
-        elif recipe.needs_vae:
-            first = not any(other.needs_vae for other in seconds)
-            seconds[recipe] = original * (LENS_STEP * recipe.scale + VAE * first)
+        elif recipe.method in VAES:
+            first = not any(other.method == recipe.method for other in seconds)
+            vae = VAES[recipe.method] * first
+            seconds[recipe] = original * (LENS_STEP * recipe.scale + vae)
         else:
             seconds[recipe] = original * recipe.scale
     return seconds

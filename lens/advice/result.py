@@ -155,7 +155,7 @@ def verdict(advice: Advice) -> str:
             f"{bracket(advice.expected)}, because it was picked as the best of several."
         )
     sentences += filter(None, [about_control(advice)])
-    sentences += [about(advice, method) for method in ("lens", "lens_plus")]
+    sentences += [about(advice, name) for name in ("lens", "lens_converged", "lens_plus")]
     sentences += filter(None, [about_labels(advice)])
     if best.low <= CHANCE:
         sentences.append(
@@ -274,6 +274,7 @@ def settings_in_words(recipe: Recipe) -> str:
         "original": mlp,
         "repeat": mlp,
         "lens": f"{vae}, latent noise {SYNTHESIS_SETTINGS['noise_variance']:g}; {mlp}",
+        "lens_converged": f"a VAE trained until convergence; {mlp}",
         "lens_plus": "the evidence network, plus networks where held-out prompts show a gain",
     }.get(recipe.method, f"those of the default config; {mlp}")
 

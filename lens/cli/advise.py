@@ -32,6 +32,11 @@ def add_arguments(parser):
     )
     add_control_argument(parser)
     parser.add_argument("--scales", type=scale, nargs="+", default=[4], help="2, 4, ...")
+    parser.add_argument(
+        "--converged",
+        action="store_true",
+        help="also try LENS with a VAE trained until convergence (slow)",
+    )
     parser.add_argument("--out", default="advice", help="folder for text, JSON and picture")
 
 
@@ -89,7 +94,7 @@ def advise_with_one(args):
     if data.note:
         tell(data.note)
     left = args.minutes - (time.perf_counter() - start) / 60
-    how = options(args, "scales", "rounds", "baseline", "control")
+    how = options(args, "scales", "rounds", "baseline", "control", "converged")
     advice = advise(data, minutes=left, tell=tell, **how)
     write(args, advice)
 

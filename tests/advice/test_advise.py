@@ -77,7 +77,7 @@ def test_an_mlp_is_recommended_only_if_it_is_told_from_the_best_probe():
 @pytest.mark.slow
 def test_without_time_for_augmentation_the_plain_recipes_are_compared(monkeypatch):
     plain = recipes_for([])
-    monkeypatch.setattr(advising, "_plan", lambda *arguments: (plain, 1, {}))
+    monkeypatch.setattr(advising, "_plan", lambda *arguments, **tried: (plain, 1, {}))
     advice = advise(embedded(60, dim=4, strength=2.0), rounds=1)
     assert not advice.comparisons
     assert set(advice.accuracy) == {Recipe("original"), *(Recipe(m) for m in methods.PROBES)}
@@ -132,6 +132,16 @@ def test_under_the_null_augmentation_is_seldom_recommended():
         margins = {r: common + rng.normal(0, 0.7, size=(3, 100)) for r in recipes}
         wins += conclude(pairs, margins).recommended.synthetic
     assert wins <= 5
+
+
+@pytest.mark.slow
+def test_the_converged_vae_is_tried_on_request_against_the_same_controls():
+    advice = advise(embedded(60, dim=4, strength=2.0), scales=[2], rounds=1, converged=True)
+    recipe = Recipe("lens_converged", 2)
+    assert {*advice.accuracy} == {*recipes_for([2], converged=True)}
+    controls = [c.control for c in advice.comparisons if c.recipe == recipe]
+    assert controls == [r for r in recipes_for([2]) if not r.synthetic]
+    assert "LENS with a converged VAE 2x against repeat 2x" in str(advice)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from lens.advice import advise as advising
 from lens.advice import backtest
 from lens.advice.advise import advise, recipes_for
-from lens.advice.budget import SPARE, Budget
+from lens.advice.budget import CONVERGED, SPARE, VAE, Budget, expectations
 from lens.advice.result import heading
 from lens.reward import methods
 from lens.reward.recipes import Recipe
@@ -37,7 +37,7 @@ def clock(monkeypatch):
 def planned(limit, scales=(2, 4, 8), rounds=None):
     """(scales kept, rounds, what was told)."""
     told = []
-    recipes, count, _ = advising._plan(embedded(), scales, rounds, Budget(limit), told.append, "")
+    recipes, count, _ = advising._plan(embedded(), scales, rounds, Budget(limit), told.append)
     return sorted({r.scale for r in recipes} - {1}), count, told[-1]
 
 
@@ -59,6 +59,15 @@ def test_time_decides_scales_and_rounds(clock):
     assert (kept, rounds) == ([], 1)
     assert "scales 2, 4, 8 (2 alone takes about 22 s a round: --minutes)" in told
     assert planned(None, rounds=7)[:2] == ([2, 4, 8], 7)
+
+
+def test_a_converged_vae_is_planned_for_once_and_for_all_scales():
+    recipes = recipes_for([2, 4], converged=True)
+    seconds = expectations(recipes, 1.0, dict.fromkeys(methods.PROBES, 0.1))
+    assert seconds[Recipe("lens", 2)] == pytest.approx(2.4 + VAE)
+    assert seconds[Recipe("lens_converged", 2)] == pytest.approx(2.4 + CONVERGED)
+    assert seconds[Recipe("lens_converged", 4)] == pytest.approx(4.8)
+    assert {*seconds} - {*recipes_for([2, 4])} == {Recipe("lens_converged", k) for k in (2, 4)}
 
 
 def slow_rounds(monkeypatch, clock, seconds):

@@ -123,7 +123,7 @@ def test_the_figure_has_a_panel_for_each_size_and_comparison():
 def test_the_page_has_the_rows_and_verdicts_of_its_file():
     page = (ROOT / "docs/study.md").read_text(encoding="utf-8")
     compared = pd.read_csv(ROOT / "docs/study_rule.csv")
-    for line in study_rule.rows_of_cells(compared).splitlines()[2:]:
+    for line in study_rule.rows_of_cells(compared.query("n_pairs == 300")).splitlines()[2:]:
         assert squeezed(line) in squeezed(page)
     for line in study_rule.verdicts(compared):
         assert squeezed(line) in squeezed(page)

@@ -154,6 +154,6 @@ def test_the_page_has_the_numbers_of_its_file():
     compared = pd.read_csv(ROOT / "docs/sweep_map.csv")
     for line in sweep_report.summary(compared).splitlines()[2:]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
-        _, _, base, plain, explains, best, gain, _, tried, counts, *_ = cells
-        row = [f"`{base}`", explains, plain, f"{best} ({gain})", f"{counts} of {tried}"]
+        name, _, base, plain, explains, best, gain, _, tried, counts, *_ = cells
+        row = [name, f"`{base}`", explains, plain, f"{best} ({gain})", f"{counts} of {tried}"]
         assert "| " + " | ".join(row) + " |" in page

@@ -68,8 +68,10 @@ def test_a_second_advise_uses_the_embeddings_unless_asked_otherwise(
     said = capsys.readouterr()
     assert "Embeddings: those in" in said.err
     assert said.out.splitlines()[2:20] == before[2:20]
-    lens(*advise, "--rounds", 1, "--pooling", "mean")
-    assert "Embedding 120 texts: about" in capsys.readouterr().err
+    lens(*advise, "--rounds", 1, "--pooling", "mean", "--converged")
+    said = capsys.readouterr()
+    assert "Embedding 120 texts: about" in said.err
+    assert "LENS with a converged VAE 2x against repeat 2x" in said.out
 
 
 def test_what_an_interrupted_advise_left_is_not_taken_for_whole(
