@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -272,11 +271,13 @@ def _plan(
     rounds: int | None,
     budget: Budget,
     tell: Callable[[str], object],
-    **tried: Any,
+    *,
+    control: str = "",
+    converged: bool = False,
 ) -> tuple[list[Recipe], int, dict[Recipe, np.ndarray]]:
     """(recipes, rounds, margins of the first round's plain recipes): what fits into the budget by
     the trainings of the latter, which say what each recipe should take; all of it where `rounds`
-    are given. `tried` as `recipes_for`'s."""
+    are given. Short of time, `converged` goes first."""
     cut, times, done = make_round(pairs, 0), {}, {}
     warm = dict([*cut.data.items()][:1])
     train(Recipe("original"), warm)  # a first training takes longer than all others
@@ -289,28 +290,33 @@ def _plan(
     extra = budget.choice - sum(times.values())  # except for rounds, the first of which has started
     round_counts, most = [rounds] if rounds else [LEAST_ROUNDS, 1], len(scales)
 
-    def plan(tried_scales: Sequence[int]) -> tuple[list[Recipe], float]:
-        chosen = recipes_for(tried_scales, soft=pairs.graded, **tried)
+    def plan(tried_scales: Sequence[int], with_it: bool) -> tuple[list[Recipe], float]:
+        chosen = recipes_for(tried_scales, soft=pairs.graded, control=control, converged=with_it)
         budget.expected = expectations(chosen, times["original"], times)
         return chosen, sum(budget.expected.values()) + budget.curve()
 
     left = float("inf") if budget.limit is None else SPARE * budget.limit - budget.spent
     fits = [
-        (most_scales, least)
+        (most_scales, with_it, least)
         for least in round_counts
+        for with_it in ([True, False] if converged else [False])
         for most_scales in range(most, 0, -1)
-        if least * plan(scales[:most_scales])[1] + extra <= left
+        if least * plan(scales[:most_scales], with_it)[1] + extra <= left
     ]
-    most_scales, least = fits[0] if fits else (0, LEAST_ROUNDS)
-    recipes, per_round = plan(scales[:most_scales])
+    most_scales, with_it, least = fits[0] if fits else (0, False, LEAST_ROUNDS)
+    recipes, per_round = plan(scales[:most_scales], with_it)
     count = rounds or max(1, min(ROUNDS if least > 1 else 1, int((left - extra) // per_round)))
     left_out = ""
+    if converged > with_it:
+        left_out = "; skipped, not enough time: LENS with a converged VAE (--minutes)"
     if most_scales < most:
-        left_out = f"; skipped, not enough time: scales {', '.join(map(str, scales[most_scales:]))}"
+        left_out += (
+            f"; skipped, not enough time: scales {', '.join(map(str, scales[most_scales:]))}"
+        )
         if not most_scales:
-            least_time = duration(plan(scales[:1])[1])
+            least_time = duration(plan(scales[:1], False)[1])
             left_out += f" ({scales[0]} alone takes about {least_time} a round: --minutes)"
-            plan([])
+            plan([], False)
     tell(
         f"Cross-validating {len(recipes)} recipes, {count} round{'s' * (count > 1)} of 5 folds: "
         f"about {duration(count * per_round + extra)}{left_out}."

@@ -90,7 +90,7 @@ def compare_baseline(
         recipe,
         interval_by_prompt(alone, groups),
         interval_by_prompt(right, groups, cross_validated=True),
-        interval_by_prompt(right - alone, groups, least=-1),
+        interval_by_prompt(right - alone, groups, least=-1, cross_validated=True),
     )
 
 

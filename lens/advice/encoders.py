@@ -139,9 +139,14 @@ def conclude(
     order = sorted(range(len(names)), key=lambda i: -candidates[i].accuracy.mean)
     both = [*combinations(order, 2)]
     gaps = [right[i] - right[j] for i, j in both]
-    corrected = holm([p_value_by_prompt(gap, groups) for gap in gaps])
+    corrected = holm([p_value_by_prompt(gap, groups, cross_validated=True) for gap in gaps])
     differences = [
-        Difference(names[i], names[j], interval_by_prompt(gap, groups, least=-1), float(p))
+        Difference(
+            names[i],
+            names[j],
+            interval_by_prompt(gap, groups, least=-1, cross_validated=True),
+            float(p),
+        )
         for (i, j), gap, p in zip(both, gaps, corrected, strict=True)
     ]
     best = candidates[order[0]]

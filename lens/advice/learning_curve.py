@@ -46,16 +46,22 @@ def fit_curve(
     """The curve of outcomes [rounds, S, N] of `curve_round`, after training on sizes [S].
 
     acc(n) = a - b n^-c with b >= 0, a <= 1 and c from 0.2 to 1; intervals by bootstrap over
-    prompts and rounds, WIDER as accuracies from cross-validation are, the law fitted to each
+    prompts and rounds, wider as accuracies from cross-validation are, the law fitted to each
     resample.
     """
     groups = pairs.groups[pairs.decided]
     ahead = np.array([1.0, 2.0, 4.0]) * len(groups)
     mean = outcomes.mean(axis=(0, 2))
-    draws = mean + WIDER * (np.stack([mean, *_resamples(outcomes, groups)]) - mean)
+    draws = mean + _wider(sizes) * (np.stack([mean, *_resamples(outcomes, groups)]) - mean)
     draws = draws.clip(0, 1)
     predicted = extrapolate(sizes, draws, ahead)
     return Curve(recipe, sizes, _intervals(draws), ahead, _intervals(predicted))
+
+
+def _wider(sizes: np.ndarray) -> np.ndarray:
+    """WIDER for training on all pairs of the folds [S]; of pairs trained on a share s of them, two
+    share both of their models in s^2 of the cases, and correlate by 1 / s as much where they do."""
+    return np.sqrt(1 + (WIDER**2 - 1) * sizes / sizes.max())
 
 
 def _resamples(outcomes: np.ndarray, groups: np.ndarray) -> np.ndarray:

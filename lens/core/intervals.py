@@ -12,7 +12,8 @@ from lens.core.errors import LensError
 # Two pairs of different folds are each judged by a model that the other trained. At chance, both of
 # their margins by a linear reward w = sum_j x_j, over n training pairs, contain x_1 . x_2 and so
 # correlate by 1 / n, their signs by 2 / pi of that; each pair has n such others. Above chance it is
-# an approximation (benchmarks/coverage.py).
+# an approximation (benchmarks/coverage.py). Where two rewards of the same embeddings are compared,
+# most of this cancels.
 WIDER = math.sqrt(1 + 2 / math.pi)
 
 
@@ -51,8 +52,8 @@ def interval_by_prompt(
 
     Pairs that share a prompt count as one item. The mean is a ratio, of sums over prompts to their
     numbers of pairs, and is linearised, so that prompts of unequal size add no spread of their own.
-    Accuracies of models that these pairs trained, fold by fold, are
-    `cross_validated`: their interval is WIDER times as wide. No end lies outside [least, 1].
+    Accuracies of models that these pairs trained, fold by fold, are `cross_validated`: their
+    interval is WIDER times as wide. No end lies outside [least, 1].
     """
     interval = crossed_interval(_by_prompt(values, groups), level)
     factor = WIDER if cross_validated else 1
@@ -62,9 +63,11 @@ def interval_by_prompt(
     return Interval(interval.mean, max(low, least), min(high, 1.0))
 
 
-def p_value_by_prompt(values: np.ndarray, groups: np.ndarray) -> float:
+def p_value_by_prompt(
+    values: np.ndarray, groups: np.ndarray, *, cross_validated: bool = False
+) -> float:
     """`crossed_p_value` of what `interval_by_prompt` is the interval of."""
-    return crossed_p_value(_by_prompt(values, groups))
+    return crossed_p_value(_by_prompt(values, groups), WIDER if cross_validated else 1)
 
 
 def _by_prompt(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
@@ -75,15 +78,15 @@ def _by_prompt(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return mean + (sums - mean * sizes) * len(sizes) / len(groups)
 
 
-def crossed_p_value(values: np.ndarray) -> float:
+def crossed_p_value(values: np.ndarray, wider: float = 1) -> float:
     """Two-sided p-value for a mean of 0 of values [seeds, items]: below 0.05 exactly if the 95 %
-    interval of `crossed_interval` excludes 0."""
+    interval of `crossed_interval`, `wider` times as wide, excludes 0."""
     from scipy.special import stdtr
 
     mean, error, freedom = _crossed(values)
     if error == 0:
         return float(mean == 0)
-    return float(2 * stdtr(freedom, -abs(mean) / error))
+    return float(2 * stdtr(freedom, -abs(mean) / error / wider))
 
 
 def _crossed(values: np.ndarray) -> tuple[float, float, float]:

@@ -34,10 +34,12 @@ def clock(monkeypatch):
     return tick
 
 
-def planned(limit, scales=(2, 4, 8), rounds=None):
+def planned(limit, scales=(2, 4, 8), rounds=None, **tried):
     """(scales kept, rounds, what was told)."""
     told = []
-    recipes, count, _ = advising._plan(embedded(), scales, rounds, Budget(limit), told.append)
+    recipes, count, _ = advising._plan(
+        embedded(), scales, rounds, Budget(limit), told.append, **tried
+    )
     return sorted({r.scale for r in recipes} - {1}), count, told[-1]
 
 
@@ -68,6 +70,16 @@ def test_a_converged_vae_is_planned_for_once_and_for_all_scales():
     assert seconds[Recipe("lens_converged", 2)] == pytest.approx(2.4 + CONVERGED)
     assert seconds[Recipe("lens_converged", 4)] == pytest.approx(4.8)
     assert {*seconds} - {*recipes_for([2, 4])} == {Recipe("lens_converged", k) for k in (2, 4)}
+
+
+def test_a_converged_vae_that_does_not_fit_in_is_left_out_first(clock):
+    probes = len(methods.PROBES)
+    three = 3 * (1 + probes + 2 * 2.2 + VAE + 2 * 1.7 + 2) + 2 + probes
+    kept, rounds, told = planned(three / SPARE + 0.1, [2], converged=True)
+    assert (kept, rounds) == ([2], 3)
+    assert "skipped, not enough time: LENS with a converged VAE (--minutes)." in told
+    assert f"{5 + probes} recipes" in planned(1e6, [2], converged=True)[-1]
+    assert f"{4 + probes} recipes" in planned(1e6, [2])[-1]
 
 
 def slow_rounds(monkeypatch, clock, seconds):

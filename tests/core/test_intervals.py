@@ -67,12 +67,12 @@ def test_accuracies_by_cross_validation_spread_wider_by_the_stated_factor(folds)
 def test_an_interval_by_prompt_is_wider_by_that_factor_and_has_its_ends():
     values = np.random.default_rng(0).random((3, 40)).round()
     groups = np.arange(40) // 2
-    plain, crossed = (
-        interval_by_prompt(values, groups, cross_validated=crossed) for crossed in (False, True)
+    plain, widened = (
+        interval_by_prompt(values, groups, cross_validated=widened) for widened in (False, True)
     )
-    assert crossed.mean == plain.mean
-    assert crossed.high - crossed.mean == pytest.approx(WIDER * (plain.high - plain.mean))
-    assert crossed.mean - crossed.low == pytest.approx(WIDER * (plain.mean - plain.low))
+    assert widened.mean == plain.mean
+    assert widened.high - widened.mean == pytest.approx(WIDER * (plain.high - plain.mean))
+    assert widened.mean - widened.low == pytest.approx(WIDER * (plain.mean - plain.low))
     sure = np.ones((3, 40))
     sure[:, 0] = 0
     assert interval_by_prompt(sure, groups, cross_validated=True).high == 1.0
