@@ -10,6 +10,7 @@ import pytest
 
 from lens.advice.own_pairs import embed_pairs, saved_embeddings
 from lens.advice.preferences import read_pairs
+from lens.core.errors import LensError
 from lens.files import artifacts
 from lens.language.encoder import Encoder
 from lens.serving.reward_model import RewardModel
@@ -68,10 +69,22 @@ def test_a_second_advise_uses_the_embeddings_unless_asked_otherwise(
     said = capsys.readouterr()
     assert "Embeddings: those in" in said.err
     assert said.out.splitlines()[2:20] == before[2:20]
-    lens(*advise, "--rounds", 1, "--pooling", "mean", "--converged")
-    said = capsys.readouterr()
-    assert "Embedding 120 texts: about" in said.err
-    assert "LENS with a converged VAE 2x against repeat 2x" in said.out
+    lens(*advise, "--rounds", 1, "--pooling", "mean")
+    assert "Embedding 120 texts: about" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("asked", [[], ["--converged"]])
+def test_the_converged_vae_is_tried_where_it_is_asked_for(
+    workplace, fail, llama_folder, tmp_path, monkeypatch, asked
+):
+    def advise(pairs, **how):
+        raise LensError(f"converged: {how.get('converged', False)}")
+
+    monkeypatch.setattr("lens.advice.advise.advise", advise)
+    out = shutil.copytree(workplace / "advice", tmp_path / "advice")
+    given = ["--model", llama_folder, "--out", out, "--device", "cpu", "--threads", 1, *asked]
+    message = fail("advise", workplace / "pairs.jsonl", *given)
+    assert f"converged: {bool(asked)}" in message
 
 
 def test_what_an_interrupted_advise_left_is_not_taken_for_whole(
