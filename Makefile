@@ -24,7 +24,7 @@ MINILM = $(if $(filter hub,$(WEIGHTS)),sentence-transformers/all-MiniLM-L6-v2,$(
 GEMMA = $(if $(filter hub,$(WEIGHTS)),google/gemma-3-270m,$(REAL)/gemma)
 REAL_PATHS = {data: $(REAL), smollm2: $(SMOLLM2), gemma: $(GEMMA), gold: $(REAL)/gold}
 
-HAS_DATA = @test -d "$(DATA)" || { echo "Give the folder with the pairs and the pool: make real DATA=FOLDER" >&2; exit 1; }
+HAS_DATA = @test -d "$(DATA)" || { echo "Give the folder with the pairs and the pool: add DATA=FOLDER" >&2; exit 1; }
 
 real: $(REAL)/gold/config.json $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2)/config.json $(GEMMA)/config.json)
 	for run in real real_pool; do $(SNAKEMAKE) --configfile workflow/configs/$$run.yaml \

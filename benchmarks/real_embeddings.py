@@ -11,6 +11,7 @@ that a stopped run goes on, and one with more pairs or sets reads only those tha
 
 import argparse
 import hashlib
+import random
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -55,7 +56,7 @@ Texts: HH-RLHF's test files (MIT), PandaLM's test set (Apache-2.0), RewardBench'
 def rows_of(name: str, data: Path) -> list[dict]:
     """The usable fields of a set's rows."""
     if name == "pool":
-        rng = pool_pairs.random.Random(0)
+        rng = random.Random(0)
         rows: Iterable[dict] = (
             pair
             for _, row in read_rows(data / "bon16/pool.jsonl.gz")

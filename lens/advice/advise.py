@@ -64,13 +64,13 @@ def advise(
     Each round splits the pairs into five folds by prompt and trains every recipe five times. With
     soft labels, plain recipes are trained on soft and on hard labels; ties are not used for
     judging. Without `rounds`, 3 to 5 rounds run, as many as fit into `minutes`. If time is short,
-    large scales are skipped first, then rounds down to one, then all augmentation; a round that
-    would not finish in time is skipped, and the advice reports it. `baseline` is "length" or a file
-    of scores (`lens.advice.baseline`). With `control` "length" a linear recipe is recommended that
-    leaves length out (a recipe's covariate), and the advice reports what that costs. With
-    `converged` LENS is also tried with a VAE trained until convergence, which can take longer than
-    all the rest. `tell` is called with the time estimate before the work begins. LensError if there
-    are too few prompts.
+    what is `converged` is skipped first, then large scales, then rounds down to one, then all
+    augmentation; a round that would not finish in time is skipped, and the advice reports it.
+    `baseline` is "length" or a file of scores (`lens.advice.baseline`). With `control` "length" a
+    linear recipe is recommended that leaves length out (a recipe's covariate), and the advice
+    reports what that costs. With `converged` LENS is also tried with a VAE trained until
+    convergence, which can take longer than all the rest. `tell` is called with the time estimate
+    before the work begins. LensError if there are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("advise needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")

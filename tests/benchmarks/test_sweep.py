@@ -14,11 +14,16 @@ from lens.latent.vae import VAE
 from tests.helpers.workflow_tools import ROOT
 
 
+def train_for(epochs, monkeypatch):
+    """Both VAEs for so many epochs, heads for two."""
+    monkeypatch.setitem(study.VAE, "epochs", epochs)
+    monkeypatch.setitem(study.HEAD, "epochs", 2)
+    monkeypatch.setitem(study.SYNTHESIS, "converged_epochs", epochs)
+
+
 @pytest.mark.slow
 def test_the_bases_are_lens_and_lens_converged(monkeypatch):
-    monkeypatch.setitem(study.VAE, "epochs", 3)
-    monkeypatch.setitem(study.HEAD, "epochs", 2)
-    monkeypatch.setitem(study.SYNTHESIS, "converged_epochs", 3)
+    train_for(3, monkeypatch)
     pairs, embeddings = study.gaussian("linear", count=150, dim=6)
     plain = {
         base: {name: one for name, one in known.items() if one == sweep.Change()}
@@ -34,9 +39,7 @@ def test_the_bases_are_lens_and_lens_converged(monkeypatch):
 
 @pytest.mark.slow
 def test_every_change_is_measured_and_only_those_of_the_vae_change_it(monkeypatch):
-    monkeypatch.setitem(study.VAE, "epochs", 10)
-    monkeypatch.setitem(study.HEAD, "epochs", 2)
-    monkeypatch.setitem(study.SYNTHESIS, "converged_epochs", 10)
+    train_for(10, monkeypatch)
     pairs, embeddings = study.gaussian("linear", count=300, dim=8)
     short = {
         base: {name: one for name, one in known.items() if "epochs" not in one.vae}
