@@ -8,6 +8,7 @@ from multiprocessing.process import BaseProcess
 
 import pytest
 import torch
+from hypothesis.internal.conjecture import providers
 
 from tests.helpers import warm
 from tests.helpers.word_models import save_tokenizer, shape
@@ -16,6 +17,10 @@ os.environ["LENS_CACHE"] = "off"  # no test finds embeddings of another, or of w
 
 
 def pytest_configure(config):
+    """Hypothesis tries the constants of every module that happens to be imported, so that what a
+    worker ran before would choose the examples even of tests without chance; torture keeps that."""
+    if config.option.markexpr != "torture":
+        providers.is_local_module_file = lambda _: False
     if not hasattr(config, "workerinput"):
         warm.announce()
 
