@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from lens import __version__
-from lens.core.errors import message, out_of_memory, shown
+from lens.core.errors import let_go, message, out_of_memory, shown
 from lens.files import cost
 from lens.files.tracking import tracker
 
@@ -73,10 +73,13 @@ def main(argv: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
         sys.exit(0)
     except Exception as error:
+        stop = SystemExit
+        if out_of_memory(error):
+            stop = OutOfMemoryExit
+            let_go(error)
         text = message(error)
         if text is None:
             raise
-        stop = OutOfMemoryExit if out_of_memory(error) else SystemExit
         raise stop(shown(f"lens {command}: error: {text}")) from None
     except KeyboardInterrupt:
         print(f"lens {command}: stopped.", file=sys.stderr)

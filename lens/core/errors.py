@@ -1,6 +1,7 @@
 """Errors with a message for the user, messages for foreign errors, and printing them safely."""
 
 import errno
+import traceback
 from collections.abc import Iterator
 
 LONGEST = 1500  # characters of a line
@@ -28,6 +29,13 @@ class DamagedError(LensError, ValueError):
 def out_of_memory(error: BaseException) -> BaseException | None:
     """The out-of-memory error in the chain of an error and its causes, or None."""
     return next(filter(_is_of_memory, _chain(error)), None)
+
+
+def let_go(error: BaseException) -> None:
+    """Frees what the functions hold that an error and its causes ended, so that a process without
+    memory can still say so."""
+    for each in _chain(error):
+        traceback.clear_frames(each.__traceback__)
 
 
 def message(error: BaseException) -> str | None:

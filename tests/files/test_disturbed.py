@@ -4,13 +4,14 @@ import errno
 import shlex
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 
-from lens.core.errors import LensError, message
+from lens.core.errors import LensError, let_go, message
 from lens.data.streams import open_out
 from lens.files.atomic import replacing
 from tests.helpers.torture_tools import PROFILE, in_its_own_mounts
@@ -168,6 +169,28 @@ def test_the_refusal_itself_is_quoted_and_one_that_was_dealt_with_is_not():
     damaged = LensError("t.parquet is damaged")
     damaged.__cause__ = MemoryError("malloc of size 64 failed")
     assert "(malloc of size 64 failed)" in message(damaged)
+
+
+def test_what_ended_functions_held_is_let_go():
+    class Held:
+        pass
+
+    def fill():
+        nonlocal seen
+        data = Held()
+        seen = weakref.ref(data)
+        raise MemoryError(len(str(data)))
+
+    seen = None
+    try:
+        try:
+            fill()
+        except MemoryError as error:
+            raise LensError("unreadable") from error
+    except LensError as error:
+        assert seen() is not None
+        let_go(error)
+        assert seen() is None
 
 
 # Limits what is left once all is imported: an import without memory fails in a dozen ways.
