@@ -18,7 +18,7 @@ from lens.advice.crossval import (
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.advice.result import Advice, Comparison, duration
-from lens.core.diagnostics import named, tie_flags
+from lens.core.diagnostics import named, reconstruction_flags, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import Interval, interval_by_prompt
 from lens.core.progress import Bar
@@ -88,7 +88,8 @@ def advise(
     tried = [recipe for recipe in recipes if recipe in results.margins]
     stacked = {recipe: np.stack(results.margins[recipe]) for recipe in tried}
     advice = conclude(pairs, stacked)
-    advice.flags = results.flags + advice.flags
+    advice.explained = {r: float(np.mean(shares)) for r, shares in results.explained.items()}
+    advice.flags = results.flags + _reconstruction_flags(advice.explained) + advice.flags
     advice.stopped = results.stopped
     advice.curve = _curve(pairs, _best_probe(advice.accuracy), advice.rounds, budget)
     advice.choice = _choice(pairs, budget)
@@ -101,10 +102,12 @@ def advise(
 
 @dataclass
 class _Rounds:
-    """Held-out margins of each recipe, a list item for each round; flags of the VAEs of the first
-    round; what was skipped, if time was short."""
+    """Held-out margins of each recipe, and what share of held-out variance its VAEs explain, a list
+    item for each round; flags of the VAEs of the first round; what was skipped, if time was
+    short."""
 
     margins: dict[Recipe, list[np.ndarray]]
+    explained: dict[Recipe, list[float]] = field(default_factory=dict)
     flags: list[dict] = field(default_factory=list)
     stopped: str = ""
 
@@ -126,7 +129,9 @@ def _cross_validate(
             break
         current = {} if seed else dict(first_round)
         ahead = recipes[len(current) :]
-        trained = round_margins(pairs, ahead, seed, flags=results.flags if not seed else None)
+        explained: dict[Recipe, float] = {}
+        flags = results.flags if not seed else None
+        trained = round_margins(pairs, ahead, seed, flags=flags, explained=explained)
         bar.update(len(current))
         for recipe in ahead:
             needed = not seed and not (recipe.synthetic or recipe.scale > 1)
@@ -143,6 +148,8 @@ def _cross_validate(
             break
         for recipe, margins in current.items():
             results.margins.setdefault(recipe, []).append(margins)
+        for recipe, share in explained.items():
+            results.explained.setdefault(recipe, []).append(share)
         if len(current) < len(recipes):
             left_out = ", ".join(str(recipe) for recipe in recipes[len(current) :])
             results.stopped = f"one round, without {left_out}: the time budget was used up."
@@ -211,6 +218,16 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         parts=judged_parts(table, right[recommended]),
         without_control=without_control(table, right[recommended], other) if controlled else None,
     )
+
+
+def _reconstruction_flags(explained: dict[Recipe, float]) -> list[dict]:
+    """Flags of VAEs that explain little, each once: scales share them."""
+    by_method = {methods.METHODS[r.method].phrase: share for r, share in explained.items()}
+    return [
+        flag
+        for name, share in by_method.items()
+        for flag in named(reconstruction_flags(share), recipe=name)
+    ]
 
 
 def _tie_flags(margins: dict[Recipe, np.ndarray]) -> list[dict]:

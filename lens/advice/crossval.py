@@ -9,7 +9,13 @@ from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.data.pairs import sample_rows
-from lens.reward.recipes import VALIDATION, Recipe, train, train_seed_vaes, vae_flags
+from lens.reward.recipes import (
+    VALIDATION,
+    Recipe,
+    train_explained,
+    train_seed_vaes,
+    vae_flags,
+)
 from lens.reward.training_set import TrainingSet, build_training_set
 
 FOLDS = 5
@@ -103,9 +109,11 @@ def round_margins(
     recipes: Sequence[Recipe],
     seed: int,
     flags: list[dict] | None = None,
+    explained: dict[Recipe, float] | None = None,
 ) -> Iterator[tuple[Recipe, np.ndarray]]:
     """(recipe, its held-out margins [N]) of one round, recipe by recipe; a VAE serves them all, and
-    its flags are added to `flags`. N leaves ties out."""
+    its flags are added to `flags`. What share of held-out variance a recipe's VAEs explain is added
+    to `explained`. N leaves ties out."""
     cuts: dict[tuple[str, str], Round] = {}
     vaes: dict[tuple[str, str], dict] = {}
     for recipe in recipes:
@@ -117,7 +125,10 @@ def round_margins(
             if flags is not None:
                 flags += vae_flags(cuts[how].data, vaes[how])
         cut = cuts[how]
-        yield recipe, cut.margins(pairs, train(recipe, cut.data, vaes.get(how)))
+        heads, share = train_explained(recipe, cut.data, vaes.get(how))
+        if explained is not None and share is not None:
+            explained[recipe] = share
+        yield recipe, cut.margins(pairs, heads)
 
 
 def correct(margins: np.ndarray) -> np.ndarray:

@@ -6,14 +6,14 @@ import numpy as np
 
 from lens.advice.crossval import correct, fold_of_each, make_round
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.core.diagnostics import named, tie_flags
+from lens.core.diagnostics import named, reconstruction_flags, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import interval_by_prompt
 from lens.core.seeds import derive_seed
 from lens.evaluation.parts import judged_parts, without_control
 from lens.files import artifacts
 from lens.reward.head import RewardHead
-from lens.reward.recipes import VALIDATION, Recipe, train, train_seed_vaes, vae_flags
+from lens.reward.recipes import VALIDATION, Recipe, train_explained, train_seed_vaes, vae_flags
 from lens.reward.training_set import TrainingSet, build_training_set
 from lens.serving.calibration import fit_temperature, log_loss, reliability
 from lens.serving.posterior import Errors, FoldErrors, posterior
@@ -53,21 +53,15 @@ def fit(
     margins = tried.margins
     folds = np.stack([fold_of_each(groups, round_seed) for round_seed in rounds])
     head_seed = derive_seed(seed, "fit") % 2**31
-    data = build_training_set(
-        np.flatnonzero(usable),
-        pairs.groups,
-        {"chosen": pairs.chosen, "rejected": pairs.rejected},
-        seed=head_seed,
-        validation_fraction=VALIDATION,
-        labels=soft,
-        covariates=pairs.lengths if recipe.covariate else None,
-    )
+    data = _training_set(pairs, recipe, usable, head_seed)
     by_seed = {head_seed: data}
     vaes = train_seed_vaes(by_seed) if recipe.needs_vae else {}
-    head = train(recipe, by_seed, vaes)[head_seed]
+    heads, explained = train_explained(recipe, by_seed, vaes)
+    head = heads[head_seed]
     every = None if judged is None else np.tile(judged, ROUNDS)
     temperature = fit_temperature(margins.ravel(), every)
-    held = held_out(margins, folds, groups, judged) | _where_right(pairs, recipe, rounds, margins)
+    held = held_out(margins, folds, groups, judged) | _where_right(pairs, recipe, rounds, tried)
+    flags = reconstruction_flags(explained) + held_out_flags(margins, held)
     card = {
         "recipe": recipe.as_dict(),
         "linear": "w1" not in head.weights,
@@ -75,7 +69,7 @@ def fit(
         "chosen_among": chosen_among,
         "temperature": temperature,
         "held_out": held,
-        "flags": [*pairs.flags, *vae_flags(by_seed, vaes), *named(held_out_flags(margins, held))],
+        "flags": [*pairs.flags, *vae_flags(by_seed, vaes), *named(flags)],
         "data": pairs.report | _trained_on(pairs, usable) | {"sha256": pairs.sha256},
         "command": command,
         "versions": artifacts.versions(),
@@ -86,30 +80,50 @@ def fit(
     return RewardModel(reward, pairs.encoder, card, errors=errors, unlike=unlike)
 
 
+def _training_set(
+    pairs: EmbeddedPairs, recipe: Recipe, usable: np.ndarray, seed: int
+) -> TrainingSet:
+    """All pairs that are `usable` [N], as the recipe needs them."""
+    return build_training_set(
+        np.flatnonzero(usable),
+        pairs.groups,
+        {"chosen": pairs.chosen, "rejected": pairs.rejected},
+        seed=seed,
+        validation_fraction=VALIDATION,
+        labels=pairs.labels if recipe.labels == "soft" else None,
+        covariates=pairs.lengths if recipe.covariate else None,
+    )
+
+
 @dataclass
 class _Tried:
     """Margins [rounds, N] of pairs that are no ties, from models that did not see their prompts;
-    of the first round, the models and the folds of all pairs."""
+    what share of held-out variance their VAEs explain, None without one; of the first round, the
+    models and the folds of all pairs."""
 
     margins: np.ndarray
+    explained: float | None
     first_heads: list[RewardHead]
     first_folds: np.ndarray
 
 
 def _cross_validate(pairs: EmbeddedPairs, recipe: Recipe, rounds: list[int]) -> _Tried:
     cuts = [make_round(pairs, n, 1.0, recipe.labels, recipe.covariate) for n in rounds]
-    models = [train(recipe, cut.data) for cut in cuts]
+    models, shares = zip(*(train_explained(recipe, cut.data) for cut in cuts), strict=True)
     margins = [cut.margins(pairs, heads) for cut, heads in zip(cuts, models, strict=True)]
-    return _Tried(np.stack(margins), [*models[0].values()], cuts[0].folds)
+    known = [share for share in shares if share is not None]
+    explained = float(np.mean(known)) if known else None
+    return _Tried(np.stack(margins), explained, [*models[0].values()], cuts[0].folds)
 
 
-def _where_right(
-    pairs: EmbeddedPairs, recipe: Recipe, rounds: list[int], margins: np.ndarray
-) -> dict:
-    """Accuracy by `parts` of the pairs, and, where something is controlled for, accuracy and parts
-    without that control on the same folds, and what the control `costs`."""
-    table, right = pairs.table[pairs.decided], correct(margins)
+def _where_right(pairs: EmbeddedPairs, recipe: Recipe, rounds: list[int], tried: _Tried) -> dict:
+    """Accuracy by `parts` of the pairs; what the VAEs explain, if there are any; where something is
+    controlled for, accuracy and parts without that control on the same folds, and what the control
+    `costs`."""
+    table, right = pairs.table[pairs.decided], correct(tried.margins)
     parts = [part.as_dict() for part in judged_parts(table, right)]
+    if tried.explained is not None:
+        return {"parts": parts, "vae_variance_explained": tried.explained}
     if not recipe.covariate:
         return {"parts": parts}
     plain = correct(_cross_validate(pairs, replace(recipe, covariate=""), rounds).margins)

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lens.advice.result import Advice, Comparison
+from lens.advice.result import Advice, Comparison, percent
 from lens.core.intervals import Interval
 from lens.reward.methods import METHODS
+from lens.reward.recipes import Recipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,8 +22,14 @@ def as_json(advice: Advice) -> dict:
         "rounds": advice.rounds,
         "seconds": round(advice.seconds, 1),
         **({"stopped": advice.stopped} if advice.stopped else {}),
-        "accuracy": [recipe.as_dict() | vars(value) for recipe, value in advice.accuracy.items()],
-        "comparisons": [_comparison(comparison) for comparison in advice.comparisons],
+        "accuracy": [
+            recipe.as_dict() | vars(value) | _explained(advice, recipe)
+            for recipe, value in advice.accuracy.items()
+        ],
+        "comparisons": [
+            _comparison(comparison) | _explained(advice, comparison.recipe)
+            for comparison in advice.comparisons
+        ],
         **(
             {"soft_labels": [_comparison(comparison) for comparison in advice.soft]}
             if advice.soft
@@ -43,6 +50,12 @@ def as_json(advice: Advice) -> dict:
         "flags": advice.flags,
         "data": advice.report,
     }
+
+
+def _explained(advice: Advice, recipe: Recipe) -> dict:
+    """The share of held-out variance that the recipe's VAEs explain, if it has any."""
+    share = advice.explained.get(recipe)
+    return {} if share is None else {"vae_variance_explained": share}
 
 
 def _comparison(comparison: Comparison) -> dict:
@@ -73,10 +86,16 @@ def draw(advice: Advice) -> "Figure":
             color=look["color"],
             marker=look["marker"],
         )
-    labels = [f"{recipe}" + " *" * (recipe == advice.recommended) for recipe, _ in rows]
+    shares = {recipe: f" (VAE: {percent(share)})" for recipe, share in advice.explained.items()}
+    labels = [
+        f"{recipe}{shares.get(recipe, '')}{' *' * (recipe == advice.recommended)}"
+        for recipe, _ in rows
+    ]
     left.set_yticks(range(len(rows)), labels=labels)
     left.axvline(50, color="#999999", linestyle=":", linewidth=0.8)
-    left.set_xlabel("held-out accuracy, %")
+    left.set_xlabel(
+        "held-out accuracy, %" + " (VAE: held-out variance that it explains)" * bool(shares)
+    )
     left.set_title(f"{advice.pairs:,} pairs (* recommended)")
     curve = advice.curve
     look = figures.line_style(*METHODS[curve.recipe.method].look)

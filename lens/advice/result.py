@@ -34,7 +34,8 @@ class Advice:
     compares plain recipes on soft and on hard labels, `choice` chosen labels with random ones,
     `baseline` scores without labels with the same plus a probe. `stopped` is what was skipped for
     time; `expected` is the recommended recipe's accuracy minus its selection bias; `parts` shows
-    where it is right, and `without_control` what leaving length out costs, if that was asked."""
+    where it is right, and `without_control` what leaving length out costs, if that was asked;
+    `explained` is the share of held-out variance that a recipe's VAEs explain."""
 
     pairs: int
     prompts: int
@@ -55,6 +56,7 @@ class Advice:
     expected: Interval | None = None
     parts: list[Part] = field(default_factory=list)
     without_control: WithoutControl | None = None
+    explained: dict[Recipe, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -100,7 +102,8 @@ def table(advice: Advice) -> str:
     rows = sorted(advice.accuracy.items(), key=lambda item: -item[1].mean)
     width = max(17, *(len(str(recipe)) for recipe in advice.accuracy))
     column = max(42, width + 25)
-    lines = [f"{'held-out accuracy, 95 % interval':<{column}}against repeat"]
+    header = f"{'held-out accuracy, 95 % interval':<{column}}{'against repeat':<27}"
+    lines = [(header + "  VAE explains" * bool(advice.explained)).rstrip()]
     for recipe, value in rows:
         against = next(
             (c for c in advice.comparisons if (c.recipe, c.control) == (recipe, recipe.control)),
@@ -108,7 +111,8 @@ def table(advice: Advice) -> str:
         )
         difference = points(against.difference) if against else ""
         text = f"  {recipe!s:<{width}} {percent(value.mean)} {bracket(value)}"
-        lines.append(f"{text:<{column}}{difference}".rstrip())
+        share = f"  {percent(advice.explained[recipe])}" if recipe in advice.explained else ""
+        lines.append(f"{text:<{column}}{difference:<27}{share}".rstrip())
     if baseline := advice.baseline:
         for name, value in (
             (f"{baseline.name}, no labels", baseline.alone),
@@ -187,6 +191,8 @@ def about(advice: Advice, method: str) -> str:
             f" Against the best plain recipe ({rival.control}): {points(rival.difference)}, "
             f"{_meaning(rival)}."
         )
+    if recipe in advice.explained:
+        text += f" Its VAE explains {percent(advice.explained[recipe])} of held-out variance."
     return text
 
 

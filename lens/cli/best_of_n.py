@@ -24,6 +24,7 @@ def run(args):
     from lens.files import artifacts
     from lens.files.embeddings import check_same_model, read_embedded
     from lens.reward.head import RewardHead
+    from lens.reward.method import mean_explained
 
     check_same_model(args.pair_embeddings, args.candidate_embeddings)
     pairs, pair_embeddings = read_embedded(args.pairs, args.pair_embeddings)
@@ -49,5 +50,5 @@ def run(args):
     facts = judge.summary(prompts, tests, candidates, rewards)
     if args.training:
         by_seed = artifacts.read_json(args.training)["metrics"]["by_seed"]
-        facts["vae_variance_explained"] = judge.variance_explained(by_seed)
+        facts["vae_variance_explained"] = mean_explained(by_seed.values())
     write_metrics(args, inputs, facts, {"parameters": size})

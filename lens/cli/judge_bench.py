@@ -53,6 +53,7 @@ def run(args):
         margin = rewardbench.margins(examples, rewards)
         tables.append(about.assign(**labels, margin=margin, correct=margin > 0))
     table = pd.concat(tables, ignore_index=True)
+    table["vae_variance_explained"] = table["vae_variance_explained"].astype("float64")
     artifacts.write_table(args.out, table)
     facts = {
         "pairs": len(examples),
@@ -95,11 +96,13 @@ def heads(args, prompts, responses, inputs):
     embeddings = reader.embed_tokens(ids, names)
     labelled_rewards = []
     for folder in args.heads:
-        made = artifacts.read_json(Path(folder) / "metrics.json")["settings"]
+        trained = artifacts.read_json(Path(folder) / "metrics.json")
+        made, by_seed = trained["settings"], trained["metrics"]["by_seed"]
         for seed in args.seeds:
             path = Path(folder) / f"seed_{seed}.safetensors"
             labels = {"method": made["method"], "scale": int(made["scale"]), "seed": seed}
             inputs["{method}_x{scale}_seed_{seed}".format(**labels)] = path
+            labels["vae_variance_explained"] = by_seed[str(seed)].get("vae_variance_explained")
             labelled_rewards.append((labels, RewardHead.load(path)(embeddings)))
     parameters = reader.load()[1].num_parameters()
     return labelled_rewards, {"tokens": sum(map(len, ids)), "parameters": parameters}

@@ -14,6 +14,12 @@ def add_arguments(parser):
         required=True,
         help='JSON {"name": {"method": ..., "scale": ...}}',
     )
+    parser.add_argument(
+        "--trainings",
+        type=json.loads,
+        required=True,
+        help='JSON {"name": metrics.json of train-reward}: what their VAEs explain',
+    )
     parser.add_argument("--picks", required=True, help="from pick-responses, of any of them")
     parser.add_argument("--untrained", required=True, help="gold scores of candidates before SFT")
     parser.add_argument("--compared", nargs=2, required=True, help="names that the judge compared")
@@ -31,6 +37,7 @@ def run(args):
     from lens.files.artifacts import read_json, read_table
     from lens.paper import table_3
     from lens.report.reported import is_paper_setting
+    from lens.reward.method import mean_explained
     from lens.textspace.rejection_sampling import gold_by_seed
 
     files = dict(zip(args.names, args.scores, strict=True))
@@ -40,7 +47,11 @@ def run(args):
     paper = is_paper_setting(args.paper_names, args.dataset, args.model)
     paper = paper and args.n_pairs == args.paper_n_pairs
     compared, verdicts = tuple(args.compared), read_table(args.verdicts)
-    table = table_3.table_3(gold, untrained.to_numpy(), about, compared, verdicts, paper)
+    explained = {
+        name: mean_explained(read_json(path)["metrics"]["by_seed"].values())
+        for name, path in args.trainings.items()
+    }
+    table = table_3.table_3(gold, untrained.to_numpy(), about, compared, verdicts, paper, explained)
     seeds, prompts = gold[args.names[0]].shape
     picked = read_table(args.picks)["prompt_id"].nunique()
     facts = {"sft_prompts": picked, "test_prompts": prompts, "seeds": seeds}
@@ -54,5 +65,7 @@ def run(args):
         parts=[table_3.printed(title, table)],
         compared=table_3.against_paper(gold, about, compared, verdicts, paper, args.comparable),
         about={"judged": judge},
-        inputs=files | {"verdicts": args.verdicts, "untrained": args.untrained},
+        inputs=files
+        | {f"{name}_training": path for name, path in args.trainings.items()}
+        | {"verdicts": args.verdicts, "untrained": args.untrained},
     )

@@ -143,11 +143,3 @@ def describe_gold(scored: pd.DataFrame) -> dict:
         "sd_gold": float(gold.std()),
         "sd_gold_within_prompts": float(within) if compared.any() else None,
     }
-
-
-def variance_explained(by_seed: Mapping[str, Mapping]) -> float | None:
-    """The mean over seeds of the share of held-out variance that the VAE of a LENS training
-    explains, from `by_seed` of train-reward's metrics; None where no seed has such a share."""
-    shares = [metrics.get("vae_variance_explained") for metrics in by_seed.values()]
-    known = [share for share in shares if share is not None]
-    return float(np.mean(known)) if known else None

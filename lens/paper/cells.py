@@ -17,6 +17,11 @@ from lens.textspace import methods
 
 LABELS = ["dataset", "model", "method", "scale", "n_pairs"]
 AGAIN = "Remove the folder and run Snakemake again to make it again."
+EXPLAINED = "VAE explains %"
+EXPLAINS = (
+    f" {EXPLAINED}: the share of the variance of held-out embeddings that the VAE reconstructs, "
+    "mean over seeds. A VAE that explains little decodes nearly the same vector for all pairs."
+)
 CONTROLS = {
     name: methods.CONTROLS[row.training]
     for name, row in methods.TEXT_METHODS.items()
@@ -57,6 +62,12 @@ class Cell:
     def matched(self) -> np.ndarray:
         """As `gold`, without what goes along with length."""
         return self.matched_curve[:, :, -1]
+
+    @property
+    def explained(self) -> float:
+        """The share of held-out variance that its VAE explains; NaN without a VAE."""
+        share = self.summary.get("vae_variance_explained")
+        return float("nan") if share is None else share
 
     @property
     def labels(self) -> dict:
@@ -173,13 +184,18 @@ def observations(cells: Iterable[Cell]) -> pd.DataFrame:
 def aggregate(cells: list[Cell], measure: str) -> pd.DataFrame:
     """One row per cell: mean and 95 % interval of `measure` ("gold", "matched" or "correct") and of
     its paired difference (same seed, same item) to the repeat control, with its p-value, also
-    Holm-corrected over these cells."""
+    Holm-corrected over these cells; and what its VAE explains."""
     by_key = {cell.key: cell for cell in cells}
     rows = []
     for cell in cells:
         control = repeat_control(cell, by_key)
         pair = (getattr(cell, measure), getattr(control, measure) if control else None)
-        rows.append(cell.labels | level(pair[0]) | difference(*pair) | {"p_value": p_value(*pair)})
+        rows.append(
+            cell.labels
+            | level(pair[0])
+            | difference(*pair)
+            | {"p_value": p_value(*pair), "vae_variance_explained": cell.explained}
+        )
     return corrected(pd.DataFrame(rows))
 
 

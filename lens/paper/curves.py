@@ -17,6 +17,7 @@ def best_of_n_table(cells: list[Cell]) -> pd.DataFrame:
     rows = [
         {**cell.labels, "n": n, "kl_bound": kl_bound(n), **level(cell.gold_curve[:, :, n - 1])}
         | level(cell.matched_curve[:, :, n - 1], "length_matched", "length_matched_")
+        | {"vae_variance_explained": cell.explained}
         for cell in largest_scales(cells)
         for n in range(1, cell.gold_curve.shape[2] + 1)
     ]

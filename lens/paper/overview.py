@@ -26,7 +26,7 @@ TO_PAPER = "Comparison with the paper"
 PICTURE = (
     "Gold reward of each method minus its control, at the method's largest scale, with 95 % "
     "intervals. Right of the line: better than the control. Filled: significant after Holm's "
-    "correction; hollow: not."
+    "correction; hollow: not. In brackets: the share of held-out variance that LENS's VAE explains."
 )
 
 
@@ -60,6 +60,7 @@ def picture_rows(gold: pd.DataFrame) -> pd.DataFrame:
         "high",
         "corrected_p_value",
         "verdict",
+        "vae_variance_explained",
     ]
     return pd.concat(blocks, ignore_index=True)[columns]
 
@@ -93,7 +94,13 @@ def draw(rows: pd.DataFrame) -> Figure:
 
 
 def _recipe(row: Any) -> str:
-    return f"{method_name(row.method)} {row.scale}x"
+    return f"{method_name(row.method)} {row.scale}x" + _explained(row)
+
+
+def _explained(row: Any) -> str:
+    """What the row's VAE explains, in brackets; empty without a VAE."""
+    share = row.vae_variance_explained
+    return "" if share != share else f" (VAE explains {100 * share:.1f} %)"
 
 
 def sections(
@@ -215,7 +222,7 @@ def _by_method(rows: pd.DataFrame) -> list[str]:
         several = part["n_pairs"].nunique() > 1 or part["model"].nunique() > 1
         differences = [
             f"{row.dataset}{f', {row.model}, N = {row.n_pairs:,}' if several else ''}, "
-            f"{row.scale}x {shown(row, 2, 'difference', sign=True)}"
+            f"{row.scale}x {shown(row, 2, 'difference', sign=True)}{_explained(row)}"
             for row in part.itertuples()
         ]
         points.append(f"{method_name(method)}: {'; '.join(differences)}")

@@ -8,7 +8,7 @@ import pandas as pd
 from lens.core.errors import LensError
 from lens.core.intervals import Interval
 from lens.evaluation.rewardbench import subset_weights
-from lens.paper.cells import CONTROLS, corrected
+from lens.paper.cells import CONTROLS, EXPLAINED, EXPLAINS, corrected
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
@@ -21,13 +21,13 @@ OFFICIAL = "Safety"
 SCALE = 4  # the reviews' number is for 4x
 PAPER = {"full_finetune": "textual", "lens": "latent"}
 UNAUGMENTED = tuple(name for name, method in METHODS.items() if not method.augments)
-HEADER = ["method", "scale", "accuracy %", "vs repeat", "paper"]
+HEADER = ["method", "scale", "accuracy %", "vs repeat", "paper", EXPLAINED]
 NOTE = (
     "Share of pairs in which the better response scores strictly higher, in per cent: mean [95 % "
     "interval over seeds and pairs], with RewardBench's weights of subsets. vs repeat: paired "
     "difference to the same training on the original pairs repeated k times. The first block is "
     "the section reported. * marks a significant difference (5 %, Holm-corrected over the table). "
-    "If other data replace RewardBench's, each of their subsets is its own section."
+    "If other data replace RewardBench's, each of their subsets is its own section." + EXPLAINS
 )
 
 
@@ -63,6 +63,7 @@ def safety(
     """One row per section and method, `section` first. `labels`: dataset, model and n_pairs;
     `paper`: whether they are, or stand for, those of the reviews' number."""
     sections = [section, *(name for name in items["section"].unique() if name != section)]
+    explained = items.groupby(["method", "scale"])["vae_variance_explained"].mean()
     rows = []
     for name in sections:
         scores = section_scores(items, name)
@@ -77,6 +78,7 @@ def safety(
                 | difference(values, control)
                 | {"reported": np.nan if told_here is None else told_here}
                 | {"p_value": p_value(values, control)}
+                | {"vae_variance_explained": explained[method, scale]}
             )
     return corrected(pd.DataFrame(rows))
 
@@ -140,6 +142,7 @@ def printed(table: pd.DataFrame, seeds: int, overlap: str) -> Printed:
                 shown(row, 1),
                 shown_difference(row, 1),
                 number(row.reported, 0),
+                number(100 * row.vae_variance_explained, 1),
             ],
         )
         for row in table.itertuples()

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lens.core.intervals import Interval, crossed_interval
-from lens.paper.cells import Cell, corrected, observations
+from lens.paper.cells import EXPLAINED, EXPLAINS, Cell, corrected, observations
 from lens.paper.method_names import line_look, method_name
 from lens.report import figures, measured, paper_comparison
 from lens.report.files import Printed
@@ -18,13 +18,13 @@ from lens.report.measured import difference, level, p_value
 from lens.report.render import number
 from lens.report.reported import is_paper_setting
 
-HEADER = ["value", "method", "gold reward", "vs repeat", "paper", "pair accuracy %"]
+HEADER = ["value", "method", "gold reward", "vs repeat", "paper", "pair accuracy %", EXPLAINED]
 NOTE = (
     "Mean [95 % interval over seeds and test items]. vs repeat: paired difference to the same "
     "training on the original pairs repeated k times. * marks a significant difference (5 %, "
     "Holm-corrected over the table; intervals are not corrected). Rows without a value do not "
     "depend on it. paper: the paper's value. On other data or with another gold model, compare it "
-    "only in direction."
+    "only in direction." + EXPLAINS
 )
 CONTROL = {"full_finetune": "full_finetune_repeat"}
 
@@ -97,6 +97,7 @@ def table(sweeps: Sequence[Sweep]) -> pd.DataFrame:
                 | {"p_value": p_value(*pair), "corrected_p_value": np.nan}
                 | level(cell.correct, "pair_accuracy", "accuracy_")
                 | {"reported": sweep.reported.get((method, value), np.nan)}
+                | {"vae_variance_explained": cell.explained}
             )
     return corrected(pd.DataFrame(rows))
 
@@ -178,6 +179,7 @@ def printed(sweeps: Sequence[Sweep], rows: pd.DataFrame, titles: Sequence[str]) 
                 measured.shown_difference(row, 3),
                 number(row.reported, 2),
                 measured.shown(row, 1, "pair_accuracy", "accuracy_", factor=100),
+                number(100 * row.vae_variance_explained, 1),
             ]
             for row in rows[rows["sweep"] == sweep.name].itertuples()
         ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lens.core.intervals import crossed_interval
-from lens.paper.cells import Cell, aggregate
+from lens.paper.cells import EXPLAINED, EXPLAINS, Cell, aggregate
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
@@ -23,7 +23,6 @@ BASE_OF = {  # what the paper's textual rows are at 1x
 }
 HEADER = ["method", "scale", "gold reward", "vs repeat", "length-matched", "paper"]
 HEADER += ["pair accuracy %", "vs repeat"]
-EXPLAINED = "VAE explains %"
 NOTE = (
     "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate that the "
     "reward model picks. Pair accuracy: on held-out pairs. vs repeat: paired difference to the "
@@ -35,10 +34,6 @@ NOTE = (
     "longest or the shortest answer gets the same as a random pick. Intervals are in table_1.csv. "
     "paper: the paper's value for its dataset and model. On other data or with another gold "
     "model, compare it only in direction."
-)
-EXPLAINS = (
-    f" {EXPLAINED}: the share of the variance of held-out embeddings that the VAE reconstructs, "
-    "mean over seeds. A VAE that explains little decodes nearly the same vector for all pairs."
 )
 CHOSEN = (
     " Active: 40 % of the N pairs are drawn, and 60 % chosen by the criterion of `lens next` from "
@@ -63,9 +58,8 @@ def table_1(
     """
     table = aggregate(cells, "gold")
     table["reported"] = [reported_value(cell, paper_names, paper_n_pairs) for cell in cells]
-    table["vae_variance_explained"] = [_explained(cell) for cell in cells]
-    numbers = ["reported", "vae_variance_explained"]
-    table[numbers] = table[numbers].astype("float64")
+    table["reported"] = table["reported"].astype("float64")
+    table["vae_variance_explained"] = table.pop("vae_variance_explained")  # at the end
     matched = [level(cell.matched, "length_matched", "length_matched_") for cell in cells]
     return table.assign(**pd.DataFrame(matched))
 
@@ -91,7 +85,8 @@ def comparisons(**aggregates: pd.DataFrame) -> pd.DataFrame:
     every = pd.concat([part.assign(measure=name) for name, part in aggregates.items()])
     every = every.drop(columns=["low", "high"]).rename(columns=names).dropna(subset="difference")
     columns = ["dataset", "model", "method", "scale", "n_pairs", "measure", "difference"]
-    return every[[*columns, "low", "high", "p_value", "corrected_p_value"]]
+    columns += ["low", "high", "p_value", "corrected_p_value", "vae_variance_explained"]
+    return every[columns]
 
 
 def against_paper(
@@ -154,7 +149,7 @@ def _cell_name(cell: Cell) -> str:
 
 def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Printed:
     """A table with one block per dataset, model and N, in the order of the cells."""
-    explained = any(_explained(cell) == _explained(cell) for cell in cells)
+    explained = any(cell.explained == cell.explained for cell in cells)
     rows = [
         (
             title(cell),
@@ -167,7 +162,7 @@ def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Pr
                 number(g.reported, 2),
                 shown(a, 1, factor=100),
                 shown_difference(a, 1, factor=100),
-                *([number(100 * _explained(cell), 1)] if explained else []),
+                *([number(100 * cell.explained, 1)] if explained else []),
             ],
         )
         for g, a, cell in zip(gold.itertuples(), accuracy.itertuples(), cells, strict=True)
@@ -177,12 +172,6 @@ def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Pr
     header = HEADER + [EXPLAINED] * explained
     note = NOTE + EXPLAINS * explained + CHOSEN * active + FLAGGED * flagged
     return Printed(header, blocks(rows), note)
-
-
-def _explained(cell: Cell) -> float:
-    """The share of held-out variance that the cell's VAE explains; NaN without a VAE."""
-    share = cell.summary.get("vae_variance_explained")
-    return float("nan") if share is None else share
 
 
 def title(cell: Cell) -> str:

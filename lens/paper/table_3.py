@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lens.core.intervals import crossed_interval
-from lens.paper.cells import CONTROLS, corrected
+from lens.paper.cells import CONTROLS, EXPLAINED, EXPLAINS, corrected
 from lens.report import paper_comparison
 from lens.report.files import Printed
 from lens.report.measured import difference, level, p_value, shown, shown_difference
@@ -27,6 +27,7 @@ HEADER = [
     "paper",
     "judge prefers %",
     "paper",
+    EXPLAINED,
 ]
 NOTE = (
     "Mean [95 % interval over seeds and test prompts] of the gold reward of one new answer per "
@@ -36,7 +37,7 @@ NOTE = (
     "(5 %, Holm-corrected over the column). judge prefers: share of pairs of answers in which the "
     "judge prefers this answer to the other one, each pair in both orders, ties one half. paper: "
     "the paper's value. On other data or with another gold model or judge, compare it only in "
-    "direction."
+    "direction." + EXPLAINS
 )
 
 
@@ -47,13 +48,15 @@ def table_3(
     compared: tuple[str, str],
     verdicts: pd.DataFrame,
     paper: bool,
+    explained: Mapping[str, float | None],
 ) -> pd.DataFrame:
     """One row for the language model before SFT and one per reward model.
 
     `gold` holds gold rewards [seeds, prompts] by the name of what picked, `untrained` [prompts]
     those of the model before SFT, `about` each one's method and scale. `verdicts` are on answers of
     the two `compared`, seed by seed on the same prompts. `paper`: whether dataset, model and N are
-    the paper's; its numbers are shown next to the reward models that it had.
+    the paper's; its numbers are shown next to the reward models that it had. `explained` is the
+    share of held-out variance that a reward model's VAE explains.
     """
     controls = {about[name]["method"]: name for name in gold}
     rates = win_rates(verdicts)
@@ -73,9 +76,10 @@ def table_3(
             | {
                 "reported_win_rate": printed.get("judge_win_rate", np.nan),
                 "p_value": p_value(*pair),
+                "vae_variance_explained": explained.get(name),
             }
         )
-    return corrected(pd.DataFrame(rows))
+    return corrected(pd.DataFrame(rows).astype({"vae_variance_explained": "float64"}))
 
 
 def win_rates(verdicts: pd.DataFrame) -> np.ndarray:
@@ -132,6 +136,7 @@ def printed(title: str, table: pd.DataFrame) -> Printed:
             number(row.reported, 2),
             shown(row, 1, "win_rate", "win_", factor=100),
             number(100 * row.reported_win_rate, 0),
+            number(100 * row.vae_variance_explained, 1),
         ]
         for row in table.itertuples()
     ]

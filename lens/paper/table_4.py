@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lens.core.intervals import crossed_interval
-from lens.paper.cells import Cell, by_place, corrected, repeat_control
+from lens.paper.cells import EXPLAINED, EXPLAINS, Cell, by_place, corrected, repeat_control
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
@@ -14,13 +14,13 @@ from lens.report.measured import blocks, difference, level, p_value, shown, show
 from lens.report.render import number
 from lens.report.reported import N_PAIRS, PAPER_DATASET, reported, table_4_value
 
-HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %"]
+HEADER = ["method", "scale", "gold reward", "vs repeat", "paper", "pair accuracy %", EXPLAINED]
 NOTE = (
     "Mean [95 % interval over seeds and test items]. Gold reward: of the candidate picked among "
     "the answers of the block's model. vs repeat: paired difference to the same training on the "
     "original pairs repeated k times. The probes are trained on the original pairs. Rows without "
     "figures: no text was trained on with this model. * marks a significant difference (5 %, "
-    "Holm-corrected over the table)."
+    "Holm-corrected over the table)." + EXPLAINS
 )
 
 
@@ -58,6 +58,7 @@ def table_4(
                 | level(pair[0])
                 | difference(*pair)
                 | level(cell.correct if cell else None, "pair_accuracy", "accuracy_")
+                | {"vae_variance_explained": cell.explained if cell else np.nan}
                 | {
                     "reported": np.nan if paper_value is None else paper_value,
                     "p_value": p_value(*pair),
@@ -140,6 +141,7 @@ def printed(table: pd.DataFrame, seeds: Mapping[str, int]) -> Printed:
                 shown_difference(row, 3),
                 number(row.reported, 2),
                 shown(row, 1, "pair_accuracy", "accuracy_", factor=100),
+                number(100 * row.vae_variance_explained, 1),
             ],
         )
         for row in table.itertuples()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from lens.core.intervals import crossed_interval
-from lens.paper.cells import Cell, corrected, observations
+from lens.paper.cells import EXPLAINED, EXPLAINS, Cell, corrected, observations
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
@@ -14,12 +14,13 @@ from lens.report.render import number
 from lens.report.reported import reported
 
 HEADER = ["method", "temperature", "gold reward", "vs repeat", "paper", "pair accuracy %"]
+HEADER += [EXPLAINED]
 NOTE = (
     "Mean [95 % interval over seeds and test items]. vs repeat: paired difference to the same "
     "training on the original pairs repeated k times. Responses are sampled from the base model "
     "at the temperature and paired by the annotator. * marks a significant difference (5 %, "
     "Holm-corrected over the column). paper: the paper's value. On other data or with another "
-    "gold model, compare it only in direction."
+    "gold model, compare it only in direction." + EXPLAINS
 )
 
 
@@ -51,6 +52,7 @@ def _row(cell: Cell, control: Cell | None, temperature: float | None, value: flo
         | level(cell.gold)
         | difference(*pair)
         | level(cell.correct, "pair_accuracy", "accuracy_")
+        | {"vae_variance_explained": cell.explained}
         | {"reported": value, "p_value": p_value(*pair)}
     )
 
@@ -97,6 +99,7 @@ def printed(title: str, table: pd.DataFrame) -> Printed:
             shown_difference(row, 3),
             number(row.reported, 2),
             shown(row, 1, "pair_accuracy", "accuracy_", factor=100),
+            number(100 * row.vae_variance_explained, 1),
         ]
         for row in table.astype({"temperature": "float64", "reported": "float64"}).itertuples()
     ]

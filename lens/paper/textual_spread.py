@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lens.core.intervals import Interval
-from lens.paper.cells import Cell, by_place
+from lens.paper.cells import EXPLAINED, EXPLAINS, Cell, by_place
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
@@ -25,6 +25,7 @@ METHODS = (
     "linear_probe",
 )
 HEADER = ["method", "scale", "mean gold reward", "sd over seeds", "paper's mean", "paper's sd"]
+HEADER += [EXPLAINED]
 NOTE = (
     "Mean [95 % interval over seeds and test prompts] of the mean gold reward, and its standard "
     "deviation over seeds; each seed draws its N pairs, synthesis and initial weights. Brackets "
@@ -33,7 +34,7 @@ NOTE = (
     "test prompts are the same for every seed, so this is not the whole uncertainty of a mean. "
     "Claims compare ln(sd / sd) by an F-test that assumes independence. The probes and Original "
     "need no synthesis: they vary only with the draw of the pairs. paper: for full fine-tuning "
-    "the reruns of the reviews, for LENS Table 1."
+    "the reruns of the reviews, for LENS Table 1." + EXPLAINS
 )
 
 
@@ -79,6 +80,7 @@ def textual_spread(
                 | {"seeds": len(cell.seeds), **level(cell.gold)}
                 | {"sd": sd.mean, "sd_low": sd.low, "sd_high": sd.high}
                 | {"reported_mean": paper_pair[0], "reported_sd": paper_pair[1]}
+                | {"vae_variance_explained": cell.explained}
             )
     return pd.DataFrame(rows)
 
@@ -142,6 +144,7 @@ def printed(table: pd.DataFrame) -> Printed:
                 shown(row, 3, "sd", "sd_"),
                 number(row.reported_mean, 2),
                 number(row.reported_sd, 2),
+                number(100 * row.vae_variance_explained, 1),
             ],
         )
         for row in table.itertuples()

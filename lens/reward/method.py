@@ -6,7 +6,7 @@ torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -158,3 +158,11 @@ def explained(vae: VAE, data: TrainingSet) -> float | None:
 
     held_out = data.validation_chosen, data.validation_rejected
     return diagnose(vae, *held_out)["variance_explained"]
+
+
+def mean_explained(trainings: Iterable[Mapping[str, Any]]) -> float | None:
+    """The mean over metrics of trainings of the share of held-out variance that their VAEs explain;
+    None where none has such a share."""
+    shares = [metrics.get("vae_variance_explained") for metrics in trainings]
+    known = [share for share in shares if share is not None]
+    return sum(known) / len(known) if known else None

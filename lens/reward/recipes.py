@@ -10,6 +10,7 @@ from lens.latent.settings import SynthesisSettings, VaeSettings
 from lens.latent.vae import VAE, diagnose, train_vaes
 from lens.reward import methods
 from lens.reward.head import RewardHead
+from lens.reward.method import mean_explained
 from lens.reward.settings import HeadSettings, TrainingSettings
 from lens.reward.training_set import TrainingSet
 
@@ -109,6 +110,14 @@ def train(
     recipe: Recipe, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE] | None = None
 ) -> dict[int, RewardHead]:
     """The recipe's reward model of each seed in `data`; VAEs are trained unless given."""
+    return train_explained(recipe, data, vaes)[0]
+
+
+def train_explained(
+    recipe: Recipe, data: Mapping[int, TrainingSet], vaes: Mapping[int, VAE] | None = None
+) -> tuple[dict[int, RewardHead], float | None]:
+    """As `train`, with the share of held-out variance that the VAEs explain, mean over seeds; None
+    for recipes without a VAE."""
     if recipe.needs_vae and vaes is None:
         vaes = train_seed_vaes(data)
     trainings = methods.train(
@@ -119,7 +128,8 @@ def train(
         settings=SYNTHESIS_SETTINGS,
         head=HEAD_SETTINGS,
     )
-    return {
+    heads = {
         seed: RewardHead(training.weights, data[seed].standardiser)
         for seed, training in trainings.items()
     }
+    return heads, mean_explained(training.metrics for training in trainings.values())

@@ -107,8 +107,15 @@ def results(model: Any) -> list[list[str]]:
         suffix: f"{100 * held[f'calibration_error{suffix}']:.1f}"
         for suffix in ("", "_uncalibrated", "_by_chance")
     }
+    share = held.get("vae_variance_explained")  # None: no VAE, or a card of an earlier version
+    explained = (
+        []
+        if share is None
+        else [["variance of held-out embeddings that the VAE explains, %", f"{100 * share:.1f}"]]
+    )
     return [
         ["held-out pair accuracy, % [95 % interval]", with_interval(mean, low, high, 1)],
+        *explained,
         ["log loss, nats (chance: 0.693)", f"{held['log_loss']:.3f}"],
         ["log loss before calibration", f"{held['log_loss_uncalibrated']:.3f}"],
         ["expected calibration error, points", error[""]],

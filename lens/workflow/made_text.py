@@ -1,5 +1,6 @@
 """What the tables of text space are made from, as in `made`: Tables 2, 3 and 6."""
 
+from lens.reward.methods import METHODS
 from lens.workflow.cells import FULL, PROBES, scale_job, text_places
 from lens.workflow.config import Config
 from lens.workflow.inputs import vae_folder
@@ -43,7 +44,7 @@ def table_2(config: Config) -> Made:
 
 def table_3(config: Config) -> Made:
     chosen = config.rejection_sampling
-    names = list(chosen.reward_models)
+    names, about = list(chosen.reward_models), chosen.given()["reward_models"]
     at = At(chosen.dataset, chosen.model, config.compare.n_pairs[0])
     judged_sft = f"{config.results}/judge_sft/{at}"
     scores = [f"{config.results}/score_sft/{at}/{name}/gold.parquet" for name in names]
@@ -51,10 +52,16 @@ def table_3(config: Config) -> Made:
     # Gold scores of the language model's own candidates: what SFT begins with.
     place = f"{chosen.dataset}/{chosen.model}"
     untrained = f"{config.results}/score_candidates/{place}/gold.parquet"
+    trainings = {
+        name: f"{cell(config, 'train_reward', at, of['method'], of['scale'])}/metrics.json"
+        for name, of in about.items()
+        if of["method"] in METHODS and METHODS[of["method"]].source
+    }
     settings = {
         "names": names,
         "scores": scores,
-        "about": chosen.given()["reward_models"],
+        "about": about,
+        "trainings": trainings,
         "picks": picks[0],
         "untrained": untrained,
         "compared": chosen.judge.compare,
@@ -65,7 +72,7 @@ def table_3(config: Config) -> Made:
         "n_pairs": config.compare.n_pairs[0],
     }
     judge = [f"{judged_sft}/verdicts.parquet", f"{judged_sft}/metrics.json"]
-    inputs = [*scores, *picks, *judge, untrained]
+    inputs = [*scores, *picks, *judge, *trainings.values(), untrained]
     return Made(inputs, settings, [textual(config), chosen.given()])
 
 

@@ -6,16 +6,17 @@ import pytest
 from lens.advice import advise as advising
 from lens.advice import learning_curve
 from lens.advice.advise import Advice, Comparison, advise, conclude, duration, recipes_for
-from lens.advice.crossval import correct
+from lens.advice.crossval import correct, make_round
 from lens.advice.crossval import round_margins as held_out_margins
 from lens.advice.learning_curve import extrapolate, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.advice.report import as_json
-from lens.advice.result import about, as_text
+from lens.advice.report import as_json, draw
+from lens.advice.result import about, as_text, table
 from lens.core.errors import LensError
 from lens.core.intervals import Interval
+from lens.latent.vae import diagnose
 from lens.reward import methods
-from lens.reward.recipes import Recipe
+from lens.reward.recipes import Recipe, train_seed_vaes
 from tests.helpers.embedded_pairs import embedded
 
 
@@ -142,6 +143,8 @@ def test_the_converged_vae_is_tried_on_request_against_the_same_controls():
     controls = [c.control for c in advice.comparisons if c.recipe == recipe]
     assert controls == [r for r in recipes_for([2]) if not r.synthetic]
     assert "LENS with a converged VAE 2x against repeat 2x" in str(advice)
+    assert {*advice.explained} == {recipe, Recipe("lens", 2)}
+    assert advice.explained[recipe] > advice.explained[Recipe("lens", 2)]
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +178,43 @@ def test_advice_says_what_it_measured(advice):
     assert found["augmentation_recommended"] == advice.recommended.synthetic
     by_recipe = {(a["method"], a["scale"]): a["mean"] for a in found["accuracy"]}
     assert by_recipe[("repeat", 2)] == advice.accuracy[Recipe("repeat", 2)].mean
+
+
+@pytest.mark.slow
+def test_what_the_vaes_explain_stands_beside_every_figure_of_lens(advice):
+    """The mean over rounds and folds, of embeddings that they have not seen."""
+    lens, shares = Recipe("lens", 2), []
+    for seed in range(2):
+        data = make_round(embedded(60, dim=4, strength=2.0), seed).data
+        for part, vae in zip(data.values(), train_seed_vaes(data).values(), strict=True):
+            held_out = part.validation_chosen, part.validation_rejected
+            shares.append(diagnose(vae, *held_out)["variance_explained"])
+    assert advice.explained == {lens: pytest.approx(np.mean(shares))}
+    share = f"{100 * np.mean(shares):.1f} %"
+    header, *rows = table(advice).splitlines()
+    assert header.endswith("VAE explains")
+    assert {row.split("  ")[1]: row.rpartition("  ")[2] for row in rows}["LENS 2x"] == share
+    assert sum(row.endswith(f"  {share}") for row in rows) == 1
+    assert f"Its VAE explains {share} of held-out variance." in about(advice, "lens")
+    assert "VAE" not in about(advice, "lens_plus")
+    found = as_json(advice)
+    for part in (found["accuracy"], found["comparisons"]):
+        has = [row.get("vae_variance_explained") for row in part]
+        assert has == [advice.explained[lens] if row["method"] == "lens" else None for row in part]
+    names = [text.get_text() for text in draw(advice).axes[0].get_yticklabels()]
+    assert f"LENS 2x (VAE: {share})" in names
+    assert not any("VAE" in name for name in names if not name.startswith("LENS 2x"))
+
+
+def test_a_vae_that_explains_little_is_flagged_once():
+    """Scales share it, so that they share the flag."""
+    explained = {Recipe("lens", 2): 0.049, Recipe("lens", 4): 0.049}
+    (flag,) = advising._reconstruction_flags(explained | {Recipe("lens_converged", 2): 0.05})
+    assert flag == {
+        "flag": "little_reconstruction",
+        "recipe": "LENS",
+        "detail": "4.9 % of the held-out variance",
+    }
 
 
 def made_up(low):

@@ -85,7 +85,7 @@ def test_a_converged_vae_that_does_not_fit_in_is_left_out_first(clock):
 def slow_rounds(monkeypatch, clock, seconds):
     """Rounds whose recipes take `seconds(seed, recipe)`."""
 
-    def margins(pairs, recipes, seed, flags=None):
+    def margins(pairs, recipes, seed, **found):
         for recipe in recipes:
             clock(seconds(seed, recipe))
             yield recipe, np.ones(60)

@@ -23,6 +23,11 @@ def in_text_space(small_world, tmp_path_factory):
     return directory
 
 
+def explained(table):
+    """The methods beside which the table shows what a VAE explains."""
+    return set(table.loc[table["vae_variance_explained"].notna(), "method"])
+
+
 def test_table_1_has_text_space_beside_its_own_controls(in_text_space):
     table = pd.read_csv(paper(in_text_space) / "table_1.csv").set_index(["method", "scale"])
     text = {"full_finetune": (1, 2)} | dict.fromkeys(
@@ -56,12 +61,14 @@ def test_table_3_and_6_are_complete(in_text_space):
     table = pd.read_csv(paper(in_text_space) / "table_3.csv").set_index("picked_by")
     assert list(table.index) == ["none", "textual", "latent"]
     assert table["mean"].notna().all()
+    assert explained(table) == {"lens"}
     assert table["win_rate"].dropna().sum() == pytest.approx(1)
     assert table["reported"].isna().all()  # the paper has no such table at 2x
     gold = pd.read_csv(paper(in_text_space) / "table_3_observations.csv")
     means = gold.groupby("picked_by")["gold"].mean()
     assert table.loc["latent", "mean"] == pytest.approx(means["latent"])
     table = pd.read_csv(paper(in_text_space) / "table_6.csv")
+    assert explained(table) == {"lens"}
     assert table["temperature"].dropna().tolist() == [0.6, 1.0]
     assert table["difference_to_repeat"].notna().sum() == 3
     assert table["reported"].isna().all()
@@ -78,6 +85,9 @@ def test_tables_2_and_4_the_spread_and_rewardbench_are_complete(in_text_space):
     jobs = pd.read_csv(folder / "table_2_observations.csv")
     assert {"drawing", "train_annotator", "embed_pairs"} <= set(jobs["stage"])
     assert (jobs["seconds"] <= jobs["job_wall_seconds"]).all()
+    names = ("table_1", "table_4", "textual_spread", "rewardbench_safety")
+    for table in (pd.read_csv(folder / f"{name}.csv") for name in names):
+        assert explained(table) == {"lens"}
     table = pd.read_csv(folder / "table_4.csv").set_index(["method", "scale"])
     seen = pd.read_csv(folder / "table_1_observations.csv").groupby(["method", "scale"])
     for cell in (("full_finetune", 1), ("full_finetune", 2), ("lens", 2), ("repeat", 2)):

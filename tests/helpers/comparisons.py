@@ -16,6 +16,7 @@ def comparisons(rows, dataset="d", model="m"):
         p_value=0.001,
         low=table["difference"] - 0.1,
         high=table["difference"] + 0.1,
+        vae_variance_explained=table["method"].map({"lens": 0.034}),
     )
 
 

@@ -90,11 +90,11 @@ def test_the_words_put_each_method_on_its_side():
     ]
     assert "Of 4 comparisons" in helped
     assert "2 are above the control" in helped
-    assert "LENS: d, 2x +0.50 [+0.40, +0.60]" in helped
+    assert "LENS: d, 2x +0.50 [+0.40, +0.60] (VAE explains 3.4 %)" in helped
     assert "LoRA: d, 4x +0.20" in helped
     assert "IPO" not in helped
     assert "Never above the control: IPO." in not_helped
-    assert "LENS: d, 4x -0.30" in not_helped
+    assert "LENS: d, 4x -0.30 [-0.40, -0.20] (VAE explains 3.4 %)" in not_helped
     assert "No detectable difference from the control: 1 of 4" in not_helped
     assert page(comparisons(ROWS[2:3]))[1].paragraphs[0].startswith("Nothing")
 
@@ -127,7 +127,7 @@ def test_the_picture_has_each_method_at_its_largest_scale_best_first():
     ]
     axes = overview.draw(rows).axes
     names = [text.get_text() for text in axes[0].get_yticklabels()]
-    assert names == ["IPO 4x", "LoRA 4x", "LENS 4x"]
+    assert names == ["IPO 4x", "LoRA 4x", "LENS 4x (VAE explains 3.4 %)"]
     top = axes[0].containers[0].lines[0]
     assert top.get_xdata()[0] == pytest.approx(0.4)
     assert top.get_ydata()[0] == 2

@@ -16,7 +16,12 @@ NOISE = np.random.default_rng(2)
 def cell(method, level, scale=4, n_pairs=1000):
     own = 0.01 * NOISE.normal(size=BASE.shape)
     gold = np.concatenate([np.zeros_like(BASE), BASE + level + own], axis=-1)
-    return Cell("d", "m", method, scale, n_pairs, [0, 1, 2], gold, gold, np.ones((3, 5)), {})
+    facts = (
+        {}
+        if method in ("original", "linear_probe", "repeat")
+        else {"vae_variance_explained": 0.034}
+    )
+    return Cell("d", "m", method, scale, n_pairs, [0, 1, 2], gold, gold, np.ones((3, 5)), facts)
 
 
 def controls():
@@ -37,6 +42,18 @@ def test_every_point_is_held_against_the_repeat_control():
     assert set(lines.index) == {"original", "linear_probe", "repeat"}
     assert lines["difference_to_repeat"].isna().all()
     assert lens["corrected_p_value"][0.0] == pytest.approx(3 * lens["p_value"][0.0])
+
+
+def test_what_the_vae_explains_stands_beside_every_value_of_lens():
+    table = sweep.table([gamma()])
+    has = table["method"] == "lens"
+    assert table.loc[has, "vae_variance_explained"].tolist() == [0.034] * 3
+    assert table.loc[~has, "vae_variance_explained"].isna().all()
+    found = sweep.printed([gamma()], table, ["t"])
+    column = found.header.index("VAE explains %")
+    [(_, rows)] = found.blocks
+    assert [row[column] for row in rows] == ["3.4" if lens else "-" for lens in has]
+    assert "VAE explains %: the share" in found.note
 
 
 def test_sweeps_of_one_artefact_are_one_family():

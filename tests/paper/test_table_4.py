@@ -18,7 +18,8 @@ def cell(method, scale, shift, model="m", dataset="d", sd=0.0):
     base -= base.mean(axis=(1, 2), keepdims=True)
     gold = base + shift + sd * np.array([-1.0, 0.0, 1.0]).reshape(3, 1, 1)
     gold = np.concatenate([np.zeros_like(gold), gold], axis=-1)
-    return Cell(dataset, model, method, scale, 300, [0, 1, 2], gold, gold, np.ones((3, 5)), {})
+    facts = {"vae_variance_explained": 0.034} if method == "lens" else {}
+    return Cell(dataset, model, method, scale, 300, [0, 1, 2], gold, gold, np.ones((3, 5)), facts)
 
 
 CELLS = [
@@ -54,6 +55,15 @@ def test_table_4_by_hand():
     assert table_4.table_4(CELLS, 4, {"m": "llama-3.1-8b"}, 300)["reported"].isna().all()
 
 
+def test_what_the_vae_explains_stands_beside_lens_alone():
+    found = table_4.printed(table_4.table_4(CELLS, 4, NAMES, 300), {"m": 3, "other": 3})
+    column = found.header.index("VAE explains %")
+    for _, rows in found.blocks:
+        assert {row[0] for row in rows if row[column] == "3.4"} == {"LENS"}
+        assert {row[column] for row in rows} == {"3.4", "-"}
+    assert "VAE explains %: the share" in found.note
+
+
 def test_claims_of_table_4_hold_the_direction_that_was_made_up():
     rows = table_4.compared(CELLS, 4, NAMES, 300)
     found = paper_comparison.verdicts("table_4", rows, comparable=False).set_index("what")
@@ -86,7 +96,7 @@ def test_table_4_prints_dashes_where_no_text_was_trained_on():
     _, second = table_4.printed(table, {"m": 3, "other": 3}).blocks
     assert "other" in second[0]
     rows = {(row[0], row[1]): row[2:] for row in second[1]}
-    assert rows["Full fine-tuning", "4x"] == ["-", "-", "1.74", "-"]
+    assert rows["Full fine-tuning", "4x"] == ["-", "-", "1.74", "-", "-"]
     assert rows["LENS", "4x"][1].startswith("+0.500")
     assert "nan" not in table_4.printed(table, {"m": 3, "other": 3}).markdown().lower()
 

@@ -14,7 +14,8 @@ RNG = np.random.default_rng(0)
 def cell(method, scale, shift, n_pairs=500):
     base = np.random.default_rng(1).normal(size=(3, 20, 1))
     gold = np.concatenate([np.zeros_like(base), base + shift], axis=-1)
-    return Cell("d", "m", method, scale, n_pairs, [0, 1, 2], gold, gold, np.ones((3, 5)), {})
+    facts = {"vae_variance_explained": 0.034} if method == "lens" else {}
+    return Cell("d", "m", method, scale, n_pairs, [0, 1, 2], gold, gold, np.ones((3, 5)), facts)
 
 
 def test_a_textual_method_is_held_against_repeats_trained_in_its_own_way():
@@ -54,6 +55,12 @@ def test_the_papers_textual_numbers_stand_beside_ours():
     assert table_1_value("hh_rlhf", "gemma-2b", "full_finetune", 1, 1000) == 0.35
 
 
+def rows_that_explain(page):
+    """The rows beside which a VAE's share of held-out variance is shown."""
+    column = page.header.index("VAE explains %")
+    return [row for _, rows in page.blocks for row in rows if row[column] == "3.4"]
+
+
 def verdicts(*preferred):
     rows = [(f"p{i // 2}", i % 2, which) for i, which in enumerate(preferred)]
     return pd.DataFrame(rows, columns=["prompt_id", "candidate", "preferred"])
@@ -83,9 +90,8 @@ def made_up(preferred=("a", "a", "a", "b"), about=ABOUT):
         "textual_control": base + 0.125,
     }
     untrained = np.full(30, -1.0)
-    return table_3.table_3(
-        gold, untrained, about, ("latent", "textual"), verdicts(*preferred), True
-    )
+    compared, explained = ("latent", "textual"), {"latent": 0.034, "control": None}
+    return table_3.table_3(gold, untrained, about, compared, verdicts(*preferred), True, explained)
 
 
 def test_table_3_by_hand():
@@ -118,6 +124,7 @@ def test_table_3_is_printed_with_the_judges_bias_and_markup_escaped(bias):
     assert "75.0" not in text  # no verdict, so no win rate
     assert "nan" not in text
     printed = table_3.printed(title, made_up())
+    assert [row[0] for row in rows_that_explain(printed)] == ["latent"]
     assert r"\toprule" in printed.latex()
     assert "<b>" not in printed.html()
     assert "&lt;b&gt;d" in printed.html()
@@ -142,6 +149,7 @@ def test_table_6_by_hand():
     assert table["reported"].iloc[-2] == 1.94
     text = table_6.printed(table_6.title(hot), table).markdown()
     assert "nan" not in text.lower()
+    assert [row[0] for row in rows_that_explain(table_6.printed("t", table))] == ["LENS"]
     assert "+0.500" in text
     assert "1.2" in text
 

@@ -5,8 +5,10 @@ import pytest
 import yaml
 
 from lens.core.errors import LensError
+from lens.latent.vae import diagnose
 from lens.reward import methods, recipes
-from lens.reward.recipes import Recipe, train, train_seed_vaes
+from lens.reward.method import mean_explained
+from lens.reward.recipes import Recipe, train, train_explained, train_seed_vaes
 from tests.helpers.linear_world import linear_world
 from tests.helpers.workflow_tools import ROOT
 
@@ -40,12 +42,22 @@ def test_recipes_do_not_choose_pairs(name):
         Recipe(name, 2 if methods.METHODS[name].augments else 1)
 
 
+def test_what_vaes_explain_is_averaged_over_the_seeds_that_have_one():
+    shares = [{"vae_variance_explained": share} for share in (0.02, 0.06, None)]
+    assert mean_explained([*shares, {}]) == pytest.approx(0.04)
+    assert mean_explained(shares[2:]) is None
+
+
 @pytest.mark.slow
 def test_a_recipe_trains_what_the_method_trains():
     seed = 3
     one = {seed: linear_world(count=40)[0]}
     vaes = train_seed_vaes(one)
-    head = train(Recipe("lens", 2), one)[seed]
+    heads, explained = train_explained(Recipe("lens", 2), one)
+    head = heads[seed]
+    held_out = one[seed].validation_chosen, one[seed].validation_rejected
+    assert explained == diagnose(vaes[seed], *held_out)["variance_explained"]
+    assert train_explained(Recipe("linear_probe"), one)[1] is None
     again = train(Recipe("lens", 2), one, vaes)[seed]
     plain = methods.train(
         "lens",

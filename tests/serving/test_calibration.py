@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from lens.advice.crossval import correct, fold_of_each
+from lens.advice.crossval import correct, fold_of_each, make_round
 from lens.advice.fit import fit, held_out
 from lens.advice.preferences import read_pairs
-from lens.reward.recipes import Recipe
+from lens.reward.recipes import Recipe, train_explained
 from lens.serving.calibration import fit_temperature, log_loss, reliability
+from lens.serving.model_card import results
 from tests.helpers.embedded_pairs import embedded
 
 
@@ -107,6 +108,17 @@ def test_a_fit_repeats_bit_for_bit_and_follows_its_seed():
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     assert models[0].card["held_out"] == models[1].card["held_out"]
+    # next to the accuracy: what the VAEs explain whose models reached it
+    shares = [
+        train_explained(Recipe("lens", 2), make_round(pairs, 1000 + number).data)[1]
+        for number in range(3)
+    ]
+    share = models[0].card["held_out"]["vae_variance_explained"]
+    assert share == pytest.approx(np.mean(shares))
+    row = ["variance of held-out embeddings that the VAE explains, %", f"{100 * share:.1f}"]
+    assert row in results(models[0])
+    flagged = {flag["flag"] for flag in models[0].card["flags"]}
+    assert "little_reconstruction" in flagged
 
 
 def test_the_hash_is_of_the_texts():

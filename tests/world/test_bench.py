@@ -64,6 +64,7 @@ def made_up():
             "section": rewardbench.section_of(subset),
             "seed": seed,
             "correct": bool(some[place]),
+            "vae_variance_explained": 0.02 + 0.02 * seed if method == "lens" else None,
         }
         for (method, scale), seeds in right.items()
         for seed, some in enumerate(seeds)
@@ -152,6 +153,9 @@ def test_a_sections_name_with_markup_is_printed_as_text():
     assert "<b>" not in page.html()
     assert "<b>" not in page.markdown()
     assert page.note.endswith("None of 7 shared.")
+    column = page.header.index("VAE explains %")
+    shown = {row[0]: row[column] for _, rows in page.blocks for row in rows}
+    assert shown == dict.fromkeys(shown, "-") | {"LENS": "3.0"}
     assert "nan" not in page.markdown().lower()
     assert "69" in page.markdown()
 
