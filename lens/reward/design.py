@@ -176,7 +176,7 @@ def most_probable(known: np.ndarray, labels: np.ndarray | None, precision: float
         return np.zeros(known.shape[1], np.float32)
     x = decompose(known)
     penalty, all_pairs = np.array([precision / len(known)]), np.ones((1, len(known)))
-    return (solve(x, penalty, all_pairs, labels)[:, 0] @ x.right).astype(np.float32)
+    return x.weights(solve(x, penalty, all_pairs, labels)[0]).astype(np.float32)
 
 
 def _label_information(margins: np.ndarray) -> np.ndarray:

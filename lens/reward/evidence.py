@@ -127,9 +127,8 @@ class Spectrum:
 def linear_spectrum(differences: np.ndarray, noise: Noise) -> Spectrum:
     """That of linear rewards of differences [N, d]; parameters are w [S, d]."""
     x = decompose(noise.whiten(np.asarray(differences, np.float64)))
-    return Spectrum(
-        x.left, x.singular**2 / len(x.left), lambda fitted: fitted / x.singular @ x.right
-    )
+    power = x.singular**2 / len(x.left)
+    return Spectrum(x.left, power, lambda fitted: x.weights(fitted / x.singular))
 
 
 def shrink(

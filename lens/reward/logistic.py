@@ -18,11 +18,16 @@ FORCING = 0.1  # of the gradient that a Newton step may leave
 
 @dataclass
 class Decomposition:
-    """x [N, d] = (left [N, r] * singular [r]) @ right [r, d], as float64, r at most the rank."""
+    """x [N, d] = (left [N, r] * singular [r]) @ right [r, d], as float64, r at most the rank. What
+    `right` is multiplied by is small, so that it is never written out."""
 
     left: np.ndarray
     singular: np.ndarray
-    right: np.ndarray
+    x: np.ndarray
+
+    def weights(self, coordinates: np.ndarray) -> np.ndarray:
+        """w [..., d] = coordinates [..., r] @ right."""
+        return (coordinates / self.singular) @ self.left.T @ self.x
 
 
 def decompose(x: np.ndarray) -> Decomposition:
@@ -33,9 +38,7 @@ def decompose(x: np.ndarray) -> Decomposition:
     power, vectors = np.linalg.eigh(x @ x.T if wide else x.T @ x)
     real = power > 1e-12 * max(power[-1], np.finfo(float).tiny)
     singular, vectors = np.sqrt(power[real]), vectors[:, real]
-    if wide:
-        return Decomposition(vectors, singular, (vectors / singular).T @ x)
-    return Decomposition(x @ (vectors / singular), singular, vectors.T)
+    return Decomposition(vectors if wide else x @ (vectors / singular), singular, x)
 
 
 def solve(
@@ -44,7 +47,7 @@ def solve(
     training: np.ndarray,
     labels: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Coordinates [r, K], to be multiplied by `x.right`, of the solutions w of K problems.
+    """Coordinates [K, r] (see `x.weights`) of the solutions w of K problems.
 
     The k-th minimises the mean over its rows, `training[k]` of [K, N], of the Bradley-Terry loss
     -y log sigmoid(w . x) - (1 - y) log sigmoid(-w . x) with labels y [N], all 1 if there are none,
@@ -60,7 +63,7 @@ def solve(
         if not len(live):
             break
         minima[:, live] = step.end(going)
-    return minima
+    return minima.T
 
 
 class _Points:

@@ -70,7 +70,7 @@ def fit_penalties(
     x, count = decompose(differences), len(penalties)
     rows = np.concatenate([np.ones((1, len(differences)), bool), training])
     coefficients = solve(x, np.tile(penalties, len(rows)), np.repeat(rows, count, axis=0), labels)
-    whole, *parts = (coefficients.T @ x.right).reshape(len(rows), count, -1)
+    whole, *parts = x.weights(coefficients).reshape(len(rows), count, -1)
     return whole, np.array(parts)
 
 
@@ -80,4 +80,4 @@ def fit_logistic(
     """w [d] that minimises mean `cross_entropy` of w . x + penalty |w|^2 / 2 over rows x [n, d]."""
     x = decompose(differences)
     coefficients = solve(x, np.array([penalty]), np.ones((1, len(differences))), labels)
-    return (coefficients[:, 0] @ x.right).astype(np.float32)
+    return x.weights(coefficients[0]).astype(np.float32)

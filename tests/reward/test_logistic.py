@@ -17,10 +17,11 @@ def some_rows(count, dim, seed=0):
 def test_the_decomposition_is_one(shape):
     x, _ = some_rows(*shape)
     found = decompose(x)
-    np.testing.assert_allclose(found.left * found.singular @ found.right, x, atol=1e-9)
     eye = np.eye(min(shape))
+    right = found.weights(eye)
+    np.testing.assert_allclose(found.left * found.singular @ right, x, atol=1e-9)
     np.testing.assert_allclose(found.left.T @ found.left, eye, atol=1e-7)
-    np.testing.assert_allclose(found.right @ found.right.T, eye, atol=1e-7)
+    np.testing.assert_allclose(right @ right.T, eye, atol=1e-7)
 
 
 def test_directions_that_no_row_has_are_left_out():
@@ -36,7 +37,7 @@ def test_every_solution_is_where_its_gradient_vanishes(shape):
     kept = np.ones((4, shape[0]), bool)
     kept[1:, ::3] = False
     penalties = np.array([0.01, 0.01, 0.3, 20.0])
-    found = solve(decompose(x), penalties, kept, labels).T @ decompose(x).right
+    found = decompose(x).weights(solve(decompose(x), penalties, kept, labels))
     for weights, penalty, rows in zip(found, penalties, kept, strict=True):
         residual = labels[rows] - 1 / (1 + np.exp(-x[rows] @ weights))
         gradient = penalty * weights - (x[rows] * residual[:, None]).mean(axis=0)
@@ -63,7 +64,7 @@ def test_it_agrees_with_another_solver():
 def test_pairs_without_error_are_no_trouble_to_newton():
     """All on one side, far away: full steps from 0 would overshoot where the loss is flat."""
     x = np.random.default_rng(0).normal(size=(30, 5)) + 20 * np.eye(5)[0]
-    weights = (solve(decompose(x), np.array([1e-6]), np.ones((1, 30))).T @ decompose(x).right)[0]
+    (weights,) = decompose(x).weights(solve(decompose(x), np.array([1e-6]), np.ones((1, 30))))
     assert np.isfinite(weights).all()
     residual = 1 - 1 / (1 + np.exp(-x @ weights))
     gradient = 1e-6 * weights - (x * residual[:, None]).mean(axis=0)
