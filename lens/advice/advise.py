@@ -17,12 +17,13 @@ from lens.advice.crossval import (
 )
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
-from lens.advice.result import Advice, Comparison, duration
+from lens.advice.result import Advice, Comparison
 from lens.core.diagnostics import named, reconstruction_flags, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import Interval, interval_by_prompt
 from lens.core.progress import Bar
 from lens.evaluation.parts import judged_parts, without_control
+from lens.report.render import duration
 from lens.reward import methods
 from lens.reward.recipes import CONTROLLED, Recipe, train
 

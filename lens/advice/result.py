@@ -10,6 +10,7 @@ from lens.advice.learning_curve import Curve
 from lens.core.diagnostics import sentences
 from lens.core.intervals import Interval
 from lens.evaluation.parts import Part, WithoutControl, depends_on_length
+from lens.report.render import duration
 from lens.reward.recipes import HEAD_SETTINGS, SYNTHESIS_SETTINGS, VAE_SETTINGS, Recipe
 
 CHANCE = 0.5
@@ -283,10 +284,3 @@ def settings_in_words(recipe: Recipe) -> str:
         "lens_converged": f"a VAE trained until convergence; {mlp}",
         "lens_plus": "the evidence network, plus networks where held-out prompts show a gain",
     }.get(recipe.method, f"those of the default config; {mlp}")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as text, in s, min or h."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

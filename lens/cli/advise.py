@@ -58,11 +58,11 @@ def advise_with_one(args):
     from lens.advice.crossval import fold_of_each
     from lens.advice.own_pairs import claim, embed_pairs, import_embeddings, saved_embeddings
     from lens.advice.preferences import decided
-    from lens.advice.result import duration
     from lens.cli.shared.arguments import options
     from lens.cli.shared.embedding import encoder
     from lens.cli.shared.your_data import preferences, set_threads
     from lens.core.errors import LensError
+    from lens.report.render import duration
 
     if bool(args.model) == bool(args.embeddings):
         raise LensError("give either --model (which embeds the texts) or --embeddings (a .npy).")

@@ -16,8 +16,16 @@ def add_arguments(parser):
         action="store_true",
         help="count what is done already, not only what remains",
     )
+    parser.add_argument(
+        "--earlier",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="the config files of an earlier run on this machine, below this folder: seconds that "
+        "its jobs took correct those of the same rules (repeat it for more runs)",
+    )
     parser.add_argument("--out", nargs="+", default=[], help="files to write, .md or .json")
-    parser.add_argument("--check", help="results/RUN of a finished run to compare the plan with")
     parser.add_argument(
         "--software-deployment-method", nargs="+", default=[], help=argparse.SUPPRESS
     )
@@ -32,22 +40,17 @@ def run(args):
 
     if wrong := [path for path in args.out if Path(path).suffix not in (".md", ".json")]:
         raise LensError(f"--out {' '.join(wrong)}: the plan is written as .md or .json.")
-    past = totals.measured(args.check) if args.check else None
     jobs, config = graph.resolve(
         args.snakefile,
         targets=args.targets,
         configfiles=args.configfile,
         config=args.config,
-        everything=args.everything or bool(args.check),
+        everything=args.everything,
         deployment=args.software_deployment_method,
     )
-    # What is compared with a run is not corrected by it.
-    plan = totals.plan(jobs, config, correct=not args.check)
-    if past is None:
-        text = "\n".join(render.sections(plan))
-    else:
-        plan["check"] = totals.compare(plan, past)
-        text = render.check_section(plan["check"])
+    earlier = [graph.resolve(args.snakefile, configfiles=files) for files in args.earlier]
+    plan = totals.plan(jobs, config, earlier)
+    text = "\n".join(render.sections(plan))
     for path in args.out:
         if Path(path).suffix == ".json":
             artifacts.write_json(path, plan)

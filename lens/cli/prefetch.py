@@ -1,5 +1,7 @@
 """Download what a run reads from the Hugging Face Hub, so that its jobs need no network."""
 
+from lens.report.render import size
+
 
 def add_arguments(parser):
     parser.add_argument("--models", nargs="*", default=[], metavar="ID@REVISION")
@@ -58,8 +60,3 @@ def line(download: dict) -> str:
     if download["revision"] == download["commit"]:
         return text + " (pinned)"
     return f"{text} ({download['revision']!r} may move: pin `revision: {download['commit']}`)"
-
-
-def size(count: int) -> str:
-    """Bytes in GB, or in MB below one tenth of that (decimal units, as the Hub shows them)."""
-    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.2f} MB"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lens.files.artifacts import read_json
+from lens.report.render import duration
 
 GROUPS = {
     "Building the offline world and its models": (
@@ -120,15 +121,6 @@ def _row(name: str, part: pd.DataFrame) -> list[str]:
         duration(gpu) if gpu else "-",
         f"{part['peak_memory_bytes'].max() / 2**30:.1f} GiB" if len(part) else "-",
     ]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as text, in s, min or h."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if seconds < 100 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:,.1f} h"
 
 
 def devices(jobs: pd.DataFrame) -> Mapping[str, int]:

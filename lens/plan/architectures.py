@@ -1,42 +1,35 @@
 """The shape of a language model, and what follows from it in closed form: parameters and work."""
 
-import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lens.core.errors import LensError
-from lens.files.artifacts import is_fitted
+from lens.files.artifacts import is_fitted, read_json
 from lens.language.folders import gguf
 
 FACTS = Path(__file__).with_name("architectures.json")
-WORLD_WORDS = 74  # tokens that the offline world's texts and chats need
 
 
 class Architecture(NamedTuple):
-    """Blocks of grouped-query attention and a gated MLP; norms and biases, under a thousandth of
-    the parameters, are left out."""
+    """Blocks of grouped-query attention and a gated MLP; norms, biases and LoRA's adapters, under
+    a hundredth of the parameters, are left out."""
 
     hidden: int
-    layers: int
     vocab: int
     tied: bool
     blocks: int  # parameters of all blocks
 
-    def parameters(self, head: str = "words") -> int:
-        """Numbers of the whole model: `head` is "words" (a language model), "reward" or "none"."""
-        words = self.vocab * self.hidden
-        output = {"words": 0 if self.tied else words, "reward": self.hidden}
-        return words + self.blocks + output.get(head, 0)
+    def parameters(self, *, words: bool) -> int:
+        """Numbers of the whole model, with an output for words or without."""
+        matrices = 2 if words and not self.tied else 1
+        return self.blocks + matrices * self.vocab * self.hidden
 
-    def flops(self, tokens: float, head: str = "none") -> float:
+    def flops(self, tokens: float, *, words: bool = False) -> float:
         """Of a forward pass: 2 per weight and token."""
-        return 2 * (self.blocks + (self.vocab * self.hidden if head == "words" else 0)) * tokens
-
-    def adapters(self, rank: int, everywhere: bool) -> int:
-        """About as many numbers as LoRA trains, on every linear layer or on queries and values."""
-        return (7 if everywhere else 2) * self.layers * 2 * rank * self.hidden
+        return 2 * (self.blocks + words * self.vocab * self.hidden) * tokens
 
 
 def from_config(config: Mapping) -> Architecture:
@@ -54,7 +47,7 @@ def from_config(config: Mapping) -> Architecture:
     size = config.get("head_dim") or hidden // heads
     attention = 2 * hidden * size * (heads + (config.get("num_key_value_heads") or heads))
     tied = config.get("tie_word_embeddings", str(config.get("model_type")).startswith("gemma"))
-    return Architecture(hidden, layers, vocab, tied, layers * (attention + 3 * hidden * mlp))
+    return Architecture(hidden, vocab, tied, layers * (attention + 3 * hidden * mlp))
 
 
 @cache
@@ -63,22 +56,16 @@ def find(model: str, revision: str | None = None) -> Architecture:
     files, the Hub's local cache or architectures.json, never from the network. LensError where none
     has it."""
     from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
 
     if quantised := gguf.find(model):
         return from_config(gguf.sizes(quantised))
-    facts = json.loads(FACTS.read_text(encoding="utf-8"))
-    file: Any = Path(model) / "config.json"
-    if not file.is_file():
-        try:
-            file = try_to_load_from_cache(model, "config.json", revision=revision)
-        except HFValidationError:  # a path
-            file = None
-    if isinstance(file, str | Path):
-        config = json.loads(Path(file).read_text(encoding="utf-8"))
-        return find(config["encoder"]["model"]) if is_fitted(model) else from_config(config)
-    if model in facts:
-        return from_config(facts[model])
+    folder, cached = Path(model) / "config.json", None
+    with suppress(ValueError):  # it is a path, no Hub id
+        cached = try_to_load_from_cache(model, "config.json", revision=revision)
+    file = folder if folder.is_file() else cached
+    facts = read_json(file) if isinstance(file, str | Path) else read_json(FACTS).get(model)
+    if facts:
+        return find(facts["encoder"]["model"]) if is_fitted(model) else from_config(facts)
     raise LensError(
         f"model {model}: no config.json in that folder or in the Hub's cache, and the plan has no "
         f"facts of it. Fetch it first (`hf download {model} config.json`)."

@@ -2,9 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,10 @@ class Job:
     took: float | None = None  # seconds, of an earlier run
     cells: tuple[tuple[str, str], ...] = ()  # (method, scale) of a job of several
 
+    @property
+    def name(self) -> str:
+        return f"{self.rule} {'/'.join(self.wildcards.values())}".strip()
+
 
 def resolve(
     snakefile: str | Path,
@@ -46,13 +49,10 @@ def resolve(
     """
     from snakemake import api
     from snakemake.cli import parse_config
-    from snakemake.exceptions import WorkflowError
+    from snakemake.exceptions import ApiError, WorkflowError
     from snakemake.logging import logger
     from snakemake.settings import types as settings
 
-    for file in (snakefile, *configfiles):
-        if not Path(file).is_file():
-            raise LensError(f"{file}: no such file. Check the path.")
     methods = {settings.DeploymentMethod.parse_choice(name) for name in deployment}
     files = list(map(Path, configfiles))
     try:
@@ -69,26 +69,21 @@ def resolve(
             dag.execute_workflow(executor="dryrun", execution_settings=executed)
             # The API hands out no jobs: this is what it has put together.
             resolved = workflow._workflow
-            return jobs_of(resolved.dag), resolved.globals["CONFIG"]
-    except (WorkflowError, ValueError) as error:
-        raise LensError(f"{snakefile}: {message_of(error)}") from error
+            return list(jobs_of(resolved.dag)), resolved.globals["CONFIG"]
+    except (ApiError, WorkflowError, ValueError, OSError) as error:
+        inner = error.__cause__ or error.__context__  # where a Snakefile raised it
+        raise LensError(f"{snakefile}: {str(error) or inner}") from error
 
 
-def message_of(error: BaseException) -> str:
-    """The text of an exception, or of the one that a Snakefile raised inside it."""
-    inner = error.__cause__ or error.__context__
-    return str(error) or (message_of(inner) if inner else type(error).__name__)
-
-
-def jobs_of(dag: Any) -> list[Job]:
+def jobs_of(dag: Any) -> Iterator[Job]:
     """The jobs of Snakemake's graph by their names: its own order varies."""
     jobs = sorted(dag.jobs, key=lambda job: (job.rule.name, tuple(job.wildcards_dict.items())))
-    numbers, planned = {job: number for number, job in enumerate(jobs)}, []
+    numbers = {job: number for number, job in enumerate(jobs)}
     for job, number in numbers.items():
         rule, shared, _ = job.rule.name.partition("_at_")
         cells = [cell for file in job.output if (cell := cell_of(file))] if shared else []
         at = dict(zip(Cell._fields, cells[0][:3], strict=False)) if cells else {}
-        job_plan = Job(
+        yield Job(
             number=number,
             rule=rule,
             wildcards={**job.wildcards_dict, **at},
@@ -101,22 +96,10 @@ def jobs_of(dag: Any) -> list[Job]:
             needed=dag.needrun(job),
             took=seconds_of(job.benchmark),
         )
-        planned.append(job_plan)
-    return planned
 
 
 def seconds_of(benchmark: str | Path | None) -> float | None:
     """The seconds of a job's last attempt that Snakemake has noted; None where it has none."""
-    if benchmark is None or not Path(benchmark).is_file():
-        return None
-    lines = Path(benchmark).read_text(encoding="utf-8").splitlines()
+    file = Path(benchmark or "")
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     return float(json.loads(lines[-1])["s"]) if lines else None
-
-
-def longest_chain(seconds: Mapping[int, float], after: Mapping[int, Sequence[int]]) -> list[int]:
-    """The numbers of the jobs, first to last, that wait for one another and take longest."""
-    chains: dict[int, tuple[float, list[int]]] = {}
-    for number in TopologicalSorter(after).static_order():
-        start, before = max((chains[dependency] for dependency in after[number]), default=(0.0, []))
-        chains[number] = start + seconds[number], [*before, number]
-    return max(chains.values(), default=(0.0, []))[1]

@@ -1,15 +1,17 @@
-"""What the job of each rule does, from the config and the job's wildcards."""
+"""What the job of each rule takes, from the config and the job's wildcards: seconds, bytes on disk
+and the memory of language models."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partialmethod
 from math import ceil
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from lens.core.errors import LensError
-from lens.language.settings import DTYPES, FinetuningSettings, LoadSettings
+from lens.language.settings import DTYPES, LoadSettings
 from lens.latent.settings import VaeSettings
-from lens.plan.architectures import WORLD_WORDS, Architecture, find, from_config
-from lens.plan.tasks import CPU, Device, Task
+from lens.plan.architectures import Architecture, find
+from lens.plan.graph import Job
 from lens.reward.methods import METHODS
 from lens.reward.settings import HeadSettings
 from lens.textspace.settings import JudgingSettings
@@ -21,278 +23,258 @@ from lens.workflow.inputs import SHARDED, jobs_of, picks_from_text
 from lens.workflow.paths import built
 from lens.workflow.sections import Model
 
-START = 1.2  # seconds of a command that does nothing
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+CONTEXT = 0.6e9  # bytes that CUDA takes of a GPU, or Python with torch of main memory
+START, CELL = 1.2, 0.2  # seconds of a command that does nothing, and of each of its cells
 STEP = 2e-3  # seconds of a step of a head or VAE beside its products
-TEMPLATE = 200  # tokens of our own prompt for a judge
+TEMPLATE = 200  # tokens of a judge's prompt
+WORLD_WORDS = 74  # tokens that the offline world's texts and chats need
 
 
-class Work(NamedTuple):
-    """A job's tasks of language models, other seconds, and bytes that it writes."""
+class Device(NamedTuple):
+    """The constants of the estimate."""
 
-    tasks: tuple[Task, ...] = ()
-    other_seconds: float = 0
-    disk: float = 1e5
+    rate: float  # FLOP/s that wide products in 16 bit reach
+    rate_32: float  # in float32, as torch has it by default
+    narrow: float  # width of products at which half of that is lost
+    load_rate: float  # bytes/s of weights, from disk to the device
+    writing: float  # passes of a written token, which waits for the weights to be read again
+    error: float  # factor by which seconds may be off
 
-    def seconds(self, device: Device) -> float:
-        """From the job's start to its end; language models run on the device."""
-        return START + self.other_seconds + sum(task.seconds(device) for task in self.tasks)
+    def products(self, flops: float, dtype: str, width: float) -> float:
+        """Seconds of products of such a width."""
+        rate = self.rate_32 if dtype == "float32" else self.rate
+        return flops / (rate * width / (width + self.narrow))
 
 
-class Stage:
-    """A job's settings, and what several rules do with them."""
+CPU = Device(26e9, 26e9, 64, 300e6, 1.5, 2)  # a core with AVX2, measured (docs/plan.md)
+GPU = Device(109e12, 6.8e12, 0, 1e9, 4.4, 3)  # 35 % of an A100's data sheet, not checked
 
-    def __init__(self, config: Config, rule: str, at: Any):
-        self.config, self.at, self.seeds = config, at, len(config.compare.seeds)
-        self.shards = jobs_of(config, rule) if rule in SHARDED else 1
-        if hasattr(at, "dataset"):
-            self.data = resources.rows(config, at.dataset)
-            self.count = resources.candidates(config, at)
-        if hasattr(at, "prompts") or hasattr(at, "n_pairs"):
-            self.asked = resources.asked(config, at)  # (prompts, responses to each)
-        if hasattr(at, "model"):
-            self.model = config.models[at.model]
-            self.dim = self.shape(self.model.load).hidden  # of embeddings
-        if hasattr(at, "n_pairs"):
-            self.n_pairs = min(int(at.n_pairs), self.data.train)
+
+class Work:
+    """What a job has before it, and what it takes, as the function of its rule adds it up.
+
+    LensError for a rule that asks for a GPU and is not known here.
+    """
+
+    def __init__(self, config: Config, job: Job):
+        self.config, self.job, self.at = config, job, SimpleNamespace(**job.wildcards)
+        self.device = GPU if job.gpus else CPU
+        self.seconds, self.error, self.saved = START + CELL * len(job.cells), self.device.error, 0.0
+        self.models: list[dict[str, Any]] = []
+        self.load: Any = None
+        self.gold: Any = config.gold and config.gold.load
+        self.picks, self.seeds = config.rejection_sampling, len(config.compare.seeds)
+        self.shards = jobs_of(config, job.rule) if job.rule in SHARDED else 1
+        if "dataset" in job.wildcards:
+            self.data = resources.rows(config, self.at.dataset)
+            self.labelled = self.data.prompt + self.data.answer  # tokens
+            self.written = self.data.prompt + self.data.written
+            self.count = resources.candidates(config, self.at)
+        if job.wildcards.keys() & {"prompts", "n_pairs"}:
+            self.asked = resources.asked(config, self.at)  # (prompts, responses to each)
+        if "model" in job.wildcards:
+            self.model = config.models[self.at.model]
+            self.load = self.model.load
+        if "n_pairs" in job.wildcards:
+            self.n_pairs = min(int(self.at.n_pairs), self.data.train)
+        if job.rule in RULES:
+            RULES[job.rule](self)
+        elif job.gpus:
+            raise LensError(
+                f"rule {job.rule} asks for a GPU, but lens/plan/rules.py does not know what it "
+                "does. Add an entry of its name to RULES there."
+            )
+
+    @property
+    def kind(self) -> tuple:
+        """What is comparable: in a job of one cell most seconds may be its start."""
+        return self.job.rule, bool(self.job.cells), bool(self.job.gpus)
 
     def shape(self, load: LoadSettings) -> Architecture:
-        """Of a model of the Hub, or of those that the offline world trains."""
         if not built(load.model):
             return find(load.model, load.revision)
         base = self.config.world.base_model
-        sizes = {"hidden_size": base.hidden, "intermediate_size": 2 * base.hidden}
-        sizes |= {"num_hidden_layers": base.layers, "num_attention_heads": base.heads}
-        return from_config({**sizes, "vocab_size": WORLD_WORDS, "tie_word_embeddings": False})
+        return Architecture(base.hidden, WORLD_WORDS, False, base.layers * 10 * base.hidden**2)
 
-    def task(self, use: str, load: LoadSettings, **more: Any) -> Task:
-        fields = {"model": load.model, "shape": self.shape(load), "dtype": DTYPES[load.precision]}
-        return Task(use=use, **fields | more)
+    def answers(self, use: str, prompts: float, count: int, **more: Any) -> None:
+        """A model, `load` or that of the wildcards, reads or writes a shard of the answers to each
+        prompt, which they share; `length` is theirs if it is not a model's mean."""
+        load, length = more.pop("load", self.load), more.pop("length", self.data.written)
+        texts, read = prompts * count / self.shards, prompts * self.data.prompt / self.shards
+        self.runs(use, load, texts, texts * length, prompts=read, **more)
 
-    def reading(
-        self, load: LoadSettings, prompts: float, answers: int, *, length: float = 0, **more: Any
-    ) -> Task:
-        """A shard of the answers, of the model's own length unless another is given, to each
-        prompt, which they share."""
-        prompts /= self.shards
-        tokens = prompts * (self.data.prompt + answers * (length or self.data.written))
-        return self.task("reading", load, texts=prompts * answers, tokens=tokens, **more)
+    reads = partialmethod(answers, "reading")
+    writes = partialmethod(answers, "generation")
 
-    def gold(self, answers: int) -> Task:
-        assert self.config.gold is not None
-        return self.reading(self.config.gold.load, self.data.prompts, answers, head="reward")
+    def judges(self, judge: JudgingSettings, load: LoadSettings, questions: float) -> None:
+        """A local judge reads two answers to a prompt and writes one, or gives a probability."""
+        writes = judge.verdict == "text"
+        use, length = ("generation", self.data.written) if writes else ("reading", 1)
+        read = questions * (self.written + self.data.written + TEMPLATE)
+        self.runs(use, load, questions, questions * length, prompts=read, words=True)
 
-    def answers(self, prompts: float, count: int) -> Task:
-        """A shard of the model's answers to each prompt, which is read once."""
-        prompts /= self.shards
-        texts = prompts * count
-        sizes = {"tokens": texts * self.data.written, "prompts": prompts * self.data.prompt}
-        return self.task("generation", self.model.load, texts=texts, head="words", **sizes)
+    def trains(self, model: Model, given: Mapping, n: float, length: float, **more: Any) -> None:
+        """A model of each seed is trained on n pairs, or for words on texts, of a mean length."""
+        more = {"times": self.seeds, "gpus": self.config.textual.gpus if model.gpu else 1} | more
+        more |= {name: given.get(name) for name in ("lora", "bf16", "dtype")}
+        texts = n * (given.get("epochs") or 1) * (1 if more.get("words") else 2)
+        tokens = texts * min(given.get("max_length") or length, length)
+        self.runs("training", model.load, texts, tokens, **more)
 
-    def verdicts(self, judge: JudgingSettings, load: LoadSettings, questions: float) -> Task:
-        """Questions to a local model, each with a prompt and two answers."""
-        length = self.data.prompt + 2 * self.data.written + (0 if judge.template else TEMPLATE)
-        use = "generation" if judge.verdict == "text" else "reading"
-        return self.task(use, load, texts=questions, tokens=questions * length, head="words")
+    def runs(self, use: str, load: LoadSettings, texts: float, tokens: float, **more: Any) -> None:
+        """`times` models, one after another, read or write so many tokens, or are trained on them,
+        after they have read `prompts` tokens.
 
-    def training(
-        self, entry: Model, settings: dict, pairs: float, length: float, **more: Any
-    ) -> Task:
-        """Pairs, or with a head of words texts, of a mean length are trained on."""
-        more = {"head": "reward", "times": self.seeds, **more}
-        usual = FinetuningSettings().model_dump() | {"lora": False}
-        options = usual | {key: value for key, value in settings.items() if value is not None}
-        texts = pairs * options["epochs"] * (2 if more["head"] == "reward" else 1)
-        if options["lora"]:
-            everywhere = "all-linear" in options.get("lora_targets", [])
-            rank = options.get("lora_rank", 16)
-            more["adapters"] = self.shape(entry.load).adapters(rank, everywhere)
-        more |= {"gpus": self.config.textual.gpus if entry.gpu else 1, "bf16": options["bf16"]}
-        more |= {"dtype": options["dtype"] or DTYPES[entry.load.precision]}
-        tokens = texts * min(options["max_length"] or length, length)
-        return self.task("training", entry.load, texts=texts, tokens=tokens, **more)
+        In training a GPU also holds gradients, AdamW's two moments and float32 copies of 16-bit
+        weights, which several GPUs share as in ZeRO-2.
+        """
+        words, lora, bf16 = (more.get(name, False) for name in ("words", "lora", "bf16"))
+        words |= use == "generation"
+        times, gpus, device = more.get("times", 1), more.get("gpus", 1), self.device
+        shape, dtype = self.shape(load), more.get("dtype") or DTYPES[load.precision]
+        count = shape.parameters(words=words)
+        weights = held = count * BYTES[dtype]
+        passes = {"reading": 1, "training": 3, "generation": device.writing}[use]
+        flops = passes * shape.flops(tokens, words=words) + shape.flops(more.get("prompts", 0))
+        products = device.products(flops / gpus, "bfloat16" if bf16 else dtype, shape.hidden)
+        self.seconds += times * (weights / device.load_rate + products)
+        if use == "reading":
+            self.saved += texts * shape.hidden * BYTES[dtype]
+        elif use == "training" and not lora:
+            self.saved += times * weights
+            held = weights + 3 * weights / gpus
+            if bf16:  # autocast keeps a 16-bit copy
+                held = 2 * count + (14 * count / gpus if gpus > 1 else 4 * weights)
+        if times:
+            row = {"model": load.model, "use": use + (", LoRA" if lora else ""), "gpus": gpus}
+            row |= {"parameters": count, "weights": weights, "bytes": held + CONTEXT}
+            self.models.append(row)
 
-    def world(self, name: str, head: str) -> Task:
-        """A model of the offline world is trained."""
-        section, load = getattr(self.config.world, name), LoadSettings(model="results/")
-        texts = section.steps * section.batch_size
-        tokens = texts * self.config.plan.world_length
-        return self.task("training", load, texts=texts, tokens=tokens, dtype="float32", head=head)
-
-    def training_pairs(self, n_pairs: int) -> int:
-        """Those of N pairs that are not for validation."""
-        return ceil(n_pairs * (1 - self.config.training.validation_fraction))
-
-    def heads(
-        self, pairs: int, settings: VaeSettings | HeadSettings, epochs: float, passes: int
-    ) -> float:
-        """Seconds of VAEs or reward models of all seeds, trained side by side on a core. `passes`
-        are how often both answers go through a layer, gradients included."""
-        steps = epochs * ceil(pairs / settings.batch_size)
-        flops = 4 * passes * self.dim * settings.hidden * epochs * pairs * self.seeds
-        return steps * STEP + CPU.products(flops, "float32", self.dim)
-
-    def vae_seconds(self, pairs: int, vae: VaeSettings, epochs: int) -> float:
-        return self.heads(pairs, vae, epochs, 5)
-
-    def reward_seconds(self, pairs: int, reward: HeadSettings) -> float:
-        """Training stops after `plan.reward_steps` steps, but not before its patience is over."""
-        stop = self.config.plan.reward_steps / ceil(pairs / reward.batch_size)
-        return self.heads(pairs, reward, min(reward.epochs, max(reward.patience + 1, stop)), 2)
+    def networks(self, n: float, settings: VaeSettings | HeadSettings, vae_steps: int = 0) -> None:
+        """VAEs or reward models of all seeds are trained side by side on a core; VAEs again for
+        `vae_steps`. Reward models stop after `plan.reward_steps` and their patience."""
+        pairs = ceil(n * (1 - self.config.training.validation_fraction))
+        steps: float = ceil(pairs / settings.batch_size)
+        if isinstance(settings, HeadSettings):
+            stop = self.config.plan.reward_steps / steps
+            epochs, layers, passes = min(settings.epochs, max(settings.patience + 1, stop)), 1, 2
+        else:  # the encoder twice and the decoder three times, gradients included
+            again = max(1, round(vae_steps / steps)) if vae_steps else 0
+            epochs, layers, passes = settings.epochs + again, 2, 5
+        width = self.shape(self.load).hidden  # of embeddings
+        weights = self.seeds * width * settings.hidden
+        products = CPU.products(4 * passes * weights * epochs * pairs, "float32", width)
+        self.seconds += epochs * steps * STEP + products
+        self.saved += 4 * layers * weights
 
 
-def train_vae(job: Stage) -> Work:
-    vae = job.config.vae
-    seconds = job.vae_seconds(job.training_pairs(job.n_pairs), vae, vae.epochs)
-    return Work(other_seconds=seconds, disk=job.seeds * 8 * job.dim * vae.hidden)
+def train_world_model(work: Work) -> None:
+    section = getattr(work.config.world, work.job.rule.removeprefix("train_"))
+    texts = section.steps * section.batch_size
+    tokens, load = texts * work.config.plan.world_length, LoadSettings(model="results/")
+    work.runs("training", load, texts, tokens, words=section is work.config.world.base_model)
 
 
-def train_reward(job: Stage) -> Work:
-    """Probes are found in a second."""
-    reward, method = job.config.reward, METHODS.get(job.at.method)
-    pairs = job.training_pairs(job.n_pairs) * int(job.at.scale)
-    seconds = 1.0 if method and method.probe else job.reward_seconds(pairs, reward)
-    return Work(other_seconds=seconds, disk=job.seeds * 4 * job.dim * reward.hidden)
+def train_reward(work: Work) -> None:
+    """Of each cell; probes are found in a second."""
+    for method, scale in work.job.cells or [(work.at.method, work.at.scale)]:
+        if method in METHODS and METHODS[method].probe:
+            work.seconds += 1
+        else:
+            work.networks(work.n_pairs * int(scale), work.config.reward)
 
 
-def theory_points(job: Stage) -> Work:
-    """At every size: VAEs twice, and reward models `original`, and `repeat` and `lens` at each
-    scale; and the reference on the largest."""
-    theory, whole = job.config.theory, job.data.train
-    vae = VaeSettings(**job.config.vae.given() | theory.vae.given())
-    reward = HeadSettings(**job.config.reward.given() | theory.reward.given())
+def theory_points(work: Work) -> None:
+    """At every size VAEs, twice, and reward models `original`, and `repeat` and `lens` at each
+    scale; the reference on the largest."""
+    theory, whole = work.config.theory, work.data.train
+    vae = VaeSettings(**work.config.vae.given() | theory.vae.given())
+    reward = HeadSettings(**work.config.reward.given() | theory.reward.given())
     smaller = [n for n in theory.n_pairs if n < whole]
-    seconds = job.reward_seconds(job.training_pairs(whole), reward)
-    for pairs in map(job.training_pairs, [*smaller, whole]):
-        epochs = max(1, round(theory.vae_steps / ceil(pairs / vae.batch_size)))
-        seconds += job.vae_seconds(pairs, vae, vae.epochs + epochs)
-    scales = (1, *theory.scales, *theory.scales)
-    return Work(
-        other_seconds=seconds
-        + sum(
-            job.reward_seconds(job.training_pairs(n) * k, reward) for n in smaller for k in scales
-        )
-    )
+    for n in (*smaller, whole):
+        work.networks(n, vae, vae_steps=theory.vae_steps)
+    for n in (whole, *(n * k for n in smaller for k in (1, *theory.scales, *theory.scales))):
+        work.networks(n, reward)
 
 
-def train_annotator(job: Stage) -> list[Task]:
-    settings, length = job.config.textual.annotator, job.data.prompt + job.data.answer
-    options = finetuning(job.config, "lora" if settings.lora else "full") | settings.given()
-    return [job.training(annotator(job.config), options, job.data.train, length, times=1)]
+def train_annotator(work: Work) -> None:
+    settings = work.config.textual.annotator
+    options = finetuning(work.config, "lora" if settings.lora else "full") | settings.given()
+    work.trains(annotator(work.config), options, work.data.train, work.labelled, times=1)
 
 
-def judge_responses(job: Stage) -> list[Task]:
-    judge, (prompts, count) = job.config.textual.self_rewarding, job.asked
+def judge_responses(work: Work) -> None:
+    """Pairs of responses to each prompt, in both orders."""
+    judge, (prompts, count) = work.config.textual.self_rewarding, work.asked
     pairs = min(judge.pairs, count * (count - 1) // 2)
-    return [job.verdicts(judge, job.model.load, 2 * pairs * prompts)]  # in both orders
+    work.judges(judge, work.load, 2 * pairs * prompts)
 
 
-def evolve_pairs(job: Stage) -> list[Task]:
+def evolve_pairs(work: Work) -> None:
     """In every round, of every scale and seed: a training on what has joined so far, and scores of
     all responses."""
-    data, (prompts, count), scales = job.data, job.asked, job.config.compare.scales
-    settings, rounds = finetuning(job.config, "full"), job.config.textual.self_evolved.rounds
-    sizes = [job.n_pairs * (1 + (k - 1) * r / rounds) for k in scales for r in range(rounds)]
-    times, length = job.seeds * len(sizes), data.prompt + data.answer
-    scores = job.reading(job.model.load, prompts / job.seeds, count, head="reward", times=times)
-    return [*(job.training(job.model, settings, size, length) for size in sizes), scores]
+    (prompts, count), scales = work.asked, work.config.compare.scales
+    settings, rounds = finetuning(work.config, "full"), work.config.textual.self_evolved.rounds
+    for joined in ((k - 1) * r / rounds for k in scales for r in range(rounds)):
+        work.trains(work.model, settings, work.n_pairs * (1 + joined), work.labelled)
+        work.reads(prompts / work.seeds, count, times=work.seeds)
 
 
-def train_text(job: Stage) -> list[Task]:
+def train_text(work: Work) -> None:
     """At scale k a pair of the data is followed by k - 1 with written answers, or by itself."""
-    method, data = job.at.method, job.data
-    settings = finetuning(job.config, "lora" if method.startswith("lora") else "full")
-    length = data.prompt + (data.answer if method.endswith("_repeat") else data.written)
-    scales = scales_of(job.config, method, job.at.job)
-    return [job.training(job.model, settings, job.n_pairs * scale, length) for scale in scales]
+    method = work.at.method
+    settings = finetuning(work.config, "lora" if method.startswith("lora") else "full")
+    length = work.labelled if method.endswith("_repeat") else work.written
+    for scale in scales_of(work.config, method, work.at.job):
+        work.trains(work.model, settings, work.n_pairs * scale, length)
 
 
-def best_of_n_text(job: Stage) -> list[Task]:
-    times, load = job.seeds * len(scales_of(job.config, job.at.method, job.at.job)), job.model.load
-    return [
-        job.reading(load, job.data.prompts, job.count, head="reward", times=times),
-        job.reading(load, job.data.test, 2, length=job.data.answer, head="reward", times=times),
-    ]
+def best_of_n_text(work: Work) -> None:
+    """The model of each scale and seed reads the candidates and the test pairs."""
+    times = work.seeds * len(scales_of(work.config, work.at.method, work.at.job))
+    work.reads(work.data.prompts, work.count, times=times)
+    work.reads(work.data.test, 2, length=work.data.answer, times=times)
 
 
-def pick_responses(job: Stage) -> list[Task]:
-    sampling, times = job.config.rejection_sampling, job.seeds * picks_from_text(job.config, job.at)
-    return [
-        job.reading(
-            job.model.load, sampling.prompts, sampling.candidates, head="reward", times=times
-        )
-    ]
-
-
-def train_sft(job: Stage) -> list[Task]:
-    chosen, length = job.config.rejection_sampling, job.data.prompt + job.data.written
-    return [job.training(job.model, chosen.sft.given(), chosen.prompts, length, head="words")]
-
-
-def judge_sft(job: Stage) -> list[Task]:
+def judge_sft(work: Work) -> None:
     """Nothing of ours where an endpoint judges."""
-    judge, questions = job.config.rejection_sampling.judge, 2 * job.data.prompts * job.seeds
-    load = None if judge.kind == "endpoint" else judge.load
-    return [job.verdicts(judge, load, questions)] if load else []
+    judge = work.picks.judge
+    if judge.kind != "endpoint" and judge.load:
+        work.judges(judge, judge.load, 2 * work.data.prompts * work.seeds)
 
 
-def judge_bench(job: Stage) -> list[Task]:
+def judge_bench(work: Work) -> None:
     """Embeddings for the heads; text reward models score as many texts again, each seed's."""
-    config, load, answer = job.config, job.model.load, job.data.answer
-    is_built = built(config.reward_bench.path)
+    config, is_built = work.config, built(work.config.reward_bench.path)
     pairs = config.world.bench.count if is_built else config.plan.bench_pairs
-    times = job.seeds * ("full_finetune" in config.textual.methods)
-    scores = job.reading(load, pairs, 2, length=answer, head="reward", times=times)
-    return [job.reading(load, pairs, 2, length=answer), scores]
+    for times in (1, work.seeds * ("full_finetune" in config.textual.methods)):
+        work.reads(pairs, 2, length=work.data.answer, times=times)
 
 
-RULES: dict[str, Callable[[Stage], Work | list[Task]]] = {
-    "train_base_model": lambda job: [job.world("base_model", "words")],
-    "train_gold_model": lambda job: [job.world("gold_model", "reward")],
-    "embed_pairs": lambda job: [
-        job.reading(job.model.load, job.data.train + job.data.test, 2, length=job.data.answer)
-    ],
-    "generate_candidates": lambda job: [job.answers(job.data.prompts, job.count)],
-    "embed_candidates": lambda job: [job.reading(job.model.load, job.data.prompts, job.count)],
-    "score_candidates": lambda job: [job.gold(job.count)],
-    "sample_responses": lambda job: [job.answers(*job.asked)],
-    "embed_responses": lambda job: [job.reading(job.model.load, *job.asked)],
-    "score_responses": lambda job: [
-        job.reading(annotator(job.config).load, *job.asked, head="reward")
-    ],
-    "score_likelihood": lambda job: [job.reading(job.model.load, *job.asked, head="words")],
+RULES: dict[str, Callable[[Work], None]] = {
+    "train_base_model": train_world_model,
+    "train_gold_model": train_world_model,
+    "embed_pairs": lambda job: job.reads(job.data.train + job.data.test, 2, length=job.data.answer),
+    "generate_candidates": lambda job: job.writes(job.data.prompts, job.count),
+    "embed_candidates": lambda job: job.reads(job.data.prompts, job.count),
+    "score_candidates": lambda job: job.reads(job.data.prompts, job.count, load=job.gold),
+    "train_vae": lambda job: job.networks(job.n_pairs, job.config.vae),
+    "sample_responses": lambda job: job.writes(*job.asked),
+    "embed_responses": lambda job: job.reads(*job.asked),
+    "score_responses": lambda job: job.reads(*job.asked, load=annotator(job.config).load),
+    "score_likelihood": lambda job: job.reads(*job.asked, words=True),
     # The model of each seed answers each test prompt once.
-    "sample_sft": lambda job: [job.answers(job.data.prompts * job.seeds, 1)],
-    "score_sft": lambda job: [job.gold(job.seeds)],
+    "sample_sft": lambda job: job.writes(job.data.prompts * job.seeds, 1),
+    "score_sft": lambda job: job.reads(job.data.prompts, job.seeds, load=job.gold),
+    "pick_responses": lambda job: job.reads(
+        *(job.picks.prompts, job.picks.candidates),
+        times=job.seeds * picks_from_text(job.config, job.at),
+    ),
+    "train_sft": lambda job: job.trains(
+        job.model, job.picks.sft.given(), job.picks.prompts, job.written, words=True
+    ),
+    **{rule.__name__: rule for rule in (train_reward, theory_points, train_annotator, train_text)},
+    **{rule.__name__: rule for rule in (judge_responses, evolve_pairs, best_of_n_text)},
+    **{rule.__name__: rule for rule in (judge_sft, judge_bench)},
 }
-RULES |= {
-    rule.__name__: rule
-    for rule in (
-        *(train_vae, train_reward, theory_points),
-        *(train_annotator, judge_responses, evolve_pairs, train_text, best_of_n_text),
-        *(pick_responses, train_sft, judge_sft, judge_bench),
-    )
-}
-
-
-def work_of(
-    rule: str, wildcards: Mapping[str, str], config: Config, gpus: int = 0, cells: Sequence = ()
-) -> Work:
-    """What a job does, for several cells (method, scale) one after another. LensError for a rule
-    that asks for a GPU and is not known here."""
-    if rule not in RULES:
-        if gpus:
-            raise LensError(
-                f"rule {rule} asks for a GPU, but lens/plan/rules.py does not know what it does. "
-                "Add an entry of its name to RULES there."
-            )
-        return Work(other_seconds=0.2 * len(cells), disk=1e5 * max(1, len(cells)))
-    if cells:
-        at = [{**wildcards, "method": method, "scale": scale} for method, scale in cells]
-        parts = [work_of(rule, cell, config) for cell in at]
-        return Work((), sum(part.other_seconds for part in parts), sum(part.disk for part in parts))
-    work = RULES[rule](Stage(config, rule, SimpleNamespace(**wildcards)))
-    if isinstance(work, Work):
-        return work
-    tasks = tuple(task for task in work if task.times)
-    saved = sum(task.saved for task in tasks) if rule.startswith(("embed_", "train_")) else 0
-    return Work(tasks, disk=saved or 1e5)

@@ -32,6 +32,21 @@ def number(value: float, digits: int, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''}.{digits}f}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds as text, in s, min or h."""
+    if seconds < 100:
+        return f"{max(1, seconds):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
+
+
+def size(count: float) -> str:
+    """Bytes as text, in decimal units as the Hub shows them."""
+    for unit, power in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= power:
+            return f"{count / power:.1f} {unit}"
+    return f"{count:.0f} B"
+
+
 def with_interval(mean: float, low: float, high: float, digits: int, *, sign: bool = False) -> str:
     """A mean with its interval as "1.23 [1.10, 1.36]", or a dash for NaN."""
     if mean != mean:

@@ -144,7 +144,7 @@ def shard_minutes(config: Config, stage: str, wildcards: Wildcards) -> int:
 
 
 class Rows(NamedTuple):
-    """Pairs and test prompts of a dataset; mean lengths in tokens, and of the longest text."""
+    """Pairs and test prompts of a dataset; mean lengths in tokens."""
 
     train: int
     test: int
@@ -152,7 +152,6 @@ class Rows(NamedTuple):
     prompt: float
     answer: float
     written: float  # an answer of a model
-    longest: int
 
 
 def rows(config: Config, name: str) -> Rows:
@@ -176,7 +175,6 @@ def rows(config: Config, name: str) -> Rows:
         prompt=stated.prompt,
         answer=stated.answer,
         written=stated.written,
-        longest=stated.longest,
     )
 
 

@@ -266,9 +266,6 @@ class PlannedTexts(Settings):
     prompt: float = Field(gt=0, description="Mean prompt with its chat template.")
     answer: float = Field(gt=0, description="Mean answer of the dataset.")
     written: float = Field(gt=0, description="Mean answer of a model.")
-    longest: Count = Field(
-        description="The longest prompt with its answer, which memory is planned for."
-    )
     pairs: Count = Field(description="Pairs that the source has, before max_train_pairs.")
     test_pairs: Count | None = Field(
         None, description="Pairs of a separate test split, before max_test_pairs."

@@ -5,7 +5,7 @@ import pytest
 
 from lens.advice import advise as advising
 from lens.advice import learning_curve
-from lens.advice.advise import Advice, Comparison, advise, conclude, duration, recipes_for
+from lens.advice.advise import Advice, Comparison, advise, conclude, recipes_for
 from lens.advice.crossval import correct, make_round
 from lens.advice.crossval import round_margins as held_out_margins
 from lens.advice.learning_curve import extrapolate, fit_curve
@@ -273,10 +273,6 @@ def test_the_curve_averages_rounds_and_brackets_its_means():
     means = [value.mean for value in curve.predicted]
     assert means == sorted(means)
     assert means[0] > 0.68
-
-
-def test_lengths_of_time_in_words():
-    assert [duration(s) for s in (0.2, 59, 600, 7200)] == ["1 s", "59 s", "10 min", "2.0 h"]
 
 
 def test_scales_begin_at_two():

@@ -2,14 +2,16 @@
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
 
 from lens.core.errors import LensError
-from lens.plan.architectures import FACTS, WORLD_WORDS, find, from_config
-from lens.plan.tasks import CPU, PASSES, Device, Task
+from lens.language.settings import LoadSettings
+from lens.plan.architectures import FACTS, find, from_config
+from lens.plan.graph import Job
+from lens.plan.rules import CPU, WORLD_WORDS, Device, Work
 from tests.helpers import gguf_models
+from tests.helpers.configs import resolved
 from tests.helpers.workflow_tools import ROOT
 
 PUBLISHED = {  # 10^9 parameters
@@ -22,7 +24,7 @@ PUBLISHED = {  # 10^9 parameters
     "HuggingFaceTB/SmolLM2-135M": 0.135,
     "Qwen/Qwen3-0.6B": 0.596,
 }
-GPU = Device(rate=40e12, rate_32=4e12, narrow=0, load_rate=1e9, writing=4.0)
+GPU = Device(rate=40e12, rate_32=4e12, narrow=0, load_rate=1e9, writing=4.0, error=3)
 
 
 def fact(model):
@@ -34,11 +36,11 @@ LLAMA, SMALL = fact("meta-llama/Llama-3.1-8B-Instruct"), fact("Qwen/Qwen3-0.6B")
 
 @pytest.mark.parametrize("model", PUBLISHED)
 def test_published_parameter_counts(model):
-    assert fact(model).parameters() / 1e9 == pytest.approx(PUBLISHED[model], rel=4e-3)
+    assert fact(model).parameters(words=True) / 1e9 == pytest.approx(PUBLISHED[model], rel=4e-3)
 
 
-def test_reward_models_have_one_row_instead_of_words():
-    assert LLAMA.parameters("reward") == LLAMA.parameters() - 128256 * 4096 + 4096
+def test_reward_models_have_no_output_for_words():
+    assert LLAMA.parameters(words=False) == LLAMA.parameters(words=True) - 128256 * 4096
 
 
 def test_shapes_are_found_in_folders_and_among_the_facts(llama_folder):
@@ -57,7 +59,8 @@ def test_shapes_of_a_gguf_file_and_of_a_fitted_folder_s_encoder(tmp_path, llama_
     gguf_models.write(tmp_path / "small.gguf", model)
     shape = find(str(tmp_path / "small.gguf"))
     assert shape == from_config(model.config.to_dict())
-    assert shape.parameters() == pytest.approx(model.num_parameters(), rel=0.02)  # biases, norms
+    count = shape.parameters(words=True)
+    assert count == pytest.approx(model.num_parameters(), rel=0.02)  # biases, norms
     saved = {"model_type": "lens-reward", "encoder": {"model": str(llama_folder)}}
     (tmp_path / "config.json").write_text(json.dumps(saved))
     (tmp_path / "reward.safetensors").touch()
@@ -65,9 +68,14 @@ def test_shapes_of_a_gguf_file_and_of_a_fitted_folder_s_encoder(tmp_path, llama_
 
 
 def test_parameters_of_the_worlds_model():
+    base = {"hidden": 64, "layers": 2, "heads": 2}
+    config = resolved({"world": {"base_model": base}})
+    shape = Work(config, Job(0, "figure_2", {})).shape(LoadSettings(model="results/x"))
     given = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    shape = from_config({**given, "intermediate_size": 128, "vocab_size": WORLD_WORDS})
-    assert shape.parameters() == pytest.approx(91_712, rel=5e-3)  # as docs/world.md has it
+    assert shape == from_config({**given, "intermediate_size": 128, "vocab_size": WORLD_WORDS})
+    assert shape.parameters(words=True) == pytest.approx(
+        91_712, rel=5e-3
+    )  # as docs/world.md has it
 
 
 def test_facts_of_every_hub_model_of_the_configs():
@@ -78,48 +86,57 @@ def test_facts_of_every_hub_model_of_the_configs():
     assert named <= set(json.loads(FACTS.read_text()))
 
 
-def test_flops_and_adapters_by_hand():
+def test_flops_by_hand():
     given = {"model_type": "llama", "hidden_size": 4, "intermediate_size": 8, "vocab_size": 10}
     shape = from_config({**given, "num_hidden_layers": 2, "num_attention_heads": 2})
     assert shape.blocks == 2 * (4 * 4 * 4 + 3 * 4 * 8)
     assert shape.flops(5) == 2 * shape.blocks * 5
-    assert shape.flops(5, "words") == shape.flops(5) + 2 * 10 * 4 * 5
-    assert shape.adapters(3, everywhere=False) == 2 * 2 * 2 * 3 * 4
+    assert shape.flops(5, words=True) == shape.flops(5) + 2 * 10 * 4 * 5
 
 
-def task(use, shape=SMALL, dtype="bfloat16", **more):
-    given = {"texts": 1000, "tokens": 200_000, **more}
-    return Task(use=use, model="m", shape=shape, dtype=dtype, **given)
+def work(use, model="Qwen/Qwen3-0.6B", device=GPU, tokens=200_000, precision="fast", **more):
+    """A job that does this alone."""
+    job = Work(resolved(), Job(0, "figure_2", {}))
+    job.device, job.seconds = device, 0.0
+    job.runs(use, LoadSettings(model=model, precision=precision), 1000, tokens, **more)
+    return job
 
 
-@pytest.mark.parametrize("use", [*PASSES, "generation"])
+@pytest.mark.parametrize("use", ["reading", "training", "generation"])
 def test_seconds_by_hand(use):
-    products = (PASSES | {"generation": 4}).get(use) * SMALL.flops(200_000) / 40e12
-    expected = SMALL.parameters("none") * 2 / 1e9 + products
-    assert task(use).seconds(GPU) == pytest.approx(expected)
-    assert task(use, times=3).seconds(GPU) == pytest.approx(3 * expected)
-    more = task(use, prompts=100_000).seconds(GPU)
+    passes, words = {"reading": 1, "training": 3, "generation": 4}[use], use == "generation"
+    products = passes * SMALL.flops(200_000, words=words) / 40e12
+    expected = SMALL.parameters(words=words) * 2 / 1e9 + products
+    assert work(use).seconds == pytest.approx(expected)
+    assert work(use, times=3).seconds == pytest.approx(3 * expected)
+    more = work(use, prompts=100_000).seconds
     assert more == pytest.approx(expected + SMALL.flops(100_000) / 40e12)
 
 
 def test_time_grows_with_what_is_done():
-    one = task("training", head="reward")
-    assert replace(one, tokens=400_000).seconds(GPU) > one.seconds(GPU)
-    assert replace(one, gpus=4).seconds(GPU) < one.seconds(GPU)
-    assert replace(one, dtype="float32").seconds(GPU) > one.seconds(GPU)
+    one = work("training").seconds
+    assert work("training", tokens=400_000).seconds > one
+    assert work("training", gpus=4).seconds < one
+    assert work("training", precision="high").seconds > one
+    assert (
+        work("training", precision="high", bf16=True).seconds
+        < work("training", precision="high").seconds
+    )
     narrow, wide = (CPU.products(1e9, "float32", width) for width in (CPU.narrow, 1e9))
     assert narrow == pytest.approx(2 * wide)
 
 
 def test_memory_of_models():
-    def parts(use="training", **more):
-        found = task(use, LLAMA, "float32", head="reward", **more).memory()
-        assert found["total"] == found["weights"] + found["optimiser"] + 0.6e9
-        return found["weights"], found["optimiser"]
+    def held(use="training", **more):
+        name = "meta-llama/Llama-3.1-8B-Instruct"
+        (model,) = work(use, name, precision="high", **more).models
+        assert model["weights"] == 4 * count
+        return model["bytes"] - 0.6e9
 
-    count = LLAMA.parameters("reward")
-    assert parts("reading") == (4 * count, 0)
-    assert parts() == (4 * count, 12 * count)
-    assert parts(bf16=True) == (6 * count, 12 * count)
-    assert parts(bf16=True, gpus=4) == (2 * count, 14 * count / 4)
-    assert parts(adapters=1000) == (4 * count, 12 * 1000)
+    count = LLAMA.parameters(words=False)
+    assert held("reading") == 4 * count
+    assert held() == 16 * count
+    assert held(bf16=True) == 18 * count
+    assert held(bf16=True, gpus=4) == 2 * count + 14 * count / 4
+    assert held(lora=True) == 4 * count
+    assert work("reading", times=0).models == []

@@ -11,8 +11,7 @@ import pytest
 from lens.core.errors import LensError
 from lens.latent.settings import VaeSettings
 from lens.plan import graph, render, totals
-from lens.plan.rules import RULES, START, STEP, Stage, work_of
-from lens.plan.tasks import CPU, GPU
+from lens.plan.rules import CPU, RULES, START, STEP, TEMPLATE, Work
 from lens.reward.settings import HeadSettings
 from lens.workflow.config import Config
 from lens.workflow.inputs import SHARDED
@@ -39,12 +38,23 @@ def paper(tmp_path_factory):
     return resolved(tmp_path_factory.mktemp("paper"), ROOT / "workflow/configs/paper.yaml")
 
 
+def work(rule, config, gpus=0, **wildcards):
+    return Work(config, graph.Job(0, rule, wildcards, gpus=gpus))
+
+
 def test_longest_chain():
+    def chain(seconds):
+        after = {3: [1, 2], 1: [0], 2: [0], 0: [9], 4: []}  # 9 is done
+        works = {
+            n: SimpleNamespace(seconds=seconds[n], job=SimpleNamespace(after=after[n], number=n))
+            for n in seconds
+        }
+        return [work.job.number for work in totals.longest_chain(works)]
+
     # 0 -> 1 -> 3 takes 1 + 5 + 1, 0 -> 2 -> 3 takes 1 + 2 + 1, 4 alone takes 6
-    after = {3: [1, 2], 1: [0], 2: [0], 0: [], 4: []}
-    assert graph.longest_chain({0: 1, 1: 5, 2: 2, 3: 1, 4: 6}, after) == [0, 1, 3]
-    assert graph.longest_chain({0: 1, 1: 5, 2: 2, 3: 1, 4: 8}, after) == [4]
-    assert graph.longest_chain({}, {}) == []
+    assert chain({0: 1, 1: 5, 2: 2, 3: 1, 4: 6}) == [0, 1, 3]
+    assert chain({0: 1, 1: 5, 2: 2, 3: 1, 4: 8}) == [4]
+    assert chain({}) == []
 
 
 def test_jobs_are_those_of_a_dry_run(small, tmp_path):
@@ -77,7 +87,7 @@ def test_every_rule_that_takes_a_gpu_is_known():
     assert len(found) > 15
     assert found <= set(RULES)
     with pytest.raises(LensError, match="rule new_rule"):
-        work_of("new_rule", {}, {}, gpus=1)
+        work("new_rule", CONFIG, gpus=1)
 
 
 def test_shards_share_what_their_stage_does(small):
@@ -86,12 +96,10 @@ def test_shards_share_what_their_stage_does(small):
     for job in (job for job in jobs if "shard" in job.wildcards):
         seen.add(job.rule)
         four = resolved_config(config.given(), {"shards": {SHARDED[job.rule]: {"jobs": 4}}})
-        whole = work_of(job.rule, job.wildcards, config)
-        part = work_of(job.rule, job.wildcards, four)
-        assert 4 * part.tasks[0].tokens == whole.tasks[0].tokens > 0
-        assert 4 * part.tasks[0].texts == whole.tasks[0].texts
-        if job.rule.startswith("embed"):
-            assert 4 * part.disk == whole.disk
+        whole, part = Work(config, job), Work(four, job)
+        start = START + whole.models[0]["weights"] / whole.device.load_rate
+        assert 4 * (part.seconds - start) == pytest.approx(whole.seconds - start)
+        assert 4 * part.saved == whole.saved
     assert seen == {"embed_pairs", "embed_candidates", "generate_candidates", "score_candidates"}
 
 
@@ -111,50 +119,60 @@ def test_sizes_are_within_the_limits_of_the_config(small, paper, tmp_path):
 
 
 def test_heads_by_hand(paper):
-    place = SimpleNamespace(dataset="hh-rlhf", model="llama-3.1-8b")
-    stage = Stage(paper[1], "train_reward", place)
-    settings = HeadSettings(batch_size=128, patience=5, epochs=20, hidden=256)
+    def seconds(pairs, settings):
+        job = work("label_pairs", paper[1], dataset="hh-rlhf", model="llama-3.1-8b")
+        job.networks(pairs / 0.9, settings)  # a tenth is for validation
+        return job.seconds - START
 
     def epochs(pairs):
-        return stage.reward_seconds(pairs, settings) / stage.heads(pairs, settings, 1, 2)
+        many = HeadSettings(batch_size=128, patience=5, epochs=20, hidden=256)
+        return seconds(pairs, many) / seconds(pairs, many.model_copy(update={"epochs": 1}))
 
     # Early stopping after 700 steps waits for its patience.
-    assert epochs(100) == pytest.approx(20)
-    assert epochs(128 * 50) == pytest.approx(14)
-    assert epochs(128 * 1000) == pytest.approx(6)
-    # 100 pairs of 3 seeds in 2 batches, 3 times
-    vae = VaeSettings(hidden=64, latent=16, batch_size=50)
+    assert epochs(90) == pytest.approx(20)
+    assert epochs(128 * 45) == pytest.approx(700 / 45)
+    assert epochs(128 * 900) == pytest.approx(6)
+    # 90 pairs of 3 seeds in 2 batches, 3 times
+    vae = VaeSettings(hidden=64, latent=16, batch_size=50, epochs=3)
     # Encoder twice, decoder three times, both answers, 2 operations a weight
-    products = CPU.products(3 * 3 * 100 * 5 * 2 * 2 * 64 * 4096, "float32", 4096)
-    assert stage.vae_seconds(100, vae, 3) == pytest.approx(6 * STEP + products)
+    products = CPU.products(3 * 3 * 90 * 5 * 2 * 2 * 64 * 4096, "float32", 4096)
+    assert seconds(90, vae) == pytest.approx(6 * STEP + products)
 
 
 def test_more_scales_and_pairs_take_longer(paper):
     def seconds(rule="train_reward", **more):
         given = {"dataset": "hh-rlhf", "model": "llama-3.1-8b", "n_pairs": "1000", "scale": "2"}
         given |= {"method": "lens", "sampling": "standard", "job": "x2", **more}
-        return work_of(rule, given, paper[1]).seconds(GPU)
+        return work(rule, paper[1], gpus=1, **given).seconds
 
     assert seconds() < seconds(scale="4") < seconds(scale="8") < seconds(scale="8", n_pairs="9000")
+    assert seconds(method="linear_probe") == START + 1
     text = {"rule": "train_text", "method": "full_finetune"}
     assert seconds(**text) < seconds(**text, job="x4") < seconds(**text, job="x8")
     assert 1.9 < seconds(**text, n_pairs="50000") / seconds(**text, n_pairs="25000") < 2.1
 
 
-def test_what_text_stages_of_the_paper_do(paper):
-    def tasks(rule, **more):
+def test_what_text_stages_of_the_paper_do(paper, monkeypatch):
+    done = []
+    monkeypatch.setattr(Work, "runs", lambda self, *given, **more: done.append((*given, more)))
+
+    def runs(rule, **more):
         given = {"dataset": "hh-rlhf", "model": "llama-3.1-8b", "n_pairs": "1000"}
-        return work_of(rule, {**given, "sampling": "standard", **more}, paper[1]).tasks
+        done.clear()
+        work(rule, paper[1], **{**given, "sampling": "standard", **more})
+        return [(texts, more) for _, _, texts, _, more in done]
 
     # 28 pairs of 8 responses in both orders, of the prompts of three draws of 1,000 in 100,000
     prompts = round(100_000 * (1 - 0.99**3))
-    (judging,) = tasks("judge_responses", prompts="n1000")
-    assert judging.texts == 2 * 28 * prompts
+    ((texts, more),) = runs("judge_responses", prompts="n1000")
+    assert texts == 2 * 28 * prompts
+    assert more["prompts"] == texts * (165 + 2 * 300 + TEMPLATE)
     # scale 1 is trained once, not with its controls
-    assert [task.texts for task in tasks("train_text", method="lora", job="x1")] == [2 * 1000]
-    assert tasks("train_text", method="lora_repeat", job="x1") == ()
-    (full,) = tasks("train_text", method="ipo", job="x8")
-    assert (full.texts, full.times, full.saved) == (2 * 8000, 3, 3 * full.weights)
+    ((texts, more),) = runs("train_text", method="lora", job="x1")
+    assert (texts, more["lora"]) == (2 * 1000, True)
+    assert runs("train_text", method="lora_repeat", job="x1") == []
+    ((texts, more),) = runs("train_text", method="ipo", job="x8")
+    assert (texts, more["times"], more["lora"]) == (2 * 8000, 3, None)
 
 
 def test_disk_of_the_papers_embeddings(paper):
@@ -169,10 +187,10 @@ def test_disk_of_the_papers_embeddings(paper):
 def test_plan_of_the_paper(paper):
     plan = totals.plan(*paper)
     memory = {(row["model"], row["use"]): row for row in plan["models"]}
-    assert memory["Qwen/Qwen2.5-14B-Instruct", "reading"]["total"] < 40e9
+    assert memory["Qwen/Qwen2.5-14B-Instruct", "reading"]["bytes"] < 40e9
     full = memory["meta-llama/Llama-3.1-8B-Instruct", "training"]
     assert full["gpus"] == 4
-    assert 40e9 < full["total"] < 80e9
+    assert 40e9 < full["bytes"] < 80e9
     total, train = plan["total"], plan["stages"]["train_text"]
     hours = sum(stage["gpu_hours"] for stage in plan["stages"].values())
     assert total["gpu_hours"] == pytest.approx(hours)
@@ -192,7 +210,7 @@ def test_jobs_that_ask_for_too_little_are_named(paper):
     # Each of the four processes loads 8.03 10^9 weights in float32.
     assert float(memory["needed"].split()[1]) == pytest.approx(4 * 4 * 8030 + 600, rel=0.01)
     assert memory == {"job": name, "allowed": "mem_mb 100000", "needed": memory["needed"]}
-    assert (time["job"], time["allowed"]) == (name, "runtime 0.1 min")
+    assert (time["job"], time["allowed"]) == (name, "runtime 0.1")
     shown = "\n".join(render.sections(plan))
     assert "too little main memory or time" in shown
     assert memory["needed"] in shown
@@ -207,7 +225,7 @@ def test_temporary_files_are_told_apart(small):
 
 
 JOBS = [
-    graph.Job(0, "label_pairs", {"dataset": "d"}, runtime=10),
+    graph.Job(0, "label_pairs", {"dataset": "dialogue"}, runtime=10),
     graph.Job(1, "figure_2", {}, after=(0,)),
     graph.Job(2, "paper", {}, after=(1,)),
 ]
@@ -218,26 +236,32 @@ def test_time_of_jobs_adds_up():
     plan = totals.plan(JOBS, CONFIG)
     assert plan["total"]["seconds"] == pytest.approx(2 * START)
     assert plan["longest_chain"] == [
-        {"job": "label_pairs d", "seconds": START},
+        {"job": "label_pairs dialogue", "seconds": START},
         {"job": "figure_2", "seconds": START},
     ]
 
 
 def test_seconds_are_corrected_by_jobs_that_were_run_before():
-    done = graph.Job(3, "label_pairs", {"dataset": "e"}, needed=False, took=5)
+    done = graph.Job(3, "label_pairs", {"dataset": "summary"}, needed=False, took=5)
     plain, plan = totals.plan(JOBS, CONFIG), totals.plan([*JOBS, done], CONFIG)
-    assert plan["measured"] == ["label_pairs"]
+    assert plan["measured"] == {"label_pairs": pytest.approx(5 / START)}
     assert plan["stages"]["label_pairs"]["jobs"] == 1
     assert plan["stages"]["label_pairs"]["seconds"] == pytest.approx(5)
     assert plan["stages"]["figure_2"] == plain["stages"]["figure_2"]
-    assert totals.plan([*JOBS, done], CONFIG, correct=False)["stages"] == plain["stages"]
+    # An earlier run counts as much, but not its jobs on another kind of device.
+    assert totals.plan(JOBS, CONFIG, [([done], CONFIG)]) == plan
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RULES, "label_pairs", lambda job: None)
+        on_gpu = [([replace(done, gpus=1)], CONFIG)]
+        assert totals.plan(JOBS, CONFIG, on_gpu)["stages"] == plain["stages"]
     # One job says nothing of their spread; two that took 5 and 10 s are off by 1.5 at most.
     assert plan["stages"]["label_pairs"]["error"] == totals.MEASURED_ERROR
-    assert plain["stages"]["label_pairs"]["error"] == totals.CPU_ERROR
+    assert plain["stages"]["label_pairs"]["error"] == CPU.error
     two = [*JOBS, done, replace(done, number=4, took=10)]
     stage = totals.plan(two, CONFIG)["stages"]["label_pairs"]
     assert (stage["seconds"], stage["error"]) == pytest.approx((7.5, 1.5))
-    assert "corrected by jobs run before: label_pairs" in next(render.sections(plan))
+    shown = next(render.sections(plan))
+    assert "corrected by jobs run before (measured / predicted: label_pairs 4.17)" in shown
 
 
 def test_a_job_of_several_cells_is_not_corrected_by_older_ones_of_one_cell(small):
@@ -258,40 +282,23 @@ def test_predictions_hold_for_a_finished_run(tmp_path):
     # Seconds that Snakemake noted of `make demo`.
     recorded = json.loads((ROOT / "tests/plan/measured_run.json").read_text())["seconds"]
     plan = totals.plan(*resolved(tmp_path, ROOT / "workflow/configs/demo.yaml"))
-    rows = totals.compare(plan, {rule: tuple(row) for rule, row in recorded.items()})
-    assert all(row["jobs"] == row["measured_jobs"] for row in rows)
-    measured, predicted = (sum(row[key] for row in rows) for key in ("measured", "predicted"))
-    long = [row for row in rows if row["measured"] > measured / 10]
-    assert len(long) >= 3
-    ratios = [predicted / measured, *(row["predicted"] / row["measured"] for row in long)]
-    assert all(1 / totals.CPU_ERROR < ratio < totals.CPU_ERROR for ratio in ratios)
-
-
-def test_measured_seconds_of_a_run(tmp_path):
-    for path, lines in {
-        "train_vae/d/m/n20/standard.jsonl": [2.0],
-        "train_vae/d/m/n40/standard.jsonl": [1.0, 4.0],  # two attempts, the last counts
-        "table_1.jsonl": [4.0],
-        "embed_pairs/d/m/0.jsonl": [5.0],
-    }.items():
-        file = tmp_path / "benchmarks" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(json.dumps({"s": second}) + "\n" for second in lines))
-    assert graph.seconds_of(str(file)) == 5
-    assert graph.seconds_of(str(tmp_path / "nothing.jsonl")) is None
-    found = totals.measured(tmp_path)
-    assert found == {"train_vae": (2, 6.0), "table_1": (1, 4.0), "embed_pairs": (1, 5.0)}
-    stages = {
-        "train_vae": {"jobs": 2, "seconds": 9.0},
-        "embed_pairs": {"jobs": 2, "seconds": 4.0},
-        "figure_2": {"jobs": 1, "seconds": 1.0},
+    stages = plan["stages"]
+    assert {rule: stage["jobs"] for rule, stage in stages.items()} == {
+        rule: jobs for rule, (jobs, _) in recorded.items()
     }
-    rows = totals.compare({"stages": stages}, found)
-    assert [row["rule"] for row in rows] == ["train_vae", "embed_pairs", "table_1", "figure_2"]
-    assert [row["measured_jobs"] for row in rows] == [2, 1, 1, 0]
-    shown = re.sub(" +", " ", render.check_section(rows))
-    assert "| train_vae | 2 | 2 | 9.0 | 6.0 | 1.50 |" in shown
-    assert "| figure_2 | 1 | 0 | 1.0 | 0.0 | - |" in shown
-    assert "| total of both | 4 | 3 | 13.0 | 11.0 | 1.18 |" in shown
-    with pytest.raises(LensError, match="finished run"):
-        totals.measured(tmp_path / "nothing")
+    rows = [(stage["seconds"], recorded[rule][1]) for rule, stage in stages.items()]
+    predicted, measured = map(sum, zip(*rows, strict=True))
+    long = [row for row in rows if row[1] > measured / 10]
+    assert len(long) >= 3
+    ratios = [one / other for one, other in [(predicted, measured), *long]]
+    assert all(1 / CPU.error < ratio < CPU.error for ratio in ratios)
+
+
+def test_measured_seconds_of_a_job(tmp_path):
+    file = tmp_path / "job.jsonl"
+    file.write_text('{"s": 1.0}\n{"s": 4.0}\n')  # two attempts, the last counts
+    assert graph.seconds_of(str(file)) == 4
+    file.write_text("")
+    assert graph.seconds_of(str(file)) is None
+    assert graph.seconds_of(str(tmp_path / "nothing.jsonl")) is None
+    assert graph.seconds_of(None) is None
