@@ -45,16 +45,25 @@ def path():
 
 def _start(folder, owner):
     textual = ["trl.trainer.reward_trainer"] if find_spec("trl") else []
-    server.launch(str(folder), owner, "datasets", "snakemake.cli", "lens.cli", *textual)
+    server.launch(
+        str(folder),
+        owner,
+        "datasets",
+        "snakemake.cli",
+        "lens.cli",
+        "tests.helpers.warm_jobs",
+        *textual,
+    )
     end = time.monotonic() + 120
     while not (folder / "ready.json").exists():
         assert time.monotonic() < end, "the server did not start: python -m lens.warm.server"
         time.sleep(0.05)
     half = folder / "half"
     half.mkdir()
-    for name, words in (("python", ""), ("lens", "-m lens")):
+    warm = f'"{sys.executable}" -IE "{CLIENT}" "{folder}"'
+    commands = {"python": warm, "lens": f"{warm} -m lens", "first_python": "python"}
+    for name, command in commands.items():
         script = half / name
-        run = f'exec "{sys.executable}" -IE "{CLIENT}" "{folder}"'
-        script.write_text(f'#!/bin/sh\n{run} {words} "$@"\n')
+        script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         script.chmod(0o755)
     half.rename(folder / "bin")

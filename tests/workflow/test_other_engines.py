@@ -148,7 +148,7 @@ def test_slurm_is_told_the_names_of_the_site(tmp_path):
         [
             *(sys.executable, "-m", "snakemake", "--workflow-profile", own, "--retries", "0"),
             *("--slurm-partition-config", PROFILES / "slurm/partitions.yaml"),
-            *("--latency-wait", "1", "--verbose"),
+            *("--latency-wait", "1", "--verbose", "--slurm-init-seconds-before-status-checks", "1"),
         ],
         cwd=tmp_path,
         env={**os.environ, "PATH": path},

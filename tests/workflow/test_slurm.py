@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
+from tests.helpers import warm
 from tests.helpers.workflow_tools import ROOT, snakemake
 
 PROFILE = ROOT / "workflow/profiles/slurm"
@@ -26,12 +26,13 @@ here={here}
 echo "$SLURM_JOB_ID $SLURM_JOB_PARTITION gpu=$CUDA_VISIBLE_DEVICES $*" >> "$here/jobs.txt"
 if [ "$2" != lens.files.gpus ] && [ ! -e "$here/no_mishaps" ]; then
   case "$*" in
+    *embed_pairs:*,shard=1*) [ -e "$here/timed_out" ] || exec {python} "$@" ;;  # Slurm's to stop
     *score-candidates*--shard\\ 0*) echo "lens score-candidates: error: a mishap" >&2; exit 1 ;;
     *embed-pairs*--shard\\ 1*)
       if mkdir "$here/timed_out" 2> /dev/null; then exec {python} "$here/stop.py" "${{@:3}}"; fi ;;
   esac
 fi
-exec {python} "$@"
+exec {warm} "$@"
 """
 STOP = """
 import os, signal, sys
@@ -66,9 +67,7 @@ def sinfo():
 
 def on_slurm(directory, shim, *arguments):
     """Snakemake with the Slurm profile, asking often; sites without accounting need squeue."""
-    path = os.pathsep.join(
-        [str(shim / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
-    )
+    path = os.pathsep.join([str(shim / "bin"), warm.path()])
     return snakemake(
         "--workflow-profile",
         PROFILE,
@@ -103,7 +102,11 @@ def mishaps(tmp_path_factory):
     shim, directory, local = (tmp_path_factory.mktemp(n) for n in ("shim", "slurm", "local"))
     python = shim / "bin/python"
     python.parent.mkdir()
-    python.write_text(PYTHON.format(here=shim, python=sys.executable))
+    python.write_text(
+        PYTHON.format(
+            here=shim, python=sys.executable, warm=shutil.which("python", path=warm.path())
+        )
+    )
     python.chmod(0o755)
     (shim / "stop.py").write_text(STOP.format(here=str(shim)))
     with ThreadPoolExecutor(1) as pool:
@@ -230,6 +233,8 @@ def test_a_partition_that_does_not_exist_is_named(tmp_path):
         *CONFIG,
         "--retries",
         0,
+        "--slurm-init-seconds-before-status-checks",
+        1,
         directory=tmp_path,
     )
     assert run.returncode == 1
