@@ -9,9 +9,6 @@ def add_arguments(parser):
     parser.add_argument("--configfile", nargs="+", default=[], help="as Snakemake has it")
     parser.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument(
-        "--targets", nargs="+", default=[], help="rules or files, not all artefacts"
-    )
-    parser.add_argument(
         "--everything",
         action="store_true",
         help="count what is done already, not only what remains",
@@ -42,7 +39,6 @@ def run(args):
         raise LensError(f"--out {' '.join(wrong)}: the plan is written as .md or .json.")
     jobs, config = graph.resolve(
         args.snakefile,
-        targets=args.targets,
         configfiles=args.configfile,
         config=args.config,
         everything=args.everything,

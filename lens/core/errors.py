@@ -41,8 +41,9 @@ def let_go(error: BaseException) -> None:
 def message(error: BaseException) -> str | None:
     """What is wrong and what to do, for an error that the user can fix; None for a bug."""
     if refused := out_of_memory(error):
+        first_line = str(refused).partition("\n")[0] or type(refused).__name__
         return (
-            f"out of memory ({_first_line(refused)}). Lower the batch size or the longest text, or "
+            f"out of memory ({first_line}). Lower the batch size or the longest text, or "
             "give the job more memory: on a cluster `--set-resources RULE:mem_mb=...`, in a shell "
             "`ulimit -v unlimited`. What was finished is kept."
         )
@@ -69,10 +70,6 @@ def _is_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError | ImportError | OSError | SystemError) and any(
         words in str(error) for words in NO_MEMORY
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def printable(text: str, limit: int | None = None) -> str:

@@ -244,9 +244,8 @@ def look_closely(
     table: pd.DataFrame,
     real: Real,
     pairs: pd.DataFrame,
-    keep: int = 3,
 ) -> dict:
-    """One synthetic pair with its texts and, for each side, the `keep` nearest real responses."""
+    """One synthetic pair with its texts and, for each side, the three nearest real responses."""
     row, variant = row_and_variant
     number = np.flatnonzero(real.rows == row)
     embeddings, sides = table[(table["row"] == row) & (table["variant"] == variant)], []
@@ -254,7 +253,7 @@ def look_closely(
         rows = torch.from_numpy(number)
         with torch.no_grad():
             points = source(seen.side, rows, torch.full_like(rows, variant))
-        distances, positions = (values[0] for values in nearest(points, real.points, keep))
+        distances, positions = (values[0] for values in nearest(points, real.points, 3))
         neighbours = zip(distances, real.row(positions), real.side(positions), strict=True)
         sides.append(
             {

@@ -194,7 +194,9 @@ def explain(error: Exception, name: str, revision: str | None, kind: str = "mode
             f"{what} is not in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE allows no "
             f"download ({first}). {advice}"
         )
-    if errors.LocalEntryNotFoundError in causes or _is_transport(error):
+    if errors.LocalEntryNotFoundError in causes or (
+        isinstance(error, errors.HTTPError) and not isinstance(error, errors.HfHubHTTPError)
+    ):
         return f"{what}: the Hub cannot be reached ({error}). {advice}"
     return f"{what} cannot be loaded: {text}"
 
@@ -204,12 +206,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _is_transport(error: Exception) -> bool:
-    from huggingface_hub.errors import HfHubHTTPError, HTTPError
-
-    return isinstance(error, HTTPError) and not isinstance(error, HfHubHTTPError)
 
 
 def _token_state() -> str:

@@ -66,42 +66,21 @@ NOTE = (
 )
 
 
+COLUMNS = ["group", "stage", "job", "wall_seconds", "cpu_seconds", "gpu_seconds", "device"]
+COLUMNS += ["peak_memory_bytes", "peak_device_memory_bytes"]
+
+
 def jobs(results: str | Path) -> pd.DataFrame:
     """One row per cost.json in the folder of a run."""
     rows = []
     for file in sorted(Path(results).rglob("cost.json")):
         job, cost = file.parent.relative_to(results), read_json(file)
-        stage = job.parts[0]
-        on_gpu = cost["device"] != "cpu"
-        rows.append(
-            {
-                "group": _group(stage),
-                "stage": stage,
-                "job": job.as_posix(),
-                "wall_seconds": cost["wall_seconds"],
-                "cpu_seconds": cost["cpu_seconds"],
-                "gpu_seconds": cost["device_seconds"] if on_gpu else 0.0,
-                "device": cost["device"],
-                "peak_memory_bytes": cost["peak_memory_bytes"],
-                "peak_device_memory_bytes": cost["peak_device_memory_bytes"],
-            }
-        )
-    columns = [
-        "group",
-        "stage",
-        "job",
-        "wall_seconds",
-        "cpu_seconds",
-        "gpu_seconds",
-        "device",
-        "peak_memory_bytes",
-        "peak_device_memory_bytes",
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _group(stage: str) -> str:
-    return next((name for name, stages in GROUPS.items() if stage in stages), OTHER)
+        stage, on_gpu = job.parts[0], cost["device"] != "cpu"
+        group = next((name for name, stages in GROUPS.items() if stage in stages), OTHER)
+        about: dict[str, object] = {"group": group, "stage": stage, "job": job.as_posix()}
+        about |= {"gpu_seconds": cost["device_seconds"] if on_gpu else 0.0}
+        rows.append({column: (about | cost)[column] for column in COLUMNS})
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def printed(jobs: pd.DataFrame) -> list[list[str]]:

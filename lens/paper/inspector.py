@@ -173,7 +173,8 @@ def _example(one: dict) -> Example:
         )
         texts.append((label, excerpt(seen["response"])))
         for rank, near in enumerate(seen["nearest"], start=1):
-            own = " (its own original)" if _is_own(near, one, seen) else ""
+            is_own = (near["id"], near["side"]) == (one["id"], seen["side"])
+            own = " (its own original)" if is_own else ""
             label = f"{_ordinal(rank)} real response to it, at {near['distance']:.2f}: "
             label += f"{near['side']} of {near['id']}{own}"
             prompt, response = excerpt(conversation(near["prompt"]), 400), near["response"]
@@ -187,10 +188,6 @@ def _example(one: dict) -> Example:
 
 def _ordinal(rank: int) -> str:
     return "Nearest" if rank == 1 else f"{rank}{({2: 'nd', 3: 'rd'}).get(rank, 'th')} nearest"
-
-
-def _is_own(near: dict, one: dict, seen: dict) -> bool:
-    return (near["id"], near["side"]) == (one["id"], seen["side"])
 
 
 def draw(geometry: pd.DataFrame, metrics: dict) -> Figure:

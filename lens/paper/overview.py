@@ -85,16 +85,15 @@ def draw(rows: pd.DataFrame) -> Figure:
                 elinewidth=1.0,
             )
         axis.axvline(0, color="black", linewidth=0.8, zorder=0)
-        axis.set_yticks(list(heights), labels=[_recipe(row) for row in panel.itertuples()])
+        names = [
+            f"{method_name(row.method)} {row.scale}x{_explained(row)}" for row in panel.itertuples()
+        ]
+        axis.set_yticks(list(heights), labels=names)
         axis.set_ylim(-0.7, len(panel) - 0.3)
         axis.grid(axis="y", visible=False)
         axis.set_title(f"{dataset}, {model}, N = {n_pairs:,}", parse_math=False)
         axis.set_xlabel("gold reward minus the control's")
     return fig
-
-
-def _recipe(row: Any) -> str:
-    return f"{method_name(row.method)} {row.scale}x" + _explained(row)
 
 
 def _explained(row: Any) -> str:

@@ -36,7 +36,6 @@ class Job:
 def resolve(
     snakefile: str | Path,
     *,
-    targets: Sequence[str] = (),
     configfiles: Sequence[str | Path] = (),
     config: Sequence[str] = (),
     everything: bool = False,
@@ -64,7 +63,7 @@ def resolve(
                 snakefile=Path(snakefile),
             )
             logger.setLevel(logging.ERROR)  # a dry run lists every job, however quiet
-            dag = workflow.dag(settings.DAGSettings(frozenset(targets), forceall=everything))
+            dag = workflow.dag(settings.DAGSettings(forceall=everything))
             executed = settings.ExecutionSettings(lock=False, ignore_incomplete=True)
             dag.execute_workflow(executor="dryrun", execution_settings=executed)
             # The API hands out no jobs: this is what it has put together.

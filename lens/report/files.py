@@ -86,7 +86,7 @@ def write_page(
     texts = [part.markdown() for part in (*parts, *short)]
     texts += [example.markdown() for example in examples]
     artifacts.write_text(out / f"{name}.md", "\n".join(texts))
-    bodies = [f"{part.html()}{_note(part.note)}" for part in [*parts, *long]]
+    bodies = [f"{part.html()}<p class='note'>{escape(part.note)}</p>" for part in [*parts, *long]]
     body = "\n".join([*bodies, *(example.html() for example in examples)])
     artifacts.write_text(out / f"{name}.html", html_page(name.replace("_", " ").capitalize(), body))
 
@@ -95,7 +95,3 @@ def _paper_table(compared: pd.DataFrame | None, *, every: bool) -> list[Printed]
     rows = [] if compared is None else paper_comparison.printed(compared, every=every)
     title = "Comparison with the paper"
     return [Printed(paper_comparison.HEADER, [(title, rows)], paper_comparison.NOTE)] * bool(rows)
-
-
-def _note(text: str) -> str:
-    return f"<p class='note'>{escape(text)}</p>"

@@ -19,7 +19,7 @@ def mean_difference(data: TrainingSet) -> Training:
     return Training({"w": differences.mean(axis=0)}, {"pairs_per_epoch": len(differences)})
 
 
-def linear_probe(data: TrainingSet, *, folds: int = 5) -> Training:
+def linear_probe(data: TrainingSet) -> Training:
     """The probe r(e) = w . e with w from L2-regularised logistic regression on differences.
 
     The penalty with the lowest cross-validated Bradley-Terry loss (folds by prompt) is refitted
@@ -29,7 +29,7 @@ def linear_probe(data: TrainingSet, *, folds: int = 5) -> Training:
     labels, covariate, features = data.all_labels(), data.all_covariates(), len(data.chosen[0])
     if covariate is not None:
         differences = np.column_stack([differences, FREE * covariate])
-    training = kept_in_folds(groups, folds)
+    training = kept_in_folds(groups, 5)
     whole, parts = fit_penalties(differences, LINEAR_PENALTIES, training, labels)
     held_out = cross_entropy(np.einsum("nd,fpd->fpn", differences, parts), labels)
     losses = np.where(training[:, None], 0, held_out).sum(axis=(0, 2)) / len(differences)

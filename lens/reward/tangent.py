@@ -21,8 +21,8 @@ STEP = 0.01  # of the weights' length, in the difference that stands for a gradi
 class Network:
     """The MLP d-width-1 at its start, with torch's usual spread of weights."""
 
-    def __init__(self, dim: int, width: int = WIDTH, seed: int = 0):
-        rng, first, second = np.random.default_rng(seed), dim**-0.5, width**-0.5
+    def __init__(self, dim: int, width: int = WIDTH):
+        rng, first, second = np.random.default_rng(0), dim**-0.5, width**-0.5
         self.w1 = rng.uniform(-first, first, (width, dim)).astype(np.float32)
         self.b1 = rng.uniform(-first, first, width).astype(np.float32)
         self.w2 = rng.uniform(-second, second, width).astype(np.float32)

@@ -72,7 +72,8 @@ def ask_endpoint(
     check_address(base_url)
     answers = read_cache(cache)
     settings = [base_url.rstrip("/"), model, float(temperature), max_tokens]
-    keys = [_cache_key([*settings, text]) for text in texts]
+    asked = (json.dumps([*settings, text]) for text in texts)
+    keys = [hashlib.sha256(text.encode()).hexdigest() for text in asked]
     missing: dict[str, int] = {}  # {cache key: row} of the distinct texts without an answer
     for row, key in enumerate(keys):
         if key not in answers:
@@ -124,10 +125,6 @@ def _not_a_cache(path: Path, number: int) -> LensError:
         f"{path}: line {number} is not an answer saved by lens. Remove the line, or name another "
         "file as cache."
     )
-
-
-def _cache_key(settings_and_text: list) -> str:
-    return hashlib.sha256(json.dumps(settings_and_text).encode()).hexdigest()
 
 
 def _spend(

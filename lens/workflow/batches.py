@@ -77,7 +77,9 @@ def batches(config: Config) -> Iterator[Batch]:
     """Those that have been made, as their lists say, and then what no list holds."""
     known_methods = {*METHODS, *variants(config)}
     for at, cells in wanted(config).items():
-        seen = {one for one in cells if made_alone(config, one)}
+        # What the rule for one cell has trained: Snakemake has noted its seconds.
+        alone = f"{config.results}/benchmarks/train_reward/{at}"
+        seen = {one for one in cells if Path(f"{alone}/{one.row}.jsonl").is_file()}
         files = Path(f"{config.results}/train_reward/{at}").glob("cells_*.json")
         lists = {int(file.stem.removeprefix("cells_")): read_json(file) for file in files}
         for number, rows in sorted(lists.items()):
@@ -109,8 +111,3 @@ def judged(config: Config, batch: Batch) -> list[str]:
     """All that judging leaves of the cells."""
     folders = [cell(config, "best_of_n", one.at, *one[3:]) for one in batch.cells]
     return [f"{folder}/{name}" for folder in folders for name in ("cost.json", *CELL_FILES)]
-
-
-def made_alone(config: Config, one: Cell) -> bool:
-    """Whether the rule for one cell has trained it: Snakemake has noted its seconds."""
-    return Path(f"{config.results}/benchmarks/train_reward/{one.at}/{one.row}.jsonl").is_file()

@@ -208,15 +208,13 @@ def data_cells(config: Config) -> list[str]:
 
 
 def size_cells(config: Config) -> list[str]:
-    scale = config.sweeps.scale
     return [
-        folder
-        for n_pairs in config.sweeps.n_pairs
-        for folder in [
-            *control_cells(config, n_pairs),
-            swept_cell(config, "lens", scale, n_pairs),
-        ]
+        folder for n in config.sweeps.n_pairs for folder in _lens_and_controls(config, n_pairs=n)
     ]
+
+
+def _lens_and_controls(config: Config, **at: Any) -> list[str]:
+    return [*control_cells(config, **at), swept_cell(config, "lens", config.sweeps.scale, **at)]
 
 
 def scale_cells(config: Config) -> list[str]:
@@ -226,14 +224,7 @@ def scale_cells(config: Config) -> list[str]:
 def layer_cells(config: Config) -> list[str]:
     """As many for each layer, in the order of the layers."""
     models = [layer_model(config, layer) for layer in config.sweeps.layers]
-    return [
-        folder
-        for model in models
-        for folder in [
-            *control_cells(config, model=model),
-            swept_cell(config, "lens", config.sweeps.scale, model=model),
-        ]
-    ]
+    return [folder for model in models for folder in _lens_and_controls(config, model=model)]
 
 
 def size_text_cells(config: Config) -> list[str]:

@@ -85,29 +85,23 @@ def textual_spread(config: Config) -> Made:
     return _from_cells(cells.spread_cells(config), textual(config))
 
 
+def _sweeps(config: Config, *keys: str, own: Sequence[str] = (), **more: list[str]) -> Made:
+    """Of the values of swept settings, more judged cells, and the controls."""
+    settings: dict[str, list] = {}
+    for key in keys:
+        settings |= {key: getattr(config.sweeps, key), f"{key}_cells": swept_cells(config, key)}
+    settings |= {**more, "controls": cells.control_cells(config)}
+    folders = [folder for key in settings if key not in keys for folder in settings[key]]
+    return Made(judged(folders), settings, [_swept(config, *keys, *own, "scale")])
+
+
 def table_5(config: Config) -> Made:
-    swept, controls = swept_cells(config, "sharing"), cells.control_cells(config)
-    settings = {
-        "sharing": config.sweeps.sharing,
-        "sharing_cells": swept,
-        "controls": controls,
-    }
-    return Made(judged(swept + controls), settings, [_swept(config, "sharing", "scale")])
+    return _sweeps(config, "sharing")
 
 
 def figure_2(config: Config) -> Made:
-    gamma, noise = swept_cells(config, "gamma"), swept_cells(config, "noise_variance")
-    sizes, controls = cells.size_cells(config), cells.control_cells(config)
-    settings = {
-        "gamma": config.sweeps.gamma,
-        "gamma_cells": gamma,
-        "noise_variance": config.sweeps.noise_variance,
-        "noise_variance_cells": noise,
-        "size_cells": sizes,
-        "controls": controls,
-    }
-    own = _swept(config, "gamma", "noise_variance", "n_pairs", "scale")
-    return Made(judged(gamma + noise + sizes + controls), settings, [own])
+    sizes = cells.size_cells(config)
+    return _sweeps(config, "gamma", "noise_variance", own=["n_pairs"], size_cells=sizes)
 
 
 def figure_3(config: Config) -> Made:
@@ -131,15 +125,7 @@ def figure_3(config: Config) -> Made:
 
 
 def figure_4(config: Config) -> Made:
-    beta, data = swept_cells(config, "beta"), cells.data_cells(config)
-    controls = cells.control_cells(config)
-    settings = {
-        "beta": config.sweeps.beta,
-        "beta_cells": beta,
-        "data_cells": data,
-        "controls": controls,
-    }
-    return Made(judged(beta + data + controls), settings, [_swept(config, "beta", "scale")])
+    return _sweeps(config, "beta", data_cells=cells.data_cells(config))
 
 
 def layer_sweep(config: Config) -> Made:

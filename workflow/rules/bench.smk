@@ -12,7 +12,6 @@ rule build_bench:
         "<benchmarks>/build_bench.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(2000),
         runtime=lasts(10),
@@ -41,7 +40,6 @@ rule judge_bench:
         "<benchmarks>/judge_bench/{dataset}/{model}/n{n_pairs}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         gpu=told(resources.model_gpus),
         mem_mb=grows(told(resources.model_memory)),

@@ -14,7 +14,6 @@ rule prepare_pairs:
         "<benchmarks>/prepare_pairs/{dataset}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(8000),
         runtime=lasts(60),
@@ -39,7 +38,6 @@ rule prepare_candidates:
         "<benchmarks>/prepare_candidates/{dataset}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(4000),
         runtime=lasts(30),

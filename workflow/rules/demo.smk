@@ -13,7 +13,6 @@ rule build_world:
         "<benchmarks>/build_world.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(2000),
         runtime=lasts(10),
@@ -40,7 +39,6 @@ rule train_base_model:
         "<benchmarks>/train_base_model.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(4000),
         runtime=lasts(30),
@@ -69,7 +67,6 @@ rule train_gold_model:
         "<benchmarks>/train_gold_model.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(4000),
         runtime=lasts(30),

@@ -13,7 +13,6 @@ rule embed_pairs:
         "<benchmarks>/embed_pairs/{dataset}/{model}/{shard}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         gpu=told(resources.model_gpus),
         mem_mb=grows(told(resources.model_memory)),

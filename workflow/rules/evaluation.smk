@@ -24,7 +24,6 @@ rule best_of_n:
         "<benchmarks>/best_of_n/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(8000),
         runtime=lasts(30),

@@ -14,7 +14,6 @@ rule pick_responses:
         "<benchmarks>/pick_responses/{dataset}/{model}/n{n_pairs}/{picker}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         gpu=told(resources.picker_gpus),
         mem_mb=grows(told(resources.model_memory)),
@@ -73,7 +72,6 @@ rule sample_sft:
         "<benchmarks>/sample_sft/{dataset}/{model}/n{n_pairs}/{picker}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         gpu=told(resources.model_gpus),
         mem_mb=grows(told(resources.model_memory)),

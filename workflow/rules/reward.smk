@@ -19,7 +19,6 @@ rule train_reward:
         "<benchmarks>/train_reward/{dataset}/{model}/n{n_pairs}/{method}/x{scale}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(resources.pairs_memory),
         runtime=lasts(resources.pairs_minutes),

@@ -17,7 +17,6 @@ rule train_vae:
         "<benchmarks>/train_vae/{dataset}/{model}/n{n_pairs}/{vae}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(resources.pairs_memory),
         runtime=lasts(resources.pairs_minutes),

@@ -12,7 +12,6 @@ rule training_prompts:
         "<benchmarks>/training_prompts/{dataset}/n{n_pairs}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(4000),
         runtime=lasts(30),
@@ -85,7 +84,6 @@ rule score_likelihood:
         "<benchmarks>/score_likelihood/{dataset}/{model}/{prompts}/{sampling}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         gpu=told(resources.model_gpus),
         mem_mb=grows(told(resources.model_memory)),
@@ -136,7 +134,6 @@ rule label_pairs:
         "<benchmarks>/label_pairs/{dataset}/{model}/n{n_pairs}/{sampling}/{labels}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(4000),
         runtime=lasts(30),
@@ -237,7 +234,6 @@ rule best_of_n_text:
         "<benchmarks>/best_of_n_text/{dataset}/{model}/n{n_pairs}/{method}/{sampling}/{job}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         gpu=told(resources.model_gpus),
         mem_mb=grows(told(resources.model_memory)),

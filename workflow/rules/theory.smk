@@ -18,7 +18,6 @@ rule theory_points:
         "<benchmarks>/theory_points/{dataset}/{model}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(CONFIG.theory.mem_mb),
         runtime=lasts(1440),
@@ -50,7 +49,6 @@ rule fit_theory:
         "<benchmarks>/fit_theory/{dataset}/{model}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(4000),
         runtime=lasts(30),
@@ -81,7 +79,6 @@ rule inspect_synthetic:
         "<benchmarks>/inspect_synthetic/{dataset}/{model}.jsonl"
     conda:
         "../../environment.yml"
-    threads: 1
     resources:
         mem_mb=grows(16000),
         runtime=lasts(240),

@@ -19,12 +19,14 @@ def in_blocks(args, rows, make, *, inputs, model=None, **extra_settings):
     """(table, metrics, cost) of a stage of one job by `saves.blocks`: what an earlier attempt has
     left is not made again. `model` is as for `run_shard`; what is made with several of them says
     which by `extra_settings`."""
+    from pathlib import Path
+
     import pandas as pd
 
     from lens.files import saves, shards
 
     made = saves.blocks(
-        blocks_folder(args),
+        Path(args.metrics).parent / "blocks",  # goes when the metrics are written
         shards.Share(0, 1, args.flush).blocks(rows) or [(0, 0)],
         make,
         settings=settings(args) | extra_settings,
@@ -32,13 +34,6 @@ def in_blocks(args, rows, make, *, inputs, model=None, **extra_settings):
         model=model_identity(args, model),
     )
     return pd.concat(made.payloads, ignore_index=True), made.metrics, made.cost
-
-
-def blocks_folder(args):
-    """The folder of the blocks of a stage of one job, which goes when its metrics are written."""
-    from pathlib import Path
-
-    return Path(args.metrics).parent / "blocks"
 
 
 def model_identity(args, model=None) -> dict[str, str]:

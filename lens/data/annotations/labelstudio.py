@@ -77,7 +77,7 @@ def _questions(task: dict, where: str) -> tuple[dict[str, list[Judgement]], Coun
     if truth:
         left_out["overruled by a ground truth"] = len(valid) - len(truth)
         valid = truth
-    valid.sort(key=_when)
+    valid.sort(key=lambda one: str(one.get("updated_at") or one.get("created_at") or ""))
     if not annotations:
         valid = [
             annotation
@@ -94,10 +94,6 @@ def _questions(task: dict, where: str) -> tuple[dict[str, list[Judgement]], Coun
                 of_control = judgements.setdefault(str(result.get("from_name")), [])
                 of_control += [] if answer.value is None else [answer]
     return judgements, +left_out
-
-
-def _when(annotation: dict) -> str:
-    return str(annotation.get("updated_at") or annotation.get("created_at") or "")
 
 
 def _annotator(user: object) -> str | None:

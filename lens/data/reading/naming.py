@@ -43,11 +43,8 @@ def name_answers(names: Names, pair: tuple[str, str], where: str) -> bool:
         return False
     named = all(named_side(text, sides) for text, _ in cells)
     distinct = {text for text, _ in cells}
-    return bool(cells) and (named or _all_longer(cells) or len(distinct) < len(cells) / 2)
-
-
-def _all_longer(cells: list[tuple[str, list[str]]]) -> bool:
-    return all(len(text) < min(map(len, answers)) for text, answers in cells)
+    shorter = all(len(text) < min(map(len, answers)) for text, answers in cells)
+    return bool(cells) and (named or shorter or len(distinct) < len(cells) / 2)
 
 
 def named_columns(names: Names) -> tuple[tuple[str, ...], int]:

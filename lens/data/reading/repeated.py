@@ -81,8 +81,5 @@ def _holds_answers(row: dict, column: str, answers: list[str]) -> bool:
 def _prompts(names: Names) -> list[str]:
     """Columns of texts, in all rows, whose names have a word for a prompt."""
     columns = [name for name in names.names if {*PROMPTS} & {*words_of(name)}]
-    return [name for name in columns if names.is_text(name) and _is_full(names, name)]
-
-
-def _is_full(names: Names, name: str) -> bool:
-    return not any(is_empty(row.get(name)) for _, row in names.rows)
+    full = [n for n in columns if not any(is_empty(row.get(n)) for _, row in names.rows)]
+    return [name for name in full if names.is_text(name)]

@@ -166,7 +166,7 @@ def _message(value: object) -> dict:
     content = next((value[name] for name in CONTENT_KEYS if name in value), None)
     calls = value.get("tool_calls")
     calls = list(calls) if isinstance(calls, list | np.ndarray) else []
-    has_calls = any(map(_is_call, calls))
+    has_calls = any(isinstance(c, dict) and isinstance(c.get("function"), dict) for c in calls)
     content = _joined("" if content is None and has_calls else content)
     if not (isinstance(content, str) and any(name in value for name in ROLE_KEYS)):
         raise InvalidRowError("wrong_type", "a message needs `role` and `content` as text.")
@@ -176,10 +176,6 @@ def _message(value: object) -> dict:
     return {"role": role, "content": whole(content).strip()} | (
         {"tool_calls": calls} if has_calls else extra
     )
-
-
-def _is_call(call: object) -> bool:
-    return isinstance(call, dict) and isinstance(call.get("function"), dict)
 
 
 def _joined(content: object) -> object:

@@ -54,7 +54,8 @@ def _possible(row: dict, responses: str, values: str) -> str | None:
     except LensError:
         return "ranks"
     ranks = [rank for rank in numbers if rank is not None]
-    if len(ranks) < len(numbers) or sorted(ranks) not in _permutations(len(items)):
+    permuted = [[*range(start, len(items) + start)] for start in (0, 1)]
+    if len(ranks) < len(numbers) or sorted(ranks) not in permuted:
         return "ranks"
     start = int(min(ranks))
     positions = [int(rank) - start for rank in ranks]
@@ -67,10 +68,6 @@ def _is_float(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-def _permutations(count: int) -> tuple[list[float], list[float]]:
-    return list(map(float, range(count))), list(map(float, range(1, count + 1)))
 
 
 def by_order(ranking: list, count: int, what: str) -> list[float]:

@@ -1,7 +1,7 @@
 """Two answers per row, and what says which is better: a label, flags, or a score for each."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from lens.core.errors import LensError
@@ -46,11 +46,12 @@ def side_columns(names: Names, where: str) -> tuple[str, str] | None:
         if set(fixed) <= names.fixed:
             return names.known[fixed[0]], names.known[fixed[1]]
     pairs, known = [], set(names.known)
+    tokens_of_all = {tokens_of(name) for name in known}
     for name in known:
         tokens = tokens_of(name)
         for at, token in enumerate(tokens):
             ends = next((ends for ends in SIDE_ENDS if ends[0] == token), None)
-            if token == "1" and swapped(tokens, at, "0") in _tokens_of_all(known):
+            if token == "1" and swapped(tokens, at, "0") in tokens_of_all:
                 continue
             if ends and (pair := _pair(names, tokens, at, ends)):
                 pairs.append(pair)
@@ -68,10 +69,6 @@ def side_columns(names: Names, where: str) -> tuple[str, str] | None:
         return None
     first, second = pairs[0]
     return names.known[first], names.known[second]
-
-
-def _tokens_of_all(known: Iterable[str]) -> set[tuple[str, ...]]:
-    return {tokens_of(name) for name in known}
 
 
 def _pair(
@@ -227,11 +224,9 @@ def _labels(names: Names, columns: tuple[str, str], where: str) -> Sides | None:
             sides_by_label[name] = read_label(names, columns, name, where)
         except LensError as error:
             first_error = first_error or error
-    if (
-        first_error
-        and (labels and labels[0] not in sides_by_label)
-        and not _is_aside(names, labels[0], sides_by_label)
-    ):
+    # Words may be about something else, where another label judges.
+    is_label = labels and (not sides_by_label or names.is_numeric(labels[0]))
+    if first_error and is_label and labels[0] not in sides_by_label:
         raise first_error
     if first_error and sides_by_label:
         _require_no_rival(
@@ -281,12 +276,6 @@ def _require_no_rival(names: Names, others: list[str], sides_by_label: dict, whe
                 f"{where}: `{label}` and `{other}` may both be the label, and are not the same. "
                 f"{either(where, readings)}"
             )
-
-
-def _is_aside(names: Names, name: str, sides_by_label: dict) -> bool:
-    """Whether a label column holds words that are about something else, and another one judges."""
-    words = not names.is_numeric(name)
-    return bool(sides_by_label) and words
 
 
 def _require_agreement(names: Names, sides_by_label: dict) -> None:
