@@ -12,6 +12,7 @@ from lens.core.errors import LensError
 from lens.core.progress import Bar
 from lens.language.batching import distinct, pad, token_batches, while_memory_lasts
 from lens.language.packed import reading
+from lens.language.precision import exactly
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
@@ -66,8 +67,9 @@ def _can_pack(model: "Model") -> bool:
         return False
     if isinstance(getattr(model, "score", None), torch.nn.Linear):
         ids = torch.tensor(reading.trial_texts()[:1], device=model.device)
-        state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
-        expected = model(input_ids=ids).logits
+        with exactly(model):
+            state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
+            expected = model(input_ids=ids).logits
         most = reading.most_difference(model)
         if torch.allclose(model.score(state), expected, atol=most, rtol=most):
             return True

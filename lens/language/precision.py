@@ -12,6 +12,8 @@ on several machines, must set `high` or `fast`.
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,8 @@ def has_units(cpuinfo: str | None = None) -> bool:
 class FastLinear(nn.Linear):
     """A linear layer in bfloat16 between float32 states."""
 
+    exact = False  # float32 throughout, but for the weights' rounding
+
     def __init__(self, of: nn.Linear, units: bool):
         nn.Module.__init__(self)
         self.in_features, self.out_features, self.units = of.in_features, of.out_features, units
@@ -60,8 +64,25 @@ class FastLinear(nn.Linear):
         return low if self.units else low.float()
 
     def forward(self, states: Tensor) -> Tensor:
+        if self.exact:
+            bias = self.bias if self.bias is None else self.bias.float()
+            return nn.functional.linear(states, self.weight.float(), bias)
         product = nn.functional.linear(self._rounded(states), self.weight, self.bias)
         return (product if self.units else product.to(torch.bfloat16)).float()
+
+
+@contextmanager
+def exactly(model: nn.Module) -> Iterator[None]:
+    """Fast layers round no states, so that two ways of reading a text differ by nothing but the
+    ways. With rounding, the states of a text without sense may differ by more than their size."""
+    layers = [layer for layer in model.modules() if isinstance(layer, FastLinear)]
+    for layer in layers:
+        layer.exact = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.exact = False
 
 
 def make_fast(model: "Model", units: bool | None = None) -> list[tuple[nn.Module, str, nn.Linear]]:
@@ -82,12 +103,6 @@ def make_fast(model: "Model", units: bool | None = None) -> list[tuple[nn.Module
 def undo(replaced: list[tuple[nn.Module, str, nn.Linear]]) -> None:
     for parent, name, layer in replaced:
         setattr(parent, name, layer)
-
-
-def is_fast(model: nn.Module) -> bool:
-    """Whether states have the precision of bfloat16."""
-    half = next(model.parameters()).dtype.itemsize <= 2
-    return half or any(isinstance(layer, FastLinear) for layer in model.modules())
 
 
 def settle(tokenizer: "Tokenizer", model: "Model") -> str:

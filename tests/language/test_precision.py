@@ -9,7 +9,8 @@ from torch import nn
 
 from lens.language import loading, precision
 from lens.language.encoder import Encoder
-from lens.language.precision import FastLinear, has_units, is_fast, make_fast, settle, undo
+from lens.language.packed import reading
+from lens.language.precision import FastLinear, exactly, has_units, make_fast, settle, undo
 from lens.language.settings import LoadSettings
 
 
@@ -65,6 +66,25 @@ def test_states_between_layers_stay_float32_and_move_little(llama_folder):
     assert torch.equal(again, high)
 
 
+def test_for_a_trial_nothing_but_weights_is_rounded(llama_folder):
+    torch.manual_seed(0)
+    layer, states = FastLinear(nn.Linear(30, 7), units=False), torch.randn(5, 30)
+    rounded = layer(states)
+    with exactly(layer):
+        assert torch.equal(layer(states), nn.functional.linear(states, layer.weight, layer.bias))
+    assert torch.equal(layer(states), rounded)
+    _, model = llama(llama_folder)
+    make_fast(model, units=False)
+    assert reading.can_pad(model)
+    assert reading.can_pack(model)
+    with torch.inference_mode():  # what rounding alone does is far more than a trial allows
+        long = torch.tensor([reading.trial_texts()[0]])
+        change = model(input_ids=long).last_hidden_state
+        with exactly(model):
+            change = (change - model(input_ids=long).last_hidden_state).abs().max()
+    assert change > 3 * reading.MOST_DIFFERENCE
+
+
 def test_a_score_s_head_stays_exact(gold_folder):
     from transformers import AutoModelForSequenceClassification
 
@@ -74,8 +94,6 @@ def test_a_score_s_head_stays_exact(gold_folder):
     )
     assert type(model.score) is nn.Linear
     assert isinstance(model.model.layers[0].mlp.up_proj, FastLinear)
-    assert is_fast(model)
-    assert not is_fast(llama(gold_folder)[1])
 
 
 def test_embeddings_say_by_what_they_were_made(llama_folder):
@@ -103,7 +121,8 @@ def test_auto_is_fast_where_units_are_and_states_move_little(
     tokenizer, model = llama(llama_folder)
     with caplog.at_level(logging.WARNING):
         assert settle(tokenizer, model) == settled
-    assert is_fast(model) == (settled == "bfloat16")
+    found = {type(layer) for layer in model.modules() if isinstance(layer, nn.Linear)}
+    assert found == {FastLinear if settled == "bfloat16" else nn.Linear}
     assert said in caplog.text
     encoder = Encoder(str(llama_folder), dtype="auto", device="cpu")
     encoder.load()

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lens.language.batching import pad
 from lens.language.packed.attention import Texts, packed, why_not
-from lens.language.precision import is_fast
+from lens.language.precision import exactly
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
@@ -153,7 +153,8 @@ def last_states(
 def can_pack(model: "Model") -> bool:
     """Whether the model gives the same states this way, by trying it once; the log says why not."""
     if model not in _tried:
-        why = _try(model)
+        with exactly(model):
+            why = _try(model)
         if why:
             logging.getLogger(__name__).warning(
                 "%s: texts are read whole, without sharing their beginnings (%s)",
@@ -168,7 +169,8 @@ def can_pad(model: "Model") -> bool:
     """Whether texts of several lengths have the same states side by side, with padding, by trying
     it once; the log says if not."""
     if model not in _padded:
-        difference = _change_by_padding(model)
+        with exactly(model):
+            difference = _change_by_padding(model)
         _padded[model] = difference <= most_difference(model)
         if not _padded[model]:
             logging.getLogger(__name__).warning(
@@ -210,7 +212,8 @@ def sees_ahead(model: "Model") -> bool:
 
 def most_difference(model: "Model") -> float:
     """How far apart states may be, relative to the largest, in the trial run."""
-    return MOST_DIFFERENCE_16_BIT if is_fast(model) else MOST_DIFFERENCE
+    half = next(model.parameters()).dtype.itemsize <= 2
+    return MOST_DIFFERENCE_16_BIT if half else MOST_DIFFERENCE
 
 
 def trial_texts() -> list[list[int]]:
