@@ -62,7 +62,7 @@ def run(args):
         args,
         table=table,
         observations=pd.concat(seen, ignore_index=True).rename(columns={"candidate": "seed"}),
-        parts=[table_3.printed(title, table)],
+        parts=[table_3.printed(title, table, seeds)],
         compared=table_3.against_paper(gold, about, compared, verdicts, paper, args.comparable),
         about={"judged": judge},
         inputs=files

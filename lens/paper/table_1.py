@@ -9,7 +9,7 @@ from lens.paper.cells import EXPLAINED, EXPLAINS, Cell, aggregate
 from lens.paper.method_names import method_name
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.measured import blocks, level, shown, shown_difference
+from lens.report.measured import blocks, level, of_seeds, shown, shown_difference
 from lens.report.render import number
 from lens.report.reported import N_PAIRS, table_1_value
 from lens.reward.methods import METHODS
@@ -171,7 +171,7 @@ def printed(gold: pd.DataFrame, accuracy: pd.DataFrame, cells: list[Cell]) -> Pr
     active = any(cell.method in METHODS and METHODS[cell.method].active for cell in cells)
     header = HEADER + [EXPLAINED] * explained
     note = NOTE + EXPLAINS * explained + CHOSEN * active + FLAGGED * flagged
-    return Printed(header, blocks(rows), note)
+    return Printed(header, blocks(rows), of_seeds(note, min(len(cell.seeds) for cell in cells)))
 
 
 def title(cell: Cell) -> str:
@@ -182,5 +182,5 @@ def title(cell: Cell) -> str:
         f"{facts['candidates_per_prompt']} on {facts['test_prompts']} prompts (gold of a random "
         f"pick {facts['mean_gold']:.3f}, of the longest {facts['longest_answer_gold']:.3f}, of the "
         f"best {facts['oracle_gold']:.3f}); {facts['test_pairs']} held-out pairs; "
-        f"{len(cell.seeds)} seeds"
+        f"{len(cell.seeds)} seed{'s' * (len(cell.seeds) > 1)}"
     )

@@ -9,7 +9,7 @@ from lens.core.intervals import crossed_interval
 from lens.paper.cells import CONTROLS, EXPLAINED, EXPLAINS, corrected
 from lens.report import paper_comparison
 from lens.report.files import Printed
-from lens.report.measured import difference, level, p_value, shown, shown_difference
+from lens.report.measured import difference, level, of_seeds, p_value, shown, shown_difference
 from lens.report.render import number
 from lens.report.reported import reported
 from lens.textspace.judging import WON
@@ -125,7 +125,7 @@ def against_paper(
     return paper_comparison.verdicts("table_3", rows, comparable=comparable)
 
 
-def printed(title: str, table: pd.DataFrame) -> Printed:
+def printed(title: str, table: pd.DataFrame, seeds: int) -> Printed:
     rows = [
         [
             row.picked_by,
@@ -140,7 +140,7 @@ def printed(title: str, table: pd.DataFrame) -> Printed:
         ]
         for row in table.itertuples()
     ]
-    return Printed(HEADER, [(title, rows)], NOTE)
+    return Printed(HEADER, [(title, rows)], of_seeds(NOTE, seeds))
 
 
 def title(labels: Mapping, facts: Mapping, judge: Mapping) -> str:

@@ -72,3 +72,10 @@ def blocks(rows: Iterable[tuple[str, list[str]]]) -> list[tuple[str, Sequence[Se
     for title, row in rows:
         by_title.setdefault(title, []).append(row)
     return list(by_title.items())
+
+
+def of_seeds(note: str, seeds: int) -> str:
+    """A table's note on intervals over seeds and items; of one seed, they are over items alone."""
+    if seeds > 1:
+        return note
+    return note.replace("over seeds and", "over") + " One seed: others may differ by more."

@@ -94,9 +94,9 @@ class Compare(Settings):
         description="The N that stands for the paper's 1,000 pairs, so that its numbers are "
         "shown next to ours.",
     )
-    seeds: Seeds = Field(
-        description="Seeds; pairs drawn, VAE, synthesis and reward model all follow them. At least "
-        "three."
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Unique] = Field(
+        description="Seeds; pairs drawn, VAE, synthesis and reward model all follow them. With one "
+        "alone, intervals do not cover other seeds."
     )
 
 

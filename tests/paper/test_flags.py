@@ -101,6 +101,20 @@ def test_table_1_marks_what_is_flagged_and_nothing_else(tmp_path):
     assert "\N{DAGGER}" not in text([plain, cell(tmp_path / "r", "repeat")])
 
 
+def test_table_1_of_one_seed_claims_nothing_of_others(tmp_path):
+    made = np.random.default_rng(1).normal(size=(3, 10)), np.ones((3, 4))
+    for seeds, said in (
+        (1, "interval over test items]"),
+        (3, "interval over seeds and test items]"),
+    ):
+        folder = write_cell(tmp_path / str(seeds), "repeat", 4, *(part[:seeds] for part in made))
+        cells = read_cells([folder])
+        gold, accuracy = table_1.table_1(cells, {}), aggregate(cells, "correct")
+        text = table_1.printed(gold, accuracy, cells).markdown()
+        assert said in text
+        assert ("One seed" in text) == (seeds == 1)
+
+
 def results(folder, raised=RAISED):
     """A run's folder with metrics of stages that look for flags, and of one that does not."""
     rows = (

@@ -118,12 +118,12 @@ def test_table_3_is_printed_with_the_judges_bias_and_markup_escaped(bias):
     labels = {"dataset": "<b>d</b>", "model": "a|b"}
     title = table_3.title(labels, facts, JUDGE | {"position_bias": bias})
     assert ("same position won both times in 25 %" in title) == (bias is not None)
-    text = table_3.printed(title, made_up(("none",) * 4)).markdown()
+    text = table_3.printed(title, made_up(("none",) * 4), 2).markdown()
     assert "<b>" not in text
     assert "| latent" in text
     assert "75.0" not in text  # no verdict, so no win rate
     assert "nan" not in text
-    printed = table_3.printed(title, made_up())
+    printed = table_3.printed(title, made_up(), 2)
     assert [row[0] for row in rows_that_explain(printed)] == ["latent"]
     assert r"\toprule" in printed.latex()
     assert "<b>" not in printed.html()
