@@ -60,12 +60,11 @@ def advise_with_one(args):
     from lens.advice.preferences import decided
     from lens.cli.shared.arguments import options
     from lens.cli.shared.embedding import encoder
-    from lens.cli.shared.your_data import preferences, set_threads
+    from lens.cli.shared.your_data import check_embeddings, preferences, set_threads
     from lens.core.errors import LensError
     from lens.report.render import duration
 
-    if bool(args.model) == bool(args.embeddings):
-        raise LensError("give either --model (which embeds the texts) or --embeddings (a .npy).")
+    check_embeddings(args)
     set_threads(args)
     claim(Path(args.out), args.source)
     tell = lambda message: print(message, file=sys.stderr)  # noqa: E731

@@ -97,17 +97,11 @@ def run(args):
 def _embedded_pairs(args):
     import sys
 
-    from lens.advice.own_pairs import embed_pairs, import_embeddings
-    from lens.cli.shared.embedding import encoder
-    from lens.cli.shared.your_data import preferences
-    from lens.core.errors import LensError
+    from lens.cli.shared.embedding import embedded_pairs
+    from lens.cli.shared.your_data import check_embeddings
 
-    if bool(args.model) == bool(args.embeddings):
-        raise LensError("give either --model (which embeds the texts) or --embeddings (a .npy).")
-    pairs = preferences(args, args.source)
-    if args.embeddings:
-        return import_embeddings(pairs, args.embeddings)
-    data = embed_pairs(pairs, encoder(args))
+    check_embeddings(args)
+    data = embedded_pairs(args, args.source, args.embeddings)
     if data.note:
         print(data.note, file=sys.stderr)
     return data

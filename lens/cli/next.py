@@ -96,19 +96,14 @@ def _is_folder(have):
 def _labelled(args):
     """The labelled pairs, embedded; None where there are none yet."""
     from lens.advice.extend import saved_pairs
-    from lens.advice.own_pairs import embed_pairs, import_embeddings
-    from lens.cli.shared.embedding import encoder
-    from lens.cli.shared.your_data import preferences
+    from lens.cli.shared.embedding import embedded_pairs
 
     if not args.have:
         return None
     if _is_folder(args.have):
         how = options(args, "device", "batch_tokens", "trust_remote_code")
         return saved_pairs(args.have, model=args.model, **how)
-    pairs = preferences(args, args.have)
-    if args.embeddings:
-        return import_embeddings(pairs, args.embeddings[1])
-    return embed_pairs(pairs, encoder(args))
+    return embedded_pairs(args, args.have, args.embeddings and args.embeddings[1])
 
 
 def _encoder(args, have):

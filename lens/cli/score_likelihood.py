@@ -1,6 +1,6 @@
 """Score sampled responses by their length-normalised likelihood under the base model (IPO)."""
 
-from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.model import add_model_arguments, loader
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 from lens.cli.shared.shards import add_flush_argument, in_blocks
 
@@ -14,21 +14,13 @@ def add_arguments(parser):
 
 
 def run(args):
-    from functools import cache
-
     import numpy as np
 
     from lens.files import artifacts
     from lens.language import loading
 
     loading.set_threads(args.threads)
-    table = artifacts.read_table(args.responses)
-
-    @cache
-    def loaded():
-        from transformers import AutoModelForCausalLM
-
-        return loading.load(AutoModelForCausalLM, **model_options(args))
+    table, loaded = artifacts.read_table(args.responses), loader(args)
 
     def make(first, stop):
         return score(args, loaded(), table.iloc[first:stop])
@@ -46,13 +38,11 @@ def run(args):
 
 def score(args, loaded, table):
     """(responses with their score, facts, cost)."""
-    from lens.language import loading
     from lens.language.likelihood import mean_log_likelihood
     from lens.language.templates import answer_starts, cut_left
 
-    tokenizer, model = loaded
+    tokenizer, model, limit = loaded
     ids, starts = answer_starts(table["prompt"], table["response"], tokenizer, args.text_style)
-    limit = loading.context_length(tokenizer, model, args.max_length)
     kept = [cut_left(text, limit, tokenizer) for text in ids]
     starts = [
         max(0, start - len(a) + len(b)) for start, a, b in zip(starts, ids, kept, strict=True)

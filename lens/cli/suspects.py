@@ -55,21 +55,15 @@ def _saved(args):
 
 def _read(args):
     """(the pairs, embedded; who voted how in them)."""
-    from lens.advice.own_pairs import embed_pairs, import_embeddings
-    from lens.cli.shared.embedding import encoder
-    from lens.cli.shared.your_data import preferences
-    from lens.core.errors import LensError
+    from lens.cli.shared.embedding import embedded_pairs
+    from lens.cli.shared.your_data import check_embeddings
     from lens.data.sources import read_source
     from lens.labels.suspects import annotator_votes
 
-    if bool(args.model) == bool(args.embeddings):
-        raise LensError("give either --model (which embeds the texts) or --embeddings (a .npy).")
-    pairs = preferences(args, args.source)
+    check_embeddings(args)
+    pairs = embedded_pairs(args, args.source, args.embeddings)
     rows = read_source(args.source, split=args.split, revision=args.data_revision)
-    votes = annotator_votes(rows, pair_rule=args.pairs, columns=args.columns)
-    if args.embeddings:
-        return import_embeddings(pairs, args.embeddings), votes
-    return embed_pairs(pairs, encoder(args)), votes
+    return pairs, annotator_votes(rows, pair_rule=args.pairs, columns=args.columns)
 
 
 def _rows(table, votes):

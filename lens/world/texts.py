@@ -229,11 +229,7 @@ def describe(differences: list[float], temperature: float) -> dict:
 
 def draw_texts(count: int, seed: int) -> Iterator[dict]:
     """`count` rows of kind, prompt, response and true reward, the kinds by turns."""
-    random = Random(f"{seed}/texts")
-    for number in range(count):
-        kind = KINDS[number % len(KINDS)]
-        prompt = write_prompt(kind, random)
-        response = write_response(kind, prompt, random)
+    for kind, prompt, response in _draw(count, Random(f"{seed}/texts")):
         reward = true_reward(kind, prompt, response)
         yield {"kind": kind, "prompt": prompt, "response": response, "reward": reward}
 
@@ -241,9 +237,13 @@ def draw_texts(count: int, seed: int) -> Iterator[dict]:
 def draw_threads(count: int, seed: int) -> Iterator[dict]:
     """`count` rows of prompt, response and reply ("" for none) for a language model to read."""
     random = Random(f"{seed}/threads")
+    for kind, prompt, response in _draw(count, random):
+        reply = write_reply(kind, prompt, response, random)
+        yield {"prompt": prompt, "response": response, "reply": reply}
+
+
+def _draw(count: int, random: Random) -> Iterator[tuple[str, str, str]]:
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
         prompt = write_prompt(kind, random)
-        response = write_response(kind, prompt, random)
-        reply = write_reply(kind, prompt, response, random)
-        yield {"prompt": prompt, "response": response, "reply": reply}
+        yield kind, prompt, write_response(kind, prompt, random)

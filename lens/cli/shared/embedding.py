@@ -30,6 +30,15 @@ def encoder(args):
     )
 
 
+def embedded_pairs(args, source, embeddings=None):
+    """The pairs of `add_data_arguments`, embedded by the model or with embeddings of a file."""
+    from lens.advice.own_pairs import embed_pairs, import_embeddings
+    from lens.cli.shared.your_data import preferences
+
+    pairs = preferences(args, source)
+    return import_embeddings(pairs, embeddings) if embeddings else embed_pairs(pairs, encoder(args))
+
+
 def embed_answers(args, table_path, answer_columns, id_column):
     """Embeds this job's shard of a table: the answers in `answer_columns`, {side: column}, with
     their prompts, each distinct text once."""

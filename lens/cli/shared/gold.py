@@ -1,7 +1,7 @@
 """The gold reward model of a command: a sequence classifier, or what `lens fit` saved."""
 
 from lens.cli.shared.arguments import options
-from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.model import add_model_arguments, loader
 from lens.cli.shared.text import score_with
 
 
@@ -15,8 +15,6 @@ def add_scoring_arguments(parser) -> None:
 def scorer(args):
     """A function from a candidate table to (the table with `gold`, texts shortened, cost). The gold
     model is loaded at the first call."""
-    from functools import cache
-
     from lens.files.artifacts import is_fitted
     from lens.language import loading
 
@@ -24,14 +22,10 @@ def scorer(args):
     if is_fitted(args.model):
         return fitted_scorer(args)
 
-    @cache
-    def loaded():
-        from transformers import AutoModelForSequenceClassification
-
-        return loading.load(AutoModelForSequenceClassification, **model_options(args))
+    loaded = loader(args, "AutoModelForSequenceClassification")
 
     def score(table):
-        tokenizer, model = loaded()
+        tokenizer, model, _ = loaded()
         rewards, tokens, used = score_with(args, tokenizer, model, table, args.candidates)
         return table.assign(gold=rewards), tokens.shortened, used
 

@@ -1,7 +1,7 @@
 """A judge of pairs of answers: a local model, or an OpenAI-compatible endpoint."""
 
 from lens.cli.shared.arguments import add_settings, options
-from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.model import add_model_arguments, loader
 from lens.cli.shared.outputs import input_files
 from lens.cli.shared.shards import add_flush_argument, in_blocks
 
@@ -25,22 +25,13 @@ def add_endpoint_arguments(parser):
 def judge_locally(args, table, inputs):
     """(the table's pairs a and b of answers to a prompt with their verdicts in both orders, what it
     cost) by the model of the arguments, in blocks."""
-    from functools import cache
-
     import pandas as pd
 
     from lens.language import loading
     from lens.textspace import judging
 
     loading.set_threads(args.threads)
-    template = judging.read_template(args.template)
-
-    @cache
-    def loaded():
-        from transformers import AutoModelForCausalLM
-
-        tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
-        return tokenizer, model, loading.context_length(tokenizer, model, args.max_length)
+    template, loaded = judging.read_template(args.template), loader(args)
 
     def make(first, stop):
         part = table.iloc[first:stop].reset_index(drop=True)

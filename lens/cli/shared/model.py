@@ -40,6 +40,23 @@ def chosen_dtype(args) -> str:
     return DTYPES[args.precision]
 
 
+def loader(args, kind: str = "AutoModelForCausalLM"):
+    """A function that gives (tokenizer, model, tokens that it reads at most): loaded once, when
+    they are first asked for."""
+    from functools import cache
+
+    @cache
+    def loaded():
+        import transformers
+
+        from lens.language import loading
+
+        tokenizer, model = loading.load(getattr(transformers, kind), **model_options(args))
+        return tokenizer, model, loading.context_length(tokenizer, model, args.max_length)
+
+    return loaded
+
+
 def model_options(args, path: str = "path") -> dict:
     """The keyword arguments of `models.load` among the parsed arguments, or, with path "model", of
     an `Encoder`."""

@@ -1,7 +1,7 @@
 """Sampling answers to prompts from a language model."""
 
 from lens.cli.shared.arguments import add_settings, options
-from lens.cli.shared.model import add_model_arguments, chosen_dtype, model_options
+from lens.cli.shared.model import add_model_arguments, chosen_dtype, loader
 from lens.cli.shared.shards import add_shard_arguments, run_shard, write_blocks
 
 SAMPLING = ("candidates", "seed", "temperature", "top_p", "max_new_tokens")
@@ -86,20 +86,12 @@ def _cost(token_ids, answers, tokenizer, *, reads, parameters):
 
 
 def _with_hf(args):
-    from functools import cache
-
     from lens.language import loading
     from lens.language.generation import generate
     from lens.language.packed.reading import can_pack
 
     loading.set_threads(args.threads)
-
-    @cache
-    def loaded():
-        from transformers import AutoModelForCausalLM
-
-        tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
-        return tokenizer, model, loading.context_length(tokenizer, model, args.max_length)
+    loaded = loader(args)
 
     def sample(prompts):
         tokenizer, model, limit = loaded()

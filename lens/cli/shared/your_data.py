@@ -168,6 +168,14 @@ def add_encoder_arguments(parser: argparse.ArgumentParser, *, several: bool = Fa
     add_device_arguments(parser)
 
 
+def check_embeddings(args) -> None:
+    """That embeddings come from a model or from a file."""
+    from lens.core.errors import LensError
+
+    if bool(args.model) == bool(args.embeddings):
+        raise LensError("give either --model (which embeds the texts) or --embeddings (a .npy).")
+
+
 def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments for an OpenAI-compatible endpoint that embeds."""
     parser.add_argument(
