@@ -1,9 +1,9 @@
 """Trainings that are stopped and go on: the same weights, bit for bit, and nothing pickled."""
 
 import os
+import shutil
 import socket
 import subprocess
-import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from lens.language import finetuning, gold, loading
 from lens.language.finetuning import Lora, Settings
+from tests.helpers import warm
 from tests.helpers.text_training import rows, stopping, train
 from tests.helpers.workflow_tools import ROOT
 
@@ -69,8 +70,10 @@ def test_a_training_that_goes_on_does_what_is_left_alone(llama_folder, tmp_path,
 ON_SEVERAL = """
 import os, sys
 from pathlib import Path
+sys.path.insert(0, {root!r})
 from lens.core import processes
 from lens.language import loading
+from tests.helpers import warm
 from tests.helpers.text_training import Settings, rows, stopping, train
 {start}
 loading.set_threads(1)
@@ -84,10 +87,8 @@ rank = processes.from_first(os.environ["RANK"])
 said = f"{{os.environ['WORLD_SIZE']}} {{processes.is_first()}} {{rank}}"
 (out / os.environ["RANK"]).write_text(said)
 """
-# Two processes after one import, with the variables that a launcher sets.
+# Two processes of one, with the variables that a launcher sets.
 FORKS = """
-import trl.trainer.reward_trainer
-
 def start(rank):
     if process := os.fork():
         return process
@@ -107,18 +108,15 @@ def free_port():
         return free.getsockname()[1]
 
 
-def one_node(script):
-    script.write_text(ON_SEVERAL.format(start=FORKS.format(port=free_port())))
-    return [f"{sys.executable} {script}"]
+def one_node():
+    return FORKS.format(port=free_port()), ["-m train"]
 
 
-def two_nodes(script):
+def two_nodes():
     """As docs/cluster.md starts it, one launcher a node, with a process each."""
-    script.write_text(ON_SEVERAL.format(start=""))
     words = "--multi_gpu --num_machines 2 --num_processes 2 --main_process_ip 127.0.0.1"
-    words += f" --main_process_port {free_port()}"
-    launch = f"{sys.executable} -m accelerate.commands.launch {words}"
-    return [f"{launch} --machine_rank {rank} {script}" for rank in range(2)]
+    launch = f"-m accelerate.commands.launch {words} --main_process_port {free_port()}"
+    return "", [f"{launch} --machine_rank {rank} -m train" for rank in range(2)]
 
 
 @pytest.mark.slow
@@ -126,16 +124,20 @@ def two_nodes(script):
 def test_several_processes_share_a_batch_and_go_on_together(llama_folder, tmp_path, launchers):
     """Two processes on the CPU (gloo), each with half of the batch: the same model as by one where
     all pairs are one batch, and the same bytes where they were stopped."""
-    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    start, commands = launchers()
+    (tmp_path / "train.py").write_text(ON_SEVERAL.format(start=start, root=str(ROOT)))
+    path = warm.path()
+    environment = {"PATH": path, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     started = [
         subprocess.Popen(
-            [*launch.split(), llama_folder, tmp_path],
+            [shutil.which("python", path=path), *command.split(), llama_folder, tmp_path],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=tmp_path,
             env={**os.environ, **environment},
         )
-        for launch in launchers(tmp_path / "train.py")
+        for command in commands
     ]
     try:
         for process in started:

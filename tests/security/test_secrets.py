@@ -90,11 +90,13 @@ def written(tmp_path_factory):
         return refusals.pop() if refusals else (401, {}, {"error": {"message": f"not {KEY}"}})
 
     verdicts = (VERDICTS, "--allowed-rules", "judge_sft")
+    environment["LENS_TEST_HARMLESS"] = " ".join(environment)  # a judge starts warm with all of it
     with server(refuse) as (base_url, asked):
         snakemake(*verdicts, expect=1, rejection_sampling=judged_by(base_url))
         assert asked.keys[0] == f"Bearer {KEY}"
     with server(repeat) as (base_url, asked):
         snakemake(*verdicts, expect=0, rejection_sampling=judged_by(base_url))
+    del environment["LENS_TEST_HARMLESS"]
     hub = {
         "pairs": {"hub": "org/name"},
         "pool": {"path": str(folder / "change.yaml"), "gold": True},

@@ -3,18 +3,19 @@
 import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 import numpy as np
 import pytest
 
 from lens.core.errors import LensError
+from tests.helpers import warm
 from tests.helpers.word_pairs import some_rows
 
 pytest.importorskip("starlette", reason="starlette is not installed")
@@ -163,7 +164,7 @@ def test_other_machines_need_a_token(monkeypatch):
 
 def start(model, port=0):
     """A server in a process of its own, and its address once it is up."""
-    command = [sys.executable, "-m", "lens", "serve", str(model), "--device", "cpu"]
+    command = [shutil.which("lens", path=warm.path()), "serve", str(model), "--device", "cpu"]
     process = subprocess.Popen(
         [*command, "--threads", "1", "--port", str(port)], stdout=subprocess.PIPE, text=True
     )
@@ -180,7 +181,7 @@ def ask(address, body, tries=1, pause=0.2):
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)["rewards"]
-        except (OSError, urllib.error.URLError):
+        except (OSError, HTTPException):  # killed before or while it answered
             time.sleep(pause)
     raise AssertionError("no answer")
 
