@@ -6,9 +6,11 @@ or none at all, with noise of each text's own. The truth is what the models of t
 many fresh pairs, on average over draws.
 
     python benchmarks/coverage.py --draws 200
+    python benchmarks/coverage.py --draws 200 --methods original evidence_probe
 """
 
 import argparse
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,7 @@ from lens.core.intervals import interval_by_prompt
 from lens.reward.recipes import Recipe, train
 
 DIM, PROMPTS, ANSWERS, FRESH = 12, 40, 4, 2000
-RECIPES = (Recipe("mean_difference"), Recipe("evidence_probe"))
+METHODS = ("mean_difference", "evidence_probe")
 WORLDS = {  # name -> (strength of the reward, whether pairs share texts)
     "null": (0.0, False),
     "alternative": (0.6, False),
@@ -44,8 +46,8 @@ def world(strength: float, shared: bool, rng: np.random.Generator) -> EmbeddedPa
     return EmbeddedPairs(table, *sides.reshape(2, -1, DIM).astype(np.float32), None, {})
 
 
-def draw(name: str, seed: int, rounds: int) -> list[dict]:
-    """Intervals of each recipe and of their difference, and what the folds' models reach."""
+def draw(name: str, seed: int, rounds: int, methods: Sequence[str] = METHODS) -> list[dict]:
+    """Intervals of two methods and of their difference, and what the folds' models reach."""
     strength, shared = WORLDS[name]
     rng = np.random.default_rng([seed, len(name)])
     pairs, fresh = world(strength, shared, rng), world(strength, shared, rng)
@@ -58,19 +60,19 @@ def draw(name: str, seed: int, rounds: int) -> list[dict]:
             None,
             {},
         )
-    found: dict[str, list] = {str(recipe): [] for recipe in RECIPES}
-    truth: dict[str, list] = {str(recipe): [] for recipe in RECIPES}
+    found: dict[str, list] = {method: [] for method in methods}
+    truth: dict[str, list] = {method: [] for method in methods}
     for number in range(rounds):
         cut = make_round(pairs, 100 * seed + number)
-        for recipe in RECIPES:
-            heads = train(recipe, cut.data)
-            found[str(recipe)].append(correct(cut.margins(pairs, heads)))
+        for method in methods:
+            heads = train(Recipe(method), cut.data)
+            found[method].append(correct(cut.margins(pairs, heads)))
             gaps = [head(fresh.chosen) - head(fresh.rejected) for head in heads.values()]
-            truth[str(recipe)].append(correct(np.stack(gaps)).mean())
-    first, second = (np.stack(found[str(recipe)]) for recipe in RECIPES)
-    claims = {str(RECIPES[0]): first, str(RECIPES[1]): second, "difference": second - first}
-    reached = {recipe: np.mean(values) for recipe, values in truth.items()}
-    reached["difference"] = reached[str(RECIPES[1])] - reached[str(RECIPES[0])]
+            truth[method].append(correct(np.stack(gaps)).mean())
+    claims = {method: np.stack(values) for method, values in found.items()}
+    reached = {method: np.mean(values) for method, values in truth.items()}
+    for values in (claims, reached):
+        values["difference"] = values[methods[1]] - values[methods[0]]
     return [
         {"world": name, "claim": claim, "truth": reached[claim]}
         | vars(
@@ -87,12 +89,13 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--world", nargs="+", choices=WORLDS, default=list(WORLDS))
+    parser.add_argument("--methods", nargs=2, default=METHODS)
     args = parser.parse_args()
     rows = [
         row
         for name in args.world
         for seed in tqdm(range(args.draws), desc=name, disable=None)
-        for row in draw(name, seed, args.rounds)
+        for row in draw(name, seed, args.rounds, args.methods)
     ]
     table = pd.DataFrame(rows)
     truth = table.groupby(["world", "claim"])["truth"].transform("mean")

@@ -12,13 +12,14 @@ from lens.advice.budget import CHOICE, SPARE, Budget, expectations
 from lens.advice.crossval import (
     correct,
     make_round,
+    reconstruction_flags_of,
     round_margins,
+    tie_flags_of,
     winners_bonus,
 )
 from lens.advice.learning_curve import Curve, curve_round, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.advice.result import Advice, Comparison
-from lens.core.diagnostics import named, reconstruction_flags, tie_flags
 from lens.core.errors import LensError
 from lens.core.intervals import Interval, interval_by_prompt
 from lens.core.progress import Bar
@@ -69,9 +70,9 @@ def advise(
     augmentation; a round that would not finish in time is skipped, and the advice reports it.
     `baseline` is "length" or a file of scores (`lens.advice.baseline`). With `control` "length" a
     linear recipe is recommended that leaves length out (a recipe's covariate), and the advice
-    reports what that costs. With `converged` LENS is also tried with a VAE trained until
-    convergence, which can take longer than all the rest. `tell` is called with the time estimate
-    before the work begins. LensError if there are too few prompts.
+    reports what that costs. `converged`: LENS also with a VAE trained until convergence, which can
+    take longer than all the rest. `tell` is given the time estimate before the work. LensError if
+    there are too few prompts.
     """
     if not isinstance(pairs, EmbeddedPairs):
         raise LensError("advise needs embedded pairs: `lens.embed_pairs(pairs, encoder)`.")
@@ -82,30 +83,25 @@ def advise(
     if baseline:
         score_gaps(pairs.table, baseline)  # scores that are missing are found before the work
     budget = Budget(minutes * 60 if rounds is None else None)
-    recipes, count, done = _plan(
-        pairs, sorted(scales), rounds, budget, tell, control=control, converged=converged
-    )
-    results = _cross_validate(pairs, recipes, count, budget, done)
-    tried = [recipe for recipe in recipes if recipe in results.margins]
-    stacked = {recipe: np.stack(results.margins[recipe]) for recipe in tried}
-    advice = conclude(pairs, stacked)
-    advice.explained = {r: float(np.mean(shares)) for r, shares in results.explained.items()}
-    advice.flags = results.flags + _reconstruction_flags(advice.explained) + advice.flags
-    advice.stopped = results.stopped
-    advice.curve = _curve(pairs, _best_probe(advice.accuracy), advice.rounds, budget)
-    advice.choice = _choice(pairs, budget)
+    try:
+        recipes, count, done = _plan(
+            pairs, sorted(scales), rounds, budget, tell, control=control, converged=converged
+        )
+        results = _cross_validate(pairs, recipes, count, budget, done)
+        advice = _conclude(pairs, results, budget)
+    finally:
+        budget.give_back()
     if baseline:
         probe = advice.curve.recipe
-        advice.baseline = compare_baseline(pairs, stacked[probe], str(probe), baseline)
+        advice.baseline = compare_baseline(pairs, advice.margins[probe], str(probe), baseline)
     advice.seconds = budget.spent
     return advice
 
 
 @dataclass
 class _Rounds:
-    """Held-out margins of each recipe, and what share of held-out variance its VAEs explain, a list
-    item for each round; flags of the VAEs of the first round; what was skipped, if time was
-    short."""
+    """Held-out margins of each recipe and what its VAEs explain of held-out variance, an item for
+    each round; flags of the VAEs of the first round; what was skipped, if time was short."""
 
     margins: dict[Recipe, list[np.ndarray]]
     explained: dict[Recipe, list[float]] = field(default_factory=dict)
@@ -138,6 +134,7 @@ def _cross_validate(
             needed = not seed and not (recipe.synthetic or recipe.scale > 1)
             if not needed and not budget.has_time_for([recipe], seed + bool(not seed)):
                 break
+            budget.use_free_cores()
             begun = time.perf_counter()
             _, current[recipe] = next(trained)
             budget.took(recipe, time.perf_counter() - begun)
@@ -157,6 +154,17 @@ def _cross_validate(
             break
     bar.close()
     return results
+
+
+def _conclude(pairs: EmbeddedPairs, results: _Rounds, budget: Budget) -> Advice:
+    """The advice, with its learning curve and the back-test of choosing pairs."""
+    advice = conclude(pairs, {r: np.stack(margins) for r, margins in results.margins.items()})
+    advice.explained = {r: float(np.mean(shares)) for r, shares in results.explained.items()}
+    advice.flags = results.flags + reconstruction_flags_of(advice.explained) + advice.flags
+    advice.stopped = results.stopped
+    advice.curve = _curve(pairs, _best_probe(advice.accuracy), advice.rounds, budget)
+    advice.choice = _choice(pairs, budget)
+    return advice
 
 
 def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
@@ -214,29 +222,11 @@ def conclude(pairs: EmbeddedPairs, margins: dict[Recipe, np.ndarray]) -> Advice:
         soft=[
             compare(recipe, replace(recipe, labels="hard"), 1 - 0.05 / len(soft)) for recipe in soft
         ],
-        flags=pairs.flags + _tie_flags(margins),
+        flags=pairs.flags + tie_flags_of(margins),
         margins=margins,
         parts=judged_parts(table, right[recommended]),
         without_control=without_control(table, right[recommended], other) if controlled else None,
     )
-
-
-def _reconstruction_flags(explained: dict[Recipe, float]) -> list[dict]:
-    """Flags of VAEs that explain little, each once: scales share them."""
-    by_method = {methods.METHODS[r.method].phrase: share for r, share in explained.items()}
-    return [
-        flag
-        for name, share in by_method.items()
-        for flag in named(reconstruction_flags(share), recipe=name)
-    ]
-
-
-def _tie_flags(margins: dict[Recipe, np.ndarray]) -> list[dict]:
-    return [
-        flag
-        for recipe, values in margins.items()
-        for flag in named(tie_flags(int((values == 0).sum()), values.size), recipe=str(recipe))
-    ]
 
 
 def _best_plain(
@@ -263,6 +253,7 @@ def _curve(pairs: EmbeddedPairs, recipe: Recipe, rounds: int, budget: Budget) ->
         per_round = (budget.spent - begun) / max(1, seed)
         if seed and budget.limit is not None and budget.spent + per_round > budget.limit:
             break
+        budget.use_free_cores()
         size, outcome = curve_round(pairs, recipe, seed)
         sizes.append(size)
         outcomes.append(outcome)
@@ -274,6 +265,7 @@ def _choice(pairs: EmbeddedPairs, budget: Budget) -> backtest.Backtest:
     begun = budget.spent
 
     def go_on(done: int) -> bool:
+        budget.use_free_cores()
         if budget.limit is None:
             return True
         least = max(1, backtest.LEAST_ROUNDS - done)
@@ -298,6 +290,7 @@ def _plan(
     are given. Short of time, `converged` goes first."""
     cut, times, done = make_round(pairs, 0), {}, {}
     warm = dict([*cut.data.items()][:1])
+    budget.use_free_cores()
     train(Recipe("original"), warm)  # a first training takes longer than all others
     for method in ("original", *methods.PROBES):
         begun = time.perf_counter()

@@ -1,9 +1,15 @@
 """How long an advice may take: planned by work, and held by the clock while it works."""
 
+import os
+import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import torch
+
+from lens.language.loading import set_threads
 from lens.reward import methods
 from lens.reward.recipes import Recipe
 
@@ -15,6 +21,7 @@ LENS_PLUS_STEP = 1.7  # of what LENS+ takes for each of its scale
 CURVE = 2.0  # of the learning curve in trainings of the dearest probe
 CHOICE = 8.0  # of a round of the back-test in trainings of the evidence probe
 SPARE = 0.95  # of the budget: reports take time as well
+LOAD = Path("/proc/loadavg")
 
 
 @dataclass
@@ -27,6 +34,18 @@ class Budget:
     expected: dict[Recipe, float] = field(default_factory=dict)
     choice: float = 0.0
     slower: float = 1.0  # than planned, by the last recipe
+    threads: int = field(default_factory=lambda: torch.get_num_threads())
+
+    def use_free_cores(self) -> None:
+        """Where time is limited, no more threads than cores are free: those that wait for a core
+        hold up all others, and two of them can take twenty times as long as one."""
+        if self.limit is not None:
+            set_threads(min(self.threads, free_cores()))
+
+    def give_back(self) -> None:
+        """As many threads as before."""
+        if self.limit is not None:
+            set_threads(self.threads)
 
     @property
     def spent(self) -> float:
@@ -56,6 +75,18 @@ class Budget:
         planned = self.expected.get(recipe, 0.0)
         self.slower = max(1.0, seconds / planned) if planned > 0 else 1.0
         self.expected[recipe] = seconds
+
+
+def free_cores() -> int:
+    """Cores on which nothing else is running, at least one; all where the system does not say."""
+    cores = os.cpu_count() or 1
+    if not LOAD.exists():
+        return cores
+    running = []
+    for _ in range(3):
+        time.sleep(0.02)  # until threads of our own have stopped to look for work
+        running.append(int(LOAD.read_text().split()[3].partition("/")[0]) - 1)
+    return max(1, cores - int(statistics.median(running)))
 
 
 def expectations(

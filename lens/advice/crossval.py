@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lens.advice.own_pairs import EmbeddedPairs
+from lens.core.diagnostics import named, reconstruction_flags, tie_flags
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.data.pairs import sample_rows
+from lens.reward import methods
 from lens.reward.recipes import (
     VALIDATION,
     Recipe,
@@ -129,6 +131,25 @@ def round_margins(
         if explained is not None and share is not None:
             explained[recipe] = share
         yield recipe, cut.margins(pairs, heads)
+
+
+def reconstruction_flags_of(explained: dict[Recipe, float]) -> list[dict]:
+    """Flags of VAEs that explain little, each once: scales share them."""
+    by_method = {methods.METHODS[r.method].phrase: share for r, share in explained.items()}
+    return [
+        flag
+        for name, share in by_method.items()
+        for flag in named(reconstruction_flags(share), recipe=name)
+    ]
+
+
+def tie_flags_of(margins: dict[Recipe, np.ndarray]) -> list[dict]:
+    """Flags of margins that are 0."""
+    return [
+        flag
+        for recipe, values in margins.items()
+        for flag in named(tie_flags(int((values == 0).sum()), values.size), recipe=str(recipe))
+    ]
 
 
 def correct(margins: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from lens.advice import advise as advising
 from lens.advice import learning_curve
 from lens.advice.advise import Advice, Comparison, advise, conclude, recipes_for
-from lens.advice.crossval import correct, make_round
+from lens.advice.crossval import correct, make_round, reconstruction_flags_of
 from lens.advice.crossval import round_margins as held_out_margins
 from lens.advice.learning_curve import extrapolate, fit_curve
 from lens.advice.own_pairs import EmbeddedPairs
@@ -209,7 +209,7 @@ def test_what_the_vaes_explain_stands_beside_every_figure_of_lens(advice):
 def test_a_vae_that_explains_little_is_flagged_once():
     """Scales share it, so that they share the flag."""
     explained = {Recipe("lens", 2): 0.049, Recipe("lens", 4): 0.049}
-    (flag,) = advising._reconstruction_flags(explained | {Recipe("lens_converged", 2): 0.05})
+    (flag,) = reconstruction_flags_of(explained | {Recipe("lens_converged", 2): 0.05})
     assert flag == {
         "flag": "little_reconstruction",
         "recipe": "LENS",

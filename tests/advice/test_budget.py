@@ -5,6 +5,7 @@ import pytest
 
 from lens.advice import advise as advising
 from lens.advice import backtest
+from lens.advice import budget as budgeting
 from lens.advice.advise import advise, recipes_for
 from lens.advice.budget import CONVERGED, SPARE, VAE, Budget, expectations
 from lens.advice.result import heading
@@ -31,6 +32,7 @@ def clock(monkeypatch):
         now[0] += seconds
 
     monkeypatch.setattr(advising, "train", lambda recipe, data: tick(1.0))
+    monkeypatch.setattr(budgeting, "free_cores", lambda: 1)
     return tick
 
 
@@ -133,6 +135,34 @@ def test_the_back_test_keeps_the_budget_or_says_that_there_was_no_time(
     assert budget.spent <= left + 1
     assert found.stopped == (done < 3)
     assert ("was not tested: the time budget" in str(found)) == found.stopped
+
+
+@pytest.mark.parametrize(("cores", "loads", "free"), [(8, (3, 4, 3), 6), (2, (9, 9, 1), 1)])
+def test_cores_on_which_others_run_are_not_free(monkeypatch, tmp_path, cores, loads, free):
+    """The middle of three looks, without the thread that looks."""
+    file, reads = tmp_path / "loadavg", iter(loads)
+    file.write_text("")
+    monkeypatch.setattr(budgeting, "LOAD", file)
+    monkeypatch.setattr(budgeting.os, "cpu_count", lambda: cores)
+    look = lambda seconds: file.write_text(f"0.5 0.4 0.3 {next(reads)}/612 1\n")  # noqa: E731
+    monkeypatch.setattr(budgeting.time, "sleep", look)
+    assert budgeting.free_cores() == free
+    monkeypatch.setattr(budgeting, "LOAD", tmp_path / "none")
+    assert budgeting.free_cores() == cores
+
+
+def test_a_busy_machine_gets_fewer_threads_until_the_advice_is_there(monkeypatch, clock):
+    """Not where rounds are asked for, whose numbers do not depend on what else the machine does."""
+    threads = []
+    monkeypatch.setattr(budgeting.torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(budgeting, "set_threads", threads.append)
+    slow_rounds(monkeypatch, clock, lambda seed, recipe: 1.0)
+    advise(embedded(60), scales=[2], rounds=1)
+    assert threads == []
+    advise(embedded(60), scales=[2], minutes=3)
+    assert set(threads[:-1]) == {1}
+    assert len(threads) > 4 * 8  # before each recipe of each round
+    assert threads[-1] == 4
 
 
 def test_rounds_that_are_asked_for_are_done_whatever_the_clock_says(monkeypatch, clock):
