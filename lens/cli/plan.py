@@ -22,6 +22,11 @@ def add_arguments(parser):
         help="the config files of an earlier run on this machine, below this folder: seconds that "
         "its jobs took correct those of the same rules (repeat it for more runs)",
     )
+    parser.add_argument(
+        "--check",
+        metavar="FOLDER",
+        help="results/RUN of the config's own run, finished: predicted beside measured seconds",
+    )
     parser.add_argument("--out", nargs="+", default=[], help="files to write, .md or .json")
     parser.add_argument(
         "--software-deployment-method", nargs="+", default=[], help=argparse.SUPPRESS
@@ -41,12 +46,22 @@ def run(args):
         args.snakefile,
         configfiles=args.configfile,
         config=args.config,
-        everything=args.everything,
+        everything=args.everything or bool(args.check),
         deployment=args.software_deployment_method,
     )
     earlier = [graph.resolve(args.snakefile, configfiles=files) for files in args.earlier]
     plan = totals.plan(jobs, config, earlier)
-    text = "\n".join(render.sections(plan))
+    if args.check and Path(args.check).name != config.run:
+        raise LensError(
+            f"--check {args.check}: these config files are of the run {config.run}. Give its own, "
+            f"or --check results/{config.run}."
+        )
+    if args.check and not plan["checked"]:
+        raise LensError(
+            f"--check {args.check}: no job of it has been measured. Run it first: snakemake "
+            f"--configfile {' '.join(args.configfile) or 'config.yaml'}"
+        )
+    text = render.check(plan) if args.check else "\n".join(render.sections(plan))
     for path in args.out:
         if Path(path).suffix == ".json":
             artifacts.write_json(path, plan)

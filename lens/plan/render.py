@@ -51,5 +51,17 @@ def sections(plan: Mapping[str, Any]) -> Iterator[str]:
     yield section("The longest chain", "job | time", rows, note)
 
 
+def check(plan: Mapping[str, Any]) -> str:
+    """Predicted and measured seconds of the jobs that have been run, the longest rules first."""
+    longest = sorted(plan["checked"].items(), key=lambda item: -item[1][1])
+    total = [sum(seconds) for seconds in zip(*plan["checked"].values(), strict=True)]
+    rows = [
+        [name, *map(duration, seconds), f"{seconds[0] / seconds[1]:.2f}"]
+        for name, seconds in (*longest, *([("total", total)] if total else []))
+    ]
+    head = "stage | predicted | measured | predicted / measured"
+    return section(f"Run {plan['run']}, its finished jobs", head, rows, "Nothing is corrected.")
+
+
 def number(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"

@@ -19,10 +19,16 @@ def plan(
     jobs: Iterable[Job], config: Config, earlier: Iterable[tuple[Iterable[Job], Config]] = ()
 ) -> dict[str, Any]:
     """Everything that `lens plan` prints, as JSON values. Seconds of a rule are corrected by those
-    of its jobs that have been run before, in this run or in earlier ones."""
+    of its jobs that have been run before, in this run or in earlier ones; `checked` has predicted
+    and measured seconds of this run's, not corrected."""
     works = [Work(config, job) for job in jobs if job.rule not in TARGETS]
     past = [Work(run, job) for jobs_of_run, run in earlier for job in jobs_of_run if job.took]
     factors = corrections([*works, *past])
+    checked: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for work in works:
+        if work.job.took:
+            seen = checked[work.job.rule]
+            seen[:] = seen[0] + work.seconds, seen[1] + work.job.took
     left = {work.job.number: work for work in works if work.job.needed}
     for work in left.values():
         factor, work.error = factors.get(work.kind, (1.0, work.error))
@@ -35,6 +41,7 @@ def plan(
         "stages": stages,
         "total": total | {"error": worst / total["seconds"] if total["seconds"] else 1.0},
         "measured": {rule: factor for (rule, *_), (factor, _) in factors.items() if rule in stages},
+        "checked": checked,
         "models": model_memory(left.values()),
         "too_small": [row for work in left.values() for row in too_small(work)],
         "longest_chain": [{"job": w.job.name, "seconds": w.seconds} for w in longest_chain(left)],

@@ -1,6 +1,7 @@
 """The command `lens plan` and the rule `plan`."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -28,9 +29,18 @@ def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
     assert shown.startswith("## Run small\n\n| stage ")
     assert (tmp_path / "rest.md").read_text() == shown
     assert "The longest chain" in shown
+    capsys.readouterr()
+    main(["plan", *given, "--check", "results/small", "--out", "checked.md"])
+    [line] = re.findall(r"^\| build_world .*", capsys.readouterr().out, re.MULTILINE)
+    ratio = float(line.strip("| ").split()[-1])
+    assert ratio * everything["measured"]["build_world"] == pytest.approx(1, abs=0.02)
+    with pytest.raises(SystemExit, match="are of the run small.*--check results/small"):
+        main(["plan", *given, "--check", "results/demo"])
     other = tmp_path / "other.yaml"
     other.write_text("run: other\n")
     main(["plan", *given, str(other), "--out", "other.json", "--earlier", str(SMALL)])
+    with pytest.raises(SystemExit, match="no job of it has been measured.*snakemake"):
+        main(["plan", *given, str(other), "--check", "results/other"])
     other = json.loads((tmp_path / "other.json").read_text())
     took, seconds = (plan["stages"]["build_world"]["seconds"] for plan in (everything, other))
     assert seconds == pytest.approx(took)
