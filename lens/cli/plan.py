@@ -25,7 +25,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--check",
         metavar="FOLDER",
-        help="results/RUN of the config's own run, finished: predicted beside measured seconds",
+        help="results/RUN of the config's own run, finished: predicted and measured seconds",
     )
     parser.add_argument("--out", nargs="+", default=[], help="files to write, .md or .json")
     parser.add_argument(

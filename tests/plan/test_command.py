@@ -34,12 +34,12 @@ def test_what_is_done_is_not_counted(tmp_path, monkeypatch, capsys):
     [line] = re.findall(r"^\| build_world .*", capsys.readouterr().out, re.MULTILINE)
     ratio = float(line.strip("| ").split()[-1])
     assert ratio * everything["measured"]["build_world"] == pytest.approx(1, abs=0.02)
-    with pytest.raises(SystemExit, match="are of the run small.*--check results/small"):
+    with pytest.raises(SystemExit, match=r"are of the run small.*--check results/small"):
         main(["plan", *given, "--check", "results/demo"])
     other = tmp_path / "other.yaml"
     other.write_text("run: other\n")
     main(["plan", *given, str(other), "--out", "other.json", "--earlier", str(SMALL)])
-    with pytest.raises(SystemExit, match="no job of it has been measured.*snakemake"):
+    with pytest.raises(SystemExit, match=r"no job of it has been measured.*snakemake"):
         main(["plan", *given, str(other), "--check", "results/other"])
     other = json.loads((tmp_path / "other.json").read_text())
     took, seconds = (plan["stages"]["build_world"]["seconds"] for plan in (everything, other))
