@@ -8,7 +8,8 @@ from such differences alone (docs/study.csv: the run of docs/study.md, digits as
 
 Differences are paired by seed, in points of accuracy on held-out pairs, with half of their 95 %
 interval (Student's t over seeds); bold where it excludes 0, with a star where that holds after
-Holm's correction for all settings of its column.
+Holm's correction for all settings of its column. In brackets: what a variant's VAE explains of the
+variance of embeddings that it has not seen.
 """
 
 import argparse
@@ -61,6 +62,11 @@ def cell(mean: float, half: float, bold: bool, star: bool) -> str:
     return f"**{text}**{STAR * star}" if bold else text
 
 
+def of_the_vae(explained: float) -> str:
+    """The share of held-out variance that the VAE explains; empty without one."""
+    return "" if np.isnan(explained) else f" ({100 * explained:.0f} %)"
+
+
 def settings(table: pd.DataFrame):
     """((set, N, scale), accuracies [seeds, variants]) for each, with the better of the two older
     probes, by its mean, as one more variant."""
@@ -73,6 +79,7 @@ def settings(table: pd.DataFrame):
 def differences(table: pd.DataFrame, variants: list[str], control: str) -> pd.DataFrame:
     """A row for each setting and variant: its difference from the control."""
     rows = []
+    explained = table.groupby([*SETTING, "variant"])["vae_variance_explained"].mean()
     for key, wide in settings(table):
         for variant in variants:
             if variant in wide and variant != control:
@@ -81,6 +88,7 @@ def differences(table: pd.DataFrame, variants: list[str], control: str) -> pd.Da
                 row |= {"seeds": len(wide), "control": control}
                 row |= {"control_percent": 100 * wide[control].mean(), "variant": variant}
                 row |= {"mean": mean, "half": half, "excludes_0": abs(mean) > half}
+                row |= {"vae_variance_explained": explained[*key, variant]}
                 rows.append(row | {"after_holm": p_value(wide[variant], wide[control])})
     compared = pd.DataFrame(rows)
     corrected = compared.groupby("variant")["after_holm"].transform(lambda p: holm(p.tolist()))
@@ -96,6 +104,7 @@ def against(compared: pd.DataFrame) -> str:
         row = [name, f"{n_pairs:,}", f"{scale}x", str(first.seeds), f"{first.control_percent:.1f}"]
         cells = {
             one.variant: cell(one.mean, one.half, one.excludes_0, one.after_holm)
+            + of_the_vae(one.vae_variance_explained)
             for one in part.itertuples()
         }
         rows.append(row + [cells.get(variant, "-") for variant in variants])

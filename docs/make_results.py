@@ -20,7 +20,7 @@ import yaml
 from lens.core.intervals import crossed_interval
 from lens.files.artifacts import read_json, versions, write_table, write_text
 from lens.files.cost import processor
-from lens.paper.cells import read_cells
+from lens.paper.cells import EXPLAINED, read_cells
 from lens.paper.method_names import method_name
 from lens.report.render import markdown_table
 
@@ -143,9 +143,11 @@ def at_largest_scale(table):
 
 
 def columns(table):
-    """The header and the rows: method, scale, pair accuracy, gold reward and their differences."""
-    pairs, gold = (table[0].index(name) for name in ("pair accuracy %", "gold reward"))
-    shown = (0, 1, pairs, pairs + 1, gold, gold + 1)
+    """The header and the rows: method, scale, pair accuracy, gold reward and their differences, and
+    what LENS's VAE explains."""
+    names = ("pair accuracy %", "gold reward", EXPLAINED)
+    pairs, gold, explained = (table[0].index(name) for name in names)
+    shown = (0, 1, pairs, pairs + 1, gold, gold + 1, explained)
     header, *rows = [[row[column] for column in shown] for row in table]
     return header, rows
 

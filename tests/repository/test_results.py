@@ -66,11 +66,15 @@ def test_the_readme_s_rows_are_the_page_s():
 def test_the_page_s_rows_are_those_of_the_whole_table():
     text = made("docs/results.md")
     [runs] = re.findall(r"^Runs: ([\w, ]+)\.", text, re.MULTILINE)
-    kept, known = ["method", "scale", "pair accuracy %", "gold reward"], set()
+    kept, known = ["method", "scale", "pair accuracy %", "gold reward", "VAE explains %"], set()
     for run in runs.split(", "):
         whole = read_table(ROOT / f"docs/results_{run}.csv")[kept]
         known |= {tuple(cell.replace("\N{DAGGER}", "") for cell in row) for row in whole.values}
-    shown = {(row[0], row[1], row[2], row[4]) for row in rows(text)}
+        lens = whole["method"].str.contains("LENS") & ~whole["method"].str.contains(
+            "+", regex=False
+        )
+        assert (whole.loc[lens, "VAE explains %"] != "-").all()
+    shown = {(row[0], row[1], row[2], row[4], row[6]) for row in rows(text)}
     assert shown
     assert shown <= known
 
@@ -78,23 +82,23 @@ def test_the_page_s_rows_are_those_of_the_whole_table():
 def test_the_page_shows_300_pairs_at_the_largest_scale_and_the_file_all(tmp_path, monkeypatch):
     table = """**a, m, N = 5: best of 3**
 
-| method | scale | gold reward | vs repeat | pair accuracy % | vs repeat |
-| :----- | ----: | ----------: | --------: | --------------: | --------: |
-| plain  |    1x |           0 |         - |              50 |         - |
+| method | scale | gold reward | vs repeat | pair accuracy % | vs repeat | VAE explains % |
+| :----- | ----: | ----------: | --------: | --------------: | --------: | -------------: |
+| plain  |    1x |           0 |         - |              50 |         - | - |
 
 **a, m, N = 300: best of 3**
 
-| method | scale | gold reward | vs repeat | pair accuracy % | vs repeat |
-| :----- | ----: | ----------: | --------: | --------------: | --------: |
-| plain  |    1x |           1 |         - |              51 |         - |
-| lens   |    4x |           2 |        +2 |              52 |        +3 |
-| lens   |   16x |           3 |        +4 |              53 |        +5 |
+| method | scale | gold reward | vs repeat | pair accuracy % | vs repeat | VAE explains % |
+| :----- | ----: | ----------: | --------: | --------------: | --------: | -------------: |
+| plain  |    1x |           1 |         - |              51 |         - | - |
+| lens   |    4x |           2 |        +2 |              52 |        +3 | 9 |
+| lens   |   16x |           3 |        +4 |              53 |        +5 | 9 |
 
 **a, m, N = 1,300: best of 3**
 
-| method | scale | gold reward | vs repeat | pair accuracy % | vs repeat |
-| :----- | ----: | ----------: | --------: | --------------: | --------: |
-| plain  |    1x |           4 |         - |              54 |         - |
+| method | scale | gold reward | vs repeat | pair accuracy % | vs repeat | VAE explains % |
+| :----- | ----: | ----------: | --------: | --------------: | --------: | -------------: |
+| plain  |    1x |           4 |         - |              54 |         - | - |
 
 Mean.
 """
@@ -106,8 +110,8 @@ Mean.
     assert title == "a, m, N = 300: best of 3"
     header, *shown = own.at_largest_scale(cells)
     assert own.columns([header, *shown])[1] == [
-        ["plain", "1x", "51", "-", "1", "-"],
-        ["lens", "16x", "53", "+5", "3", "+4"],
+        ["plain", "1x", "51", "-", "1", "-", "-"],
+        ["lens", "16x", "53", "+5", "3", "+4", "9"],
     ]
     whole = own.all_rows("r")
     assert whole["setting"].tolist() == [

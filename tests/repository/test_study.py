@@ -194,6 +194,7 @@ def observations(seeds=3):
             "seed": seed,
             "accuracy": 0.5 + 0.01 * i + 0.001 * seed * (variant == "LENS+"),
             "seconds": 2.0,
+            "vae_variance_explained": 0.1 * (seed + 1) if variant == "LENS" else None,
         }
         for i, variant in enumerate(study.MAIN)
         for seed in range(seeds)
@@ -208,6 +209,7 @@ def test_report_compares_with_the_control_and_with_the_better_probe():
     (line,) = study_report.against(compared).splitlines()[2:]
     assert "50.0" in line
     assert f"**+{ranks['LENS']}.0 ± 0.0**" in line
+    assert line.count("%") == line.count(" (20 %) |") == 1  # of LENS's VAE, mean over seeds
     half = 4.302653 * 0.1 / 3**0.5
     assert f"**+{ranks['LENS+'] + 0.1:.1f} ± {half:.1f}**" in line
     compared = study_report.differences(table, ["LENS+"], "better probe")
