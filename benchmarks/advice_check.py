@@ -50,23 +50,24 @@ def draw(pairs: EmbeddedPairs, count: int, seed: int, scales: list[int], rounds:
     found = advise(part(pairs, own), scales=scales, rounds=rounds)
     rows = []
 
-    def claim(kind, name, interval, measured):
+    def claim(kind, name, interval, measured, recipe):
         rows.append({"seed": seed, "kind": kind, "claim": name, "measured": measured})
-        rows[-1] |= vars(interval)
+        rows[-1] |= vars(interval) | {"vae_explains": found.explained.get(recipe, np.nan)}
 
     trained = np.sort(pool[: round(0.8 * count)])
     measured = {r: accuracy(pairs, r, trained, test, seed) for r in found.accuracy}
     for recipe, interval in found.accuracy.items():
-        claim("accuracy", str(recipe), interval, measured[recipe])
+        claim("accuracy", str(recipe), interval, measured[recipe], recipe)
     for each in found.comparisons:
         if each.control == each.recipe.control:
             gap = measured[each.recipe] - measured[each.control]
-            claim("difference", f"{each.recipe} - {each.control}", each.difference, gap)
+            name = f"{each.recipe} - {each.control}"
+            claim("difference", name, each.difference, gap, each.recipe)
     for size, interval in zip(found.curve.ahead[1:], found.curve.predicted[1:], strict=True):
         if size <= len(pool):
             more = np.sort(pool[: int(size)])
             got = accuracy(pairs, found.curve.recipe, more, test, seed)
-            claim("curve", f"{int(size / count)}x pairs", interval, got)
+            claim("curve", f"{int(size / count)}x pairs", interval, got, found.curve.recipe)
     rows.append(
         {
             "seed": seed,
@@ -79,7 +80,8 @@ def draw(pairs: EmbeddedPairs, count: int, seed: int, scales: list[int], rounds:
 
 
 def summarise(rows: pd.DataFrame) -> dict:
-    """Coverage by claim, and what was recommended how often."""
+    """Coverage by claim, what LENS's VAE explains of held-out variance (else nan), and what was
+    recommended how often."""
     claims = rows[rows["kind"] != "recommended"]
     truth = claims.groupby(["kind", "claim"], sort=False)["measured"].transform("mean")
     claims = claims.assign(
@@ -87,7 +89,7 @@ def summarise(rows: pd.DataFrame) -> dict:
         covered=(claims["low"] <= truth) & (truth <= claims["high"]),
         half=(claims["high"] - claims["low"]) / 2,
     )
-    columns = ["truth", "mean", "half", "covered"]
+    columns = ["truth", "mean", "half", "covered", "vae_explains"]
     by_claim = claims.groupby(["kind", "claim"], sort=False)[columns].mean()
     recommended = rows[rows["kind"] == "recommended"]
     reached = claims[claims["kind"] == "accuracy"].pivot(
