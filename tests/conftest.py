@@ -198,9 +198,18 @@ def planned(for_all_workers, tmp_path_factory):
     return listing
 
 
-LONGEST = ("test_kills", "test_text", "test_slurm", "test_report_page", "test_small", "test_sweeps")
-LONGEST += ("test_leakage", "test_resuming", "test_workflow", "test_tutorial", "test_other_engines")
-LONGEST += ("test_determinism", "test_secrets", "test_prefetch", "test_own_pairs", "test_server")
+# Slurm waits more than it computes, and whoever needs the small world waits for who makes it.
+LONGEST = ("test_kills", "test_slurm", "test_text", "test_resuming", "test_leakage", "test_small")
+LONGEST += ("test_report_page", "test_sweeps", "test_tutorial", "test_workflow", "test_plan")
+LONGEST += (
+    "test_other_engines",
+    "test_determinism",
+    "test_secrets",
+    "test_prefetch",
+    "test_server",
+)
+LONGEST += ("test_shards", "test_advise", "test_theory", "test_endpoint", "test_uncertainty")
+LONGEST += ("test_own_pairs",)
 BUILD_MODELS = {"llama_folder", "gold_folder", "bert_folder", "small_world", "planned"}
 SLOW_FOLDERS = {"end_to_end", "torture"}
 

@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from tests.helpers.workflow_tools import ROOT, sources
+from tests.helpers.workflow_tools import ROOT, makers, sources
 
 # Before any preference is read: texts, and the language model that stands for a downloaded one.
 WORLD = {"build_world", "train_base_model"}
@@ -133,21 +133,21 @@ def leaks(found, said):
     A training job may depend on jobs of its own class alone, so that a rule of which nobody has
     said what it does is a leak. Splitters end the walk: they have a walk of their own.
     """
-    maker = {file: rule for rule, _, outputs in found for file in outputs}
+    maker = makers(found)
     sentences = []
     for job, words in zip(found, said, strict=True):
         rule, _, outputs = job
         told = {file for word in words for file in files_in(word)} - outputs
         if rule in SPLITTERS:
-            seen = told | sources(job, found, lambda rule: rule != "prepare_pairs")
+            seen = told | sources(job, maker, lambda rule: rule != "prepare_pairs")
             bad = {file for file in seen if NO_SPLIT_SEES.search(file)}
         elif rule in TRAINING | POLICIES and not any(map(OF_JUDGING.search, outputs)):
             of_policy = rule in POLICIES or any("/held_out/" in file for file in outputs)
             forbidden = NO_POLICY_SEES if of_policy else NO_REWARD_MODEL_SEES
             allowed = TRAINING | WORLD | (POLICIES if of_policy else set())
-            seen = told | sources(job, found, lambda rule: rule not in SPLITTERS)
+            seen = told | sources(job, maker, lambda rule: rule not in SPLITTERS)
             bad = {file for file in seen if forbidden.search(file)}
-            bad |= {file for file in seen if maker.get(file, rule) not in allowed}
+            bad |= {file for file in seen if maker.get(file, job)[0] not in allowed}
         else:
             continue
         sentences += [f"{rule} depends on {file}" for file in sorted(bad)]

@@ -60,7 +60,7 @@ def _start(folder, owner):
         time.sleep(0.05)
     half = folder / "half"
     half.mkdir()
-    warm = f'"{sys.executable}" -IE "{CLIENT}" "{folder}"'
+    warm = f'"{sys.executable}" -IS "{CLIENT}" "{folder}"'
     commands = {"python": warm, "lens": f"{warm} -m lens", "first_python": "python"}
     for name, command in commands.items():
         script = half / name

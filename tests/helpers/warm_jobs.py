@@ -6,6 +6,7 @@ What a command starts by `sys.executable` is the first `python` on its PATH: it 
 import sys
 from importlib.util import find_spec
 
+import smart_open  # noqa: F401
 from snakemake.cli import get_argument_parser
 
 import lens.workflow.batches

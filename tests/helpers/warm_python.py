@@ -1,12 +1,16 @@
-"""Runs `python ARGUMENTS` by the server of FOLDER, or as usual: warm_python.py FOLDER ARGUMENTS."""
+"""Runs `python ARGUMENTS` by the server of FOLDER, or as usual: warm_python.py FOLDER ARGUMENTS.
+
+It starts with every job, so without `site` (-S), which takes as long as all the rest.
+"""
 
 import os
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
 
 from lens.warm import client
+
+sys.prefix = os.path.dirname(os.path.dirname(sys.executable))  # as `site` finds it
 
 # What Slurm, or a launcher of several processes, tells a job.
 OF_A_JOB = ("SLURM", "SBATCH_", "SRUN_", "CUDA_VISIBLE", "GPU_DEVICE", "ROCR_", "ZE_")

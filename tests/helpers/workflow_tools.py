@@ -88,9 +88,14 @@ def jobs(listing):
     return found
 
 
-def sources(of, found, through):
-    """All files that the job `of` depends on, by way of jobs that `through(rule)` lets pass."""
-    maker = {file: job for job in found for file in job[2]}
+def makers(found):
+    """{file: the job that makes it} of jobs as from `jobs`."""
+    return {file: job for job in found for file in job[2]}
+
+
+def sources(of, maker, through):
+    """All files that the job `of` depends on, by way of jobs that `through(rule)` lets pass; with
+    `maker` of `makers`."""
     seen, waiting = set(), list(of[1])
     while waiting:
         file = waiting.pop()

@@ -24,7 +24,15 @@ from tests.helpers.leaks import (
     leaks,
     rules_of,
 )
-from tests.helpers.workflow_tools import ROOT, family, jobs, snakemake, sources, workflow_rules
+from tests.helpers.workflow_tools import (
+    ROOT,
+    family,
+    jobs,
+    makers,
+    snakemake,
+    sources,
+    workflow_rules,
+)
 
 
 @pytest.mark.slow
@@ -79,6 +87,7 @@ def test_every_config_resolves_and_no_training_sees_gold_or_test_prompts(
     else:
         listing = planned(config)
     found, said = jobs(listing), commands(listing)
+    maker = makers(found)
     rules = {rule for rule, _, _ in found}
     assert {"train_vae", "train_reward"} <= rules
     assert leaks(found, said) == []
@@ -87,12 +96,12 @@ def test_every_config_resolves_and_no_training_sees_gold_or_test_prompts(
             assert words[:3] == ["python", "-m", "lens"] or "lens" in words, rule
     for job in found:
         if job[0] in ("best_of_n", "best_of_n_text", "score_sft"):
-            seen = sources(job, found, lambda rule: True)
+            seen = sources(job, maker, lambda rule: True)
             assert any(NO_REWARD_MODEL_SEES.search(file) for file in seen), "the walk misses them"
     if config is None:
         assert rules >= TRAINING
         (bench,) = [job for job in found if job[0] == "judge_bench"]
-        assert any("/build_bench/" in file for file in sources(bench, found, lambda rule: True))
+        assert any("/build_bench/" in file for file in sources(bench, maker, lambda rule: True))
 
 
 PLANTS = {
