@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from lens.workflow.artefacts import ARTEFACTS
+from tests.helpers import warm
 from tests.helpers.report_page import opened, reached
 from tests.helpers.torture_tools import start
 from tests.helpers.workflow_tools import ROOT, SMALL, jobs, paper, run, snakemake
@@ -39,7 +40,7 @@ def finished(small_world, tmp_path_factory):
 
 
 def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path):
-    first = start(tmp_path, tmp_path / "said.txt")
+    first = start(tmp_path, tmp_path / "said.txt", path=warm.path())
     try:
         while not any((tmp_path / ".snakemake/locks").glob("*")):
             assert first.poll() is None, (tmp_path / "said.txt").read_text()

@@ -18,10 +18,11 @@ RESULTS = ROOT / "results/torture"  # what the last `make torture` has found
 TIMED = ("cost.json", ".jsonl", "overview.md", "overview.rst", "overview_observations.csv")
 
 
-def start(directory, said, *arguments):
+def start(directory, said, *arguments, path=None):
     """Snakemake with two cores; what it says is added to the file `said`."""
+    path = path or f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [
-        sys.executable,
+        shutil.which("python", path=path),
         "-m",
         "snakemake",
         "--snakefile",
@@ -35,7 +36,6 @@ def start(directory, said, *arguments):
         2,
         *arguments,
     ]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with open(said, "a", encoding="utf-8") as file:
         return subprocess.Popen(
             list(map(str, command)),
