@@ -2,6 +2,8 @@
 sentence-transformers model with a dense head."""
 
 import json
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,20 @@ def _linear_encoder(model: RewardModel) -> Encoder:
     return model.encoder
 
 
+def _in_float32(model: RewardModel) -> RewardModel:
+    """The model with its encoder in float32 on a CPU, where other tools do not round as fast layers
+    do: rewards move by what the precision changes."""
+    from lens.language.loading import pick_device
+
+    encoder = _linear_encoder(model)
+    encoder.load()
+    if encoder.dtype == "float32" or pick_device(encoder.device) != "cpu":
+        return model
+    exact = copy(model)
+    exact.encoder = replace(encoder, dtype="float32")
+    return exact
+
+
 def _folded(model: RewardModel) -> np.ndarray:
     """w [d] with w . e = reward for embeddings that are not standardised; the head of a saved
     linear reward has no shift."""
@@ -60,6 +76,7 @@ def export_sentence_transformer(model: RewardModel, folder: str | Path) -> None:
     """
     from lens.language import loading
 
+    model = _in_float32(model)
     encoder = _linear_encoder(model)
     tokenizer, network = encoder.load()
     if encoder.layer != -1:
@@ -115,6 +132,7 @@ def export_classifier(model: RewardModel, folder: str | Path) -> None:
 
     from lens.language import loading
 
+    model = _in_float32(model)
     encoder = _linear_encoder(model)
     tokenizer, _ = encoder.load()
     if (encoder.pooling, encoder.layer, encoder.normalize) != ("last", -1, False):

@@ -33,6 +33,15 @@ def test_a_linear_reward_is_an_ordinary_classifier(model, saved, tmp_path, lens)
         np.testing.assert_allclose(logits, model.score(prompts, answers), atol=1e-5)
 
 
+def test_a_reward_fitted_in_fast_is_exported_in_float32(llama_folder, tmp_path):
+    encoder = Encoder(str(llama_folder), dtype="bfloat16", device="cpu")
+    model = fit(embed_pairs(read_pairs(some_rows(30)), encoder), Recipe("linear_probe"))
+    lens_api.export_classifier(model, tmp_path / "hf")
+    lens_api.export_sentence_transformer(model, tmp_path / "st")
+    for name in ("hf", "st"):
+        assert '"dtype": "float32"' in (tmp_path / name / "config.json").read_text()
+
+
 @pytest.mark.slow
 def test_an_encoder_in_a_gguf_file_is_exported_too(tmp_path):
     pytest.importorskip("gguf", reason="gguf is not installed (extra gguf)")
