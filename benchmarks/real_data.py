@@ -4,12 +4,12 @@
 
 DATA holds hh_rlhf/pairs.jsonl.gz (`id, subset, prompt, chosen, rejected`) and bon16/pool.jsonl.gz
 (`dataset, instruction, candidates[output, gold]`, 11 of them judged). FOLDER gets the pairs of the
-two studies (`own_answers.jsonl`, `helpful.jsonl`), all that is left of other prompts for the gold
+studies (`helpful.jsonl`, `harmless.jsonl`), all that is left of other prompts for the gold
 model (`gold.jsonl`), short prompts of the pool with their judged answers (`pool.jsonl`) and
 `report.json`, which counts them. Prompts count as one where their first turns are alike.
 
-All pairs are of the helpful subsets: a head trained on those orders 41 % of harmless-base as
-labelled, so that one gold model cannot serve both.
+The gold model learns of the helpful subsets alone: a head trained on those orders 41 % of
+harmless-base as labelled, so that one gold model cannot serve both.
 """
 
 import json
@@ -24,12 +24,12 @@ from lens.data.sources import read_rows
 from lens.files.artifacts import write_json, write_text
 
 STUDY = {  # subset, pairs, characters of a prompt with its longer answer
-    "own_answers": ("helpful-base", 1300, 800),
-    "helpful": ("helpful-base", 450, 700),
+    "helpful": ("helpful-base", 1300, 800),
+    "harmless": ("harmless-base", 1300, 800),
 }
 GOLD = ("helpful-base", "helpful-rejection-sampled", "helpful-online")
 LONGEST_GOLD = 1500  # characters
-POOL_PROMPTS, LONGEST_PROMPT = 60, 300  # characters
+POOL_PROMPTS, LONGEST_PROMPT = 150, 300  # characters
 JUDGED = 11  # candidates of the pool with a score
 APART = "helpful_base"  # prompts of the pool that are HH-RLHF's own
 

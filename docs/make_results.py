@@ -2,7 +2,8 @@
 
 python docs/make_results.py RUN [RUN ...]
 
-RUN is `real` or `real_pool`, whose results must be whole; README.md shows rows of the first.
+RUN is `real`, `real_pool` or `real_text`, whose results must be whole; README.md and the page show
+rows of the first, and of the others how far they lie from their controls.
 """
 
 import ast
@@ -29,7 +30,7 @@ RESULTS = ROOT / "results"
 BEGIN, END = "<!-- from make real -->\n", "<!-- to here -->\n"
 ROWS = [("original", 1), ("repeat", 4), ("lens", 4), ("lens_converged", 4), ("evidence_probe", 1)]
 TABLES = ("table_1", "table_4")
-SHOWN = " N = 300"
+SHOWN = 300  # labelled pairs
 
 
 def settings_stamp(runs, root=ROOT):
@@ -74,7 +75,7 @@ def gold_line():
     held = card["held_out"]["accuracy"]
     mean, low, high = (100 * held[name] for name in ("mean", "low", "high"))
     return (
-        f"Gold model of `real.yaml`: all-MiniLM-L6-v2 with a linear head, trained on "
+        f"Gold model of `real.yaml`: Gemma 3 270M with a linear head, trained on "
         f"{card['data']['pairs']:,} human pairs of other prompts. Held-out accuracy by prompt: "
         f"{mean:.1f} % [{low:.1f}, {high:.1f}]."
     )
@@ -93,10 +94,12 @@ def page(runs):
     ]
     for run in runs:
         parts.append(f"### {run}.yaml")
-        for title, table in of_a_few_hundred(blocks(run)):
-            parts.append(f"**{title}**")
-            if run == runs[0]:
-                parts.append(markdown_table(*columns(at_largest_scale(table))))
+        shown = of_a_few_hundred(blocks(run, ["table_1"]))
+        parts += [f"**{title}**" for title, _ in shown]
+        if run == runs[0]:
+            parts.append(markdown_table(*columns(at_largest_scale(shown[0][1]))))
+        else:
+            parts.append(markdown_table(*side_by_side(shown)))
         parts.append(picks_line(run))
         parts.append(f"[Every N, scale and column](results_{run}.csv).")
     return "\n\n".join(part.strip() for part in parts)
@@ -104,15 +107,17 @@ def page(runs):
 
 def picks_line(run):
     """How much better than a random candidate the picks are, on the same prompts: no control."""
-    parts = []
+    parts = defaultdict(list)
     for method, scale in (ROWS[0], ROWS[2], ROWS[4]):
-        (folder,) = sorted((RESULTS / run).glob(f"best_of_n/*/*/n300/{method}/x{scale}"))[:1]
-        (cell,) = read_cells([folder])
-        gain = crossed_interval(cell.gold - cell.gold_curve[:, :, 0])
-        parts.append(
-            f"{method_name(method)} {scale}x {gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
-        )
-    return f"Gold reward of the picks above that of a random candidate: {'; '.join(parts)}."
+        for folder in sorted((RESULTS / run).glob(f"best_of_n/*/*/n{SHOWN}/{method}/x{scale}")):
+            (cell,) = read_cells([folder])
+            gain = crossed_interval(cell.gold - cell.gold_curve[:, :, 0])
+            parts[", ".join(folder.relative_to(RESULTS / run).parts[1:3])].append(
+                f"{method_name(method)} {scale}x {gain.mean:+.3f} "
+                f"[{gain.low:+.3f}, {gain.high:+.3f}]"
+            )
+    listed = [f"- {cell}: {'; '.join(gains)}." for cell, gains in parts.items()]
+    return "\n".join(["Gold reward of the picks above that of a random candidate:", "", *listed])
 
 
 def blocks(run, names=TABLES):
@@ -132,7 +137,9 @@ def parsed(text):
 
 def of_a_few_hundred(tables):
     """The blocks of the N that the pages show: people who have few labels have about so many."""
-    return [(title, table) for title, table in tables if title.split(":")[0].endswith(SHOWN)]
+    return [
+        (title, table) for title, table in tables if title.split(":")[0].endswith(f" N = {SHOWN}")
+    ]
 
 
 def at_largest_scale(table):
@@ -150,6 +157,18 @@ def columns(table):
     shown = (0, 1, pairs, pairs + 1, gold, gold + 1, explained)
     header, *rows = [[row[column] for column in shown] for row in table]
     return header, rows
+
+
+def side_by_side(tables):
+    """The header and the rows: a method at the largest scale, and its pair accuracy with the
+    difference to repeat in each titled table."""
+    cells, names = defaultdict(list), []
+    for title, table in tables:
+        names.append(", ".join(title.split(", ")[:2]))
+        for row in columns(at_largest_scale(table))[1]:
+            accuracy, share = row[2].split(" [")[0], f", VAE {row[-1]} %" * (row[-1] != "-")
+            cells[row[0].strip("\N{DAGGER}"), row[1]].append(f"{accuracy} ({row[3]}){share}")
+    return ["method", "scale", *names], [[*key, *row] for key, row in cells.items()]
 
 
 def all_rows(run):

@@ -54,7 +54,7 @@ def split(tmp_path, monkeypatch):
     monkeypatch.setattr(
         real_data,
         "STUDY",
-        {"own_answers": ("helpful-base", 15, 800), "helpful": ("helpful-base", 10, 700)},
+        {"helpful": ("helpful-base", 15, 800), "harmless": ("harmless-base", 10, 700)},
     )
     monkeypatch.setattr(real_data, "POOL_PROMPTS", 20)
     written(tmp_path / "data/hh_rlhf/pairs.jsonl.gz", hh_rows())
@@ -64,14 +64,14 @@ def split(tmp_path, monkeypatch):
 
 
 def test_the_gold_model_learns_from_no_prompt_that_is_studied_or_judged(split):
-    found = {name: groups(split / f"{name}.jsonl") for name in ("own_answers", "helpful", "gold")}
+    found = {name: groups(split / f"{name}.jsonl") for name in ("helpful", "harmless", "gold")}
     rows = [row for _, row in read_rows(split / "pool.jsonl")]
     pool = {
         group_key([{"role": "user", "content": row["instruction"]}], "first_turn") for row in rows
     }
     assert len(found["gold"]) >= 10
-    assert not found["gold"] & (found["own_answers"] | found["helpful"])
-    assert not pool & (found["gold"] | found["own_answers"] | found["helpful"])
+    assert not found["gold"] & (found["helpful"] | found["harmless"])
+    assert not pool & (found["gold"] | found["helpful"] | found["harmless"])
     assert {row["dataset"] for row in rows} == {"koala", "vicuna", "oasst"}
     assert {len(row["candidates"]) for row in rows} == {11}
     assert all(one["gold"] is not None for row in rows for one in row["candidates"])
@@ -81,7 +81,7 @@ def test_the_report_counts_what_was_written(split):
     report = json.loads((split / "report.json").read_text())
     for name, count in report["rows"].items():
         assert len(read_rows(split / f"{name}.jsonl")) == count
-    assert report["rows"]["own_answers"] == 15
-    assert set(report["subsets"]["own_answers"]) == {"helpful-base"}
+    assert report["rows"]["helpful"] == 15
+    assert set(report["subsets"]["helpful"]) == {"helpful-base"}
     assert set(report["subsets"]["gold"]) <= set(real_data.GOLD)
     assert sum(report["subsets"]["gold"].values()) == report["rows"]["gold"]

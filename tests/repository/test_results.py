@@ -67,16 +67,49 @@ def test_the_page_s_rows_are_those_of_the_whole_table():
     text = made("docs/results.md")
     [runs] = re.findall(r"^Runs: ([\w, ]+)\.", text, re.MULTILINE)
     kept, known = ["method", "scale", "pair accuracy %", "gold reward", "VAE explains %"], set()
+    versus = ["method", "scale", "pair accuracy %", "pair accuracy % vs repeat", "VAE explains %"]
+    beside = set()
     for run in runs.split(", "):
-        whole = read_table(ROOT / f"docs/results_{run}.csv")[kept]
-        known |= {tuple(cell.replace("\N{DAGGER}", "") for cell in row) for row in whole.values}
+        whole = read_table(ROOT / f"docs/results_{run}.csv").map(
+            lambda cell: str(cell).replace("\N{DAGGER}", "")
+        )
+        known |= set(whole[kept].itertuples(index=False, name=None))
+        for name, scale, accuracy, difference, explained in whole[versus].itertuples(index=False):
+            share = f", VAE {explained} %" * (explained != "-")
+            beside.add((name, scale, f"{accuracy.split(' [')[0]} ({difference}){share}"))
         lens = whole["method"].str.contains("LENS") & ~whole["method"].str.contains(
             "+", regex=False
         )
         assert (whole.loc[lens, "VAE explains %"] != "-").all()
-    shown = {(row[0], row[1], row[2], row[4], row[6]) for row in rows(text)}
+    of_cells = [row for row in rows(text) if "(" in row[2]]
+    shown = {(row[0], row[1], row[2], row[4], row[6]) for row in rows(text) if row not in of_cells}
     assert shown
     assert shown <= known
+    assert {(row[0], row[1], cell) for row in of_cells for cell in row[2:]} <= beside
+
+
+def test_data_sets_and_models_stand_side_by_side():
+    header = ["method", "scale", "gold reward", "vs repeat", "pair accuracy %", "vs repeat"]
+    header += ["VAE explains %"]
+    tables = [
+        (
+            f"{name}, m, N = 300: best of 3",
+            [
+                header,
+                ["plain", "1x", "1", "+9", f"{accuracy} [50.0, 70.0]", "+1.0 [-1.0, +3.0]", "-"],
+                ["lens", "2x", "1", "+9", "51.0", "-", "3.4"],
+                ["lens\N{DAGGER}", "4x", "1", "+9", "52.0 [40.0, 60.0]", "-", "3.4"],
+            ],
+        )
+        for name, accuracy in (("a", "60.0"), ("b", "61.0"))
+    ]
+    assert script().side_by_side(tables) == (
+        ["method", "scale", "a, m", "b, m"],
+        [
+            ["plain", "1x", "60.0 (+1.0 [-1.0, +3.0])", "61.0 (+1.0 [-1.0, +3.0])"],
+            ["lens", "4x", "52.0 (-), VAE 3.4 %", "52.0 (-), VAE 3.4 %"],
+        ],
+    )
 
 
 def test_the_page_shows_300_pairs_at_the_largest_scale_and_the_file_all(tmp_path, monkeypatch):

@@ -64,11 +64,11 @@ def arguments(tmp_path, bert_folder):
         "encoder": str(bert_folder),
     }
     given = {"hh.yaml": ["--config", f"paths={json.dumps(paths)}"]}
-    for name in ("own_answers", "helpful"):
+    for name in ("helpful", "harmless"):
         (tmp_path / f"{name}.jsonl").write_text("{}\n")
     models = dict.fromkeys(("smollm2", "gemma", "gold"), str(bert_folder))
     real = ["--config", f"paths={json.dumps({'data': str(tmp_path), **models})}"]
-    given |= {"real.yaml": real, "real_pool.yaml": real}
+    given |= dict.fromkeys(("real.yaml", "real_pool.yaml", "real_text.yaml"), real)
 
     def for_config(config):
         return given.get(config.name, []) if config else []
