@@ -29,7 +29,6 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 BEGIN, END = "<!-- from make real -->\n", "<!-- to here -->\n"
 ROWS = [("original", 1), ("repeat", 4), ("lens", 4), ("lens_converged", 4), ("evidence_probe", 1)]
-TABLES = ("table_1", "table_4")
 SHOWN = 300  # labelled pairs
 
 
@@ -58,13 +57,16 @@ def cost_line(runs):
 
 
 def text_lines(runs):
-    """How many texts each model read, and how many of them were cut."""
+    """How many texts the models of each run read, and how many of them were cut."""
     for run in runs:
+        counts = defaultdict(lambda: [0] * len(COUNTED))
         for file in sorted((RESULTS / run).glob("embed_*/*/*/metrics.json")):
-            stage, dataset, model = file.relative_to(RESULTS / run).parts[:3]
-            metrics = read_json(file)["metrics"]
-            texts, tokens, cut = (f"{metrics[key]:,}" for key in COUNTED)
-            yield f"- `{stage}`, {dataset}, {model}: {texts} texts, {tokens} tokens, {cut} cut."
+            metrics, stage = read_json(file)["metrics"], file.relative_to(RESULTS / run).parts[0]
+            counts[stage] = [
+                a + metrics[key] for a, key in zip(counts[stage], COUNTED, strict=True)
+            ]
+        for stage, (texts, tokens, cut) in counts.items():
+            yield f"- {run}, `{stage}`: {texts:,} texts, {tokens:,} tokens, {cut:,} cut."
 
 
 COUNTED = ("texts", "tokens", "texts_shortened")
@@ -94,8 +96,12 @@ def page(runs):
     ]
     for run in runs:
         parts.append(f"### {run}.yaml")
-        shown = of_a_few_hundred(blocks(run, ["table_1"]))
-        parts += [f"**{title}**" for title, _ in shown]
+        shown = of_a_few_hundred(blocks(run))
+        # What two tables say in the same words is said once.
+        parts += [
+            f"**{title}**"
+            for title in dict.fromkeys(title.split(", ", 2)[-1] for title, _ in shown)
+        ]
         if run == runs[0]:
             parts.append(markdown_table(*columns(at_largest_scale(shown[0][1]))))
         else:
@@ -120,12 +126,10 @@ def picks_line(run):
     return "\n".join(["Gold reward of the picks above that of a random candidate:", "", *listed])
 
 
-def blocks(run, names=TABLES):
-    """(title, rows of cells, the header first) of each block of the run's tables."""
-    for name in names:
-        if (file := RESULTS / run / f"paper/{name}.md").is_file():
-            tables = parsed(file.read_text(encoding="utf-8"))
-            yield from (each for each in tables if each[1][0][0] == "method")  # not the paper's
+def blocks(run):
+    """(title, rows of cells, the header first) of each block of the run's Table 1."""
+    tables = parsed((RESULTS / run / "paper/table_1.md").read_text(encoding="utf-8"))
+    return [each for each in tables if each[1][0][0] == "method"]  # not the paper's
 
 
 def parsed(text):
@@ -160,12 +164,12 @@ def columns(table):
 
 
 def side_by_side(tables):
-    """The header and the rows: a method at the largest scale, and its pair accuracy with the
-    difference to repeat in each titled table."""
+    """The header and the rows: a method of ROWS, and its pair accuracy with the difference to
+    repeat in each titled table."""
     cells, names = defaultdict(list), []
     for title, table in tables:
         names.append(", ".join(title.split(", ")[:2]))
-        for row in columns(at_largest_scale(table))[1]:
+        for row in columns(rows_of_the_readme(at_largest_scale(table)))[1]:
             accuracy, share = row[2].split(" [")[0], f", VAE {row[-1]} %" * (row[-1] != "-")
             cells[row[0].strip("\N{DAGGER}"), row[1]].append(f"{accuracy} ({row[3]}){share}")
     return ["method", "scale", *names], [[*key, *row] for key, row in cells.items()]
@@ -186,7 +190,7 @@ def all_rows(run):
 
 def first_table(run):
     """The five rows of README.md, of Table 1's first model."""
-    _, table = of_a_few_hundred(blocks(run, ["table_1"]))[0]
+    _, table = of_a_few_hundred(blocks(run))[0]
     plain = [[cell.strip("\N{DAGGER}") for cell in row] for row in table]
     return markdown_table(*columns(rows_of_the_readme(plain)))
 

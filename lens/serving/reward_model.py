@@ -102,9 +102,9 @@ class RewardModel:
             self._cache, self._progress = None, False
 
     def score(self, prompts: Sequence, responses: Sequence, *, uncertainty: bool = False) -> Any:
-        """Rewards float32 [n]. A reward depends only on its own text, up to about 1e-5, in precision
-        fast up to its rounding. LensError if one is not finite. With `uncertainty`, (rewards,
-        standard errors [n]); see `score_embeddings`."""
+        """Rewards float32 [n]. A reward depends only on its own text, up to about 1e-5, or in
+        precision fast up to its rounding. LensError if one is not finite. With `uncertainty`,
+        (rewards, standard errors [n]); see `score_embeddings`."""
         return self.score_embeddings(self.embed(prompts, responses), uncertainty=uncertainty)
 
     def score_embeddings(self, embeddings: np.ndarray, *, uncertainty: bool = False) -> Any:
