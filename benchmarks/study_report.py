@@ -88,7 +88,7 @@ def differences(table: pd.DataFrame, variants: list[str], control: str) -> pd.Da
                 row |= {"seeds": len(wide), "control": control}
                 row |= {"control_percent": 100 * wide[control].mean(), "variant": variant}
                 row |= {"mean": mean, "half": half, "excludes_0": abs(mean) > half}
-                row |= {"vae_variance_explained": explained[*key, variant]}
+                row |= {"vae_variance_explained": explained.get((*key, variant), np.nan)}
                 rows.append(row | {"after_holm": p_value(wide[variant], wide[control])})
     compared = pd.DataFrame(rows)
     corrected = compared.groupby("variant")["after_holm"].transform(lambda p: holm(p.tolist()))

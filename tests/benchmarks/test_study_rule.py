@@ -30,7 +30,7 @@ def observations(changes=(), seeds=20):
         for seed in range(seeds)
     ]
     columns = ["set", "n_pairs", "scale", "variant", "seed", "accuracy", "seconds"]
-    table = pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns).assign(vae_variance_explained=np.nan)
     for name, size, variant, points in changes:
         here = (table["set"] == name) & (table["n_pairs"] == size) & (table["variant"] == variant)
         table.loc[here, "accuracy"] += points / 100

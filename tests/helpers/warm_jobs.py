@@ -4,14 +4,16 @@ What a command starts by `sys.executable` is the first `python` on its PATH: it 
 """
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
-import smart_open  # noqa: F401
 from snakemake.cli import get_argument_parser
 
 import lens.workflow.batches
 import lens.workflow.checks
 import lens.workflow.resolve  # noqa: F401
+
+import_module("smart_open")  # which Snakemake reads late
 
 sys.executable = f"{sys.argv[1]}/bin/first_python"
 get_argument_parser()  # imports the plugins
