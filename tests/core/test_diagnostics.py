@@ -59,10 +59,10 @@ def test_a_posterior_that_knows_the_side_alone_has_collapsed():
 
 
 def test_variance_explained_by_hand():
-    """Zeros are decoded: the error is |e|^2, against that of each side's mean."""
-    chosen = np.array([[1.0, 0, 0], [3.0, 0, 0]], np.float32)  # mean 2: error 10 against 2
+    """Zeros are decoded: the error is |e|^2, against the variance."""
+    chosen = np.array([[1.0, 0, 0], [3.0, 0, 0]], np.float32)  # mean 2, variance 2; error 10 / 2
     found = diagnose(constant_vae({}), chosen, 0 * chosen)
-    assert found["variance_explained"] == pytest.approx(1 - 10 / 2)
+    assert found["variance_explained"] == pytest.approx(1 - 5 / 2)
     assert "no_reconstruction" in names(diagnostics.vae_flags(found))
     alone = diagnose(constant_vae({}), chosen[:1], chosen[1:])
     assert alone["variance_explained"] is None  # one embedding a side has no variance

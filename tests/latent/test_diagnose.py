@@ -59,3 +59,19 @@ def test_units_are_active_over_all_embeddings_or_over_one_side_s():
 def test_the_variance_within_a_side_is_that_of_its_embeddings_not_of_a_sample():
     side = np.array([[0.007**0.5], [-(0.007**0.5)]], np.float32)  # 0.007, as a sample 0.014
     assert diagnose(identity_vae(1), side, side)["active_units_within_sides"] == 0
+
+
+@pytest.mark.parametrize("kept", [0, 6, 24])
+def test_variance_explained_of_few_pairs_is_right_on_average(kept):
+    """Of 30 features with means of their own and equal variances the first `kept` are decoded as
+    they are, the others as their means: the VAE explains kept / 30."""
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=30)
+    vae = identity_vae(30)
+    with torch.no_grad():
+        vae.decoder["both"][2].weight[kept:] = 0
+        vae.decoder["both"][2].bias[kept:] = torch.from_numpy(means[kept:])
+    for pairs in (5, 10):
+        draws = (rng.normal(size=(400, 2, pairs, 30)) + means).astype(np.float32)
+        shares = [diagnose(vae, *sides)["variance_explained"] for sides in draws]
+        assert np.mean(shares) == pytest.approx(kept / 30, abs=0.01)
