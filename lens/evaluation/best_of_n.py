@@ -47,16 +47,10 @@ def length_matched(gold: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     the longest or the shortest gets the gold of a random pick on average, for every n, and the gold
     of a random pick does not change.
     """
-    count = gold.shape[1]
-    order = np.argsort(lengths, axis=1, kind="stable")
-    ranks = np.zeros((*gold.shape, count))
-    for rank, row, by_length in zip(ranks, lengths, order, strict=True):
-        _, group = np.unique(row[by_length], return_inverse=True)
-        same = group[:, None] == group
-        rank[by_length] = same / same.sum(axis=1)
+    ranks = np.sort(lengths)[:, None] == lengths[:, :, None]  # [prompts, candidate, rank]
+    flat = np.concatenate(ranks / ranks.sum(axis=2, keepdims=True))
     centred = gold - gold.mean(axis=1, keepdims=True, dtype=np.float64)
-    flat = ranks.reshape(-1, count)
-    worth = np.linalg.lstsq(flat, centred.ravel(), rcond=None)[0]
+    worth = np.linalg.lstsq(flat, centred.ravel())[0]
     return gold - (flat @ worth).reshape(gold.shape)
 
 

@@ -93,3 +93,29 @@ def test_what_length_does_not_say_of_gold_is_left():
     better = best_of_n(gold, length_matched(gold, lengths))[:, -1]
     np.testing.assert_allclose(better, [9.5, 2.5])  # of the candidates that are best by gold
     np.testing.assert_allclose(length_matched(gold, lengths * 7 + 1), expected)  # other units
+
+
+def mean_ranks(lengths):
+    """[candidate, rank]: the share of the orders by length, ties in any order, in which each
+    candidate has each rank."""
+    count = len(lengths)
+    orders = [o for o in map(list, permutations(range(count))) if (np.diff(lengths[o]) >= 0).all()]
+    return np.mean([np.eye(count)[np.argsort(order)] for order in orders], axis=0)
+
+
+def test_candidates_of_equal_length_share_the_mean_of_their_ranks():
+    lengths = np.array([[3, 1, 2, 4], [7, 7, 2, 9], [5, 6, 6, 6], [1, 1, 1, 1], [8, 8, 2, 2]])
+    gold = np.random.default_rng(0).normal([[0], [3], [-4], [9], [2]], size=lengths.shape)
+    ranks = np.concatenate([mean_ranks(row) for row in lengths])
+    centred = (gold - gold.mean(axis=1)[:, None]).ravel()
+    explained = ranks @ (np.linalg.pinv(ranks) @ centred)
+    matched = length_matched(gold, lengths)
+    np.testing.assert_allclose(matched, gold - explained.reshape(gold.shape), atol=1e-12)
+
+
+def test_length_is_taken_out_in_double_precision():
+    lengths = np.random.default_rng(0).integers(1, 9, size=(6, 5))
+    gold = np.float32(np.random.default_rng(1).normal(1000, size=lengths.shape))
+    np.testing.assert_allclose(
+        length_matched(gold, lengths), length_matched(np.float64(gold), lengths), rtol=1e-14
+    )
