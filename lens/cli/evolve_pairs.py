@@ -1,6 +1,6 @@
 """Label pairs by self-evolution: train, add the pairs that the model ranks confidently, repeat."""
 
-from lens.cli.shared.arguments import add_settings, options
+from lens.cli.shared.arguments import add_batch_argument, add_settings, options
 from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 from lens.cli.shared.text import add_finetuning_arguments, finetuning, score_with, train_classifier
@@ -17,7 +17,7 @@ def add_arguments(parser):
     parser.add_argument("--annotated", help="the annotator's scores, to measure agreement with")
     add_settings(parser, SelfEvolvedSettings)
     add_model_arguments(parser)
-    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+    add_batch_argument(parser)
     add_finetuning_arguments(parser)
     add_stage_outputs(parser, "synthetic pairs of every seed (.parquet)")
 

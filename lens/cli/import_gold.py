@@ -1,12 +1,15 @@
 """Import the gold scores that a pool of candidates contains."""
 
+from lens.cli.shared.arguments import add_settings
 from lens.cli.shared.outputs import add_stage_outputs, write_metrics
 from lens.cli.shared.pool import add_pool_arguments, read_pool
 
 
 def add_arguments(parser):
+    from lens.data.settings import PoolSettings
+
     add_pool_arguments(parser)
-    parser.add_argument("--gold-field", default="gold", help="an answer's gold score")
+    add_settings(parser, PoolSettings, only=("gold_field",))
     add_stage_outputs(parser, "prompt_id, candidate, gold (.parquet)")
 
 

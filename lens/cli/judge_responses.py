@@ -1,13 +1,15 @@
 """Let the base model judge pairs of its own responses, in both orders (self-rewarding)."""
 
+from lens.cli.shared.arguments import add_settings
 from lens.cli.shared.judge import add_judge_arguments, judge_locally
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 
 
 def add_arguments(parser):
+    from lens.textspace.settings import SelfRewardingSettings
+
     parser.add_argument("--responses", required=True, help="from sample-responses")
-    parser.add_argument("--pairs", type=int, default=8, help="of a prompt's responses, to judge")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of pairs")
+    add_settings(parser, SelfRewardingSettings, only=("pairs", "seed"))
     add_judge_arguments(parser)
     add_stage_outputs(parser, "pairs with their verdicts (.parquet)")
 

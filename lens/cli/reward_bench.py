@@ -4,11 +4,13 @@ The benchmark is read from files or from the Hub. Scores by subset, by section a
 the official code; a tie counts as wrong, except in RewardBench 2, which shares it.
 """
 
-from lens.cli.shared.arguments import names, settings
+from lens.cli.shared.arguments import add_settings, settings
 from lens.cli.shared.your_data import add_reward_model_arguments
 
 
 def add_arguments(parser):
+    from lens.data.settings import PairsSettings
+
     add_reward_model_arguments(parser)
     parser.add_argument("--data", nargs="+", help="files with its rows, instead of the Hub")
     which = parser.add_mutually_exclusive_group()
@@ -21,7 +23,7 @@ def add_arguments(parser):
         help="another benchmark; recognised if files are given",
     )
     parser.add_argument("--split", help="of the Hub's data set (JudgeBench: gpt or claude)")
-    parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
+    add_settings(parser, PairsSettings, only=("columns",))
     parser.add_argument("--revision", default="main", help="Hub revision of the data set")
     parser.add_argument(
         "--training-data", help="the pairs that the model was fitted to: counts prompts they share"

@@ -1,5 +1,6 @@
 """Score sampled responses by their length-normalised likelihood under the base model (IPO)."""
 
+from lens.cli.shared.arguments import add_batch_argument
 from lens.cli.shared.model import add_model_arguments, loader
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 from lens.cli.shared.shards import add_flush_argument, in_blocks
@@ -8,7 +9,7 @@ from lens.cli.shared.shards import add_flush_argument, in_blocks
 def add_arguments(parser):
     parser.add_argument("--responses", required=True, help="from sample-responses")
     add_model_arguments(parser)
-    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+    add_batch_argument(parser)
     add_flush_argument(parser, unit="rows", flush=4096)
     add_stage_outputs(parser, "responses with their score (.parquet)")
 

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0, description="Adam's learning rate, at its peak.")]
-BatchTokens = Annotated[int, Field(ge=1, description="Tokens in one batch; changes speed only.")]
 
 
 def matching(pattern: str, message: str) -> AfterValidator:
@@ -68,6 +67,12 @@ class Threaded(Settings):
     threads: int = Field(
         1, ge=1, description="CPU threads of torch; more may change the last bits."
     )
+
+
+class Batches(Settings):
+    """How many texts a model reads at a time."""
+
+    batch_tokens: int = Field(8192, ge=1, description="Tokens in one batch; changes speed only.")
 
 
 def section_of(kind: Any) -> Any:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from lens.core.settings import (
     Address,
-    BatchTokens,
+    Batches,
     Count,
     Rate,
     Seed,
@@ -55,7 +55,7 @@ class LoadSettings(Threaded):
         return others | {"precision": PRECISIONS[given["dtype"]]}
 
 
-class EmbeddingSettings(Settings):
+class EmbeddingSettings(Batches):
     """How a text becomes one vector."""
 
     pooling: Literal["auto", "last", "mean", "first"] = Field(
@@ -81,7 +81,6 @@ class EmbeddingSettings(Settings):
     layer: int = Field(
         -1, ge=-1, description="-1 final hidden state, 0 input embeddings, i output of block i."
     )
-    batch_tokens: BatchTokens = 8192
 
 
 class GenerationSettings(Settings):

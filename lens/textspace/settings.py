@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from lens.core.settings import Address, BatchTokens, Count, Seed, Settings, Variable
+from lens.core.settings import Address, Batches, Count, Seed, Settings, Variable
 
 
-class JudgingSettings(Settings):
+class JudgingSettings(Batches):
     """How a judge compares two answers."""
 
     verdict: Literal["text", "probability"] = Field(
@@ -31,7 +31,6 @@ class JudgingSettings(Settings):
     )
     max_new_tokens: Count = Field(512, description="Longest judgement in tokens.")
     batch_size: Count = Field(64, description="Judgements per batch; changes speed only.")
-    batch_tokens: BatchTokens = 8192
 
 
 class SelfRewardingSettings(JudgingSettings):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lens.core.settings import BatchTokens, Count, Seed, Settings, Unique, matching
+from lens.core.settings import Batches, Count, Seed, Settings, Unique, matching
 from lens.data.settings import PairsSettings, PoolSettings
 from lens.language.settings import EmbeddingSettings, GenerationSettings, LoadSettings
 from lens.latent.settings import VaeSettings
@@ -174,12 +174,11 @@ class Model(Settings):
     )
 
 
-class Gold(Settings):
+class Gold(Batches):
     """The gold reward model that judges candidates; it never trains anything."""
 
     gpu: Gpus
     mem_mb: Memory = USUAL_MEMORY
-    batch_tokens: BatchTokens
     load: LoadSettings = Field(
         description="A sequence classifier with one label, or a folder that `lens fit` saved, of "
         "which `model` and `device` are read alone: texts are put to it as in its training."

@@ -8,12 +8,12 @@ from lens.cli.shared.arguments import add_settings
 from lens.data.settings import PairsSettings
 from lens.language.settings import LoadSettings
 from lens.latent.settings import VaeSettings
-from lens.textspace.settings import JudgingSettings
+from lens.textspace.settings import EndpointSettings, JudgingSettings
 
 
-def parsed(section, *words, without=()):
+def parsed(section, *words, **which):
     parser = argparse.ArgumentParser(exit_on_error=False)
-    add_settings(parser, section, without=without)
+    add_settings(parser, section, **which)
     return vars(parser.parse_args(list(words)))
 
 
@@ -42,3 +42,27 @@ def test_values_have_the_section_s_kinds():
 def test_other_values_are_refused(section, words):
     with pytest.raises(argparse.ArgumentError):
         parsed(section, *words)
+
+
+def test_bounds_are_the_section_s():
+    for words, reason in (
+        (["--hidden", "0"], "--hidden: should be greater than or equal to 1"),
+        (["--beta", "-1"], "--beta: should be greater than or equal to 0"),
+    ):
+        with pytest.raises(argparse.ArgumentError, match=reason):
+            parsed(VaeSettings, *words)
+    with pytest.raises(argparse.ArgumentError, match="--max-length: should be greater"):
+        parsed(LoadSettings, "--model", "m", "--max-length", "0")
+    assert parsed(LoadSettings, "--model", "m", "--max-length", "1")["max_length"] == 1
+
+
+def test_a_key_in_place_of_its_variable_s_name_is_not_shown():
+    with pytest.raises(argparse.ArgumentError, match="should be the name, in capitals") as refused:
+        parsed(
+            EndpointSettings, "--base-url", "http://x/v1", "--model", "m", "--key-variable", "sk-1"
+        )
+    assert "sk-1" not in str(refused.value)
+
+
+def test_a_part_of_a_section():
+    assert parsed(LoadSettings, only=("device",)) == {"device": "auto"}

@@ -5,15 +5,15 @@ import json
 from typing import Any
 
 
-def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> None:
-    """Adds one flag per key of a section of the config, except `without`: name, type, default,
-    choices and help come from the section."""
+def add_settings(parser: argparse.ArgumentParser, section, *, only=(), without=()) -> None:
+    """Adds one flag per key of a section of the config (of those in `only`, except `without`):
+    name, type, bounds, default, choices and help come from the section."""
     from typing import Literal, get_args, get_origin
 
     from lens.core.settings import section_of
 
     for name, field in section.model_fields.items():
-        if name in without:
+        if name in without or (only and name not in only):
             continue
         kind = section_of(field.annotation)
         keywords: dict[str, Any] = {}
@@ -30,11 +30,30 @@ def add_settings(parser: argparse.ArgumentParser, section, *, without=()) -> Non
             keywords["nargs"] = next(filter(None, lengths), "+")
             keywords["type"] = get_args(kind)[0]
         elif get_origin(kind) is dict:
-            keywords["type"] = names
+            keywords |= {"type": names, "metavar": "JSON"}
         else:
-            keywords["type"] = kind
+            keywords["type"] = _within_bounds(kind, field)
         text = (field.description or "").replace("%", "%%")
         parser.add_argument(f"--{name.replace('_', '-')}", help=text, **keywords)
+
+
+def _within_bounds(kind, field):
+    """A type for argparse: `kind`, with what the field of a section asks of its values. Refusals do
+    not show the value, which may be a key that was mistaken for its variable's name."""
+
+    def parse(text: str):
+        from pydantic import TypeAdapter, ValidationError
+
+        value = kind(text)
+        try:
+            TypeAdapter(field.rebuild_annotation()).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise argparse.ArgumentTypeError(reason.removeprefix("Input ")) from None
+        return value
+
+    parse.__name__ = kind.__name__  # in argparse's own refusals
+    return parse
 
 
 def names(text: str) -> dict[str, str]:
@@ -54,6 +73,12 @@ def add_thread_argument(parser: argparse.ArgumentParser) -> None:
     from lens.core.settings import Threaded
 
     add_settings(parser, Threaded)
+
+
+def add_batch_argument(parser: argparse.ArgumentParser) -> None:
+    from lens.core.settings import Batches
+
+    add_settings(parser, Batches)
 
 
 def add_paper_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
 """The gold reward model of a command: a sequence classifier, or what `lens fit` saved."""
 
-from lens.cli.shared.arguments import options
+from lens.cli.shared.arguments import add_batch_argument, options
 from lens.cli.shared.model import add_model_arguments, loader
 from lens.cli.shared.text import score_with
 
@@ -9,7 +9,7 @@ def add_scoring_arguments(parser) -> None:
     """Arguments for the gold reward model and the table that it scores."""
     parser.add_argument("--candidates", required=True, help="candidate table")
     add_model_arguments(parser)
-    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
+    add_batch_argument(parser)
 
 
 def scorer(args):

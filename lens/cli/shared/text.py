@@ -1,19 +1,16 @@
 """Arguments and functions of the subcommands that score texts or train on them."""
 
-from lens.cli.shared.arguments import add_settings, add_thread_argument, options
+from lens.cli.shared.arguments import add_batch_argument, add_settings, options
 from lens.cli.shared.model import add_dtype_argument, chosen_dtype, model_options
 
 
 def add_text_reward_arguments(parser) -> None:
     """Arguments for a reward model trained on text, and how its input is made."""
-    parser.add_argument("--precision", default="high", choices=["high", "fast"])
+    from lens.language.settings import LoadSettings
+
+    add_settings(parser, LoadSettings, without=("model", "revision", "trust_remote_code"))
     add_dtype_argument(parser)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
-    parser.add_argument("--text-style", default="chat", choices=["chat", "plain"])
-    parser.add_argument("--max-length", type=int, help="tokens, below the model's own limit")
-    parser.add_argument("--too-long", default="error", choices=["error", "cut_left", "cut_right"])
-    parser.add_argument("--batch-tokens", type=int, default=8192, help="tokens in one batch")
-    add_thread_argument(parser)
+    add_batch_argument(parser)
 
 
 def answer_tokens(args, tokenizer, model):

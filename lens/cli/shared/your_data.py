@@ -5,13 +5,15 @@ import math
 import os
 from functools import partial
 
-from lens.cli.shared.arguments import names, options
+from lens.cli.shared.arguments import add_batch_argument, add_settings, options
 from lens.cli.shared.model import add_dtype_argument
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, compares: bool = False) -> None:
     """Arguments on where preference pairs come from and how they are read; a command that
     `compares` recipes uses both kinds of labels by default."""
+    from lens.data.settings import PairsSettings
+
     parser.add_argument(
         "--labels",
         default=None if compares else "hard",
@@ -22,19 +24,13 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, compares: bool = Fals
     )
     parser.add_argument("--split", default="train", help="of a Hub dataset")
     parser.add_argument("--data-revision", help="of a Hub dataset")
-    parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
     parser.add_argument(
         "--pairs",
         default="all",
         choices=["all", "best_worst", "adjacent"],
         help="which pairs ratings and rankings make",
     )
-    parser.add_argument(
-        "--group-by",
-        default="prompt",
-        choices=["prompt", "first_turn"],
-        help="what may not be on both sides of a split",
-    )
+    add_settings(parser, PairsSettings, only=("columns", "group_by"))
 
 
 def add_control_argument(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +45,9 @@ def add_control_argument(parser: argparse.ArgumentParser) -> None:
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments on how rows to be scored are read."""
-    parser.add_argument("--columns", type=names, default={}, help='JSON {"ours": "theirs"}')
+    from lens.data.settings import PairsSettings
+
+    add_settings(parser, PairsSettings, only=("columns",))
     parser.add_argument(
         "--explain", action="store_true", help="say how rows are read, on standard error"
     )
@@ -178,25 +176,22 @@ def check_embeddings(args) -> None:
 
 def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments for an OpenAI-compatible endpoint that embeds."""
+    from lens.language.settings import EmbeddingSettings
+
     parser.add_argument(
         "--base-url", help="of an OpenAI-compatible endpoint, such as http://localhost:8000/v1"
     )
-    parser.add_argument(
-        "--key-variable",
-        default="OPENAI_API_KEY",
-        help="environment variable that holds the endpoint's key",
-    )
+    add_settings(parser, EmbeddingSettings, only=("key_variable",))
 
 
 def add_device_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments on where a model runs; they change results by rounding at most."""
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
-    parser.add_argument("--batch-tokens", type=positive, default=8192, help="tokens in one batch")
+    from lens.language.settings import LoadSettings
+
+    add_settings(parser, LoadSettings, only=("device", "trust_remote_code"))
+    add_batch_argument(parser)
     parser.add_argument(
         "--threads", type=positive, help="of the CPU (default: OMP_NUM_THREADS or all)"
-    )
-    parser.add_argument(
-        "--trust-remote-code", action="store_true", help="run code that comes with the model"
     )
 
 

@@ -1,6 +1,5 @@
 """Threads of messages with ranks, as in OpenAssistant: trees, or one message per row."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,7 +8,6 @@ from lens.data.texts.cells import Row, parse_cell
 from lens.data.texts.turns import ROLES
 
 REPLIES = ("replies", "children")
-TREE = re.compile(r"\s*\{.*\b(replies|children)\b", re.DOTALL)
 FLAT = {"message_id", "parent_id", "text", "role"}
 
 
