@@ -1,4 +1,5 @@
-"""What `--precision fast` changes: how far embeddings move, and whether pair accuracy does.
+"""What `--precision fast` changes: how far embeddings move, by it and by the texts read beside
+them, and whether pair accuracy does.
 
     python benchmarks/precision_check.py --model FOLDER --data ../shared/data --pairs 300
 
@@ -19,6 +20,7 @@ from lens.language.encoder import Encoder
 from lens.reward.recipes import Recipe
 
 RECIPE = Recipe("linear_probe")
+ALONE = 40  # texts that are read alone, too
 
 
 def main() -> None:
@@ -31,21 +33,30 @@ def main() -> None:
     args = parser.parse_args()
     for name, rows in sets(Path(args.data)).items():
         pairs = read_pairs(rows, max_pairs=args.pairs)
-        high, fast = (
-            embed_pairs(pairs, Encoder(args.model, dtype=dtype, max_length=args.max_length))
+        encoders = [
+            Encoder(args.model, dtype=dtype, max_length=args.max_length)
             for dtype in ("float32", "bfloat16")
-        )
-        one, other = (np.concatenate([data.chosen, data.rejected]) for data in (high, fast))
-        drift = np.sqrt(np.square(other - one).mean() / one.var(axis=0).mean())
+        ]
+        high, fast = (embed_pairs(pairs, encoder) for encoder in encoders)
+        drift = moved(high.chosen, fast.chosen, high.chosen.std(axis=0))
+        texts = [list(pairs.table[column])[:ALONE] for column in ("prompt", "chosen")]
+        alone = np.concatenate([encoders[1].embed([p], [a]) for p, a in zip(*texts, strict=True)])
+        beside = moved(fast.chosen[:ALONE], alone, high.chosen.std(axis=0))
         accuracy = [held_out(data, args.rounds) for data in (high, fast)]
         right = [correct(margins) for margins in accuracy]
         gain = interval_by_prompt(right[1] - right[0], high.groups[high.decided], least=-1)
         print(
-            f"{name}, {len(pairs.table)} pairs: states move by {drift:.3f} SD; accuracy "
+            f"{name}, {len(pairs.table)} pairs: states move by {drift:.3f} SD, read "
+            f"alone by {beside:.3f}; accuracy "
             f"{100 * right[0].mean():.1f} % (high), {100 * right[1].mean():.1f} % (fast), "
             f"difference [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}] points",
             flush=True,
         )
+
+
+def moved(one: np.ndarray, other: np.ndarray, spread: np.ndarray) -> float:
+    """Root mean square of the differences of embeddings [n, d], in standard deviations [d]."""
+    return float(np.sqrt(np.square((other - one) / spread).mean()))
 
 
 def held_out(data: EmbeddedPairs, rounds: int) -> np.ndarray:
