@@ -30,6 +30,7 @@ RESULTS = ROOT / "results"
 BEGIN, END = "<!-- from make real -->\n", "<!-- to here -->\n"
 ROWS = [("original", 1), ("repeat", 4), ("lens", 4), ("lens_converged", 4), ("evidence_probe", 1)]
 SHOWN = 300  # labelled pairs
+NAMES = {"gemma": "Gemma 3 270M"}  # of folders that real_folder.py makes
 
 
 def settings_stamp(runs, root=ROOT):
@@ -76,8 +77,10 @@ def gold_line():
     card = read_json(RESULTS / "real_inputs/gold/config.json")
     held = card["held_out"]["accuracy"]
     mean, low, high = (100 * held[name] for name in ("mean", "low", "high"))
+    folder = Path(card["encoder"]["model"]).name
+    head = "a linear head" if card["linear"] else "an MLP"
     return (
-        f"Gold model of `real.yaml`: Gemma 3 270M with a linear head, trained on "
+        f"Gold model of `real.yaml`: {NAMES.get(folder, folder)} with {head}, trained on "
         f"{card['data']['pairs']:,} human pairs of other prompts. Held-out accuracy by prompt: "
         f"{mean:.1f} % [{low:.1f}, {high:.1f}]."
     )
