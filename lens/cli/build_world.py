@@ -14,15 +14,9 @@ def add_arguments(parser):
 def run(args):
     from pathlib import Path
 
-    from lens.core.errors import LensError
     from lens.files import artifacts
     from lens.world import texts
 
-    if min(args.pairs, args.corpus, args.gold_corpus) < 1 or args.temperature <= 0:
-        raise LensError(
-            f"pairs {args.pairs}, corpus {args.corpus}, gold corpus {args.gold_corpus} and "
-            f"temperature {args.temperature} must all be above 0. Raise the one that is not."
-        )
     out = Path(args.out)
     truth = {
         "settings": {name: value for name, value in settings(args).items() if name != "out"},
