@@ -4,7 +4,9 @@
         --seeds 20 --first-seed 1000 --variants repeat "repeat, centred" "repeat, centred, fast" \\
         "mean difference" "linear probe" "evidence probe" "evidence network" "LENS+" --out-dir rule
     python benchmarks/study_rule.py rule/study.csv --out-dir rule
-    python benchmarks/study_rule.py --again docs/study_rule.csv --out-dir docs
+    python benchmarks/study_rule.py more/study.csv --again docs/study_rule.csv --out-dir docs
+
+--again takes up the cells of an earlier study_rule.csv; alone, it only judges and draws them.
 
 A cell is a set at one N; its *rival* is the best, by its mean over the cell's seeds and so in
 hindsight, of the mean difference, the linear probe, and the centred MLPs on repeated pairs (at the
@@ -23,7 +25,8 @@ import argparse
 from pathlib import Path
 
 import pandas as pd
-from study_report import CONTROL, SETTING, cell, differences, paired
+from scipy.stats import t
+from study_report import CONTROL, SETTING, cell, differences, holm, paired
 
 from lens.core.errors import LensError
 from lens.files import artifacts
@@ -58,7 +61,20 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
             differences(both, [*DEFAULTS], RIVAL),
         ]
     )
-    return compared.merge(named.rename(columns={"best": RIVAL}), on=SETTING)
+    compared = compared.drop(columns="vae_variance_explained")  # no default has a VAE
+    return compared.merge(named.rename(columns={"best": RIVAL}), on=SETTING).round(3)
+
+
+def joined(earlier: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
+    """The cells of both, corrected together: p-values follow from each mean, half and seeds."""
+    order = {"by": ["set", "n_pairs"], "kind": "stable", "ignore_index": True}
+    both = pd.concat([earlier, compared]).sort_values(**order)
+    degrees = both["seeds"] - 1
+    standard_errors = both["half"] / t.ppf(0.975, degrees)
+    both["p"] = 2 * t.sf(both["mean"].abs() / standard_errors, degrees)
+    both["p"] = both["p"].where(both["half"] > 0, 1.0)
+    falls = both.groupby(["control", "variant"])["p"].transform(lambda p: holm(p.tolist()))
+    return both.assign(after_holm=falls.astype(bool)).drop(columns="p")
 
 
 def averages(compared: pd.DataFrame) -> pd.DataFrame:
@@ -158,16 +174,16 @@ def draw(compared: pd.DataFrame):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("tables", nargs="*", help="study.csv files")
-    parser.add_argument("--again", metavar="FILE", help="only judge and draw a study_rule.csv")
+    parser.add_argument("--again", metavar="FILE", help="the cells of this study_rule.csv, too")
     parser.add_argument("--out-dir", default="results/study")
     args = parser.parse_args()
-    if args.again:
-        compared = pd.read_csv(args.again)
-    elif args.tables:
-        compared = cells(pd.concat(map(pd.read_csv, args.tables), ignore_index=True)).round(3)
+    if not args.tables and not args.again:
+        raise LensError("give study.csv files, --again study_rule.csv, or both.")
+    compared = pd.read_csv(args.again) if args.again else pd.DataFrame()
+    if args.tables:
+        found = cells(pd.concat(map(pd.read_csv, args.tables), ignore_index=True))
+        compared = joined(compared, found) if args.again else found
         artifacts.write_table(Path(args.out_dir) / "study_rule.csv", compared)
-    else:
-        raise LensError("give study.csv files, or --again study_rule.csv.")
     print(rows_of_cells(compared), *verdicts(compared), sep="\n")
     figures.save(draw(compared), args.out_dir, "study_rule")
 

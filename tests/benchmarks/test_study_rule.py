@@ -109,6 +109,19 @@ def test_the_table_has_a_row_for_each_cell():
     assert rows[0][3] == "linear probe"
 
 
+def test_cells_of_an_earlier_run_are_corrected_with_the_new_ones():
+    """Which stands with few cells falls with more, and the parts say what the whole says."""
+    changes = [(name, size, "LENS+", -0.5) for name in ("one", "other") for size in (50, 100)]
+    table = observations([*changes, ("one", 50, "LENS+", -0.008)])
+    parts = [study_rule.cells(table[table["set"] == name]) for name in ("other", "one")]
+    whole = study_rule.joined(*parts)
+    alike = study_rule.cells(table)
+    pd.testing.assert_frame_equal(whole, study_rule.joined(alike.head(0), alike), check_dtype=False)
+    assert study_rule.verdicts(whole) == study_rule.verdicts(alike)
+    alone = pd.concat(parts)["after_holm"].sum()
+    assert 0 < whole["after_holm"].sum() < alone
+
+
 def test_the_figure_has_a_panel_for_each_size_and_comparison():
     fig = study_rule.draw(study_rule.cells(observations()))
     assert [axis.get_title() for axis in fig.axes] == [
