@@ -21,7 +21,8 @@ from lens.language.encoder import Encoder
 from lens.language.generation import generate
 from lens.language.gold import score
 from lens.language.packed.reading import distinct_tokens
-from lens.language.precision import has_units, make_fast, undo
+from lens.language.precision import make_fast, undo
+from lens.language.settings import has_units
 
 SAME = 1e-4  # of the largest
 BUDGET = 8192

@@ -11,20 +11,19 @@ on several machines, must set `high` or `fast`.
 """
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from lens.language.settings import has_units
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
     from transformers import PreTrainedTokenizerBase as Tokenizer
 
-UNITS = re.compile(r"\b(amx_bf16|avx512_bf16|bf16)\b")  # of x86 and of Arm
 MOST_DRIFT = 0.05  # root mean square over states, each in its standard deviations over texts
 HEADS = ("score", "classifier")  # which read a state once and cost nothing
 SENTENCES = (
@@ -37,14 +36,6 @@ SENTENCES = (
     "1. Heat the oil. 2. Add onions and 3 cloves of garlic. 3. Stir for 10 minutes.",
     "That is a stupid question, and you should know the answer yourself.",
 )
-
-
-def has_units(cpuinfo: str | None = None) -> bool:
-    """Whether this CPU (or the one that the text of a /proc/cpuinfo is of) computes in bfloat16."""
-    file = Path("/proc/cpuinfo")
-    if cpuinfo is None:
-        cpuinfo = file.read_text() if file.is_file() else ""
-    return bool(UNITS.search(cpuinfo))
 
 
 class FastLinear(nn.Linear):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from lens.core.errors import LensError
-from lens.language.settings import DTYPES, LoadSettings
+from lens.language.settings import DTYPES, LoadSettings, has_units
 from lens.latent.settings import VaeSettings
 from lens.plan.architectures import Architecture, find
 from lens.plan.graph import Job
@@ -26,6 +26,7 @@ from lens.workflow.sections import Model
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 CONTEXT = 0.6e9  # bytes that CUDA takes of a GPU, or Python with torch of main memory
 START, CELL = 1.2, 0.2  # seconds of a command that does nothing, and of each of its cells
+MODEL = 6.0  # seconds of a model before its weights: libraries, tokenizer, how it reads texts
 STEP = 2e-3  # seconds of a step of a head or VAE beside its products
 TEMPLATE = 200  # tokens of a judge's prompt
 WORLD_WORDS = 74  # tokens that the offline world's texts and chats need
@@ -47,7 +48,10 @@ class Device(NamedTuple):
         return flops / (rate * width / (width + self.narrow))
 
 
-CPU = Device(26e9, 26e9, 64, 300e6, 1.5, 2)  # a core with AVX2, measured (docs/plan.md)
+# Of one core, measured (docs/plan.md): with AVX2, and with units for bfloat16.
+AVX2 = Device(26e9, 26e9, 64, 300e6, 1.5, 2)
+UNITS = Device(185e9, 60e9, 128, 300e6, 2.3, 2)
+CPU = UNITS if has_units() else AVX2
 GPU = Device(109e12, 6.8e12, 0, 1e9, 4.4, 3)  # 35 % of an A100's data sheet, not checked
 
 
@@ -138,7 +142,7 @@ class Work:
         passes = {"reading": 1, "training": 3, "generation": device.writing}[use]
         flops = passes * shape.flops(tokens, words=words) + shape.flops(more.get("prompts", 0))
         products = device.products(flops / gpus, "bfloat16" if bf16 else dtype, shape.hidden)
-        self.seconds += times * (weights / device.load_rate + products)
+        self.seconds += MODEL + times * (weights / device.load_rate + products)
         if use == "reading":
             self.saved += texts * shape.hidden * BYTES[dtype]
         elif use == "training" and not lora:

@@ -13,7 +13,7 @@ from lens.language.batching import distinct
 from lens.language.encoder import Encoder
 from lens.language.loading import pick_device, require_model
 from lens.language.packed.reading import distinct_tokens
-from lens.language.precision import has_units
+from lens.language.settings import has_units
 
 SAMPLE = 32
 NEIGHBOURS = 4

@@ -10,8 +10,8 @@ from torch import nn
 from lens.language import loading, precision
 from lens.language.encoder import Encoder
 from lens.language.packed import reading
-from lens.language.precision import FastLinear, exactly, has_units, make_fast, settle, undo
-from lens.language.settings import LoadSettings
+from lens.language.precision import FastLinear, exactly, make_fast, settle, undo
+from lens.language.settings import LoadSettings, has_units
 
 
 @pytest.mark.parametrize(

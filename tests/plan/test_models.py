@@ -9,7 +9,7 @@ from lens.core.errors import LensError
 from lens.language.settings import LoadSettings
 from lens.plan.architectures import FACTS, find, from_config
 from lens.plan.graph import Job
-from lens.plan.rules import CPU, WORLD_WORDS, Device, Work
+from lens.plan.rules import CPU, MODEL, WORLD_WORDS, Device, Work
 from tests.helpers import gguf_models
 from tests.helpers.configs import resolved
 from tests.helpers.workflow_tools import ROOT
@@ -107,10 +107,10 @@ def test_seconds_by_hand(use):
     passes, words = {"reading": 1, "training": 3, "generation": 4}[use], use == "generation"
     products = passes * SMALL.flops(200_000, words=words) / 40e12
     expected = SMALL.parameters(words=words) * 2 / 1e9 + products
-    assert work(use).seconds == pytest.approx(expected)
-    assert work(use, times=3).seconds == pytest.approx(3 * expected)
+    assert work(use).seconds == pytest.approx(MODEL + expected)
+    assert work(use, times=3).seconds == pytest.approx(MODEL + 3 * expected)
     more = work(use, prompts=100_000).seconds
-    assert more == pytest.approx(expected + SMALL.flops(100_000) / 40e12)
+    assert more == pytest.approx(MODEL + expected + SMALL.flops(100_000) / 40e12)
 
 
 def test_time_grows_with_what_is_done():

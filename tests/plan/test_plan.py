@@ -10,8 +10,8 @@ import pytest
 
 from lens.core.errors import LensError
 from lens.latent.settings import VaeSettings
-from lens.plan import graph, render, totals
-from lens.plan.rules import CPU, RULES, START, STEP, TEMPLATE, Work
+from lens.plan import graph, render, rules, totals
+from lens.plan.rules import AVX2, CPU, MODEL, RULES, START, STEP, TEMPLATE, UNITS, Work
 from lens.reward.settings import HeadSettings
 from lens.workflow.config import Config
 from lens.workflow.inputs import SHARDED
@@ -97,7 +97,7 @@ def test_shards_share_what_their_stage_does(small):
         seen.add(job.rule)
         four = resolved_config(config.given(), {"shards": {SHARDED[job.rule]: {"jobs": 4}}})
         whole, part = Work(config, job), Work(four, job)
-        start = START + whole.models[0]["weights"] / whole.device.load_rate
+        start = START + MODEL + whole.models[0]["weights"] / whole.device.load_rate
         assert 4 * (part.seconds - start) == pytest.approx(whole.seconds - start)
         assert 4 * part.saved == whole.saved
     assert seen == {"embed_pairs", "embed_candidates", "generate_candidates", "score_candidates"}
@@ -279,10 +279,13 @@ def test_a_job_of_several_cells_is_not_corrected_by_older_ones_of_one_cell(small
     assert totals.plan([several, measured], config)["total"]["seconds"] == pytest.approx(60)
 
 
-def test_predictions_hold_for_a_finished_run(tmp_path):
+@pytest.mark.parametrize("processor", [AVX2, UNITS])
+def test_predictions_hold_for_a_finished_run(tmp_path, monkeypatch, processor):
     """Within the factor that the plan states, in all and for each stage that takes long."""
+    monkeypatch.setattr(rules, "CPU", processor)
     # Seconds that Snakemake noted of `make demo`.
-    recorded = json.loads((ROOT / "tests/plan/measured_run.json").read_text())["seconds"]
+    of_machines = json.loads((ROOT / "tests/plan/measured_runs.json").read_text())
+    recorded = of_machines["avx2" if processor is AVX2 else "units"]["seconds"]
     plan = totals.plan(*resolved(tmp_path, ROOT / "workflow/configs/demo.yaml"))
     stages = plan["stages"]
     assert {rule: stage["jobs"] for rule, stage in stages.items()} == {
