@@ -14,7 +14,7 @@ MIX_2 = 0x94D049BB133111EB
 
 
 def row_normals(seeds: Tensor, dim: int) -> Tensor:
-    """Standard normals float32 [n, dim] for row seeds int64 [n] (Box-Muller)."""
+    """Standard normals float32 [..., dim] for row seeds int64 [...] (Box-Muller)."""
     bits = row_bits(seeds, dim)
     first = ((bits >> 40) & 0xFFFFFF).double().add(0.5).div(2**24)
     second = ((bits >> 16) & 0xFFFFFF).double().div(2**24)
@@ -35,9 +35,9 @@ def combine(seed: Tensor | int, *parts: Tensor | int) -> Tensor:
 
 
 def row_bits(seeds: Tensor, dim: int) -> Tensor:
-    """64 random bits int64 [n, dim] for row seeds int64 [n]."""
+    """64 random bits int64 [..., dim] for row seeds int64 [...]."""
     counters = torch.arange(1, dim + 1, device=seeds.device) * _signed(GOLDEN)
-    return _mix(_mix(seeds).unsqueeze(1) + counters)
+    return _mix(_mix(seeds).unsqueeze(-1) + counters)
 
 
 def _mix(value: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ class Along:
 def amounts(seed: Tensor | int, side: Tensor | int, rows: Tensor, variants: Tensor) -> Tensor:
     """How far `Along` moves each row and variant [...]; seeds and sides are broadcast."""
     names = combine(seed, side, rows, variants)
-    return row_normals(names.flatten(), 1).view(names.shape) * (variants > 0)
+    return row_normals(names, 1).squeeze(-1) * (variants > 0)
 
 
 @torch.inference_mode()

@@ -334,3 +334,12 @@ def test_which_synthetic_pairs_a_triplet_gets_is_drawn():
     counts = Counter(tuple(pair) for pairs in composition.tolist() for pair in pairs)
     assert set(counts) == {(1, 1), (1, 2), (2, 1), (2, 2)}
     assert min(counts.values()) > 150  # of 200 expected
+
+
+def test_along_moves_every_variant_but_the_original_on_its_line():
+    chosen, rejected, line = torch.randn(5, 3), torch.randn(5, 3), torch.randn(3)
+    rows, variants = torch.tensor([0, 4, 2]), torch.tensor([0, 1, 2])
+    moved = synthesis.Along(chosen, rejected, line, seed=6)("rejected", rows, variants)
+    by = row_normals(combine(6, 1, rows, variants), 1)
+    by[0] = 0
+    torch.testing.assert_close(moved, rejected[rows] + by * line)

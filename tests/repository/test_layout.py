@@ -17,8 +17,13 @@ def python_files(*folders):
 
 @cache
 def nodes(file):
-    """Of its syntax tree, the module first."""
-    return [*ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    """The module and its statements, at any depth; expressions are left out, to save time."""
+    found = [ast.parse(file.read_text(encoding="utf-8"))]
+    for node in found:  # which grows
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, block, [])
+            found += inner if isinstance(inner, list) else []
+    return found
 
 
 def relative(file):
@@ -46,9 +51,14 @@ def test_no_test_module_imports_another():
     found = []
     for file in python_files("tests"):
         for node in nodes(file):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests."):
-                modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-                found += [relative(file) for name in modules if ".test_" in name]
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                package = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+                modules = [package + alias.name for alias in node.names]
+                found += [
+                    relative(file)
+                    for name in modules
+                    if name.startswith("tests.") and ".test_" in name
+                ]
     assert found == []
 
 
@@ -81,8 +91,12 @@ def names_in(module):
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     names = {inner.stem for inner in path.glob("*")}
     for node in nodes(file):
-        if isinstance(node, ast.Name | ast.alias | ast.FunctionDef | ast.ClassDef):
-            names.add(getattr(node, "id", None) or getattr(node, "asname", None) or node.name)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            names |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     return names
 
 
