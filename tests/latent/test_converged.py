@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+from lens.latent import vae
 from lens.latent.converged import choose_sizes, train_converged
 from lens.latent.vae import diagnose, train_vaes
 from lens.reward.recipes import VAE_SETTINGS
@@ -62,3 +64,22 @@ def test_a_run_has_its_best_epochs_weights_whatever_runs_beside_it():
             break
     found = diagnose(both[0], *held[0])["reconstruction_error"]
     assert found == pytest.approx(errors[best], rel=1e-3)
+
+
+def test_a_run_stops_after_so_many_epochs_without_a_better_one(monkeypatch):
+    errors, looks, epochs = iter([5.0, 3.0, 4.0, 3.0, 9.0]), [], []
+
+    def diagnosed(model, *_):
+        looks.append(torch.cat([value.flatten() for value in model.parameters()]).detach())
+        return {"reconstruction_error": next(errors)}
+
+    monkeypatch.setattr(vae, "diagnose", diagnosed)
+    monkeypatch.setattr(vae, "Bar", lambda bar, **_: (epochs.append(e) or e for e in bar))
+    pair, settings = tuple(near_a_plane(20)), VAE_SETTINGS | {"epochs": 9}
+    (best,) = train_vaes([pair], seeds=[0], held_out=[pair], patience=2, **settings)
+    assert epochs == [0, 1, 2, 3]
+    assert next(errors) == 9.0
+    assert not torch.equal(looks[0], looks[1])
+    (second,) = train_vaes([pair], seeds=[0], **settings | {"epochs": 2})
+    for name, value in second.state_dict().items():
+        assert torch.equal(best.state_dict()[name], value)

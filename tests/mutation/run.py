@@ -67,6 +67,7 @@ TESTS = {
     "synthesis": ["latent/test_synthesis", "reward/test_factored_batches"],
     "vae": [
         "latent/test_vae",
+        "latent/test_converged",
         "latent/test_diagnose",
         "reward/test_factored_batches",
         "core/test_diagnostics",
