@@ -76,8 +76,8 @@ TESTS = {
         f"reward/test_{name}" for name in ("mlp", "methods", "factored_batches", "soft_labels")
     ],
     "data": [*FORMS, "cli/test_prepare_pairs"],
-    "turns": [*FORMS, "data/test_reading_traps", "data/test_reading_cures"],
-    "conversations": [*FORMS, "data/test_reading_traps", "data/test_reading_cures"],
+    "turns": [*FORMS, "data/reading/test_traps", "data/reading/test_cures"],
+    "conversations": [*FORMS, "data/reading/test_traps", "data/reading/test_cures"],
 }
 # What the tests import besides LENS: once, in the parent, rather than in each child.
 LIBRARIES = (

@@ -9,6 +9,7 @@ LARGE_PACKAGES = {"lens/cli", "lens/paper"}  # one module per subcommand, one pe
 MODULES = 14
 FILE_LINES = 350
 FUNCTION_LINES = 60
+APART = {"benchmarks", "end_to_end", "mutation", "repository", "security", "torture"}
 
 
 def python_files(*folders):
@@ -44,6 +45,14 @@ def test_packages_export_nothing_of_their_modules():
     for init in set((ROOT / "lens").rglob("__init__.py")) - public:
         code = [node for node in nodes(init)[0].body if not is_text(node)]
         assert code == [], f"{relative(init)} may hold a docstring alone"
+
+
+def test_tests_mirror_the_packages():
+    tests = {file.parent.relative_to(ROOT / "tests") for file in ROOT.glob("tests/**/test_*.py")}
+    mirrored = {str(folder) for folder in tests} - APART
+    assert [folder for folder in mirrored if not (ROOT / "lens" / folder).is_dir()] == []
+    packages = {init.parent.name for init in ROOT.glob("lens/*/__init__.py")}
+    assert packages - mirrored == set()
 
 
 def test_no_test_module_imports_another():
