@@ -78,7 +78,7 @@ def summary(compared: pd.DataFrame) -> str:
 
 def described(row: pd.Series) -> list[str]:
     """(difference from the repeat control, variance explained in percent)."""
-    return [f"{row['repeat']:+.1f} ± {row['repeat_half']:.1f}", f"{row['explained']:.0f} %"]
+    return [f"{row['repeat']:+.1f} ± {row['repeat_half']:.1f}", f"{round(row['explained'])} %"]
 
 
 def draw(compared: pd.DataFrame):
@@ -90,7 +90,7 @@ def draw(compared: pd.DataFrame):
     ]
     heights = [index + (base != LENS) for index, (base, _) in enumerate(lines)]
     cells = [*compared.groupby(CELL, sort=False)]
-    fig, axes = figures.figure(1, len(cells), height=0.19 * len(lines) + 0.9)
+    fig, axes = figures.figure(1, len(cells), height=0.19 * len(lines) + 1.1)
     for axis, ((name, n_pairs), part) in zip(axes.flat, cells, strict=True):
         known = part.set_index(["base", "variant"])
         for (base, variant), height in zip(lines, heights, strict=True):
@@ -101,7 +101,7 @@ def draw(compared: pd.DataFrame):
             axis.text(
                 1.02,
                 height,
-                f"{row['explained']:.0f}",
+                str(round(row["explained"])),
                 transform=axis.get_yaxis_transform(),
                 va="center",
                 fontsize="small",
@@ -110,7 +110,8 @@ def draw(compared: pd.DataFrame):
         for control, style in LINES.items():
             level = known.loc[("control", control), "repeat"]
             axis.axvline(level, color="grey", linestyle=style, linewidth=1, label=control)
-        axis.set_title(f"{name}\nN = {n_pairs:,}", fontsize="medium")
+        lines_of_name = name.replace(", ", "\n")
+        axis.set_title(f"{lines_of_name}\nN = {n_pairs:,}", fontsize="medium")
         axis.set_ylim(max(heights) + 0.7, -0.7)
         first = [next(iter(known)) for known in CHANGES.values()]
         labels = [f"{base}: {one}" if one in first else one for base, one in lines]

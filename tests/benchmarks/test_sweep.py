@@ -143,6 +143,11 @@ def test_the_summary_counts_what_is_clearly_above_and_below():
     assert cells[-4:] == ["12", "12 / 0", "12 / 0", "0 / 12"]
 
 
+def test_a_share_just_below_nothing_is_nothing():
+    row = pd.Series({"repeat": 0.1, "repeat_half": 0.2, "explained": -0.04})
+    assert sweep_report.described(row) == ["+0.1 ± 0.2", "0 %"]
+
+
 def test_the_map_has_a_line_for_each_change():
     fig = sweep_report.draw(sweep_report.differences(observations()))
     (axis,) = fig.axes
