@@ -77,7 +77,7 @@ $(REAL)/gold/config.json: $(REAL)/report.json $(if $(filter hub,$(WEIGHTS)),,$(G
 	$(BIN)/lens fit $(REAL)/gold.jsonl --model $(GEMMA) --precision fast --max-length 384 \
 	  --group-by first_turn --method evidence_probe --device cpu --out $(REAL)/gold
 
-# About 80 seconds on two cores, once mypy and ruff have their caches.
+# About 80 seconds of processor time, so under a minute on two idle cores, once caches are warm.
 check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not torture" -n 2
 

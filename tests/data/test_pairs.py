@@ -267,3 +267,20 @@ def test_missing_columns_stop_even_when_rows_may_be_dropped():
     rows = [("f, row 1", {"prompt": "p", "winner": "a", "rejected": "b"})]
     with pytest.raises(LensError, match=r"row 1: column chosen missing.*'winner'"):
         normalise_pairs(rows, invalid_rows="drop")
+
+
+def test_ids_that_are_no_use_are_left_out_by_the_command():
+    rows = [(f"f.jsonl, row {number}", plain(id=1)) for number in (1, 2)]
+    with pytest.raises(LensError) as refused:
+        normalise_pairs(rows)
+    assert str(refused.value).endswith("""lens check data f.jsonl --columns '{"id": ""}'""")
+
+
+def test_sides_and_labels_are_kept_where_they_are_valid():
+    given = [("first", 1.0), ("second", 0.0), ("third", 1.5), (None, -0.5), (1, "x"), ("", 1)]
+    rows = [(f"f, row {i}", plain(side=side, label=label)) for i, (side, label) in enumerate(given)]
+    table, _ = normalise_pairs(rows)
+    assert table["side"].dropna().to_dict() == {0: "first", 1: "second"}
+    assert table["label"].dropna().to_dict() == {0: 1.0, 1: 0.0}
+    without, _ = normalise_pairs(rows[2:])
+    assert not {"side", "label"} & {*without}
