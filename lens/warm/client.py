@@ -31,7 +31,9 @@ def hand_over(folder: str, arguments: Sequence[str]) -> None:
         with open(f"{folder}/ready.json", encoding="utf-8") as file:
             known = json.load(file)
         server = socket.socket(socket.AF_UNIX)
-        if known["python"] == sys.prefix and not differing(known["environment"], now):
+        if known["python"] == os.path.realpath(sys.prefix) and not differing(
+            known["environment"], now
+        ):
             server.connect(f"{folder}/socket")
             request = {"arguments": list(arguments), "folder": os.getcwd(), "environment": now}
             text = json.dumps(request).encode()

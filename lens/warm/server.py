@@ -80,7 +80,7 @@ def serve(folder: str, owner: int) -> None:
     door.bind(f"{folder}/socket")
     door.listen(64)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    about = {"python": sys.prefix, "environment": dict(os.environ)}
+    about = {"python": os.path.realpath(sys.prefix), "environment": dict(os.environ)}
     Path(folder, "new.json").write_text(json.dumps(about), encoding="utf-8")
     os.rename(f"{folder}/new.json", f"{folder}/ready.json")
     while owned not in select.select([door.fileno(), owned], [], [])[0]:

@@ -37,14 +37,14 @@ def until(holds):
         time.sleep(0.02)
 
 
-def run(module, *arguments, folder, **options):
+def run(module, *arguments, folder, python=sys.executable, **options):
     """`python -m MODULE ARGUMENTS` by the server, or by itself where it is not taken."""
     code = (
         "import sys; from lens.warm.client import hand_over; hand_over(sys.argv[1], sys.argv[2:]);"
         " print('not taken')"
     )
     return subprocess.Popen(
-        [sys.executable, "-c", code, folder, module, *arguments],
+        [python, "-c", code, folder, module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -109,10 +109,18 @@ def test_a_command_of_another_environment_is_not_taken(folder, tmp_path, changed
     assert own.communicate()[0] == "not taken\n"
 
 
+def test_an_environment_reached_by_a_link_is_the_same(folder, tmp_path):
+    (tmp_path / "linked").symlink_to(sys.prefix)
+    python = tmp_path / "linked/bin" / Path(sys.executable).name
+    name = module(tmp_path, "print('taken')")
+    own = run(name, folder=folder, cwd=tmp_path, python=python)
+    assert own.communicate()[0] == "taken\n"
+
+
 def test_nothing_is_taken_before_the_server_is_ready_or_after_it_is_gone(tmp_path):
     own = run("lens", folder=tmp_path)
     assert own.communicate()[0] == "not taken\n"
-    about = {"python": sys.prefix, "environment": dict(os.environ)}
+    about = {"python": os.path.realpath(sys.prefix), "environment": dict(os.environ)}
     (tmp_path / "ready.json").write_text(json.dumps(about))
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(tmp_path / "socket"))
