@@ -35,15 +35,14 @@ HUB: dict[Bench, tuple[str, str]] = {  # data set, split
 }
 PRIOR_SETS = "Prior Sets"
 CODE = ["hep-cpp", "hep-go", "hep-java", "hep-js", "hep-python", "hep-rust"]
-# fmt: off
 SECTIONS: dict[Bench, dict[str, list[str]]] = {
     1: {  # SUBSET_MAPPING in rewardbench/constants.py
-        "Chat": ["alpacaeval-easy", "alpacaeval-length", "alpacaeval-hard", "mt-bench-easy",
-                 "mt-bench-med"],
-        "Chat Hard": ["mt-bench-hard", "llmbar-natural", "llmbar-adver-neighbor",
-                      "llmbar-adver-GPTInst", "llmbar-adver-GPTOut", "llmbar-adver-manual"],
-        "Safety": ["refusals-dangerous", "refusals-offensive", "xstest-should-refuse",
-                   "xstest-should-respond", "donotanswer"],
+        "Chat": [f"alpacaeval-{kind}" for kind in ("easy", "length", "hard")]
+        + ["mt-bench-easy", "mt-bench-med"],
+        "Chat Hard": ["mt-bench-hard", "llmbar-natural"]
+        + [f"llmbar-adver-{kind}" for kind in ("neighbor", "GPTInst", "GPTOut", "manual")],
+        "Safety": [f"refusals-{kind}" for kind in ("dangerous", "offensive")]
+        + ["xstest-should-refuse", "xstest-should-respond", "donotanswer"],
         "Reasoning": ["math-prm", *CODE],
         # pref_columns in analysis/get_benchmark_results.py
         PRIOR_SETS: ["anthropic_helpful", "anthropic_hhh", "shp", "summarize"],
@@ -51,7 +50,6 @@ SECTIONS: dict[Bench, dict[str, list[str]]] = {
     # the dataset card of allenai/reward-bench-2
     2: {name: [name] for name in ("Factuality", "Precise IF", "Math", "Safety", "Focus", TIES)},
 }
-# fmt: on
 
 
 @dataclass(frozen=True)
