@@ -25,6 +25,7 @@ MOST_DIFFERENCE = 1e-3  # of states, relative to the largest, in the trial run
 MOST_DIFFERENCE_16_BIT = 0.05
 FULL = {"cpu": 512}  # tokens that keep a device busy
 FULL_ELSEWHERE = 8192
+NARROW = 512  # features, of half of which it takes twice as many tokens
 TRIAL_FAILS = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
 READ_AGAIN = 1 / 32  # of a batch: tokens whose second reading is worth an end of the batch
 _tried: WeakKeyDictionary = WeakKeyDictionary()  # model -> whether it can be packed
@@ -43,14 +44,20 @@ class Batch:
 
 
 def batches(
-    token_ids: Sequence[Sequence[int]], budget: int, device: str = "cpu", *, causal: bool = True
+    token_ids: Sequence[Sequence[int]],
+    budget: int,
+    device: str = "cpu",
+    *,
+    causal: bool = True,
+    width: int = NARROW,
 ) -> Iterator[Batch]:
     """The distinct texts in batches of at most `budget` tokens, each token of a batch once.
 
-    A batch that keeps the kind of device busy ends early where few tokens are read again for that.
-    A text longer than the budget is a batch by itself. Raises ValueError for equal texts.
+    A batch that keeps the kind of device busy with states of this `width` ends early where few
+    tokens are read again for that. A text longer than the budget is a batch by itself. Raises
+    ValueError for equal texts.
     """
-    full = min(budget, FULL.get(device, FULL_ELSEWHERE))
+    full = min(budget, FULL.get(device, FULL_ELSEWHERE) * max(1, NARROW // width))
     order = sorted(range(len(token_ids)), key=lambda row: list(token_ids[row]))
     batch, before = Batch(), None
     for row in order:
@@ -97,7 +104,8 @@ def text_states(
     """(rows, the places [n] of each one's tokens among the states, the states [t, d]) batch by
     batch, for distinct texts; `layer` as for `embedding.embed`."""
     causal, first = not sees_ahead(model), first_position(model)
-    for batch in batches(token_ids, budget, model.device.type, causal=causal):
+    width = getattr(model.config.get_text_config(), "hidden_size", NARROW)
+    for batch in batches(token_ids, budget, model.device.type, causal=causal, width=width):
         paths, ids, positions = lay_out(token_ids, batch)
         new = [len(path) - shared for path, shared in zip(paths, batch.shared, strict=True)]
         with packed(model, Texts(paths, new, model.device)):

@@ -39,6 +39,8 @@ def test_a_full_batch_ends_where_little_is_read_again():
     assert [batch.tokens for batch in batches(many, 8192)] == [40 + 1000]
     assert [batch.tokens for batch in batches(many, 600)] == [540, 540]
     assert [len(batch.rows) for batch in batches(texts, 8192, "cuda")] == [8]
+    assert [len(batch.rows) for batch in batches(texts, 8192, width=256)] == [8]  # half the work
+    assert [len(batch.rows) for batch in batches(texts, 8192, width=1024)] == [4, 4]
 
 
 def test_equal_texts_are_refused():
