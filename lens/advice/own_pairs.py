@@ -13,6 +13,7 @@ from lens.advice.preferences import Preferences, decided, read_pairs, summary
 from lens.core import diagnostics
 from lens.core.diagnostics import check_finite, constant_features, identical_pairs
 from lens.core.errors import LensError
+from lens.core.settings import BATCH_TOKENS
 from lens.data.beware import pair_flags
 from lens.files import artifacts
 from lens.files.embedding_cache import Cache
@@ -158,7 +159,7 @@ class EmbeddedPairs:
         folder: str | Path,
         *,
         device: str = "auto",
-        batch_tokens: int = 8192,
+        batch_tokens: int = BATCH_TOKENS,
         trust_remote_code: bool = False,
     ) -> "EmbeddedPairs":
         """Loads what `save` wrote; LensError if the files do not belong together."""

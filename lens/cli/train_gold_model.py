@@ -21,6 +21,7 @@ def run(args):
     from transformers import AutoModelForCausalLM
 
     from lens.core.errors import LensError
+    from lens.core.settings import BATCH_TOKENS
     from lens.language import loading
     from lens.language.gold import score
     from lens.world import tiny_models
@@ -43,7 +44,7 @@ def run(args):
         model, token_ids[:count], rewards[:count], **optimiser(args)
     )
     kinds = [row["kind"] for row in rows[count:]]
-    scores = score(model, token_ids[count:], batch_tokens=8192)
+    scores = score(model, token_ids[count:], batch_tokens=BATCH_TOKENS)
     held_out = tiny_models.agreement(kinds, rewards[count:].numpy(), scores)
     inputs = {"corpus": args.corpus, "base": Path(args.base) / "model.safetensors"}
     save(args, inputs, model, tokenizer, losses, texts=count, held_out=held_out)

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+BATCH_TOKENS = 8192
+KEY_VARIABLE = "OPENAI_API_KEY"  # the environment variable with an endpoint's key
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Rate = Annotated[float, Field(gt=0, description="Adam's learning rate, at its peak.")]
@@ -72,7 +74,9 @@ class Threaded(Settings):
 class Batches(Settings):
     """How many texts a model reads at a time."""
 
-    batch_tokens: int = Field(8192, ge=1, description="Tokens in one batch; changes speed only.")
+    batch_tokens: int = Field(
+        BATCH_TOKENS, ge=1, description="Tokens in one batch; changes speed only."
+    )
 
 
 def section_of(kind: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
+from lens.core.settings import BATCH_TOKENS, KEY_VARIABLE
 from lens.files.endpoints import on_this_machine
 from lens.language import loading
 from lens.language.folders.ends import ends, keep_promise, name_promise
@@ -65,8 +66,8 @@ class Encoder:
     sentence: bool | None = None
     base_url: str | None = None
     device: str = "auto"
-    batch_tokens: int = 8192
-    key_variable: str = "OPENAI_API_KEY"
+    batch_tokens: int = BATCH_TOKENS
+    key_variable: str = KEY_VARIABLE
     cache: str | None = None
 
     def __post_init__(self) -> None:
@@ -93,7 +94,7 @@ class Encoder:
         batch_tokens: int,
         trust_remote_code: bool,
         base_url: str | None = None,
-        key_variable: str = "OPENAI_API_KEY",
+        key_variable: str = KEY_VARIABLE,
     ) -> "Encoder":
         """An encoder from the `as_dict` in a saved folder. The folder may be a stranger's:
         LensError if it would run code, or send texts and a key to another machine, without the

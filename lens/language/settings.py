@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from lens.core.settings import (
+    KEY_VARIABLE,
     Address,
     Batches,
     Count,
@@ -83,7 +84,7 @@ class EmbeddingSettings(Batches):
         "is the model's name there. Needs the extra `endpoint`.",
     )
     key_variable: Variable = Field(
-        "OPENAI_API_KEY",
+        KEY_VARIABLE,
         description="The name, in capitals, of the environment variable with the endpoint's key.",
     )
     cache: str | None = Field(

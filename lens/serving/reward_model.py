@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 
 from lens.core.diagnostics import check_finite
 from lens.core.errors import LensError
+from lens.core.settings import BATCH_TOKENS, KEY_VARIABLE
 from lens.files import artifacts
 from lens.files.embedding_cache import Cache
 from lens.language.encoder import Encoder
@@ -215,11 +216,11 @@ class RewardModel:
         folder: str | Path,
         *,
         device: str = "auto",
-        batch_tokens: int = 8192,
+        batch_tokens: int = BATCH_TOKENS,
         model: str | None = None,
         trust_remote_code: bool = False,
         base_url: str | None = None,
-        key_variable: str = "OPENAI_API_KEY",
+        key_variable: str = KEY_VARIABLE,
     ) -> "RewardModel":
         """Loads what `save` wrote. `model` is the encoder's new path, if it was moved. An encoder
         that runs its own code needs `trust_remote_code`; one at an endpoint of another machine

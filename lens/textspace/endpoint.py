@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lens.core.errors import LensError
 from lens.core.progress import Bar
+from lens.core.settings import KEY_VARIABLE
 from lens.files.endpoints import LATER, check_address, client, error_line, hide, host, read_key
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def ask_endpoint(
     base_url: str,
     model: str,
     cache: Path,
-    key_variable: str = "OPENAI_API_KEY",
+    key_variable: str = KEY_VARIABLE,
     temperature: float = 0.0,
     max_tokens: int = 512,
     timeout: float = 60.0,

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lens.core.settings import Address, Batches, Count, Seed, Settings, Variable
+from lens.core.settings import KEY_VARIABLE, Address, Batches, Count, Seed, Settings, Variable
 
 
 class JudgingSettings(Batches):
@@ -63,7 +63,7 @@ class EndpointSettings(Settings):
     )
     model: str = Field(description="The judge's name at the endpoint.")
     key_variable: Variable = Field(
-        "OPENAI_API_KEY",
+        KEY_VARIABLE,
         description="The name, in capitals, of the environment variable that holds the key.",
     )
     temperature: float = Field(0.0, ge=0, description="Sampling temperature of the judge.")
