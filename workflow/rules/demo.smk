@@ -65,6 +65,7 @@ rule train_gold_model:
         "<logs>/train_gold_model.log",
     benchmark:
         "<benchmarks>/train_gold_model.jsonl"
+    priority: 1  # gold scores wait for it, and tables for them
     conda:
         "../../environment.yml"
     resources:
