@@ -67,19 +67,24 @@ def test_a_run_has_its_best_epochs_weights_whatever_runs_beside_it():
 
 
 def test_a_run_stops_after_so_many_epochs_without_a_better_one(monkeypatch):
-    errors, looks, epochs = iter([5.0, 3.0, 4.0, 3.0, 9.0]), [], []
+    errors = [iter([5.0, 3.0, 4.0, 3.0]), iter([9.0, 8.0, 7.0, 6.0, 7.0, 6.0])]
+    pairs, looks, epochs = [tuple(near_a_plane(20, seed=seed)) for seed in range(2)], [], []
 
-    def diagnosed(model, *_):
-        looks.append(torch.cat([value.flatten() for value in model.parameters()]).detach())
-        return {"reconstruction_error": next(errors)}
+    def diagnosed(model, chosen, _):
+        run = 0 if chosen is pairs[0][0] else 1
+        looks.append((run, torch.cat([value.flatten() for value in model.parameters()]).detach()))
+        return {"reconstruction_error": next(errors[run])}
 
     monkeypatch.setattr(vae, "diagnose", diagnosed)
     monkeypatch.setattr(vae, "Bar", lambda bar, **_: (epochs.append(e) or e for e in bar))
-    pair, settings = tuple(near_a_plane(20)), VAE_SETTINGS | {"epochs": 9}
-    (best,) = train_vaes([pair], seeds=[0], held_out=[pair], patience=2, **settings)
-    assert epochs == [0, 1, 2, 3]
-    assert next(errors) == 9.0
-    assert not torch.equal(looks[0], looks[1])
-    (second,) = train_vaes([pair], seeds=[0], **settings | {"epochs": 2})
-    for name, value in second.state_dict().items():
-        assert torch.equal(best.state_dict()[name], value)
+
+    def train(count, **options):
+        return train_vaes(pairs, seeds=[0, 1], **VAE_SETTINGS | {"epochs": count}, **options)
+
+    best = train(9, held_out=pairs, patience=2)
+    assert epochs == [0, 1, 2, 3, 4, 5]
+    assert [run for run, _ in looks] == [0, 1] * 4 + [1, 1]
+    assert not torch.equal(looks[0][1], looks[2][1])
+    for run, count in enumerate((2, 4)):
+        for name, value in train(count)[run].state_dict().items():
+            assert torch.equal(best[run].state_dict()[name], value)

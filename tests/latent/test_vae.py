@@ -157,6 +157,8 @@ def test_training_goes_on_from_the_weights_that_it_is_given():
             assert torch.equal(weights, state[name])
             assert torch.equal(given.state_dict()[name], state[name])
         assert not torch.equal(next(new.parameters()), next(went_on.parameters()))
+    with pytest.raises(ValueError, match="zip"):
+        train_vaes(data, seeds=[7, 8], **settings, start=earlier[:1])
 
 
 def test_training_is_plain_adam_on_the_mean_loss():
