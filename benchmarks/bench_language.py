@@ -21,8 +21,7 @@ from lens.language.encoder import Encoder
 from lens.language.generation import generate
 from lens.language.gold import score
 from lens.language.packed.reading import distinct_tokens
-from lens.language.precision import make_fast, undo
-from lens.language.settings import has_units
+from lens.language.precision import linear_layers, make_fast, multiplies_rounded, put
 
 SAME = 1e-4  # of the largest
 BUDGET = 8192
@@ -154,12 +153,13 @@ def _judge(model):
 
 def _fast(rows: list, runs: int, name: str, model, read, ids, own: float, device: str) -> None:
     """How much faster ours is with `--precision fast`."""
-    if device != "cpu" or not has_units():
+    if device != "cpu" or not multiplies_rounded():
         skip(rows, name, "ours, float32", FAST, NO_UNITS)
         return
-    replaced = make_fast(model)
+    layers = linear_layers(model)
+    make_fast(model)
     (took,) = seconds(runs, lambda warm: read(ids[:2] if warm else ids))
-    undo(replaced)
+    put(layers)
     add(rows, name, "ours, float32", own / took, FAST)
 
 
@@ -203,10 +203,11 @@ def writing(rows: list, runs: int, tokenizer, model, data: Path, count: int) -> 
     ratio = (tokens["ours"] / own) / (tokens["generate"] / peer)
     add(rows, WRITE, GENERATE, ratio, WRITE_GOAL)
     print(f"    {tokens['ours'] / own:.0f} and {tokens['generate'] / peer:.0f} tokens a second")
-    if has_units() and model.device.type == "cpu":
-        replaced = make_fast(model)
+    if multiplies_rounded() and model.device.type == "cpu":
+        layers = linear_layers(model)
+        make_fast(model)
         (took,) = seconds(runs, ours)
-        undo(replaced)
+        put(layers)
         fast = (tokens["ours"] / took) / (tokens["generate"] / peer)
         add(rows, f"{WRITE}, fast", GENERATE, fast, WRITE_FAST_GOAL)
     else:
@@ -256,7 +257,7 @@ def encoder(rows: list, runs: int, device: str, count: int) -> None:
     if ((found * expected).sum(1) / norms).min() < 1 - SAME:
         raise SystemExit("encoder embedding: the results are not the same")
     add(rows, MINILM, LIBRARY, other / mine, MINILM_GOAL)
-    if device != "cpu" or not has_units():
+    if device != "cpu" or not multiplies_rounded():
         skip(rows, f"{MINILM}, fast", LIBRARY, MINILM_FAST_GOAL, NO_UNITS)
         return
     make_fast(ours.load()[1])

@@ -76,7 +76,7 @@ def while_memory_lasts(
             if budget <= LEAST:
                 raise LensError(
                     f"the device has no memory for a batch of {budget} tokens ({error}). Take a "
-                    "smaller model, `precision: fast`, or a shorter --max-length."
+                    "smaller model, on a GPU `precision: fast`, or a shorter --max-length."
                 ) from error
             budget //= 2
             logging.getLogger(__name__).warning(

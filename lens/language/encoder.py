@@ -191,7 +191,8 @@ class Encoder:
                 f"state for each token ({error}). Choose a language model or a sentence encoder."
             ) from error
         if self.dtype == "auto":
-            self.dtype = settle(tokenizer, model)
+            limit = loading.context_length(tokenizer, model, self.max_length)
+            self.dtype = settle(tokenizer, model, limit)
         if sentence_model:
             self._settle(sentence_model, tokenizer)
         elif self.pooling == "auto":

@@ -1,7 +1,5 @@
 """Settings of language models: loading, embedding, sampling and training on text."""
 
-import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -20,17 +18,8 @@ from lens.core.settings import (
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 DTYPES = {"high": "float32", "fast": "bfloat16", "auto": "auto"}  # of each precision
-UNITS = re.compile(r"\b(amx_bf16|avx512_bf16|bf16)\b")  # of x86 and of Arm
 PRECISIONS = {"float32": "high", "bfloat16": "fast"}  # of each dtype that was its name before
 Epochs = Annotated[float, Field(gt=0, description="Passes over the texts.")]
-
-
-def has_units(cpuinfo: str | None = None) -> bool:
-    """Whether this CPU (or the one that the text of a /proc/cpuinfo is of) computes in bfloat16."""
-    file = Path("/proc/cpuinfo")
-    if cpuinfo is None:
-        cpuinfo = file.read_text() if file.is_file() else ""
-    return bool(UNITS.search(cpuinfo))
 
 
 class LoadSettings(Threaded):

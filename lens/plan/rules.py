@@ -4,11 +4,12 @@ and the memory of language models."""
 from collections.abc import Callable, Mapping
 from functools import partialmethod
 from math import ceil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from lens.core.errors import LensError
-from lens.language.settings import DTYPES, LoadSettings, has_units
+from lens.language.settings import DTYPES, LoadSettings
 from lens.latent.settings import VaeSettings
 from lens.plan.architectures import Architecture, find
 from lens.plan.graph import Job
@@ -46,6 +47,15 @@ class Device(NamedTuple):
         """Seconds of products of such a width."""
         rate = self.rate_32 if dtype == "float32" else self.rate
         return flops / (rate * width / (width + self.narrow))
+
+
+def has_units(cpuinfo: str | None = None) -> bool:
+    """Whether this CPU (or the one that the text of a /proc/cpuinfo is of) has AMX's units for
+    bfloat16."""
+    file = Path("/proc/cpuinfo")
+    if cpuinfo is None:
+        cpuinfo = file.read_text() if file.is_file() else ""
+    return "amx_bf16" in cpuinfo.split()
 
 
 # Of one core, measured (docs/plan.md): with AVX2, and with units for bfloat16.
@@ -138,7 +148,8 @@ class Work:
         times, gpus, device = more.get("times", 1), more.get("gpus", 1), self.device
         shape, dtype = self.shape(load), more.get("dtype") or DTYPES[load.precision]
         count = shape.parameters(words=words)
-        weights = held = count * BYTES[dtype]
+        stored = more.get("dtype") or ("float32" if device is CPU else dtype)
+        weights = held = count * BYTES[stored]
         passes = {"reading": 1, "training": 3, "generation": device.writing}[use]
         flops = passes * shape.flops(tokens, words=words) + shape.flops(more.get("prompts", 0))
         products = device.products(flops / gpus, "bfloat16" if bf16 else dtype, shape.hidden)

@@ -13,7 +13,7 @@ from lens.language.batching import distinct
 from lens.language.encoder import Encoder
 from lens.language.loading import pick_device, require_model
 from lens.language.packed.reading import distinct_tokens
-from lens.language.settings import has_units
+from lens.language.precision import multiplies_rounded
 
 SAMPLE = 32
 NEIGHBOURS = 4
@@ -75,8 +75,7 @@ def encoder_request(encoder: Encoder) -> dict:
     request = encoder.as_dict()
     if encoder.dtype != "float32":
         request["device"] = pick_device(encoder.device).partition(":")[0]
-    if encoder.dtype == "auto":
-        request["units"] = has_units()
+        request["multiplies_rounded"] = request["device"] == "cpu" and multiplies_rounded()
     if Path(encoder.model).is_file():
         stat = Path(encoder.model).stat()
         return request | {"files": [stat.st_size, stat.st_mtime_ns]}

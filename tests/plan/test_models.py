@@ -9,7 +9,7 @@ from lens.core.errors import LensError
 from lens.language.settings import LoadSettings
 from lens.plan.architectures import FACTS, find, from_config
 from lens.plan.graph import Job
-from lens.plan.rules import CPU, MODEL, WORLD_WORDS, Device, Work
+from lens.plan.rules import CPU, MODEL, WORLD_WORDS, Device, Work, has_units
 from tests.helpers import gguf_models
 from tests.helpers.configs import resolved
 from tests.helpers.workflow_tools import ROOT
@@ -124,6 +124,23 @@ def test_time_grows_with_what_is_done():
     )
     narrow, wide = (CPU.products(1e9, "float32", width) for width in (CPU.narrow, 1e9))
     assert narrow == pytest.approx(2 * wide)
+
+
+@pytest.mark.parametrize(
+    ("flags", "units"),
+    [
+        ("fpu avx2 avx512f amx_tile amx_bf16 amx_int8", True),
+        ("fpu avx512_bf16 avx512_vnni", False),  # torch multiplies float32 there, as without
+        ("", False),
+    ],
+)
+def test_units_are_known_by_the_cpu_s_flags(flags, units):
+    assert has_units(f"processor\t: 0\nflags\t\t: {flags}\n") is units
+
+
+def test_fast_weights_take_float32_s_memory_on_a_cpu():
+    on = {device: work("reading", device=device).models[0]["weights"] for device in (GPU, CPU)}
+    assert on[CPU] == 2 * on[GPU]
 
 
 def test_memory_of_models():

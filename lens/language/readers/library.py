@@ -12,6 +12,7 @@ from lens.core.progress import Bar
 from lens.files.hub import model_json, reading
 from lens.language import loading
 from lens.language.batching import token_batches, while_memory_lasts
+from lens.language.precision import make_fast
 
 if TYPE_CHECKING:
     import torch
@@ -51,14 +52,21 @@ class Library:
                 '`pip install "lens-rm[sentence]"`, or set --pooling to read the transformer alone.'
             ) from error
         _refuse_pickles(model, revision)
+        device = loading.pick_device(device)
+        fast = dtype == "bfloat16" and device == "cpu"
         with reading(model, revision), redirect_stderr(StringIO()):
             self.library = SentenceTransformer(
                 model,
                 revision=revision,
-                device=loading.pick_device(device),
+                device=device,
                 trust_remote_code=trust_remote_code,
-                model_kwargs={"dtype": getattr(torch, dtype), "use_safetensors": True},
+                model_kwargs={
+                    "dtype": torch.float32 if fast else getattr(torch, dtype),
+                    "use_safetensors": True,
+                },
             ).eval()
+            if fast:
+                make_fast(self.library)
             self.library.encode(["a"], prompt=prompt, show_progress_bar=False)
         self.limit = self._limit(limit)
 

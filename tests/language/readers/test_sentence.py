@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import torch
 
 from lens.core.errors import LensError
 from lens.language.encoder import Encoder
@@ -95,7 +96,11 @@ def test_dense_and_static_models(bert_folder, tmp_path):
     from transformers import AutoTokenizer
 
     folder = build(bert_folder, tmp_path / "dense", pooling("mean"), Dense(16, 4), Normalize())
-    assert agrees(folder).embed(messages(["w1"]), ["w2"]).shape == (1, 4)
+    high = agrees(folder).embed(messages(PROMPTS), ANSWERS)
+    assert high.shape == (len(PROMPTS), 4)
+    fast = Encoder(str(folder), dtype="bfloat16", device="cpu")
+    assert 0 < np.abs(fast.embed(messages(PROMPTS), ANSWERS) - high).max() < 0.02
+    assert next(fast._reader().outside.library.parameters()).dtype == torch.float32
     words = AutoTokenizer.from_pretrained(bert_folder).backend_tokenizer
     static = SentenceTransformer(modules=[StaticEmbedding(words, embedding_dim=8)], device="cpu")
     static.save(str(tmp_path / "static"))
