@@ -143,6 +143,8 @@ def test_the_first_five_places_of_each_reason_are_kept():
 def test_no_usable_pair_is_an_error_with_the_count():
     with pytest.raises(LensError, match=r"no usable pair among 2 rows: \{'empty_response': 2\}"):
         pairs_of(plain(chosen=""), plain(rejected=""), invalid_rows="drop")
+    with pytest.raises(LensError, match=r"no usable pair among 0 rows: \{\}"):
+        pairs_of()
 
 
 def test_a_pair_has_its_own_id_or_its_row_s_number():
