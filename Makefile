@@ -36,14 +36,16 @@ real-text: $(REAL)/gold/config.json $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2)/co
 	@cat results/real_text/paper/table_1.md results/real_text/paper/table_3.md
 
 # Embeddings of public pairs, to start from without a model, and the theory's constants on them. The
-# choice is PAIRS of each set (10000: all) and LONGEST, in tokens; 1,000 pairs of a set of HH-RLHF
-# take half an hour to an hour. More pairs, or sets, later: only what is new is read.
+# choice is PAIRS of each set (10000: all), LONGEST, in tokens, and PRECISION (fast pays on a CPU with
+# AMX); 1,000 pairs of a set of HH-RLHF take half an hour to an hour without. More pairs, or sets,
+# later: only what is new is read.
 PAIRS ?= 1000
 LONGEST ?= 256
+PRECISION ?= high
 ENCODER ?= $(SMOLLM2)
 VECTORS := $(CURDIR)/results/real_embeddings
 EMBED = $(BIN)/python benchmarks/real_embeddings.py "$(DATA)" $(VECTORS) --model $(ENCODER) \
-  --pairs $(PAIRS) --max-length $(LONGEST)
+  --pairs $(PAIRS) --max-length $(LONGEST) --precision $(PRECISION)
 
 real-embeddings real-theory: | .venv/installed-dev $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2)/config.json)
 

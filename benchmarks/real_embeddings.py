@@ -28,6 +28,7 @@ from lens.files.embedding_cache import Cache
 from lens.files.embeddings import distinct_texts
 from lens.language import loading
 from lens.language.encoder import Encoder
+from lens.language.settings import DTYPES, PRECISIONS
 from lens.report.render import markdown_table
 from lens.serving.known import embed_new, encoder_request, identity
 
@@ -118,6 +119,7 @@ def described(folder: Path) -> dict:
     return {
         "set": folder.name,
         "model": Path(pairs.encoder.model).name,
+        "precision": PRECISIONS[pairs.encoder.dtype],
         "pairs": len(pairs),
         "texts": len(texts),
         "most tokens": pairs.encoder.max_length,
@@ -135,10 +137,16 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), metavar="SET")
     parser.add_argument("--pairs", type=int, default=10_000, help="the most of each set")
     parser.add_argument("--max-length", type=int, default=256, help="tokens; the end is kept")
+    parser.add_argument("--precision", choices=("high", "fast"), default="high")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     loading.set_threads(args.threads)
-    encoder = Encoder(args.model, max_length=args.max_length, batch_tokens=2048)
+    encoder = Encoder(
+        args.model,
+        dtype=DTYPES[args.precision],
+        max_length=args.max_length,
+        batch_tokens=2048,
+    )
     for name in args.sets:
         release(name, args.data, args.folder, encoder, args.pairs)
     done = [args.folder / name for name in SETS if (args.folder / name / "texts.csv").is_file()]
