@@ -93,7 +93,7 @@ def vae_flags(diagnosis: Mapping) -> Found:
     elif active < FEW * units:
         flags.append(("few_active_units", detail))
     explained = diagnosis["variance_explained"]
-    if explained is not None and explained <= 0:
+    if explained is not None and diagnosis["no_nearer_than_mean"]:
         cosine = f"reconstruction cosine {diagnosis['reconstruction_cosine']:.2f}"
         flags.append(
             ("no_reconstruction", f"{100 * explained:.1f} % of the variance explained, {cosine}")

@@ -239,7 +239,8 @@ def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
     whose posterior mean has a variance above 0.01 over the data, `active_units_within_sides` those
     that have it within one side (none if the posterior has collapsed; separate heads may still
     separate the sides). `variance_explained` is 1 - error / variance within each side, None without
-    variance. Of their variance n embeddings have (n - 1) / n around their own mean.
+    variance. Of their variance n embeddings have (n - 1) / n around their own mean:
+    `no_nearer_than_mean` says whether they lie no nearer to their reconstructions than to that.
     """
     errors, cosines, kls, means, posteriors = [], [], [], [], []
     spread, within = 0.0, []
@@ -257,6 +258,7 @@ def diagnose(vae: VAE, chosen: np.ndarray, rejected: np.ndarray) -> dict:
     total = torch.cat(errors).double().sum().item()
     return {
         "reconstruction_error": torch.cat(errors).mean().item(),
+        "no_nearer_than_mean": total >= spread,
         "variance_explained": 1 - (1 - 1 / len(chosen)) * total / spread if spread else None,
         "reconstruction_cosine": torch.cat(cosines).mean().item(),
         "kl_per_dimension": torch.cat(kls).mean(dim=0).tolist(),

@@ -73,6 +73,7 @@ def test_few_active_units_are_not_yet_none():
         "kl_per_dimension": [1.0] * 16,
         "reconstruction_cosine": 0.5,
         "variance_explained": 0.2,
+        "no_nearer_than_mean": False,
     }
     by_count = {
         count: names(diagnostics.vae_flags(found | {"active_units_within_sides": count}))
