@@ -115,6 +115,11 @@ def text_processes(config: Config, wildcards: Wildcards) -> int:
     return max(1, text_gpus(config, wildcards))
 
 
+def world_threads(config: Config, part: str, wildcards: Wildcards) -> int:
+    """Those of a part of the offline world."""
+    return getattr(config.world, part).threads
+
+
 def texts(config: Config, stage: str, wildcards: Wildcards) -> int:
     """How many texts a stage reads or samples at this place, all shards together."""
     dataset_rows = rows(config, wildcards.dataset)

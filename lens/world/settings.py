@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lens.core.settings import Count, Rate, Seed, Settings
+from lens.core.settings import Count, Rate, Seed, Settings, Threaded
 
 
 class TextsSettings(Settings):
@@ -27,7 +27,7 @@ class BenchSettings(Settings):
     seed: Seed = Field(0, description="Seed of the pairs.")
 
 
-class BaseModelSettings(Settings):
+class BaseModelSettings(Threaded):
     """The tiny causal language model."""
 
     seed: Seed = Field(0, description="Seed of weights and batches.")
@@ -39,7 +39,7 @@ class BaseModelSettings(Settings):
     learning_rate: Rate = 3e-3
 
 
-class GoldModelSettings(Settings):
+class GoldModelSettings(Threaded):
     """The tiny gold reward model."""
 
     seed: Seed = Field(0, description="Seed of the batches.")

@@ -39,6 +39,7 @@ rule train_base_model:
         "<benchmarks>/train_base_model.jsonl"
     conda:
         "../../environment.yml"
+    threads: told(resources.world_threads, "base_model")
     resources:
         mem_mb=grows(4000),
         runtime=lasts(30),
@@ -68,6 +69,7 @@ rule train_gold_model:
     priority: 1  # gold scores wait for it, and tables for them
     conda:
         "../../environment.yml"
+    threads: told(resources.world_threads, "gold_model")
     resources:
         mem_mb=grows(4000),
         runtime=lasts(30),

@@ -1,13 +1,12 @@
 """Training the tiny models of the offline world."""
 
-from lens.cli.shared.arguments import add_settings, add_thread_argument, options
+from lens.cli.shared.arguments import add_settings, options
 from lens.cli.shared.outputs import write_metrics
 
 
 def add_tiny_model_arguments(parser, section):
     """Arguments from the model's section of the config, and the output folder."""
     add_settings(parser, section)
-    add_thread_argument(parser)
     parser.add_argument("--out", required=True, help="model folder")
     parser.add_argument("--metrics", required=True)
 
