@@ -15,6 +15,7 @@ rule train_vae:
         "<logs>/train_vae/{dataset}/{model}/n{n_pairs}/{vae}.log",
     benchmark:
         "<benchmarks>/train_vae/{dataset}/{model}/n{n_pairs}/{vae}.jsonl"
+    priority: 1  # the longest chain of reward models waits for it
     conda:
         "../../environment.yml"
     resources:
