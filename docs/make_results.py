@@ -174,7 +174,8 @@ def side_by_side(tables):
         names.append(", ".join(title.split(", ")[:2]))
         for row in columns(rows_of_the_readme(at_largest_scale(table)))[1]:
             accuracy, share = row[2].split(" [")[0], f", VAE {row[-1]} %" * (row[-1] != "-")
-            cells[row[0].strip("\N{DAGGER}"), row[1]].append(f"{accuracy} ({row[3]}){share}")
+            mark = "\N{DAGGER}" * row[0].endswith("\N{DAGGER}")
+            cells[row[0].strip("\N{DAGGER}"), row[1]].append(f"{accuracy}{mark} ({row[3]}){share}")
     return ["method", "scale", *names], [[*key, *row] for key, row in cells.items()]
 
 
