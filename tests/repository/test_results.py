@@ -111,7 +111,7 @@ def test_data_sets_and_models_stand_side_by_side():
         [
             ["Original", "1x", "60.0 (+1.0 [-1.0, +3.0])", "61.0 (+1.0 [-1.0, +3.0])"],
             ["Repeat (control)", "4x", *2 * ["57.0 (-)"]],
-            ["LENS", "4x", *2 * ["52.0 (-), VAE 3.4 %"]],
+            ["LENS", "4x", *2 * ["52.0\N{DAGGER} (-), VAE 3.4 %"]],
             ["LENS, converged VAE", "4x", *2 * ["53.0 (-), VAE 60.1 %"]],
             ["Evidence probe", "1x", *2 * ["55.0 (-)"]],
         ],
