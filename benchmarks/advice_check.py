@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 from study import REWARDS, gaussian, join, known_reward
-from tqdm import tqdm
 
 from lens.advice.advise import advise
 from lens.advice.crossval import correct
 from lens.advice.own_pairs import EmbeddedPairs
+from lens.core.progress import Bar
 from lens.core.seeds import derive_seed
 from lens.data.pairs import split_by_group
 from lens.files import artifacts
@@ -134,7 +134,7 @@ def main() -> None:
     table = table.assign(prompt="", chosen="", rejected="")  # texts play no part here
     pairs = EmbeddedPairs(table, arrays["chosen"], arrays["rejected"], None, {})
     rows = []
-    for seed in tqdm(range(args.draws), desc="draws", disable=None):
+    for seed in Bar(range(args.draws), desc="draws", unit="draw"):
         rows += draw(pairs, args.n_pairs, seed, args.scales, args.rounds)
         artifacts.write_table(args.out, pd.DataFrame(rows))
     print(json.dumps(summarise(pd.DataFrame(rows)), indent=1))

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from lens.advice.crossval import correct, make_round
 from lens.advice.own_pairs import EmbeddedPairs
 from lens.core.intervals import interval_by_prompt
+from lens.core.progress import Bar
 from lens.reward.recipes import Recipe, train
 
 DIM, PROMPTS, ANSWERS, FRESH = 12, 40, 4, 2000
@@ -94,7 +94,7 @@ def main() -> None:
     rows = [
         row
         for name in args.world
-        for seed in tqdm(range(args.draws), desc=name, disable=None)
+        for seed in Bar(range(args.draws), desc=name, unit="draw")
         for row in draw(name, seed, args.rounds, args.methods)
     ]
     table = pd.DataFrame(rows)

@@ -15,10 +15,10 @@ import argparse
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from lens.advice.fit import fit
 from lens.advice.own_pairs import EmbeddedPairs
+from lens.core.progress import Bar
 from lens.reward import evidence
 from lens.reward.recipes import Recipe
 from lens.reward.training_set import Standardiser
@@ -87,7 +87,7 @@ def fitted_coverage(count: int, dim: int, seed: int, method: str) -> tuple[float
 
 def fitted(method: str, draws: int) -> None:
     rows = []
-    for count, dim in tqdm(CELLS, disable=None):
+    for count, dim in Bar(CELLS, desc="cells", unit="cell"):
         found = [fitted_coverage(count, dim, seed, method) for seed in range(draws)]
         shares, spread = np.transpose(found)
         rows.append((count, dim, *(100 * np.percentile(shares, [50, 0, 100])), spread.mean()))
@@ -104,7 +104,7 @@ def main() -> None:
         fitted(args.method, args.draws)
         return
     rows = []
-    for count, dim in tqdm(CELLS, disable=None):
+    for count, dim in Bar(CELLS, desc="cells", unit="cell"):
         for shared in (False, True):
             for size in SIZES:
                 covered = [

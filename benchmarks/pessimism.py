@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from study import rewards
-from tqdm import tqdm
 
 from lens.core.intervals import crossed_interval
+from lens.core.progress import Bar
 from lens.core.seeds import derive_seed
 from lens.evaluation import judge
 from lens.evaluation.best_of_n import best_of_n
@@ -132,7 +132,7 @@ def measure(
 ) -> pd.DataFrame:
     """Gold of the best of n, for each rule and n, and its gain over c = 0. Intervals are over
     seeds, and over prompts as well where all seeds judge the `same` ones."""
-    drawn = [curves(draw(seed)) for seed in tqdm(seeds, desc=name, disable=None)]
+    drawn = [curves(draw(seed)) for seed in Bar(seeds, desc=name, unit="draw")]
     found = np.stack(drawn)  # [seeds, rules, prompts, n]
     if not same:
         found = found.mean(axis=2).transpose(1, 0, 2)[None]

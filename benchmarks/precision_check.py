@@ -1,4 +1,4 @@
-"""What `--precision fast` changes: how far embeddings move, by it and by the texts read beside
+"""What `--precision fast` changes: how far embeddings move, by it and by the texts read with
 them, and whether pair accuracy does.
 
     python benchmarks/precision_check.py --model FOLDER --data ../shared/data --pairs 300

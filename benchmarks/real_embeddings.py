@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pool_pairs
-from tqdm import tqdm
 
 from lens.advice.own_pairs import SIDES, EmbeddedPairs
 from lens.advice.preferences import Preferences, read_pairs
+from lens.core.progress import Bar
 from lens.data.sources import read_rows
 from lens.files import artifacts
 from lens.files.embedding_cache import Cache
@@ -79,7 +79,7 @@ def embed(pairs: Preferences, encoder: Encoder, name: str) -> EmbeddedPairs:
     token_ids, cut = encoder.token_ids(prompts, answers, names)
     alike = sorted(range(len(names)), key=lambda text: list(token_ids[text]))
     vectors: dict[int, np.ndarray] = {}
-    with Cache(identity(encoder)) as cache, tqdm(total=len(names), desc=name, disable=None) as bar:
+    with Cache(identity(encoder)) as cache, Bar(total=len(names), desc=name, unit="text") as bar:
         for texts in (alike[at : at + AT_ONCE] for at in range(0, len(alike), AT_ONCE)):
             some, whose = [token_ids[text] for text in texts], [names[text] for text in texts]
             found = embed_new(encoder, some, whose, cache, progress=False)

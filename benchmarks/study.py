@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from generators import METHODS as BEYOND
-from tqdm import tqdm
 
 from lens.advice.extend import saved_pairs
 from lens.core.errors import LensError
+from lens.core.progress import Bar
 from lens.core.seeds import derive_seed
 from lens.data.pairs import split_by_group
 from lens.files import artifacts
@@ -187,7 +187,9 @@ def measure(
             **VAE,
         )
     for_vae = time.process_time() - start
-    for name, (called, head, synthesis) in tqdm(variants.items(), leave=False, disable=None):
+    for name, (called, head, synthesis) in Bar(
+        variants.items(), desc="variants", unit="variant", leave=False
+    ):
         start, method = time.process_time(), ALL[called]
         trainings = method.train(
             data,

@@ -26,8 +26,8 @@ import pandas as pd
 import study
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from lens.core.progress import Bar
 from lens.core.seeds import derive_seed
 from lens.files import artifacts
 from lens.language import loading
@@ -205,7 +205,7 @@ def measure(pairs, embeddings, changes: dict, n_pairs: int, seeds: range) -> pd.
     data, tests = study.draw(pairs, embeddings, n_pairs, seeds)
     for base, of_base in changes.items():
         vaes: dict[str, dict[int, VAE]] = {}
-        for name, change in tqdm(of_base.items(), desc=base, leave=False, disable=None):
+        for name, change in Bar(of_base.items(), desc=base, unit="change", leave=False):
             key = str(sorted(change.vae.items()))
             if key not in vaes:
                 vaes[key] = trained(base, change.vae, data)

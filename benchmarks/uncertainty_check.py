@@ -22,12 +22,12 @@ from textwrap import dedent
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from lens.advice.backtest import part
 from lens.advice.fit import fit
 from lens.advice.own_pairs import EmbeddedPairs, embed_pairs
 from lens.advice.preferences import read_pairs
+from lens.core.progress import Bar
 from lens.core.seeds import derive_seed
 from lens.data.pairs import split_by_group
 from lens.language.encoder import Encoder
@@ -138,7 +138,7 @@ def main() -> None:
         parser.error(f"not there: {', '.join(missing)}")
     pairs, code = embedded(args.data, args.pairs, args.model)
     flags, met = [], []
-    for seed in tqdm(range(args.seeds), disable=None):
+    for seed in Bar(range(args.seeds), desc="seeds", unit="seed"):
         more = measure(pairs, code, args.n_pairs, seed)
         flags += more[0]
         met += more[1]

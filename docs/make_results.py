@@ -2,8 +2,8 @@
 
 python docs/make_results.py RUN [RUN ...]
 
-RUN is `real`, `real_pool` or `real_text`, whose results must be whole; README.md and the page show
-rows of the first, and of the others how far they lie from their controls.
+RUN is `real` or `real_pool`, whose results must be whole; README.md and the page show rows of the
+first, and of the other how far they lie from their controls.
 """
 
 import ast

@@ -2,8 +2,8 @@
 
 Each distinct text goes through the model once, and so does what texts begin with alike, where the
 model allows (`lens.language.packed`). Results go back in order, so that an embedding depends on its
-own text alone (to about 1e-5 in float32, as sums may run in another order, and to some hundredths
-of a standard deviation in fast, which then rounds them).
+own text alone (to about 1e-5 in float32, as sums may run in another order, and to about a
+hundredth of a standard deviation in fast, which rounds what is multiplied).
 """
 
 from collections.abc import Callable, Iterator, Sequence
