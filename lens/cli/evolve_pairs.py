@@ -1,6 +1,8 @@
 """Label pairs by self-evolution: train, add the pairs that the model ranks confidently, repeat."""
 
-from lens.cli.shared.arguments import add_batch_argument, add_settings, options
+from typing import Any
+
+from lens.cli.shared.arguments import add_batch_argument, add_settings, options, settings
 from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
 from lens.cli.shared.text import add_finetuning_arguments, finetuning, score_with, train_classifier
@@ -23,71 +25,108 @@ def add_arguments(parser):
 
 
 def run(args):
+    from pathlib import Path
+
     import pandas as pd
 
     from lens.core.processes import is_first
-    from lens.files import artifacts
+    from lens.files import artifacts, saves
     from lens.language import loading
     from lens.language.finetuning import get_ready
     from lens.textspace import text_pairs
-    from lens.textspace.self_evolved import evolve
 
     get_ready("trl.trainer.reward_trainer")
     loading.set_threads(args.threads)
     pairs, responses = artifacts.read_table(args.pairs), artifacts.read_table(args.responses)
     annotated = artifacts.read_table(args.annotated) if args.annotated else None
-    made, costs, tokens = [], [], None
+    made: list[pd.DataFrame] = []
     by_scale: dict[str, dict] = {}
-    first_scores: dict = {}
-    for scale in args.scales:
-        for seed in args.seeds:
-            rows = text_pairs.seed_rows(pairs, args.n_pairs, seed)
-            mine = responses[responses["prompt"].isin(pairs["prompt"].iloc[rows])]
-
-            def train_and_score(table, seed=seed, rows=rows, mine=mine):
-                nonlocal tokens
-                if len(table) == len(rows) and seed in first_scores:
-                    return first_scores[seed]  # the first round is the same at every scale
-                scores, tokens, cost = _train_and_score(args, table, mine, seed, tokens)
-                costs.append(cost)
-                if len(table) == len(rows):
-                    first_scores[seed] = scores
-                return scores
-
-            synthetic, rounds = evolve(
-                pairs,
-                rows,
-                mine,
-                train_and_score,
-                scale=scale,
-                seed=seed,
-                **options(args, "rounds", "confidence"),
-            )
-            made.append(synthetic.assign(scale=scale))
-            facts = {"synthetic_pairs": len(synthetic), "rounds": rounds}
-            if annotated is not None:
-                facts["agrees_with_annotator"] = text_pairs.agreement(synthetic, annotated)
-            by_scale.setdefault(str(scale), {})[str(seed)] = facts
+    inputs = input_files(args, "pairs", "responses") | loading.weight_files(args.model)
+    blocks = Path(args.metrics).parent / "blocks"  # goes when the metrics are written
+    with saves.unfinished(blocks, settings(args), inputs) as folder:
+        models = Models(args, folder)
+        for scale in args.scales:
+            by_seed = by_scale.setdefault(str(scale), {})
+            for seed in args.seeds:
+                synthetic, rounds = evolved(args, pairs, responses, models, scale, seed)
+                made.append(synthetic.assign(scale=scale))
+                facts = {"synthetic_pairs": len(synthetic), "rounds": rounds}
+                if annotated is not None:
+                    facts["agrees_with_annotator"] = text_pairs.agreement(synthetic, annotated)
+                by_seed[str(seed)] = facts
     if not is_first():
         return
     artifacts.write_table(args.out, pd.concat(made, ignore_index=True))
-    inputs = input_files(args, "pairs", "responses") | loading.weight_files(args.model)
-    size = costs[0][1]
-    cost = {"tokens": sum(read for read, _ in costs), "parameters": size, "trained": size}
-    write_metrics(args, inputs, {"by_scale": by_scale}, cost)
+    write_metrics(args, inputs, {"by_scale": by_scale}, models.cost)
 
 
-def _train_and_score(args, table, responses, seed, tokens):
-    """(scores of the responses by a reward model trained on the table, tokens of all texts, (how
-    many were read, parameters))."""
-    from lens.core.processes import from_first
-    from lens.core.seeds import derive_seed
+def evolved(args, pairs, responses, models, scale, seed):
+    """What `lens.textspace.self_evolved.evolve` returns for one scale and seed."""
+    from lens.textspace import text_pairs
+    from lens.textspace.self_evolved import evolve
 
-    start, how = derive_seed(seed, "text") % 2**31, finetuning(args)
-    model, tokens, facts = train_classifier(
-        args, table, args.pairs, tokens, how, lora=None, seed=start, out=None
-    )
-    scores, tokens, cost = score_with(
-        args, tokens.tokenizer, model.eval(), responses, args.responses, tokens
-    )
-    return from_first(scores), tokens, (facts["tokens"] + cost["tokens"], facts["parameters"])
+    rows = text_pairs.seed_rows(pairs, args.n_pairs, seed)
+    mine = responses[responses["prompt"].isin(pairs["prompt"].iloc[rows])]
+
+    def train_and_score(table):
+        # The first round is the same at every scale.
+        name = f"x{scale}_{len(table)}_pairs" if len(table) > len(rows) else "first"
+        return models.scores(f"seed_{seed}/{name}", table, mine, seed)
+
+    how = options(args, "rounds", "confidence")
+    return evolve(pairs, rows, mine, train_and_score, scale=scale, seed=seed, **how)
+
+
+class Models:
+    """The reward models of all rounds, of each of which the scores of the responses are saved."""
+
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
+        self.tokens: Any = None  # the `AnswerTokens` of all texts so far
+        self.known: dict[str, Any] = {}
+        self.cost = {"tokens": 0, "parameters": 0, "trained": 0}
+
+    def scores(self, name, table, responses, seed):
+        """Scores of responses by a reward model trained on a table; those of an earlier attempt
+        that got this far."""
+        from functools import partial
+
+        from lens.files import artifacts, saves
+
+        if name not in self.known:
+            train = partial(self.train_and_score, name, table, responses, seed)
+            facts = saves.piece(self.folder / f"{name}.npy", train)
+            self.cost["tokens"] += facts["tokens"]
+            self.cost["parameters"] = self.cost["trained"] = facts["parameters"]
+        if name not in self.known:
+            self.known[name] = artifacts.read_npy(self.folder / f"{name}.npy")
+        return self.known[name]
+
+    def train_and_score(self, name, table, responses, seed, path, checkpoint):
+        """Trains, scores and saves the scores; returns the tokens of all texts that were read."""
+        from shutil import rmtree
+
+        from lens.core.processes import from_first, is_first
+        from lens.core.seeds import derive_seed
+        from lens.files import artifacts
+
+        args = self.args
+        model, tokens, facts = train_classifier(
+            args,
+            table,
+            args.pairs,
+            self.tokens,
+            finetuning(args),
+            lora=None,
+            seed=derive_seed(seed, "text") % 2**31,
+            out=None,
+            checkpoint=checkpoint,
+        )
+        scores, self.tokens, cost = score_with(
+            args, tokens.tokenizer, model.eval(), responses, args.responses, tokens
+        )
+        self.known[name] = from_first(scores)
+        if is_first():
+            artifacts.write_npy(path, self.known[name])
+            rmtree(checkpoint, ignore_errors=True)
+        return {"tokens": facts["tokens"] + cost["tokens"], "parameters": facts["parameters"]}

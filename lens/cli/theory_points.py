@@ -1,6 +1,6 @@
 """Train on growing subsets, with a reference on all pairs: the points behind the theory (B.5)."""
 
-from lens.cli.shared.arguments import add_settings, options
+from lens.cli.shared.arguments import add_settings, options, settings
 from lens.cli.shared.outputs import input_files, write_metrics
 
 
@@ -33,27 +33,29 @@ def run(args):
     import sys
     from pathlib import Path
 
-    from lens.files import artifacts
+    from lens.files import artifacts, saves
     from lens.files.embeddings import read_embedded
     from lens.language import loading
     from lens.theory import trainings
 
     loading.set_threads(args.threads)
     pairs, embeddings = read_embedded(args.pairs, args.embeddings)
-    reference, tables, metrics = trainings.measure(
-        pairs,
-        embeddings,
-        sizes=args.n_pairs,
-        **options(args, "scales", "seeds", "max_test_pairs", "validation_fraction"),
-        **options(args, "delta", "vae_steps"),
-        vae=json.loads(args.vae),
-        head=json.loads(args.reward),
-        synthesis=json.loads(args.synthesis),
-        progress=lambda text: print(text, file=sys.stderr, flush=True),
-    )
-    out = Path(args.out_dir)
-    reference.save(out / "reference.safetensors")
-    for name, table in tables.items():
-        suffix = "parquet" if name == "theorem_1_pairs" else "csv"
-        artifacts.write_table(out / f"{name}.{suffix}", table)
-    write_metrics(args, input_files(args, "pairs", "embeddings"), metrics)
+    out, inputs = Path(args.out_dir), input_files(args, "pairs", "embeddings")
+    with saves.unfinished(out / "blocks", settings(args), inputs) as folder:
+        reference, tables, metrics = trainings.measure(
+            pairs,
+            embeddings,
+            sizes=args.n_pairs,
+            **options(args, "scales", "seeds", "max_test_pairs", "validation_fraction"),
+            **options(args, "delta", "vae_steps"),
+            vae=json.loads(args.vae),
+            head=json.loads(args.reward),
+            synthesis=json.loads(args.synthesis),
+            folder=folder,
+            progress=lambda text: print(text, file=sys.stderr, flush=True),
+        )
+        reference.save(out / "reference.safetensors")
+        for name, table in tables.items():
+            suffix = "parquet" if name == "theorem_1_pairs" else "csv"
+            artifacts.write_table(out / f"{name}.{suffix}", table)
+    write_metrics(args, inputs, metrics)

@@ -110,5 +110,6 @@ def train(args, texts, how, seed, folder, checkpoint):
         lora=lora(args),
         seed=start,
         out=folder,
+        checkpoint=checkpoint,
     )
     return facts | {"texts_shortened": texts.shortened}

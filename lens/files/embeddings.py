@@ -49,15 +49,16 @@ class Rows:
             for span in chunks(len(in_part)):
                 places = in_part[span]
                 vectors[places] = artifacts.as_float32(part[flat[places] - start])
-        vectors = vectors.reshape(*rows.shape, self.shape[1])
-        bad = ~np.isfinite(vectors).all(axis=-1)
-        if bad.any():
-            row = int(np.arange(len(self))[index][bad].flat[0])
+        for span in chunks(len(vectors)):
+            bad = ~np.isfinite(vectors[span]).all(axis=1)
+            if not bad.any():
+                continue
+            row = int(np.arange(len(self))[index].flat[span.start + int(bad.argmax())])
             raise LensError(
                 f"{self.source}: {self.name} in row {row + 1} (id {self.ids[row]}) is not finite. "
                 "Embed again in float32, or remove the row."
             )
-        return vectors
+        return vectors.reshape(*rows.shape, self.shape[1])
 
 
 Embeddings: TypeAlias = Mapping[str, Rows | np.ndarray]

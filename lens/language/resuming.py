@@ -101,6 +101,16 @@ class Saving(TrainerCallback):
     def on_step_end(
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **_: Any
     ) -> None:
+        if not control.should_log:
+            self.save_if_due(state)
+
+    def on_log(
+        self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **_: Any
+    ) -> None:
+        """A step that is logged is saved with its log, which would be missing otherwise."""
+        self.save_if_due(state)
+
+    def save_if_due(self, state: "TrainerState") -> None:
         due = time.monotonic() - self.saved >= EVERY and state.global_step < state.max_steps
         if from_first(due) and not self.trainer.is_deepspeed_enabled:
             self.save(state)

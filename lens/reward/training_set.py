@@ -30,24 +30,34 @@ class Standardiser:
         return _fitted(embeddings)[0]
 
     def __call__(self, embeddings: np.ndarray) -> np.ndarray:
-        return ((embeddings - self.mean) / self.scale).astype(np.float32)
+        features = embeddings - self.mean
+        features /= self.scale  # without a second copy
+        return features.astype(np.float32, copy=False)
 
 
-def _fitted(*parts: np.ndarray) -> tuple[Standardiser, np.ndarray]:
-    """A standardiser, and which features [d] of embeddings [n, d] in parts are constant."""
-    mean = _mean(parts, lambda rows: rows)
-    scale = np.sqrt(_mean(parts, lambda rows: np.square(rows - mean)))
+def _fitted(
+    *parts: np.ndarray, places: np.ndarray | None = None
+) -> tuple[Standardiser, np.ndarray]:
+    """A standardiser, and which features [d] of embeddings [n, d] in parts are constant. `places`
+    [n]: the order of a part's rows in which they are added."""
+    mean = _mean(parts, lambda rows: rows, places)
+    scale = np.sqrt(_mean(parts, lambda rows: np.square(rows - mean), places))
     constant = diagnostics.is_constant(scale, mean)
     scale[constant] = 1.0
     return Standardiser(mean.astype(np.float32), scale.astype(np.float32)), constant
 
 
-def _mean(parts: Sequence[np.ndarray], function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _mean(
+    parts: Sequence[np.ndarray],
+    function: Callable[[np.ndarray], np.ndarray],
+    places: np.ndarray | None,
+) -> np.ndarray:
     """Of a function of all rows, in float64: as NumPy adds them, but a few at a time."""
     total = np.zeros((1, parts[0].shape[1]))
     for part in parts:
         for some in chunks(len(part)):
-            rows = function(part[some].astype(np.float64))
+            rows = part[some if places is None else places[some]]
+            rows = function(rows.astype(np.float64))
             total = np.add.reduce(np.concatenate([total, rows]), axis=0, keepdims=True)
     return total[0] / sum(map(len, parts))
 
@@ -183,22 +193,28 @@ def build_training_set(
         if (labels == 0.5).all():
             raise LensError(f"all of {len(rows)} pairs are ties. Add pairs that differ.")
     held = hold_out(groups, validation_fraction, seed)
-    # Copies, which are standardised in place: there may be gigabytes of them.
-    chosen = embeddings["chosen"][rows].astype(np.float32, copy=False)
-    rejected = embeddings["rejected"][rows].astype(np.float32, copy=False)
+    # Rows to train on first: both parts are views of one array, as there may be gigabytes of it.
+    order = np.argsort(held, kind="stable")
+    places = np.argsort(order)
+    # Copies, which are standardised in place.
+    chosen = embeddings["chosen"][rows[order]].astype(np.float32, copy=False)
+    rejected = embeddings["rejected"][rows[order]].astype(np.float32, copy=False)
     identical = int(diagnostics.identical_pairs(chosen, rejected).sum())
-    standardiser, constant = _fitted(chosen, rejected)
+    standardiser, constant = _fitted(chosen, rejected, places=places)
     for side in (chosen, rejected):
         side -= standardiser.mean
         side /= standardiser.scale
     gap = None
     if covariates is not None:
-        chosen, rejected, gap = _controlled(chosen, rejected, covariates[rows])
+        controlled = _controlled(chosen[places], rejected[places], covariates[rows])
+        gap = controlled[2]
+        chosen, rejected = (side[order] for side in controlled[:2])
+    count = int((~held).sum())
     return TrainingSet(
-        chosen[~held],
-        rejected[~held],
-        chosen[held],
-        rejected[held],
+        chosen[:count],
+        rejected[:count],
+        chosen[count:],
+        rejected[count:],
         standardiser,
         groups[~held],
         groups[held],

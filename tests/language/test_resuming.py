@@ -30,7 +30,7 @@ def one_thread():
 @pytest.mark.parametrize(
     ("steps", "lora", "name"),
     [
-        (4, None, "model.safetensors"),
+        (1, None, "model.safetensors"),
         (6, None, "model.safetensors"),  # the end of an epoch
         (5, Lora(rank=2, dropout=0.3), "adapter_model.safetensors"),
     ],

@@ -17,7 +17,7 @@ ALLOWED = {
     ("clock", "lens/files/saves.py", "_make"): "what a block took, for that file",
     ("clock", "lens/files/saves.py", "piece"): "what each model took, for that file",
     ("clock", "lens/language/resuming.py", "__init__"): "when a training is saved",
-    ("clock", "lens/language/resuming.py", "on_step_end"): "the same",
+    ("clock", "lens/language/resuming.py", "save_if_due"): "the same",
     ("clock", "lens/cli/each.py", "run"): "what each command took, for that file",
     ("clock", "lens/advice/budget.py", ""): "the budget of `lens advise`: --rounds sets it aside",
     ("clock", "lens/advice/budget.py", "spent"): "the same",

@@ -66,8 +66,8 @@ def world(count=140, dim=5, seed=0):
 
 
 @pytest.fixture(scope="module")
-def measured():
-    return trainings.measure(*world(), **SETTINGS)
+def measured(tmp_path_factory):
+    return trainings.measure(*world(), **SETTINGS, folder=tmp_path_factory.mktemp("measured"))
 
 
 @pytest.mark.slow
@@ -133,19 +133,19 @@ def test_every_synthetic_pair_is_listed(measured):
 
 
 @pytest.mark.slow
-def test_runs_repeat_bit_for_bit(measured):
-    again = trainings.measure(*world(), **SETTINGS)
+def test_runs_repeat_bit_for_bit(measured, tmp_path):
+    again = trainings.measure(*world(), **SETTINGS, folder=tmp_path)
     for name, table in measured[1].items():
         pd.testing.assert_frame_equal(table, again[1][name], check_exact=True)
 
 
 @pytest.mark.slow
-def test_test_pairs_train_nothing(measured):
+def test_test_pairs_train_nothing(measured, tmp_path):
     pairs, embeddings = world()
     test = pairs["split"] == "test"
     for side in embeddings:
         embeddings[side][test] = 7.0
-    reference, tables, _ = trainings.measure(pairs, embeddings, **SETTINGS)
+    reference, tables, _ = trainings.measure(pairs, embeddings, **SETTINGS, folder=tmp_path)
     for name, value in reference.weights.items():
         assert np.array_equal(value, measured[0].weights[name])
     pd.testing.assert_frame_equal(tables["theorem_1"], measured[1]["theorem_1"])
