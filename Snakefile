@@ -58,8 +58,13 @@ onstart:
         server.start()
 
 
+onsuccess:
+    timers.cancel_timers()
+
+
 onerror:
     inputs.set_damaged_aside(CONFIG)
+    timers.cancel_timers()
 
 
 rule paper:

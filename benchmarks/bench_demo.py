@@ -58,11 +58,13 @@ def demo(rows: list, threads: int) -> None:
 
 def outside(folder: Path, wall: float, threads: int, boot: float) -> tuple[float, str]:
     """(share, its parts in words) of a finished run that took `wall` seconds: what the `benchmark:`
-    files say of jobs with one core each, less the imports that their logs note and a start."""
+    files say of jobs (seconds, and processor seconds where a job has several threads), less the
+    imports that their logs note and a start."""
     run = folder / "results/demo/benchmarks"
     jobs, imports, computing = 0, 0.0, 0.0
     for file in run.glob("**/*.jsonl"):
-        took = json.loads(file.read_text().splitlines()[-1])["s"]
+        job = json.loads(file.read_text().splitlines()[-1])
+        took = job["s"] if job["threads"] == 1 else job["cpu_time"]
         log = folder / "logs/demo" / file.relative_to(run).with_suffix(".log")
         own = sum(map(float, IMPORTS.findall(log.read_text())))
         jobs, imports, computing = jobs + 1, imports + own, computing + took - own - boot

@@ -61,7 +61,12 @@ def run(directory, *arguments, config=SMALL, change=None, **environment):
         configs.append(Path(directory) / "change.yaml")
         configs[-1].write_text(json.dumps(change))
     return snakemake(
-        *PROFILE, "--configfile", *configs, *arguments, directory=directory, **environment
+        *PROFILE,
+        *("--max-jobs-per-timespan", "1000/1h"),  # a run that waits for a timer would end too late
+        *("--configfile", *configs),
+        *arguments,
+        directory=directory,
+        **environment,
     )
 
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from lens.core.errors import LensError
 from lens.report.gold_model import held_out_accuracy
-from lens.warm import server
+from lens.warm import server, timers
 from lens.workflow import artefacts, batches, cells, checks, flags, inputs, resources
 from lens.workflow.artefacts import ARTEFACTS, DRAWN
 from lens.workflow.resources import grows, lasts

@@ -11,6 +11,7 @@ rule embed_pairs:
         "<logs>/embed_pairs/{dataset}/{model}/{shard}.log",
     benchmark:
         "<benchmarks>/embed_pairs/{dataset}/{model}/{shard}.jsonl"
+    priority: 1  # reward models wait for all of them
     conda:
         "../../environment.yml"
     resources:
