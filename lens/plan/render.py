@@ -41,7 +41,7 @@ def sections(plan: Mapping[str, Any]) -> Iterator[str]:
             "Jobs that ask for too little main memory or time",
             "job | asks for | needs",
             [list(row.values()) for row in plan["too_small"]],
-            "`mem_mb` is a setting of models, gold and textual in the config. `runtime` is in "
+            "`mem_mb` is a setting of models, gold, textual and theory in the config. `runtime` is "
             "minutes; `shards` makes jobs shorter, Snakemake's --set-resources the limit longer.",
         )
     chain = plan["longest_chain"]

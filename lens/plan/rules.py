@@ -30,6 +30,7 @@ START, CELL = 1.2, 0.2  # seconds of a command that does nothing, and of each of
 MODEL = 6.0  # seconds of a model before its weights: libraries, tokenizer, how it reads texts
 STEP = 2e-3  # seconds of a step of a head or VAE beside its products
 TEMPLATE = 200  # tokens of a judge's prompt
+BLOCKS = 1e9  # bytes of main memory of a few thousand wide embeddings, as they are worked on
 WORLD_WORDS = 74  # tokens that the offline world's texts and chats need
 
 
@@ -76,6 +77,7 @@ class Work:
         self.device = GPU if job.gpus else CPU
         self.seconds, self.error, self.saved = START + CELL * len(job.cells), self.device.error, 0.0
         self.models: list[dict[str, Any]] = []
+        self.arrays = 0.0  # bytes of main memory next to models
         self.load: Any = None
         self.gold: Any = config.gold and config.gold.load
         self.picks, self.seeds = config.rejection_sampling, len(config.compare.seeds)
@@ -211,6 +213,9 @@ def theory_points(work: Work) -> None:
         work.networks(n, vae, vae_steps=theory.vae_steps)
     for n in (whole, *(n * k for n in smaller for k in (1, *theory.scales, *theory.scales))):
         work.networks(n, reward)
+    # One seed's pairs in float32, their validation part twice, and test pairs.
+    held = whole * (1 + work.config.training.validation_fraction) + work.data.test
+    work.arrays = 8 * work.shape(work.load).hidden * held + BLOCKS
 
 
 def train_annotator(work: Work) -> None:

@@ -99,7 +99,7 @@ def too_small(work: Work) -> Iterator[dict[str, str]]:
     a GPU, main memory holds all of a model; with GPUs, the weights once per process."""
     job = work.job
     loaded = [one["gpus"] * one["weights"] + CONTEXT for one in work.models]
-    held = max(loaded if job.gpus else [one["bytes"] for one in work.models], default=0)
+    held = max([*(loaded if job.gpus else [one["bytes"] for one in work.models]), work.arrays])
     limits = ("mem_mb", job.mem_mb, held / 1e6), ("runtime", job.runtime, work.seconds / 60)
     for key, limit, needed in limits:
         if limit and needed > limit:

@@ -211,6 +211,10 @@ def test_jobs_that_ask_for_too_little_are_named(paper):
     assert float(memory["needed"].split()[1]) == pytest.approx(4 * 4 * 8030 + 600, rel=0.01)
     assert memory == {"job": name, "allowed": "mem_mb 100000", "needed": memory["needed"]}
     assert (time["job"], time["allowed"]) == (name, "runtime 0.1")
+    (job,) = (job for job in jobs if job.name == "theory_points hh-rlhf/qwen-2.5-14b")
+    assert job.mem_mb <= 16_000
+    (row,) = totals.plan([replace(job, mem_mb=4000, after=())], config)["too_small"]
+    assert 8 * 5120 * 100_000 / 1e6 < float(row["needed"].split()[1]) < 0.8 * job.mem_mb
     shown = "\n".join(render.sections(plan))
     assert "too little main memory or time" in shown
     assert memory["needed"] in shown
