@@ -3,7 +3,8 @@
 python docs/make_results.py RUN [RUN ...]
 
 RUN is `real` or `real_pool`, whose results must be whole; README.md and the page show rows of the
-first, and of the other how far they lie from their controls.
+first, and of the other how far they lie from their controls. Or RUN is `real_text`, alone: the page
+then shows the tables of the last `make real-text`.
 """
 
 import ast
@@ -28,6 +29,7 @@ from lens.report.render import markdown_table
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "results"
 BEGIN, END = "<!-- from make real -->\n", "<!-- to here -->\n"
+BEGIN_TEXT = "<!-- from make real-text -->\n"
 ROWS = [("original", 1), ("repeat", 4), ("lens", 4), ("lens_converged", 4), ("evidence_probe", 1)]
 SHOWN = 300  # labelled pairs
 NAMES = {"gemma": "Gemma 3 270M"}  # of folders that real_folder.py makes
@@ -86,13 +88,38 @@ def gold_line():
     )
 
 
-def page(runs):
+def run_line(runs, about):
+    """Of runs, and of the folder that notes their commit."""
     own, stamp = versions(), settings_stamp(runs)
-    commit = (RESULTS / "real_inputs/commit.txt").read_text(encoding="utf-8").strip()
-    parts = [
+    commit = (RESULTS / about / "commit.txt").read_text(encoding="utf-8").strip()
+    return (
         f"Runs: {', '.join(runs)}. Settings: {stamp}. Commit {commit}; {os.cpu_count()} cores "
         f"({processor()}), Python {own['python']}, torch {own['torch']}, transformers "
-        f"{own['transformers']}.",
+        f"{own['transformers']}."
+    )
+
+
+def text_page():
+    """Table 1's rows of text space and of latent space, and Table 3 without the paper's columns."""
+    [(title, table)] = blocks("real_text")
+    [(_, answers)] = list(parsed(read_paper("real_text", "table_3")))
+    shown = [i for i, name in enumerate(answers[0]) if name != "paper"]
+    header, *rows = [[row[i] for i in shown] for row in answers]
+    parts = [
+        run_line(["real_text"], "real_text"),
+        cost_line(["real_text"]),
+        f"**Table 1, {title.split(', ', 2)[-1]}**",
+        markdown_table(*columns(table)),
+        "**Table 3**",
+        markdown_table(header, rows),
+        "[Every column](results_real_text.csv).",
+    ]
+    return "\n\n".join(part.strip() for part in parts)
+
+
+def page(runs):
+    parts = [
+        run_line(runs, "real_inputs"),
         *([gold_line()] if "real" in runs else []),
         cost_line(runs),
         "\n".join(text_lines(runs)),
@@ -131,8 +158,12 @@ def picks_line(run):
 
 def blocks(run):
     """(title, rows of cells, the header first) of each block of the run's Table 1."""
-    tables = parsed((RESULTS / run / "paper/table_1.md").read_text(encoding="utf-8"))
+    tables = parsed(read_paper(run, "table_1"))
     return [each for each in tables if each[1][0][0] == "method"]  # not the paper's
+
+
+def read_paper(run, table):
+    return (RESULTS / run / f"paper/{table}.md").read_text(encoding="utf-8")
 
 
 def parsed(text):
@@ -205,17 +236,20 @@ def rows_of_the_readme(table):
     return [table[0], *(by_name[method_name(method), f"{scale}x"] for method, scale in ROWS)]
 
 
-def put(page, block):
+def put(page, block, begin=BEGIN):
     text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    write_text(page, f"{before}{BEGIN}\n{block.strip()}\n\n{END}{after}")
+    before, rest = text.split(begin)
+    after = rest.split(END, 1)[1]
+    write_text(page, f"{before}{begin}\n{block.strip()}\n\n{END}{after}")
 
 
 def main(*runs):
-    put(ROOT / "docs/results.md", page(runs))
     for run in runs:
         write_table(ROOT / f"docs/results_{run}.csv", all_rows(run))
+    if runs == ("real_text",):
+        put(ROOT / "docs/results.md", text_page(), BEGIN_TEXT)
+        return
+    put(ROOT / "docs/results.md", page(runs))
     put(ROOT / "README.md", f"{first_table(runs[0])}\n{gold_line()}")
 
 

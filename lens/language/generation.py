@@ -46,6 +46,8 @@ def generate(
     likely one, token by token.
     """
     jobs = [(row, number) for row in range(len(prompts)) for number in range(candidates)]
+    if not jobs:
+        return [[] for _ in prompts]
     seeds = [derive_seed(seed, names[row], number) for row, number in jobs]
     stop = model.generation_config.eos_token_id or tokenizer.eos_token_id
     ends = set(stop if isinstance(stop, list) else [stop])
@@ -56,7 +58,7 @@ def generate(
         at = torch.tensor(steps, device=logits.device)
         return draw(logits.float(), job_seeds, at).tolist()
 
-    if jobs and can_pack(model.base_model):
+    if can_pack(model.base_model):
         rows = [row for row, _ in jobs]
         ids = write(model, prompts, rows, pick, ends=ends, most=max_new_tokens, slots=batch_size)
     else:

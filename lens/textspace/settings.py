@@ -40,6 +40,11 @@ class SelfRewardingSettings(JudgingSettings):
         8, description="Pairs of responses per prompt that are judged, in both orders."
     )
     seed: Seed = Field(0, description="Seed of the choice of pairs.")
+    max_length: Count | None = Field(
+        None,
+        description="Tokens that the judge reads at most, its prompt included; null is the model's "
+        "limit. A pair that is longer gets no label.",
+    )
 
 
 class SelfEvolvedSettings(Settings):

@@ -256,8 +256,10 @@ def sft_flags(config: Config, wildcards: Wildcards) -> Words:
 
 
 def self_rewarding_flags(config: Config, wildcards: Wildcards) -> Words:
-    settings = config.textual.self_rewarding.given()
-    return flags(config.models[wildcards.model].load.given() | settings)
+    """A judge reads two answers and a prompt of its own: more than the model's `max_length`."""
+    load = config.models[wildcards.model].load.given()
+    own = config.textual.self_rewarding
+    return flags(load | own.given() | {"max_length": own.max_length})
 
 
 def judge_flags(config: Config, wildcards: Wildcards) -> Words:

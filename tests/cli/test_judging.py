@@ -44,6 +44,14 @@ def test_a_pair_too_long_for_the_judge_is_counted(lens, tmp_path, llama_folder, 
     assert len(judged) == 9
 
 
+@pytest.mark.parametrize("more", [(), ("--verdict", "probability", "--labels", "w10", "w11")])
+def test_a_judge_for_which_every_pair_is_too_long_is_refused(
+    lens, tmp_path, llama_folder, template, more
+):
+    with pytest.raises(SystemExit, match="all 3 pairs are longer than the 5 tokens that the judge"):
+        judge(lens, tmp_path, llama_folder, template, ["w3", "w4"], "--max-length", "5", *more)
+
+
 def test_probabilities_prefer_the_same_answer_whatever_its_place(
     lens, tmp_path, llama_folder, template
 ):

@@ -2,6 +2,7 @@
 
 import ast
 import shlex
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace as Job
 
@@ -108,6 +109,15 @@ def test_the_reward_model_that_picks_is_a_file_or_a_folder(config):
     assert models.endswith("/train_text/dialogue/tiny-llama/n200/full_finetune/standard/all/models")
     assert inputs.picking_paths(config, textual)[1] == f"{models}/x4/seed_1"
     assert inputs.picking_embeddings(config, textual) == []
+
+
+@pytest.mark.parametrize(("own", "said"), [(None, None), (99, "99")])
+def test_a_judge_reads_more_than_its_model_elsewhere(own, said):
+    change = {"models": {"tiny-llama": {"load": {"max_length": 64}}}}
+    config = resolved(change | {"textual": {"self_rewarding": {"max_length": own}}})
+    words = shlex.split(flags.self_rewarding_flags(config, Job(**PLACE)))
+    lengths = [after for word, after in pairwise(words) if "-length" in word]
+    assert lengths == ([said] if said else [])
 
 
 def test_shards_beside_their_index():

@@ -24,9 +24,10 @@ def add_endpoint_arguments(parser):
 
 def judge_locally(args, table, inputs):
     """(the table's pairs a and b of answers to a prompt with their verdicts in both orders, what it
-    cost) by the model of the arguments, in blocks."""
+    cost) by the model of the arguments, in blocks. LensError where all pairs are too long."""
     import pandas as pd
 
+    from lens.core.errors import LensError
     from lens.language import loading
     from lens.textspace import judging
 
@@ -41,6 +42,11 @@ def judge_locally(args, table, inputs):
 
     inputs = inputs | input_files(args, "template")
     judged, _, cost = in_blocks(args, len(table), make, inputs=inputs)
+    if len(judged) and (judged[["a_first", "b_first"]] == "failed").all(axis=None):
+        raise LensError(
+            f"all {len(judged)} pairs are longer than the {loaded()[2]} tokens that the judge "
+            "reads, so none has a verdict. Raise or drop --max-length (`max_length` of the judge)."
+        )
     return judged, cost
 
 
