@@ -1,6 +1,5 @@
 """Gold scores: the raw logit of a sequence classifier with one label."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from lens.core.errors import LensError
 from lens.core.progress import Bar
 from lens.language.batching import distinct, pad, token_batches, while_memory_lasts
 from lens.language.packed import reading
-from lens.language.precision import exactly
+from lens.language.packed.head import head_can_pack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel as Model
@@ -37,7 +36,7 @@ def score(
             "Choose a sequence classifier with num_labels = 1."
         )
     texts, text_rows = distinct(token_ids)
-    packed = bool(texts) and _can_pack(model)
+    packed = bool(texts) and head_can_pack(model, getattr(model, "score", None))
 
     def run(rows: Sequence[int], budget: int) -> Iterator[tuple[list[int], torch.Tensor]]:
         part = [texts[row] for row in rows]
@@ -59,26 +58,6 @@ def score(
         "Use precision high; if it stays, look at that text.",
     )
     return scores
-
-
-def _can_pack(model: "Model") -> bool:
-    """Whether the head on the last token's state is all that the classifier does, by trying it."""
-    if not reading.can_pack(model.base_model):
-        return False
-    if isinstance(getattr(model, "score", None), torch.nn.Linear):
-        ids = torch.tensor(reading.trial_texts()[:1], device=model.device)
-        with exactly(model):
-            state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
-            expected = model(input_ids=ids).logits
-        most = reading.most_difference(model)
-        if torch.allclose(model.score(state), expected, atol=most, rtol=most):
-            return True
-    logging.getLogger(__name__).warning(
-        "%s: texts are read whole, without sharing their beginnings (its score is more than a "
-        "linear head on the last token)",
-        type(model).__name__,
-    )
-    return False
 
 
 def _padded_texts(

@@ -147,32 +147,35 @@ def probability_verdicts(
 ) -> np.ndarray:
     """P(label 1) / (P(label 1) + P(label 2)) of the token after each text, float64 [n].
 
-    `token_ids` are the judge's input texts, which end just before a label. Raises LensError for a
-    label that is not one token of the judge, and for probabilities that are not finite.
+    `token_ids` are the judge's input texts, which end just before a label; their common beginnings
+    are read once where the model lets us. Raises LensError for a label that is not one token of the
+    judge, and for probabilities that are not finite.
     """
     import torch
 
     from lens.core.progress import Bar
-    from lens.language.batching import pad, token_batches, while_memory_lasts
+    from lens.language.batching import distinct, while_memory_lasts
+    from lens.language.packed import reading
+    from lens.language.packed.head import head_can_pack
 
     label_ids = _label_ids(tokenizer, labels)
+    texts, text_rows = distinct(token_ids)
+    head = model.get_output_embeddings()
+    packed = bool(texts) and head_can_pack(model, head)
 
     def run(rows: Sequence[int], budget: int) -> "Iterator[tuple[list[int], torch.Tensor]]":
-        texts = [token_ids[row] for row in rows]
-        for numbers in token_batches(list(map(len, texts)), budget, model.device.type):
-            batch = [texts[number] for number in numbers]
-            ids, mask = pad(batch, 0, model.device)
-            # Logits of all positions would take more memory than the model.
-            last, which = torch.unique(mask.sum(dim=1) - 1, return_inverse=True)
-            logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=last).logits
-            final = logits[torch.arange(len(batch), device=logits.device), which].double()
-            yield numbers, (final[:, label_ids[0]] - final[:, label_ids[1]]).sigmoid()
+        part = [texts[row] for row in rows]
+        if not packed:
+            return _padded_texts(model, part, budget)
+        states = reading.last_states(model.base_model, part, layer=-1, budget=budget)
+        return ((numbers, head(state)) for numbers, state in states)
 
-    shares = np.empty(len(token_ids))
-    progress = Bar(total=len(token_ids), unit="text", desc="judge")
+    shares = np.empty(len(texts))
+    progress = Bar(total=len(texts), unit="text", desc="judge")
     with torch.inference_mode():
-        for rows, values in while_memory_lasts(run, len(token_ids), batch_tokens):
-            shares[rows] = values.cpu().numpy()
+        for rows, logits in while_memory_lasts(run, len(texts), batch_tokens):
+            first, second = logits[:, label_ids].double().T
+            shares[rows] = (first - second).sigmoid().cpu().numpy()
             progress.update(len(rows))
     progress.close()
     if not np.isfinite(shares).all():
@@ -180,7 +183,23 @@ def probability_verdicts(
             f"{(~np.isfinite(shares)).sum()} of the judge's probabilities are not finite. "
             "Use float32."
         )
-    return shares
+    return shares[text_rows]
+
+
+def _padded_texts(
+    model: "Model", token_ids: Sequence[Sequence[int]], budget: int
+) -> "Iterator[tuple[list[int], torch.Tensor]]":
+    """(rows, the logits [n, words] after their last tokens) batch by batch."""
+    import torch
+
+    from lens.language.batching import pad, token_batches
+
+    for rows in token_batches(list(map(len, token_ids)), budget, model.device.type):
+        ids, mask = pad([token_ids[row] for row in rows], 0, model.device)
+        # Logits of all positions would take more memory than the model.
+        last, which = torch.unique(mask.sum(dim=1) - 1, return_inverse=True)
+        logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=last).logits
+        yield rows, logits[torch.arange(len(rows), device=logits.device), which]
 
 
 def _label_ids(tokenizer: "Tokenizer", labels: tuple[str, str]) -> list[int]:
