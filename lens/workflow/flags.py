@@ -257,9 +257,8 @@ def sft_flags(config: Config, wildcards: Wildcards) -> Words:
 
 def self_rewarding_flags(config: Config, wildcards: Wildcards) -> Words:
     """A judge reads two answers and a prompt of its own: more than the model's `max_length`."""
-    load = config.models[wildcards.model].load.given()
-    own = config.textual.self_rewarding
-    return flags(load | own.given() | {"max_length": own.max_length})
+    load, own = config.models[wildcards.model].load, config.textual.self_rewarding
+    return flags(load.given() | own.given() | {"max_length": own.max_length})
 
 
 def judge_flags(config: Config, wildcards: Wildcards) -> Words:
