@@ -56,6 +56,8 @@ report: "workflow/report/workflow.rst"
 onstart:
     if workflow.local_exec:
         server.start()
+    else:
+        slurm.outlast_controller()
 
 
 onsuccess:

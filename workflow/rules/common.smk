@@ -15,6 +15,7 @@ from snakemake.io import report as in_report  # `report` at a line's beginning i
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
+from lens.core import slurm
 from lens.core.errors import LensError
 from lens.report.gold_model import held_out_accuracy
 from lens.warm import server, timers
