@@ -32,7 +32,8 @@ real: $(REAL)/gold/config.json $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2)/config.
 
 # Text space and rejection sampling in small, with the same model and gold model: one seed.
 real-text: $(REAL)/gold/config.json $(if $(filter hub,$(WEIGHTS)),,$(SMOLLM2)/config.json)
-	mkdir -p results/real_text && test -e results/real_text/commit.txt || git describe --always --exclude='*' --dirty > results/real_text/commit.txt
+	mkdir -p results/real_text
+	-git describe --always --exclude='*' --dirty >> results/real_text/commit.txt
 	$(SNAKEMAKE) --configfile workflow/configs/real_text.yaml --config paths="$(REAL_PATHS)"
 	@cat results/real_text/paper/table_1.md results/real_text/paper/table_3.md
 

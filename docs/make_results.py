@@ -89,11 +89,12 @@ def gold_line():
 
 
 def run_line(runs, about):
-    """Of runs, and of the folder that notes their commit."""
+    """Of runs, and of the folder that notes their commits."""
     own, stamp = versions(), settings_stamp(runs)
-    commit = (RESULTS / about / "commit.txt").read_text(encoding="utf-8").strip()
+    commits = (RESULTS / about / "commit.txt").read_text(encoding="utf-8").split()
+    listed = ", ".join(dict.fromkeys(commits))
     return (
-        f"Runs: {', '.join(runs)}. Settings: {stamp}. Commit {commit}; {os.cpu_count()} cores "
+        f"Runs: {', '.join(runs)}. Settings: {stamp}. Commit {listed}; {os.cpu_count()} cores "
         f"({processor()}), Python {own['python']}, torch {own['torch']}, transformers "
         f"{own['transformers']}."
     )

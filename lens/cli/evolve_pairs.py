@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from lens.cli.shared.arguments import add_batch_argument, add_settings, options, settings
+from lens.cli.shared.arguments import add_batch_argument, add_settings, options
 from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import add_stage_outputs, input_files, write_metrics
+from lens.cli.shared.shards import unfinished
 from lens.cli.shared.text import add_finetuning_arguments, finetuning, score_with, train_classifier
 
 
@@ -30,7 +31,7 @@ def run(args):
     import pandas as pd
 
     from lens.core.processes import is_first
-    from lens.files import artifacts, saves
+    from lens.files import artifacts
     from lens.language import loading
     from lens.language.finetuning import get_ready
     from lens.textspace import text_pairs
@@ -43,7 +44,7 @@ def run(args):
     by_scale: dict[str, dict] = {}
     inputs = input_files(args, "pairs", "responses") | loading.weight_files(args.model)
     blocks = Path(args.metrics).parent / "blocks"  # goes when the metrics are written
-    with saves.unfinished(blocks, settings(args), inputs) as folder:
+    with unfinished(args, blocks, inputs) as folder:
         models = Models(args, folder)
         for scale in args.scales:
             by_seed = by_scale.setdefault(str(scale), {})

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from lens.cli.shared.arguments import settings
 from lens.cli.shared.model import add_model_arguments, model_options
 from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.shards import unfinished
 from lens.cli.shared.text import (
     add_finetuning_arguments,
     finetuning,
@@ -34,7 +34,7 @@ def run(args):
     picks = artifacts.read_table(args.picks)
     inputs = input_files(args, "picks") | loading.weight_files(args.model)
     by_seed, seconds = {}, {}
-    with saves.unfinished(args.out_dir, settings(args), inputs) as folder:
+    with unfinished(args, args.out_dir, inputs) as folder:
         for seed in args.seeds:
             name = f"seed_{seed}"
             facts = saves.piece(folder / name, partial(train, args, picks, seed))

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from lens.cli.shared.arguments import settings
 from lens.cli.shared.model import add_model_arguments
 from lens.cli.shared.outputs import input_files, write_metrics
+from lens.cli.shared.shards import unfinished
 from lens.cli.shared.text import (
     add_finetuning_arguments,
     add_lora_arguments,
@@ -49,7 +49,7 @@ def run(args):
     inputs = input_files(args, "pairs", "synthetic") | loading.weight_files(args.model)
     by_scale: dict[str, dict] = {}
     flags, seconds, texts = [], {}, Texts(args)
-    with saves.unfinished(args.out_dir, settings(args), inputs) as folder:
+    with unfinished(args, args.out_dir, inputs) as folder:
         for scale in args.scales:
             by_seed = by_scale.setdefault(str(scale), {})
             for seed in args.seeds:

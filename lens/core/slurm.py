@@ -7,7 +7,8 @@ and then waits for ever; and a job that it submits uses up its retries within ha
 import sys
 from typing import Any
 
-AWAY = "Unable to contact slurm controller"  # sbatch says so after trying for MessageTimeout
+# sbatch says so after trying for MessageTimeout: nothing has been submitted.
+AWAY = "Unable to contact slurm controller (connect failure)"
 
 
 def outlast_controller() -> None:
@@ -19,14 +20,16 @@ def outlast_controller() -> None:
 
     async def query_job_status(command: str, logger: Any) -> tuple[dict[str, str], float]:
         states, seconds = await query(command, logger)
-        # A job whose state is not known is asked about again.
-        return ({}, 0.0) if states is None else (states, seconds)
+        if states is None:
+            logger.warning("No answer about jobs from Slurm: they are asked about again.")
+            return {}, 0.0
+        return states, seconds
 
     def report_error(executor: Any, info: Any, msg: str) -> None:
         if AWAY not in msg:
             report(executor, info, msg)
             return
-        executor.logger.warning(f"{AWAY}: job {info.job.jobid} is submitted again.")
+        executor.logger.warning(f"{AWAY}. Job {info.job.jobid} is submitted again.")
         executor._job_submission_executor.submit(executor.run_job, info.job)
 
     plugin.query_job_status = query_job_status

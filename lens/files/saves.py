@@ -157,9 +157,15 @@ def unfinished(
     folder = Path(f"{out}.unfinished")
     note = folder / "made_from.json"
     made_from = digest(settings, {name: artifacts.sha256(path) for name, path in inputs.items()})
-    if is_first() and not (note.is_file() and artifacts.read_json(note) == made_from):
+
+    def ready() -> bool:
+        return note.is_file() and artifacts.read_json(note) == made_from
+
+    if is_first() and not ready():
         rmtree(folder, ignore_errors=True)
         artifacts.write_json(note, made_from)
+    while not ready():  # another process: until the first has removed what is not of this attempt
+        time.sleep(0.1)
     yield folder
     if is_first():
         for left in [note, *folder.rglob("*.piece.json")]:

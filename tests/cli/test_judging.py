@@ -48,7 +48,7 @@ def test_a_pair_too_long_for_the_judge_is_counted(lens, tmp_path, llama_folder, 
 def test_a_judge_for_which_every_pair_is_too_long_is_refused(
     lens, tmp_path, llama_folder, template, more
 ):
-    with pytest.raises(SystemExit, match="all 3 pairs are longer than the 5 tokens that the judge"):
+    with pytest.raises(SystemExit, match="all 3 pairs are too long for the 5 tokens"):
         judge(lens, tmp_path, llama_folder, template, ["w3", "w4"], "--max-length", "5", *more)
 
 

@@ -62,7 +62,7 @@ def run(directory, *arguments, config=SMALL, change=None, **environment):
         configs[-1].write_text(json.dumps(change))
     return snakemake(
         *PROFILE,
-        *("--max-jobs-per-timespan", "1000/1h"),  # a run that waits for a timer would end too late
+        *("--max-jobs-per-timespan", "1000/20m"),  # a run that waits for a timer ends too late
         *("--configfile", *configs),
         *arguments,
         directory=directory,

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers import AutoModelForCausalLM
 
 from lens.language import loading, precision
 from lens.language.encoder import Encoder
 from lens.language.packed import reading
+from lens.language.packed.head import head_can_pack
 from lens.language.precision import (
     FastLinear,
     exactly,
@@ -113,6 +115,10 @@ def test_for_a_trial_nothing_but_weights_is_rounded(llama_folder):
     make_fast(model, units=False)
     assert reading.can_pad(model)
     assert reading.can_pack(model)
+    writer = AutoModelForCausalLM.from_pretrained(llama_folder, dtype="float32").eval()
+    make_fast(writer, units=False)
+    assert isinstance(writer.get_output_embeddings(), FastLinear)
+    assert head_can_pack(writer, writer.get_output_embeddings())
     with torch.inference_mode():  # what rounding alone does is far more than a trial allows
         long = torch.tensor([reading.trial_texts()[0]])
         change = model(input_ids=long).last_hidden_state

@@ -53,6 +53,14 @@ def test_a_training_that_was_stopped_ends_with_the_same_bytes(
     assert not checkpoint.exists()
 
 
+def test_a_step_that_is_not_logged_is_saved(llama_folder, tmp_path):
+    """Of 24 steps every third is logged."""
+    more = Settings(8, 1e-2, 4)
+    with stopping(5):
+        train(llama_folder, None, checkpoint=tmp_path / "c", settings=more, data=rows(12))
+    assert (tmp_path / "c").is_dir()
+
+
 def test_a_training_that_goes_on_does_what_is_left_alone(llama_folder, tmp_path, monkeypatch):
     """Other texts from step 4 on would be seen: the saved state is used, not made again."""
     with stopping(4):

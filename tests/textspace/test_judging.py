@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lens.core.errors import LensError
+from lens.language.packed.head import head_can_pack
 from lens.textspace import judging
 
 TEMPLATE = "{prompt} | {first} | {second}"
@@ -197,10 +198,21 @@ def first_share(model, ids, one, two):
     return (probabilities[one] / (probabilities[one] + probabilities[two])).item()
 
 
-def test_probabilities_are_the_softmax_whatever_the_batch(llama):
+def doubled(model, given, output):
+    output.logits *= 2
+    return output
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_probabilities_are_the_softmax_whatever_the_batch(llama, request, shares):
+    """Also of a model whose output is more than its head, and is read text by text therefore."""
     model, tokenizer = llama
+    if not shares:
+        request.addfinalizer(model.register_forward_hook(doubled).remove)
+    assert head_can_pack(model, model.get_output_embeddings()) == shares
     rng = np.random.default_rng(0)
     rows = [[1, *rng.integers(6, 40, rng.integers(1, 40)).tolist()] for _ in range(19)]
+    rows += [[*rows[0], *range(6, 36), *row[1:]] for row in rows[:5]] + rows[:2]
     one, two = tokenizer.convert_tokens_to_ids(["w3", "w5"])
     expected = [first_share(model, row, one, two) for row in rows]
     assert np.ptp(expected) > 0.5

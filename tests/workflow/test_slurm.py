@@ -279,13 +279,14 @@ def test_a_controller_that_is_away_costs_no_job_and_no_retry(monkeypatch):
         plugin.Executor, "_report_job_error_threadsafe", lambda *given: reported.append(given[1:])
     )
     outlast_controller()
-    assert asyncio.run(plugin.query_job_status("squeue", None)) == ({}, 0.0)
+    assert asyncio.run(plugin.query_job_status("squeue", MagicMock())) == ({}, 0.0)
     executor, info = MagicMock(), MagicMock()
     executor._job_submission_executor.submit = lambda *given: submitted.append(given)
-    for message in (f"SLURM sbatch failed: {AWAY} (connect failure)", "invalid partition"):
+    accepted = AWAY.replace("connect", "receive")  # perhaps
+    for message in (f"SLURM sbatch failed: {AWAY}", accepted, "invalid partition"):
         plugin.Executor._report_job_error_threadsafe(executor, info, message)
     assert submitted == [(executor.run_job, info.job)]
-    assert reported == [(info, "invalid partition")]
+    assert reported == [(info, accepted), (info, "invalid partition")]
 
 
 @pytest.mark.slow

@@ -44,8 +44,8 @@ def judge_locally(args, table, inputs):
     judged, _, cost = in_blocks(args, len(table), make, inputs=inputs)
     if len(judged) and (judged[["a_first", "b_first"]] == "failed").all(axis=None):
         raise LensError(
-            f"all {len(judged)} pairs are longer than the {loaded()[2]} tokens that the judge "
-            "reads, so none has a verdict. Raise or drop --max-length (`max_length` of the judge)."
+            f"all {len(judged)} pairs are too long for the {loaded()[2]} tokens that the judge may "
+            "read and write, so none has a verdict. Raise or drop its --max-length (`max_length`)."
         )
     return judged, cost
 

@@ -51,6 +51,17 @@ def model_identity(args, model=None) -> dict[str, str]:
     return loading.identity(*(model or (args.model, args.revision, args.trust_remote_code)))
 
 
+def unfinished(args, out, inputs):
+    """`saves.unfinished` of a training; it also begins anew where a model of the Hub has changed
+    (weights of a folder are among the inputs)."""
+    from lens.files import saves
+    from lens.language import loading
+
+    weights = loading.weight_files(args.model)
+    made_by = {} if weights else model_identity(args)
+    return saves.unfinished(out, settings(args) | {"hub": made_by}, inputs | weights)
+
+
 def run_shard(args, rows, make, join_blocks, *, inputs, model=None) -> None:
     """`shards.run` for these arguments; `model` is (path, revision, trust_remote_code), by default
     from the arguments."""

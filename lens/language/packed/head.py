@@ -23,9 +23,10 @@ def head_can_pack(model: "Model", head: torch.nn.Module | None) -> bool:
         with exactly(model):
             state = model.base_model(input_ids=ids).last_hidden_state[:, -1]
             logits = model(input_ids=ids).logits  # of a classifier those of the last token alone
+            own = head(state)
         most = reading.most_difference(model)
         last = logits.reshape(1, -1, logits.shape[-1])[:, -1]
-        if torch.allclose(head(state), last, atol=most, rtol=most):
+        if torch.allclose(own, last, atol=most, rtol=most):
             return True
     logging.getLogger(__name__).warning(
         "%s: texts are read whole, without sharing their beginnings (its output is more than a "
