@@ -52,7 +52,7 @@ def model_identity(args, model=None) -> dict[str, str]:
 
 
 def unfinished(args, out, inputs):
-    """`saves.unfinished` of a training; it also begins anew where a model of the Hub has changed
+    """`saves.unfinished` of a training; it also starts again where a model of the Hub has changed
     (weights of a folder are among the inputs)."""
     from lens.files import saves
     from lens.language import loading
