@@ -101,9 +101,10 @@ def run_line(runs, about):
 
 
 def text_page():
-    """Rows of Table 1 at the largest scale, without what the VAE explains."""
+    """LENS and text space in Table 1, at the largest scale; not what the VAE explains."""
     [(title, table)] = blocks("real_text")
     header, rows = columns(at_largest_scale(table))
+    rows = [row for row in rows if not row[0].startswith(("Original", "Repeat", "Evidence"))]
     parts = [
         run_line(["real_text"], "real_text"),
         cost_line(["real_text"]),

@@ -4,6 +4,8 @@ import importlib.util
 import re
 import shutil
 
+import pytest
+
 from lens.files.artifacts import read_table
 from tests.helpers.workflow_tools import ROOT
 
@@ -15,9 +17,10 @@ def script():
     return module
 
 
-def made(page):
+def made(page, begin=None):
     own = script()
-    return (ROOT / page).read_text(encoding="utf-8").split(own.BEGIN)[1].split(own.END)[0]
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return text.split(begin or own.BEGIN)[1].split(own.END)[0]
 
 
 def rows(text):
@@ -26,14 +29,25 @@ def rows(text):
     return [row for row in cells if not row[0].startswith((":", "method"))]
 
 
-def test_the_page_is_of_the_settings_as_they_are():
+@pytest.mark.parametrize("begin", [script().BEGIN, script().BEGIN_TEXT])
+def test_the_page_is_of_the_settings_as_they_are(begin):
     runs, stamp = re.search(
-        r"Runs: ([\w, ]+)\. Settings: (\w+)\.", made("docs/results.md")
+        r"Runs: ([\w, ]+)\. Settings: (\w+)\.", made("docs/results.md", begin)
     ).groups()
     assert script().settings_stamp(runs.split(", ")) == stamp, (
-        "the real runs' settings changed: run `make real DATA=FOLDER`, then "
+        "the real runs' settings changed: run `make real ...` or `make real-text ...`, then "
         "`python docs/make_results.py RUN ...`"
     )
+
+
+def test_the_rows_of_text_space_are_those_of_the_whole_table():
+    whole = read_table(ROOT / "docs/results_real_text.csv").astype(str)
+    names = ["method", "scale", "pair accuracy %", "pair accuracy % vs repeat"]
+    names += ["gold reward", "gold reward vs repeat"]
+    known = {tuple(row) for row in rows(whole[names].to_csv(sep="|", index=False))}
+    shown = set(map(tuple, rows(made("docs/results.md", script().BEGIN_TEXT))))
+    assert len(shown) > 5
+    assert shown <= known
 
 
 def test_the_stamp_follows_sizes_but_no_comments(tmp_path):
