@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lens.cli.shared.model import add_model_arguments, model_options
+from lens.cli.shared.model import add_model_arguments, chosen_dtype, model_options
 from lens.cli.shared.outputs import input_files, write_metrics
 from lens.cli.shared.shards import unfinished
 from lens.cli.shared.text import (
@@ -53,11 +53,13 @@ def train(args, picks, seed, folder, checkpoint):
 
     from lens.core.seeds import derive_seed
     from lens.language import loading
-    from lens.language.finetuning import train_sft
+    from lens.language.finetuning import train_sft, weights_dtype
     from lens.language.templates import answer_starts
     from lens.textspace.rejection_sampling import to_train_on
 
-    tokenizer, model = loading.load(AutoModelForCausalLM, **model_options(args))
+    how = finetuning(args)
+    load = model_options(args) | {"dtype": weights_dtype(chosen_dtype(args), how, None)}
+    tokenizer, model = loading.load(AutoModelForCausalLM, **load)
     mine = to_train_on(picks, seed)
     ids, starts = answer_starts(mine["prompt"], mine["response"], tokenizer, args.text_style)
     limit = loading.context_length(tokenizer, model, args.max_length)
@@ -66,7 +68,7 @@ def train(args, picks, seed, folder, checkpoint):
         tokenizer,
         ids,
         starts,
-        replace(finetuning(args), max_length=limit),
+        replace(how, max_length=limit),
         seed=derive_seed(seed, "sft") % 2**31,
         out=folder,
         checkpoint=checkpoint,

@@ -35,8 +35,8 @@ EXTRA = 'Run `pip install "lens-rm[text]"`, or take the textual methods out of t
 @dataclass(frozen=True)
 class Settings:
     """How a model is trained. `batch_size` pairs (or texts) make a step, of which a device takes
-    `device_batch_size` at a time, all where it is None. With `bf16` sums run in bfloat16 while
-    weights keep their type: float32 for full fine-tuning, whose small steps bfloat16 would lose."""
+    `device_batch_size` at a time, all where it is None. With `bf16` sums run in bfloat16; weights
+    that are trained stay float32, since bfloat16 loses small steps."""
 
     epochs: float
     learning_rate: float
@@ -64,6 +64,12 @@ def require(*modules: str) -> None:
             raise LensError(
                 f"training on text needs {package}, which is missing. {EXTRA}"
             ) from error
+
+
+def weights_dtype(dtype: str, settings: Settings, lora: Lora | None) -> str:
+    """The dtype to load a model in that is to be trained: `dtype` for LoRA with sums in bfloat16,
+    which leaves most weights as they are; otherwise float32."""
+    return dtype if lora and settings.bf16 else "float32"
 
 
 def new_classifier(
@@ -124,7 +130,8 @@ def train_reward(
 ) -> dict:
     """Trains the classifier on token ids of n pairs with TRL's RewardTrainer (Bradley-Terry loss)
     and saves it, or its adapter, in the folder `out` if one is given. Returns what happened. With a
-    `checkpoint`, a folder, it saves there its state, and continues from what it finds.
+    `checkpoint`, a folder, it saves there its state, and continues from what it finds. Weights that
+    are trained become float32; load the model in `weights_dtype`.
 
     LensError where a target of `lora` is not in the model, or the loss is not finite. The model's
     `pad_token_id` is then a token that no text holds: pad with it where texts are scored by the
@@ -293,6 +300,9 @@ def _run(
 ) -> dict:
     from lens.language.resuming import train
 
+    for value in trainer.model.parameters():
+        if value.requires_grad:
+            value.data = value.data.float()
     train(trainer, checkpoint)
     shutil.rmtree(trainer.args.output_dir, ignore_errors=True)
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]

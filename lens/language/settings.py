@@ -16,7 +16,6 @@ from lens.core.settings import (
     Variable,
 )
 
-Dtype = Literal["float32", "bfloat16", "float16"]
 DTYPES = {"high": "float32", "fast": "bfloat16", "auto": "auto"}  # of each precision
 PRECISIONS = {"float32": "high", "bfloat16": "fast"}  # of each dtype that was its name before
 Epochs = Annotated[float, Field(gt=0, description="Passes over the texts.")]
@@ -107,10 +106,6 @@ class TextTrainingSettings(Settings):
     device_batch_size: Count | None = Field(
         None, description="Of them at a time on one device; the rest is accumulated."
     )
-    dtype: Dtype | None = Field(
-        None,
-        description="Number format of the weights in training, where it is not the model's own.",
-    )
 
 
 class FinetuningSettings(TextTrainingSettings):
@@ -120,7 +115,11 @@ class FinetuningSettings(TextTrainingSettings):
         0.0, ge=0, lt=1, description="Share of the steps in which the learning rate rises."
     )
     gradient_checkpointing: bool = Field(False, description="Less memory for a fifth more time.")
-    bf16: bool = Field(False, description="Sums in bfloat16; weights keep their own type.")
+    bf16: bool = Field(
+        False,
+        description="Sums in bfloat16; weights that are trained stay float32. Only with it does "
+        "LoRA keep the other weights in the format of `precision`.",
+    )
     max_length: Count | None = Field(
         None, description="Tokens of a text for SFT; a longer one loses its end."
     )

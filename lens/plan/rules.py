@@ -133,7 +133,7 @@ class Work:
     def trains(self, model: Model, given: Mapping, n: float, length: float, **more: Any) -> None:
         """A model of each seed is trained on n pairs, or for words on texts, of a mean length."""
         more = {"times": self.seeds, "gpus": self.config.textual.gpus if model.gpu else 1} | more
-        more |= {name: given.get(name) for name in ("lora", "bf16", "dtype")}
+        more |= {name: given.get(name) for name in ("lora", "bf16")}
         texts = n * (given.get("epochs") or 1) * (1 if more.get("words") else 2)
         tokens = texts * min(given.get("max_length") or length, length)
         self.runs("training", model.load, texts, tokens, **more)
@@ -148,9 +148,11 @@ class Work:
         words, lora, bf16 = (more.get(name, False) for name in ("words", "lora", "bf16"))
         words |= use == "generation"
         times, gpus, device = more.get("times", 1), more.get("gpus", 1), self.device
-        shape, dtype = self.shape(load), more.get("dtype") or DTYPES[load.precision]
+        shape, dtype = self.shape(load), DTYPES[load.precision]
+        if use == "training" and not (lora and bf16):
+            dtype = "float32"
         count = shape.parameters(words=words)
-        stored = more.get("dtype") or ("float32" if device is CPU else dtype)
+        stored = "float32" if device is CPU and use != "training" else dtype
         weights = held = count * BYTES[stored]
         passes = {"reading": 1, "training": 3, "generation": device.writing}[use]
         flops = passes * shape.flops(tokens, words=words) + shape.flops(more.get("prompts", 0))

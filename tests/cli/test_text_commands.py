@@ -151,6 +151,38 @@ def test_a_text_reward_model_is_judged_the_right_way_round(
     assert [flag["flag"] for flag in flags] == ["not_above_chance"]  # 4 of 4 are as likely as 1/16
 
 
+@pytest.mark.parametrize("sums", ["--bf16", ""])
+@pytest.mark.parametrize("precision", ["fast", "high"])
+def test_fine_tuning_trains_every_weight_in_float32_whatever_the_precision(
+    lens, tmp_path, llama_folder, pairs, precision, sums
+):
+    """`fast` is for reading: bfloat16 weights lose small steps, and fast layers do not learn."""
+    needs_trl()
+    from safetensors.torch import load_file
+
+    rows = [(0, f"p{i}", PROMPT, f"g{i}", f"w{i}", 0.0) for i in range(4)]
+    columns = ["seed", "prompt_id", "prompt", "group", "response", "reward"]
+    pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "picks.parquet")
+    how = f"--seeds 0 --model {llama_folder} --learning-rate 0.00001 --batch-size 4 {sums}"
+    for command in (
+        f"train-text --pairs {pairs} --n-pairs 8 --scales 1",
+        f"train-sft --picks {tmp_path}/picks.parquet --max-length 32",
+    ):
+        lens(
+            *f"{command} {how} --precision {precision} --device cpu --out-dir {tmp_path}/models "
+            f"--metrics {tmp_path}/m.json".split()
+        )
+        cost = json.loads((tmp_path / "cost.json").read_text())
+        assert cost["trained_parameters"] == cost["parameters"]
+        [file] = (tmp_path / "models").rglob("model.safetensors")
+        base, after = load_file(llama_folder / "model.safetensors"), load_file(file)
+        assert {str(value.dtype) for value in after.values()} == {"torch.float32"}
+        known = base.keys() & after.keys()
+        assert len(known) > len(base) - 2
+        assert not [name for name in known if (base[name] == after[name]).all()]
+        shutil.rmtree(tmp_path / "models")
+
+
 def test_sft_models_follow_their_seed_in_training_and_in_sampling(lens, tmp_path, llama_folder):
     needs_trl()
     picks = pd.DataFrame(

@@ -42,11 +42,13 @@ def stopping(steps):
         resuming.EVERY, resuming.Saving.save = every, save
 
 
-def train(folder, out, *, lora=None, seed=0, settings=ONCE, data=None, checkpoint=None):
+def train(
+    folder, out, *, lora=None, seed=0, settings=ONCE, data=None, checkpoint=None, dtype="float32"
+):
     tokenizer, model = finetuning.new_classifier(
         str(folder),
         revision=None,
-        dtype="float32",
+        dtype=dtype,
         device="cpu",
         trust_remote_code=False,
         seed=seed,

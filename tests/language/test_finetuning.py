@@ -1,5 +1,6 @@
 """Training on text with TRL: what moves, what is saved, what is refused."""
 
+import itertools
 import sys
 from importlib.util import find_spec
 
@@ -249,6 +250,35 @@ def test_sums_in_bfloat16_leave_the_weights_in_their_type(llama_folder, tmp_path
     _, exact = train(llama_folder, tmp_path / "n")
     assert facts["first_loss"] == pytest.approx(exact["first_loss"], rel=0.05)
     assert facts["first_loss"] != exact["first_loss"]
+
+
+def test_only_weights_that_adapters_leave_as_they_are_may_be_bfloat16():
+    for lora, bf16 in itertools.product((None, Lora()), (False, True)):
+        settings = Settings(epochs=1, learning_rate=1e-3, batch_size=4, bf16=bf16)
+        expected = "bfloat16" if lora and bf16 else "float32"
+        assert finetuning.weights_dtype("bfloat16", settings, lora) == expected
+        assert finetuning.weights_dtype("float32", settings, lora) == "float32"
+
+
+@pytest.mark.parametrize("lora", [None, Lora(targets=("all-linear",))])
+def test_small_steps_are_not_lost_in_a_model_that_was_loaded_in_bfloat16(
+    llama_folder, tmp_path, lora
+):
+    """A step of 1e-5 is far below what bfloat16 tells apart at these weights."""
+    from safetensors.torch import load_file
+
+    settings = Settings(epochs=1, learning_rate=1e-5, batch_size=8, bf16=True)
+    before, facts = train(
+        llama_folder, tmp_path / "m", lora=lora, settings=settings, dtype="bfloat16"
+    )
+    saved = load_file(tmp_path / "m" / ("adapter_" * bool(lora) + "model.safetensors"))
+    assert {value.dtype for value in saved.values()} == {torch.float32}
+    assert sum(value.numel() for value in saved.values()) == facts["trained_parameters"]
+    assert facts["trained_parameters"] == facts["parameters"] or lora
+    [head] = [value for name, value in saved.items() if name.endswith("score.weight")]
+    moved = (head - before["score.weight"].float()).abs()
+    assert (moved > 0).all()
+    assert (moved <= 1.01e-5).all()
 
 
 def test_each_process_takes_its_own_gpu(monkeypatch):

@@ -106,10 +106,11 @@ def work(use, model="Qwen/Qwen3-0.6B", device=GPU, tokens=200_000, precision="fa
 def test_seconds_by_hand(use):
     passes, words = {"reading": 1, "training": 3, "generation": 4}[use], use == "generation"
     products = passes * SMALL.flops(200_000, words=words) / 40e12
-    expected = SMALL.parameters(words=words) * 2 / 1e9 + products
-    assert work(use).seconds == pytest.approx(MODEL + expected)
-    assert work(use, times=3).seconds == pytest.approx(MODEL + 3 * expected)
-    more = work(use, prompts=100_000).seconds
+    size, how = (4, {"bf16": True}) if use == "training" else (2, {})
+    expected = SMALL.parameters(words=words) * size / 1e9 + products
+    assert work(use, **how).seconds == pytest.approx(MODEL + expected)
+    assert work(use, times=3, **how).seconds == pytest.approx(MODEL + 3 * expected)
+    more = work(use, prompts=100_000, **how).seconds
     assert more == pytest.approx(MODEL + expected + SMALL.flops(100_000) / 40e12)
 
 
@@ -117,11 +118,8 @@ def test_time_grows_with_what_is_done():
     one = work("training").seconds
     assert work("training", tokens=400_000).seconds > one
     assert work("training", gpus=4).seconds < one
-    assert work("training", precision="high").seconds > one
-    assert (
-        work("training", precision="high", bf16=True).seconds
-        < work("training", precision="high").seconds
-    )
+    assert work("training", bf16=True).seconds < one
+    assert work("reading", precision="high").seconds > work("reading").seconds
     narrow, wide = (CPU.products(1e9, "float32", width) for width in (CPU.narrow, 1e9))
     assert narrow == pytest.approx(2 * wide)
 
@@ -156,4 +154,9 @@ def test_memory_of_models():
     assert held(bf16=True) == 18 * count
     assert held(bf16=True, gpus=4) == 2 * count + 14 * count / 4
     assert held(lora=True) == 4 * count
+    for more in ({"lora": False, "bf16": True}, {"lora": True, "bf16": False}):
+        (fast, high) = (work("training", precision=p, **more).models for p in ("fast", "high"))
+        assert fast == high  # what is trained is float32
+    (lora,) = work("training", device=CPU, lora=True, bf16=True).models
+    assert lora["weights"] == 2 * lora["parameters"]
     assert work("reading", times=0).models == []

@@ -47,7 +47,7 @@ def add_finetuning_arguments(parser) -> None:
     from lens.language.settings import FinetuningSettings
 
     parser.add_argument("--learning-rate", type=float, required=True, help="at its peak")
-    add_settings(parser, FinetuningSettings, without=("learning_rate", "dtype", "max_length"))
+    add_settings(parser, FinetuningSettings, without=("learning_rate", "max_length"))
 
 
 def finetuning(args):
@@ -101,10 +101,11 @@ def train_classifier(args, table, source: str, tokens, how, *, lora, seed, out, 
     """Trains a reward model on the pairs (prompt, chosen, rejected) of a table and saves it in
     `out`: (model, `AnswerTokens` of all texts so far, facts). `tokens` is None at first. The folder
     `checkpoint` holds what a stopped training needs to resume."""
-    from lens.language.finetuning import new_classifier, train_reward
+    from lens.language.finetuning import new_classifier, train_reward, weights_dtype
 
+    load = model_options(args) | {"dtype": weights_dtype(chosen_dtype(args), how, lora)}
     known = tokens.tokenizer if tokens else None
-    tokenizer, model = new_classifier(**model_options(args), seed=seed, tokenizer=known)
+    tokenizer, model = new_classifier(**load, seed=seed, tokenizer=known)
     tokens = tokens or answer_tokens(args, tokenizer, model)
     chosen, rejected = (token_ids(tokens, table, side, source) for side in ("chosen", "rejected"))
     more = {"lora": lora, "seed": seed, "out": out, "checkpoint": checkpoint}
