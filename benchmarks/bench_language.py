@@ -18,7 +18,7 @@ from timing import add, seconds, skip
 
 from lens.language.embedding import embed
 from lens.language.encoder import Encoder
-from lens.language.generation import generate
+from lens.language.generation import Answer, generate
 from lens.language.gold import score
 from lens.language.packed.reading import distinct_tokens
 from lens.language.precision import linear_layers, make_fast, multiplies_rounded, put
@@ -167,7 +167,7 @@ def writing(rows: list, runs: int, tokenizer, model, data: Path, count: int) -> 
     """Answers to prompts in tokens a second, against `generate` with num_return_sequences; returns
     the token ids of the prompts with our answers."""
     prompts = real.prompts_of_length(tokenizer, data, count, PROMPT)
-    answers: dict[str, list[list[str]]] = {}
+    answers: dict[str, list[list[Answer]]] = {}
     tokens = {"ours": 0, "generate": 0}
     options = {"candidates": ANSWERS, "seed": 0, "temperature": 1.0, "top_p": 1.0}
 
@@ -177,7 +177,7 @@ def writing(rows: list, runs: int, tokenizer, model, data: Path, count: int) -> 
         answers["ours"] = generate(
             model, tokenizer, side, names, max_new_tokens=most, batch_size=ANSWERS, **options
         )
-        texts = [text for row in answers["ours"] for text in row]
+        texts = [answer.text for row in answers["ours"] for answer in row]
         tokens["ours"] = sum(map(len, tokenizer(texts, add_special_tokens=False)["input_ids"]))
 
     def theirs(warm):
@@ -212,8 +212,9 @@ def writing(rows: list, runs: int, tokenizer, model, data: Path, count: int) -> 
         add(rows, f"{WRITE}, fast", GENERATE, fast, WRITE_FAST_GOAL)
     else:
         skip(rows, f"{WRITE}, fast", GENERATE, WRITE_FAST_GOAL, NO_UNITS)
+    end = tokenizer.eos_token_id
     return [
-        prompt + tokenizer(answer, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+        prompt + tokenizer(answer.text, add_special_tokens=False)["input_ids"] + [end]
         for prompt, row in zip(prompts, answers["ours"], strict=True)
         for answer in row
     ]

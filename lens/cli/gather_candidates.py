@@ -10,6 +10,7 @@ def add_arguments(parser):
 def run(args):
     import pandas as pd
 
+    from lens.core import diagnostics
     from lens.evaluation.judge import describe_gold
     from lens.files import artifacts, shards
 
@@ -24,4 +25,7 @@ def run(args):
     artifacts.write_table(args.out, table)
     if "gold" in table:
         facts |= describe_gold(table)
+    if "finished" in table:
+        found = diagnostics.sampling_flags(facts["answers_cut"], len(table))
+        facts["flags"] = diagnostics.named(found)
     shards.write_metrics(args.metrics, reports, facts, used)

@@ -23,6 +23,7 @@ def run(args):
 
     import pandas as pd
 
+    from lens.core import diagnostics
     from lens.data.candidates import COLUMNS
     from lens.files import artifacts, saves
     from lens.language import loading
@@ -41,14 +42,20 @@ def run(args):
         total = saves.added(total, cost)
         files = loading.weight_files(folder)
         inputs |= {f"seed_{seed}/{name}": path for name, path in files.items()}
-    table = pd.concat(answers, ignore_index=True)[COLUMNS]
+    table = pd.concat(answers, ignore_index=True)[[*COLUMNS, "finished"]]
     artifacts.write_table(args.out, table)
-    facts = {"answers": len(table), "empty_answers": int((table["response"] == "").sum())}
+    facts = {
+        "answers": len(table),
+        "empty_answers": int((table["response"] == "").sum()),
+        "answers_cut": (cut := int((~table["finished"]).sum())),
+        "flags": diagnostics.named(diagnostics.sampling_flags(cut, len(table))),
+    }
     write_metrics(args, inputs, facts, total)
 
 
 def answered(prompts, sample, seed, first, stop):
     """A block of prompts with their answers, no metrics, and what they cost."""
     part = prompts.iloc[first:stop]
-    texts, _, cost = sample(part)
-    return part.assign(candidate=seed, response=[row[0] for row in texts]), {}, cost
+    answers, _, cost = sample(part)
+    texts, finished = zip(*(row[0] for row in answers), strict=True)
+    return part.assign(candidate=seed, response=texts, finished=finished), {}, cost

@@ -43,7 +43,9 @@ def score(args, loaded, table):
     from lens.language.templates import answer_starts, cut_left
 
     tokenizer, model, limit = loaded
-    ids, starts = answer_starts(table["prompt"], table["response"], tokenizer, args.text_style)
+    ids, starts = answer_starts(
+        table["prompt"], table["response"], tokenizer, args.text_style, table["finished"]
+    )
     kept = [cut_left(text, limit, tokenizer) for text in ids]
     starts = [
         max(0, start - len(a) + len(b)) for start, a, b in zip(starts, ids, kept, strict=True)

@@ -61,7 +61,9 @@ def train(args, picks, seed, folder, checkpoint):
     load = model_options(args) | {"dtype": weights_dtype(chosen_dtype(args), how, None)}
     tokenizer, model = loading.load(AutoModelForCausalLM, **load)
     mine = to_train_on(picks, seed)
-    ids, starts = answer_starts(mine["prompt"], mine["response"], tokenizer, args.text_style)
+    ids, starts = answer_starts(
+        mine["prompt"], mine["response"], tokenizer, args.text_style, mine["finished"]
+    )
     limit = loading.context_length(tokenizer, model, args.max_length)
     return train_sft(
         model,

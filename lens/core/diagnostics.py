@@ -62,6 +62,10 @@ FLAGS = {
     "them may not hold for new prompts.",
     "benchmark_overlap": "the benchmark is no test on prompts that were trained on. Leave these "
     "prompts out of the training pairs, or read its subsets with that in mind.",
+    "position_decides": "in most pairs the judge prefers the same position, whichever answer is "
+    "there, so that its verdicts follow what little is left. Take a stronger judge.",
+    "answers_cut": "more than half of the sampled answers end where `max_new_tokens` cut them. "
+    "Raise it, if reward and gold model are meant for whole answers.",
     "constant_gold": "all candidates of each prompt have the same gold score, so gold reward "
     "cannot rank the picks.",
 }
@@ -200,6 +204,19 @@ def gold_flags(tied: int, prompts: int) -> Found:
     least two candidates."""
     constant = 0 < tied == prompts
     return [("constant_gold", f"{tied:,} of {prompts:,} prompts")] if constant else []
+
+
+def judge_flags(same_position: int, clear: int) -> Found:
+    """Flag of a judge from the number of pairs (of `clear`, with a winner in both orders) in which
+    the same position won twice."""
+    if 2 * same_position <= clear:
+        return []
+    return [("position_decides", f"{same_position:,} of {clear:,} pairs")]
+
+
+def sampling_flags(cut: int, answers: int) -> Found:
+    """Flag from the number of sampled answers that were cut at the most tokens."""
+    return [("answers_cut", f"{cut:,} of {answers:,} answers")] if 2 * cut > answers else []
 
 
 def label_flags(contradicting: int, pairs: int) -> Found:

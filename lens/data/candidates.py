@@ -2,6 +2,7 @@
 
 On disk a pool is a table `prompt_id, prompt, group, candidate, response`, one row per candidate,
 prompts in order, the same number of candidates for each; gold scores are in a separate file.
+Answers that a model sampled also have `finished`: False where it was cut at the most tokens.
 """
 
 import json

@@ -308,9 +308,11 @@ def _run(
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     if not np.isfinite(losses).all():
         raise LensError(f"the loss ended at {losses[-1]}. Lower `learning_rate`.")
-    trained = trainer.model
+    trained = trainer.accelerator.unwrap_model(trainer.model)
+    if trained.__dict__.pop("_original_forward", None):  # accelerate's bfloat16 sums end here
+        del trained.forward
     if out and is_first():
-        save(trainer.accelerator.unwrap_model(trained), tokenizer, out)
+        save(trained, tokenizer, out)
         shutil.rmtree(checkpoint or "", ignore_errors=True)
     return {
         "steps": trainer.state.global_step,

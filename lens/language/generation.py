@@ -5,7 +5,7 @@ step). So an answer does not depend on which other prompts share its batch.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 Draw = Callable[[Tensor, Tensor, Tensor | int], Tensor]
 
 
+class Answer(NamedTuple):
+    """A sampled answer, and whether the model ended it: others were cut at the most tokens."""
+
+    text: str
+    finished: bool
+
+
 @torch.inference_mode()
 def generate(
     model: "Model",
@@ -39,7 +46,7 @@ def generate(
     top_p: float,
     max_new_tokens: int,
     batch_size: int,
-) -> list[list[str]]:
+) -> list[list[Answer]]:
     """`candidates` sampled answers for each tokenised prompt; `names` seed their draws.
 
     About `batch_size` answers are written side by side. At temperature 0 every answer is the most
@@ -65,9 +72,9 @@ def generate(
         ids = _generate(model, prompts, jobs, seeds, draw, max_new_tokens, batch_size, ends)
     kept = [[token for token in answer if token not in ends] for answer in ids]
     texts = tokenizer.batch_decode(kept, skip_special_tokens=True)
-    answers: list[list[str]] = [[] for _ in prompts]
-    for (row, _), text in zip(jobs, texts, strict=True):
-        answers[row].append(text.strip())
+    answers: list[list[Answer]] = [[] for _ in prompts]
+    for (row, _), text, tokens in zip(jobs, texts, ids, strict=True):
+        answers[row].append(Answer(text.strip(), not ends.isdisjoint(tokens)))
     return answers
 
 

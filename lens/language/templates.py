@@ -148,23 +148,44 @@ class AnswerTokens:
 
 
 def answer_starts(
-    prompts: Sequence[str], answers: Sequence[str], tokenizer: "Tokenizer", style: str
+    prompts: Sequence[str],
+    answers: Sequence[str],
+    tokenizer: "Tokenizer",
+    style: str,
+    finished: Sequence[bool] | None = None,
 ) -> tuple[list[list[int]], list[int]]:
     """(token ids of each prompt with its answer, nothing cut; where the answer begins in them).
 
     The beginning is what the text has in common with the prompt that asks for an answer. In plain
-    style, which has no end mark, the tokenizer's end token is put after the answer.
+    style, which has no end mark, the tokenizer's end token is put after the answer. No end follows
+    an answer that its writer has not `finished` (all have where that is None).
     """
     options = {"add_special_tokens": style == "plain", "verbose": False}
     distinct = list(dict.fromkeys(prompts))
     asking = tokenizer([render(prompt, None, style, tokenizer) for prompt in distinct], **options)
     asked = dict(zip(distinct, asking["input_ids"], strict=True))
     pairs = list(zip(prompts, answers, strict=True))
-    whole = tokenizer([render(*pair, style, tokenizer) for pair in pairs], **options)["input_ids"]
+    ended = [True] * len(pairs) if finished is None else finished
+    texts = [
+        text if ends else _up_to(pair[1], text)
+        for pair, text, ends in zip(
+            pairs, (render(*pair, style, tokenizer) for pair in pairs), ended, strict=True
+        )
+    ]
+    whole = tokenizer(texts, **options)["input_ids"]
     end = tokenizer.eos_token_id
     if style == "plain" and end is not None:
-        whole = [ids if ids[-1] == end else [*ids, end] for ids in whole]
+        whole = [
+            [*ids, end] if ends and ids[-1] != end else ids
+            for ids, ends in zip(whole, ended, strict=True)
+        ]
     return whole, [common_prefix(asked[p], ids) for p, ids in zip(prompts, whole, strict=True)]
+
+
+def _up_to(answer: str, text: str) -> str:
+    """The text without what follows the answer; all of it where a template changed the answer."""
+    place = text.rfind(answer)
+    return text if place < 0 else text[: place + len(answer)]
 
 
 def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lens.core.errors import LensError
 from lens.core.seeds import derive_seed
 from lens.files.hub import cached_folder
+from lens.language.generation import Answer
 
 if TYPE_CHECKING:
     from vllm import LLM
@@ -48,7 +49,7 @@ def generate(
     temperature: float,
     top_p: float,
     max_new_tokens: int,
-) -> list[list[str]]:
+) -> list[list[Answer]]:
     """`candidates` sampled answers for each tokenised prompt; each prompt has its own seed.
 
     The answers are others than those of `generation.generate` for the same seed: the two
@@ -67,4 +68,7 @@ def generate(
         for name in names
     ]
     outputs = engine.generate([{"prompt_token_ids": list(ids)} for ids in prompts], settings)
-    return [[one.text.strip() for one in output.outputs] for output in outputs]
+    return [
+        [Answer(one.text.strip(), one.finish_reason == "stop") for one in output.outputs]
+        for output in outputs
+    ]

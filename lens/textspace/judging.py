@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from lens.core import diagnostics
 from lens.core.errors import LensError
 from lens.files.artifacts import require_file
 from lens.language.templates import render
@@ -112,7 +113,7 @@ def describe(judged: pd.DataFrame) -> dict:
     `preferred`, `a_first` and `b_first` count each value. `clear_pairs` have a winner in both
     orders. Of these, `favours_first` and `favours_second` are the shares in which the same position
     won twice, `position_bias` is their sum, and `consistent` is the share in which the same answer
-    won twice; all are None without clear pairs.
+    won twice; all are None without clear pairs. `flags` say so where position decides most.
     """
     positions = ["first", "second"]
     clear = judged[judged["a_first"].isin(positions) & judged["b_first"].isin(positions)]
@@ -130,6 +131,7 @@ def describe(judged: pd.DataFrame) -> dict:
         "favours_first": share(same_position & (clear["a_first"] == "first")),
         "favours_second": share(same_position & (clear["a_first"] == "second")),
         "consistent": share(~same_position),
+        "flags": diagnostics.named(diagnostics.judge_flags(int(same_position.sum()), len(clear))),
     }
 
 

@@ -10,12 +10,13 @@ from lens.core.errors import LensError
 
 def pick(responses: pd.DataFrame, rewards: np.ndarray) -> pd.DataFrame:
     """Each prompt's response with the highest of `rewards` [len(responses)], the first of equals,
-    with columns prompt_id, prompt, group, response, reward. An empty response is picked only if a
-    prompt has no other."""
+    with columns prompt_id, prompt, group, response, finished, reward. An empty response is picked
+    only if a prompt has no other."""
     table = responses.assign(reward=rewards, empty=responses["response"].str.strip() == "")
     order = table.sort_values(["empty", "reward"], ascending=[True, False], kind="stable")
     best = order.drop_duplicates("prompt_id").sort_index()
-    return best[["prompt_id", "prompt", "group", "response", "reward"]].reset_index(drop=True)
+    columns = ["prompt_id", "prompt", "group", "response", "finished", "reward"]
+    return best[columns].reset_index(drop=True)
 
 
 def to_train_on(picks: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -163,6 +163,13 @@ def test_ties_of_candidates_are_counted_by_prompt():
     assert diagnostics.gold_flags(2, 3) == diagnostics.gold_flags(0, 0) == []
 
 
+def test_half_is_not_most():
+    assert diagnostics.judge_flags(2, 4) == diagnostics.judge_flags(0, 0) == []
+    assert diagnostics.judge_flags(3, 4) == [("position_decides", "3 of 4 pairs")]
+    assert diagnostics.sampling_flags(2, 4) == diagnostics.sampling_flags(0, 0) == []
+    assert diagnostics.sampling_flags(3, 4) == [("answers_cut", "3 of 4 answers")]
+
+
 def test_every_flag_is_documented():
     text = (Path(__file__).resolve().parents[2] / "docs/report.md").read_text(encoding="utf-8")
     described = {

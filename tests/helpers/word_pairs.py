@@ -40,5 +40,5 @@ def candidates(path, responses, prompts=3):
         for place, text in enumerate(responses)
     ]
     table = pd.DataFrame(rows, columns=["prompt_id", "prompt", "group", "candidate", "response"])
-    table.to_parquet(path)
+    table.assign(finished=True).to_parquet(path)
     return path

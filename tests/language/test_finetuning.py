@@ -223,6 +223,8 @@ def test_answers_begin_where_the_prompt_ends(llama_folder, style):
     ids, starts = answer_starts([prompt, prompt], ["w3 w4", "w1"], tokenizer, style)
     words = [tokenizer.decode(text[start:]) for text, start in zip(ids, starts, strict=True)]
     assert words == ["w3 w4 <eos>", "w1 <eos>"]
+    cut, same = answer_starts([prompt] * 2, ["w3 w4", "w1"], tokenizer, style, [False, True])
+    assert (cut, same) == ([ids[0][:-1], ids[1]], starts)
 
 
 def test_common_prefix():
@@ -279,6 +281,28 @@ def test_small_steps_are_not_lost_in_a_model_that_was_loaded_in_bfloat16(
     moved = (head - before["score.weight"].float()).abs()
     assert (moved > 0).all()
     assert (moved <= 1.01e-5).all()
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_model_scores_after_its_training_as_when_it_is_loaded(llama_folder, tmp_path, bf16):
+    """Sums in bfloat16 end with the training."""
+    settings = Settings(epochs=1, learning_rate=1e-3, batch_size=4, bf16=bf16)
+    chosen, rejected = rows(8)
+    tokenizer, model = finetuning.new_classifier(
+        str(llama_folder),
+        revision=None,
+        dtype="float32",
+        device="cpu",
+        trust_remote_code=False,
+        seed=0,
+    )
+    finetuning.train_reward(
+        model, tokenizer, chosen, rejected, settings, lora=None, seed=0, out=tmp_path / "m"
+    )
+    now = gold.score(model.eval(), chosen, batch_tokens=64)
+    np.testing.assert_allclose(now, score(tmp_path / "m", chosen), atol=1e-6)
+    logits = model(input_ids=torch.tensor(chosen[:1])).logits
+    assert (logits != logits.bfloat16().float()).any()
 
 
 def test_each_process_takes_its_own_gpu(monkeypatch):

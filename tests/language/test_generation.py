@@ -60,9 +60,10 @@ def test_first_token_is_drawn_from_the_softmax(model_and_tokenizer, temperature)
         logits = model(input_ids=torch.tensor(PROMPTS[:1])).logits[0, -1]
     expected = (logits / temperature).softmax(dim=0)
     words = tokenizer.convert_ids_to_tokens(range(len(expected)))
+    written = [answer.text for answer in answers]
     for word, probability in zip(words, expected.tolist(), strict=True):
         if not word.startswith("<") and probability > 0.02:
-            assert answers.count(word) / count == pytest.approx(probability, abs=0.035)
+            assert written.count(word) / count == pytest.approx(probability, abs=0.035)
 
 
 def test_a_small_nucleus_is_greedy(model_and_tokenizer):
@@ -72,8 +73,19 @@ def test_a_small_nucleus_is_greedy(model_and_tokenizer):
 
 def test_no_answer_is_longer_than_asked(model_and_tokenizer):
     answers = sample(model_and_tokenizer, max_new_tokens=3)
-    assert max(len(text.split()) for row in answers for text in row) <= 3
-    assert not any("<" in text for row in answers for text in row)
+    assert max(len(one.text.split()) for row in answers for one in row) <= 3
+    assert not any("<" in one.text for row in answers for one in row)
+
+
+def test_an_answer_is_finished_where_more_tokens_would_not_change_it(model_and_tokenizer):
+    short, long = (
+        [one for row in sample(model_and_tokenizer, max_new_tokens=most) for one in row]
+        for most in (6, 60)
+    )
+    assert {one.finished for one in short} == {True, False}
+    for one, other in zip(short, long, strict=True):
+        assert other.text.startswith(one.text)
+        assert one == other if one.finished else len(other.text) > len(one.text) or other.finished
 
 
 def test_a_model_s_own_sampling_defaults_do_not_creep_in(model_and_tokenizer):
@@ -102,7 +114,7 @@ def test_a_prompt_is_read_once_and_ended_answers_make_room(model_and_tokenizer):
         hook.remove()
     prompt_tokens = sum(count for count in seen if count > 4)
     assert prompt_tokens <= sum(map(len, PROMPTS))
-    lengths = [len(text.split()) for row in answers for text in row]
+    lengths = [len(one.text.split()) for row in answers for one in row]
     assert min(lengths) < 18, "some answers end early"
     assert sum(count for count in seen if count <= 4) <= sum(lengths) + 18
 

@@ -24,7 +24,10 @@ def asked(monkeypatch):
             return [
                 SimpleNamespace(
                     outputs=[
-                        SimpleNamespace(text=f" {len(p['prompt_token_ids'])} {n} ")
+                        SimpleNamespace(
+                            text=f" {len(p['prompt_token_ids'])} {n} ",
+                            finish_reason="length" if n else "stop",
+                        )
                         for n in range(s["n"])
                     ]
                 )
@@ -50,7 +53,7 @@ def test_one_request_a_prompt_with_the_prefix_cache_on(asked):
         top_p=0.9,
         max_new_tokens=8,
     )
-    assert answers == [["2 0", "2 1"], ["3 0", "3 1"]]
+    assert answers == [[("2 0", True), ("2 1", False)], [("3 0", True), ("3 1", False)]]
     assert asked["engine"]["enable_prefix_caching"] is True
     assert asked["engine"]["trust_remote_code"] is False
     first, second = asked["settings"]
@@ -84,6 +87,7 @@ def test_the_command_samples_with_it(asked, llama_folder, tmp_path, lens):
     table = pd.read_parquet(tmp_path / "r.parquet")
     assert len(table) == 3
     assert table["response"].str.endswith(("0", "1", "2")).all()
+    assert table["finished"].tolist() == [True, False, False]
     assert asked["engine"]["max_model_len"] == 64
     assert '"engine": "vllm"' in (tmp_path / "metrics.json").read_text()
 

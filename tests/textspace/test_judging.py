@@ -169,6 +169,7 @@ def test_describe_counts_and_splits_the_bias():
         "favours_first": 1 / 5,
         "favours_second": 2 / 5,
         "consistent": 2 / 5,
+        "flags": [{"flag": "position_decides", "detail": "3 of 5 pairs"}],
     }
 
 
@@ -180,6 +181,7 @@ def test_without_clear_pairs_shares_are_none(pairs):
         judged = judging.judge_pairs(lambda texts: [], TEMPLATE, [], [], [])
     about = judging.describe(judged)
     assert about["clear_pairs"] == 0
+    assert about["flags"] == []
     for share in ("position_bias", "favours_first", "favours_second", "consistent"):
         assert about[share] is None
     json.dumps(about, allow_nan=False)

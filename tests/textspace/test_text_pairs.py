@@ -293,6 +293,7 @@ def responses_of(*texts):
             "prompt": ["X"] * len(texts) + ["Y"],
             "group": ["X"] * len(texts) + ["Y"],
             "response": [*texts, "only"],
+            "finished": [text != "c" for text in (*texts, "only")],
         }
     )
 
@@ -302,6 +303,7 @@ def test_pick_takes_the_highest_reward_and_an_empty_text_only_for_want_of_anothe
     found = pick(table, np.array([1.0, 3.0, 9.0, 3.0, -5.0]))
     assert list(found["response"]) == ["b", "only"]
     assert list(found["reward"]) == [3.0, -5.0]
+    assert list(pick(table, np.array([1.0, 3.0, 9.0, 4.0, -5.0]))["finished"]) == [False, True]
     empty = pick(responses_of("", " "), np.zeros(3)).assign(seed=0)
     assert list(to_train_on(empty, 0)["response"]) == ["only"]
     with pytest.raises(LensError, match="seed 0: every picked response is empty"):

@@ -105,7 +105,7 @@ def _write(args, model, tokenizer, texts, limit):
         batch_size=args.batch_size,
     )
     answers = dict(zip(fits, written, strict=True))
-    return [answers[row][0] if row in answers else None for row in range(len(texts))]
+    return [answers[row][0].text if row in answers else None for row in range(len(texts))]
 
 
 def judge_by_endpoint(args, prompts, answers_a, answers_b):

@@ -35,15 +35,16 @@ def sample_shard(args):
         answers, shortened, used = sample(part)
         table = part.loc[part.index.repeat(args.candidates)].reset_index(drop=True)
         table["candidate"] = np.tile(np.arange(args.candidates), len(part))
-        table["response"] = [answer for row in answers for answer in row]
+        table[["response", "finished"]] = [answer for row in answers for answer in row]
         facts = {
             "prompts": len(part),
             "candidates": len(table),
             "prompts_shortened": shortened,
             "empty_answers": int((table["response"] == "").sum()),
+            "answers_cut": int((~table["finished"]).sum()),
             "distinct_answers": len(table.drop_duplicates(["prompt_id", "response"])),
         }
-        return table[COLUMNS], facts, used
+        return table[[*COLUMNS, "finished"]], facts, used
 
     run_shard(
         args,
@@ -77,7 +78,9 @@ def _prompt_ids(args, prompts, tokenizer, limit):
 
 def _cost(token_ids, answers, tokenizer, *, reads, parameters):
     """Counts for `cost.measured`; `reads`: how often the engine reads a prompt."""
-    written = tokenizer([a for row in answers for a in row], add_special_tokens=False)["input_ids"]
+    written = tokenizer([a.text for row in answers for a in row], add_special_tokens=False)[
+        "input_ids"
+    ]
     return {
         "tokens": reads * sum(map(len, token_ids)),
         "new_tokens": sum(map(len, written)),
