@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -138,6 +139,7 @@ def page(runs):
         ]
         if run == runs[0]:
             parts.append(markdown_table(*columns(at_largest_scale(shown[0][1]))))
+            parts.append(f"![Gold reward minus the control's, by N](results_{run}.png)")
         else:
             parts.append(markdown_table(*side_by_side(shown)))
         parts.append(picks_line(run))
@@ -254,6 +256,7 @@ def main(*runs):
         write_table(ROOT / "docs/results_real_text_3.csv", answers())
         put(ROOT / "docs/results.md", text_page(), BEGIN_TEXT)
         return
+    shutil.copyfile(RESULTS / runs[0] / "paper/overview.png", ROOT / f"docs/results_{runs[0]}.png")
     put(ROOT / "docs/results.md", page(runs))
     put(ROOT / "README.md", f"{first_table(runs[0])}\n{gold_line()}")
 
