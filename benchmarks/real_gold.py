@@ -9,6 +9,7 @@ turns, as labelled. Prints accuracies, and LoRA's less the head's.
 import argparse
 import time
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -18,7 +19,13 @@ from lens.advice.preferences import Preferences, read_pairs
 from lens.core.intervals import interval_by_prompt
 from lens.language import gold
 from lens.language.encoder import Encoder
-from lens.language.finetuning import Settings, new_classifier, train_reward, weights_dtype
+from lens.language.finetuning import (
+    Settings,
+    load_reward,
+    new_classifier,
+    train_reward,
+    weights_dtype,
+)
 from lens.language.loading import set_threads
 from lens.language.lora import Lora
 from lens.language.templates import AnswerTokens
@@ -92,8 +99,9 @@ def of_lora(args, train: Preferences, test: Preferences, rate: float) -> np.ndar
         return read(table["prompt"], table[side], list(table["id"]))
 
     sides = [ids(train, side) for side in ("chosen", "rejected")]
-    train_reward(model, tokenizer, *sides, how, lora=LORA, seed=0, out=None)
-    model.eval()
+    with TemporaryDirectory() as folder:
+        train_reward(model, tokenizer, *sides, how, lora=LORA, seed=0, out=folder)
+        _, model = load_reward(folder, dtype="bfloat16", device="cpu")
     sides = [ids(test, side) for side in ("chosen", "rejected")]
     return in_order(*(gold.score(model, side, batch_tokens=2048) for side in sides))
 

@@ -131,7 +131,8 @@ def train_reward(
     """Trains the classifier on token ids of n pairs with TRL's RewardTrainer (Bradley-Terry loss)
     and saves it, or its adapter, in the folder `out` if one is given. Returns what happened. With a
     `checkpoint`, a folder, it saves there its state, and continues from what it finds. Weights that
-    are trained become float32; load the model in `weights_dtype`.
+    are trained become float32; load the model in `weights_dtype`. After LoRA, load the folder to
+    score with it.
 
     LensError where a target of `lora` is not in the model, or the loss is not finite. The model's
     `pad_token_id` is then a token that no text holds: pad with it where texts are scored by the

@@ -162,34 +162,33 @@ def answer_starts(
     """
     options = {"add_special_tokens": style == "plain", "verbose": False}
     distinct = list(dict.fromkeys(prompts))
-    asking = tokenizer([render(prompt, None, style, tokenizer) for prompt in distinct], **options)
+    questions = {prompt: render(prompt, None, style, tokenizer) for prompt in distinct}
+    asking = tokenizer(list(questions.values()), **options)
     asked = dict(zip(distinct, asking["input_ids"], strict=True))
     pairs = list(zip(prompts, answers, strict=True))
     ended = [True] * len(pairs) if finished is None else finished
+    texts = [render(*pair, style, tokenizer) for pair in pairs]
     texts = [
-        text if ends else _up_to(pair[1], text)
-        for pair, text, ends in zip(
-            pairs, (render(*pair, style, tokenizer) for pair in pairs), ended, strict=True
-        )
+        text if ends else _up_to(answer, text, before=questions[prompt])
+        for (prompt, answer), text, ends in zip(pairs, texts, ended, strict=True)
     ]
     whole = tokenizer(texts, **options)["input_ids"]
     end = tokenizer.eos_token_id
     if style == "plain" and end is not None:
-        whole = [
-            [*ids, end] if ends and ids[-1] != end else ids
-            for ids, ends in zip(whole, ended, strict=True)
-        ]
+        bare = [ids[:-1] if ids[-1] == end else ids for ids in whole]
+        whole = [[*ids, end] if ends else ids for ids, ends in zip(bare, ended, strict=True)]
     return whole, [common_prefix(asked[p], ids) for p, ids in zip(prompts, whole, strict=True)]
 
 
-def _up_to(answer: str, text: str) -> str:
-    """The text without what follows the answer; all of it where a template changed the answer."""
-    place = text.rfind(answer)
+def _up_to(answer: str, text: str, *, before: str) -> str:
+    """The text without what follows the answer, which begins where what was `before` it ends; all
+    of it where a template changed the answer."""
+    place = text.find(answer, common_prefix(before, text))
     return text if place < 0 else text[: place + len(answer)]
 
 
-def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many ids the common beginning of the two has."""
+def common_prefix(first: Sequence, second: Sequence) -> int:
+    """How many ids, or letters, the common beginning of the two has."""
     same = (a == b for a, b in zip(first, second, strict=False))
     shorter = min(len(first), len(second))
     return next((i for i, equal in enumerate(same) if not equal), shorter)

@@ -66,6 +66,10 @@ def test_candidates_and_their_gold_scores_are_the_same_in_any_number_of_shards(
     table = pd.read_parquet(tables[0][0])
     assert list(table["prompt_id"]) == [f"p{i}" for i in range(5) for _ in range(3)]
     assert list(table["candidate"]) == [0, 1, 2] * 5
+    cut, facts = int((~table["finished"]).sum()), tables[0][1]
+    assert table["finished"].dtype == bool
+    assert facts["answers_cut"] == cut > len(table) / 2
+    assert facts["flags"] == [{"flag": "answers_cut", "detail": f"{cut} of 15 answers"}]
     assert tables[0][1]["candidates"] == 15
     gold = pd.read_parquet(scores[0][0])
     assert scores[0][1]["mean_gold"] == pytest.approx(gold["gold"].mean(), rel=1e-5)

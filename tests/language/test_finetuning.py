@@ -227,6 +227,43 @@ def test_answers_begin_where_the_prompt_ends(llama_folder, style):
     assert (cut, same) == ([ids[0][:-1], ids[1]], starts)
 
 
+@pytest.mark.parametrize("answer", ["w3", "os", "", "w1 w2"])
+def test_a_cut_answer_ends_with_itself_whatever_else_the_text_holds(llama_folder, answer):
+    """Answers that stand in the prompt or in the template's end mark, too."""
+    from transformers import AutoTokenizer
+
+    from lens.language.templates import render
+
+    tokenizer = AutoTokenizer.from_pretrained(llama_folder)
+    prompt = '[{"role": "user", "content": "w1 w2"}]'
+    read = []
+    tokenizer_of_texts = type(tokenizer).__call__
+
+    def noting(self, texts, **options):
+        read.append(texts)
+        return tokenizer_of_texts(self, texts, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(tokenizer), "__call__", noting)
+        answer_starts([prompt], [answer], tokenizer, "chat", [False])
+    assert read[1] == [render(prompt, None, "chat", tokenizer) + answer]
+
+
+def test_no_end_follows_a_cut_answer_where_the_tokenizer_itself_adds_one(llama_folder):
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(llama_folder)
+    end = (tokenizer.eos_token, tokenizer.eos_token_id)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"$A {end[0]}", special_tokens=[end]
+    )
+    prompt = '[{"role": "user", "content": "w1 w2"}]'
+    ids, _ = answer_starts([prompt] * 2, ["w3 w4"] * 2, tokenizer, "plain", [True, False])
+    assert ids[0] == [*ids[1], end[1]]
+    assert end[1] not in ids[1]
+
+
 def test_common_prefix():
     assert common_prefix([1, 2, 3], [1, 2, 4, 5]) == 2
     assert common_prefix([1, 2], [1, 2, 3]) == 2

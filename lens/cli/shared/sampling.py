@@ -35,7 +35,8 @@ def sample_shard(args):
         answers, shortened, used = sample(part)
         table = part.loc[part.index.repeat(args.candidates)].reset_index(drop=True)
         table["candidate"] = np.tile(np.arange(args.candidates), len(part))
-        table[["response", "finished"]] = [answer for row in answers for answer in row]
+        table["response"] = [answer.text for row in answers for answer in row]
+        table["finished"] = [answer.finished for row in answers for answer in row]
         facts = {
             "prompts": len(part),
             "candidates": len(table),
