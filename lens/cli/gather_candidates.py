@@ -25,7 +25,7 @@ def run(args):
     artifacts.write_table(args.out, table)
     if "gold" in table:
         facts |= describe_gold(table)
-    if "finished" in table:
+    if "answers_cut" in facts:
         found = diagnostics.sampling_flags(facts["answers_cut"], len(table))
         facts["flags"] = diagnostics.named(found)
     shards.write_metrics(args.metrics, reports, facts, used)
