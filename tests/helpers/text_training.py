@@ -42,10 +42,8 @@ def stopping(steps):
         resuming.EVERY, resuming.Saving.save = every, save
 
 
-def train(
-    folder, out, *, lora=None, seed=0, settings=ONCE, data=None, checkpoint=None, dtype="float32"
-):
-    tokenizer, model = finetuning.new_classifier(
+def classifier(folder, *, seed=0, dtype="float32"):
+    return finetuning.new_classifier(
         str(folder),
         revision=None,
         dtype=dtype,
@@ -53,6 +51,12 @@ def train(
         trust_remote_code=False,
         seed=seed,
     )
+
+
+def train(
+    folder, out, *, lora=None, seed=0, settings=ONCE, data=None, checkpoint=None, dtype="float32"
+):
+    tokenizer, model = classifier(folder, seed=seed, dtype=dtype)
     before = {name: value.clone() for name, value in model.named_parameters()}
     chosen, rejected = data or rows(8)
     facts = finetuning.train_reward(

@@ -12,7 +12,7 @@ from lens.core.errors import LensError
 from lens.language import finetuning, gold, loading
 from lens.language.finetuning import Lora, Settings
 from lens.language.templates import answer_starts, common_prefix
-from tests.helpers.text_training import ONCE, rows, train
+from tests.helpers.text_training import ONCE, classifier, rows, train
 from tests.helpers.word_models import WORDS, save_tokenizer, shape
 
 pytestmark = pytest.mark.skipif(  # importing them here would take seconds of every run
@@ -47,14 +47,7 @@ def test_full_fine_tuning_moves_every_weight_and_learns_the_order(llama_folder, 
 def test_the_loss_is_bradley_terry_on_the_last_token(llama_folder, tmp_path):
     """The first logged loss, before any step, by hand from the untrained model's scores."""
     chosen, rejected = rows(4)
-    _, model = finetuning.new_classifier(
-        str(llama_folder),
-        revision=None,
-        dtype="float32",
-        device="cpu",
-        trust_remote_code=False,
-        seed=3,
-    )
+    _, model = classifier(llama_folder, seed=3)
     gaps = gold.score(model.eval(), chosen, batch_tokens=64) - gold.score(
         model, rejected, batch_tokens=64
     )
@@ -121,9 +114,7 @@ def test_an_end_token_that_is_also_padding_still_counts_as_the_last_token(tmp_pa
     model.save_pretrained(folder)
     before = save_tokenizer(folder, pad="<eos>")
     chosen, rejected = rows(4)
-    _, model = finetuning.new_classifier(
-        str(folder), revision=None, dtype="float32", device="cpu", trust_remote_code=False, seed=3
-    )
+    _, model = classifier(folder, seed=3)
     gaps = gold.score(model.eval(), chosen, batch_tokens=64) - gold.score(
         model, rejected, batch_tokens=64
     )
@@ -325,14 +316,7 @@ def test_a_model_scores_after_its_training_as_when_it_is_loaded(llama_folder, tm
     """Sums in bfloat16 end with the training."""
     settings = Settings(epochs=1, learning_rate=1e-3, batch_size=4, bf16=bf16)
     chosen, rejected = rows(8)
-    tokenizer, model = finetuning.new_classifier(
-        str(llama_folder),
-        revision=None,
-        dtype="float32",
-        device="cpu",
-        trust_remote_code=False,
-        seed=0,
-    )
+    tokenizer, model = classifier(llama_folder, seed=0)
     finetuning.train_reward(
         model, tokenizer, chosen, rejected, settings, lora=None, seed=0, out=tmp_path / "m"
     )
